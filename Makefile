@@ -1,0 +1,38 @@
+# `make run` runs the daemon, `make check` runs all tests. Both install what they need into .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: run check lint trial wheel bench clean
+
+run: $(INSTALLED)
+	$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
+
+check: lint trial wheel
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+trial: $(INSTALLED)
+	$(BIN)/trial --temp-directory=_trial_temp tests
+
+wheel: $(INSTALLED)
+	$(BIN)/python tests/wheel.py
+
+bench: $(INSTALLED)
+	$(BIN)/python -m bench
+
+$(INSTALLED): setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip setuptools
+	# The plug-in is found only if the project's own folder is on the path, as this mode puts it.
+	$(BIN)/pip install --quiet --editable '.[embedded,dev]' --config-settings editable_mode=compat
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info _trial_temp*

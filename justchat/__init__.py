@@ -1,0 +1,1 @@
+"""JustChat: one daemon, a Klein API and an Autobahn socket over MongoDB."""

@@ -1,0 +1,1 @@
+"""What a user can do. One function per deed; sees interfaces alone."""

@@ -1,0 +1,99 @@
+"""Accounts: signing up by phone, signing in and out, and what people say of themselves."""
+
+import secrets
+from collections.abc import Callable
+
+from attrs import evolve, frozen
+from twisted.logger import Logger
+
+from justchat.errors import RoomNotFound, SmsFailed, WrongKey
+from justchat.interfaces import IFarewell, IPasswords, IRooms, ISessions, ISmsSender, IUsers
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import Clock
+from justchat.model.phone import Phone
+from justchat.model.user import Profile, User
+
+
+def new_key(digits: int) -> str:
+    """A key to sign in with: digits alone, the first never 0, so that a client may send it as a number."""
+    return str(10 ** (digits - 1) + secrets.randbelow(9 * 10 ** (digits - 1)))
+
+
+@frozen(kw_only=True)
+class Accounts:
+    """What one can do about an account."""
+
+    users: IUsers
+    sessions: ISessions
+    rooms: IRooms
+    passwords: IPasswords
+    sms: ISmsSender
+    farewell: IFarewell
+    clock: Clock
+    make_key: Callable[[], str]
+    sms_text: str
+    sms_failed: Callable[[], None] = lambda: None
+    """Counts the SMS that were not accepted."""
+
+    _log = Logger()
+
+    async def register(self, phone: Phone, profile: Profile) -> bool:
+        """Make a new key for a phone, and an account where it has none; returns whether it had none.
+
+        On a repeat the profile is ignored: nobody has proved yet who they are.
+        The key is on record before it is sent; an SMS that fails does not undo that.
+        """
+        key = self.make_key()
+        password = await self.passwords.hash(key)
+        created = False
+        if not await self.users.set_password(phone, password):
+            user = User(id=new_id(), phone=phone, password=password, create_at=self.clock(), **profile)  # type: ignore[arg-type]
+            created = await self.users.add(user)
+            if not created:  # somebody registered the same phone in between
+                await self.users.set_password(phone, password)
+        try:
+            await self.sms.send(phone, self.sms_text.replace("{key}", key))
+        except SmsFailed as error:
+            self.sms_failed()
+            self._log.error("the key of {phone} was not sent: {error}", phone=masked(phone), error=error)
+        return created
+
+    async def sign_in(self, phone: Phone, key: str) -> tuple[str, User]:
+        """A new session: its key, and the user. Raises WrongKey, after five wrong tries for the right key too."""
+        user = await self.users.try_key(phone)
+        # Where there is nobody the hash is worked at all the same, so that the time does not tell.
+        right = await self.passwords.matches(key, user.password if user else None)
+        if user is None or not right:
+            raise WrongKey
+        await self.users.forgive_tries(user.id, user.password)
+        return await self.sessions.open(user.id), await self._placed(user)
+
+    async def sign_out(self, key: str) -> None:
+        """End a session and close its sockets. An unknown key is no error."""
+        session = await self.sessions.end(key)
+        if session is not None:
+            self.farewell.session_ended(session)
+
+    async def show(self, user: Id) -> User:
+        """A user, in the room they are in. Raises UserNotFound."""
+        return await self._placed(await self.users.get(user))
+
+    async def edit(self, user: Id, profile: Profile) -> User:
+        """Change what a user says of themselves."""
+        await self.users.edit(user, profile)
+        return await self.show(user)
+
+    async def _placed(self, user: User) -> User:
+        """The user's document says where to look for them; the room's log decides whether they are there."""
+        if user.room is None:
+            return user
+        try:
+            room = await self.rooms.get(user.room)
+        except RoomNotFound:
+            return evolve(user, room=None)
+        return user if user.id in room.users else evolve(user, room=None)
+
+
+def masked(phone: Phone) -> str:
+    """A phone as a log may show it."""
+    return f"…{phone[-2:]}"

@@ -1,0 +1,98 @@
+"""Rooms: opening one, entering, leaving."""
+
+from attrs import frozen
+
+from justchat.errors import RoomNotFound, WrongPassword
+from justchat.interfaces import IPasswords, IRooms, IUsers
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import Clock
+from justchat.model.room import Room
+from justchat.policy import may_enter, may_not_be_banned, needs_password
+
+
+@frozen(kw_only=True)
+class RoomActions:
+    """What one can do about being in rooms."""
+
+    users: IUsers
+    rooms: IRooms
+    passwords: IPasswords
+    clock: Clock
+
+    async def create(self, user: Id, name: str, password: str | None, max_users: int) -> Room:
+        """Open a room. Its creator is the admin, and not yet inside."""
+        room = Room(
+            id=new_id(),
+            name=name,
+            admin=user,
+            create_at=self.clock(),
+            max_users=max_users,
+            password=await self.passwords.hash(password) if password else None,
+        )
+        await self.rooms.create(room)
+        return room
+
+    async def enter(self, user: Id, room_id: Id, password: str | None) -> Room:
+        """Go into a room, and out of the one before. Raises RoomNotFound, Banned, WrongPassword, RoomFull.
+
+        The one place of a user spans two rooms' logs and the user's document: a move is claimed in the document,
+        entries are appended (the new room's first, since it may refuse), and the claim is settled. What a crash
+        leaves of it is completed by ``finish_moves``.
+        """
+        room = await self.rooms.get(room_id)
+        may_not_be_banned(room, user)
+        if needs_password(room, user) and not await self.passwords.matches(password or "", room.password):
+            raise WrongPassword
+        may_enter(room, user)
+        if user in room.users:
+            return room
+
+        def propose(room: Room, seq: int) -> Entry | None:
+            may_enter(room, user)
+            return None if user in room.users else self._entry(room, seq, Kind.NEW_ROOMMATE, user)
+
+        places = await self.users.begin_move(user, room.id)
+        try:
+            room, _ = await self.rooms.append(room.id, propose)
+        except BaseException:
+            await self.users.abandon_move(user, room.id)
+            raise
+        await self._settle(user, places, room.id)
+        return room
+
+    async def leave(self, user: Id, room_id: Id) -> None:
+        """Go out of a room. Not to be inside is no error."""
+        await self._leave(user, room_id)
+        await self.users.vacate(user, room_id)
+
+    async def finish_moves(self, *, all: bool) -> None:
+        """Complete the moves that a crash left half done. ``all``: no other daemon can be at work on them."""
+        for user, place, to in await self.users.unfinished_moves(all=all):
+            try:
+                room = await self.rooms.get(to)
+            except RoomNotFound:
+                await self.users.abandon_move(user, to)
+                continue
+            if user in room.users:
+                await self._settle(user, [place] if place else [], to)
+            else:
+                await self.users.abandon_move(user, to)
+
+    async def _settle(self, user: Id, places: list[Id], to: Id) -> None:
+        for place in places:
+            if place != to:
+                try:
+                    await self._leave(user, place)
+                except RoomNotFound:
+                    continue
+        await self.users.end_move(user, to)
+
+    async def _leave(self, user: Id, room_id: Id) -> None:
+        def propose(room: Room, seq: int) -> Entry | None:
+            return self._entry(room, seq, Kind.LEAVE, user) if user in room.users else None
+
+        await self.rooms.append(room_id, propose)
+
+    def _entry(self, room: Room, seq: int, kind: Kind, user: Id) -> Entry:
+        return Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=user, user=user, create_at=self.clock())

@@ -1,0 +1,203 @@
+"""Settings: frozen values read from TOML; a wrong one is named by its table and key.
+
+``etc/justchat.toml`` shows every setting with its default.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from justchat.errors import StartupError
+from justchat.model.phone import is_region
+
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Http(_Table):
+    """``[http]``: the API, ``/ws``, uploads."""
+
+    endpoint: str = "tcp:4000"
+    allow_origins: tuple[str, ...] = ("*",)
+    """Origins whose pages may call the API and open sockets; ``*`` is any."""
+    debug: bool = False
+    """Whether a 500 tells the exception's own message."""
+
+
+class Websocket(_Table):
+    """``[websocket]``: the socket."""
+
+    endpoint: str = "tcp:8000"
+    init_timeout: Seconds = 30
+    ping_interval: Seconds = 25
+    ping_timeout: Seconds = 20
+    send_buffer: Positive = 1024 * 1024
+    """Bytes that may wait for one slow reader before its socket is closed."""
+
+
+class Mongo(_Table):
+    """``[mongo]``: where the data lives; no URI means the embedded database."""
+
+    uri: str | None = None
+
+
+class Bus(_Table):
+    """``[bus]``: what joins several daemons."""
+
+    uri: str | None = None
+
+
+class Sms(_Table):
+    """``[sms]``: who sends the keys."""
+
+    sender: Literal["outbox", "http"] = "outbox"
+    region: str = "RU"
+    key_digits: Annotated[int, Field(ge=4, le=12)] = 6
+    text: str = "Your JustChat key: {key}"
+    url: str | None = None
+    method: Literal["POST", "GET", "PUT"] = "POST"
+    headers: Mapping[str, str] = {}
+    body: str = ""
+    success_status: tuple[int, ...] = (200, 201, 202, 204)
+    success_path: str | None = None
+    success_value: str | int | bool | None = None
+    timeout: Seconds = 5
+
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str) -> str:
+        if not is_region(region):
+            raise ValueError("not a region of two capital letters, as RU")
+        return region
+
+    @field_validator("text")
+    @classmethod
+    def _has_key(cls, text: str) -> str:
+        if "{key}" not in text:
+            raise ValueError("must contain {key}")
+        return text
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return url
+
+
+class Payments(_Table):
+    """``[payments]``: what signs top-ups; made at random and kept in the data directory when absent."""
+
+    secret_key: str | None = None
+
+
+class Limits(_Table):
+    """``[limits]``: ``enabled`` switches rates, connection counts and spend limits, never the sizes below."""
+
+    enabled: bool = True
+    text: Positive = 4096
+    name: Positive = 64
+    room_name: Positive = 128
+    password: Positive = 128
+    client_id: Positive = 128
+    photo: Positive = 1024
+    room_users: Positive = 100_000
+    """The largest ``max_users`` that a room may be given."""
+    body: Positive = 64 * 1024
+    image: Positive = 5 * 1024 * 1024
+    page: Positive = 500
+    """The largest ``limit`` or ``per_page``; a larger one is cut to it."""
+
+
+class Sessions(_Table):
+    """``[sessions]``: ``lifetime`` in seconds from sign-in."""
+
+    lifetime: Positive = 90 * 24 * 3600
+
+
+class Privacy(_Table):
+    """``[privacy]``: ``show_phones`` shows everyone's phone to everyone, as the original does."""
+
+    show_phones: bool = True
+
+
+class Uploads(_Table):
+    """``[uploads]``: whether ``/upload`` wants a session."""
+
+    require_session: bool = False
+
+
+class Settings(_Table):
+    """Everything that can be set."""
+
+    data_dir: Path = Path("justchat-data")
+    http: Http = Http()
+    websocket: Websocket = Websocket()
+    mongo: Mongo = Mongo()
+    bus: Bus = Bus()
+    sms: Sms = Sms()
+    payments: Payments = Payments()
+    limits: Limits = Limits()
+    sessions: Sessions = Sessions()
+    privacy: Privacy = Privacy()
+    uploads: Uploads = Uploads()
+
+    @field_validator("sms")
+    @classmethod
+    def _sender_is_complete(cls, sms: Sms, _info: ValidationInfo) -> Sms:
+        if sms.sender == "http" and sms.url is None:
+            raise ValueError('sender = "http" needs a url')
+        return sms
+
+
+def load_settings(file: str | None, overrides: Mapping[str, Mapping[str, Any]], data_dir: str | None) -> Settings:
+    """The settings of a TOML file (none: the defaults), with what the command line says on top.
+
+    ``overrides`` maps a table to the keys that win. Raises StartupError with the one line that says what is wrong.
+    """
+    tables: dict[str, Any] = {}
+    if file is not None:
+        try:
+            tables = tomllib.loads(Path(file).read_text("utf-8"))
+        except OSError as error:
+            raise StartupError(f"{file}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise StartupError(f"{file}: not TOML: {error}") from error
+    if "data_dir" in tables:
+        raise StartupError(f"{file}: [data_dir] is not a table we know; use --data-dir")
+    for table, keys in overrides.items():
+        given = tables.setdefault(table, {})
+        if isinstance(given, dict):
+            given.update(keys)
+    if data_dir is not None:
+        tables["data_dir"] = Path(os.path.abspath(data_dir))
+    else:
+        tables["data_dir"] = Path(os.path.abspath(Settings.model_fields["data_dir"].default))
+    try:
+        return Settings.model_validate(_frozen(tables))
+    except ValidationError as error:
+        raise StartupError(f"{file or 'command line'}: {_line(error)}") from error
+
+
+def _frozen(value: Any) -> Any:
+    """TOML has arrays, settings are tuples."""
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    table, *keys = (str(part) for part in first["loc"])
+    place = f"[{table}]" + (f" {'.'.join(keys)}" if keys else "")
+    if first["type"] == "extra_forbidden":
+        return f"{place}: unknown {'key' if keys else 'table'}"
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"

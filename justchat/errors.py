@@ -1,0 +1,141 @@
+"""What can go wrong for a client: one class per error, with its status, code and sentence.
+
+The HTTP body of an error is made from these alone (docs/protocol.rst, "Errors").
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import ClassVar, NamedTuple
+
+
+def reason_phrase(status: int) -> str:
+    """The reason phrase of a status; 440 is the original API's own."""
+    return "Login Timeout" if status == 440 else HTTPStatus(status).phrase
+
+
+class BadField(NamedTuple):
+    """A field of a request that is wrong: its dotted name and what is wrong with it."""
+
+    field: str
+    detail: str
+
+
+class ApiError(Exception):
+    """An error that a client is told.
+
+    ``status`` is the HTTP status, ``code`` a stable slug for programs, ``detail`` a sentence for a person.
+    """
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    detail: str = ""
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.detail)
+        if detail is not None:
+            self.detail = detail
+
+
+class BadRequest(ApiError):
+    status, code, detail = 400, "bad-request", "the body must be a JSON object"
+
+
+class InvalidFields(ApiError):
+    """The shape of the request is wrong; ``fields`` has every bad field at once."""
+
+    status, code, detail = 400, "invalid-fields", "some fields are missing or wrong"
+
+    def __init__(self, fields: Sequence[BadField]) -> None:
+        super().__init__()
+        self.fields = tuple(fields)
+
+
+class WrongKey(ApiError):
+    status, code, detail = 401, "wrong-key", "the phone or the key is wrong"
+
+
+class WrongPassword(ApiError):
+    status, code, detail = 401, "wrong-password", "the room's password is wrong"
+
+
+class NotInRoom(ApiError):
+    status, code, detail = 403, "not-in-room", "you are not in this room"
+
+
+class Silenced(ApiError):
+    status, code, detail = 403, "silenced", "you may not speak in this room yet"
+
+
+class Banned(ApiError):
+    status, code, detail = 403, "banned", "you are banned from this room"
+
+
+class NotFound(ApiError):
+    status, code, detail = 404, "not-found", "there is nothing here"
+
+
+class UserNotFound(ApiError):
+    status, code, detail = 404, "user-not-found", "no user has this id"
+
+
+class RoomNotFound(ApiError):
+    status, code, detail = 404, "room-not-found", "no room has this id"
+
+
+class MessageNotFound(ApiError):
+    status, code, detail = 404, "message-not-found", "no message here has this id"
+
+
+class MethodNotAllowed(ApiError):
+    status, code, detail = 405, "method-not-allowed", "this path takes another method"
+
+
+class Conflict(ApiError):
+    status, code, detail = 409, "conflict", "something with these unique fields exists already"
+
+
+class RoomFull(ApiError):
+    status, code, detail = 409, "room-full", "the room has no free place"
+
+
+class TooLarge(ApiError):
+    status, code, detail = 413, "too-large", "the body is too large"
+
+
+class LoginTimeout(ApiError):
+    """The session key is missing, unknown, ended or expired (the original API's own status)."""
+
+    status, code, detail = 440, "login-timeout", "sign in again: there is no such session"
+
+
+class Incident(ApiError):
+    """A fault of ours. ``detail`` is the incident's id, which the log carries too."""
+
+    status, code = 500, "incident"
+
+
+class Unavailable(ApiError):
+    """The request was not carried out and may be sent again after ``retry_after`` seconds."""
+
+    status, code, detail = 503, "unavailable", "try again in a moment; nothing was stored"
+    retry_after: ClassVar[int] = 1
+
+
+class DatabaseAway(Unavailable):
+    code, detail = "database-away", "the database is away; nothing was stored"
+
+
+class Busy(Unavailable):
+    code, detail = "busy", "too much is waiting already; nothing was stored"
+
+
+class AlreadyStored(Exception):
+    """An entry with this id is in the log already: the same thing was sent before."""
+
+
+class SmsFailed(Exception):
+    """An SMS was not accepted; the message says why, without the SMS's text."""
+
+
+class StartupError(Exception):
+    """The daemon cannot start; the message is the one line that its operator reads."""

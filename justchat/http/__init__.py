@@ -1,0 +1,1 @@
+"""The HTTP API: endpoints are declared once, all else follows from that."""

@@ -1,0 +1,1 @@
+"""The calls, one file per area of the contract."""

@@ -1,0 +1,147 @@
+"""A request's way through an endpoint: shape (400), session (440), the call itself, its answer or error.
+
+Knows nothing of HTTP's wire: bytes come in, a status and bytes go out.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+import orjson
+from attrs import frozen
+from pydantic import ValidationError
+from pydantic_core import from_json
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from justchat.errors import (
+    ApiError,
+    BadField,
+    BadRequest,
+    Incident,
+    InvalidFields,
+    LoginTimeout,
+    Unavailable,
+    reason_phrase,
+)
+from justchat.http.endpoint import KEY_ONLY, NONE, Endpoint, Reply, Requester
+from justchat.http.fields import Body, Shape
+from justchat.interfaces import ISessions
+
+ANY_CALL = (InvalidFields, BadRequest, LoginTimeout, Unavailable, Incident)
+"""Errors that every call may answer, beside those it declares."""
+
+
+@frozen
+class Answer:
+    """What goes back to the client; ``body`` is JSON."""
+
+    status: int
+    body: bytes
+    retry_after: int | None = None
+
+
+class Dispatcher:
+    """Carries requests through endpoints.
+
+    ``debug`` tells a client the message of an exception of ours. ``strict``, for tests, makes a fault of an error
+    that the endpoint does not declare, and of an answer that is not as declared.
+    """
+
+    _log = Logger()
+
+    def __init__(self, sessions: ISessions, shape: Shape, *, debug: bool = False, strict: bool = False) -> None:
+        self._sessions = sessions
+        self._shape = shape
+        self._debug = debug
+        self._strict = strict
+        self._under_way = 0
+        self._all_done: Deferred[None] | None = None
+        self.closing = self._closed = False
+
+    async def respond(self, endpoint: Endpoint, body: bytes, bearer: str | None) -> Answer:
+        """The answer to a call; never raises."""
+        if self._closed:
+            return error_answer(Unavailable("the daemon goes down; nothing was stored"))
+        self._under_way += 1
+        try:
+            return await self._call(endpoint, body, bearer)
+        except ApiError as error:
+            if self._strict and not isinstance(error, (*ANY_CALL, *endpoint.raises)):
+                return self._incident(AssertionError(f"{endpoint.path} does not declare {error!r}"))
+            return error_answer(error)
+        except Exception as error:
+            return self._incident(error)
+        finally:
+            self._under_way -= 1
+            if not self._under_way and self._all_done is not None:
+                self._all_done.callback(None)
+                self._all_done = None
+
+    async def drained(self, seconds: float, reactor: object) -> None:
+        """Returns when every request under way is answered, or after some seconds."""
+        self.closing = True
+        if self._under_way:
+            self._all_done = Deferred()
+            self._all_done.addTimeout(seconds, reactor, lambda *_: None)  # type: ignore[arg-type]
+            await self._all_done
+        self._closed = True
+
+    async def _call(self, endpoint: Endpoint, raw: bytes, bearer: str | None) -> Answer:
+        body, key = self._parse(endpoint.body, raw)
+        if endpoint.session is NONE:
+            result = await endpoint.handler(body)
+        else:
+            key = key or bearer
+            if key is None:
+                raise LoginTimeout
+            session = None if endpoint.session is KEY_ONLY else await self._sessions.get(key)
+            result = await endpoint.handler(Requester(key, session), body)
+        status = endpoint.statuses[0]
+        if isinstance(result, Reply):
+            status, result = result.status, result.body
+        if self._strict:
+            assert status in endpoint.statuses, f"{endpoint.path} does not declare {status}"
+            endpoint.answers.validate_python(result, strict=True)
+        return Answer(status, orjson.dumps(result))
+
+    def _parse(self, model: type[Body], raw: bytes) -> tuple[Body, str | None]:
+        """The checked body and the session key in it. Raises BadRequest, InvalidFields."""
+        try:
+            document = from_json(raw, allow_inf_nan=False)
+        except ValueError as error:
+            raise BadRequest(f"the body is not JSON: {error}") from error
+        if not isinstance(document, dict):
+            raise BadRequest
+        fields: list[BadField] = []
+        key = document.get("session_key")
+        if key is not None and not isinstance(key, str):
+            fields.append(BadField("session_key", "a session key is a string"))
+            key = None
+        try:
+            body = model.model_validate(document, context=self._shape)
+        except ValidationError as error:
+            fields += [_bad_field(wrong["loc"], wrong["msg"]) for wrong in error.errors(include_url=False)]
+        if fields:
+            raise InvalidFields(fields)
+        return body, key or None
+
+    def _incident(self, error: Exception) -> Answer:
+        incident = secrets.token_hex(8)
+        self._log.failure("incident {incident}", incident=incident)
+        return error_answer(Incident(f"{incident}: {error}" if self._debug else incident))
+
+
+def _bad_field(loc: Sequence[int | str], detail: str) -> BadField:
+    return BadField(".".join(map(str, loc)), detail[:1].lower() + detail[1:])
+
+
+def error_answer(error: ApiError) -> Answer:
+    """The body of an error (docs/protocol.rst, "Errors")."""
+    body: dict[str, object] = {
+        "error": reason_phrase(error.status),
+        "code": error.code,
+        "detail": error.detail,
+    }
+    if isinstance(error, InvalidFields):
+        body["fields"] = [wrong._asdict() for wrong in error.fields[:100]]
+    return Answer(error.status, orjson.dumps(body), error.retry_after if isinstance(error, Unavailable) else None)

@@ -1,0 +1,109 @@
+"""Endpoints, declared once: ``@post("/room/enter", body=Enter, answer=RoomAnswer, session=REQUIRED, raises=(…))``.
+
+From a declaration follow the route, the shape check, the session, the order of checks and the error bodies.
+Declarations are values: an area of calls lists its own by ``endpoints_of``, the site is built from that list.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+from attrs import evolve, field, frozen
+from pydantic import TypeAdapter
+
+from justchat.errors import ApiError
+from justchat.http.fields import Body
+from justchat.model.user import Session
+
+
+class SessionUse(Enum):
+    """Whether a call needs a session."""
+
+    REQUIRED = "required"
+    KEY_ONLY = "key only"
+    """The key must be there, but need not be of a living session."""
+    NONE = "none"
+
+
+REQUIRED, KEY_ONLY, NONE = SessionUse.REQUIRED, SessionUse.KEY_ONLY, SessionUse.NONE
+
+
+@frozen
+class Requester:
+    """Who calls: the session and its key. ``user`` is whose session it is."""
+
+    key: str
+    session: Session | None
+
+    @property
+    def user(self) -> Any:
+        assert self.session is not None
+        return self.session.user
+
+
+@frozen
+class Reply:
+    """An answer with a status other than the declared one."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+Handler = Callable[..., Awaitable[Any]]
+H = TypeVar("H", bound=Handler)
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """A call: where it is, what it takes, what it answers, how it can fail.
+
+    ``handler`` takes (requester, body) or, where there is no session, (body); it returns what ``answer`` says,
+    or a Reply with one of ``statuses``.
+    """
+
+    path: str
+    body: type[Body]
+    answer: Any
+    session: SessionUse
+    raises: tuple[type[ApiError], ...]
+    statuses: tuple[int, ...]
+    summary: str
+    handler: Handler
+    answers: "TypeAdapter[Any]" = field(init=False, eq=False)
+
+    @answers.default
+    def _adapter(self) -> "TypeAdapter[Any]":
+        return TypeAdapter(self.answer)
+
+
+def post(
+    path: str,
+    *,
+    body: type[Body],
+    answer: Any,
+    session: SessionUse = REQUIRED,
+    raises: tuple[type[ApiError], ...] = (),
+    statuses: tuple[int, ...] = (200,),
+) -> Callable[[H], H]:
+    """Declare a method of an area to be a call. The first of ``statuses`` is the usual one."""
+
+    def declare(handler: H) -> H:
+        handler.endpoint = Endpoint(  # type: ignore[attr-defined]
+            path=path,
+            body=body,
+            answer=answer,
+            session=session,
+            raises=raises,
+            statuses=statuses,
+            summary=(handler.__doc__ or "").strip().partition("\n")[0],
+            handler=handler,
+        )
+        return handler
+
+    return declare
+
+
+def endpoints_of(area: object) -> list[Endpoint]:
+    """The calls that an area declares, bound to it."""
+    declared = [(member.endpoint, name) for name, member in vars(type(area)).items() if hasattr(member, "endpoint")]
+    return [evolve(endpoint, handler=getattr(area, name)) for endpoint, name in declared]

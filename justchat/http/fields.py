@@ -1,0 +1,149 @@
+"""The types of request fields: each checks itself, and says in the OpenAPI document what it takes.
+
+Limits that can be configured are read from the validation's context, which is the ``Limits``-bearing ``Shape``.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from attrs import frozen
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from justchat.config import Limits
+from justchat.model.ids import Id, as_id
+from justchat.model.phone import Phone, parse_phone
+
+
+@frozen
+class Shape:
+    """What checking a request needs to know: the limits, and where phones without a plus are from."""
+
+    limits: Limits
+    region: str
+
+
+class Body(BaseModel):
+    """A request's JSON object. Unknown fields are dropped; nothing is converted."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class Empty(Body):
+    """A request of nothing but its session."""
+
+
+def _shape(info: ValidationInfo) -> Shape:
+    shape: Shape = info.context  # type: ignore[assignment]
+    return shape
+
+
+def _wrong(detail: str) -> PydanticCustomError:
+    return PydanticCustomError("wrong", "{detail}", {"detail": detail})
+
+
+def _at_most(limit: str) -> AfterValidator:
+    def check(text: str, info: ValidationInfo) -> str:
+        longest: int = getattr(_shape(info).limits, limit)
+        if len(text) > longest:
+            raise _wrong(f"longer than {longest} characters")
+        return text
+
+    return AfterValidator(check)
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise _wrong("empty")
+    return text
+
+
+def _phone(value: Any, info: ValidationInfo) -> Phone:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _wrong("a phone is a string or a whole number")
+    if len(str(value)) > 64:
+        raise _wrong("not a phone number")
+    try:
+        return parse_phone(value, _shape(info).region)
+    except ValueError as error:
+        raise _wrong(str(error)) from error
+
+
+def _key(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _wrong("a key is a string or a whole number")
+    text = str(value)
+    if len(text) > 64:
+        raise _wrong("too long for a key")
+    return text.strip()
+
+
+_DOB = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z", re.ASCII)
+
+
+def _dob(value: Any) -> date | None:
+    if value is None:
+        return None
+    parts = _DOB.match(value) if isinstance(value, str) else None
+    if parts is None:
+        raise _wrong("a date is YYYY-MM-DD")
+    try:
+        day = date(*map(int, parts.groups()))
+    except ValueError:
+        raise _wrong("there is no such day") from None
+    if not date(1900, 1, 1) <= day <= datetime.now(UTC).date():
+        raise _wrong("nobody alive was born then")
+    return day
+
+
+def _page(value: int, info: ValidationInfo) -> int:
+    return min(value, _shape(info).limits.page)
+
+
+def _max_users(value: int, info: ValidationInfo) -> int:
+    most = _shape(info).limits.room_users
+    if value > most:
+        raise _wrong(f"more than {most}")
+    return value
+
+
+def _as_id(text: str) -> Id:
+    return as_id(text)
+
+
+def _whole(value: Any) -> Any:
+    """JavaScript knows one kind of number: 100.0 is 100."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+Text = Annotated[str, AfterValidator(_not_blank), _at_most("text")]
+Name = Annotated[str, _at_most("name")]
+RoomName = Annotated[str, AfterValidator(_not_blank), _at_most("room_name")]
+Password = Annotated[str, _at_most("password")]
+ClientId = Annotated[str, AfterValidator(_not_blank), _at_most("client_id")]
+PhotoUrl = Annotated[str, _at_most("photo")]
+IdField = Annotated[str, AfterValidator(_as_id)]
+"""A malformed id is no error of shape: it names nothing, which is 404."""
+PhoneField = Annotated[
+    Phone, PlainValidator(_phone), WithJsonSchema({"oneOf": [{"type": "string"}, {"type": "integer"}]})
+]
+KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema({"oneOf": [{"type": "string"}, {"type": "integer"}]})]
+Dob = Annotated[
+    date | None,
+    PlainValidator(_dob),
+    WithJsonSchema({"type": ["string", "null"], "examples": ["1990-02-08"]}),
+]
+Gender = Annotated[int, Field(ge=0, le=1), BeforeValidator(_whole)]
+MaxUsers = Annotated[int, Field(ge=1), AfterValidator(_max_users), BeforeValidator(_whole)]
+Skip = Annotated[int, Field(ge=-(2**53), le=2**53), BeforeValidator(_whole)]
+Limit = Annotated[int, Field(ge=1, le=2**53), AfterValidator(_page), BeforeValidator(_whole)]

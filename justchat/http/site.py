@@ -1,0 +1,221 @@
+"""The HTTP site: a Klein app made from the endpoints, with /ws beside it.
+
+Here is all that knows of HTTP's wire: methods, paths, bodies' sizes, CORS, headers.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from io import BytesIO
+from typing import Any
+
+import orjson
+from attrs import frozen
+from autobahn.twisted.resource import WebSocketResource
+from klein import Klein
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request, Site
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
+
+from justchat.errors import ApiError, MethodNotAllowed, NotFound, TooLarge, Unavailable, reason_phrase
+from justchat.http.dispatch import Answer, Dispatcher, error_answer
+from justchat.http.endpoint import Endpoint
+
+DISCARDED = 8
+"""A body may be this many times too large and still be read to its end, unkept, so that the 413 is heard."""
+IDLE_TIMEOUT = 60
+"""Seconds a connection may be silent, between requests or within one."""
+PREFLIGHT = (
+    (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
+    (b"Access-Control-Allow-Headers", b"Authorization, Content-Type"),
+    (b"Access-Control-Max-Age", b"86400"),
+)
+
+
+@frozen(kw_only=True)
+class Wire:
+    """What of the settings concerns the wire."""
+
+    allow_origins: tuple[str, ...]
+    body_limit: int
+
+    def allow_origin(self, origin: bytes) -> bytes | None:
+        """What to answer a browser's page of this origin; None is nothing."""
+        if "*" in self.allow_origins:
+            return b"*"
+        return origin if origin.decode("latin-1") in self.allow_origins else None
+
+
+def make_app(
+    endpoints: Sequence[Endpoint], dispatcher: Dispatcher, database_answers: Callable[[], Awaitable[None]]
+) -> Klein:
+    """The Klein app: a route per endpoint, and those for whoever watches the daemon."""
+    app = Klein()
+
+    def route(endpoint: Endpoint) -> None:
+        def serve(request: IRequest) -> Coroutine[Any, Any, bytes]:
+            return _serve(request, endpoint, dispatcher)
+
+        app.route(endpoint.path, methods=["POST"], endpoint=endpoint.path)(serve)
+
+    for endpoint in endpoints:
+        route(endpoint)
+
+    @app.route("/livez", methods=["GET"])
+    def livez(request: IRequest) -> bytes:
+        """The process answers."""
+        return _write(request, Answer(200, orjson.dumps({"status": "ok"})))
+
+    @app.route("/readyz", methods=["GET"])
+    async def readyz(request: IRequest) -> bytes:
+        """Its database answers, too."""
+        if dispatcher.closing:
+            return _write(request, error_answer(Unavailable("the daemon goes down")))
+        try:
+            await database_answers()
+        except ApiError as error:
+            return _write(request, error_answer(error))
+        return _write(request, Answer(200, orjson.dumps({"status": "ok"})))
+
+    @app.handle_errors(WrongMethod)
+    def wrong_method(request: IRequest, failure: Failure) -> bytes:
+        valid = {*(getattr(failure.value, "valid_methods", None) or ()), "OPTIONS"}
+        request.setHeader(b"Allow", ", ".join(sorted(valid)).encode())
+        return _write(request, error_answer(MethodNotAllowed()))
+
+    @app.handle_errors(HTTPException)
+    def not_found(request: IRequest, failure: Failure) -> bytes:
+        return _write(request, error_answer(NotFound("there is no such path")))
+
+    return app
+
+
+async def _serve(request: IRequest, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:
+    bearer = None
+    authorization = request.getHeader(b"authorization")
+    if authorization and authorization[:7].lower() == b"bearer ":
+        bearer = authorization[7:].strip().decode("latin-1") or None
+    answer = await dispatcher.respond(endpoint, request.content.read(), bearer)
+    if dispatcher.closing:
+        request.setHeader(b"Connection", b"close")
+    return _write(request, answer)
+
+
+def _write(request: IRequest, answer: Answer) -> bytes:
+    """Set what goes before the body, and return that."""
+    request.setHeader(b"Server", b"JustChat")
+    request.setResponseCode(answer.status, reason_phrase(answer.status).encode())
+    request.setHeader(b"Content-Type", b"application/json; charset=utf-8")
+    request.setHeader(b"Cache-Control", b"no-store")
+    request.setHeader(b"X-Content-Type-Options", b"nosniff")
+    if answer.retry_after is not None:
+        request.setHeader(b"Retry-After", str(answer.retry_after).encode())
+    request.setHeader(b"Content-Length", str(len(answer.body)).encode())
+    return answer.body
+
+
+class JustChatRequest(Request):
+    """A request whose body is not kept beyond the site's limit."""
+
+    channel: Any
+    _kept = 0
+    _too_large = False
+    _refused = False
+
+    @property
+    def _wire(self) -> "Wire":
+        # Request.site is set only when the body has come.
+        site: JustChatSite = self.channel.site
+        return site.wire
+
+    def gotLength(self, length: int | None) -> None:
+        limit = self._wire.body_limit
+        if length is not None and length > limit:
+            self._too_large = True
+            if length > limit * DISCARDED:
+                self._refused = True
+                self.content = BytesIO()
+                _refuse(self.channel, TooLarge())
+                return
+        super().gotLength(min(length or 0, limit))
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self._kept += len(data)
+        limit = self._wire.body_limit
+        if self._kept > limit:
+            self._too_large = True
+            if self._kept > limit * DISCARDED and not self._refused:
+                self._refused = True
+                _refuse(self.channel, TooLarge())
+            return
+        super().handleContentChunk(data)
+
+    def process(self) -> None:
+        if self._refused:
+            return
+        origin = self.getHeader(b"origin")
+        if origin is not None:
+            self._cors(origin)
+        if self._too_large:
+            self.write(_write(self, error_answer(TooLarge())))
+            self.finish()
+        elif self.method == b"OPTIONS":
+            for name, value in PREFLIGHT:
+                self.setHeader(name, value)
+            self.setResponseCode(204)
+            self.finish()
+        else:
+            super().process()
+
+    def _cors(self, origin: bytes) -> None:
+        allowed = self._wire.allow_origin(origin)
+        if allowed is not None:
+            self.setHeader(b"Access-Control-Allow-Origin", allowed)
+            self.setHeader(b"Access-Control-Expose-Headers", b"Retry-After")
+        if allowed != b"*":
+            self.setHeader(b"Vary", b"Origin")
+
+
+def _refuse(channel: Any, error: ApiError) -> None:
+    """Answer in the middle of a request, and hang up."""
+    answer = error_answer(error)
+    channel.transport.write(
+        b"HTTP/1.1 %d %s\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n"
+        b"Connection: close\r\n\r\n%s"
+        % (answer.status, reason_phrase(answer.status).encode(), len(answer.body), answer.body)
+    )
+    channel.transport.loseConnection()
+
+
+class Root(Resource):
+    """The Klein app, but for /ws, where the WebSocket takes over the connection."""
+
+    def __init__(self, app: Klein, sockets: Any) -> None:
+        super().__init__()
+        self._app = app.resource()
+        self._sockets = WebSocketResource(sockets)
+
+    def getChildWithDefault(self, path: bytes, request: Any) -> IResource:
+        if request.path == b"/ws" and request.getHeader(b"upgrade"):
+            return self._sockets  # type: ignore[no-any-return]
+        # The Klein app starts anew at the whole path.
+        request.postpath = [path, *(request.postpath or ())]
+        request.prepath = []
+        return self._app
+
+
+class JustChatSite(Site):
+    """twisted.web's Site without its form parsing and access log, which cost more than a call."""
+
+    _log = Logger()
+    requestFactory = JustChatRequest
+
+    def __init__(self, root: Root, wire: Wire) -> None:
+        super().__init__(root, timeout=IDLE_TIMEOUT, parsePOSTFormSubmission=False)
+        self.wire = wire
+        self.displayTracebacks = False
+
+    def log(self, request: Any) -> None:
+        """No access log: a proxy keeps one where it is wanted."""

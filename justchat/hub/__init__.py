@@ -1,0 +1,1 @@
+"""Who hears it: sessions, users, connections, and delivery to them."""

@@ -1,0 +1,49 @@
+"""Ids: 24 hex digits, those of a MongoDB ObjectId."""
+
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import NewType
+
+from bson import ObjectId
+
+Id = NewType("Id", str)
+"""24 lower-case hex digits, or a client's malformed string, which names nothing."""
+
+Members = Mapping[Id, None]
+"""A set of ids that remembers the order in which they came."""
+
+_WELL_FORMED = re.compile(r"[0-9a-f]{24}\Z")
+
+
+def new_id() -> Id:
+    """An id nobody else has."""
+    return Id(str(ObjectId()))
+
+
+def as_id(text: str) -> Id:
+    """What a client wrote as an id. Upper-case digits name the same thing."""
+    return Id(text.lower())
+
+
+def is_well_formed(id: Id) -> bool:
+    """Whether anything at all could have this id."""
+    return _WELL_FORMED.match(id) is not None
+
+
+def resent_id(author: Id, client_id: str, turn: int) -> Id:
+    """The id of what an author sends under a client_id: the same for the same, so that a unique ``_id`` is
+    all it takes to store it once, on any number of daemons. ``turn`` counts the days-long pauses after
+    which the client_id may be used anew.
+    """
+    return Id(blake2b(f"{author}:{turn}:{client_id}".encode(), digest_size=12).hexdigest())
+
+
+def joined(members: Members, id: Id) -> Members:
+    """The members with one more, who comes last."""
+    return members if id in members else {**members, id: None}
+
+
+def parted(members: Members, id: Id) -> Members:
+    """The members without one."""
+    return {other: None for other in members if other != id} if id in members else members

@@ -1,0 +1,26 @@
+"""Moments: points in time, aware datetimes in UTC with whole milliseconds, as MongoDB keeps them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Moment = datetime
+Clock = Callable[[], Moment]
+"""Tells the present. Handed to whoever needs it, so that no test patches time."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now() -> Moment:
+    """The present, cut to the millisecond."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def iso(moment: Moment) -> str:
+    """``2014-02-03T15:37:30.126Z``, the form of every time in a document."""
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def milliseconds(moment: Moment) -> int:
+    """Milliseconds since the epoch."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

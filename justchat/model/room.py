@@ -1,0 +1,49 @@
+"""Rooms: what the log of a room adds up to."""
+
+from collections.abc import Mapping
+
+from attrs import evolve, frozen
+
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, Members, joined, parted
+from justchat.model.moment import Moment
+
+VISITERS_KEPT = 10_000
+"""A room remembers its latest visitors, not everyone who ever came: its document must stay bounded."""
+
+
+@frozen(kw_only=True)
+class Room:
+    """A room at one point of its log. ``password`` is a hash, or None for a room that is open."""
+
+    id: Id
+    name: str
+    admin: Id
+    create_at: Moment
+    max_users: int
+    password: str | None = None
+    moderators: Members = {}
+    users: Members = {}
+    banned: Members = {}
+    visiters: Members = {}
+    silently: Mapping[Id, Moment] = {}
+
+    def after(self, entry: Entry) -> "Room":
+        """The room once this entry has happened. Entries are facts: nothing is checked here."""
+        match entry.kind:
+            case Kind.NEW_ROOMMATE:
+                return evolve(
+                    self,
+                    users=joined(self.users, entry.author),
+                    visiters=_latest(joined(self.visiters, entry.author)),
+                )
+            case Kind.LEAVE:
+                return evolve(self, users=parted(self.users, entry.author))
+            case Kind.MESSAGE | Kind.VOID:
+                return self
+
+
+def _latest(visiters: Members) -> Members:
+    if len(visiters) <= VISITERS_KEPT:
+        return visiters
+    return dict.fromkeys(list(visiters)[-VISITERS_KEPT:])

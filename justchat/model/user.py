@@ -1,0 +1,45 @@
+"""Users and what they say of themselves."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal, get_args
+
+from attrs import frozen
+
+from justchat.model.ids import Id
+from justchat.model.moment import Moment
+from justchat.model.phone import Phone
+
+ProfileField = Literal["nickname", "location", "photo", "dob", "gender"]
+PROFILE_FIELDS: tuple[ProfileField, ...] = get_args(ProfileField)
+Profile = Mapping[ProfileField, str | date | int | None]
+"""What a user may fill in and edit; None empties a field."""
+
+
+@frozen(kw_only=True)
+class User:
+    """A person, by their phone. ``password`` is the hash of the key that signs them in."""
+
+    id: Id
+    phone: Phone
+    password: str
+    create_at: Moment
+    nickname: str | None = None
+    location: str | None = None
+    photo: str | None = None
+    dob: date | None = None
+    gender: int | None = None
+    room: Id | None = None
+    rooms: tuple[Id, ...] = ()
+    visited_rooms: tuple[Id, ...] = ()
+    balance: int = 0
+
+
+@frozen(kw_only=True)
+class Session:
+    """One sign-in of a user, on one device."""
+
+    id: Id
+    user: Id
+    create_at: Moment
+    expires_at: Moment

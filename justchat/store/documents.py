@@ -1,0 +1,175 @@
+"""The documents of MongoDB, made from models and read back into them. Field by field in docs/database.rst."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from bson import ObjectId
+
+from justchat.errors import ApiError
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, Members, is_well_formed
+from justchat.model.phone import Phone
+from justchat.model.room import Room
+from justchat.model.user import Profile, Session, User
+from justchat.store.database import Document
+
+
+def object_id(id: Id, missing: type[ApiError]) -> ObjectId:
+    """The ObjectId of an id; a malformed one names nothing, so it raises ``missing``."""
+    if not is_well_formed(id):
+        raise missing
+    return ObjectId(id)
+
+
+def _id(value: ObjectId) -> Id:
+    return Id(str(value))
+
+
+def _members(values: list[ObjectId]) -> Members:
+    return dict.fromkeys(map(_id, values))
+
+
+def _object_ids(members: Members) -> list[ObjectId]:
+    return [ObjectId(member) for member in members]
+
+
+def entry_to_document(entry: Entry) -> Document:
+    document: Document = {
+        "_id": ObjectId(entry.id),
+        "stream": ObjectId(entry.stream),
+        "seq": entry.seq,
+        "kind": entry.kind.value,
+        "author": ObjectId(entry.author),
+        "create_at": entry.create_at,
+    }
+    if entry.text is not None:
+        document["text"] = entry.text
+    if entry.user is not None:
+        document["user"] = ObjectId(entry.user)
+    if entry.ref_message is not None:
+        document["ref_message"] = entry_to_document(entry.ref_message)
+    return document
+
+
+def entry_from_document(document: Document) -> Entry:
+    user, ref_message = document.get("user"), document.get("ref_message")
+    return Entry(
+        id=_id(document["_id"]),
+        stream=_id(document["stream"]),
+        seq=document["seq"],
+        kind=Kind(document["kind"]),
+        author=_id(document["author"]),
+        create_at=document["create_at"],
+        text=document.get("text"),
+        user=None if user is None else _id(user),
+        ref_message=None if ref_message is None else entry_from_document(ref_message),
+    )
+
+
+def room_to_document(room: Room, seq: int) -> Document:
+    """The snapshot of a room after its entry ``seq``."""
+    return {
+        "_id": ObjectId(room.id),
+        "name": room.name,
+        "admin": ObjectId(room.admin),
+        "create_at": room.create_at,
+        "password": room.password,
+        **room_changes(room, seq),
+    }
+
+
+def room_changes(room: Room, seq: int) -> Document:
+    """What of a snapshot the log can change."""
+    return {
+        "seq": seq,
+        "max_users": room.max_users,
+        "moderators": _object_ids(room.moderators),
+        "users": _object_ids(room.users),
+        "banned": _object_ids(room.banned),
+        "visiters": _object_ids(room.visiters),
+        "silently": dict(room.silently),
+    }
+
+
+def room_from_document(document: Document) -> tuple[Room, int]:
+    """The room and the seq up to which the snapshot is true."""
+    room = Room(
+        id=_id(document["_id"]),
+        name=document["name"],
+        admin=_id(document["admin"]),
+        create_at=document["create_at"],
+        max_users=document["max_users"],
+        password=document["password"],
+        moderators=_members(document["moderators"]),
+        users=_members(document["users"]),
+        banned=_members(document["banned"]),
+        visiters=_members(document["visiters"]),
+        silently={Id(user): until for user, until in document["silently"].items()},
+    )
+    return room, document["seq"]
+
+
+def profile_to_document(profile: Profile) -> Document:
+    return {field: _at_midnight(value) if isinstance(value, date) else value for field, value in profile.items()}
+
+
+def _at_midnight(day: date) -> datetime:
+    """BSON knows no days."""
+    return datetime.combine(day, time(), UTC)
+
+
+def user_to_document(user: User) -> Document:
+    return {
+        "_id": ObjectId(user.id),
+        "phone": user.phone,
+        "password": user.password,
+        "tries": 0,
+        "create_at": user.create_at,
+        "nickname": user.nickname,
+        "location": user.location,
+        "photo": user.photo,
+        "dob": None if user.dob is None else _at_midnight(user.dob),
+        "gender": user.gender,
+        "room": None,
+        "visitedRooms": [],
+        "balance": user.balance,
+    }
+
+
+def user_from_document(document: Document, rooms: list[ObjectId]) -> User:
+    """The user; ``rooms`` are those they created, which their document does not repeat."""
+    room, dob = document["room"], document["dob"]
+    return User(
+        id=_id(document["_id"]),
+        phone=Phone(document["phone"]),
+        password=document["password"],
+        create_at=document["create_at"],
+        nickname=document["nickname"],
+        location=document["location"],
+        photo=document["photo"],
+        dob=None if dob is None else dob.date(),
+        gender=document["gender"],
+        room=None if room is None else _id(room),
+        rooms=tuple(map(_id, rooms)),
+        visited_rooms=tuple(map(_id, document["visitedRooms"])),
+        balance=document["balance"],
+    )
+
+
+def session_to_document(session: Session, digest: bytes) -> dict[str, Any]:
+    return {
+        "_id": ObjectId(session.id),
+        "digest": digest,
+        "user": ObjectId(session.user),
+        "create_at": session.create_at,
+        "expires_at": session.expires_at,
+    }
+
+
+def session_from_document(document: Document) -> Session:
+    return Session(
+        id=_id(document["_id"]),
+        user=_id(document["user"]),
+        create_at=document["create_at"],
+        expires_at=document["expires_at"],
+    )

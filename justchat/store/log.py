@@ -1,0 +1,303 @@
+"""The log of rooms: what makes a thing happen, in what order, and that it stays happened.
+
+Everything that happens in a room is one entry under a unique index on (stream, seq). Inserting it is the commit.
+
+- A room's *head* (its state, and the seq up to which that is true) is held in memory. A proposal asks the rules
+  of the head and makes the entry ``seq + 1``. Where another daemon took that seq first, the index refuses, the
+  head is brought up to date from the log, and the proposal is asked again.
+- Appends are *group-committed*: one batch is on its way at a time, and what arrives meanwhile leaves together in
+  the next. Within a batch a proposal sees the entries before it, though they are not durable yet; so what it
+  answers, a refusal too, is told only when they are.
+- When the connection breaks, or nothing is answered in time, a batch is *in doubt*: it may be stored now, later
+  or never. The same entries are sent again until each has one outcome; the unique indexes make that harmless.
+  Those whose callers have been told 503 meanwhile become void, so that nothing refused appears later.
+
+Entries are heard by ``hear`` in the order of their seq, each once, when they are durable.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from attrs import define, evolve, field
+from bson import ObjectId
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from justchat.errors import AlreadyStored, Busy, DatabaseAway
+from justchat.interfaces import Proposal
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id
+from justchat.model.room import Room
+from justchat.store.database import Database, Document
+from justchat.store.documents import entry_from_document, entry_to_document
+from justchat.store.indexes import LOG
+
+BATCH = 500
+WAITING = 10_000
+"""More than this many appends waiting, and the next is told Busy."""
+PATIENCE = 4.5
+"""Seconds an append waits for the database before its caller is told 503."""
+HEADS = 20_000
+"""Rooms kept in memory; the one unused longest goes first."""
+RETRY = 0.2
+
+Outcome = tuple[Room, Entry | None]
+
+
+@define(eq=False)
+class Head:
+    """A room, true up to the entry ``seq`` of its log."""
+
+    room: Room
+    seq: int
+
+
+@define(eq=False)
+class _Append:
+    stream: Id
+    propose: Proposal
+    outcome: "Deferred[Outcome]" = field(factory=Deferred)
+    verdict: "tuple[Head, Entry | None] | Failure | None" = None
+    """In a batch: the head after it and its entry, or the refusal."""
+
+    @property
+    def entry(self) -> Entry | None:
+        return self.verdict[1] if isinstance(self.verdict, tuple) else None
+
+
+class Log:
+    """See the module. ``load`` reads a head from the database; ``hear`` is told each entry with the head after it."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        database: Database,
+        load: Callable[[Id], Coroutine[Any, Any, Head]],
+        hear: Callable[[Head, Entry], None],
+    ) -> None:
+        self._database = database
+        self._load = load
+        self._hear = hear
+        self._heads: OrderedDict[Id, Head] = OrderedDict()
+        self._loading: dict[Id, list[Deferred[Head]]] = {}
+        self._waiting: deque[_Append] = deque()
+        self._busy = False
+        self._closed = False
+        self._idle: Deferred[None] = Deferred()
+
+    async def head(self, stream: Id) -> Head:
+        """The head of a room's log, from memory or the database. Raises RoomNotFound, DatabaseAway."""
+        head = self._heads.get(stream)
+        if head is not None:
+            self._heads.move_to_end(stream)
+            return head
+        waiter: Deferred[Head] = Deferred()
+        if stream in self._loading:
+            self._loading[stream].append(waiter)
+        else:
+            self._loading[stream] = [waiter]
+            ensureDeferred(self._load(stream)).addBoth(self._loaded, stream)
+        return await waiter
+
+    def _loaded(self, result: Head | Failure, stream: Id) -> None:
+        if isinstance(result, Head):
+            self.known(result)
+        for waiter in self._loading.pop(stream):
+            waiter.callback(result)  # a Failure given to callback() is an errback
+
+    def known(self, head: Head) -> None:
+        """Take a head that was just made or read."""
+        self._heads[head.room.id] = head
+        if len(self._heads) > HEADS:
+            self._heads.popitem(last=False)
+
+    async def append(self, stream: Id, propose: Proposal) -> Outcome:
+        """Let a proposal happen (see IRooms.append)."""
+        if len(self._waiting) >= WAITING or self._closed:
+            raise Busy
+        await self.head(stream)
+        append = _Append(stream, propose)
+        append.outcome.addTimeout(PATIENCE, reactor, _too_late)
+        self._waiting.append(append)
+        if not self._busy:
+            self._busy = True
+            ensureDeferred(self._work())
+        return await append.outcome
+
+    async def close(self) -> None:
+        """Take no more; returns when what was taken has its outcome."""
+        self._closed = True
+        if self._busy:
+            await self._idle
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                await self._load_heads(batch)
+                batch = [append for append in batch if not append.outcome.called]
+                self._propose(batch)
+                await self._commit(batch)
+        except Exception:
+            self._log.failure("the log stopped unexpectedly")
+            while self._waiting:
+                _fail(self._waiting.popleft(), Failure(DatabaseAway()))
+        finally:
+            self._busy = False
+            if self._closed:
+                self._idle.callback(None)
+
+    async def _load_heads(self, batch: list[_Append]) -> None:
+        """Heads that are not in memory are read together: one after another, two daemons would crawl."""
+        missing = {append.stream for append in batch} - self._heads.keys()
+        if not missing:
+            return
+        loads = {stream: ensureDeferred(self.head(stream)) for stream in missing}
+        for stream, load in loads.items():
+            try:
+                await load
+            except Exception:
+                for append in batch:
+                    if append.stream == stream:
+                        _fail(append, Failure())
+
+    def _propose(self, batch: list[_Append]) -> None:
+        """Ask every proposal, each of the state that those before it leave."""
+        ahead: dict[Id, Head] = {}
+        for append in batch:
+            head = ahead.get(append.stream) or self._heads[append.stream]
+            try:
+                entry = append.propose(head.room, head.seq + 1)
+            except Exception:
+                append.verdict = Failure()
+                continue
+            if entry is not None:
+                head = ahead[append.stream] = Head(head.room.after(entry), entry.seq)
+            append.verdict = (head, entry)
+
+    async def _commit(self, batch: list[_Append]) -> None:
+        """Store a batch and tell each append its outcome; what falls with a refusal of the index waits again."""
+        writes = [append for append in batch if append.entry is not None]
+        documents = [entry_to_document(append.entry) for append in writes if append.entry]
+        try:
+            stored, clash = await self._database.insert_many(LOG, documents) if documents else (0, None)
+        except DatabaseAway:
+            stored, clash = await self._settle(batch, writes, documents)
+        except Exception:
+            for append in batch:
+                _fail(append, Failure())
+            self._heads.clear()
+            raise
+        if clash is None:
+            for append in batch:
+                self._tell(append)
+            return
+        fallen = batch.index(writes[stored])
+        for append in batch[:fallen]:
+            self._tell(append)
+        if "_id" in clash:
+            _fail(batch[fallen], Failure(AlreadyStored()))
+            fallen += 1
+        else:
+            await self._catch_up(writes[stored].stream)
+        self._waiting.extendleft(reversed(batch[fallen:]))
+
+    def _tell(self, append: _Append) -> None:
+        """An append is decided: its entry, if it made one, is durable."""
+        if isinstance(append.verdict, Failure):
+            _fail(append, append.verdict)
+        elif append.verdict is not None:
+            head, entry = append.verdict
+            if entry is not None:
+                self._advance(head, entry)
+            if not append.outcome.called:
+                append.outcome.callback((head.room, entry))
+
+    def _advance(self, head: Head, entry: Entry) -> None:
+        self._heads[entry.stream] = head
+        self._heads.move_to_end(entry.stream)
+        try:
+            self._hear(head, entry)
+        except Exception:
+            self._log.failure("an entry was stored but not told to everyone")
+
+    async def _catch_up(self, stream: Id) -> None:
+        """Read what other daemons have appended since our head."""
+        while True:
+            head = self._heads.get(stream)
+            if head is None:
+                return
+            try:
+                documents = await self._database.find(
+                    LOG,
+                    {"stream": ObjectId(stream), "seq": {"$gt": head.seq}},
+                    sort={"stream": 1, "seq": 1},
+                    limit=1000,
+                )
+            except DatabaseAway:
+                # The head is out of date, so it must not be used. It is read anew when the database is back.
+                self._heads.pop(stream, None)
+                return
+            for entry in map(entry_from_document, documents):
+                head = Head(head.room.after(entry), entry.seq)
+                self._advance(head, entry)
+            if len(documents) < 1000:
+                return
+
+    async def _settle(
+        self, batch: list[_Append], writes: list[_Append], documents: list[Document]
+    ) -> tuple[int, Document | None]:
+        """Find out what became of a batch in doubt, by sending it again until there is an answer."""
+        self._log.warn("the database is away with {n} entries in doubt", n=len(documents))
+        done = 0
+        while done < len(documents):
+            self._give_up(batch, {id(append) for append in writes[:done]})
+            documents[done:] = [entry_to_document(append.entry) for append in writes[done:] if append.entry]
+            try:
+                stored, clash = await self._database.insert_many(LOG, documents[done:])
+                done += stored
+                if clash is None:
+                    continue
+                wanted = documents[done]
+                found = await self._database.find_one(LOG, {"stream": wanted["stream"], "seq": wanted["seq"]})
+                if found is None or found["_id"] != wanted["_id"]:
+                    return done, clash
+                if wanted["kind"] == Kind.VOID and found["kind"] != Kind.VOID:
+                    await self._database.replace(LOG, {"_id": found["_id"]}, wanted)
+                done += 1
+            except DatabaseAway:
+                await deferLater(reactor, RETRY)
+        self._log.info("the database is back; {n} entries are settled", n=len(documents))
+        return done, None
+
+    def _give_up(self, batch: list[_Append], settled: set[int]) -> None:
+        """Make void what is in doubt and whose caller was told 503, and what follows it in its room: that was
+        allowed, or refused, by a state that will not have been.
+        """
+        rooms: dict[Id, Room] = {}
+        broken: set[Id] = set()
+        for append in batch:
+            entry = append.entry
+            if id(append) not in settled and (append.outcome.called or append.stream in broken):
+                _fail(append, Failure(DatabaseAway()))
+                if entry is not None:
+                    broken.add(append.stream)
+                    entry = evolve(entry, kind=Kind.VOID, text=None, user=None, ref_message=None)
+            if entry is not None:
+                room = rooms.get(append.stream) or self._heads[append.stream].room
+                rooms[append.stream] = room.after(entry)
+                append.verdict = (Head(rooms[append.stream], entry.seq), entry)
+
+
+def _too_late(_result: object, _seconds: float) -> Failure:
+    return Failure(DatabaseAway())
+
+
+def _fail(append: _Append, failure: Failure) -> None:
+    if not append.outcome.called:
+        append.outcome.errback(failure)

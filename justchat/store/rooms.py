@@ -1,0 +1,136 @@
+"""The rooms, in MongoDB: their logs, and a snapshot of each, written behind.
+
+The log alone decides what is true. A snapshot saves reading it from the start: a head is the snapshot with the
+log's tail replayed over it.
+"""
+
+from collections.abc import Callable
+
+from bson import ObjectId
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFound
+from justchat.interfaces import IRooms, Proposal
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id
+from justchat.model.room import Room
+from justchat.store.database import Database
+from justchat.store.documents import (
+    entry_from_document,
+    object_id,
+    room_changes,
+    room_from_document,
+    room_to_document,
+)
+from justchat.store.indexes import LOG, ROOMS
+from justchat.store.log import Head, Log
+
+SNAPSHOT_EVERY = 0.5
+"""Seconds between rounds of writing snapshots."""
+TAIL = 1000
+"""A room's log may be about this many messages ahead of its snapshot."""
+
+
+@implementer(IRooms)
+class Rooms:
+    """See IRooms. ``hear`` is told each entry that became durable, with the room just after it."""
+
+    _log = Logger()
+
+    def __init__(self, database: Database, hear: Callable[[Room, Entry], None], reactor: IReactorTime) -> None:
+        self._database = database
+        self._entries = Log(database, self._load, self._heard)
+        self._hear = hear
+        self._changed: dict[Id, Head] = {}
+        self._saver = LoopingCall(self._save)
+        self._saver.clock = reactor
+
+    def start(self) -> None:
+        self._saver.start(SNAPSHOT_EVERY, now=False)
+
+    async def stop(self) -> None:
+        """Let what was begun end, and write the last snapshots."""
+        await self._entries.close()
+        if self._saver.running:
+            self._saver.stop()
+        await self._save()
+
+    async def create(self, room: Room) -> None:
+        if not await self._database.insert(ROOMS, room_to_document(room, 0)):
+            raise Conflict
+        self._entries.known(Head(room, 0))
+
+    async def get(self, room: Id) -> Room:
+        return (await self._entries.head(room)).room
+
+    async def append(self, room: Id, propose: Proposal) -> tuple[Room, Entry | None]:
+        return await self._entries.append(room, propose)
+
+    async def head(self, room: Id) -> int:
+        return (await self._entries.head(room)).seq
+
+    async def history(self, room: Id, after: int, limit: int) -> list[Entry]:
+        entries = await self._read(room, after, limit)
+        return [entry for entry in entries if entry.kind is not Kind.VOID]
+
+    async def _read(self, room: Id, after: int, limit: int) -> list[Entry]:
+        documents = await self._database.find(
+            LOG,
+            {"stream": object_id(room, RoomNotFound), "seq": {"$gt": after}},
+            sort={"stream": 1, "seq": 1},
+            limit=limit,
+        )
+        return [entry_from_document(document) for document in documents]
+
+    async def entry(self, room: Id, entry: Id) -> Entry:
+        document = await self._database.find_one(LOG, {"_id": object_id(entry, MessageNotFound)})
+        if document is None or str(document["stream"]) != room or document["kind"] == Kind.VOID:
+            raise MessageNotFound
+        return entry_from_document(document)
+
+    async def sent(self, author: Id, entry: Id) -> Entry | None:
+        document = await self._database.find_one(LOG, {"_id": ObjectId(entry)})
+        if document is None or str(document["author"]) != author:
+            return None
+        return entry_from_document(document)
+
+    async def _load(self, room: Id) -> Head:
+        document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)})
+        if document is None:
+            raise RoomNotFound
+        state, seq = room_from_document(document)
+        while tail := await self._read(room, seq, TAIL):
+            for entry in tail:
+                state, seq = state.after(entry), entry.seq
+        return Head(state, seq)
+
+    def _heard(self, head: Head, entry: Entry) -> None:
+        room = head.room
+        speech = entry.kind in (Kind.MESSAGE, Kind.VOID)
+        if not speech or room.id in self._changed or entry.seq % TAIL == 0:
+            self._changed[room.id] = head
+        self._hear(room, entry)
+
+    async def _save(self) -> None:
+        """Write the snapshots of rooms that have changed. One round at a time; what fails is written next time."""
+        changed, self._changed = self._changed, {}
+        writes = [(head, ensureDeferred(self._save_one(head))) for head in changed.values()]
+        for head, write in writes:
+            try:
+                await write
+            except DatabaseAway:
+                self._changed.setdefault(head.room.id, head)
+            except Exception:
+                self._log.failure("the snapshot of room {room} was not written", room=head.room.id)
+
+    async def _save_one(self, head: Head) -> None:
+        # Only forward: another daemon may have written a later one.
+        await self._database.update(
+            ROOMS,
+            {"_id": ObjectId(head.room.id), "seq": {"$lt": head.seq}},
+            {"$set": room_changes(head.room, head.seq)},
+        )

@@ -1,0 +1,71 @@
+"""Sign-ins, in MongoDB and in memory. Only the digest of a session's key is ever kept."""
+
+import secrets
+from collections import OrderedDict
+from datetime import timedelta
+from hashlib import sha256
+
+from zope.interface import implementer
+
+from justchat.errors import LoginTimeout
+from justchat.interfaces import ISessions
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import Clock
+from justchat.model.user import Session
+from justchat.store.database import Database
+from justchat.store.documents import session_from_document, session_to_document
+from justchat.store.indexes import SESSIONS
+
+KEY_BYTES = 24
+CACHED = 50_000
+
+
+@implementer(ISessions)
+class Sessions:
+    """See ISessions. ``lifetime`` is in seconds, from sign-in."""
+
+    def __init__(self, database: Database, clock: Clock, lifetime: float) -> None:
+        self._database = database
+        self._clock = clock
+        self._lifetime = timedelta(seconds=lifetime)
+        # None stands for a session that was ended here, so that a read already under way cannot bring it back.
+        self._cache: OrderedDict[bytes, Session | None] = OrderedDict()
+
+    async def open(self, user: Id) -> str:
+        key = secrets.token_hex(KEY_BYTES)
+        at = self._clock()
+        session = Session(id=new_id(), user=user, create_at=at, expires_at=at + self._lifetime)
+        digest = _digest(key)
+        await self._database.insert(SESSIONS, session_to_document(session, digest))
+        self._remember(digest, session)
+        return key
+
+    async def get(self, key: str) -> Session:
+        digest = _digest(key)
+        if digest not in self._cache:
+            document = await self._database.find_one(SESSIONS, {"digest": digest})
+            if document is None:
+                raise LoginTimeout
+            self._remember(digest, self._cache.get(digest, session_from_document(document)))
+        session = self._cache[digest]
+        # MongoDB removes what has expired within a minute or so; here it is exact.
+        if session is None or session.expires_at <= self._clock():
+            raise LoginTimeout
+        return session
+
+    async def end(self, key: str) -> Session | None:
+        digest = _digest(key)
+        document = await self._database.delete_and_get(SESSIONS, {"digest": digest})
+        if document is None:
+            return None
+        self._remember(digest, None)
+        return session_from_document(document)
+
+    def _remember(self, digest: bytes, session: Session | None) -> None:
+        self._cache[digest] = session
+        if len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode("utf-8", "surrogatepass")).digest()

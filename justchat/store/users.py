@@ -1,0 +1,123 @@
+"""The people, in MongoDB."""
+
+from datetime import timedelta
+
+from bson import ObjectId
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from zope.interface import implementer
+
+from justchat.errors import Busy, UserNotFound
+from justchat.interfaces import IUsers
+from justchat.model.ids import Id
+from justchat.model.moment import Clock
+from justchat.model.phone import Phone
+from justchat.model.user import Profile, User
+from justchat.store.database import Database, Document
+from justchat.store.documents import object_id, profile_to_document, user_from_document, user_to_document
+from justchat.store.indexes import ROOMS, USERS
+
+KEY_TRIES = 5
+VISITED_ROOMS_KEPT = 1_000
+ROOMS_SHOWN = 1_000
+MOVE_TAKES = timedelta(seconds=10)
+"""A move that has not ended after this long belongs to a daemon that died."""
+
+
+@implementer(IUsers)
+class Users:
+    """See IUsers."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, user: User) -> bool:
+        return await self._database.insert(USERS, user_to_document(user))
+
+    async def get(self, user: Id) -> User:
+        document = await self._database.find_one(USERS, {"_id": object_id(user, UserNotFound)})
+        if document is None:
+            raise UserNotFound
+        return await self._whole(document)
+
+    async def by_phone(self, phone: Phone) -> User | None:
+        document = await self._database.find_one(USERS, {"phone": phone})
+        return None if document is None else await self._whole(document)
+
+    async def _whole(self, document: Document) -> User:
+        """The user with the rooms they created, newest last; the rooms' own ``admin`` is where that is kept."""
+        rooms = await self._database.find(
+            ROOMS, {"admin": document["_id"]}, sort={"_id": -1}, limit=ROOMS_SHOWN, fields=["_id"]
+        )
+        return user_from_document(document, [room["_id"] for room in reversed(rooms)])
+
+    async def set_password(self, phone: Phone, password: str) -> bool:
+        return await self._database.update(USERS, {"phone": phone}, {"$set": {"password": password, "tries": 0}})
+
+    async def try_key(self, phone: Phone) -> User | None:
+        # Counted before the key is looked at, so that tries at the same time are counted too.
+        document = await self._database.update_and_get(
+            USERS, {"phone": phone, "tries": {"$lt": KEY_TRIES}}, {"$inc": {"tries": 1}}
+        )
+        return None if document is None else await self._whole(document)
+
+    async def forgive_tries(self, user: Id, password: str) -> None:
+        await self._database.update(USERS, {"_id": ObjectId(user), "password": password}, {"$set": {"tries": 0}})
+
+    async def edit(self, user: Id, profile: Profile) -> None:
+        if profile:
+            await self._database.update(USERS, {"_id": ObjectId(user)}, {"$set": profile_to_document(profile)})
+
+    async def begin_move(self, user: Id, to: Id) -> list[Id]:
+        waited = 0.0
+        while True:
+            at = self._clock()
+            before = await self._database.update_and_get(
+                USERS,
+                {
+                    "_id": object_id(user, UserNotFound),
+                    "$or": [{"moving": None}, {"moving.at": {"$lt": at - MOVE_TAKES}}],
+                },
+                {"$set": {"moving": {"to": ObjectId(to), "at": at}}},
+                before=True,
+            )
+            if before is not None:
+                places = [before["room"], (before.get("moving") or {}).get("to")]
+                return [Id(str(place)) for place in places if place is not None]
+            if waited > 3:
+                raise Busy("another of your moves is still under way; nothing was stored")
+            await deferLater(reactor, 0.02)
+            waited += 0.02
+
+    async def end_move(self, user: Id, to: Id) -> None:
+        room = ObjectId(to)
+        others = {"$filter": {"input": "$visitedRooms", "cond": {"$ne": ["$$this", room]}}}
+        visited = {"$slice": [{"$concatArrays": [others, [room]]}, -VISITED_ROOMS_KEPT]}
+        await self._database.update(
+            USERS,
+            {"_id": ObjectId(user), "moving.to": room},
+            [{"$set": {"room": room, "visitedRooms": visited}}, {"$unset": "moving"}],
+        )
+
+    async def abandon_move(self, user: Id, to: Id) -> None:
+        await self._database.update(
+            USERS, {"_id": ObjectId(user), "moving.to": ObjectId(to)}, {"$unset": {"moving": ""}}
+        )
+
+    async def vacate(self, user: Id, room: Id) -> None:
+        await self._database.update(USERS, {"_id": ObjectId(user), "room": ObjectId(room)}, {"$set": {"room": None}})
+
+    async def unfinished_moves(self, *, all: bool) -> list[tuple[Id, Id | None, Id]]:
+        before = self._clock() if all else self._clock() - MOVE_TAKES
+        documents = await self._database.find(
+            USERS, {"moving.at": {"$lte": before}}, limit=1000, fields=["room", "moving"]
+        )
+        return [
+            (
+                Id(str(document["_id"])),
+                None if document["room"] is None else Id(str(document["room"])),
+                Id(str(document["moving"]["to"])),
+            )
+            for document in documents
+        ]

@@ -1,0 +1,1 @@
+"""The socket: frames and the WebSocket protocol."""

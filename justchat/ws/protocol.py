@@ -1,0 +1,194 @@
+"""The WebSocket protocol: one JSON object a text frame, ``{"event": NAME, "data": {…}}``.
+
+    > {"event": "init", "data": {"session_key": "…"}}
+    < {"event": "ready", "data": {"error": null, "user": "<id>"}}
+
+A client speaks only to bind itself; everything else it hears. Close codes: 4440 no such session, 4400 not a
+frame we know, 4408 no ``init`` in time, 4413 too slow a reader, 1001 the daemon goes down (docs/protocol.rst).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from justchat.config import Websocket
+from justchat.errors import ApiError, LoginTimeout
+from justchat.events import Frame, ready, refusal
+from justchat.interfaces import IConnection, IRegistry, ISessions
+from justchat.model.user import Session
+
+MALFORMED = 4400
+NO_INIT = 4408
+TOO_SLOW = 4413
+TRY_LATER = 1013
+GOING_DOWN = 1001
+INBOUND_FRAME = 16 * 1024
+"""Bytes. A client sends nothing but ``init``."""
+CLOSE_TIMEOUT = 5.0
+
+
+@implementer(IConnection, IPushProducer)
+class Socket(WebSocketServerProtocol):  # type: ignore[misc]
+    """One raw WebSocket, seen by the registry as an IConnection."""
+
+    _logger = Logger()  # autobahn claims .log
+
+    factory: "SocketFactory"
+    session: Session | None = None
+    _paused = False
+    _waiting_bytes = 0
+    _init_timer: IDelayedCall | None = None
+
+    def onOpen(self) -> None:
+        self.factory.sockets.add(self)
+        # Behind HTTP the channel was the transport's producer.
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
+        self._init_timer = self.factory.reactor.callLater(self.factory.settings.init_timeout, self._no_init)
+        # What the handshake leaves behind is of no more use, and weighs on every idle socket.
+        self.http_request_data = self.http_response_data = b""
+        self.http_headers: dict[str, str] = {}
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        key = None if isBinary else _session_key(payload)
+        if key is None:
+            self.close(MALFORMED, 'the one frame we know is {"event": "init", "data": {"session_key": "…"}}')
+            return
+        Deferred.fromCoroutine(self._init(key)).addErrback(self._failed)
+
+    async def _init(self, key: str) -> None:
+        try:
+            session = await self.factory.sessions.get(key)
+        except ApiError as error:
+            self.send(Frame(refusal(error)))
+            self.close(LoginTimeout.status + 4000 if error.status == LoginTimeout.status else TRY_LATER, error.detail)
+            return
+        if self.state != self.STATE_OPEN:
+            return
+        self._stop_timer()
+        if self.session is not None:
+            self.factory.registry.unbind(self, self.session)
+        self.session = session
+        self.factory.registry.bind(self, session)
+        self.send(Frame(ready(session.user).to_json()))
+
+    def _failed(self, failure: Failure) -> None:
+        self._logger.failure("a socket could not be bound", failure)
+        self.close(1011, "a fault of ours")
+
+    def _no_init(self) -> None:
+        self._init_timer = None
+        self.close(NO_INIT, "no init in time")
+
+    def _stop_timer(self) -> None:
+        if self._init_timer is not None:
+            self._init_timer.cancel()
+            self._init_timer = None
+
+    def send(self, frame: Frame) -> None:
+        if self.state != self.STATE_OPEN:
+            return
+        if self._paused:
+            self._waiting_bytes += len(frame.websocket)
+            if self._waiting_bytes > self.factory.settings.send_buffer:
+                self.close(TOO_SLOW, "too slow a reader")
+                return
+        self.transport.write(frame.websocket)
+
+    def close(self, code: int, reason: str) -> None:
+        self._leave()
+        # Not sendClose(), which refuses 1001.
+        self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self._leave()
+        self.factory.gone(self)
+
+    def _leave(self) -> None:
+        """Hear nothing more."""
+        self._stop_timer()
+        if self.session is not None:
+            self.factory.registry.unbind(self, self.session)
+            self.session = None
+
+    def pauseProducing(self) -> None:
+        # Called at every write while more than 64 KiB wait for the reader.
+        if not self._paused:
+            self._paused = True
+            self._waiting_bytes = 0
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+
+    def stopProducing(self) -> None:
+        """The connection is lost; connectionLost() tells."""
+
+
+class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
+    """Makes Sockets, for the socket's own port and for ``/ws``."""
+
+    protocol = Socket
+
+    def __init__(
+        self,
+        *,
+        settings: Websocket,
+        allow_origins: tuple[str, ...],
+        sessions: ISessions,
+        registry: IRegistry,
+        reactor: Any,
+    ) -> None:
+        super().__init__(server="JustChat", reactor=reactor)
+        self.settings = settings
+        self.sessions = sessions
+        self.registry = registry
+        self.sockets: set[Socket] = set()
+        self._all_gone: Callable[[], None] | None = None
+        self.setProtocolOptions(
+            allowedOrigins=list(allow_origins),
+            allowNullOrigin=True,
+            maxMessagePayloadSize=INBOUND_FRAME,
+            maxFramePayloadSize=INBOUND_FRAME,
+            autoPingInterval=settings.ping_interval,
+            autoPingTimeout=settings.ping_timeout,
+            openHandshakeTimeout=10,
+            closeHandshakeTimeout=CLOSE_TIMEOUT,
+            serveFlashSocketPolicy=False,
+            webStatus=False,
+        )
+
+    def gone(self, socket: Socket) -> None:
+        self.sockets.discard(socket)
+        if not self.sockets and self._all_gone is not None:
+            self._all_gone()
+
+    async def close_all(self) -> None:
+        """The daemon goes down: close every socket 1001; returns when they are gone, or have had their time."""
+        if not self.sockets:
+            return
+        gone: Deferred[None] = Deferred()
+        self._all_gone = lambda: None if gone.called else gone.callback(None)
+        for socket in tuple(self.sockets):
+            socket.close(GOING_DOWN, "the daemon goes down")
+        gone.addTimeout(CLOSE_TIMEOUT, self.reactor, lambda *_: None)
+        await gone
+
+
+def _session_key(payload: bytes) -> str | None:
+    """The session key of an ``init`` frame; None for any other frame."""
+    try:
+        frame = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    match frame:
+        case {"event": "init", "data": {"session_key": str(key)}}:
+            return key
+        case _:
+            return None

