@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -30,6 +31,10 @@ class Http(_Table):
     """Origins whose pages may call the API and open sockets; ``*`` is any."""
     debug: bool = False
     """Whether a 500 tells the exception's own message."""
+
+    def allows_origin(self, origin: str | None) -> bool:
+        """Whether a page of this origin may talk to us. None is no page, but a native app."""
+        return origin is None or "*" in self.allow_origins or origin in self.allow_origins
 
 
 class Websocket(_Table):
@@ -90,6 +95,8 @@ class Sms(_Table):
     def _is_http(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
+        if url is not None and "@" in urlsplit(url).netloc:
+            raise ValueError("must have no user and password; an Authorization header is for them")
         return url
 
 

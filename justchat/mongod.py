@@ -122,7 +122,7 @@ class Mongod:
         executable = shutil.which(command[0])
         if executable is None:
             raise StartupError("the embedded database needs setpriv (package util-linux)")
-        self._reactor.spawnProcess(process, executable, command, env=_environment(), path=str(self._folder))
+        self._reactor.spawnProcess(process, executable, command, env=library_environment(), path=str(self._folder))
         waited = 0.0
         while not self._accepts():
             if process.ended:
@@ -222,7 +222,7 @@ def find_binary() -> str:
     return found
 
 
-def _environment() -> dict[str, str]:
+def library_environment() -> dict[str, str]:
     """mongod's environment. It is linked with libcurl; where the system has none, pycurl's wheel lends its own."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     try:

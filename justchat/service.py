@@ -34,7 +34,7 @@ from justchat.http.calls.rooms import RoomCalls
 from justchat.http.dispatch import Dispatcher
 from justchat.http.endpoint import endpoints_of
 from justchat.http.fields import Shape
-from justchat.http.site import JustChatSite, Root, Wire, make_app
+from justchat.http.site import JustChatSite, Root, make_app
 from justchat.hub.delivery import Delivery
 from justchat.hub.registry import Registry
 from justchat.interfaces import ISmsSender
@@ -147,14 +147,13 @@ class Daemon(Service):
         )
         self._sockets = SocketFactory(
             settings=settings.websocket,
-            allow_origins=settings.http.allow_origins,
+            allows_origin=settings.http.allows_origin,
             sessions=sessions,
             registry=registry,
             reactor=reactor,
         )
         app = make_app(endpoints, self._dispatcher, self._database.ping)
-        wire = Wire(allow_origins=settings.http.allow_origins, body_limit=settings.limits.body)
-        self._site = JustChatSite(Root(app, self._sockets), wire)
+        self._site = JustChatSite(Root(app, self._sockets), settings.http, settings.limits.body)
         self._housekeeping = LoopingCall(self._keep_house, registry)
         self._housekeeping.clock = reactor
 

@@ -8,7 +8,6 @@ from io import BytesIO
 from typing import Any
 
 import orjson
-from attrs import frozen
 from autobahn.twisted.resource import WebSocketResource
 from klein import Klein
 from twisted.logger import Logger
@@ -19,6 +18,7 @@ from twisted.web.server import Request, Site
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
+from justchat.config import Http
 from justchat.errors import ApiError, MethodNotAllowed, NotFound, TooLarge, Unavailable, reason_phrase
 from justchat.http.dispatch import Answer, Dispatcher, error_answer
 from justchat.http.endpoint import Endpoint
@@ -32,20 +32,6 @@ PREFLIGHT = (
     (b"Access-Control-Allow-Headers", b"Authorization, Content-Type"),
     (b"Access-Control-Max-Age", b"86400"),
 )
-
-
-@frozen(kw_only=True)
-class Wire:
-    """What of the settings concerns the wire."""
-
-    allow_origins: tuple[str, ...]
-    body_limit: int
-
-    def allow_origin(self, origin: bytes) -> bytes | None:
-        """What to answer a browser's page of this origin; None is nothing."""
-        if "*" in self.allow_origins:
-            return b"*"
-        return origin if origin.decode("latin-1") in self.allow_origins else None
 
 
 def make_app(
@@ -125,13 +111,13 @@ class JustChatRequest(Request):
     _refused = False
 
     @property
-    def _wire(self) -> "Wire":
+    def _site(self) -> "JustChatSite":
         # Request.site is set only when the body has come.
         site: JustChatSite = self.channel.site
-        return site.wire
+        return site
 
     def gotLength(self, length: int | None) -> None:
-        limit = self._wire.body_limit
+        limit = self._site.body_limit
         if length is not None and length > limit:
             self._too_large = True
             if length > limit * DISCARDED:
@@ -143,7 +129,7 @@ class JustChatRequest(Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         self._kept += len(data)
-        limit = self._wire.body_limit
+        limit = self._site.body_limit
         if self._kept > limit:
             self._too_large = True
             if self._kept > limit * DISCARDED and not self._refused:
@@ -170,11 +156,12 @@ class JustChatRequest(Request):
             super().process()
 
     def _cors(self, origin: bytes) -> None:
-        allowed = self._wire.allow_origin(origin)
-        if allowed is not None:
-            self.setHeader(b"Access-Control-Allow-Origin", allowed)
+        settings = self._site.settings
+        anyone = "*" in settings.allow_origins
+        if settings.allows_origin(origin.decode("latin-1")):
+            self.setHeader(b"Access-Control-Allow-Origin", b"*" if anyone else origin)
             self.setHeader(b"Access-Control-Expose-Headers", b"Retry-After")
-        if allowed != b"*":
+        if not anyone:
             self.setHeader(b"Vary", b"Origin")
 
 
@@ -212,9 +199,10 @@ class JustChatSite(Site):
     _log = Logger()
     requestFactory = JustChatRequest
 
-    def __init__(self, root: Root, wire: Wire) -> None:
+    def __init__(self, root: Root, settings: Http, body_limit: int) -> None:
         super().__init__(root, timeout=IDLE_TIMEOUT, parsePOSTFormSubmission=False)
-        self.wire = wire
+        self.settings = settings
+        self.body_limit = body_limit
         self.displayTracebacks = False
 
     def log(self, request: Any) -> None:

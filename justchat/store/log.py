@@ -186,13 +186,16 @@ class Log:
         documents = [entry_to_document(append.entry) for append in writes if append.entry]
         try:
             stored, clash = await self._database.insert_many(LOG, documents) if documents else (0, None)
+            in_doubt = any(append.outcome.called for append in writes)  # it came so late that callers were told 503
         except DatabaseAway:
-            stored, clash = await self._settle(batch, writes, documents)
+            in_doubt = True
         except Exception:
             for append in batch:
                 _fail(append, Failure())
             self._heads.clear()
             raise
+        if in_doubt:
+            stored, clash = await self._settle(batch, writes, documents)
         if clash is None:
             for append in batch:
                 self._tell(append)

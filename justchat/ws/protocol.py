@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.logger import Logger
@@ -45,6 +46,11 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
     _paused = False
     _waiting_bytes = 0
     _init_timer: IDelayedCall | None = None
+
+    def onConnect(self, request: ConnectionRequest) -> None:
+        # autobahn's own check wants a port in every origin.
+        if not self.factory.allows_origin(request.origin or None):
+            raise ConnectionDeny(403, "pages of this origin may not connect")
 
     def onOpen(self) -> None:
         self.factory.sockets.add(self)
@@ -98,6 +104,7 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
         if self._paused:
             self._waiting_bytes += len(frame.websocket)
             if self._waiting_bytes > self.factory.settings.send_buffer:
+                self._logger.info("a reader too slow to keep up is disconnected")
                 self.close(TOO_SLOW, "too slow a reader")
                 return
         self.transport.write(frame.websocket)
@@ -140,19 +147,20 @@ class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
         self,
         *,
         settings: Websocket,
-        allow_origins: tuple[str, ...],
+        allows_origin: Callable[[str | None], bool],
         sessions: ISessions,
         registry: IRegistry,
         reactor: Any,
     ) -> None:
         super().__init__(server="JustChat", reactor=reactor)
         self.settings = settings
+        self.allows_origin = allows_origin
         self.sessions = sessions
         self.registry = registry
         self.sockets: set[Socket] = set()
         self._all_gone: Callable[[], None] | None = None
         self.setProtocolOptions(
-            allowedOrigins=list(allow_origins),
+            allowedOrigins=["*"],
             allowNullOrigin=True,
             maxMessagePayloadSize=INBOUND_FRAME,
             maxFramePayloadSize=INBOUND_FRAME,

@@ -1,5 +1,3 @@
 from twisted.application.service import ServiceMaker
 
-justchat = ServiceMaker(
-    "JustChat", "justchat.tap", "A chat back end: HTTP API and WebSocket over MongoDB.", "justchat"
-)
+justchat = ServiceMaker("JustChat", "justchat.tap", "A chat back end: HTTP API and WebSocket over MongoDB.", "justchat")

@@ -1,0 +1,341 @@
+"""The log of rooms: one order, no gap, no double, whatever happens to its database."""
+
+from collections.abc import Callable
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from justchat.errors import AlreadyStored, DatabaseAway, NotInRoom, RoomNotFound
+from justchat.interfaces import Proposal
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import now
+from justchat.model.room import Room
+from justchat.store import log as log_module
+from justchat.store.database import Database
+from justchat.store.indexes import LOG, create_indexes
+from justchat.store.rooms import Rooms
+from tests.support.mongo import RunningMongod, close, fresh_uri
+
+
+def entry(room: Room, seq: int, author: Id, kind: Kind = Kind.MESSAGE, text: str | None = None) -> Entry:
+    return Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=author, create_at=now(), text=text)
+
+
+def say(author: Id, text: str = "hello") -> Proposal:
+    """Speak, if one is inside."""
+
+    def propose(room: Room, seq: int) -> Entry:
+        if author not in room.users:
+            raise NotInRoom
+        return entry(room, seq, author, text=text)
+
+    return propose
+
+
+def move(author: Id, kind: Kind) -> Proposal:
+    """Enter or leave."""
+    return lambda room, seq: entry(room, seq, author, kind)
+
+
+class LogCase(TestCase):
+    async def setUp(self) -> None:
+        self.uri = fresh_uri()
+        self._parts: list[tuple[Rooms, Database]] = []
+        self.anna = new_id()
+
+    async def tearDown(self) -> None:
+        for rooms, database in self._parts:
+            await rooms.stop()
+            await close(database)
+
+    async def a_daemon(self, hear: Callable[[Room, Entry], None] = lambda room, entry: None) -> Rooms:
+        """The rooms as one daemon has them."""
+        database = Database(self.uri)
+        database.open()
+        await create_indexes(database)
+        rooms = Rooms(database, hear, reactor)
+        rooms.start()
+        self._parts.append((rooms, database))
+        return rooms
+
+    async def a_room(self, rooms: Rooms) -> Id:
+        """A room with Anna inside; her entry has seq 1."""
+        room = Room(id=new_id(), name="room", admin=self.anna, create_at=now(), max_users=10)
+        await rooms.create(room)
+        await rooms.append(room.id, move(self.anna, Kind.NEW_ROOMMATE))
+        return room.id
+
+    async def seqs(self, rooms: Rooms, room: Id) -> list[int]:
+        return [entry.seq for entry in await rooms.history(room, 0, 0)]
+
+
+class OneDaemon(LogCase):
+    async def test_numbered(self) -> None:
+        """Appends at the same time are numbered 1, 2, 3 … without gap or double."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+
+        await gatherResults([ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(300)])
+
+        self.assertEqual(list(range(1, 302)), await self.seqs(rooms, room))
+
+    async def test_heard(self) -> None:
+        """Each entry is heard once, in order, and only when it is stored."""
+        heard: list[int] = []
+        rooms = await self.a_daemon(lambda room, entry: heard.append(entry.seq))
+        room = await self.a_room(rooms)
+
+        await gatherResults([ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(100)])
+
+        self.assertEqual(await self.seqs(rooms, room), heard)
+
+    async def test_refusal(self) -> None:
+        """A proposal that the rules refuse raises their error and stores nothing."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+
+        with self.assertRaises(NotInRoom):
+            await rooms.append(room, say(new_id()))
+
+        self.assertEqual([1], await self.seqs(rooms, room))
+
+    async def test_rules_at_the_head(self) -> None:
+        """Within one batch, what comes after a leave is asked of the room without the one who left."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        first = ensureDeferred(rooms.append(room, say(self.anna, "keeps the database busy")))
+
+        leave = ensureDeferred(rooms.append(room, move(self.anna, Kind.LEAVE)))
+        late = ensureDeferred(rooms.append(room, say(self.anna, "too late")))
+
+        await first
+        await leave
+        await self.assertFailure(late, NotInRoom)
+        self.assertEqual([1, 2, 3], await self.seqs(rooms, room))
+
+    async def test_nothing_to_do(self) -> None:
+        """A proposal may find that there is nothing to do."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+
+        state, made = await rooms.append(room, lambda room, seq: None)
+
+        self.assertIsNone(made)
+        self.assertIn(self.anna, state.users)
+
+    async def test_same_id(self) -> None:
+        """An id that is in the log already is refused, and the rest of its batch happens."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        _, first = await rooms.append(room, say(self.anna))
+        assert first is not None
+
+        def again(room: Room, seq: int) -> Entry:
+            return Entry(id=first.id, stream=room.id, seq=seq, kind=Kind.MESSAGE, author=self.anna, create_at=now())
+
+        results = [ensureDeferred(rooms.append(room, p)) for p in (say(self.anna), again, say(self.anna), again)]
+
+        await results[0]
+        await self.assertFailure(results[1], AlreadyStored)
+        await results[2]
+        await self.assertFailure(results[3], AlreadyStored)
+        self.assertEqual([1, 2, 3, 4], await self.seqs(rooms, room))
+
+    async def test_unknown_room(self) -> None:
+        """What is proposed to a room that does not exist raises RoomNotFound, whoever else asks meanwhile."""
+        rooms = await self.a_daemon()
+        nowhere = new_id()
+
+        for asking in [ensureDeferred(rooms.append(nowhere, say(self.anna))) for _ in range(3)]:
+            await self.assertFailure(asking, RoomNotFound)
+
+    async def test_cold_start(self) -> None:
+        """A daemon that starts anew knows the room as its log left it, snapshot or not."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        boris = new_id()
+        await rooms.append(room, move(boris, Kind.NEW_ROOMMATE))
+        await rooms.append(room, move(self.anna, Kind.LEAVE))
+
+        cold = await (await self.a_daemon()).get(room)
+        await rooms.stop()
+        from_snapshot = await (await self.a_daemon()).get(room)
+
+        self.assertEqual([[boris], [boris]], [list(cold.users), list(from_snapshot.users)])
+        self.assertEqual(await rooms.get(room), from_snapshot)
+
+    async def test_long_tail(self) -> None:
+        """A snapshot may lag behind by more than one reading of the log."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        await gatherResults([ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(2300)])
+
+        self.assertEqual(2301, await (await self.a_daemon()).head(room))
+
+
+class TwoDaemons(LogCase):
+    async def test_hammering_one_room(self) -> None:
+        """Two daemons that hammer one room leave one order: no gap, no double, each heard it alike."""
+        heard: tuple[list[Entry], list[Entry]] = ([], [])
+        one = await self.a_daemon(lambda room, entry: heard[0].append(entry))
+        other = await self.a_daemon(lambda room, entry: heard[1].append(entry))
+        room = await self.a_room(one)
+        await other.get(room)
+
+        async def hammer(rooms: Rooms, name: str) -> None:
+            for n in range(60):
+                await gatherResults(
+                    [ensureDeferred(rooms.append(room, say(self.anna, f"{name} {n} {m}"))) for m in range(5)]
+                )
+
+        await gatherResults([ensureDeferred(hammer(one, "one")), ensureDeferred(hammer(other, "other"))])
+
+        stored = await one.history(room, 0, 0)
+        self.assertEqual(list(range(1, 602)), [entry.seq for entry in stored])
+        self.assertEqual(600, len({entry.text for entry in stored if entry.text}))
+        for entries in heard:
+            seqs = [entry.seq for entry in entries]
+            self.assertEqual(list(range(seqs[0], seqs[0] + len(seqs))), seqs)
+            self.assertTrue({e.id for e in entries} <= {e.id for e in stored})
+
+    async def test_nobody_speaks_who_has_left(self) -> None:
+        """While one daemon lets people come and go and the other lets them speak, the log has no word of one who
+        was not inside at that point.
+        """
+        one, other = await self.a_daemon(), await self.a_daemon()
+        room = await self.a_room(one)
+        boris = new_id()
+        refused = 0
+
+        async def come_and_go() -> None:
+            for _ in range(60):
+                await one.append(room, move(boris, Kind.NEW_ROOMMATE))
+                await one.append(room, move(boris, Kind.LEAVE))
+
+        async def speak() -> None:
+            nonlocal refused
+            for _ in range(200):
+                try:
+                    await other.append(room, say(boris))
+                except NotInRoom:
+                    refused += 1
+                    await other.append(room, say(self.anna))  # a look at the log
+
+        await gatherResults([ensureDeferred(come_and_go()), *[ensureDeferred(speak()) for _ in range(3)]])
+
+        inside, said = False, 0
+        for entry in await one.history(room, 0, 0):
+            if entry.author == boris:
+                if entry.kind is Kind.MESSAGE:
+                    said += 1
+                    self.assertTrue(inside, f"spoke at {entry.seq}, outside")
+                else:
+                    inside = entry.kind is Kind.NEW_ROOMMATE
+        self.assertGreater(said, 0)
+        self.assertGreater(refused, 0)
+
+    async def test_rules_asked_again(self) -> None:
+        """A proposal that lost its seq to another daemon is asked again, of the room as that one left it."""
+        one, other = await self.a_daemon(), await self.a_daemon()
+        room = await self.a_room(one)
+        await other.get(room)
+        await one.append(room, move(self.anna, Kind.LEAVE))
+
+        with self.assertRaises(NotInRoom):
+            await other.append(room, say(self.anna))
+
+
+class DatabaseDies(LogCase):
+    """The power cut, under load."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.mongod = RunningMongod()
+        self.addCleanup(self.mongod.end)
+        self.uri = self.mongod.uri("test")
+
+    async def test_acknowledged_are_kept(self) -> None:
+        """When mongod is killed under load, every acknowledged entry is there once, and the log has no gap."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        acknowledged: list[str] = []
+        refused: list[str] = []
+
+        async def talk(name: int) -> None:
+            for n in range(150):
+                text = f"{name} {n}"
+                try:
+                    await rooms.append(room, say(self.anna, text))
+                    acknowledged.append(text)
+                except DatabaseAway:
+                    refused.append(text)
+
+        talking = gatherResults([ensureDeferred(talk(name)) for name in range(20)])
+        for _ in range(3):
+            await deferLater(reactor, 0.15)
+            self.mongod.kill_and_restart()
+        await talking
+
+        stored = await rooms.history(room, 0, 0)
+        texts = [entry.text for entry in stored if entry.text]
+        self.assertEqual(len(texts), len(set(texts)))
+        self.assertEqual(set(acknowledged), set(texts))
+        self.assertGreater(len(acknowledged), 500)
+        self.assertEqual(list(range(1, await rooms.head(room) + 1)), await self.all_seqs())
+
+    async def all_seqs(self) -> list[int]:
+        database = self._parts[0][1]
+        return [d["seq"] for d in await database.find(LOG, {}, sort={"stream": 1, "seq": 1})]
+
+    async def test_refused_does_not_appear(self) -> None:
+        """What was refused while the database was stopped does not appear when it goes on, and what follows does."""
+        self.patch(log_module, "PATIENCE", 0.5)
+        heard: list[str | None] = []
+        rooms = await self.a_daemon(lambda room, entry: heard.append(entry.text))
+        room = await self.a_room(rooms)
+        self.mongod.process.send_signal(19)  # SIGSTOP: the write waits in mongod's socket, and will be carried out
+
+        with self.assertRaises(DatabaseAway):
+            await rooms.append(room, say(self.anna, "refused"))
+        later: Deferred[object] = deferLater(reactor, 0.1, self.mongod.process.send_signal, 18)
+        await later
+        await eventually_said(rooms, room, self.anna)
+
+        texts = [entry.text for entry in await rooms.history(room, 0, 0)]
+        self.assertNotIn("refused", texts)
+        self.assertEqual("after", texts[-1])
+        self.assertNotIn("refused", heard)
+
+    async def test_followers_of_the_refused_fall(self) -> None:
+        """What was allowed only by an entry that was then given up is given up with it."""
+        self.patch(log_module, "PATIENCE", 1.0)
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        boris = new_id()
+        self.mongod.process.send_signal(19)
+
+        first = ensureDeferred(rooms.append(room, say(self.anna, "keeps the log busy")))
+        enters = ensureDeferred(rooms.append(room, move(boris, Kind.NEW_ROOMMATE)))
+        await deferLater(reactor, 0.9)
+        speaks = ensureDeferred(rooms.append(room, say(boris)))
+        await self.assertFailure(first, DatabaseAway)
+        await self.assertFailure(enters, DatabaseAway)
+        self.mongod.process.send_signal(18)
+
+        await self.assertFailure(speaks, DatabaseAway, NotInRoom)
+        state, _ = await eventually_said(rooms, room, self.anna)
+        self.assertNotIn(boris, state.users)
+        self.assertNotIn(boris, [entry.author for entry in await rooms.history(room, 0, 0)])
+
+
+async def eventually_said(rooms: Rooms, room: Id, author: Id) -> tuple[Room, Entry | None]:
+    """Say "after", as soon as the database lets one."""
+    for _ in range(50):
+        try:
+            return await rooms.append(room, say(author, "after"))
+        except DatabaseAway:
+            await deferLater(reactor, 0.1)
+    raise AssertionError("the database did not come back")

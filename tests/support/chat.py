@@ -1,0 +1,112 @@
+"""People, rooms and sockets for tests, by the API alone."""
+
+import itertools
+import json
+import re
+import secrets
+from typing import Any
+
+from attrs import define
+from twisted.trial.unittest import TestCase
+
+from tests.support.client import Answer, Listener, call, listen
+from tests.support.daemon import Daemon, shared_daemon
+
+_phones = itertools.count(secrets.randbelow(10**6) * 10)
+
+
+def a_phone() -> str:
+    """A phone that nobody has."""
+    return f"79{next(_phones) % 10**9:09d}"
+
+
+@define
+class Person:
+    """Somebody who has signed in."""
+
+    daemon: Daemon
+    phone: str
+    key: str
+    session_key: str
+    id: str
+
+    async def call(self, path: str, **body: Any) -> Answer:
+        """A call in their session."""
+        return await call(self.daemon.http, path, {"session_key": self.session_key, **body})
+
+    async def say(self, room: str, text: str, **more: Any) -> Answer:
+        return await self.call("/room/sendMessage", message={"room_id": room, "text": text, **more})
+
+    async def enter(self, room: str, **more: Any) -> Answer:
+        return await self.call("/room/enter", room={"id": room, **more})
+
+    async def shown(self) -> dict[str, Any]:
+        """How they are shown to themselves."""
+        return (await self.call("/init/getUser")).data["user"]
+
+
+def last_sms(daemon: Daemon, phone: str) -> str:
+    """The text of the last SMS to a phone."""
+    lines = [json.loads(line) for line in (daemon.data / "sms-outbox.jsonl").read_text().splitlines()]
+    return [line["text"] for line in lines if line["phone"] == phone][-1]
+
+
+async def register(daemon: Daemon, phone: str, **profile: Any) -> str:
+    """Sign up; the key that came by SMS."""
+    answer = await call(daemon.http, "/init/reg", {"phone": phone, **profile})
+    assert answer.status in (200, 201), answer
+    return re.findall(r"\d+", last_sms(daemon, phone))[0]
+
+
+async def sign_in(daemon: Daemon, phone: str, key: str) -> Person:
+    answer = await call(daemon.http, "/init/auth", {"phone": phone, "key": key})
+    assert answer.status == 200, answer
+    return Person(daemon, phone, key, answer.data["session_key"], answer.data["user"]["_id"])
+
+
+async def a_person(daemon: Daemon, **profile: Any) -> Person:
+    """Somebody new, signed in."""
+    phone = a_phone()
+    return await sign_in(daemon, phone, await register(daemon, phone, **profile))
+
+
+async def a_room(admin: Person, *people: Person, **room: Any) -> str:
+    """A room with these people inside; its id."""
+    answer = await admin.call("/room/create", room={"name": "a room", **room})
+    assert answer.status == 201, answer
+    id: str = answer.data["room"]["_id"]
+    for person in people:
+        entered = await person.enter(id, password=room.get("password"))
+        assert entered.status == 200, entered
+    return id
+
+
+class ChatTestCase(TestCase):
+    """Tests of the shared daemon. Fails a test during which the daemon logged a fault of its own."""
+
+    async def setUp(self) -> None:
+        self.daemon = await shared_daemon()
+        self._logged = len(self.daemon.log)
+        self._listeners: list[Listener] = []
+
+    async def tearDown(self) -> None:
+        for listener in self._listeners:
+            await listener.leave()
+        said = self.daemon.log[self._logged :]
+        self.assertNotRegex(said, r"(?i)traceback|incident|unhandled")
+
+    async def a_person(self, **profile: Any) -> Person:
+        return await a_person(self.daemon, **profile)
+
+    async def a_socket(self, path: str | None = None, **more: Any) -> Listener:
+        """A socket on the socket's own port, or on a path of the HTTP port."""
+        port = self.daemon.websocket if path is None else self.daemon.http
+        listener = await listen(port, path or "/", **more)
+        self._listeners.append(listener)
+        return listener
+
+    async def a_listener(self, person: Person, path: str | None = None) -> Listener:
+        """A socket bound to a person's session."""
+        listener = await self.a_socket(path)
+        await listener.bind(person.session_key)
+        return listener

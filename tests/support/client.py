@@ -1,0 +1,135 @@
+"""A client of the daemon: HTTP calls by treq, the socket by autobahn's client."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import treq
+from attrs import frozen
+from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.task import deferLater
+from twisted.web.client import Agent
+from twisted.web.http_headers import Headers
+
+PATIENCE = 15.0
+"""Seconds that something which must happen is waited for."""
+SILENCE = 0.3
+"""Seconds in which what must not happen has not."""
+
+
+@frozen
+class Answer:
+    """An HTTP answer; ``json`` is its parsed body, None where there is none."""
+
+    status: int
+    json: Any
+    headers: Headers
+
+    @property
+    def data(self) -> Any:
+        return self.json["data"]
+
+    @property
+    def code(self) -> Any:
+        return self.json["code"]
+
+
+async def request(
+    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> Answer:
+    """One request on a connection of its own."""
+    agent = Agent(reactor, connectTimeout=PATIENCE)
+    response = await treq.request(
+        method, f"http://127.0.0.1:{port}{path}", data=body, headers=headers or {}, agent=agent, timeout=PATIENCE
+    )
+    raw = await treq.content(response)
+    return Answer(response.code, json.loads(raw) if raw else None, response.headers)
+
+
+async def call(port: int, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
+    """A call of the API; ``body`` is sent as JSON."""
+    return await request(port, "POST", path, json.dumps(body).encode(), headers)
+
+
+class Listener(WebSocketClientProtocol):
+    """A raw WebSocket that keeps what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: Deferred[None] = Deferred()
+        self.gone: Deferred[None] = Deferred()
+        self.events: list[dict[str, Any]] = []
+        self.close_code: int | None = None
+        self.taken = 0
+
+    def onOpen(self) -> None:
+        self.opened.callback(None)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.events.append(json.loads(payload))
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self.close_code = code
+        if not self.opened.called:
+            self.opened.errback(ConnectionError(reason))
+        self.gone.callback(None)
+
+    def say(self, frame: Any) -> None:
+        self.sendMessage(json.dumps(frame).encode())
+
+    async def bind(self, session_key: str) -> dict[str, Any]:
+        """Send ``init``; returns the answer's data."""
+        self.say({"event": "init", "data": {"session_key": session_key}})
+        return (await self.next())["data"]
+
+    async def next(self, name: str | None = None) -> dict[str, Any]:
+        """The next event, or the next of this name."""
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            while self.taken < len(self.events) and not found:
+                event = self.events[self.taken]
+                self.taken += 1
+                if name is None or event["event"] == name:
+                    found.append(event)
+            return bool(found)
+
+        await eventually(there, f"an event {name or ''}; heard {self.events[-3:]}")
+        return found[0]
+
+    async def silence(self) -> list[dict[str, Any]]:
+        """What came, beyond what was taken, after a moment in which more would have come."""
+        await deferLater(reactor, SILENCE)
+        return self.events[self.taken :]
+
+    async def closed(self) -> int | None:
+        """The close code, once the connection is gone."""
+        await eventually(lambda: self.gone.called, "the socket to be closed")
+        return self.close_code
+
+    async def leave(self) -> None:
+        if not self.gone.called:
+            self.dropConnection(abort=True)
+            await eventually(lambda: self.gone.called, "the socket to be gone")
+
+
+async def listen(port: int, path: str = "/", *, origin: str | None = None) -> Listener:
+    """Open a WebSocket."""
+    factory = WebSocketClientFactory(f"ws://127.0.0.1:{port}{path}", origin=origin, reactor=reactor)
+    factory.protocol = Listener
+    factory.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0)
+    listener: Listener = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)
+    await listener.opened
+    return listener
+
+
+async def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Returns once the condition holds; fails when it does not come to hold."""
+    for _ in range(int(PATIENCE / 0.01)):
+        if condition():
+            return
+        await deferLater(reactor, 0.01)
+    raise AssertionError(f"waited {PATIENCE} s in vain for {what}")

@@ -1,0 +1,108 @@
+"""The real daemon, run by twistd as a process of its own."""
+
+import atexit
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+TWISTD = str(Path(sys.executable).with_name("twistd"))
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+
+class Daemon:
+    """``twistd justchat`` on loopback ports that the kernel picks; ``options`` come on top."""
+
+    def __init__(self, *options: str, folder: Path | None = None, environ: dict[str, str] | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="jc-"))
+        self.data = self.folder / "data"
+        self.options = options
+        self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", **(environ or {})}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.http = self.websocket = 0
+        self._runs = 0
+        atexit.register(self.remove)
+
+    @property
+    def log(self) -> str:
+        """What the present run has logged."""
+        return self._log_file.read_text()
+
+    @property
+    def _log_file(self) -> Path:
+        return self.folder / f"log.{self._runs}"
+
+    def spawn(self) -> None:
+        """Start it, and do not wait."""
+        self._runs += 1
+        command = [TWISTD, "--nodaemon", "--pidfile=", "justchat", "--data-dir", str(self.data)]
+        command += ["--http", LOOPBACK, "--websocket", LOOPBACK, *self.options]
+        # Should the tests be killed, nothing stays behind.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
+        with open(self._log_file, "wb") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=self.environ, cwd=self.folder
+            )
+
+    async def start(self) -> "Daemon":
+        """Start it; returns once it listens."""
+        self.spawn()
+        found: dict[str, str] = {}
+        for _ in range(3000):
+            found = dict(re.findall(r"(http|websocket) listens on 127\.0\.0\.1:(\d+)", self.log))
+            if len(found) == 2:
+                break
+            assert self.process is not None and self.process.poll() is None, self.log
+            await deferLater(reactor, 0.02)
+        self.http, self.websocket = int(found["http"]), int(found["websocket"])
+        return self
+
+    async def ended(self, seconds: float = 20) -> int:
+        """Its exit code, once it has ended by itself."""
+        assert self.process is not None
+        for _ in range(int(seconds / 0.02)):
+            code = self.process.poll()
+            if code is not None:
+                return code
+            await deferLater(reactor, 0.02)
+        raise AssertionError(f"still running after {seconds} s:\n{self.log}")
+
+    async def stop(self) -> int:
+        """Ask it to stop; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+    async def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def mongod_pid(self) -> int:
+        """The embedded mongod's process."""
+        return int((self.data / "mongo" / "mongod.lock").read_text())
+
+    def remove(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_shared: Daemon | None = None
+
+
+async def shared_daemon() -> Daemon:
+    """The one that tests share when all they need is a daemon; it runs until the tests end."""
+    global _shared
+    if _shared is None:
+        _shared = await Daemon().start()
+    return _shared

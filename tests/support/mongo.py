@@ -1,0 +1,83 @@
+"""One real mongod for a whole test process, started when it is first wanted, and a database of its own per test."""
+
+import atexit
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from justchat.mongod import find_binary, library_environment
+from justchat.store.database import Database
+
+_numbers = itertools.count(1)
+
+
+class RunningMongod:
+    """A mongod of the tests', outside the reactor, so that trial does not take it for something left behind."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        self.socket = self.folder / "m.sock"
+        self.process = self._launch()
+        atexit.register(self.end)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        self.socket.unlink(missing_ok=True)
+        command = ["setpriv", "--pdeathsig", "KILL", "--", find_binary(), "--dbpath", str(self.folder), "--quiet"]
+        command += ["--bind_ip", str(self.socket), "--nounixsocket", "--logpath", str(self.folder / "log")]
+        command += ["--wiredTigerCacheSizeGB", "0.5"]
+        command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
+        process = subprocess.Popen(command, env=library_environment(), stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not self._accepts():
+            assert process.poll() is None, (self.folder / "log").read_text()[-2000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return process
+
+    def _accepts(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as attempt:
+            return attempt.connect_ex(str(self.socket)) == 0
+
+    def uri(self, database: str) -> str:
+        return f"mongodb://{quote(str(self.socket), safe='')}/{database}"
+
+    def kill_and_restart(self) -> None:
+        """The power cut."""
+        self.process.kill()
+        self.process.wait()
+        self.process = self._launch()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@cache
+def shared_mongod() -> RunningMongod:
+    """The one that tests share; they do not harm it."""
+    return RunningMongod()
+
+
+def fresh_uri() -> str:
+    """The URI of a database that nobody has used."""
+    return shared_mongod().uri(f"test_{os.getpid()}_{next(_numbers)}")
+
+
+async def close(database: Database) -> None:
+    """Close a database, and wait until the reactor is rid of its connections."""
+    await database.close()
+    for _ in range(200):
+        if not any("Mongo" in repr(reader) or "Pinger" in repr(reader) for reader in reactor.getReaders()):
+            return
+        await deferLater(reactor, 0.01)
