@@ -69,6 +69,8 @@ def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
     prepare_data_dir(settings.data_dir)
+    if settings.payments.secret_key is None:
+        generated_secret(settings.data_dir / "payments-secret-key")
     return Daemon(settings, twistd or {})
 
 

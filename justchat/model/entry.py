@@ -14,6 +14,13 @@ class Kind(StrEnum):
     MESSAGE = "message"
     NEW_ROOMMATE = "new roommate"
     LEAVE = "leave"
+    KICK = "kick"
+    SILENCE = "silence"
+    BAN = "ban"
+    UNBAN = "unban"
+    NEW_MODERATOR = "new moderator"
+    REMOVE_MODERATOR = "remove moderator"
+    REMOVE_ROOM = "remove room"
     VOID = "void"
     """Nothing: the place of something that was refused while the database was away (docs/database.rst)."""
 
@@ -22,7 +29,8 @@ class Kind(StrEnum):
 class Entry:
     """One entry of a stream's log. ``(stream, seq)`` is unique, ``seq`` counts 1, 2, 3 ….
 
-    ``user`` is whom a service message is about; ``ref_message`` the whole entry referred to, itself without one.
+    ``user`` is whom a service message is about; ``ref_message`` the whole entry referred to, itself without one;
+    ``finished`` when a silence ends.
     """
 
     id: Id
@@ -34,3 +42,4 @@ class Entry:
     text: str | None = None
     user: Id | None = None
     ref_message: "Entry | None" = None
+    finished: Moment | None = None

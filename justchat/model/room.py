@@ -27,6 +27,7 @@ class Room:
     banned: Members = {}
     visiters: Members = {}
     silently: Mapping[Id, Moment] = {}
+    removed: bool = False
 
     def after(self, entry: Entry) -> "Room":
         """The room once this entry has happened. Entries are facts: nothing is checked here."""
@@ -39,8 +40,39 @@ class Room:
                 )
             case Kind.LEAVE:
                 return evolve(self, users=parted(self.users, entry.author))
+            case Kind.KICK:
+                return evolve(self, users=parted(self.users, _whom(entry)))
+            case Kind.SILENCE:
+                return evolve(self, silently=self._silenced(entry))
+            case Kind.BAN:
+                # Who is banned has no rank to come back with.
+                whom = _whom(entry)
+                return evolve(
+                    self,
+                    users=parted(self.users, whom),
+                    moderators=parted(self.moderators, whom),
+                    banned=joined(self.banned, whom),
+                )
+            case Kind.UNBAN:
+                return evolve(self, banned=parted(self.banned, _whom(entry)))
+            case Kind.NEW_MODERATOR:
+                return evolve(self, moderators=joined(self.moderators, _whom(entry)))
+            case Kind.REMOVE_MODERATOR:
+                return evolve(self, moderators=parted(self.moderators, _whom(entry)))
+            case Kind.REMOVE_ROOM:
+                return evolve(self, removed=True, users={})
             case Kind.MESSAGE | Kind.VOID:
                 return self
+
+    def _silenced(self, entry: Entry) -> Mapping[Id, Moment]:
+        """Silences after a new one; those that have run out by then, and one that ends in the past, are dropped."""
+        silences = {**self.silently, _whom(entry): entry.finished or entry.create_at}
+        return {user: until for user, until in silences.items() if until > entry.create_at}
+
+
+def _whom(entry: Entry) -> Id:
+    assert entry.user is not None, f"{entry.kind} is about nobody"
+    return entry.user
 
 
 def _latest(visiters: Members) -> Members:

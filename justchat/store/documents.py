@@ -48,6 +48,8 @@ def entry_to_document(entry: Entry) -> Document:
         document["user"] = ObjectId(entry.user)
     if entry.ref_message is not None:
         document["ref_message"] = entry_to_document(entry.ref_message)
+    if entry.finished is not None:
+        document["finished"] = entry.finished
     return document
 
 
@@ -63,6 +65,7 @@ def entry_from_document(document: Document) -> Entry:
         text=document.get("text"),
         user=None if user is None else _id(user),
         ref_message=None if ref_message is None else entry_from_document(ref_message),
+        finished=document.get("finished"),
     )
 
 
@@ -88,6 +91,7 @@ def room_changes(room: Room, seq: int) -> Document:
         "banned": _object_ids(room.banned),
         "visiters": _object_ids(room.visiters),
         "silently": dict(room.silently),
+        "removed": room.removed,
     }
 
 
@@ -105,6 +109,7 @@ def room_from_document(document: Document) -> tuple[Room, int]:
         banned=_members(document["banned"]),
         visiters=_members(document["visiters"]),
         silently={Id(user): until for user, until in document["silently"].items()},
+        removed=document["removed"],
     )
     return room, document["seq"]
 

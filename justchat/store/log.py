@@ -1,8 +1,9 @@
-"""The log of rooms: what makes a thing happen, in what order, and that it stays happened.
+"""The log: what makes a thing happen, in what order, and that it stays happened.
 
-Everything that happens in a room is one entry under a unique index on (stream, seq). Inserting it is the commit.
+Everything that happens in a room, or is addressed to a user, is one entry of that stream, under a unique index on
+(stream, seq). Inserting it is the commit.
 
-- A room's *head* (its state, and the seq up to which that is true) is held in memory. A proposal asks the rules
+- A stream's *head* (its state, and the seq up to which that is true) is held in memory. A proposal asks the rules
   of the head and makes the entry ``seq + 1``. Where another daemon took that seq first, the index refuses, the
   head is brought up to date from the log, and the proposal is asked again.
 - Appends are *group-committed*: one batch is on its way at a time, and what arrives meanwhile leaves together in
@@ -17,7 +18,7 @@ Entries are heard by ``hear`` in the order of their seq, each once, when they ar
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from attrs import define, evolve, field
 from bson import ObjectId
@@ -28,10 +29,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from justchat.errors import AlreadyStored, Busy, DatabaseAway
-from justchat.interfaces import Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.room import Room
 from justchat.store.database import Database, Document
 from justchat.store.documents import entry_from_document, entry_to_document
 from justchat.store.indexes import LOG
@@ -45,23 +44,33 @@ HEADS = 20_000
 """Rooms kept in memory; the one unused longest goes first."""
 RETRY = 0.2
 
-Outcome = tuple[Room, Entry | None]
+class State(Protocol):
+    """What a stream's entries add up to."""
+
+    @property
+    def id(self) -> Id: ...
+
+    def after(self, entry: Entry) -> Self:
+        """The state once this entry has happened."""
+
+
+S = TypeVar("S", bound=State)
 
 
 @define(eq=False)
-class Head:
-    """A room, true up to the entry ``seq`` of its log."""
+class Head(Generic[S]):
+    """A stream's state, true up to its entry ``seq``."""
 
-    room: Room
+    state: S
     seq: int
 
 
 @define(eq=False)
-class _Append:
+class _Append(Generic[S]):
     stream: Id
-    propose: Proposal
-    outcome: "Deferred[Outcome]" = field(factory=Deferred)
-    verdict: "tuple[Head, Entry | None] | Failure | None" = None
+    propose: Callable[[S, int], Entry | None]
+    outcome: "Deferred[tuple[S, Entry | None]]" = field(factory=Deferred)
+    verdict: "tuple[Head[S], Entry | None] | Failure | None" = None
     """In a batch: the head after it and its entry, or the refusal."""
 
     @property
@@ -69,7 +78,7 @@ class _Append:
         return self.verdict[1] if isinstance(self.verdict, tuple) else None
 
 
-class Log:
+class Log(Generic[S]):
     """See the module. ``load`` reads a head from the database; ``hear`` is told each entry with the head after it."""
 
     _log = Logger()
@@ -77,26 +86,26 @@ class Log:
     def __init__(
         self,
         database: Database,
-        load: Callable[[Id], Coroutine[Any, Any, Head]],
-        hear: Callable[[Head, Entry], None],
+        load: Callable[[Id], Coroutine[Any, Any, Head[S]]],
+        hear: Callable[[Head[S], Entry], None],
     ) -> None:
         self._database = database
         self._load = load
         self._hear = hear
-        self._heads: OrderedDict[Id, Head] = OrderedDict()
-        self._loading: dict[Id, list[Deferred[Head]]] = {}
-        self._waiting: deque[_Append] = deque()
+        self._heads: OrderedDict[Id, Head[S]] = OrderedDict()
+        self._loading: dict[Id, list[Deferred[Head[S]]]] = {}
+        self._waiting: deque[_Append[S]] = deque()
         self._busy = False
         self._closed = False
         self._idle: Deferred[None] = Deferred()
 
-    async def head(self, stream: Id) -> Head:
+    async def head(self, stream: Id) -> Head[S]:
         """The head of a room's log, from memory or the database. Raises RoomNotFound, DatabaseAway."""
         head = self._heads.get(stream)
         if head is not None:
             self._heads.move_to_end(stream)
             return head
-        waiter: Deferred[Head] = Deferred()
+        waiter: Deferred[Head[S]] = Deferred()
         if stream in self._loading:
             self._loading[stream].append(waiter)
         else:
@@ -104,19 +113,19 @@ class Log:
             ensureDeferred(self._load(stream)).addBoth(self._loaded, stream)
         return await waiter
 
-    def _loaded(self, result: Head | Failure, stream: Id) -> None:
+    def _loaded(self, result: Head[S] | Failure, stream: Id) -> None:
         if isinstance(result, Head):
             self.known(result)
         for waiter in self._loading.pop(stream):
             waiter.callback(result)  # a Failure given to callback() is an errback
 
-    def known(self, head: Head) -> None:
+    def known(self, head: Head[S]) -> None:
         """Take a head that was just made or read."""
-        self._heads[head.room.id] = head
+        self._heads[head.state.id] = head
         if len(self._heads) > HEADS:
             self._heads.popitem(last=False)
 
-    async def append(self, stream: Id, propose: Proposal) -> Outcome:
+    async def append(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> tuple[S, Entry | None]:
         """Let a proposal happen (see IRooms.append)."""
         if len(self._waiting) >= WAITING or self._closed:
             raise Busy
@@ -152,7 +161,7 @@ class Log:
             if self._closed:
                 self._idle.callback(None)
 
-    async def _load_heads(self, batch: list[_Append]) -> None:
+    async def _load_heads(self, batch: list[_Append[S]]) -> None:
         """Heads that are not in memory are read together: one after another, two daemons would crawl."""
         missing = {append.stream for append in batch} - self._heads.keys()
         if not missing:
@@ -166,21 +175,21 @@ class Log:
                     if append.stream == stream:
                         _fail(append, Failure())
 
-    def _propose(self, batch: list[_Append]) -> None:
+    def _propose(self, batch: list[_Append[S]]) -> None:
         """Ask every proposal, each of the state that those before it leave."""
-        ahead: dict[Id, Head] = {}
+        ahead: dict[Id, Head[S]] = {}
         for append in batch:
             head = ahead.get(append.stream) or self._heads[append.stream]
             try:
-                entry = append.propose(head.room, head.seq + 1)
+                entry = append.propose(head.state, head.seq + 1)
             except Exception:
                 append.verdict = Failure()
                 continue
             if entry is not None:
-                head = ahead[append.stream] = Head(head.room.after(entry), entry.seq)
+                head = ahead[append.stream] = Head(head.state.after(entry), entry.seq)
             append.verdict = (head, entry)
 
-    async def _commit(self, batch: list[_Append]) -> None:
+    async def _commit(self, batch: list[_Append[S]]) -> None:
         """Store a batch and tell each append its outcome; what falls with a refusal of the index waits again."""
         writes = [append for append in batch if append.entry is not None]
         documents = [entry_to_document(append.entry) for append in writes if append.entry]
@@ -210,7 +219,7 @@ class Log:
             await self._catch_up(writes[stored].stream)
         self._waiting.extendleft(reversed(batch[fallen:]))
 
-    def _tell(self, append: _Append) -> None:
+    def _tell(self, append: _Append[S]) -> None:
         """An append is decided: its entry, if it made one, is durable."""
         if isinstance(append.verdict, Failure):
             _fail(append, append.verdict)
@@ -219,9 +228,9 @@ class Log:
             if entry is not None:
                 self._advance(head, entry)
             if not append.outcome.called:
-                append.outcome.callback((head.room, entry))
+                append.outcome.callback((head.state, entry))
 
-    def _advance(self, head: Head, entry: Entry) -> None:
+    def _advance(self, head: Head[S], entry: Entry) -> None:
         self._heads[entry.stream] = head
         self._heads.move_to_end(entry.stream)
         try:
@@ -247,13 +256,13 @@ class Log:
                 self._heads.pop(stream, None)
                 return
             for entry in map(entry_from_document, documents):
-                head = Head(head.room.after(entry), entry.seq)
+                head = Head(head.state.after(entry), entry.seq)
                 self._advance(head, entry)
             if len(documents) < 1000:
                 return
 
     async def _settle(
-        self, batch: list[_Append], writes: list[_Append], documents: list[Document]
+        self, batch: list[_Append[S]], writes: list[_Append[S]], documents: list[Document]
     ) -> tuple[int, Document | None]:
         """Find out what became of a batch in doubt, by sending it again until there is an answer."""
         self._log.warn("the database is away with {n} entries in doubt", n=len(documents))
@@ -278,11 +287,11 @@ class Log:
         self._log.info("the database is back; {n} entries are settled", n=len(documents))
         return done, None
 
-    def _give_up(self, batch: list[_Append], settled: set[int]) -> None:
+    def _give_up(self, batch: list[_Append[S]], settled: set[int]) -> None:
         """Make void what is in doubt and whose caller was told 503, and what follows it in its room: that was
         allowed, or refused, by a state that will not have been.
         """
-        rooms: dict[Id, Room] = {}
+        states: dict[Id, S] = {}
         broken: set[Id] = set()
         for append in batch:
             entry = append.entry
@@ -292,15 +301,15 @@ class Log:
                     broken.add(append.stream)
                     entry = evolve(entry, kind=Kind.VOID, text=None, user=None, ref_message=None)
             if entry is not None:
-                room = rooms.get(append.stream) or self._heads[append.stream].room
-                rooms[append.stream] = room.after(entry)
-                append.verdict = (Head(rooms[append.stream], entry.seq), entry)
+                state = states.get(append.stream) or self._heads[append.stream].state
+                states[append.stream] = state.after(entry)
+                append.verdict = (Head(states[append.stream], entry.seq), entry)
 
 
 def _too_late(_result: object, _seconds: float) -> Failure:
     return Failure(DatabaseAway())
 
 
-def _fail(append: _Append, failure: Failure) -> None:
+def _fail(append: _Append[Any], failure: Failure) -> None:
     if not append.outcome.called:
         append.outcome.errback(failure)

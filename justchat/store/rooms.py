@@ -45,7 +45,7 @@ class Rooms:
         self._database = database
         self._entries = Log(database, self._load, self._heard)
         self._hear = hear
-        self._changed: dict[Id, Head] = {}
+        self._changed: dict[Id, Head[Room]] = {}
         self._saver = LoopingCall(self._save)
         self._saver.clock = reactor
 
@@ -65,13 +65,24 @@ class Rooms:
         self._entries.known(Head(room, 0))
 
     async def get(self, room: Id) -> Room:
-        return (await self._entries.head(room)).room
+        return (await self._head(room)).state
 
     async def append(self, room: Id, propose: Proposal) -> tuple[Room, Entry | None]:
-        return await self._entries.append(room, propose)
+        def propose_if_there(state: Room, seq: int) -> Entry | None:
+            if state.removed:
+                raise RoomNotFound
+            return propose(state, seq)
+
+        return await self._entries.append(room, propose_if_there)
 
     async def head(self, room: Id) -> int:
-        return (await self._entries.head(room)).seq
+        return (await self._head(room)).seq
+
+    async def _head(self, room: Id) -> Head[Room]:
+        head = await self._entries.head(room)
+        if head.state.removed:
+            raise RoomNotFound
+        return head
 
     async def history(self, room: Id, after: int, limit: int) -> list[Entry]:
         entries = await self._read(room, after, limit)
@@ -98,7 +109,7 @@ class Rooms:
             return None
         return entry_from_document(document)
 
-    async def _load(self, room: Id) -> Head:
+    async def _load(self, room: Id) -> Head[Room]:
         document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)})
         if document is None:
             raise RoomNotFound
@@ -108,8 +119,8 @@ class Rooms:
                 state, seq = state.after(entry), entry.seq
         return Head(state, seq)
 
-    def _heard(self, head: Head, entry: Entry) -> None:
-        room = head.room
+    def _heard(self, head: Head[Room], entry: Entry) -> None:
+        room = head.state
         speech = entry.kind in (Kind.MESSAGE, Kind.VOID)
         if not speech or room.id in self._changed or entry.seq % TAIL == 0:
             self._changed[room.id] = head
@@ -123,14 +134,14 @@ class Rooms:
             try:
                 await write
             except DatabaseAway:
-                self._changed.setdefault(head.room.id, head)
+                self._changed.setdefault(head.state.id, head)
             except Exception:
-                self._log.failure("the snapshot of room {room} was not written", room=head.room.id)
+                self._log.failure("the snapshot of room {room} was not written", room=head.state.id)
 
-    async def _save_one(self, head: Head) -> None:
+    async def _save_one(self, head: Head[Room]) -> None:
         # Only forward: another daemon may have written a later one.
         await self._database.update(
             ROOMS,
-            {"_id": ObjectId(head.room.id), "seq": {"$lt": head.seq}},
-            {"$set": room_changes(head.room, head.seq)},
+            {"_id": ObjectId(head.state.id), "seq": {"$lt": head.seq}},
+            {"$set": room_changes(head.state, head.seq)},
         )

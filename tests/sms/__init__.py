@@ -1,15 +1,25 @@
 """Tests of the senders of SMS, and the real HTTP server on loopback that plays a gateway."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.trial.unittest import TestCase
 from twisted.web.http import Request
 from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
+
+from justchat.config import Sms
+from justchat.errors import SmsFailed
+from justchat.model.phone import Phone
+from justchat.sms.gateway import Gateway
+
+PHONE = Phone("79223438450")
+TEXT = 'Ключ "JustChat"\\:\r\n1 + 1 & 2 = 3?'
+"""What every encoding has to quote."""
 
 Answer = Callable[[Request], bytes | int]
 
@@ -35,7 +45,7 @@ class FakeGateway:
 
     async def refuse(self) -> None:
         """Nobody listens any more."""
-        await self._port.stopListening()
+        await maybeDeferred(self._port.stopListening)
 
     async def abandoned(self) -> None:
         """Returns once every connection is closed: not by us."""
@@ -105,3 +115,24 @@ def endless(request: Request) -> int:
     """Far more than anybody should read, and the end never comes."""
     request.write(b" " * 1024 * 1024)
     return NOT_DONE_YET
+
+
+class GatewayCase(TestCase):
+    timeout = 10
+
+    def setUp(self) -> None:
+        self.fake = FakeGateway()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.fake.stop()))
+
+    async def send(self, text: str = TEXT, path: str = "/send", **settings: Any) -> None:
+        complete = {"sender": "http", "url": self.fake.address + path, "timeout": 0.3, **settings}
+        await Gateway(Sms.model_validate(complete), reactor).send(PHONE, text)
+
+    async def failure(self, answer: Answer | None = None, **settings: Any) -> str:
+        """The reason why an SMS was not accepted."""
+        self.fake.answer = answer or self.fake.answer
+        try:
+            await self.send(**settings)
+        except SmsFailed as error:
+            return str(error)
+        self.fail("the SMS was accepted")
