@@ -50,12 +50,30 @@ class InvalidFields(ApiError):
         self.fields = tuple(fields)
 
 
+class TooSoon(ApiError):
+    status, code, detail = 400, "too-soon", "less than 24 hours have passed since the last time"
+
+
 class WrongKey(ApiError):
     status, code, detail = 401, "wrong-key", "the phone or the key is wrong"
 
 
 class WrongPassword(ApiError):
     status, code, detail = 401, "wrong-password", "the room's password is wrong"
+
+
+class NotAdmin(ApiError):
+    """At ``/room/remove`` alone; the original says 401 there."""
+
+    status, code, detail = 401, "not-admin", "only the room's admin may do this"
+
+
+class NotEnoughCoins(ApiError):
+    status, code, detail = 402, "not-enough-coins", "your balance is too low"
+
+
+class WrongSignature(ApiError):
+    status, code, detail = 403, "wrong-signature", "the signature does not fit the sum"
 
 
 class NotInRoom(ApiError):
@@ -70,6 +88,10 @@ class Banned(ApiError):
     status, code, detail = 403, "banned", "you are banned from this room"
 
 
+class Outranked(ApiError):
+    status, code, detail = 403, "outranked", "your rank in this room does not allow that"
+
+
 class NotFound(ApiError):
     status, code, detail = 404, "not-found", "there is nothing here"
 
@@ -80,6 +102,10 @@ class UserNotFound(ApiError):
 
 class RoomNotFound(ApiError):
     status, code, detail = 404, "room-not-found", "no room has this id"
+
+
+class GiftNotFound(ApiError):
+    status, code, detail = 404, "gift-not-found", "no gift has this id"
 
 
 class MessageNotFound(ApiError):

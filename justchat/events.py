@@ -16,7 +16,7 @@ from justchat.documents import message_document
 from justchat.errors import ApiError, reason_phrase
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.moment import iso
+from justchat.model.moment import iso, milliseconds
 from justchat.model.room import Room
 
 
@@ -82,6 +82,8 @@ def of_entry(entry: Entry) -> Event | None:
     data["ref_message"] = message_document(entry.ref_message) if entry.ref_message else None
     if entry.text is not None:
         data["text"] = entry.text
+    if entry.finished is not None:
+        data["finished"] = milliseconds(entry.finished)
     return Event("service-message", data)
 
 

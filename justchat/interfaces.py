@@ -5,8 +5,12 @@ from collections.abc import Callable
 from zope.interface import Attribute, Interface
 
 from justchat.events import Frame
+from justchat.model.complaint import Complaint
+from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry
+from justchat.model.gift import Gift, Transfer
 from justchat.model.ids import Id
+from justchat.model.moment import Moment
 from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.user import Profile, Session, User
@@ -26,6 +30,9 @@ class IUsers(Interface):
 
     async def get(user: Id) -> User:
         """The user with this id, or UserNotFound."""
+
+    async def exists(user: Id) -> None:
+        """Raises UserNotFound unless there is such a user."""
 
     async def by_phone(phone: Phone) -> User | None:
         """The user with this phone."""
@@ -98,8 +105,113 @@ class IRooms(Interface):
     async def entry(room: Id, entry: Id) -> Entry:
         """An entry of this room, or MessageNotFound."""
 
+    async def any_entry(entry: Id) -> Entry:
+        """An entry of whatever room, or MessageNotFound."""
+
     async def sent(author: Id, entry: Id) -> Entry | None:
         """An author's entry, in whatever room."""
+
+
+class IMailboxes(Interface):
+    """What is addressed to users: direct messages, receipts, gifts."""
+
+    async def append(user: Id, make: Callable[[int], Entry]) -> Entry:
+        """Put an entry, made with the seq it is given, into a user's stream; returns once it is durable.
+
+        Raises AlreadyStored where its id is in the log, or Unavailable, and then it has not happened.
+        """
+
+    async def head(user: Id) -> int:
+        """The seq of the last entry addressed to the user: the contract's ``n``."""
+
+    async def sent(author: Id, entry: Id) -> Entry | None:
+        """An author's entry, to whomever."""
+
+    async def note_dialogs(message: DirectMessage) -> None:
+        """Let both sides' dialogs know of a message."""
+
+    async def get(user: Id, message: Id) -> DirectMessage:
+        """A message that the user wrote or received and has not removed, or MessageNotFound."""
+
+    async def messages(user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int) -> list[DirectMessage]:
+        """Newest first: those sent to the user, only by ``author``, or those the user sent to ``to``."""
+
+    async def count_unread(user: Id, *, author: Id | None, to: Id | None) -> int:
+        """How many of those are unread by their receiver."""
+
+    async def dialog(user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
+        """What passed between the two and the user has not removed, newest first."""
+
+    async def dialogs(user: Id) -> list[Dialog]:
+        """The user's dialogs, the latest first."""
+
+    async def mark_as_read(message: Id, at: Moment) -> DirectMessage:
+        """The message, read since ``at`` or before."""
+
+    async def remove(user: Id, message: DirectMessage) -> None:
+        """Remove the user's copy of a message."""
+
+    async def remove_dialog(user: Id, other: Id) -> None:
+        """Remove the user's copy of all that passed between the two."""
+
+
+class ILedger(Interface):
+    """Coins: what changed a balance, and that it did so once (see ``store/ledger.py`` for the steps)."""
+
+    async def begin(transfer: Transfer) -> bool:
+        """Note a transfer that is to be made; False where its id is in the ledger already."""
+
+    async def get(transfer: Id) -> tuple[Transfer, bool] | None:
+        """A transfer of the ledger, and whether it is finished."""
+
+    async def apply(transfer: Transfer) -> bool:
+        """Change the balance, once however often this is called; False where it would fall below 0, or, for
+        free coins, the last ones of that network are less than a day old.
+        """
+
+    async def is_applied(transfer: Transfer) -> bool:
+        """Whether the balance has been changed by this transfer."""
+
+    async def cancel(transfer: Id) -> None:
+        """Forget a transfer that was not applied."""
+
+    async def finish(transfer: Transfer) -> None:
+        """All of a transfer is done."""
+
+    async def unfinished(*, all: bool) -> list[Transfer]:
+        """Transfers that a crash left. ``all``: also those begun a moment ago."""
+
+
+class ICatalogue(Interface):
+    """The gifts that can be bought."""
+
+    async def get(gift: Id) -> Gift:
+        """A gift that can be bought, or GiftNotFound."""
+
+    async def all() -> list[Gift]:
+        """The gifts that can be bought, the cheapest first."""
+
+    async def put(gift: Gift) -> None:
+        """Add a gift, or change the one with its id."""
+
+    async def withdraw(gift: Id) -> None:
+        """A gift can be bought no more. Raises GiftNotFound."""
+
+
+class IComplaints(Interface):
+    """What people complained of."""
+
+    async def add(complaint: Complaint) -> None:
+        """Keep a complaint."""
+
+    async def get(complaint: Id) -> Complaint:
+        """A complaint, or NotFound."""
+
+    async def open(limit: int) -> list[Complaint]:
+        """Complaints nobody has closed, the latest first."""
+
+    async def close(complaint: Id, note: str, at: Moment) -> None:
+        """Close a complaint with a note. Raises NotFound."""
 
 
 class IPasswords(Interface):

@@ -3,7 +3,7 @@
 Each rule raises the error that the client is told, or returns nothing.
 """
 
-from justchat.errors import Banned, NotInRoom, RoomFull, Silenced
+from justchat.errors import Banned, NotAdmin, NotInRoom, Outranked, RoomFull, Silenced
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.room import Room
@@ -40,3 +40,28 @@ def may_read(room: Room, user: Id) -> None:
     """A room's history is for those in it, and its admin."""
     if user not in room.users and user != room.admin:
         raise NotInRoom
+
+
+def rank(room: Room, user: Id) -> int:
+    """Admin over moderators over everyone else."""
+    if user == room.admin:
+        return 2
+    return 1 if user in room.moderators else 0
+
+
+def may_moderate(room: Room, user: Id, whom: Id) -> None:
+    """Kick, silence, ban and unban are for whoever outranks the other."""
+    if rank(room, user) <= rank(room, whom):
+        raise Outranked
+
+
+def may_name_moderators(room: Room, user: Id) -> None:
+    """The admin alone names moderators and removes them."""
+    if user != room.admin:
+        raise Outranked
+
+
+def may_remove(room: Room, user: Id) -> None:
+    """The admin alone removes a room."""
+    if user != room.admin:
+        raise NotAdmin

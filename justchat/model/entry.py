@@ -1,15 +1,16 @@
-"""Entries: what happened in a room, numbered. The log of a room is the list of its entries."""
+"""Entries: what happened in a room, or was addressed to a user, numbered. A stream's log is the list of its entries."""
 
 from enum import StrEnum
 
 from attrs import frozen
 
+from justchat.model.gift import Gift
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 
 
 class Kind(StrEnum):
-    """What an entry tells. All but the first and the last are the contract's service messages."""
+    """What an entry tells. From a room's stream: a message, or a service message by its type."""
 
     MESSAGE = "message"
     NEW_ROOMMATE = "new roommate"
@@ -21,6 +22,12 @@ class Kind(StrEnum):
     NEW_MODERATOR = "new moderator"
     REMOVE_MODERATOR = "remove moderator"
     REMOVE_ROOM = "remove room"
+
+    # Of a user's stream:
+    DIRECT_MESSAGE = "direct-message"
+    READ = "read-message"
+    GIFT = "gift-message"
+
     VOID = "void"
     """Nothing: the place of something that was refused while the database was away (docs/database.rst)."""
 
@@ -30,7 +37,7 @@ class Entry:
     """One entry of a stream's log. ``(stream, seq)`` is unique, ``seq`` counts 1, 2, 3 ….
 
     ``user`` is whom a service message is about; ``ref_message`` the whole entry referred to, itself without one;
-    ``finished`` when a silence ends.
+    ``finished`` when a silence ends; ``gift`` what was given, and ``room`` where its receiver was then.
     """
 
     id: Id
@@ -43,3 +50,5 @@ class Entry:
     user: Id | None = None
     ref_message: "Entry | None" = None
     finished: Moment | None = None
+    gift: Gift | None = None
+    room: Id | None = None

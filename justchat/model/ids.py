@@ -36,7 +36,12 @@ def resent_id(author: Id, client_id: str, turn: int) -> Id:
     all it takes to store it once, on any number of daemons. ``turn`` counts the days-long pauses after
     which the client_id may be used anew.
     """
-    return Id(blake2b(f"{author}:{turn}:{client_id}".encode(), digest_size=12).hexdigest())
+    return derived_id(author, str(turn), client_id)
+
+
+def derived_id(*parts: str) -> Id:
+    """The id of something that there can be but once, made from what makes it so."""
+    return Id(blake2b(":".join(parts).encode(), digest_size=12).hexdigest())
 
 
 def joined(members: Members, id: Id) -> Members:

@@ -60,9 +60,9 @@ class Room:
             case Kind.REMOVE_MODERATOR:
                 return evolve(self, moderators=parted(self.moderators, _whom(entry)))
             case Kind.REMOVE_ROOM:
-                return evolve(self, removed=True, users={})
-            case Kind.MESSAGE | Kind.VOID:
-                return self
+                return evolve(self, removed=True)  # who was inside is told
+            case _:
+                return self  # words change nothing
 
     def _silenced(self, entry: Entry) -> Mapping[Id, Moment]:
         """Silences after a new one; those that have run out by then, and one that ends in the past, are dropped."""

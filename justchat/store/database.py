@@ -102,12 +102,13 @@ class Database:
         query: Document,
         *,
         sort: Mapping[str, int] | None = None,
+        skip: int = 0,
         limit: int = 0,
         fields: Sequence[str] | None = None,
     ) -> list[Document]:
         """The documents of a query; ``limit`` 0 is all of them, for queries that are bounded by nature."""
         cursor = self._database[collection].find(
-            query, projection=fields, limit=limit, batch_size=limit + 1 if limit else 0
+            query, projection=fields, skip=skip, limit=limit, batch_size=limit + 1 if limit else 0
         )
         if sort:
             cursor = cursor.sort(list(sort.items()))
@@ -140,6 +141,30 @@ class Database:
         """Whether a document matched."""
         result = await _timed(self._database[collection].update_one(query, update))
         return bool(result.matched_count)
+
+    async def upsert(self, collection: str, query: Document, update: Any) -> None:
+        """Update the document that matches, or make one."""
+        try:
+            await _timed(self._database[collection].update_one(query, update, upsert=True))
+        except DuplicateKeyError:
+            # Two made it at once; now there is one to update.
+            await _timed(self._database[collection].update_one(query, update, upsert=True))
+
+    async def update_all(self, collection: str, query: Document, update: Any) -> None:
+        """Update every document that matches: for queries that are bounded."""
+        await _timed(self._database[collection].update_many(query, update))
+
+    async def delete_all(self, collection: str, query: Document) -> None:
+        """Delete every document that matches: for queries that are bounded."""
+        await _timed(self._database[collection].delete_many(query))
+
+    async def count(self, collection: str, query: Document) -> int:
+        number: int = await _timed(self._database[collection].count_documents(query))
+        return number
+
+    async def aggregate(self, collection: str, pipeline: Sequence[Document]) -> list[Document]:
+        documents: list[Document] = await _timed(self._database[collection].aggregate(list(pipeline)))
+        return documents
 
     async def replace(self, collection: str, query: Document, document: Document) -> None:
         await _timed(self._database[collection].replace_one(query, document))

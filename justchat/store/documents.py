@@ -6,7 +6,9 @@ from typing import Any
 from bson import ObjectId
 
 from justchat.errors import ApiError
+from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry, Kind
+from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, Members, is_well_formed
 from justchat.model.phone import Phone
 from justchat.model.room import Room
@@ -50,11 +52,97 @@ def entry_to_document(entry: Entry) -> Document:
         document["ref_message"] = entry_to_document(entry.ref_message)
     if entry.finished is not None:
         document["finished"] = entry.finished
+    if entry.room is not None:
+        document["room"] = ObjectId(entry.room)
+    if entry.gift is not None:
+        document["gift"] = gift_to_document(entry.gift)
+    if entry.kind is Kind.DIRECT_MESSAGE:
+        document |= {"pair": pair(entry.author, entry.stream), "read": False, "removed_by": []}
     return document
+
+
+def pair(one: Id, other: Id) -> str:
+    """What the two directions of a dialog have in common."""
+    return ":".join(sorted((one, other)))
+
+
+def direct_from_document(document: Document) -> DirectMessage:
+    return DirectMessage(
+        id=_id(document["_id"]),
+        author=_id(document["author"]),
+        user=_id(document["user"]),
+        text=document["text"],
+        create_at=document["create_at"],
+        read_at=document.get("read_at"),
+    )
+
+
+def direct_to_document(message: DirectMessage) -> Document:
+    """A direct message as a complaint keeps it."""
+    return {
+        "_id": ObjectId(message.id),
+        "kind": Kind.DIRECT_MESSAGE.value,
+        "author": ObjectId(message.author),
+        "user": ObjectId(message.user),
+        "text": message.text,
+        "create_at": message.create_at,
+        "read_at": message.read_at,
+    }
+
+
+def gift_to_document(gift: Gift) -> Document:
+    return {
+        "_id": ObjectId(gift.id),
+        "name": gift.name,
+        "image": gift.image,
+        "price": gift.price,
+        "create_at": gift.create_at,
+    }
+
+
+def gift_from_document(document: Document) -> Gift:
+    return Gift(
+        id=_id(document["_id"]),
+        name=document["name"],
+        image=document["image"],
+        price=document["price"],
+        create_at=document["create_at"],
+    )
+
+
+def transfer_to_document(transfer: Transfer) -> Document:
+    document: Document = {
+        "_id": ObjectId(transfer.id),
+        "user": ObjectId(transfer.user),
+        "amount": transfer.amount,
+        "reason": transfer.reason.value,
+        "create_at": transfer.create_at,
+    }
+    if transfer.gift is not None and transfer.to is not None:
+        document |= {"gift": gift_to_document(transfer.gift), "to": ObjectId(transfer.to), "text": transfer.text}
+    if transfer.note is not None:
+        document["note"] = transfer.note
+    return document
+
+
+def transfer_from_document(document: Document) -> Transfer:
+    gift, to = document.get("gift"), document.get("to")
+    return Transfer(
+        id=_id(document["_id"]),
+        user=_id(document["user"]),
+        amount=document["amount"],
+        reason=Reason(document["reason"]),
+        create_at=document["create_at"],
+        gift=None if gift is None else gift_from_document(gift),
+        to=None if to is None else _id(to),
+        text=document.get("text"),
+        note=document.get("note"),
+    )
 
 
 def entry_from_document(document: Document) -> Entry:
     user, ref_message = document.get("user"), document.get("ref_message")
+    gift, room = document.get("gift"), document.get("room")
     return Entry(
         id=_id(document["_id"]),
         stream=_id(document["stream"]),
@@ -66,6 +154,8 @@ def entry_from_document(document: Document) -> Entry:
         user=None if user is None else _id(user),
         ref_message=None if ref_message is None else entry_from_document(ref_message),
         finished=document.get("finished"),
+        gift=None if gift is None else gift_from_document(gift),
+        room=None if room is None else _id(room),
     )
 
 

@@ -44,6 +44,7 @@ HEADS = 20_000
 """Rooms kept in memory; the one unused longest goes first."""
 RETRY = 0.2
 
+
 class State(Protocol):
     """What a stream's entries add up to."""
 

@@ -41,6 +41,11 @@ class Users:
             raise UserNotFound
         return await self._whole(document)
 
+    async def exists(self, user: Id) -> None:
+        query = {"_id": object_id(user, UserNotFound)}
+        if await self._database.find_one(USERS, query, fields=["_id"]) is None:
+            raise UserNotFound
+
     async def by_phone(self, phone: Phone) -> User | None:
         document = await self._database.find_one(USERS, {"phone": phone})
         return None if document is None else await self._whole(document)

@@ -1,0 +1,38 @@
+"""Complaints about messages."""
+
+from attrs import frozen
+
+from justchat.errors import MessageNotFound
+from justchat.interfaces import IComplaints, IMailboxes, IRooms
+from justchat.model.complaint import Complaint
+from justchat.model.direct import DirectMessage
+from justchat.model.entry import Entry
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import Clock
+from justchat.policy import may_read
+
+
+@frozen(kw_only=True)
+class Complaints:
+    """What one can do about messages that one finds wrong."""
+
+    rooms: IRooms
+    mailboxes: IMailboxes
+    complaints: IComplaints
+    clock: Clock
+
+    async def complain(self, user: Id, message: Id, text: str) -> Complaint:
+        """Complain of any message that one can see. Raises MessageNotFound, NotInRoom."""
+        complaint = Complaint(
+            id=new_id(), author=user, message=await self._seen(user, message), text=text, create_at=self.clock()
+        )
+        await self.complaints.add(complaint)
+        return complaint
+
+    async def _seen(self, user: Id, message: Id) -> Entry | DirectMessage:
+        try:
+            return await self.mailboxes.get(user, message)
+        except MessageNotFound:
+            entry = await self.rooms.any_entry(message)
+        may_read(await self.rooms.get(entry.stream), user)
+        return entry

@@ -1,0 +1,134 @@
+"""Direct messages: writing to somebody, reading, receipts, and removing one's own copy."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from attrs import frozen
+
+from justchat.errors import AlreadyStored, MessageNotFound
+from justchat.interfaces import IMailboxes, IUsers
+from justchat.model.direct import Dialog, DirectMessage
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, derived_id, new_id, resent_id
+from justchat.model.moment import Clock
+
+RESENT_WITHIN = timedelta(days=1)
+TURNS = 10_000
+
+
+@frozen(kw_only=True)
+class DirectMessages:
+    """What one can do with direct messages."""
+
+    users: IUsers
+    mailboxes: IMailboxes
+    clock: Clock
+
+    async def write(self, author: Id, to: Id, text: str, client_id: str | None) -> DirectMessage:
+        """Write to somebody; returns the message once it is durable. Raises UserNotFound.
+
+        With a ``client_id`` the same thing is written once, however often it is sent within a day.
+        """
+        if client_id is None:
+            return await self._write(new_id(), author, to, text)
+        for turn in range(TURNS):
+            id = resent_id(author, f"direct:{client_id}", turn)
+            try:
+                return await self._write(id, author, to, text)
+            except AlreadyStored:
+                first = await self.mailboxes.sent(author, id)
+                if first is None or first.kind is Kind.VOID:
+                    continue
+                if self.clock() - first.create_at < RESENT_WITHIN:
+                    return _message(first)
+        raise AlreadyStored
+
+    async def _write(self, id: Id, author: Id, to: Id, text: str) -> DirectMessage:
+        await self.users.exists(to)
+
+        def make(seq: int) -> Entry:
+            return Entry(
+                id=id,
+                stream=to,
+                seq=seq,
+                kind=Kind.DIRECT_MESSAGE,
+                author=author,
+                user=to,
+                text=text,
+                create_at=self.clock(),
+            )
+
+        message = _message(await self.mailboxes.append(to, make))
+        await self.mailboxes.note_dialogs(message)
+        return message
+
+    async def messages(
+        self, user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int
+    ) -> list[DirectMessage]:
+        """Newest first: those sent to the user, only by ``author``, or those the user sent to ``to``."""
+        return await self.mailboxes.messages(user, author=author, to=to, offset=offset, limit=limit)
+
+    async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
+        """How many of those are unread."""
+        return await self.mailboxes.count_unread(user, author=author, to=to)
+
+    async def dialogs(self, user: Id) -> list[Dialog]:
+        """One's dialogs, the latest first."""
+        return await self.mailboxes.dialogs(user)
+
+    async def dialog(self, user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
+        """What passed between the two, newest first. Raises UserNotFound."""
+        await self.users.exists(other)
+        return await self.mailboxes.dialog(user, other, skip=skip, limit=limit)
+
+    async def mark_as_read(self, user: Id, message: Id) -> DirectMessage:
+        """The receiver has read a message; its author is told, once. Raises MessageNotFound for anybody else.
+
+        The receipt is stored first, under an id of its own that only one can have: after a crash in between, the
+        same call again marks the message and tells nobody twice.
+        """
+        direct = await self.mailboxes.get(user, message)
+        if direct.user != user:
+            raise MessageNotFound
+        if direct.read_at is not None:
+            return direct
+        at = self.clock()
+
+        def make(seq: int) -> Entry:
+            return Entry(
+                id=derived_id("read", direct.id),
+                stream=direct.author,
+                seq=seq,
+                kind=Kind.READ,
+                author=user,
+                user=direct.author,
+                create_at=at,
+                ref_message=Entry(
+                    id=direct.id,
+                    stream=direct.user,
+                    seq=0,
+                    kind=Kind.READ,
+                    author=direct.author,
+                    user=direct.user,
+                    text=direct.text,
+                    create_at=direct.create_at,
+                ),
+            )
+
+        with suppress(AlreadyStored):
+            await self.mailboxes.append(direct.author, make)
+        return await self.mailboxes.mark_as_read(direct.id, at)
+
+    async def remove(self, user: Id, message: Id) -> None:
+        """Remove one's own copy of a message. Raises MessageNotFound."""
+        await self.mailboxes.remove(user, await self.mailboxes.get(user, message))
+
+    async def remove_dialog(self, user: Id, other: Id) -> None:
+        """Remove one's own copy of all that passed between the two. Raises UserNotFound."""
+        await self.users.exists(other)
+        await self.mailboxes.remove_dialog(user, other)
+
+
+def _message(entry: Entry) -> DirectMessage:
+    assert entry.user is not None and entry.text is not None
+    return DirectMessage(id=entry.id, author=entry.author, user=entry.user, text=entry.text, create_at=entry.create_at)

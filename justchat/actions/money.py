@@ -1,0 +1,171 @@
+"""Coins: top-ups, free coins, corrections, and gifts bought with them."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Literal
+
+from attrs import frozen
+
+from justchat.errors import AlreadyStored, Conflict, NotEnoughCoins, RoomNotFound, TooSoon, WrongSignature
+from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IRooms, IUsers
+from justchat.model.entry import Entry, Kind
+from justchat.model.gift import Gift, Reason, Transfer
+from justchat.model.ids import Id, derived_id, new_id
+from justchat.model.moment import Clock
+
+Network = Literal["mailru", "vk", "facebook", "twitter"]
+
+
+@frozen(kw_only=True)
+class Money:
+    """What one can do with coins. ``secret_key`` signs top-ups; ``free_coins`` is what each network gives a day."""
+
+    users: IUsers
+    rooms: IRooms
+    ledger: ILedger
+    catalogue: ICatalogue
+    mailboxes: IMailboxes
+    clock: Clock
+    secret_key: str
+    allow_unnumbered: bool
+    free_coins: Mapping[Network, int]
+
+    async def top_up(self, user: Id, coins: int, secret: str, payment_id: str | None) -> None:
+        """Add coins that somebody paid for, as the signature says.
+
+        With a ``payment_id`` once, however often it is sent. Raises WrongSignature, and Conflict for a payment
+        that was for somebody else or another sum.
+        """
+        if not self._is_signed(coins, secret, payment_id):
+            raise WrongSignature
+        transfer = Transfer(
+            id=new_id() if payment_id is None else derived_id("payment", payment_id),
+            user=user,
+            amount=coins,
+            reason=Reason.PAYMENT,
+            create_at=self.clock(),
+            note=payment_id,
+        )
+        if not await self.ledger.begin(transfer):
+            known = await self.ledger.get(transfer.id)
+            assert known is not None
+            first, finished = known
+            if (first.user, first.amount) != (user, coins):
+                raise Conflict("this payment was for somebody else or another sum")
+            if finished:
+                return
+        await self.ledger.apply(transfer)
+        await self._finish(transfer)
+
+    def _is_signed(self, coins: int, secret: str, payment_id: str | None) -> bool:
+        if payment_id is None:
+            if not self.allow_unnumbered:
+                return False
+            # The original's signature, which can be replayed; an operator can refuse it.
+            right = hashlib.md5(f"{self.secret_key}{coins}".encode(), usedforsecurity=False).hexdigest()
+        else:
+            right = hmac.new(self.secret_key.encode(), f"{payment_id}:{coins}".encode(), hashlib.sha256).hexdigest()
+        return hmac.compare_digest(right.encode(), secret.lower().encode())
+
+    async def take_free_coins(self, user: Id, network: Network) -> None:
+        """Add the coins for having told a network's people of us. Raises TooSoon within 24 hours of the last time."""
+        transfer = Transfer(
+            id=new_id(),
+            user=user,
+            amount=self.free_coins[network],
+            reason=Reason.FREE_COINS,
+            create_at=self.clock(),
+            note=network,
+        )
+        await self.ledger.begin(transfer)
+        if not await self.ledger.apply(transfer):
+            await self.ledger.cancel(transfer.id)
+            raise TooSoon
+        await self.ledger.finish(transfer)
+
+    async def correct(self, user: Id, coins: int, note: str) -> None:
+        """An operator adds coins, or takes some. Raises UserNotFound, NotEnoughCoins."""
+        await self.users.exists(user)
+        transfer = Transfer(
+            id=new_id(), user=user, amount=coins, reason=Reason.CORRECTION, create_at=self.clock(), note=note
+        )
+        await self._spend(transfer)
+
+    async def gifts(self) -> list[Gift]:
+        """What can be bought, the cheapest first."""
+        return await self.catalogue.all()
+
+    async def give(self, giver: Id, gift: Id, to: Id, text: str) -> None:
+        """Buy a gift for somebody: it is paid for and received, or neither.
+
+        Raises GiftNotFound, UserNotFound, NotEnoughCoins.
+        """
+        bought = await self.catalogue.get(gift)
+        await self.users.exists(to)
+        transfer = Transfer(
+            id=new_id(),
+            user=giver,
+            amount=-bought.price,
+            reason=Reason.GIFT,
+            create_at=self.clock(),
+            gift=bought,
+            to=to,
+            text=text,
+        )
+        await self._spend(transfer)
+
+    async def _spend(self, transfer: Transfer) -> None:
+        await self.ledger.begin(transfer)
+        if not await self.ledger.apply(transfer):
+            await self.ledger.cancel(transfer.id)
+            raise NotEnoughCoins
+        await self._finish(transfer)
+
+    async def _finish(self, transfer: Transfer) -> None:
+        """Do what is left of a transfer whose coins have moved. Each step may be repeated."""
+        if transfer.gift is not None and transfer.to is not None:
+            await self._hand_over(transfer, transfer.gift, transfer.to)
+        await self.ledger.finish(transfer)
+
+    async def _hand_over(self, transfer: Transfer, gift: Gift, to: Id) -> None:
+        room = await self._place(to)
+
+        def make(seq: int) -> Entry:
+            return Entry(
+                id=transfer.id,
+                stream=to,
+                seq=seq,
+                kind=Kind.GIFT,
+                author=transfer.user,
+                user=to,
+                text=transfer.text,
+                create_at=transfer.create_at,
+                gift=gift,
+                room=room,
+            )
+
+        with suppress(AlreadyStored):
+            await self.mailboxes.append(to, make)
+
+    async def _place(self, user: Id) -> Id | None:
+        """The room that somebody is in."""
+        place = (await self.users.get(user)).room
+        if place is None:
+            return None
+        try:
+            room = await self.rooms.get(place)
+        except RoomNotFound:
+            return None
+        return place if user in room.users else None
+
+    async def finish_transfers(self, *, all: bool) -> None:
+        """Complete the transfers that a crash left half done, and forget those that had not begun to matter."""
+        for transfer in await self.ledger.unfinished(all=all):
+            if transfer.reason is Reason.PAYMENT:  # somebody has paid, whether or not we answered
+                await self.ledger.apply(transfer)
+            if await self.ledger.is_applied(transfer):
+                await self._finish(transfer)
+            else:
+                await self.ledger.cancel(transfer.id)

@@ -1,0 +1,46 @@
+"""The gifts that can be bought, in MongoDB."""
+
+from zope.interface import implementer
+
+from justchat.errors import GiftNotFound
+from justchat.interfaces import ICatalogue
+from justchat.model.gift import Gift
+from justchat.model.ids import Id
+from justchat.store.database import Database
+from justchat.store.documents import gift_from_document, gift_to_document, object_id
+from justchat.store.indexes import GIFTS
+
+SHOWN = 1000
+
+
+@implementer(ICatalogue)
+class Catalogue:
+    """See ICatalogue. A gift that is withdrawn stays, for those who were given it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, gift: Id) -> Gift:
+        document = await self._database.find_one(GIFTS, {"_id": object_id(gift, GiftNotFound), "withdrawn": False})
+        if document is None:
+            raise GiftNotFound
+        return gift_from_document(document)
+
+    async def all(self) -> list[Gift]:
+        documents = await self._database.find(GIFTS, {"withdrawn": False}, sort={"price": 1, "_id": 1}, limit=SHOWN)
+        return [gift_from_document(document) for document in documents]
+
+    async def put(self, gift: Gift) -> None:
+        changes = {**gift_to_document(gift), "withdrawn": False}
+        id = changes.pop("_id")
+        await self._database.upsert(GIFTS, {"_id": id}, {"$set": changes})
+
+    async def withdraw(self, gift: Id) -> None:
+        if not await self._database.update(
+            GIFTS, {"_id": object_id(gift, GiftNotFound)}, {"$set": {"withdrawn": True}}
+        ):
+            raise GiftNotFound
+
+    async def is_new(self) -> bool:
+        """Whether there has never been a gift."""
+        return await self._database.find_one(GIFTS, {}, fields=["_id"]) is None

@@ -1,0 +1,78 @@
+"""What people complained of, in MongoDB."""
+
+from bson import ObjectId
+from zope.interface import implementer
+
+from justchat.errors import NotFound
+from justchat.interfaces import IComplaints
+from justchat.model.complaint import Complaint
+from justchat.model.direct import DirectMessage
+from justchat.model.entry import Kind
+from justchat.model.ids import Id
+from justchat.model.moment import Moment
+from justchat.store.database import Database, Document
+from justchat.store.documents import (
+    direct_from_document,
+    direct_to_document,
+    entry_from_document,
+    entry_to_document,
+    object_id,
+)
+from justchat.store.indexes import COMPLAINTS
+
+
+@implementer(IComplaints)
+class ComplaintStore:
+    """See IComplaints."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, complaint: Complaint) -> None:
+        message = complaint.message
+        await self._database.insert(
+            COMPLAINTS,
+            {
+                "_id": ObjectId(complaint.id),
+                "author": ObjectId(complaint.author),
+                "message": direct_to_document(message)
+                if isinstance(message, DirectMessage)
+                else entry_to_document(message),
+                "text": complaint.text,
+                "create_at": complaint.create_at,
+                "closed": False,
+            },
+        )
+
+    async def get(self, complaint: Id) -> Complaint:
+        document = await self._database.find_one(COMPLAINTS, {"_id": object_id(complaint, NotFound)})
+        if document is None:
+            raise NotFound("no complaint has this id")
+        return _from_document(document)
+
+    async def open(self, limit: int) -> list[Complaint]:
+        documents = await self._database.find(COMPLAINTS, {"closed": False}, sort={"_id": -1}, limit=limit)
+        return [_from_document(document) for document in documents]
+
+    async def close(self, complaint: Id, note: str, at: Moment) -> None:
+        closed = await self._database.update(
+            COMPLAINTS,
+            {"_id": object_id(complaint, NotFound)},
+            {"$set": {"closed": True, "note": note, "closed_at": at}},
+        )
+        if not closed:
+            raise NotFound("no complaint has this id")
+
+
+def _from_document(document: Document) -> Complaint:
+    message = document["message"]
+    direct = message["kind"] == Kind.DIRECT_MESSAGE
+    return Complaint(
+        id=Id(str(document["_id"])),
+        author=Id(str(document["author"])),
+        message=direct_from_document(message) if direct else entry_from_document(message),
+        text=document["text"],
+        create_at=document["create_at"],
+        note=document.get("note"),
+        closed_at=document.get("closed_at"),
+    )

@@ -1,0 +1,83 @@
+"""Coins, in MongoDB: the ledger of all that changed a balance, and the balances themselves.
+
+A transfer spans the ledger, its user's document and, for a gift, its receiver's stream. It is carried out in
+steps that may each be repeated, so that a crash after any of them is completed by ``unfinished``:
+
+1. *begin*: the transfer goes into the ledger, marked ``begun``. Its id is unique: what was sent twice is one.
+2. *apply*: one update of the user's document changes the balance, unless it would fall below 0 (or, for free coins,
+   it is too soon), and notes the transfer in ``applied``, so that it is never applied twice.
+3. (for a gift) the receiver's stream gets an entry with the transfer's id.
+4. *finish*: ``begun`` goes from the ledger.
+"""
+
+from datetime import timedelta
+
+from bson import ObjectId
+from zope.interface import implementer
+
+from justchat.interfaces import ILedger
+from justchat.model.gift import Reason, Transfer
+from justchat.model.ids import Id
+from justchat.model.moment import Clock
+from justchat.store.database import Database, Document
+from justchat.store.documents import transfer_from_document, transfer_to_document
+from justchat.store.indexes import LEDGER, USERS
+
+FREE_COINS_EVERY = timedelta(hours=24)
+APPLIED_KEPT = 200
+"""A user's document notes this many of their latest transfers; one is repeated within seconds, if at all."""
+TRANSFER_TAKES = timedelta(seconds=10)
+"""A transfer that has not ended after this long belongs to a daemon that died."""
+
+
+@implementer(ILedger)
+class Ledger:
+    """See ILedger."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def begin(self, transfer: Transfer) -> bool:
+        document = {**transfer_to_document(transfer), "begun": transfer.create_at}
+        return await self._database.insert(LEDGER, document)
+
+    async def get(self, transfer: Id) -> tuple[Transfer, bool] | None:
+        document = await self._database.find_one(LEDGER, {"_id": ObjectId(transfer)})
+        return None if document is None else (transfer_from_document(document), "begun" not in document)
+
+    async def apply(self, transfer: Transfer) -> bool:
+        id = ObjectId(transfer.id)
+        query: Document = {
+            "_id": ObjectId(transfer.user),
+            "applied": {"$ne": id},
+            "balance": {"$gte": -transfer.amount},
+        }
+        update: Document = {
+            "$inc": {"balance": transfer.amount},
+            "$push": {"applied": {"$each": [id], "$slice": -APPLIED_KEPT}},
+        }
+        if transfer.reason is Reason.FREE_COINS:
+            last = f"free_coins.{transfer.note}"
+            query["$or"] = [{last: None}, {last: {"$lte": transfer.create_at - FREE_COINS_EVERY}}]
+            update["$set"] = {last: transfer.create_at}
+        return await self._database.update(USERS, query, update) or await self.is_applied(transfer)
+
+    async def is_applied(self, transfer: Transfer) -> bool:
+        query = {"_id": ObjectId(transfer.user), "applied": ObjectId(transfer.id)}
+        return await self._database.find_one(USERS, query, fields=["_id"]) is not None
+
+    async def cancel(self, transfer: Id) -> None:
+        await self._database.delete_and_get(LEDGER, {"_id": ObjectId(transfer)})
+
+    async def finish(self, transfer: Transfer) -> None:
+        await self._database.update(LEDGER, {"_id": ObjectId(transfer.id)}, {"$unset": {"begun": ""}})
+
+    async def unfinished(self, *, all: bool) -> list[Transfer]:
+        before = self._clock() if all else self._clock() - TRANSFER_TAKES
+        documents = await self._database.find(LEDGER, {"begun": {"$lte": before}}, limit=1000)
+        return [transfer_from_document(document) for document in documents]
+
+    async def of(self, user: Id, limit: int) -> list[Transfer]:
+        documents = await self._database.find(LEDGER, {"user": ObjectId(user)}, sort={"create_at": -1}, limit=limit)
+        return [transfer_from_document(document) for document in documents]

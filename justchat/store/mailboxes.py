@@ -1,0 +1,162 @@
+"""What is addressed to users, in MongoDB: their streams, direct messages, and dialogs.
+
+A direct message is an entry of its receiver's stream; that insert is its commit. What can change of it
+(``read``, ``removed_by``) stands beside it. Dialogs are a projection: where a crash leaves one behind, the next
+message or the next start puts it right.
+"""
+
+from collections.abc import Callable, Sequence
+
+from bson import ObjectId
+from zope.interface import implementer
+
+from justchat.errors import MessageNotFound
+from justchat.interfaces import IMailboxes
+from justchat.model.direct import Dialog, DirectMessage, Mailbox
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id
+from justchat.model.moment import Moment
+from justchat.store.database import Database, Document
+from justchat.store.documents import direct_from_document, entry_from_document, object_id, pair
+from justchat.store.indexes import DIALOGS, LOG
+from justchat.store.log import Head, Log
+
+DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
+REMOVED_AT_ONCE = 1000
+"""A dialog is removed in steps of this many messages, so that no operation takes long."""
+DIALOGS_SHOWN = 500
+
+
+@implementer(IMailboxes)
+class Mailboxes:
+    """See IMailboxes. ``hear`` is told each entry that became durable."""
+
+    def __init__(self, database: Database, hear: Callable[[Mailbox, Entry], None]) -> None:
+        self._database = database
+        self._entries: Log[Mailbox] = Log(database, self._load, lambda head, entry: hear(head.state, entry))
+
+    async def stop(self) -> None:
+        await self._entries.close()
+
+    async def _load(self, user: Id) -> Head[Mailbox]:
+        last = await self._database.find(
+            LOG, {"stream": ObjectId(user)}, sort={"stream": -1, "seq": -1}, limit=1, fields=["seq"]
+        )
+        return Head(Mailbox(id=user), last[0]["seq"] if last else 0)
+
+    async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
+        _, entry = await self._entries.append(user, lambda _, seq: make(seq))
+        assert entry is not None
+        return entry
+
+    async def head(self, user: Id) -> int:
+        return (await self._entries.head(user)).seq
+
+    async def sent(self, author: Id, entry: Id) -> Entry | None:
+        document = await self._database.find_one(LOG, {"_id": ObjectId(entry)})
+        if document is None or str(document["author"]) != author:
+            return None
+        return entry_from_document(document)
+
+    async def note_dialogs(self, message: DirectMessage) -> None:
+        for owner, other in ((message.user, message.author), (message.author, message.user)):
+            newer = {"$gt": [message.create_at, {"$ifNull": ["$at", message.create_at.replace(year=1970)]}]}
+            newest = {
+                "last": {"$cond": [newer, ObjectId(message.id), "$last"]},
+                "at": {"$cond": [newer, message.create_at, "$at"]},
+            }
+            await self._database.upsert(
+                DIALOGS, {"owner": ObjectId(owner), "other": ObjectId(other)}, [{"$set": newest}]
+            )
+
+    async def get(self, user: Id, message: Id) -> DirectMessage:
+        document = await self._database.find_one(LOG, {"_id": object_id(message, MessageNotFound)})
+        if document is None or document["kind"] != Kind.DIRECT_MESSAGE or ObjectId(user) in document["removed_by"]:
+            raise MessageNotFound
+        direct = direct_from_document(document)
+        if user not in (direct.author, direct.user):
+            raise MessageNotFound
+        return direct
+
+    async def messages(
+        self, user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int
+    ) -> list[DirectMessage]:
+        documents = await self._database.find(
+            LOG, self._choice(user, author, to), sort={"seq": -1}, skip=offset, limit=limit
+        )
+        return [direct_from_document(document) for document in documents]
+
+    async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
+        return await self._database.count(LOG, {**self._choice(user, author, to), "read": False})
+
+    def _choice(self, user: Id, author: Id | None, to: Id | None) -> Document:
+        """Those sent to the user, or only by ``author``; or those the user sent to ``to``."""
+        query: Document = {**DIRECT, "removed_by": {"$ne": ObjectId(user)}}
+        if to is not None:
+            return {**query, "user": ObjectId(to), "author": ObjectId(user)}
+        query["user"] = ObjectId(user)
+        if author is not None:
+            query["author"] = ObjectId(author)
+        return query
+
+    async def dialog(self, user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
+        documents = await self._database.find(
+            LOG,
+            {**DIRECT, "pair": pair(user, other), "removed_by": {"$ne": ObjectId(user)}},
+            sort={"create_at": -1, "_id": -1},
+            skip=skip,
+            limit=limit,
+        )
+        return [direct_from_document(document) for document in documents]
+
+    async def dialogs(self, user: Id) -> list[Dialog]:
+        dialogs = await self._database.find(DIALOGS, {"owner": ObjectId(user)}, sort={"at": -1}, limit=DIALOGS_SHOWN)
+        last = await self._database.find(LOG, {"_id": {"$in": [dialog["last"] for dialog in dialogs]}})
+        messages = {document["_id"]: direct_from_document(document) for document in last}
+        unread = await self._database.aggregate(
+            LOG,
+            [
+                {"$match": {**self._choice(user, None, None), "read": False}},
+                {"$group": {"_id": "$author", "n": {"$sum": 1}}},
+            ],
+        )
+        counts = {row["_id"]: row["n"] for row in unread}
+        return [
+            Dialog(
+                other=Id(str(dialog["other"])),
+                last_message=messages[dialog["last"]],
+                unread=counts.get(dialog["other"], 0),
+            )
+            for dialog in dialogs
+            if dialog["last"] in messages
+        ]
+
+    async def mark_as_read(self, message: Id, at: Moment) -> DirectMessage:
+        await self._database.update(
+            LOG, {"_id": ObjectId(message), "read": False}, {"$set": {"read": True, "read_at": at}}
+        )
+        document = await self._database.find_one(LOG, {"_id": ObjectId(message)})
+        assert document is not None
+        return direct_from_document(document)
+
+    async def remove(self, user: Id, message: DirectMessage) -> None:
+        await self._database.update(LOG, {"_id": ObjectId(message.id)}, {"$addToSet": {"removed_by": ObjectId(user)}})
+        other = message.user if message.author == user else message.author
+        await self._renew_dialog(user, other, [ObjectId(message.id)])
+
+    async def remove_dialog(self, user: Id, other: Id) -> None:
+        query = {**DIRECT, "pair": pair(user, other), "removed_by": {"$ne": ObjectId(user)}}
+        sort = {"create_at": -1, "_id": -1}
+        while documents := await self._database.find(LOG, query, sort=sort, limit=REMOVED_AT_ONCE, fields=["_id"]):
+            ids = [document["_id"] for document in documents]
+            await self._database.update_all(LOG, {"_id": {"$in": ids}}, {"$addToSet": {"removed_by": ObjectId(user)}})
+            await self._renew_dialog(user, other, ids)
+
+    async def _renew_dialog(self, owner: Id, other: Id, gone: Sequence[ObjectId]) -> None:
+        """The dialog's last message is the last that its owner has not removed; without any there is no dialog."""
+        key = {"owner": ObjectId(owner), "other": ObjectId(other), "last": {"$in": gone}}
+        left = await self.dialog(owner, other, skip=0, limit=1)
+        if left:
+            await self._database.update(DIALOGS, key, {"$set": {"last": ObjectId(left[0].id), "at": left[0].create_at}})
+        else:
+            await self._database.delete_and_get(DIALOGS, key)

@@ -1,0 +1,136 @@
+"""The samples in etc/: the settings are all there and are the defaults; systemd takes the unit, and finds it tight."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from justchat.config import Settings, load_settings
+
+ETC = Path(__file__).parents[2] / "etc"
+TOML = ETC / "justchat.toml"
+UNIT = ETC / "justchat.service"
+EXPOSURE_LIMIT = 2.0
+"""Of 10; systemd calls this OK. What is left is what a server on the network cannot do without."""
+
+
+class Line(NamedTuple):
+    """A setting in the sample."""
+
+    table: str
+    key: str
+    value: Any
+    commented: bool
+    above: str
+
+
+def sample_lines() -> list[Line]:
+    """Every setting that the sample names, also those commented out."""
+    found, table, above = [], "", ""
+    for line in TOML.read_text("utf-8").splitlines():
+        if header := re.fullmatch(r"\[(\w+)\]", line):
+            table = header[1]
+        if setting := re.fullmatch(r"(#?)((\w+) = .*)", line):
+            value = tomllib.loads(setting[2])[setting[3]]
+            found.append(Line(table, setting[3], value, bool(setting[1]), above))
+        above = line
+    return found
+
+
+def known_settings() -> list[tuple[str, str]]:
+    """Table and key of every setting there is."""
+    tables = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return [
+        (name, key)
+        for name, table in tables.items()
+        if isinstance(table, type) and issubclass(table, BaseModel)
+        for key in table.model_fields
+    ]
+
+
+class SettingsTests(SynchronousTestCase):
+    def test_defaults(self) -> None:
+        """The sample, as it is, gives exactly the default settings."""
+        loaded = load_settings(str(TOML), {}, None)
+
+        self.assertEqual(loaded, load_settings(None, {}, None))
+
+    def test_complete(self) -> None:
+        """Every setting there is stands in the sample once, in its table, and no other does."""
+        named = [(line.table, line.key) for line in sample_lines()]
+
+        self.assertEqual(sorted(named), sorted(known_settings()))
+
+    def test_commented(self) -> None:
+        """What is commented out is what has no default."""
+        defaults = Settings().model_dump()
+
+        without = [(table, key) for table, key in known_settings() if defaults[table][key] is None]
+
+        self.assertEqual([(line.table, line.key) for line in sample_lines() if line.commented], without)
+
+    def test_examples(self) -> None:
+        """Every example that is commented out is valid once it is not."""
+        for line in sample_lines():
+            if not line.commented:
+                continue
+
+            loaded = load_settings(str(TOML), {line.table: {line.key: line.value}}, None)
+
+            self.assertEqual(getattr(getattr(loaded, line.table), line.key), line.value)
+
+    def test_explained(self) -> None:
+        """Above every setting stands what it is."""
+        unexplained = [(line.table, line.key) for line in sample_lines() if not line.above.startswith("# ")]
+
+        self.assertEqual(unexplained, [])
+
+
+class UnitTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        if shutil.which("systemd-analyze") is None:
+            raise SkipTest("systemd-analyze is not installed")
+
+    def analyze(self, *arguments: str) -> str:
+        """What systemd-analyze says, all of it."""
+        done = subprocess.run(["systemd-analyze", "--no-pager", *arguments], capture_output=True, text=True, timeout=60)
+        return done.stdout + done.stderr
+
+    def test_verify(self) -> None:
+        """systemd finds nothing to say against the unit."""
+        unit = Path(self.mktemp()) / UNIT.name
+        unit.parent.mkdir()
+        # The path where it will be installed, and here is nothing.
+        unit.write_text(UNIT.read_text().replace("/opt/justchat/bin/twistd", "/bin/true"))
+
+        said = self.analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+
+        self.assertEqual(said, "")
+
+    def test_exposure(self) -> None:
+        """systemd rates the unit's exposure at no more than 2.0 of 10."""
+        said = self.analyze("security", "--offline=true", str(UNIT))
+
+        rating = re.search(r"Overall exposure level for justchat\.service: ([\d.]+)", said)
+        assert rating is not None, said
+        self.assertLessEqual(float(rating[1]), EXPOSURE_LIMIT, said)
+
+
+class CommandTests(SynchronousTestCase):
+    def test_options(self) -> None:
+        """The unit's command line is one that the daemon understands."""
+        from justchat.tap import Options
+
+        command = re.search(r"^ExecStart=(.*)", UNIT.read_text(), re.MULTILINE)
+        assert command is not None
+        options = command[1].partition(" justchat ")[2].replace("/etc/justchat/justchat.toml", str(TOML)).split()
+
+        parsed = Options()
+        parsed.parseOptions(options)
+
+        self.assertEqual(parsed.settings.data_dir, Path("/var/lib/justchat"))

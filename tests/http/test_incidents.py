@@ -1,0 +1,110 @@
+"""Faults of ours: what a client is told, and what the log has."""
+
+import json
+from typing import Any
+
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from justchat.config import Limits
+from justchat.errors import RoomNotFound
+from justchat.http.answers import Nothing, UserAnswer
+from justchat.http.dispatch import Dispatcher
+from justchat.http.endpoint import NONE, Reply, endpoints_of, post
+from justchat.http.fields import Body, Empty, Shape
+
+
+class Faulty:
+    """Calls that go wrong."""
+
+    @post("/broken", body=Empty, answer=Nothing, session=NONE)
+    async def broken(self, body: Body) -> None:
+        raise ValueError("the exception's own message")
+
+    @post("/undeclared", body=Empty, answer=Nothing, session=NONE)
+    async def undeclared(self, body: Body) -> None:
+        raise RoomNotFound
+
+    @post("/declared", body=Empty, answer=Nothing, session=NONE, raises=(RoomNotFound,))
+    async def declared(self, body: Body) -> None:
+        raise RoomNotFound
+
+    @post("/askew", body=Empty, answer=UserAnswer, session=NONE)
+    async def askew(self, body: Body) -> dict[str, Any]:
+        return {"data": {"user": {"_id": 5}}}
+
+    @post("/status", body=Empty, answer=Nothing, session=NONE)
+    async def status(self, body: Body) -> Reply:
+        return Reply(202, {})
+
+
+class Incidents(TestCase):
+    def setUp(self) -> None:
+        self.events: list[LogEvent] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+
+    async def respond(self, path: str, **how: bool) -> tuple[int, dict[str, Any]]:
+        """What a dispatcher answers, its status and body."""
+        [endpoint] = [endpoint for endpoint in endpoints_of(Faulty()) if endpoint.path == path]
+        dispatcher = Dispatcher(object(), Shape(Limits(), "RU"), **how)
+        answer = await dispatcher.respond(endpoint, b"{}", None)
+        return answer.status, json.loads(answer.body)
+
+    async def test_incident(self) -> None:
+        """A fault is a 500 with an incident id and nothing of the exception; the log has the same id."""
+        status, body = await self.respond("/broken")
+
+        self.assertEqual((500, "Internal Server Error"), (status, body["error"]))
+        self.assertNotIn("own message", json.dumps(body))
+        self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))
+        self.assertEqual(1, len([event for event in self.events if body["detail"] in formatEvent(event)]))
+
+    async def test_ids_differ(self) -> None:
+        """Every incident has an id of its own."""
+        details = {(await self.respond("/broken"))[1]["detail"] for _ in range(5)}
+
+        self.assertEqual(5, len(details))
+        self.flushLoggedErrors(ValueError)
+
+    async def test_debug(self) -> None:
+        """In debug the exception's own message is told, too."""
+        status, body = await self.respond("/broken", debug=True)
+
+        self.assertEqual(500, status)
+        self.assertIn("the exception's own message", body["detail"])
+        self.flushLoggedErrors(ValueError)
+
+    async def test_undeclared_error(self) -> None:
+        """In strict mode an error that the call does not declare is an incident."""
+        status, _ = await self.respond("/undeclared", strict=True)
+
+        self.assertEqual(500, status)
+        self.assertEqual(1, len(self.flushLoggedErrors()))
+
+    async def test_declared_error(self) -> None:
+        """An error that the call declares is answered as it is, in strict mode and out of it."""
+        for strict in (True, False):
+            status, body = await self.respond("/declared", strict=strict)
+
+            self.assertEqual((404, "room-not-found"), (status, body["code"]))
+
+    async def test_undeclared_error_in_production(self) -> None:
+        """Out of strict mode an undeclared error is answered as it is."""
+        status, _ = await self.respond("/undeclared")
+
+        self.assertEqual(404, status)
+
+    async def test_off_schema(self) -> None:
+        """In strict mode an answer that is not as declared is an incident."""
+        status, _ = await self.respond("/askew", strict=True)
+
+        self.assertEqual(500, status)
+        self.assertEqual(1, len(self.flushLoggedErrors()))
+
+    async def test_undeclared_status(self) -> None:
+        """In strict mode a status that the call does not declare is an incident."""
+        status, _ = await self.respond("/status", strict=True)
+
+        self.assertEqual(500, status)
+        self.assertEqual(1, len(self.flushLoggedErrors(AssertionError)))

@@ -1,0 +1,222 @@
+"""The wheel, as a stranger would try it: built, installed with nothing else, run far from the repository.
+
+``make wheel`` runs this. One line per step; the exit code is not 0 when one of them fails.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+ENDPOINTS = [
+    *("--http", "tcp:0:interface=127.0.0.1"),
+    *("--websocket", "tcp:0:interface=127.0.0.1"),
+]
+PATIENCE = 60.0
+"""Seconds that the daemon may take for one thing."""
+PHONE = "79161234567"
+
+
+class StepFailed(Exception):
+    """What went wrong, for the one line that tells of it."""
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    print(f"{name} … ", end="", flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("FAILED", flush=True)
+        raise
+    print(f"ok ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def run(*command: str | Path, folder: Path) -> str:
+    """A command's output; StepFailed with it when the command fails."""
+    # What the repository's environment would lend, a stranger does not have.
+    environ = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=900,
+    )
+    if done.returncode:
+        raise StepFailed(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StepFailed(f"no {what} within {PATIENCE:.0f} s")
+        time.sleep(0.05)
+
+
+def copy_tree(to: Path) -> None:
+    """The repository's own files. An old build/ or egg-info would put files into the wheel that are no more."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
+        source = REPOSITORY / name
+        if source.is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, to / name)
+
+
+def build_wheel(folder: Path) -> Path:
+    copy_tree(folder / "tree")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", folder / "dist", folder / "tree", folder=folder)
+    wheels = list((folder / "dist").glob("*.whl"))
+    if len(wheels) != 1:
+        raise StepFailed(f"one wheel was expected, not {[wheel.name for wheel in wheels]}")
+    return wheels[0]
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """A new environment with the wheel; its twistd."""
+    venv.create(folder, with_pip=True)
+    run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"{wheel}[embedded]", folder=folder)
+    return folder / "bin" / "twistd"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and waits for its parent is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def mongod_pid(folder: Path) -> int:
+    return int((folder / "justchat-data" / "mongo" / "mongod.lock").read_text())
+
+
+def port_of(log: Path, what: str, is_up: Callable[[], bool]) -> int:
+    """The port that the daemon says it listens on."""
+
+    def said() -> re.Match[str] | None:
+        text = log.read_text(errors="replace") if log.exists() else ""
+        found = re.search(r"http listens on 127\.0\.0\.1:(\d+)", text)
+        if found is None and not is_up():
+            raise StepFailed(f"the daemon ended:\n{text}")
+        return found
+
+    wait_for(said, what)
+    found = said()
+    assert found is not None
+    return int(found[1])
+
+
+def register(port: int, folder: Path) -> None:
+    """Sign up; the key must come into the outbox."""
+    body = json.dumps({"phone": PHONE}).encode()
+    head = "POST /init/reg HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    # Not by urllib: this script's own folder is on the path, and tests/http hides Python's http.
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+        connection.sendall(head.encode() + body)
+        status = connection.makefile("rb").readline().decode().split()
+    if status[1:2] != ["201"]:
+        raise StepFailed(f"/init/reg answered {' '.join(status)}")
+    lines = (folder / "justchat-data" / "sms-outbox.jsonl").read_text("utf-8").splitlines()
+    sms = json.loads(lines[-1])
+    if sms["phone"] != PHONE or not re.search(r"\d{4,}", sms["text"]):
+        raise StepFailed(f"no key in the outbox: {sms}")
+
+
+def try_foreground(twistd: Path, folder: Path) -> None:
+    log = folder / "output"
+    with open(log, "wb") as output:
+        daemon = subprocess.Popen(
+            # Should this script be killed, nothing stays behind.
+            ["setpriv", "--pdeathsig", "TERM", "--", twistd, "--nodaemon", "--pidfile=", "justchat", *ENDPOINTS],
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        with step("in the foreground: it listens"):
+            port = port_of(log, "line of the port", lambda: daemon.poll() is None)
+        with step("in the foreground: a phone is registered, and its key is in the outbox"):
+            register(port, folder)
+        with step("in the foreground: SIGTERM ends it in order, its mongod too"):
+            mongod = mongod_pid(folder)
+            daemon.terminate()
+            code = daemon.wait(PATIENCE)
+            # twistd, when all has been stopped, ends itself by the signal that it was sent.
+            if code not in (0, -signal.SIGTERM) or "Server Shut Down." not in log.read_text():
+                raise StepFailed(f"it ended with {code}:\n{log.read_text()}")
+            if is_alive(mongod):
+                raise StepFailed(f"its mongod (pid {mongod}) still runs")
+    finally:
+        if daemon.poll() is None:
+            daemon.kill()
+            daemon.wait()
+
+
+def try_background(twistd: Path, folder: Path) -> None:
+    pid_file = folder / "justchat.pid"
+    try:
+        with step("in the background: it listens"):
+            run(twistd, f"--pidfile={pid_file}", "--logfile=justchat.log", "justchat", *ENDPOINTS, folder=folder)
+            pid = int(pid_file.read_text())
+            port = port_of(folder / "justchat.log", "line of the port", lambda: is_alive(pid))
+        with step("in the background: a phone is registered, and its key is in the outbox"):
+            register(port, folder)
+        with step("in the background: stopped by its pid file, it is gone, its mongod and the file too"):
+            mongod = mongod_pid(folder)
+            os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: not is_alive(pid), "end of the daemon")
+            if is_alive(mongod):
+                raise StepFailed(f"its mongod (pid {mongod}) still runs")
+            if pid_file.exists():
+                raise StepFailed("its pid file is still there")
+    finally:
+        if pid_file.exists():
+            with suppress(ProcessLookupError, ValueError):
+                os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="justchat-wheel-"))
+    try:
+        with step("the wheel is built"):
+            wheel = build_wheel(folder)
+        with step(f"{wheel.name}[embedded] is installed in an empty environment"):
+            twistd = install(wheel, folder / "venv")
+        for attempt in (try_foreground, try_background):
+            home = folder / attempt.__name__
+            home.mkdir()
+            attempt(twistd, home)
+    except (StepFailed, OSError, subprocess.SubprocessError) as error:
+        raise SystemExit(f"wheel: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print("the wheel works")
+
+
+if __name__ == "__main__":
+    main()
