@@ -26,6 +26,8 @@ setup(
         "typing-extensions>=4.15",  # TypedDict as pydantic can read it before Python 3.12
         "phonenumbers>=9.0",  # what a phone number is
         "argon2-cffi>=25.1",  # slow salted hashes of keys and room passwords
+        "pillow>=11.3",  # uploads are decoded and written again
+        "multipart>=1.2",  # the form that browsers upload with
         "orjson>=3.11",  # answers and frames are encoded in a tenth of json's time
     ],
     extras_require={

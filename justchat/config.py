@@ -67,6 +67,7 @@ class Sms(_Table):
     region: str = "RU"
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
     text: str = "Your JustChat key: {key}"
+    invite_text: str = "A friend invites you to JustChat."
     url: str | None = None
     method: Literal["POST", "GET", "PUT"] = "POST"
     headers: Mapping[str, str] = {}
@@ -104,6 +105,10 @@ class Payments(_Table):
     """``[payments]``: what signs top-ups; made at random and kept in the data directory when absent."""
 
     secret_key: str | None = None
+    allow_unnumbered: bool = True
+    """Whether top-ups without a payment_id are taken; whoever sees one can send it again."""
+    free_coins: Positive = 10
+    """What telling one network's people of us brings, once in 24 hours."""
 
 
 class Limits(_Table):
@@ -115,6 +120,9 @@ class Limits(_Table):
     room_name: Positive = 128
     password: Positive = 128
     client_id: Positive = 128
+    payment_id: Positive = 128
+    invites: Positive = 50
+    """Phones of one ``/init/invite``."""
     photo: Positive = 1024
     room_users: Positive = 100_000
     """The largest ``max_users`` that a room may be given."""

@@ -7,29 +7,14 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
+from justchat.model.complaint import Complaint
+from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry, Kind
+from justchat.model.gift import Gift
 from justchat.model.ids import Id
 from justchat.model.moment import Moment, iso, milliseconds
 from justchat.model.room import Room
 from justchat.model.user import User
-
-
-class UserDocument(TypedDict):
-    """A user. ``balance`` is shown to its owner alone, ``phone`` as the operator chose."""
-
-    _id: str
-    phone: NotRequired[str]
-    nickname: str | None
-    location: str | None
-    photo: str | None
-    dob: str | None
-    gender: int | None
-    room: str | None
-    rooms: list[str]
-    visitedRooms: list[str]
-    gifts: list[object]
-    balance: NotRequired[int]
-    create_at: str
 
 
 class RoomDocument(TypedDict):
@@ -63,6 +48,67 @@ class MessageDocument(TypedDict):
     seq: int
 
 
+class DirectMessageDocument(TypedDict):
+    """A direct message; ``read_at`` is null until its receiver has read it."""
+
+    _id: str
+    author: str
+    user: str
+    text: str
+    room: None
+    ref_message: None
+    type: None
+    create_at: str
+    read: bool
+    read_at: str | None
+
+
+class GiftDocument(TypedDict):
+    """A gift of the catalogue; ``price`` in coins."""
+
+    _id: str
+    name: str
+    image: str
+    price: int
+    create_at: str
+
+
+class SendedGiftDocument(GiftDocument):
+    """A gift that somebody was given."""
+
+    text: str
+    author: str
+
+
+class UserDocument(TypedDict):
+    """A user. ``balance`` is shown to its owner alone, ``phone`` as the operator chose."""
+
+    _id: str
+    phone: NotRequired[str]
+    nickname: str | None
+    location: str | None
+    photo: str | None
+    dob: str | None
+    gender: int | None
+    room: str | None
+    rooms: list[str]
+    visitedRooms: list[str]
+    gifts: list[SendedGiftDocument]
+    balance: NotRequired[int]
+    create_at: str
+
+
+class ComplaintDocument(TypedDict):
+    """A complaint, with the whole message."""
+
+    _id: str
+    author: str
+    room: str | None
+    message: MessageDocument | DirectMessageDocument
+    text: str
+    create_at: str
+
+
 def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     """The user as ``viewer`` may see them."""
     document: UserDocument = {
@@ -75,7 +121,7 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
         "room": user.room,
         "rooms": list(user.rooms),
         "visitedRooms": list(user.visited_rooms),
-        "gifts": [],
+        "gifts": [sended_gift_document(gift) for gift in user.gifts],
         "create_at": iso(user.create_at),
     }
     if show_phones or viewer == user.id:
@@ -115,4 +161,72 @@ def message_document(entry: Entry) -> MessageDocument:
         "type": None if entry.kind is Kind.MESSAGE else entry.kind.value,
         "create_at": iso(entry.create_at),
         "seq": entry.seq,
+    }
+
+
+def direct_document(message: DirectMessage) -> DirectMessageDocument:
+    """A direct message as its two sides see it."""
+    return {
+        "_id": message.id,
+        "author": message.author,
+        "user": message.user,
+        "text": message.text,
+        "room": None,
+        "ref_message": None,
+        "type": None,
+        "create_at": iso(message.create_at),
+        "read": message.read_at is not None,
+        "read_at": None if message.read_at is None else iso(message.read_at),
+    }
+
+
+def receipt_document(receipt: Entry) -> DirectMessageDocument:
+    """The message that a receipt is for, as read."""
+    message = receipt.ref_message
+    assert message is not None and message.user is not None and message.text is not None
+    return direct_document(
+        DirectMessage(
+            id=message.id,
+            author=message.author,
+            user=message.user,
+            text=message.text,
+            create_at=message.create_at,
+            read_at=receipt.create_at,
+        )
+    )
+
+
+def gift_document(gift: Gift) -> GiftDocument:
+    """A gift of the catalogue."""
+    return {
+        "_id": gift.id,
+        "name": gift.name,
+        "image": gift.image,
+        "price": gift.price,
+        "create_at": iso(gift.create_at),
+    }
+
+
+def sended_gift_document(entry: Entry) -> SendedGiftDocument:
+    """What the entry of a gift gave; its time and id are those of the giving."""
+    assert entry.gift is not None
+    return {
+        **gift_document(entry.gift),
+        "_id": entry.id,
+        "create_at": iso(entry.create_at),
+        "text": entry.text or "",
+        "author": entry.author,
+    }
+
+
+def complaint_document(complaint: Complaint) -> ComplaintDocument:
+    """A complaint."""
+    message = complaint.message
+    return {
+        "_id": complaint.id,
+        "author": complaint.author,
+        "room": complaint.room,
+        "message": message_document(message) if isinstance(message, Entry) else direct_document(message),
+        "text": complaint.text,
+        "create_at": iso(complaint.create_at),
     }

@@ -128,6 +128,10 @@ class TooLarge(ApiError):
     status, code, detail = 413, "too-large", "the body is too large"
 
 
+class NotAnImage(ApiError):
+    status, code, detail = 415, "not-an-image", "this is no PNG, JPEG, GIF or WebP image that can be read"
+
+
 class LoginTimeout(ApiError):
     """The session key is missing, unknown, ended or expired (the original API's own status)."""
 
@@ -149,6 +153,10 @@ class Unavailable(ApiError):
 
 class DatabaseAway(Unavailable):
     code, detail = "database-away", "the database is away; nothing was stored"
+
+
+class DiskFull(Unavailable):
+    code, detail = "disk-full", "there is no room for this; nothing was stored"
 
 
 class Busy(Unavailable):

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from attrs import frozen
 
-from justchat.documents import message_document
+from justchat.documents import gift_document, message_document, receipt_document
 from justchat.errors import ApiError, reason_phrase
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
@@ -85,6 +85,34 @@ def of_entry(entry: Entry) -> Event | None:
     if entry.finished is not None:
         data["finished"] = milliseconds(entry.finished)
     return Event("service-message", data)
+
+
+def of_mailbox(entry: Entry) -> Event | None:
+    """The event of an entry that is addressed to a user; None where there is nothing to tell."""
+    if entry.kind is Kind.VOID:
+        return None
+    data: dict[str, Any] = {
+        "_id": entry.id,
+        "n": entry.seq,
+        "author": entry.author,
+        "user": entry.user,
+        "created_at": iso(entry.create_at),
+    }
+    match entry.kind:
+        case Kind.DIRECT_MESSAGE:
+            data |= {"type": "direct-message", "text": entry.text}
+        case Kind.READ:
+            assert entry.ref_message is not None
+            data = {"_id": entry.id, "n": entry.seq, "data": receipt_document(entry)}
+        case Kind.GIFT:
+            assert entry.gift is not None
+            data |= {"room": entry.room, "gift": gift_document(entry.gift), "text": entry.text}
+    return Event(entry.kind.value, data)
+
+
+def for_roommates(event: Event) -> Event:
+    """An event addressed to one user as those around them hear it: the number is that one's alone."""
+    return Event(event.name, {key: value for key, value in event.data.items() if key != "n"})
 
 
 def audience(room: Room, entry: Entry) -> Iterable[Id]:

@@ -12,7 +12,7 @@ from justchat.model.gift import Gift, Transfer
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.phone import Phone
-from justchat.model.room import Room
+from justchat.model.room import Room, RoomSearch
 from justchat.model.user import Profile, Session, User
 
 Proposal = Callable[[Room, int], Entry | None]
@@ -80,6 +80,12 @@ class ISessions(Interface):
     async def end(key: str) -> Session | None:
         """End a session; returns it, or None where there was none."""
 
+    async def of(user: Id) -> list[Session]:
+        """A user's living sessions, the latest first."""
+
+    async def end_all(user: Id) -> list[Session]:
+        """End every session of a user; returns them."""
+
 
 class IRooms(Interface):
     """The rooms and their logs."""
@@ -104,6 +110,21 @@ class IRooms(Interface):
 
     async def entry(room: Id, entry: Id) -> Entry:
         """An entry of this room, or MessageNotFound."""
+
+    async def search(wanted: RoomSearch) -> list[Room]:
+        """A page of rooms."""
+
+    async def count(wanted: RoomSearch) -> int:
+        """How many rooms there are on all pages."""
+
+    async def bury(room: Id) -> None:
+        """Delete a removed room with its history. Returns when it is certain to happen."""
+
+    async def finish_removals() -> None:
+        """Delete what is left of rooms whose removal a crash interrupted."""
+
+    async def reconcile() -> None:
+        """Bring snapshots up to date that a crash left behind."""
 
     async def any_entry(entry: Id) -> Entry:
         """An entry of whatever room, or MessageNotFound."""
@@ -182,6 +203,16 @@ class ILedger(Interface):
         """Transfers that a crash left. ``all``: also those begun a moment ago."""
 
 
+class IInvites(Interface):
+    """Who has invited whom."""
+
+    async def claim(inviter: Id, phone: Phone) -> bool:
+        """Whether the inviter may send this phone an invitation now: once a day."""
+
+    async def release(inviter: Id, phone: Phone) -> None:
+        """The invitation was not sent after all."""
+
+
 class ICatalogue(Interface):
     """The gifts that can be bought."""
 
@@ -222,6 +253,16 @@ class IPasswords(Interface):
 
     async def matches(secret: str, hash: str | None) -> bool:
         """Whether the hash is the secret's; takes as long where there is no hash."""
+
+
+class IImages(Interface):
+    """Pictures that people uploaded."""
+
+    async def keep(data: bytes) -> str:
+        """Decode a picture, write it again without what else the file told, and return its name.
+
+        Raises NotAnImage, TooLarge (pixels), DiskFull or Busy, and then nothing is left on the disk.
+        """
 
 
 class ISmsSender(Interface):

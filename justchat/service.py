@@ -25,26 +25,43 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from justchat.actions.accounts import Accounts, new_key
+from justchat.actions.complaints import Complaints
+from justchat.actions.direct import DirectMessages
 from justchat.actions.messages import Messages
+from justchat.actions.moderation import Moderation
+from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
+from justchat.actions.uploads import Uploads
 from justchat.config import Settings
 from justchat.errors import DatabaseAway, StartupError
 from justchat.http.calls.accounts import AccountCalls
+from justchat.http.calls.complaints import ComplaintCalls
+from justchat.http.calls.direct import DirectCalls
+from justchat.http.calls.moderation import ModerationCalls
+from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
+from justchat.http.calls.uploads import UploadCalls
 from justchat.http.dispatch import Dispatcher
 from justchat.http.endpoint import endpoints_of
 from justchat.http.fields import Shape
+from justchat.http.pictures import Pictures
 from justchat.http.site import JustChatSite, Root, make_app
 from justchat.hub.delivery import Delivery
 from justchat.hub.registry import Registry
+from justchat.images import Images
 from justchat.interfaces import ISmsSender
 from justchat.model.moment import now
 from justchat.mongod import Mongod
 from justchat.passwords import Passwords
 from justchat.sms.gateway import Gateway
 from justchat.sms.outbox import Outbox
+from justchat.store.catalogue import Catalogue
+from justchat.store.complaints import ComplaintStore
 from justchat.store.database import Database, check_reachable
 from justchat.store.indexes import create_indexes
+from justchat.store.invites import Invites
+from justchat.store.ledger import Ledger
+from justchat.store.mailboxes import Mailboxes
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
@@ -69,8 +86,6 @@ def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
     prepare_data_dir(settings.data_dir)
-    if settings.payments.secret_key is None:
-        generated_secret(settings.data_dir / "payments-secret-key")
     return Daemon(settings, twistd or {})
 
 
@@ -123,7 +138,8 @@ class Daemon(Service):
         registry = Registry(now)
         sessions = Sessions(self._database, now, settings.sessions.lifetime)
         users = Users(self._database, now)
-        self._rooms = Rooms(self._database, Delivery(registry).hear, reactor)
+        delivery = Delivery(registry, lambda room: self._rooms.known(room))
+        self._rooms = Rooms(self._database, delivery.hear, reactor)
         accounts = Accounts(
             users=users,
             sessions=sessions,
@@ -134,12 +150,41 @@ class Daemon(Service):
             clock=now,
             make_key=partial(new_key, settings.sms.key_digits),
             sms_text=settings.sms.text,
+            invites=Invites(self._database, now),
+            invite_text=settings.sms.invite_text,
         )
         self._room_actions = RoomActions(users=users, rooms=self._rooms, passwords=self._passwords, clock=now)
         messages = Messages(rooms=self._rooms, clock=now)
+        self._mailboxes = Mailboxes(self._database, delivery.hear_mailbox)
+        self._money = Money(
+            users=users,
+            rooms=self._rooms,
+            ledger=Ledger(self._database, now),
+            catalogue=Catalogue(self._database),
+            mailboxes=self._mailboxes,
+            clock=now,
+            secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / "payments-secret-key"),
+            allow_unnumbered=settings.payments.allow_unnumbered,
+            free_coins=settings.payments.free_coins,
+        )
+        self._images = Images(settings.data_dir / "uploads")
         endpoints = [
             *endpoints_of(AccountCalls(accounts, settings.privacy.show_phones)),
             *endpoints_of(RoomCalls(self._room_actions, messages, now)),
+            *endpoints_of(ModerationCalls(Moderation(users=users, rooms=self._rooms, clock=now))),
+            *endpoints_of(DirectCalls(DirectMessages(users=users, mailboxes=self._mailboxes, clock=now))),
+            *endpoints_of(MoneyCalls(self._money, accounts)),
+            *endpoints_of(
+                ComplaintCalls(
+                    Complaints(
+                        rooms=self._rooms,
+                        mailboxes=self._mailboxes,
+                        complaints=ComplaintStore(self._database),
+                        clock=now,
+                    )
+                )
+            ),
+            *endpoints_of(UploadCalls(Uploads(images=self._images), settings.uploads.require_session)),
         ]
         self._dispatcher = Dispatcher(
             sessions,
@@ -155,16 +200,24 @@ class Daemon(Service):
             reactor=reactor,
         )
         app = make_app(endpoints, self._dispatcher, self._database.ping)
-        self._site = JustChatSite(Root(app, self._sockets), settings.http, settings.limits.body)
+        self._site = JustChatSite(
+            Root(app, self._sockets, Pictures(settings.data_dir / "uploads")), settings.http, settings.limits
+        )
         self._housekeeping = LoopingCall(self._keep_house, registry)
         self._housekeeping.clock = reactor
 
     async def _keep_house(self, registry: Registry) -> None:
         registry.close_expired()
         try:
-            await self._room_actions.finish_moves(all=False)
+            await self._finish(all=False)
+            await self._rooms.finish_removals()
         except DatabaseAway:
             self._log.warn("the database is away")
+
+    async def _finish(self, *, all: bool) -> None:
+        """Complete what a crash left half done. ``all``: no other daemon can be at work on it."""
+        await self._room_actions.finish_moves(all=all)
+        await self._money.finish_transfers(all=all)
 
     # Starting
 
@@ -205,8 +258,10 @@ class Daemon(Service):
         await create_indexes(self._database)
         self._passwords.start()
         self._rooms.start()
+        self._images.start()
         # With a database of our own, whatever is unfinished was left by a crash.
-        await self._room_actions.finish_moves(all=self._mongod is not None)
+        await self._finish(all=self._mongod is not None)
+        await self._rooms.reconcile()
         self._housekeeping.start(HOUSEKEEPING, now=False)
         for table, port in self._ports:
             port.startReading()
@@ -266,7 +321,9 @@ class Daemon(Service):
         await self._dispatcher.drained(DRAIN, self._reactor)
         await self._sockets.close_all()
         await self._rooms.stop()
+        await self._mailboxes.stop()
         self._passwords.stop()
+        self._images.stop()
         await self._database.close()
         if self._mongod is not None:
             await self._mongod.stop()

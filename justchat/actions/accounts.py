@@ -1,17 +1,18 @@
 """Accounts: signing up by phone, signing in and out, and what people say of themselves."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import evolve, frozen
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from justchat.errors import RoomNotFound, SmsFailed, WrongKey
-from justchat.interfaces import IFarewell, IPasswords, IRooms, ISessions, ISmsSender, IUsers
+from justchat.interfaces import IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
-from justchat.model.user import Profile, User
+from justchat.model.user import Profile, Session, User
 
 
 def new_key(digits: int) -> str:
@@ -32,6 +33,8 @@ class Accounts:
     clock: Clock
     make_key: Callable[[], str]
     sms_text: str
+    invites: IInvites
+    invite_text: str
     sms_failed: Callable[[], None] = lambda: None
     """Counts the SMS that were not accepted."""
 
@@ -51,11 +54,7 @@ class Accounts:
             created = await self.users.add(user)
             if not created:  # somebody registered the same phone in between
                 await self.users.set_password(phone, password)
-        try:
-            await self.sms.send(phone, self.sms_text.replace("{key}", key))
-        except SmsFailed as error:
-            self.sms_failed()
-            self._log.error("the key of {phone} was not sent: {error}", phone=masked(phone), error=error)
+        await self._send(phone, self.sms_text.replace("{key}", key))
         return created
 
     async def sign_in(self, phone: Phone, key: str) -> tuple[str, User]:
@@ -73,6 +72,33 @@ class Accounts:
         session = await self.sessions.end(key)
         if session is not None:
             self.farewell.session_ended(session)
+
+    async def sign_out_everywhere(self, user: Id) -> None:
+        """End every session of a user, and close their sockets."""
+        for session in await self.sessions.end_all(user):
+            self.farewell.session_ended(session)
+
+    async def list_sessions(self, user: Id) -> list[Session]:
+        """A user's sessions, the latest first."""
+        return await self.sessions.of(user)
+
+    async def invite(self, user: Id, phones: Sequence[Phone]) -> None:
+        """Send each phone an invitation, unless this user has within a day."""
+        await gatherResults([Deferred.fromCoroutine(self._invite(user, phone)) for phone in dict.fromkeys(phones)])
+
+    async def _invite(self, user: Id, phone: Phone) -> None:
+        if await self.invites.claim(user, phone) and not await self._send(phone, self.invite_text):
+            await self.invites.release(user, phone)
+
+    async def _send(self, phone: Phone, text: str) -> bool:
+        """Send an SMS; a failure is logged and counted, and fails nothing else."""
+        try:
+            await self.sms.send(phone, text)
+        except SmsFailed as error:
+            self.sms_failed()
+            self._log.error("an SMS to {phone} was not sent: {error}", phone=masked(phone), error=error)
+            return False
+        return True
 
     async def show(self, user: Id) -> User:
         """A user, in the room they are in. Raises UserNotFound."""

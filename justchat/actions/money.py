@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Literal
 
@@ -20,7 +19,9 @@ Network = Literal["mailru", "vk", "facebook", "twitter"]
 
 @frozen(kw_only=True)
 class Money:
-    """What one can do with coins. ``secret_key`` signs top-ups; ``free_coins`` is what each network gives a day."""
+    """What one can do with coins.
+
+    ``secret_key`` signs top-ups; ``free_coins`` is what each network gives in 24 hours."""
 
     users: IUsers
     rooms: IRooms
@@ -30,7 +31,7 @@ class Money:
     clock: Clock
     secret_key: str
     allow_unnumbered: bool
-    free_coins: Mapping[Network, int]
+    free_coins: int
 
     async def top_up(self, user: Id, coins: int, secret: str, payment_id: str | None) -> None:
         """Add coins that somebody paid for, as the signature says.
@@ -74,7 +75,7 @@ class Money:
         transfer = Transfer(
             id=new_id(),
             user=user,
-            amount=self.free_coins[network],
+            amount=self.free_coins,
             reason=Reason.FREE_COINS,
             create_at=self.clock(),
             note=network,

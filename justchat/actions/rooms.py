@@ -7,8 +7,8 @@ from justchat.interfaces import IPasswords, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
-from justchat.model.room import Room
-from justchat.policy import may_enter, may_not_be_banned, needs_password
+from justchat.model.room import Room, RoomSearch
+from justchat.policy import may_enter, may_not_be_banned, may_remove, needs_password
 
 
 @frozen(kw_only=True)
@@ -60,6 +60,26 @@ class RoomActions:
             raise
         await self._settle(user, places, room.id)
         return room
+
+    async def remove(self, user: Id, room_id: Id) -> None:
+        """Remove a room: everyone inside is put out and told. Raises RoomNotFound, NotAdmin."""
+
+        def propose(room: Room, seq: int) -> Entry:
+            may_remove(room, user)
+            return Entry(
+                id=new_id(), stream=room.id, seq=seq, kind=Kind.REMOVE_ROOM, author=user, create_at=self.clock()
+            )
+
+        room, _ = await self.rooms.append(room_id, propose)
+        await self.rooms.bury(room.id)
+
+    async def search(self, wanted: RoomSearch) -> tuple[list[Room], int]:
+        """A page of rooms, and how many there are on all pages."""
+        return await self.rooms.search(wanted), await self.rooms.count(wanted)
+
+    async def count(self, wanted: RoomSearch) -> int:
+        """How many rooms there are."""
+        return await self.rooms.count(wanted)
 
     async def leave(self, user: Id, room_id: Id) -> None:
         """Go out of a room. Not to be inside is no error."""

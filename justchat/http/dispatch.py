@@ -23,8 +23,9 @@ from justchat.errors import (
     Unavailable,
     reason_phrase,
 )
-from justchat.http.endpoint import KEY_ONLY, NONE, Endpoint, Reply, Requester
-from justchat.http.fields import Body, Shape
+from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, Endpoint, Reply, Requester
+from justchat.http.fields import Body, ImageBody, Shape
+from justchat.http.form import read_upload
 from justchat.interfaces import ISessions
 
 ANY_CALL = (InvalidFields, BadRequest, LoginTimeout, Unavailable, Incident)
@@ -58,13 +59,13 @@ class Dispatcher:
         self._all_done: Deferred[None] | None = None
         self.closing = self._closed = False
 
-    async def respond(self, endpoint: Endpoint, body: bytes, bearer: str | None) -> Answer:
+    async def respond(self, endpoint: Endpoint, body: bytes, bearer: str | None, content_type: str = "") -> Answer:
         """The answer to a call; never raises."""
         if self._closed:
             return error_answer(Unavailable("the daemon goes down; nothing was stored"))
         self._under_way += 1
         try:
-            return await self._call(endpoint, body, bearer)
+            return await self._call(endpoint, body, bearer, content_type)
         except ApiError as error:
             if self._strict and not isinstance(error, (*ANY_CALL, *endpoint.raises)):
                 return self._incident(AssertionError(f"{endpoint.path} does not declare {error!r}"))
@@ -86,15 +87,21 @@ class Dispatcher:
             await self._all_done
         self._closed = True
 
-    async def _call(self, endpoint: Endpoint, raw: bytes, bearer: str | None) -> Answer:
-        body, key = self._parse(endpoint.body, raw)
+    async def _call(self, endpoint: Endpoint, raw: bytes, bearer: str | None, content_type: str) -> Answer:
+        body: Body | ImageBody
+        if issubclass(endpoint.body, ImageBody):
+            body, key = read_upload(raw, content_type, self._shape.limits)
+        else:
+            body, key = self._parse(endpoint.body, raw)
         if endpoint.session is NONE:
             result = await endpoint.handler(body)
         else:
             key = key or bearer
-            if key is None:
+            if key is None and endpoint.session is not OPTIONAL:
                 raise LoginTimeout
-            session = None if endpoint.session is KEY_ONLY else await self._sessions.get(key)
+            session = None
+            if key is not None and endpoint.session is not KEY_ONLY:
+                session = await self._sessions.get(key)
             result = await endpoint.handler(Requester(key, session), body)
         status = endpoint.statuses[0]
         if isinstance(result, Reply):
@@ -132,7 +139,7 @@ class Dispatcher:
 
 
 def _bad_field(loc: Sequence[int | str], detail: str) -> BadField:
-    return BadField(".".join(map(str, loc)), detail[:1].lower() + detail[1:])
+    return BadField(".".join(map(str, loc)) or "(body)", detail[:1].lower() + detail[1:])
 
 
 def error_answer(error: ApiError) -> Answer:

@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 from pydantic import TypeAdapter
 
 from justchat.errors import ApiError
-from justchat.http.fields import Body
+from justchat.http.fields import Body, ImageBody
 from justchat.model.user import Session
 
 
@@ -22,17 +22,19 @@ class SessionUse(Enum):
     REQUIRED = "required"
     KEY_ONLY = "key only"
     """The key must be there, but need not be of a living session."""
+    OPTIONAL = "optional"
+    """There may be a key; one that is there must be of a living session."""
     NONE = "none"
 
 
-REQUIRED, KEY_ONLY, NONE = SessionUse.REQUIRED, SessionUse.KEY_ONLY, SessionUse.NONE
+REQUIRED, KEY_ONLY, OPTIONAL, NONE = SessionUse.REQUIRED, SessionUse.KEY_ONLY, SessionUse.OPTIONAL, SessionUse.NONE
 
 
 @frozen
 class Requester:
     """Who calls: the session and its key. ``user`` is whose session it is."""
 
-    key: str
+    key: str | None
     session: Session | None
 
     @property
@@ -62,7 +64,7 @@ class Endpoint:
     """
 
     path: str
-    body: type[Body]
+    body: type[Body] | type[ImageBody]
     answer: Any
     session: SessionUse
     raises: tuple[type[ApiError], ...]
@@ -79,7 +81,7 @@ class Endpoint:
 def post(
     path: str,
     *,
-    body: type[Body],
+    body: type[Body] | type[ImageBody],
     answer: Any,
     session: SessionUse = REQUIRED,
     raises: tuple[type[ApiError], ...] = (),

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from justchat.config import Limits
 from justchat.model.ids import Id, as_id
+from justchat.model.moment import Moment, from_iso, from_milliseconds
 from justchat.model.phone import Phone, parse_phone
 
 
@@ -39,6 +40,13 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
+@frozen
+class ImageBody:
+    """The body of an upload: the picture's bytes."""
+
+    data: bytes
+
+
 class Empty(Body):
     """A request of nothing but its session."""
 
@@ -48,7 +56,8 @@ def _shape(info: ValidationInfo) -> Shape:
     return shape
 
 
-def _wrong(detail: str) -> PydanticCustomError:
+def wrong(detail: str) -> PydanticCustomError:
+    """What a validator raises; ``detail`` is what the client reads."""
     return PydanticCustomError("wrong", "{detail}", {"detail": detail})
 
 
@@ -56,7 +65,7 @@ def _at_most(limit: str) -> AfterValidator:
     def check(text: str, info: ValidationInfo) -> str:
         longest: int = getattr(_shape(info).limits, limit)
         if len(text) > longest:
-            raise _wrong(f"longer than {longest} characters")
+            raise wrong(f"longer than {longest} characters")
         return text
 
     return AfterValidator(check)
@@ -64,27 +73,27 @@ def _at_most(limit: str) -> AfterValidator:
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise _wrong("empty")
+        raise wrong("empty")
     return text
 
 
 def _phone(value: Any, info: ValidationInfo) -> Phone:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise _wrong("a phone is a string or a whole number")
+        raise wrong("a phone is a string or a whole number")
     if len(str(value)) > 64:
-        raise _wrong("not a phone number")
+        raise wrong("not a phone number")
     try:
         return parse_phone(value, _shape(info).region)
     except ValueError as error:
-        raise _wrong(str(error)) from error
+        raise wrong(str(error)) from error
 
 
 def _key(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise _wrong("a key is a string or a whole number")
+        raise wrong("a key is a string or a whole number")
     text = str(value)
     if len(text) > 64:
-        raise _wrong("too long for a key")
+        raise wrong("too long for a key")
     return text.strip()
 
 
@@ -96,13 +105,13 @@ def _dob(value: Any) -> date | None:
         return None
     parts = _DOB.match(value) if isinstance(value, str) else None
     if parts is None:
-        raise _wrong("a date is YYYY-MM-DD")
+        raise wrong("a date is YYYY-MM-DD")
     try:
         day = date(*map(int, parts.groups()))
     except ValueError:
-        raise _wrong("there is no such day") from None
+        raise wrong("there is no such day") from None
     if not date(1900, 1, 1) <= day <= datetime.now(UTC).date():
-        raise _wrong("nobody alive was born then")
+        raise wrong("nobody alive was born then")
     return day
 
 
@@ -113,7 +122,7 @@ def _page(value: int, info: ValidationInfo) -> int:
 def _max_users(value: int, info: ValidationInfo) -> int:
     most = _shape(info).limits.room_users
     if value > most:
-        raise _wrong(f"more than {most}")
+        raise wrong(f"more than {most}")
     return value
 
 
@@ -124,6 +133,32 @@ def _as_id(text: str) -> Id:
 def _whole(value: Any) -> Any:
     """JavaScript knows one kind of number: 100.0 is 100."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+def _direction(value: int) -> int:
+    if value not in (1, -1):
+        raise wrong("1 or -1")
+    return value
+
+
+def _moment(value: Any) -> Moment:
+    """Milliseconds since the epoch, or an ISO-8601 string."""
+    value = _whole(value)
+    try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return from_milliseconds(value)
+        if isinstance(value, str):
+            return from_iso(value)
+    except (ValueError, OverflowError):
+        pass
+    raise wrong("a time is milliseconds since 1970, or an ISO-8601 string")
+
+
+def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
+    most = _shape(info).limits.invites
+    if len(phones) > most:
+        raise wrong(f"more than {most} phones")
+    return phones
 
 
 Text = Annotated[str, AfterValidator(_not_blank), _at_most("text")]
@@ -147,3 +182,16 @@ Gender = Annotated[int, Field(ge=0, le=1), BeforeValidator(_whole)]
 MaxUsers = Annotated[int, Field(ge=1), AfterValidator(_max_users), BeforeValidator(_whole)]
 Skip = Annotated[int, Field(ge=-(2**53), le=2**53), BeforeValidator(_whole)]
 Limit = Annotated[int, Field(ge=1, le=2**53), AfterValidator(_page), BeforeValidator(_whole)]
+
+OptionalText = Annotated[str, _at_most("text")]
+SearchedName = Annotated[str, _at_most("room_name")]
+PaymentId = Annotated[str, AfterValidator(_not_blank), _at_most("payment_id")]
+Secret = Annotated[str, Field(max_length=256)]
+Phones = Annotated[list[PhoneField], AfterValidator(_invited)]
+MomentField = Annotated[
+    Moment, PlainValidator(_moment), WithJsonSchema({"oneOf": [{"type": "integer"}, {"type": "string"}]})
+]
+Coins = Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_whole)]
+Page = Annotated[int, Field(ge=1, le=10**6), BeforeValidator(_whole)]
+Offset = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
+Direction = Annotated[int, AfterValidator(_direction), BeforeValidator(_whole)]

@@ -18,10 +18,12 @@ from twisted.web.server import Request, Site
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
-from justchat.config import Http
+from justchat.config import Http, Limits
 from justchat.errors import ApiError, MethodNotAllowed, NotFound, TooLarge, Unavailable, reason_phrase
 from justchat.http.dispatch import Answer, Dispatcher, error_answer
 from justchat.http.endpoint import Endpoint
+from justchat.http.form import FORM_OVERHEAD
+from justchat.http.pictures import Pictures
 
 DISCARDED = 8
 """A body may be this many times too large and still be read to its end, unkept, so that the 413 is heard."""
@@ -83,7 +85,8 @@ async def _serve(request: IRequest, endpoint: Endpoint, dispatcher: Dispatcher) 
     authorization = request.getHeader(b"authorization")
     if authorization and authorization[:7].lower() == b"bearer ":
         bearer = authorization[7:].strip().decode("latin-1") or None
-    answer = await dispatcher.respond(endpoint, request.content.read(), bearer)
+    content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
+    answer = await dispatcher.respond(endpoint, request.content.read(), bearer, content_type)
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")
     return _write(request, answer)
@@ -116,8 +119,13 @@ class JustChatRequest(Request):
         site: JustChatSite = self.channel.site
         return site
 
+    @property
+    def _limit(self) -> int:
+        # The path is the request's own only when the body has come, too.
+        return self._site.upload_limit if self.channel._path == b"/upload" else self._site.body_limit
+
     def gotLength(self, length: int | None) -> None:
-        limit = self._site.body_limit
+        limit = self._limit
         if length is not None and length > limit:
             self._too_large = True
             if length > limit * DISCARDED:
@@ -129,7 +137,7 @@ class JustChatRequest(Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         self._kept += len(data)
-        limit = self._site.body_limit
+        limit = self._limit
         if self._kept > limit:
             self._too_large = True
             if self._kept > limit * DISCARDED and not self._refused:
@@ -177,16 +185,21 @@ def _refuse(channel: Any, error: ApiError) -> None:
 
 
 class Root(Resource):
-    """The Klein app, but for /ws, where the WebSocket takes over the connection."""
+    """The Klein app, but for /ws, where the WebSocket takes over the connection, and the pictures."""
 
-    def __init__(self, app: Klein, sockets: Any) -> None:
+    def __init__(self, app: Klein, sockets: Any, pictures: Pictures) -> None:
         super().__init__()
         self._app = app.resource()
         self._sockets = WebSocketResource(sockets)
+        self._pictures = pictures
 
     def getChildWithDefault(self, path: bytes, request: Any) -> IResource:
         if request.path == b"/ws" and request.getHeader(b"upgrade"):
             return self._sockets  # type: ignore[no-any-return]
+        if path == b"uploads" and request.method in (b"GET", b"HEAD"):
+            picture = self._pictures.named(request.postpath)
+            if picture is not None:
+                return picture
         # The Klein app starts anew at the whole path.
         request.postpath = [path, *(request.postpath or ())]
         request.prepath = []
@@ -199,10 +212,11 @@ class JustChatSite(Site):
     _log = Logger()
     requestFactory = JustChatRequest
 
-    def __init__(self, root: Root, settings: Http, body_limit: int) -> None:
+    def __init__(self, root: Root, settings: Http, limits: Limits) -> None:
         super().__init__(root, timeout=IDLE_TIMEOUT, parsePOSTFormSubmission=False)
         self.settings = settings
-        self.body_limit = body_limit
+        self.body_limit = limits.body
+        self.upload_limit = limits.image + FORM_OVERHEAD
         self.displayTracebacks = False
 
     def log(self, request: Any) -> None:

@@ -1,19 +1,35 @@
 """Delivery: an entry that happened becomes one frame, which goes to everyone whom it concerns."""
 
-from justchat.events import Frame, audience, of_entry
+from collections.abc import Callable
+
+from justchat.events import Frame, audience, for_roommates, of_entry, of_mailbox
 from justchat.hub.registry import Registry
+from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry
+from justchat.model.ids import Id
 from justchat.model.room import Room
 
 
 class Delivery:
-    """Told of every entry, in the order of the room's log, once it is durable."""
+    """Told of every entry, in the order of its stream's log, once it is durable."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, room_of: Callable[[Id], Room | None]) -> None:
         self._registry = registry
+        self._room_of = room_of
 
     def hear(self, room: Room, entry: Entry) -> None:
         """``room`` is the room just after ``entry``."""
         event = of_entry(entry)
         if event is not None:
             self._registry.send(audience(room, entry), Frame(event.to_json()))
+
+    def hear_mailbox(self, mailbox: Mailbox, entry: Entry) -> None:
+        """An entry that is addressed to a user; a gift is heard by those around them, too."""
+        event = of_mailbox(entry)
+        if event is None:
+            return
+        self._registry.send((mailbox.id,), Frame(event.to_json()))
+        room = self._room_of(entry.room) if entry.room is not None else None
+        if room is not None:
+            others = [user for user in room.users if user != mailbox.id]
+            self._registry.send(others, Frame(for_roommates(event).to_json()))

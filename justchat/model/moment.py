@@ -24,3 +24,15 @@ def iso(moment: Moment) -> str:
 def milliseconds(moment: Moment) -> int:
     """Milliseconds since the epoch."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_milliseconds(value: int) -> Moment:
+    """The moment so many milliseconds after the epoch. Raises ValueError, OverflowError for years we do not know."""
+    return _EPOCH + timedelta(milliseconds=value)
+
+
+def from_iso(text: str) -> Moment:
+    """The moment of an ISO-8601 string, in UTC where it names no zone. Raises ValueError, OverflowError."""
+    moment = datetime.fromisoformat(text)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

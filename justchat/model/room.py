@@ -8,7 +8,7 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, Members, joined, parted
 from justchat.model.moment import Moment
 
-VISITERS_KEPT = 10_000
+VISITERS_KEPT = 1_000
 """A room remembers its latest visitors, not everyone who ever came: its document must stay bounded."""
 
 
@@ -68,6 +68,23 @@ class Room:
         """Silences after a new one; those that have run out by then, and one that ends in the past, are dropped."""
         silences = {**self.silently, _whom(entry): entry.finished or entry.create_at}
         return {user: until for user, until in silences.items() if until > entry.create_at}
+
+
+@frozen(kw_only=True)
+class RoomSearch:
+    """Which rooms to list. ``private`` and ``full``: only those that are, or are not; None is both.
+
+    ``sort`` names a field of the room, ``direction`` is 1 or -1; ``page`` counts from 1.
+    """
+
+    room_id: Id | None = None
+    name: str | None = None
+    private: bool | None = None
+    full: bool | None = None
+    sort: str = "create_at"
+    direction: int = -1
+    page: int = 1
+    per_page: int = 40
 
 
 def _whom(entry: Entry) -> Id:

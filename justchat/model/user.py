@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from attrs import frozen
 
+from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.phone import Phone
@@ -32,6 +33,8 @@ class User:
     room: Id | None = None
     rooms: tuple[Id, ...] = ()
     visited_rooms: tuple[Id, ...] = ()
+    gifts: tuple[Entry, ...] = ()
+    """The entries of the latest gifts, the newest last."""
     balance: int = 0
 
 
@@ -42,4 +45,5 @@ class Session:
     id: Id
     user: Id
     create_at: Moment
+    seen_at: Moment
     expires_at: Moment

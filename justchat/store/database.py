@@ -105,8 +105,15 @@ class Database:
         skip: int = 0,
         limit: int = 0,
         fields: Sequence[str] | None = None,
+        hint: str | None = None,
     ) -> list[Document]:
         """The documents of a query; ``limit`` 0 is all of them, for queries that are bounded by nature."""
+        if hint is not None:
+            # txmongo's find() takes no hint, and its first batch is all we ask for here.
+            command = {"find": collection, "filter": query, "sort": dict(sort or {}), "hint": hint}
+            answer = await self.command({**command, "skip": skip, "limit": limit, "batchSize": limit})
+            batch: list[Document] = answer["cursor"]["firstBatch"]
+            return batch
         cursor = self._database[collection].find(
             query, projection=fields, skip=skip, limit=limit, batch_size=limit + 1 if limit else 0
         )

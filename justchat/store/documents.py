@@ -15,6 +15,8 @@ from justchat.model.room import Room
 from justchat.model.user import Profile, Session, User
 from justchat.store.database import Document
 
+CHANGES_ROOM = frozenset(Kind) - {Kind.MESSAGE, Kind.VOID, Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT}
+
 
 def object_id(id: Id, missing: type[ApiError]) -> ObjectId:
     """The ObjectId of an id; a malformed one names nothing, so it raises ``missing``."""
@@ -50,6 +52,8 @@ def entry_to_document(entry: Entry) -> Document:
         document["user"] = ObjectId(entry.user)
     if entry.ref_message is not None:
         document["ref_message"] = entry_to_document(entry.ref_message)
+    if entry.kind in CHANGES_ROOM:
+        document["changes"] = True
     if entry.finished is not None:
         document["finished"] = entry.finished
     if entry.room is not None:
@@ -164,6 +168,9 @@ def room_to_document(room: Room, seq: int) -> Document:
     return {
         "_id": ObjectId(room.id),
         "name": room.name,
+        "folded": room.name.casefold(),
+        "trigrams": trigrams(room.name.casefold()),
+        "private": room.password is not None,
         "admin": ObjectId(room.admin),
         "create_at": room.create_at,
         "password": room.password,
@@ -171,10 +178,17 @@ def room_to_document(room: Room, seq: int) -> Document:
     }
 
 
+def trigrams(folded: str) -> list[str]:
+    """Every three letters in a row, once: what a search for any longer part of a name begins with."""
+    return sorted({folded[start : start + 3] for start in range(len(folded) - 2)})
+
+
 def room_changes(room: Room, seq: int) -> Document:
     """What of a snapshot the log can change."""
     return {
         "seq": seq,
+        "n_users": len(room.users),
+        "full": len(room.users) >= room.max_users,
         "max_users": room.max_users,
         "moderators": _object_ids(room.moderators),
         "users": _object_ids(room.users),
@@ -231,8 +245,8 @@ def user_to_document(user: User) -> Document:
     }
 
 
-def user_from_document(document: Document, rooms: list[ObjectId]) -> User:
-    """The user; ``rooms`` are those they created, which their document does not repeat."""
+def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry]) -> User:
+    """The user; ``rooms`` are those they created and ``gifts`` those they got, which their document does not repeat."""
     room, dob = document["room"], document["dob"]
     return User(
         id=_id(document["_id"]),
@@ -247,6 +261,7 @@ def user_from_document(document: Document, rooms: list[ObjectId]) -> User:
         room=None if room is None else _id(room),
         rooms=tuple(map(_id, rooms)),
         visited_rooms=tuple(map(_id, document["visitedRooms"])),
+        gifts=tuple(gifts),
         balance=document["balance"],
     )
 
@@ -257,6 +272,7 @@ def session_to_document(session: Session, digest: bytes) -> dict[str, Any]:
         "digest": digest,
         "user": ObjectId(session.user),
         "create_at": session.create_at,
+        "seen_at": session.seen_at,
         "expires_at": session.expires_at,
     }
 
@@ -266,5 +282,6 @@ def session_from_document(document: Document) -> Session:
         id=_id(document["_id"]),
         user=_id(document["user"]),
         create_at=document["create_at"],
+        seen_at=document["seen_at"],
         expires_at=document["expires_at"],
     )

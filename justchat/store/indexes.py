@@ -4,13 +4,36 @@ from justchat.model.entry import Kind
 from justchat.store.database import Database, Document
 
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
-DIALOGS, LEDGER, GIFTS, COMPLAINTS = "dialogs", "ledger", "gifts", "complaints"
+DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
 
 _DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 
 
 def _index(keys: dict[str, int], **options: object) -> Document:
     return {"key": keys, "name": "_".join(keys), **options}
+
+
+LISTINGS: dict[str, dict[str, int]] = {
+    "create_at": {"create_at": -1, "_id": -1},
+    "name": {"folded": 1, "create_at": -1, "_id": -1},
+    "users": {"n_users": 1, "create_at": -1, "_id": -1},
+    "max_users": {"max_users": 1, "create_at": -1, "_id": -1},
+    "admin": {"admin": 1, "create_at": -1, "_id": -1},
+    "_id": {"_id": -1},
+}
+"""What rooms can be sorted by, and the order of the index that serves it; the opposite order is the same index."""
+
+
+def _listing(
+    order: dict[str, int], *, before: dict[str, int] | None = None, after: dict[str, int] | None = None
+) -> Document:
+    keys = {**(before or {}), "private": 1, "full": 1, **order, **({"folded": 1} if after is None else after)}
+    return _index(keys, partialFilterExpression={"removed": False})
+
+
+def listing_index(sort: str) -> str:
+    """The name of the index that serves an order."""
+    return str(_listing(LISTINGS[sort])["name"])
 
 
 INDEXES: dict[str, list[Document]] = {
@@ -23,6 +46,8 @@ INDEXES: dict[str, list[Document]] = {
         _index({"pair": 1, "create_at": -1, "_id": -1}, partialFilterExpression=_DIRECT),
         _index({"user": 1, "author": 1, "read": 1}, partialFilterExpression={**_DIRECT, "read": False}),
         _index({"stream": 1, "kind": 1, "seq": -1}, partialFilterExpression={"kind": Kind.GIFT.value}),
+        # Rooms whose snapshots a crash may have left behind.
+        _index({"create_at": -1}, partialFilterExpression={"changes": True}),
     ],
     DIALOGS: [
         _index({"owner": 1, "other": 1}, unique=True),
@@ -33,8 +58,15 @@ INDEXES: dict[str, list[Document]] = {
         _index({"begun": 1}, sparse=True),
     ],
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
+    INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     COMPLAINTS: [_index({"closed": 1, "_id": -1})],
-    ROOMS: [_index({"admin": 1, "_id": 1})],
+    ROOMS: [
+        _index({"admin": 1, "_id": 1}, partialFilterExpression={"removed": False}),
+        _index({"removed": 1}, partialFilterExpression={"removed": True}),
+        # /room/get: filters, then the order, then the name, so that a search reads keys, and no rooms but those found.
+        *(_listing(keys) for keys in LISTINGS.values()),
+        _listing({"create_at": -1, "_id": -1}, before={"trigrams": 1}, after={}),
+    ],
     USERS: [
         _index({"phone": 1}, unique=True),
         _index({"moving.at": 1}, sparse=True),

@@ -120,6 +120,11 @@ class Log(Generic[S]):
         for waiter in self._loading.pop(stream):
             waiter.callback(result)  # a Failure given to callback() is an errback
 
+    def known_state(self, stream: Id) -> S | None:
+        """The state of a stream that is in memory."""
+        head = self._heads.get(stream)
+        return None if head is None else head.state
+
     def known(self, head: Head[S]) -> None:
         """Take a head that was just made or read."""
         self._heads[head.state.id] = head

@@ -5,9 +5,10 @@ log's tail replayed over it.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from bson import ObjectId
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import DeferredLock, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -17,7 +18,7 @@ from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFoun
 from justchat.interfaces import IRooms, Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.room import Room
+from justchat.model.room import Room, RoomSearch
 from justchat.store.database import Database
 from justchat.store.documents import (
     entry_from_document,
@@ -27,10 +28,13 @@ from justchat.store.documents import (
     room_to_document,
 )
 from justchat.store.indexes import LOG, ROOMS
+from justchat.store.listing import listing
 from justchat.store.log import Head, Log
 
 SNAPSHOT_EVERY = 0.5
 """Seconds between rounds of writing snapshots."""
+PURGED_AT_ONCE = 1000
+RECONCILED = 1000
 TAIL = 1000
 """A room's log may be about this many messages ahead of its snapshot."""
 NOT_OF_ROOMS = (Kind.VOID, Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT)
@@ -47,6 +51,7 @@ class Rooms:
         self._entries = Log(database, self._load, self._heard)
         self._hear = hear
         self._changed: dict[Id, Head[Room]] = {}
+        self._saving = DeferredLock()
         self._saver = LoopingCall(self._save)
         self._saver.clock = reactor
 
@@ -67,6 +72,10 @@ class Rooms:
 
     async def get(self, room: Id) -> Room:
         return (await self._head(room)).state
+
+    def known(self, room: Id) -> Room | None:
+        """The room, if it is in memory."""
+        return self._entries.known_state(room)
 
     async def append(self, room: Id, propose: Proposal) -> tuple[Room, Entry | None]:
         def propose_if_there(state: Room, seq: int) -> Entry | None:
@@ -116,6 +125,48 @@ class Rooms:
             return None
         return entry_from_document(document)
 
+    async def search(self, wanted: RoomSearch) -> list[Room]:
+        await self._save()  # what was answered before must be found
+        documents = await self._database.find(
+            ROOMS, **listing(wanted), skip=(wanted.page - 1) * wanted.per_page, limit=wanted.per_page
+        )
+        return [room_from_document(document)[0] for document in documents]
+
+    async def count(self, wanted: RoomSearch) -> int:
+        await self._save()
+        return await self._database.count(ROOMS, listing(wanted)["query"])
+
+    async def bury(self, room: Id) -> None:
+        await self._database.update(ROOMS, {"_id": ObjectId(room)}, {"$set": {"removed": True}})
+        # A long history takes a while. What is not done when the daemon stops is done by finish_removals.
+        ensureDeferred(self._purge(room)).addErrback(
+            lambda failure: self._log.warn(
+                "room {room} will be deleted later: {failure.value}", room=room, failure=failure
+            )
+        )
+
+    async def _purge(self, room: Id) -> None:
+        while entries := await self._database.find(
+            LOG, {"stream": ObjectId(room)}, limit=PURGED_AT_ONCE, fields=["_id"]
+        ):
+            await self._database.delete_all(LOG, {"_id": {"$in": [entry["_id"] for entry in entries]}})
+        await self._database.delete_and_get(ROOMS, {"_id": ObjectId(room)})
+
+    async def finish_removals(self) -> None:
+        for document in await self._database.find(ROOMS, {"removed": True}, limit=100, fields=["_id"]):
+            await self._purge(Id(str(document["_id"])))
+
+    async def reconcile(self) -> None:
+        latest = await self._database.find(
+            LOG, {"changes": True}, sort={"create_at": -1}, limit=RECONCILED, fields=["stream"]
+        )
+        streams = {document["stream"] for document in latest}
+        for loading in [ensureDeferred(self._entries.head(Id(str(stream)))) for stream in streams]:
+            with suppress(RoomNotFound):
+                head = await loading
+                self._changed[head.state.id] = head
+        await self._save()
+
     async def _load(self, room: Id) -> Head[Room]:
         document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)})
         if document is None:
@@ -135,6 +186,9 @@ class Rooms:
 
     async def _save(self) -> None:
         """Write the snapshots of rooms that have changed. One round at a time; what fails is written next time."""
+        await self._saving.run(lambda: ensureDeferred(self._save_round()))
+
+    async def _save_round(self) -> None:
         changed, self._changed = self._changed, {}
         writes = [(head, ensureDeferred(self._save_one(head))) for head in changed.values()]
         for head, write in writes:

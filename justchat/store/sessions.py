@@ -5,9 +5,12 @@ from collections import OrderedDict
 from datetime import timedelta
 from hashlib import sha256
 
+from attrs import evolve
+from bson import ObjectId
+from twisted.internet.defer import ensureDeferred
 from zope.interface import implementer
 
-from justchat.errors import LoginTimeout
+from justchat.errors import DatabaseAway, LoginTimeout
 from justchat.interfaces import ISessions
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
@@ -18,6 +21,9 @@ from justchat.store.indexes import SESSIONS
 
 KEY_BYTES = 24
 CACHED = 50_000
+SHOWN = 500
+SEEN_EVERY = timedelta(minutes=1)
+"""``seen_at`` is written no more often than this."""
 
 
 @implementer(ISessions)
@@ -34,7 +40,7 @@ class Sessions:
     async def open(self, user: Id) -> str:
         key = secrets.token_hex(KEY_BYTES)
         at = self._clock()
-        session = Session(id=new_id(), user=user, create_at=at, expires_at=at + self._lifetime)
+        session = Session(id=new_id(), user=user, create_at=at, seen_at=at, expires_at=at + self._lifetime)
         digest = _digest(key)
         await self._database.insert(SESSIONS, session_to_document(session, digest))
         self._remember(digest, session)
@@ -48,10 +54,19 @@ class Sessions:
                 raise LoginTimeout
             self._remember(digest, self._cache.get(digest, session_from_document(document)))
         session = self._cache[digest]
+        at = self._clock()
         # MongoDB removes what has expired within a minute or so; here it is exact.
-        if session is None or session.expires_at <= self._clock():
+        if session is None or session.expires_at <= at:
             raise LoginTimeout
+        if at - session.seen_at >= SEEN_EVERY:
+            session = evolve(session, seen_at=at)
+            self._remember(digest, session)
+            # Nobody waits for this, and nothing is lost when it fails.
+            ensureDeferred(self._note_seen(session)).addErrback(lambda failure: failure.trap(DatabaseAway))
         return session
+
+    async def _note_seen(self, session: Session) -> None:
+        await self._database.update(SESSIONS, {"_id": ObjectId(session.id)}, {"$set": {"seen_at": session.seen_at}})
 
     async def end(self, key: str) -> Session | None:
         digest = _digest(key)
@@ -60,6 +75,21 @@ class Sessions:
             return None
         self._remember(digest, None)
         return session_from_document(document)
+
+    async def of(self, user: Id) -> list[Session]:
+        documents = await self._database.find(
+            SESSIONS, {"user": ObjectId(user), "expires_at": {"$gt": self._clock()}}, sort={"_id": -1}, limit=SHOWN
+        )
+        return [session_from_document(document) for document in documents]
+
+    async def end_all(self, user: Id) -> list[Session]:
+        ended = []
+        while documents := await self._database.find(SESSIONS, {"user": ObjectId(user)}, limit=SHOWN):
+            await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
+            for document in documents:
+                self._remember(bytes(document["digest"]), None)
+                ended.append(session_from_document(document))
+        return ended
 
     def _remember(self, digest: bytes, session: Session | None) -> None:
         self._cache[digest] = session

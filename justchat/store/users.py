@@ -9,17 +9,25 @@ from zope.interface import implementer
 
 from justchat.errors import Busy, UserNotFound
 from justchat.interfaces import IUsers
+from justchat.model.entry import Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
 from justchat.model.user import Profile, User
 from justchat.store.database import Database, Document
-from justchat.store.documents import object_id, profile_to_document, user_from_document, user_to_document
-from justchat.store.indexes import ROOMS, USERS
+from justchat.store.documents import (
+    entry_from_document,
+    object_id,
+    profile_to_document,
+    user_from_document,
+    user_to_document,
+)
+from justchat.store.indexes import LOG, ROOMS, USERS
 
 KEY_TRIES = 5
 VISITED_ROOMS_KEPT = 1_000
 ROOMS_SHOWN = 1_000
+GIFTS_SHOWN = 1_000
 MOVE_TAKES = timedelta(seconds=10)
 """A move that has not ended after this long belongs to a daemon that died."""
 
@@ -51,11 +59,20 @@ class Users:
         return None if document is None else await self._whole(document)
 
     async def _whole(self, document: Document) -> User:
-        """The user with the rooms they created, newest last; the rooms' own ``admin`` is where that is kept."""
+        """The user with the rooms they created and the gifts they were given, newest last. Those are kept in one
+        place, the rooms' ``admin`` and the user's stream, not in the user's document again.
+        """
         rooms = await self._database.find(
-            ROOMS, {"admin": document["_id"]}, sort={"_id": -1}, limit=ROOMS_SHOWN, fields=["_id"]
+            ROOMS, {"admin": document["_id"], "removed": False}, sort={"_id": -1}, limit=ROOMS_SHOWN, fields=["_id"]
         )
-        return user_from_document(document, [room["_id"] for room in reversed(rooms)])
+        gifts = await self._database.find(
+            LOG, {"stream": document["_id"], "kind": Kind.GIFT.value}, sort={"seq": -1}, limit=GIFTS_SHOWN
+        )
+        return user_from_document(
+            document,
+            [room["_id"] for room in reversed(rooms)],
+            [entry_from_document(gift) for gift in reversed(gifts)],
+        )
 
     async def set_password(self, phone: Phone, password: str) -> bool:
         return await self._database.update(USERS, {"phone": phone}, {"$set": {"password": password, "tries": 0}})

@@ -130,8 +130,8 @@ class Sizes(ChatTestCase):
 
         self.assertEqual(413, answer.status)
 
-    async def test_path_first(self) -> None:
-        """Wherever it is sent, a body that is too large is not processed."""
+    async def test_unknown_path(self) -> None:
+        """A body that is too large, sent to a path that is none, is either's error and no fault."""
         answer = await request(self.daemon.http, "POST", "/nothing", a_body(LIMIT + 1))
 
         self.assertIn(answer.status, (404, 413))

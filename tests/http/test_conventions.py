@@ -106,10 +106,25 @@ class Form(ChatTestCase):
 class Paths(ChatTestCase):
     async def test_unknown_path(self) -> None:
         """A path that is none is 404, whatever the method and however it is written."""
-        for line in ("POST /init/nothing", "GET /", "PUT /a/b", "POST /init/auth/x", "GET /ws", "GET /%ff", "POST //"):
+        for line in ("POST /init/nothing", "GET /", "PUT /a/b", "POST /init/auth/x", "GET /ws", "POST //"):
             [answer] = await exchange(self.daemon.http, a_request(line, body=b"{}", last=True))
 
             self.assertEqual((404, "Not Found"), (answer.status, answer.json["error"]), line)
+
+    async def test_path_not_utf8(self) -> None:
+        """A path that is not UTF-8 is one of those that there are not: 404, and no fault in the log."""
+        [answer] = await exchange(self.daemon.http, a_request("GET /%ff%fe", last=True))
+
+        self.assertEqual((404, "application/json; charset=utf-8"), (answer.status, answer.headers["content-type"]))
+
+    async def test_host_not_utf8(self) -> None:
+        """A Host header that is not UTF-8 is no fault of ours."""
+        said = a_request("POST /init/getUser", body=b"{}", last=True).replace(b"localhost", b"\xff\xfe")
+
+        [answer] = await exchange(self.daemon.http, said)
+
+        self.assertIn(answer.status, (400, 440))
+        self.assertEqual("application/json; charset=utf-8", answer.headers["content-type"])
 
     async def test_wrong_method(self) -> None:
         """A call by another method than POST is 405 and says what is allowed."""

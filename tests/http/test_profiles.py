@@ -95,14 +95,12 @@ class Editing(ChatTestCase):
 
         after = await edited(
             anna,
-            **{
-                "balance": 10**6,
-                "phone": boris.phone,
-                "_id": boris.id,
-                "room": NOBODY,
-                "rooms": [NOBODY],
-                "gifts": [{}],
-            },
+            balance=10**6,
+            phone=boris.phone,
+            _id=boris.id,
+            room=NOBODY,
+            rooms=[NOBODY],
+            gifts=[{}],
             **{"create_at": "1990", "visitedRooms": [NOBODY], "password": "x", "tries": 0, "$set": {"balance": 5}},
         )
 

@@ -1,14 +1,17 @@
 """The calls ``/init/…``."""
 
 from attrs import frozen
+from pydantic import model_validator
 
 from justchat.actions.accounts import Accounts
 from justchat.documents import UserDocument, user_document
 from justchat.errors import UserNotFound, WrongKey
-from justchat.http.answers import Nothing, SignedInAnswer, UserAnswer
+from justchat.http.answers import Nothing, SessionsAnswer, SignedInAnswer, UserAnswer
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
-from justchat.http.fields import Body, Dob, Empty, Gender, IdField, KeyField, Name, PhoneField, PhotoUrl
+from justchat.http.fields import Body, Dob, Empty, Gender, IdField, KeyField, Name, PhoneField, Phones, PhotoUrl, wrong
 from justchat.model.ids import Id
+from justchat.model.moment import iso
+from justchat.model.phone import Phone
 from justchat.model.user import PROFILE_FIELDS, Profile, User
 
 
@@ -41,6 +44,22 @@ class Edit(Body):
 
 class GetUser(Body):
     user_id: IdField | None = None
+
+
+class Invite(Body):
+    """``phons`` is the original's spelling; ``phones`` does as well."""
+
+    phons: Phones | None = None
+    phones: Phones | None = None
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> "Invite":
+        if self.phons is None and self.phones is None:
+            raise wrong("phons is missing")
+        return self
+
+    def all(self) -> list[Phone]:
+        return [*(self.phons or ()), *(self.phones or ())]
 
 
 @frozen
@@ -77,7 +96,37 @@ class AccountCalls:
     @post("/init/exit", body=Empty, answer=Nothing, session=KEY_ONLY)
     async def exit(self, requester: Requester, body: Empty) -> Nothing:
         """End the session and close its sockets."""
-        await self.accounts.sign_out(requester.key)
+        await self.accounts.sign_out(requester.key or "")
+        return {}
+
+    @post("/init/exit-all", body=Empty, answer=Nothing, session=REQUIRED)
+    async def exit_all(self, requester: Requester, body: Empty) -> Nothing:
+        """End every session of the caller, this one too."""
+        await self.accounts.sign_out_everywhere(requester.user)
+        return {}
+
+    @post("/init/sessions", body=Empty, answer=SessionsAnswer, session=REQUIRED)
+    async def sessions(self, requester: Requester, body: Empty) -> SessionsAnswer:
+        """List one's sessions."""
+        assert requester.session is not None
+        return {
+            "data": {
+                "sessions": [
+                    {
+                        "_id": session.id,
+                        "create_at": iso(session.create_at),
+                        "seen_at": iso(session.seen_at),
+                        "current": session.id == requester.session.id,
+                    }
+                    for session in await self.accounts.list_sessions(requester.user)
+                ]
+            }
+        }
+
+    @post("/init/invite", body=Invite, answer=Nothing, session=REQUIRED)
+    async def invite(self, requester: Requester, body: Invite) -> Nothing:
+        """Invite people by SMS, each once a day."""
+        await self.accounts.invite(requester.user, body.all())
         return {}
 
     def _document(self, user: User, viewer: Id) -> UserDocument:

@@ -1,6 +1,9 @@
 """The calls ``/room/…``: being in rooms, and what is said there."""
 
+from typing import Literal
+
 from attrs import frozen
+from pydantic import field_validator
 
 from justchat.actions.messages import Messages
 from justchat.actions.rooms import RoomActions
@@ -9,18 +12,44 @@ from justchat.errors import (
     Banned,
     Conflict,
     MessageNotFound,
+    NotAdmin,
     NotInRoom,
     RoomFull,
     RoomNotFound,
     Silenced,
     WrongPassword,
 )
-from justchat.http.answers import ChatAnswer, MessageAnswer, Nothing, RoomAnswer
+from justchat.http.answers import ChatAnswer, CountAnswer, MessageAnswer, Nothing, RoomAnswer, RoomsAnswer
 from justchat.http.endpoint import REQUIRED, Requester, post
-from justchat.http.fields import Body, ClientId, IdField, Limit, MaxUsers, Password, RoomName, Skip, Text
+from justchat.http.fields import (
+    Body,
+    ClientId,
+    Direction,
+    IdField,
+    Limit,
+    MaxUsers,
+    Page,
+    Password,
+    RoomName,
+    SearchedName,
+    Skip,
+    Text,
+    wrong,
+)
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
-from justchat.model.room import Room
+from justchat.model.room import Room, RoomSearch
+
+SORTABLE = {
+    "_id": "_id",
+    "name": "name",
+    "users": "users",
+    "max_users": "max_users",
+    "admin": "admin",
+    "create_at": "create_at",
+    "created_at": "create_at",
+}
+"""What rooms can be sorted by, and the field that is meant; ``users`` is by how many there are."""
 
 
 class NewRoom(Body):
@@ -31,6 +60,60 @@ class NewRoom(Body):
 
 class Create(Body):
     room: NewRoom
+
+
+class Filter(Body):
+    """``true`` hides, ``"only"`` shows nothing else."""
+
+    filled: bool | Literal["only"] = False
+    privated: bool | Literal["only"] = False
+    countOnly: bool = False
+
+
+class Get(Body):
+    room_id: IdField | None = None
+    name: SearchedName | None = None
+    page: Page = 1
+    per_page: Limit = 40
+    sort: dict[str, Direction] = {}
+    filter: Filter = Filter()
+
+    @field_validator("sort")
+    @classmethod
+    def _sortable(cls, sort: dict[str, int]) -> dict[str, int]:
+        for field in sort:
+            if field not in SORTABLE:
+                raise wrong(f"rooms are sorted by {', '.join(SORTABLE)}")
+        return sort
+
+    def wanted(self) -> RoomSearch:
+        # The first field decides; rooms that are equal in it come with the newest first.
+        field, direction = next(iter(self.sort.items()), ("create_at", -1))
+        return RoomSearch(
+            room_id=None if self.room_id is None else Id(self.room_id),
+            name=self.name,
+            full=_shown(self.filter.filled),
+            private=_shown(self.filter.privated),
+            sort=SORTABLE[field],
+            direction=direction,
+            page=self.page,
+            per_page=self.per_page,
+        )
+
+
+def _shown(filter: bool | str) -> bool | None:
+    """Of rooms that are something: only those, none of those, or all."""
+    if filter == "only":
+        return True
+    return False if filter else None
+
+
+class RoomToRemove(Body):
+    id: IdField
+
+
+class Remove(Body):
+    room: RoomToRemove
 
 
 class RoomToEnter(Body):
@@ -87,6 +170,22 @@ class RoomCalls:
     async def enter(self, requester: Requester, body: Enter) -> RoomAnswer:
         """Go into a room, and out of the one before."""
         return self._answer(await self.rooms.enter(requester.user, Id(body.room.id), body.room.password))
+
+    @post("/room/get", body=Get, answer=RoomsAnswer | CountAnswer, session=REQUIRED)
+    async def get(self, requester: Requester, body: Get) -> RoomsAnswer | CountAnswer:
+        """Search rooms, by pages, or count them."""
+        wanted = body.wanted()
+        if body.filter.countOnly:
+            return {"data": {"count": await self.rooms.count(wanted)}}
+        rooms, count = await self.rooms.search(wanted)
+        at = self.clock()
+        return {"data": {"rooms": [room_document(room, at) for room in rooms], "count": count}}
+
+    @post("/room/remove", body=Remove, answer=Nothing, session=REQUIRED, raises=(RoomNotFound, NotAdmin))
+    async def remove(self, requester: Requester, body: Remove) -> Nothing:
+        """Remove a room with its history."""
+        await self.rooms.remove(requester.user, Id(body.room.id))
+        return {}
 
     @post("/room/leave", body=Leave, answer=Nothing, session=REQUIRED, raises=(RoomNotFound,))
     async def leave(self, requester: Requester, body: Leave) -> Nothing:

@@ -1,0 +1,35 @@
+"""The calls ``/complaints/…``."""
+
+from attrs import frozen
+
+from justchat.actions.complaints import Complaints
+from justchat.documents import complaint_document
+from justchat.errors import MessageNotFound, NotInRoom, RoomNotFound
+from justchat.http.answers import ComplaintAnswer
+from justchat.http.endpoint import REQUIRED, Requester, post
+from justchat.http.fields import Body, IdField, Text
+from justchat.model.ids import Id
+
+
+class Complain(Body):
+    message: IdField
+    text: Text
+
+
+@frozen
+class ComplaintCalls:
+    """See docs/protocol.rst, "Complaints and images"."""
+
+    complaints: Complaints
+
+    @post(
+        "/complaints/new",
+        body=Complain,
+        answer=ComplaintAnswer,
+        session=REQUIRED,
+        raises=(MessageNotFound, RoomNotFound, NotInRoom),
+    )
+    async def new(self, requester: Requester, body: Complain) -> ComplaintAnswer:
+        """Complain of a message that one can see."""
+        complaint = await self.complaints.complain(requester.user, Id(body.message), body.text)
+        return {"complaint": complaint_document(complaint)}

@@ -1,0 +1,136 @@
+"""The calls ``/user/…`` of direct messages."""
+
+from attrs import frozen
+from pydantic import model_validator
+
+from justchat.actions.direct import DirectMessages
+from justchat.documents import direct_document
+from justchat.errors import MessageNotFound, UserNotFound
+from justchat.http.answers import (
+    CountAnswer,
+    DialogAnswer,
+    DialogsAnswer,
+    DirectAnswer,
+    MessagesAnswer,
+    Nothing,
+    SentAnswer,
+)
+from justchat.http.endpoint import REQUIRED, Requester, post
+from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, Text, wrong
+from justchat.model.ids import Id
+
+
+class NewDirectMessage(Body):
+    user: IdField
+    text: Text
+    client_id: ClientId | None = None
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> "NewDirectMessage":
+        if not self.user.strip():
+            raise wrong("user is empty")
+        return self
+
+
+class Write(Body):
+    message: NewDirectMessage
+
+
+class List(Body):
+    author: IdField | None = None
+    user: IdField | None = None
+    countOnly: bool = False
+    limit: Limit = 100
+    offset: Offset = 0
+
+    @model_validator(mode="after")
+    def _one_side(self) -> "List":
+        if self.author is not None and self.user is not None:
+            raise wrong("author and user together choose nothing")
+        return self
+
+
+class WithUser(Body):
+    user: IdField
+
+
+class DialogWith(WithUser):
+    skip: Offset = 0
+    limit: Limit = 100
+
+
+class OneMessage(Body):
+    message: IdField
+
+
+@frozen
+class DirectCalls:
+    """See docs/protocol.rst, "Direct messages"."""
+
+    direct: DirectMessages
+
+    @post("/user/sendMessage", body=Write, answer=SentAnswer, session=REQUIRED, raises=(UserNotFound,))
+    async def send_message(self, requester: Requester, body: Write) -> SentAnswer:
+        """Write to somebody."""
+        new = body.message
+        message = await self.direct.write(requester.user, Id(new.user), new.text, new.client_id)
+        return {"data": {"message": [direct_document(message)]}}
+
+    @post("/user/messages", body=List, answer=MessagesAnswer | CountAnswer, session=REQUIRED)
+    async def messages(self, requester: Requester, body: List) -> MessagesAnswer | CountAnswer:
+        """List direct messages, newest first, or count the unread ones."""
+        author = None if body.author is None else Id(body.author)
+        to = None if body.user is None else Id(body.user)
+        if body.countOnly:
+            return {"data": {"count": await self.direct.count_unread(requester.user, author=author, to=to)}}
+        messages = await self.direct.messages(
+            requester.user, author=author, to=to, offset=body.offset, limit=body.limit
+        )
+        return {"data": {"messages": [direct_document(message) for message in messages]}}
+
+    @post("/user/dialogs", body=Empty, answer=DialogsAnswer, session=REQUIRED)
+    async def dialogs(self, requester: Requester, body: Empty) -> DialogsAnswer:
+        """List one's dialogs, the latest first."""
+        dialogs = await self.direct.dialogs(requester.user)
+        return {
+            "data": {
+                "dialogs": [
+                    {
+                        "user": dialog.other,
+                        "last_message": direct_document(dialog.last_message),
+                        "unread": dialog.unread,
+                    }
+                    for dialog in dialogs
+                ]
+            }
+        }
+
+    @post("/user/dialog", body=DialogWith, answer=DialogAnswer, session=REQUIRED, raises=(UserNotFound,))
+    async def dialog(self, requester: Requester, body: DialogWith) -> DialogAnswer:
+        """Read what passed between oneself and somebody, newest first."""
+        messages = await self.direct.dialog(requester.user, Id(body.user), skip=body.skip, limit=body.limit)
+        return {"data": {"dialog": [direct_document(message) for message in messages]}}
+
+    @post("/user/remove-dialog", body=WithUser, answer=Nothing, session=REQUIRED, raises=(UserNotFound,))
+    async def remove_dialog(self, requester: Requester, body: WithUser) -> Nothing:
+        """Remove one's own copy of a dialog."""
+        await self.direct.remove_dialog(requester.user, Id(body.user))
+        return {}
+
+    @post(
+        "/user/messages/mark-as-read",
+        body=OneMessage,
+        answer=DirectAnswer,
+        session=REQUIRED,
+        raises=(MessageNotFound,),
+    )
+    async def mark_as_read(self, requester: Requester, body: OneMessage) -> DirectAnswer:
+        """Tell that one has read a message."""
+        message = await self.direct.mark_as_read(requester.user, Id(body.message))
+        return {"data": {"message": direct_document(message)}}
+
+    @post("/user/messages/remove", body=OneMessage, answer=Nothing, session=REQUIRED, raises=(MessageNotFound,))
+    async def remove(self, requester: Requester, body: OneMessage) -> Nothing:
+        """Remove one's own copy of a message."""
+        await self.direct.remove(requester.user, Id(body.message))
+        return {}

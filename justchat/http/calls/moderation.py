@@ -1,0 +1,88 @@
+"""The calls ``/room/…`` for those with a rank."""
+
+from attrs import frozen
+
+from justchat.actions.moderation import Moderation
+from justchat.errors import Banned, MessageNotFound, Outranked, RoomNotFound, UserNotFound
+from justchat.http.answers import Nothing
+from justchat.http.endpoint import REQUIRED, Requester, post
+from justchat.http.fields import Body, IdField, MomentField, OptionalText
+from justchat.model.ids import Id
+
+
+class About(Body):
+    """Somebody, in a room."""
+
+    room_id: IdField
+    user_id: IdField
+
+
+class Against(About):
+    """The same, with the message that led to it."""
+
+    ref_message: IdField | None = None
+
+
+class Silence(Against):
+    finished: MomentField
+    text: OptionalText | None = None
+
+
+RANKED = (RoomNotFound, UserNotFound, Outranked)
+ABOUT_A_MESSAGE = (*RANKED, MessageNotFound)
+
+
+@frozen
+class ModerationCalls:
+    """See docs/protocol.rst, "Rooms"."""
+
+    moderation: Moderation
+
+    @post("/room/kick", body=Against, answer=Nothing, session=REQUIRED, raises=ABOUT_A_MESSAGE)
+    async def kick(self, requester: Requester, body: Against) -> Nothing:
+        """Put a user out of a room."""
+        await self.moderation.kick(requester.user, Id(body.room_id), Id(body.user_id), _message(body))
+        return {}
+
+    @post("/room/silence", body=Silence, answer=Nothing, session=REQUIRED, raises=ABOUT_A_MESSAGE)
+    async def silence(self, requester: Requester, body: Silence) -> Nothing:
+        """Let a user not speak until a moment; one that is past ends their silence."""
+        await self.moderation.silence(
+            requester.user, Id(body.room_id), Id(body.user_id), body.finished, body.text, _message(body)
+        )
+        return {}
+
+    @post("/room/ban", body=Against, answer=Nothing, session=REQUIRED, raises=ABOUT_A_MESSAGE)
+    async def ban(self, requester: Requester, body: Against) -> Nothing:
+        """Put a user out of a room, and let them enter no more."""
+        await self.moderation.ban(requester.user, Id(body.room_id), Id(body.user_id), _message(body))
+        return {}
+
+    @post("/room/unban", body=About, answer=Nothing, session=REQUIRED, raises=RANKED)
+    async def unban(self, requester: Requester, body: About) -> Nothing:
+        """Let a user enter a room again."""
+        await self.moderation.unban(requester.user, Id(body.room_id), Id(body.user_id))
+        return {}
+
+    @post(
+        "/room/add-moderator",
+        body=About,
+        answer=Nothing,
+        session=REQUIRED,
+        raises=(*RANKED, Banned),
+        statuses=(201,),
+    )
+    async def add_moderator(self, requester: Requester, body: About) -> Nothing:
+        """Name a moderator."""
+        await self.moderation.name_moderator(requester.user, Id(body.room_id), Id(body.user_id))
+        return {}
+
+    @post("/room/remove-moderator", body=About, answer=Nothing, session=REQUIRED, raises=RANKED)
+    async def remove_moderator(self, requester: Requester, body: About) -> Nothing:
+        """Take a moderator's rank."""
+        await self.moderation.remove_moderator(requester.user, Id(body.room_id), Id(body.user_id))
+        return {}
+
+
+def _message(body: Against) -> Id | None:
+    return None if body.ref_message is None else Id(body.ref_message)

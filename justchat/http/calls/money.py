@@ -1,0 +1,66 @@
+"""The calls of coins and gifts."""
+
+from attrs import frozen
+
+from justchat.actions.accounts import Accounts
+from justchat.actions.money import Money, Network
+from justchat.documents import gift_document, user_document
+from justchat.errors import Conflict, GiftNotFound, NotEnoughCoins, TooSoon, UserNotFound, WrongSignature
+from justchat.http.answers import GiftsAnswer, Nothing, UserAnswer
+from justchat.http.endpoint import REQUIRED, Requester, post
+from justchat.http.fields import Body, Coins, Empty, IdField, OptionalText, PaymentId, Secret
+from justchat.model.ids import Id
+
+
+class TopUp(Body):
+    balance: Coins
+    secret: Secret
+    payment_id: PaymentId | None = None
+
+
+class FreeCoins(Body):
+    type: Network
+
+
+class Give(Body):
+    gift: IdField
+    user: IdField
+    text: OptionalText
+
+
+@frozen
+class MoneyCalls:
+    """See docs/protocol.rst, "Money and gifts"."""
+
+    money: Money
+    accounts: Accounts
+
+    @post("/user/updateBalance", body=TopUp, answer=UserAnswer, session=REQUIRED, raises=(WrongSignature, Conflict))
+    async def update_balance(self, requester: Requester, body: TopUp) -> UserAnswer:
+        """Add coins that were paid for."""
+        await self.money.top_up(requester.user, body.balance, body.secret, body.payment_id)
+        user = await self.accounts.show(requester.user)
+        return {"data": {"user": user_document(user, requester.user, show_phones=True)}}
+
+    @post("/user/free-coins", body=FreeCoins, answer=Nothing, session=REQUIRED, raises=(TooSoon,))
+    async def free_coins(self, requester: Requester, body: FreeCoins) -> Nothing:
+        """Take the coins for having told a network's people of us."""
+        await self.money.take_free_coins(requester.user, body.type)
+        return {}
+
+    @post("/gifts", body=Empty, answer=GiftsAnswer, session=REQUIRED)
+    async def gifts(self, requester: Requester, body: Empty) -> GiftsAnswer:
+        """List the gifts that can be bought, the cheapest first."""
+        return {"data": {"gifts": [gift_document(gift) for gift in await self.money.gifts()]}}
+
+    @post(
+        "/gifts/send",
+        body=Give,
+        answer=Nothing,
+        session=REQUIRED,
+        raises=(GiftNotFound, UserNotFound, NotEnoughCoins),
+    )
+    async def send(self, requester: Requester, body: Give) -> Nothing:
+        """Buy a gift for somebody."""
+        await self.money.give(requester.user, Id(body.gift), Id(body.user), body.text)
+        return {}

@@ -1,0 +1,31 @@
+"""The call ``/upload``: the one whose body is not JSON."""
+
+from attrs import frozen
+
+from justchat.actions.uploads import Uploads
+from justchat.errors import DiskFull, LoginTimeout, NotAnImage, TooLarge
+from justchat.http.answers import UploadAnswer
+from justchat.http.endpoint import OPTIONAL, Requester, post
+from justchat.http.fields import ImageBody
+
+
+@frozen
+class UploadCalls:
+    """See docs/protocol.rst, "Complaints and images"."""
+
+    uploads: Uploads
+    require_session: bool
+
+    @post(
+        "/upload",
+        body=ImageBody,
+        answer=UploadAnswer,
+        session=OPTIONAL,
+        raises=(TooLarge, NotAnImage, DiskFull),
+        statuses=(201,),
+    )
+    async def upload(self, requester: Requester, body: ImageBody) -> UploadAnswer:
+        """Upload a picture: the form field ``photo``, or the picture itself as the body."""
+        if self.require_session and requester.session is None:
+            raise LoginTimeout
+        return {"url": await self.uploads.upload(body.data)}

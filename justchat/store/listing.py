@@ -1,0 +1,42 @@
+"""How rooms are searched: every search reads one index, in its order, and no rooms but those it finds.
+
+The indexes begin with the two filters, so that a filter of one kind is a range of the index, and of both kinds a
+merge of ranges. They end with the folded name: a part of it is looked for in the keys. In the default order three
+letters of it lead there at once (docs/database.rst has the cost at a million rooms).
+"""
+
+import re
+from typing import Any
+
+from bson import ObjectId
+
+from justchat.model.ids import is_well_formed
+from justchat.model.room import RoomSearch
+from justchat.store.documents import trigrams
+from justchat.store.indexes import LISTINGS, listing_index
+
+
+def listing(wanted: RoomSearch) -> dict[str, Any]:
+    """The ``query``, ``sort`` and ``hint`` of a search."""
+    query: dict[str, Any] = {"removed": False, "private": _chosen(wanted.private), "full": _chosen(wanted.full)}
+    if wanted.room_id is not None:
+        if not is_well_formed(wanted.room_id):
+            query["removed"] = None  # names nothing
+        query["_id"] = ObjectId(wanted.room_id) if is_well_formed(wanted.room_id) else None
+    order = LISTINGS[wanted.sort]
+    turn = 1 if wanted.direction == next(iter(order.values())) else -1
+    sort = {key: way * turn for key, way in order.items()}
+    hint: str | None = None
+    if wanted.room_id is None:
+        hint = listing_index(wanted.sort)
+        if wanted.name:
+            folded = wanted.name.casefold()
+            query["folded"] = {"$regex": re.escape(folded)}
+            if wanted.sort == "create_at" and len(folded) >= 3:
+                query["trigrams"] = {"$all": trigrams(folded)}
+                hint = "trigrams_private_full_create_at__id"
+    return {"query": query, "sort": sort, "hint": hint}
+
+
+def _chosen(wanted: bool | None) -> Any:
+    return {"$in": [False, True]} if wanted is None else wanted

@@ -1,0 +1,242 @@
+"""--mongo: the daemon on a MongoDB that is there already, as its operator has secured it."""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from pymongo import MongoClient
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from justchat.mongod import find_binary, library_environment
+from tests.support.certificates import Authority
+from tests.support.chat import a_person, a_room
+from tests.support.client import PATIENCE
+from tests.support.daemon import Daemon
+
+PASSWORD = "p@ss:w/rd%25?"
+LAUNCHES = 5
+"""Ports are tried this often: one that was free may be taken before mongod has it."""
+
+
+class OperatorsMongod:
+    """A mongod on a TCP port that the kernel picks, with ``options``, until ``end``."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.options = options
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> "OperatorsMongod":
+        """Returns once it accepts connections."""
+        for _ in range(LAUNCHES):
+            with socket.create_server(("127.0.0.1", 0)) as holder:
+                self.port = holder.getsockname()[1]
+            self._launch()
+            if await self._accepts():
+                return self
+        raise AssertionError((self.folder / "log").read_text()[-2000:])
+
+    def _launch(self) -> None:
+        (self.folder / "db").mkdir(exist_ok=True)
+        command = ["setpriv", "--pdeathsig", "KILL", "--", find_binary(), "--dbpath", str(self.folder / "db")]
+        command += ["--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket", "--quiet"]
+        command += ["--logpath", str(self.folder / "log"), "--wiredTigerCacheSizeGB", "0.5"]
+        command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)", *self.options]
+        self.process = subprocess.Popen(command, env=library_environment(), stdout=subprocess.DEVNULL)
+
+    async def _accepts(self) -> bool:
+        """False once the process has ended instead."""
+        assert self.process is not None
+        for _ in range(int(60 / 0.02)):
+            if self.process.poll() is not None:
+                return False
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return True
+            await deferLater(reactor, 0.02)
+        raise AssertionError("mongod does not listen")
+
+    def end(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+class MongoCase(TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    async def a_mongod(self, *options: str) -> OperatorsMongod:
+        mongod = OperatorsMongod(self.folder, *options)
+        self.addCleanup(mongod.end)
+        return await mongod.start()
+
+    def a_daemon(self, uri: str) -> Daemon:
+        daemon = Daemon("--mongo", uri)
+
+        async def end() -> None:
+            if daemon.process is not None and daemon.process.poll() is None:
+                await daemon.stop()
+            daemon.remove()
+
+        self.addCleanup(end)
+        return daemon
+
+    async def check_chat(self, uri: str) -> None:
+        """People register, sign in, create a room, enter it, speak and read on the database of this URI."""
+        daemon = await self.a_daemon(uri).start()
+        anna, boris = await a_person(daemon), await a_person(daemon)
+        room = await a_room(anna, anna, boris)
+        await anna.say(room, "one")
+        await boris.say(room, "two")
+
+        chat = (await anna.call("/room/chat", room=room)).data["chat"]
+
+        self.assertEqual(["one", "two"], [message["text"] for message in chat if message["type"] is None])
+
+    async def refusal(self, uri: str) -> str:
+        """The one line with which the daemon refuses this URI."""
+        daemon = self.a_daemon(uri)
+        daemon.spawn()
+        self.assertGreater(await daemon.ended(60), 0, daemon.log)
+        self.assertEqual(1, len(daemon.log.splitlines()), daemon.log)
+        self.assertTrue(daemon.log.startswith("justchat: [mongo] uri: "), daemon.log)
+        return daemon.log
+
+
+class Plain(MongoCase):
+    async def test_chat(self) -> None:
+        """A database without users serves a chat."""
+        mongod = await self.a_mongod()
+
+        await self.check_chat(f"mongodb://127.0.0.1:{mongod.port}/chat")
+
+    async def test_no_name(self) -> None:
+        """A URI that names no database means justchat."""
+        mongod = await self.a_mongod()
+
+        await self.check_chat(f"mongodb://127.0.0.1:{mongod.port}")
+
+        with MongoClient[dict[str, object]](port=mongod.port) as client:
+            self.assertIn("justchat", client.list_database_names())
+
+    async def test_replica_set(self) -> None:
+        """A replica set serves a chat."""
+        mongod = await self.a_mongod("--replSet", "rs0")
+        with MongoClient[dict[str, object]](port=mongod.port, directConnection=True) as client:
+            members = [{"_id": 0, "host": f"127.0.0.1:{mongod.port}"}]
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+            for _ in range(int(PATIENCE / 0.05)):
+                if client.admin.command("hello")["isWritablePrimary"]:
+                    break
+                await deferLater(reactor, 0.05)
+
+        await self.check_chat(f"mongodb://127.0.0.1:{mongod.port}/chat?replicaSet=rs0")
+
+    async def test_none_of_its_own(self) -> None:
+        """The daemon starts no database of its own beside it."""
+        mongod = await self.a_mongod()
+
+        daemon = await self.a_daemon(f"mongodb://127.0.0.1:{mongod.port}/chat").start()
+
+        self.assertFalse((daemon.data / "mongo").exists())
+
+
+class Users(MongoCase):
+    """A mongod that wants a user and a password."""
+
+    async def a_uri(self, rest: str, *, user: str = "chatter", password: str = PASSWORD) -> str:
+        mongod = await self.a_mongod("--auth")
+        # While there is no user, whoever is on this machine may make the first.
+        with MongoClient[dict[str, object]](port=mongod.port) as client:
+            client.admin.command("createUser", "root", pwd="root", roles=["root"])
+        with MongoClient[dict[str, object]](port=mongod.port, username="root", password="root") as client:
+            roles = [{"role": "readWrite", "db": name} for name in ("chat", "justchat")]
+            client.admin.command("createUser", "chatter", pwd=PASSWORD, roles=roles)
+            client.chat.command("createUser", "local", pwd=PASSWORD, roles=["readWrite"])
+        return f"mongodb://{quote(user)}:{quote(password, safe='')}@127.0.0.1:{mongod.port}{rest}"
+
+    async def test_source(self) -> None:
+        """A user whom authSource finds in another database."""
+        await self.check_chat(await self.a_uri("/chat?authSource=admin"))
+
+    async def test_no_name(self) -> None:
+        """A URI that names no database: the user is admin's."""
+        await self.check_chat(await self.a_uri("/"))
+
+    async def test_source_alone(self) -> None:
+        """authSource without a database's name."""
+        await self.check_chat(await self.a_uri("/?authSource=admin"))
+
+    async def test_own_user(self) -> None:
+        """Without authSource the user is the named database's own."""
+        await self.check_chat(await self.a_uri("/chat", user="local"))
+
+    async def test_wrong_password(self) -> None:
+        """A wrong password is one line and an exit code, and the line does not repeat it."""
+        line = await self.refusal(await self.a_uri("/chat?authSource=admin", password="guessed"))
+
+        self.assertIn("Authentication failed", line)
+        self.assertNotIn("guessed", line)
+
+    async def test_no_password(self) -> None:
+        """A database that wants a user is no start without one."""
+        uri = await self.a_uri("/chat")
+
+        line = await self.refusal(f"mongodb://{uri.partition('@')[2]}")
+
+        self.assertIn("authentication", line.lower())
+
+
+class Encrypted(MongoCase):
+    """A mongod that speaks TLS alone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.authority = Authority(self.folder)
+
+    async def a_tls_mongod(self, *options: str) -> OperatorsMongod:
+        server = self.authority.issue("server")
+        files = ["--tlsCertificateKeyFile", str(server), "--tlsCAFile", str(self.authority.certificate)]
+        return await self.a_mongod("--tlsMode", "requireTLS", *files, *options)
+
+    def uri(self, mongod: OperatorsMongod, authority: Path, host: str = "127.0.0.1") -> str:
+        return f"mongodb://{host}:{mongod.port}/chat?tls=true&tlsCAFile={quote(str(authority), safe='')}"
+
+    async def test_chat(self) -> None:
+        """A database whose authority the URI names, by its address and by its name."""
+        mongod = await self.a_tls_mongod("--tlsAllowConnectionsWithoutCertificates")
+
+        for host in ("127.0.0.1", "localhost"):
+            await self.check_chat(self.uri(mongod, self.authority.certificate, host))
+
+    async def test_client_certificate(self) -> None:
+        """A database that wants a certificate of its clients, too."""
+        mongod = await self.a_tls_mongod()
+        pair = quote(str(self.authority.issue("client")), safe="")
+
+        await self.check_chat(f"{self.uri(mongod, self.authority.certificate)}&tlsCertificateKeyFile={pair}")
+
+    async def test_wrong_authority(self) -> None:
+        """A certificate of another authority is one line and an exit code."""
+        mongod = await self.a_tls_mongod("--tlsAllowConnectionsWithoutCertificates")
+        other = Authority(self.folder, "another authority")
+
+        line = await self.refusal(self.uri(mongod, other.certificate))
+
+        self.assertIn("certificate verify failed", line)
+
+    async def test_without_tls(self) -> None:
+        """A URI that asks for no TLS is one line and an exit code."""
+        mongod = await self.a_tls_mongod("--tlsAllowConnectionsWithoutCertificates")
+
+        line = await self.refusal(f"mongodb://127.0.0.1:{mongod.port}/chat")
+
+        self.assertIn(str(mongod.port), line)

@@ -1,0 +1,197 @@
+"""Two daemons on one database: the rooms' logs and the places of users hold, whoever is asked."""
+
+import itertools
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from tests.support.chat import ChatTestCase, Person, a_person, a_room
+from tests.support.client import Answer, Listener
+from tests.support.daemon import Daemon
+from tests.support.mongo import fresh_uri
+
+
+async def together(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    """What calls made at once return."""
+    results: list[Any] = await gatherResults([Deferred.fromCoroutine(each) for each in calls], consumeErrors=True)
+    return results
+
+
+class TwoDaemons(ChatTestCase):
+    async def setUp(self) -> None:
+        self._logged = 0
+        self._listeners: list[Listener] = []
+        uri = fresh_uri()
+        self.daemon, self.other = Daemon("--mongo", uri), Daemon("--mongo", uri)
+        await together(self.daemon.start(), self.other.start())
+
+    async def tearDown(self) -> None:
+        try:
+            await super().tearDown()
+            self.assertNotRegex(self.other.log, r"(?i)traceback|incident|unhandled")
+        finally:
+            for daemon in (self.daemon, self.other):
+                if daemon.process is not None and daemon.process.poll() is None:
+                    await daemon.stop()
+                daemon.remove()
+
+    def there(self, person: Person) -> Person:
+        """The same person in the same session, at the other daemon."""
+        return evolve(person, daemon=self.other)
+
+    async def people(self, number: int) -> list[Person]:
+        return [await a_person(self.daemon) for _ in range(number)]
+
+    async def history(self, reader: Person, room: str) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = []
+        for _ in range(100):
+            page = (await reader.call("/room/chat", room=room, skip=len(messages), limit=500)).data["chat"]
+            if not page:
+                break
+            messages += page
+        return messages
+
+    async def test_session(self) -> None:
+        """A session of one is a session of the other."""
+        (anna,) = await self.people(1)
+
+        answer = await self.there(anna).call("/init/getUser")
+
+        self.assertEqual(anna.id, answer.data["user"]["_id"])
+
+    async def test_one_log(self) -> None:
+        """A room in which people talk through both has one log, without a gap, and both show the same."""
+        people = await self.people(4)
+        room = await a_room(people[0], *people)
+        voices = [*people, *map(self.there, people)]
+        said: list[dict[str, Any]] = []
+
+        async def talk(voice: Person, name: int) -> None:
+            for number in range(30):
+                answer = await voice.say(room, f"{name} {number}")
+                self.assertEqual(200, answer.status, answer)
+                said.append(answer.data["message"])
+
+        await together(*(talk(voice, name) for name, voice in enumerate(voices)))
+
+        log = await self.history(people[0], room)
+        self.assertEqual(log, await self.history(self.there(people[0]), room))
+        self.assertEqual(list(range(1, len(log) + 1)), [message["seq"] for message in log])
+        spoken = [message for message in log if message["type"] is None]
+        self.assertEqual(sorted(said, key=lambda message: message["seq"]), spoken)
+
+    async def test_leaving(self) -> None:
+        """Nothing that a user says through one comes between their leaving and their entering through the other."""
+        admin, *people = await self.people(5)
+        room = await a_room(admin, admin, *people)
+        statuses: Counter[int] = Counter()
+        walkers = len(people)
+
+        async def come_and_go(person: Person) -> None:
+            nonlocal walkers
+            for _ in range(12):
+                self.assertEqual(200, (await person.call("/room/leave", room_id=room)).status)
+                self.assertEqual(200, (await person.enter(room)).status)
+                await deferLater(reactor, 0.02)
+            walkers -= 1
+
+        async def talk(person: Person) -> None:
+            for number in itertools.count():
+                if not walkers:
+                    break
+                statuses[(await person.say(room, f"{number}")).status] += 1
+
+        await together(*map(come_and_go, people), *(talk(self.there(person)) for person in (admin, *people)))
+
+        self.assertEqual({200, 403}, set(statuses))
+        inside: set[str] = set()
+        for message in await self.history(admin, room):
+            if message["type"] == "new roommate":
+                inside.add(message["user"])
+            elif message["type"] == "leave":
+                inside.remove(message["user"])
+            else:
+                self.assertIn(message["author"], inside, message)
+
+    async def test_places(self) -> None:
+        """Of eight who enter through both a room of three places, three are inside and five are told it is full."""
+        admin, *people = await self.people(9)
+        room = await a_room(admin, max_users=3)
+        voices = [self.there(person) if number % 2 else person for number, person in enumerate(people)]
+
+        answers: list[Answer] = await together(*(voice.enter(room) for voice in voices))
+
+        self.assertEqual({200: 3, 409: 5}, Counter(answer.status for answer in answers))
+        entered = [message for message in await self.history(admin, room) if message["type"] == "new roommate"]
+        self.assertEqual(3, len(entered))
+
+    async def test_client_id(self) -> None:
+        """What is sent through both at once under one client_id is one message."""
+        (anna,) = await self.people(1)
+        room = await a_room(anna, anna)
+        await self.there(anna).say(room, "the first")
+
+        for number in range(10):
+            pair: list[Answer] = await together(
+                *(voice.say(room, "once", client_id=f"id {number}") for voice in (anna, self.there(anna)))
+            )
+            one, other = pair
+            self.assertEqual((200, 200), (one.status, other.status))
+            self.assertEqual(one.data, other.data)
+
+        texts = Counter(message["text"] for message in await self.history(anna, room))
+        self.assertEqual(10, texts["once"])
+
+    async def test_one_place(self) -> None:
+        """A user who enters different rooms through both at once ends in exactly one, which their user names."""
+        admin, anna = await self.people(2)
+        rooms = [await a_room(admin) for _ in range(2)]
+
+        for _ in range(8):
+            answers: list[Answer] = await together(anna.enter(rooms[0]), self.there(anna).enter(rooms[1]))
+
+            self.assertEqual({200}, {answer.status for answer in answers})
+            for asked in (admin, self.there(admin)):
+                seen = [(await asked.enter(room)).data["room"]["users"] for room in rooms]
+                inside = [room for room, users in zip(rooms, seen, strict=True) if anna.id in users]
+                self.assertEqual([(await anna.shown())["room"]], inside)
+            await admin.call("/room/leave", room_id=rooms[1])
+
+    async def test_entered_elsewhere(self) -> None:
+        """Who has entered through one may speak and read through the other at once."""
+        admin, anna = await self.people(2)
+        room = await a_room(admin, admin)
+        await self.there(admin).say(room, "so that the other knows the room")
+        await anna.enter(room)
+
+        said, read = await together(self.there(anna).say(room, "here"), self.there(anna).call("/room/chat", room=room))
+
+        self.assertEqual((200, 200), (said.status, read.status))
+
+    async def test_left_elsewhere(self) -> None:
+        """Who has left through one and enters through the other is inside."""
+        admin, anna = await self.people(2)
+        room = await a_room(admin, admin, anna)
+        await self.there(anna).say(room, "so that the other knows the room")
+        await anna.call("/room/leave", room_id=room)
+
+        await self.there(anna).enter(room)
+
+        self.assertEqual(room, (await anna.shown())["room"])
+        self.assertEqual(200, (await anna.say(room, "back")).status)
+
+    async def test_place_freed_elsewhere(self) -> None:
+        """A place that was given up through one may be taken through the other at once."""
+        admin, anna = await self.people(2)
+        room = await a_room(admin, admin, max_users=1)
+        await self.there(admin).say(room, "so that the other knows the room")
+        await admin.call("/room/leave", room_id=room)
+
+        answer = await self.there(anna).enter(room)
+
+        self.assertEqual(200, answer.status)

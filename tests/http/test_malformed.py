@@ -1,0 +1,265 @@
+"""Malformed fields of every call: they are refused, and change nothing.
+
+``BODIES`` has a good body for each call there is, every field of it with the kinds of values that it takes.
+A call that is new needs a row there.
+"""
+
+import importlib
+import inspect
+import json
+import pkgutil
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from attrs import evolve, frozen
+from pydantic import BaseModel
+from twisted.trial.unittest import TestCase
+
+import justchat.http.calls
+from justchat.http.endpoint import NONE, Endpoint
+from tests.http.wire import PHOTO
+from tests.support.chat import ChatTestCase, Person, a_room, sign_in
+from tests.support.client import call
+
+
+def nested(levels: int, value: Any = 1) -> Any:
+    """Lists in objects in lists."""
+    for level in range(levels):
+        value = {"a": value} if level % 2 else [value]
+    return value
+
+
+KINDS: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "fraction": 1.5,
+    "negative": -7,
+    "huge number": 10**30,
+    "word": "word",
+    "empty": "",
+    "long": "x" * 5_000,
+    "endless": "x" * 10**5,
+    "empty object": {},
+    "operator": {"$gt": ""},
+    "deep object": nested(60),
+    "empty list": [],
+    "list": [1],
+    "deep list": nested(61),
+}
+STRINGS = {"empty", "word", "long", "endless"}
+OBJECTS = {"empty object", "operator", "deep object"}
+
+
+@frozen
+class Good:
+    """A field's good value; kinds that it takes too, and those that are answered otherwise than by 400."""
+
+    value: Any
+    takes: frozenset[str] = frozenset()
+    answers: tuple[tuple[str, int], ...] = ()
+
+    def expected(self, kind: str) -> int:
+        return 413 if kind == "endless" else dict(self.answers).get(kind, 400)
+
+
+def good(value: Any, *takes: str) -> Good:
+    return Good(value, frozenset(takes))
+
+
+def an_id(value: str, *takes: str) -> Good:
+    """Any string may be in an id's place, and names nothing: 404."""
+    return Good(value, frozenset(takes), tuple((kind, 404) for kind in STRINGS))
+
+
+@frozen
+class Scene:
+    """Anna is in ``room``, where she has said ``message``; ``other`` is another room."""
+
+    anna: Person
+    room: str
+    other: str
+    message: str
+
+
+Fields = dict[str, Any]
+
+
+def profile() -> Fields:
+    return {
+        "nickname": good("Anna", "null", "word", "empty"),
+        "location": good("Perm", "null", "word", "empty"),
+        "photo": good(PHOTO, "null", "word", "empty"),
+        "dob": good("1990-02-08", "null"),
+        "gender": good(1, "null"),
+    }
+
+
+def bodies(scene: Scene) -> dict[str, Fields]:
+    """A good body for each call. An object among the fields takes what its first field says under the name ""."""
+    phone = good(scene.anna.phone)
+    return {
+        "/init/reg": {"phone": phone, **profile()},
+        "/init/auth": {"phone": phone, "key": good(scene.anna.key, *STRINGS - {"endless"}, "negative", "huge number")},
+        "/init/edit": {"user": {"": good(None, *OBJECTS), **profile()}},
+        "/init/getUser": {"user_id": an_id(scene.anna.id, "null")},
+        "/init/exit": {},
+        "/room/create": {
+            "room": {
+                "name": good("a room", "word"),
+                "password": good("sesame", "null", "word", "empty"),
+                "max_users": good(5),
+            }
+        },
+        "/room/enter": {"room": {"id": an_id(scene.other), "password": good("sesame", "null", "word", "empty")}},
+        "/room/leave": {"room_id": an_id(scene.room)},
+        "/room/sendMessage": {
+            "message": {
+                "room_id": an_id(scene.room),
+                "text": good("hello", "word"),
+                "ref_message": an_id(scene.message, "null"),
+                "client_id": good("a", "null", "word"),
+            }
+        },
+        "/room/chat": {
+            "room": an_id(scene.room),
+            "skip": good(0, "null", "negative"),
+            "limit": good(100, "null"),
+        },
+    }
+
+
+def declared() -> list[Endpoint]:
+    """Every call that is declared in ``justchat.http.calls``."""
+    found = []
+    for module in pkgutil.iter_modules(justchat.http.calls.__path__):
+        imported = importlib.import_module(f"justchat.http.calls.{module.name}")
+        for _, area in inspect.getmembers(imported, inspect.isclass):
+            if area.__module__ == imported.__name__:
+                found += [member.endpoint for member in vars(area).values() if hasattr(member, "endpoint")]
+    return found
+
+
+def inner_model(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field's type is, or allows."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := inner_model(part))), None)
+
+
+def field_names(model: type[BaseModel], prefix: str = "") -> set[str]:
+    """The dotted names of a body's fields, nested ones too."""
+    names: set[str] = set()
+    for name, field in model.model_fields.items():
+        names.add(prefix + name)
+        inner = inner_model(field.annotation)
+        if inner is not None:
+            names |= field_names(inner, f"{prefix}{name}.")
+    return names
+
+
+def plain(fields: Fields) -> dict[str, Any]:
+    """The good body itself."""
+    return {name: plain(field) if isinstance(field, dict) else field.value for name, field in fields.items() if name}
+
+
+def each(fields: Fields, prefix: str = "") -> Iterator[tuple[str, Good]]:
+    """The fields with their dotted names, objects among them too."""
+    for name, field in fields.items():
+        if isinstance(field, dict):
+            yield prefix + name, field.get("", Good(None))
+            yield from each(field, f"{prefix}{name}.")
+        elif name:
+            yield prefix + name, field
+
+
+def replaced(body: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
+    """The body with another value in one field."""
+    name, _, rest = dotted.partition(".")
+    return {**body, name: replaced(body[name], rest, value) if rest else value}
+
+
+SESSION_KEY = Good(None, frozenset(), tuple((kind, 440) for kind in ("null", *STRINGS)))
+
+
+class Malformed(ChatTestCase):
+    async def a_scene(self) -> Scene:
+        anna = await self.a_person(nickname="Anna")
+        other = await a_room(anna)
+        room = await a_room(anna, anna)
+        message = (await anna.say(room, "hello")).data["message"]
+        return Scene(anna, room, other, message["_id"])
+
+    async def state(self, scene: Scene) -> Any:
+        """All that a malformed call might have changed."""
+        anna = scene.anna
+        return {
+            "user": await anna.shown(),
+            "room": (await anna.enter(scene.room)).data["room"],
+            "chats": [(await anna.call("/room/chat", room=room)).data for room in (scene.room, scene.other)],
+        }
+
+    async def test_malformed(self) -> None:
+        """A field of a kind that it does not take is refused, nobody's fault but the client's, and changes nothing."""
+        scene = await self.a_scene()
+        before = await self.state(scene)
+        sessions = {endpoint.path: endpoint.session is not NONE for endpoint in declared()}
+        wrong = []
+
+        for path, fields in bodies(scene).items():
+            # Not to be ended, should /init/exit take what it must not.
+            person = await sign_in(self.daemon, scene.anna.phone, scene.anna.key)
+            body, rows = plain(fields), list(each(fields))
+            if sessions.get(path):
+                body["session_key"] = person.session_key
+                tolerant = SESSION_KEY
+                if path == "/init/exit":  # an unknown key is as good as an ended one
+                    tolerant = evolve(SESSION_KEY, takes=frozenset({"word", "long"}))
+                rows.append(("session_key", tolerant))
+            for name, field in rows:
+                for kind, value in KINDS.items():
+                    if kind not in field.takes:
+                        answer = await call(self.daemon.http, path, replaced(body, name, value))
+                        if answer.status != field.expected(kind):
+                            wrong.append((path, name, kind, answer.status, field.expected(kind)))
+
+        self.assertEqual([], wrong)
+        self.assertEqual(before, await self.state(scene))
+        again = await sign_in(self.daemon, scene.anna.phone, scene.anna.key)
+        self.assertEqual(scene.anna.id, again.id)
+
+    async def test_missing(self) -> None:
+        """Without one of its objects, or of the fields that it needs, a call is 400."""
+        scene = await self.a_scene()
+        required = {
+            *(("/init/reg", "phone"), ("/init/auth", "phone"), ("/init/auth", "key"), ("/init/edit", "user")),
+            *(("/room/create", "room"), ("/room/create", "room.name"), ("/room/enter", "room")),
+            *(("/room/enter", "room.id"), ("/room/leave", "room_id"), ("/room/chat", "room")),
+            *(("/room/sendMessage", name) for name in ("message", "message.room_id", "message.text")),
+        }
+
+        for path, dotted in sorted(required):
+            body = json.loads(json.dumps(plain(bodies(scene)[path])))
+            *outer, name = dotted.split(".")
+            del (body[outer[0]] if outer else body)[name]
+            answer = await call(self.daemon.http, path, {"session_key": scene.anna.session_key, **body})
+
+            self.assertEqual(400, answer.status, (path, dotted))
+            self.assertIn(dotted, [field["field"] for field in answer.json["fields"]])
+
+
+class TheTable(TestCase):
+    """The table above is whole."""
+
+    def setUp(self) -> None:
+        self.bodies = bodies(Scene(Person(None, "1", "1", "1", "1"), "1", "1", "1"))
+
+    def test_calls(self) -> None:
+        """Every call has a row."""
+        self.assertEqual({endpoint.path for endpoint in declared()}, set(self.bodies))
+
+    def test_fields(self) -> None:
+        """Every field of every call is in its row."""
+        for endpoint in declared():
+            if endpoint.path in self.bodies:
+                rows = {name for name, _ in each(self.bodies[endpoint.path])}
+                self.assertEqual(field_names(endpoint.body), rows, endpoint.path)

@@ -1,0 +1,72 @@
+"""Random bodies: whatever a client sends, no call answers that it is our fault."""
+
+import http.client
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from pydantic import BaseModel
+from twisted.internet.threads import deferToThread
+
+from justchat.http.endpoint import Endpoint
+from tests.http.test_malformed import declared, inner_model
+from tests.support.chat import ChatTestCase, a_room
+from tests.support.client import PATIENCE
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
+NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.floats()
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT | st.just("$gt"), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def shaped(model: type[BaseModel], likely: SearchStrategy[Any]) -> SearchStrategy[Any]:
+    """Objects that have some of a body's fields, with likely values or random ones."""
+    fields = {}
+    for name, field in model.model_fields.items():
+        inner = inner_model(field.annotation)
+        fields[name] = shaped(inner, likely) | JSON if inner else likely | JSON
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+class RandomBodies(ChatTestCase):
+    async def test_no_fault(self) -> None:
+        """Random bodies, of any shape and of nearly the right one, never give a 500."""
+        anna = await self.a_person()
+        room = await a_room(anna, anna)
+        message = (await anna.say(room, "hello")).data["message"]["_id"]
+        likely = st.sampled_from([room, message, anna.id, anna.phone, "x", "1990-2-8", 0, 1, -1, 2**53, 1e3, None])
+
+        for endpoint in declared():
+            person = await self.a_person()
+            await person.enter(room)
+
+            await deferToThread(self.bombard, endpoint, likely, person.session_key)
+
+    def bombard(self, endpoint: Endpoint, likely: SearchStrategy[Any], session_key: str) -> None:
+        """Send random bodies to a call. In a thread, since hypothesis waits for no Deferred."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.daemon.http, timeout=PATIENCE)
+        signed_in = shaped(endpoint.body, likely).map(lambda body: {**body, "session_key": session_key})
+
+        @settings(
+            max_examples=30,
+            deadline=None,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        )
+        @given(body=signed_in | JSON)
+        def send(body: Any) -> None:
+            connection.request("POST", endpoint.path, json.dumps(body).encode())
+            response = connection.getresponse()
+            answer = response.read()
+            assert response.status < 500, (endpoint.path, response.status, answer)
+            assert json.loads(answer) is not None
+
+        try:
+            send()
+        finally:
+            connection.close()

@@ -1,0 +1,72 @@
+"""Ids, and sets of them."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.model.ids import Id, as_id, is_well_formed, joined, new_id, parted, resent_id
+
+A, B, C = Id("a" * 24), Id("b" * 24), Id("c" * 24)
+
+
+class Ids(SynchronousTestCase):
+    def test_new(self) -> None:
+        """New ids are well formed and differ."""
+        ids = {new_id() for _ in range(1000)}
+
+        self.assertEqual(1000, len(ids))
+        self.assertTrue(all(map(is_well_formed, ids)))
+
+    def test_well_formed(self) -> None:
+        """An id is 24 hex digits and nothing else."""
+        for text in ("", "a" * 23, "a" * 25, "g" * 24, "a" * 24 + "\n", " " + "a" * 23, "٠" * 24, "\0" * 24):
+            self.assertFalse(is_well_formed(as_id(text)), text)
+
+    def test_upper_case(self) -> None:
+        """Upper-case digits name the same thing."""
+        self.assertEqual(A, as_id("A" * 24))
+
+
+class ResentIds(SynchronousTestCase):
+    def test_same(self) -> None:
+        """The same author, client_id and turn have the same id, a well-formed one."""
+        self.assertEqual(resent_id(A, "x", 0), resent_id(A, "x", 0))
+        self.assertTrue(is_well_formed(resent_id(A, "x", 0)))
+
+    def test_different(self) -> None:
+        """Another author, client_id or turn has another id, however the parts are cut."""
+        parts = [
+            (A, "x", 0),
+            (B, "x", 0),
+            (A, "y", 0),
+            (A, "x", 1),
+            (A, "1:x", 0),
+            (A, "x", 10),
+            (A, "0:x", 1),
+            (A, "", 0),
+        ]
+
+        self.assertEqual(len(parts), len({resent_id(*part) for part in parts}))
+
+
+class Membership(SynchronousTestCase):
+    def test_joined(self) -> None:
+        """Who joins comes last; who is there already stays where they are."""
+        members = joined(joined({}, B), A)
+
+        self.assertEqual([B, A, C], list(joined(members, C)))
+        self.assertEqual([B, A], list(joined(members, B)))
+
+    def test_parted(self) -> None:
+        """Who parts is gone, the others keep their order; who was not there changes nothing."""
+        members = {B: None, A: None, C: None}
+
+        self.assertEqual([B, C], list(parted(members, A)))
+        self.assertEqual([B, A], list(parted({B: None, A: None}, C)))
+
+    def test_unchanged(self) -> None:
+        """The members that were are not touched."""
+        members = {A: None}
+
+        joined(members, B)
+        parted(members, A)
+
+        self.assertEqual({A: None}, members)

@@ -1,0 +1,86 @@
+"""Rooms: what their entries add up to."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, new_id
+from justchat.model.room import VISITERS_KEPT, Room
+
+ADMIN, ANNA, BORIS = Id("a" * 24), Id("b" * 24), Id("c" * 24)
+NOON = datetime(2014, 2, 3, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+ROOM = Room(id=new_id(), name="a room", admin=ADMIN, create_at=NOON, max_users=255)
+
+
+def after(room: Room, *entries: tuple[Kind, Id], **more: Any) -> Room:
+    """The room after these kinds of entries about these users."""
+    for seq, (kind, user) in enumerate(entries, 1):
+        author = user if kind in (Kind.MESSAGE, Kind.NEW_ROOMMATE, Kind.LEAVE) else ADMIN
+        entry: dict[str, Any] = {"id": new_id(), "stream": room.id, "seq": seq, "kind": kind, "create_at": NOON, **more}
+        room = room.after(Entry(author=author, user=user, **entry))
+    return room
+
+
+class Entries(SynchronousTestCase):
+    def test_new_roommate(self) -> None:
+        """A new roommate is among the users and the visiters, in the order of coming."""
+        room = after(ROOM, (Kind.NEW_ROOMMATE, BORIS), (Kind.NEW_ROOMMATE, ANNA))
+
+        self.assertEqual(([BORIS, ANNA], [BORIS, ANNA]), (list(room.users), list(room.visiters)))
+
+    def test_leave(self) -> None:
+        """Who leaves is no user, but stays a visiter."""
+        room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), (Kind.NEW_ROOMMATE, BORIS), (Kind.LEAVE, ANNA))
+
+        self.assertEqual(([BORIS], [ANNA, BORIS]), (list(room.users), list(room.visiters)))
+
+    def test_kick(self) -> None:
+        """Who is kicked is no user; the one who kicked stays."""
+        room = after(ROOM, (Kind.NEW_ROOMMATE, ADMIN), (Kind.NEW_ROOMMATE, ANNA), (Kind.KICK, ANNA))
+
+        self.assertEqual([ADMIN], list(room.users))
+
+    def test_ban(self) -> None:
+        """Who is banned is no user and no moderator, and is banned until unbanned."""
+        banned = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), (Kind.NEW_MODERATOR, ANNA), (Kind.BAN, ANNA))
+
+        self.assertEqual(([], [], [ANNA]), (list(banned.users), list(banned.moderators), list(banned.banned)))
+        self.assertEqual([], list(after(banned, (Kind.UNBAN, ANNA)).banned))
+
+    def test_moderators(self) -> None:
+        """A moderator is one until removed."""
+        room = after(ROOM, (Kind.NEW_MODERATOR, ANNA), (Kind.NEW_MODERATOR, BORIS), (Kind.REMOVE_MODERATOR, ANNA))
+
+        self.assertEqual([BORIS], list(room.moderators))
+
+    def test_silence(self) -> None:
+        """A silence lasts until its end; a later one replaces it, one that ends in the past ends it."""
+        silent = after(ROOM, (Kind.SILENCE, ANNA), finished=NOON + MINUTE)
+
+        self.assertEqual({ANNA: NOON + MINUTE}, silent.silently)
+        longer = after(silent, (Kind.SILENCE, ANNA), finished=NOON + 2 * MINUTE)
+        self.assertEqual({ANNA: NOON + 2 * MINUTE}, longer.silently)
+        self.assertEqual({}, after(silent, (Kind.SILENCE, ANNA), finished=NOON - MINUTE).silently)
+
+    def test_words(self) -> None:
+        """A message, and what turned out void, change nothing."""
+        room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA))
+
+        self.assertEqual(room, after(room, (Kind.MESSAGE, ANNA), (Kind.VOID, ANNA)))
+
+    def test_value(self) -> None:
+        """The room that was is not touched."""
+        after(ROOM, (Kind.NEW_ROOMMATE, ANNA), (Kind.BAN, ANNA))
+
+        self.assertEqual(({}, {}, {}), (ROOM.users, ROOM.visiters, ROOM.banned))
+
+    def test_visiters(self) -> None:
+        """A room remembers its latest visitors, a bounded number of them."""
+        visitors = [Id(f"{n:024x}") for n in range(VISITERS_KEPT + 2)]
+
+        room = after(ROOM, *((kind, user) for user in visitors for kind in (Kind.NEW_ROOMMATE, Kind.LEAVE)))
+
+        self.assertEqual(visitors[2:], list(room.visiters))

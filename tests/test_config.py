@@ -1,0 +1,169 @@
+"""Settings: TOML and the command line, and what an operator is told of a wrong one."""
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.config import Settings, load_settings
+from justchat.errors import StartupError
+from justchat.tap import Options
+
+
+class ConfigCase(SynchronousTestCase):
+    def a_file(self, toml: str | bytes) -> str:
+        file = Path(self.mktemp())
+        file.write_bytes(toml if isinstance(toml, bytes) else toml.encode())
+        return str(file)
+
+    def load(self, toml: str) -> Settings:
+        return load_settings(self.a_file(toml), {}, None)
+
+    def complaint(self, toml: str | bytes) -> str:
+        """The line that a wrong file gives."""
+        with self.assertRaises(StartupError) as caught:
+            load_settings(self.a_file(toml), {}, None)
+        return str(caught.exception)
+
+
+class Defaults(ConfigCase):
+    def test_defaults(self) -> None:
+        """Without a file the settings are the contract's."""
+        settings = load_settings(None, {}, None)
+
+        self.assertEqual(os.path.abspath("justchat-data"), str(settings.data_dir))
+        self.assertEqual(("tcp:4000", "tcp:8000"), (settings.http.endpoint, settings.websocket.endpoint))
+        self.assertEqual((None, None), (settings.mongo.uri, settings.bus.uri))
+        self.assertEqual(("outbox", "RU", 6), (settings.sms.sender, settings.sms.region, settings.sms.key_digits))
+        self.assertEqual((True, False), (settings.privacy.show_phones, settings.uploads.require_session))
+        limits = settings.limits
+        self.assertEqual((True, 4096, 64, 128), (limits.enabled, limits.text, limits.name, limits.room_name))
+        self.assertEqual((64 * 1024, 5 * 1024**2, 500), (limits.body, limits.image, limits.page))
+
+    def test_empty_file(self) -> None:
+        """An empty file is the defaults."""
+        self.assertEqual(load_settings(None, {}, None), self.load(""))
+
+    def test_file(self) -> None:
+        """A file sets what it names, and leaves the rest."""
+        settings = self.load(
+            '[http]\nallow_origins = ["http://a.example"]\n[sessions]\nlifetime = 60\n[sms]\ntimeout = 2'
+        )
+
+        self.assertEqual((("http://a.example",), "tcp:4000"), (settings.http.allow_origins, settings.http.endpoint))
+        self.assertEqual((60, 2), (settings.sessions.lifetime, settings.sms.timeout))
+
+
+class Wrong(ConfigCase):
+    def test_named(self) -> None:
+        """A wrong setting gives one line, which names its table and key."""
+        for toml, named in (
+            ("[http]\nport = 80", "[http] port"),
+            ("[http]\nendpoint = 80", "[http] endpoint"),
+            ('[http]\nallow_origins = "*"', "[http] allow_origins"),
+            ("[http]\nallow_origins = [1]", "[http] allow_origins"),
+            ('[websocket]\ninit_timeout = "30"', "[websocket] init_timeout"),
+            ("[websocket]\nping_interval = 0", "[websocket] ping_interval"),
+            ("[websocket]\nping_interval = nan", "[websocket] ping_interval"),
+            ("[websocket]\nping_timeout = inf", "[websocket] ping_timeout"),
+            ("[mongo]\nuri = true", "[mongo] uri"),
+            ("[bus]\nuri = 5", "[bus] uri"),
+            ('[sms]\nsender = "pigeon"', "[sms] sender"),
+            ('[sms]\nregion = "ru"', "[sms] region"),
+            ("[sms]\nkey_digits = 3", "[sms] key_digits"),
+            ("[sms]\nkey_digits = true", "[sms] key_digits"),
+            ('[sms]\ntext = "no key"', "[sms] text"),
+            ("[payments]\nsecret_key = 5", "[payments] secret_key"),
+            ("[limits]\nenabled = 1", "[limits] enabled"),
+            ("[limits]\ntext = 0", "[limits] text"),
+            ("[limits]\nbody = 1.5", "[limits] body"),
+            ("[limits]\nnonsense = 1", "[limits] nonsense"),
+            ("[sessions]\nlifetime = -1", "[sessions] lifetime"),
+            ('[privacy]\nshow_phones = "no"', "[privacy] show_phones"),
+            ("[uploads]\nrequire_session = 0", "[uploads] require_session"),
+        ):
+            complaint = self.complaint(toml)
+
+            self.assertIn(named, complaint)
+            self.assertNotIn("\n", complaint)
+
+    def test_incomplete_sender(self) -> None:
+        """An HTTP gateway without its url is refused, and the line names both."""
+        complaint = self.complaint('[sms]\nsender = "http"')
+
+        self.assertIn("[sms]", complaint)
+        self.assertIn("url", complaint)
+
+    def test_table(self) -> None:
+        """An unknown table, one that is no table, and a key outside of any, are named."""
+        for toml, named in (
+            ("[htpp]\nendpoint = 'tcp:1'", "htpp"),
+            ("http = 5", "http"),
+            ("[[http]]\nendpoint = 'tcp:1'", "http"),
+            ("debug = true", "debug"),
+            ("data_dir = '/tmp'", "data_dir"),
+        ):
+            complaint = self.complaint(toml)
+
+            self.assertIn(named, complaint)
+            self.assertNotIn("\n", complaint)
+
+    def test_no_toml(self) -> None:
+        """A file that is no TOML is named with the place of its fault."""
+        for toml in ("[http\n", "[http]\nendpoint = ", "[http]\n[http]", b"\xff\xfe"):
+            complaint = self.complaint(toml)
+
+            self.assertIn("not TOML", complaint)
+            self.assertNotIn("\n", complaint)
+        self.assertIn("line 2", self.complaint("[http]\nendpoint = tcp\ndebug = true"))
+
+    def test_no_file(self) -> None:
+        """A file that cannot be read is named."""
+        for file in ("/nowhere/justchat.toml", "/"):
+            with self.assertRaises(StartupError) as caught:
+                load_settings(file, {}, None)
+
+            self.assertTrue(str(caught.exception).startswith(f"{file}: "))
+
+
+class CommandLine(ConfigCase):
+    def parse(self, *options: str) -> Settings:
+        parsed = Options()
+        parsed.parseOptions(list(options))
+        return parsed.settings
+
+    def test_wins(self) -> None:
+        """An option on the command line wins over the file, which keeps its other keys."""
+        file = self.a_file(
+            "[http]\nendpoint = 'tcp:1'\ndebug = true\n[websocket]\nendpoint = 'tcp:2'\n[mongo]\nuri = 'mongodb://a/b'"
+        )
+
+        settings = self.parse("--config", file, "--http", "tcp:3", "--mongo", "mongodb://c/d")
+
+        self.assertEqual(("tcp:3", True), (settings.http.endpoint, settings.http.debug))
+        self.assertEqual(("tcp:2", "mongodb://c/d"), (settings.websocket.endpoint, settings.mongo.uri))
+
+    def test_all(self) -> None:
+        """Every option of the contract is taken."""
+        settings = self.parse(
+            *("--http", "tcp:1", "--websocket", "tcp:2", "--data-dir", "somewhere", "--mongo", "mongodb://a/b"),
+            *("--bus", "nats://c"),
+        )
+
+        self.assertEqual(("tcp:1", "tcp:2"), (settings.http.endpoint, settings.websocket.endpoint))
+        self.assertEqual(("mongodb://a/b", "nats://c"), (settings.mongo.uri, settings.bus.uri))
+        self.assertEqual(os.path.abspath("somewhere"), str(settings.data_dir))
+
+    def test_wrong(self) -> None:
+        """What is wrong on the command line, or in the file that it names, ends the start with one line."""
+        for options in (
+            ("--nonsense",),
+            ("--http",),
+            ("stray",),
+            ("--config", "/nowhere"),
+            ("--config", self.a_file("[http]\nport = 1")),
+        ):
+            with self.assertRaises(SystemExit) as caught:
+                self.parse(*options)
+
+            self.assertRegex(str(caught.exception.code), r"\Ajustchat: .+\Z")

@@ -1,0 +1,282 @@
+"""The documentation says what the code says."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from pydantic import BaseModel
+from twisted.trial.unittest import TestCase
+
+from justchat import errors
+from justchat.config import Settings
+from justchat.errors import ApiError
+from justchat.http import calls
+from justchat.http.endpoint import Endpoint, endpoints_of
+from justchat.model.entry import Kind
+from justchat.store import documents
+from justchat.store.indexes import INDEXES
+from justchat.tap import Options
+
+PROJECT = Path(__file__).parents[1]
+PAGES = sorted([*PROJECT.glob("*.rst"), *PROJECT.glob("docs/*.rst")])
+
+
+def parsed(page: Path, warnings: StringIO | None = None) -> nodes.document:
+    """A page of the documentation; what docutils has against it goes into ``warnings``."""
+    settings = {
+        "syntax_highlight": "none",
+        "_disable_config": True,
+        "report_level": 2,
+        "halt_level": 5,
+        "warning_stream": warnings or StringIO(),
+    }
+    return publish_doctree(page.read_text("utf-8"), source_path=page.name, settings_overrides=settings)
+
+
+def sections(page: Path) -> dict[str, str]:
+    """The text of a page's sections by their titles, without what comes under "Not built yet"."""
+    document = parsed(page)
+    for section in list(document.findall(nodes.section)):
+        if title(section) == "Not built yet":
+            section.parent.remove(section)
+    return {title(section): section.astext() for section in document.findall(nodes.section)}
+
+
+def title(section: nodes.section) -> str:
+    return section.next_node(nodes.title).astext()
+
+
+def literals(page: Path) -> set[str]:
+    """What a page has in ``double backquotes``, in whole and by its words."""
+    found = {literal.astext() for literal in parsed(page).findall(nodes.literal)}
+    return found | {word for text in found for word in re.findall(r"[\w.]+", text)}
+
+
+def declared() -> list[Endpoint]:
+    """Every call that an area under ``justchat.http.calls`` declares."""
+    areas = [
+        area
+        for module in pkgutil.iter_modules(calls.__path__, f"{calls.__name__}.")
+        for _, area in inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
+        if area.__module__ == module.name
+    ]
+    return [endpoint for area in areas for endpoint in endpoints_of(object.__new__(area))]
+
+
+def has_word(word: str, text: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
+
+
+def fields_of(body: type[BaseModel]) -> Iterator[str]:
+    """The names of a body's fields, and of those inside them."""
+    for name, field in body.model_fields.items():
+        yield field.alias or name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from fields_of(field.annotation)
+
+
+def api_errors() -> list[type[ApiError]]:
+    return [
+        error
+        for _, error in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error, ApiError) and error is not ApiError
+    ]
+
+
+class PageTests(TestCase):
+    """All of the documentation's pages."""
+
+    def test_valid(self) -> None:
+        """Every page is reStructuredText of which docutils has nothing bad to say."""
+        warnings = StringIO()
+
+        for page in PAGES:
+            parsed(page, warnings)
+
+        self.assertEqual(warnings.getvalue(), "")
+
+    def test_mentioned_files(self) -> None:
+        """Every file of the project that a page names by its path is there."""
+        named = {
+            (page.name, path)
+            for page in PAGES
+            for path in literals(page)
+            if re.fullmatch(r"(docs|etc|tests|justchat|\.ci)/[\w./]+", path) and "/calls/" not in path
+        }
+
+        missing = sorted((page, path) for page, path in named if not (PROJECT / path).exists())
+
+        self.assertEqual(missing, [])
+
+
+class ProtocolTests(TestCase):
+    """``docs/protocol.rst``."""
+
+    page = PROJECT / "docs" / "protocol.rst"
+
+    def test_calls(self) -> None:
+        """Every call that is declared has a section of its own."""
+        paths = {endpoint.path for endpoint in declared()}
+
+        missing = paths - sections(self.page).keys()
+
+        self.assertEqual(missing, set())
+
+    def test_no_other_calls(self) -> None:
+        """Every call that has a section before "Not built yet" is declared."""
+        paths = {endpoint.path for endpoint in declared()}
+
+        described = {title for title in sections(self.page) if title.startswith("/")}
+
+        self.assertEqual(described - paths, set())
+
+    def test_errors_of_calls(self) -> None:
+        """A call's section has the status and code of every error that the call declares."""
+        described = sections(self.page)
+
+        missing = [
+            (endpoint.path, error.status, error.code)
+            for endpoint in declared()
+            for error in endpoint.raises
+            if not re.search(rf"\b{error.status}\s+{error.code}(?![\w-])", described.get(endpoint.path, ""))
+        ]
+
+        self.assertEqual(missing, [])
+
+    def test_statuses_of_calls(self) -> None:
+        """A call's section has every status of its success."""
+        described = sections(self.page)
+
+        missing = [
+            (endpoint.path, status)
+            for endpoint in declared()
+            for status in endpoint.statuses
+            if not has_word(str(status), described.get(endpoint.path, ""))
+        ]
+
+        self.assertEqual(missing, [])
+
+    def test_fields_of_calls(self) -> None:
+        """A call's section has the name of every field of its request."""
+        described = sections(self.page)
+
+        missing = [
+            (endpoint.path, field)
+            for endpoint in declared()
+            for field in fields_of(endpoint.body)
+            if not has_word(field, described.get(endpoint.path, ""))
+        ]
+
+        self.assertEqual(missing, [])
+
+    def test_errors(self) -> None:
+        """The table of errors has every error's status and code."""
+        table = next(
+            section.next_node(nodes.table)
+            for section in parsed(self.page).findall(nodes.section)
+            if title(section) == "Errors"
+        )
+        rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
+
+        missing = [
+            (error.status, error.code)
+            for error in api_errors()
+            if not any(row[0] == str(error.status) and has_word(error.code, row[1]) for row in rows)
+        ]
+
+        self.assertEqual(missing, [])
+
+    def test_kinds(self) -> None:
+        """Everything that can happen, by the name that the socket has for it, is somewhere on the page."""
+        named = literals(self.page)
+
+        missing = [kind.value for kind in Kind if kind is not Kind.VOID and kind.value not in named]
+
+        self.assertEqual(missing, [])
+
+    def test_settings(self) -> None:
+        """Every setting is explained under its table's name, there or in etc/justchat.toml."""
+        described = sections(self.page)
+        sample = (PROJECT / "etc" / "justchat.toml").read_text("utf-8")
+        tables = {
+            name: field.annotation
+            for name, field in Settings.model_fields.items()
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        }
+
+        missing = [
+            f"[{table}] {key}"
+            for table, model in tables.items()
+            for key in model.model_fields
+            if not has_word(key, described.get(f"[{table}]", ""))
+            and not re.search(rf"^\[{table}\]$[^\[]*?^#?{key} = ", sample, re.MULTILINE | re.DOTALL)
+        ]
+
+        self.assertEqual(missing, [])
+
+
+class OptionTests(TestCase):
+    """The command line."""
+
+    def test_options(self) -> None:
+        """Every option is explained in the README and in the protocol."""
+        options = {f"--{name}" for name, *_ in Options.optParameters}
+
+        missing = {
+            (page, option)
+            for page in ("README.rst", "docs/protocol.rst")
+            for option in options - {text.partition(" ")[0] for text in literals(PROJECT / page)}
+        }
+
+        self.assertEqual(missing, set())
+
+
+class DatabaseTests(TestCase):
+    """``docs/database.rst``."""
+
+    page = PROJECT / "docs" / "database.rst"
+
+    def test_collections(self) -> None:
+        """Every collection has a section of its own."""
+        missing = INDEXES.keys() - sections(self.page).keys()
+
+        self.assertEqual(missing, set())
+
+    def test_indexes(self) -> None:
+        """A collection's section names every index of it, and the fields of that index."""
+        described = sections(self.page)
+
+        missing = [
+            (collection, name)
+            for collection, indexes in INDEXES.items()
+            for index in indexes
+            for name in (index["name"], *index["key"])
+            if not has_word(name, described.get(collection, ""))
+        ]
+
+        self.assertEqual(missing, [])
+
+    def test_fields(self) -> None:
+        """Every field that a document of the store is made with is named."""
+        named = literals(self.page)
+
+        missing = sorted(field for field in stored_fields() if field not in named)
+
+        self.assertEqual(missing, [])
+
+
+def stored_fields() -> set[str]:
+    """The keys that occur in the functions of ``store/documents.py`` which make documents."""
+    found: set[str] = set()
+    for name, function in inspect.getmembers(documents, inspect.isfunction):
+        if function.__module__ == documents.__name__ and (name.endswith("_to_document") or name == "room_changes"):
+            source = inspect.getsource(function)
+            found |= set(re.findall(r'"(\w+)":', source))
+            found |= set(re.findall(r'document\["(\w+)"\] =', source))
+    return found

@@ -1,0 +1,120 @@
+"""The rules, asked of rooms as they stand."""
+
+from datetime import UTC, datetime, timedelta
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.errors import Banned, NotAdmin, NotInRoom, Outranked, RoomFull, Silenced
+from justchat.model.ids import Id
+from justchat.model.room import Room
+from justchat.policy import (
+    may_enter,
+    may_moderate,
+    may_name_moderators,
+    may_read,
+    may_remove,
+    may_speak,
+    needs_password,
+)
+
+ADMIN, MODERATOR, OTHER_MODERATOR, ANNA, EVE = [Id(letter * 24) for letter in "abcde"]
+NOON = datetime(2014, 2, 3, 12, tzinfo=UTC)
+MOMENT = timedelta(milliseconds=1)
+ROOM = Room(
+    id=Id("f" * 24),
+    name="a room",
+    admin=ADMIN,
+    create_at=NOON,
+    max_users=3,
+    moderators={MODERATOR: None, OTHER_MODERATOR: None},
+    users={ANNA: None, MODERATOR: None},
+)
+
+
+class Entering(SynchronousTestCase):
+    def test_free_place(self) -> None:
+        """Anybody may enter while there is a place."""
+        may_enter(ROOM, EVE)
+
+    def test_full(self) -> None:
+        """A full room takes nobody new, its admin neither, but those who are inside."""
+        full = evolve(ROOM, max_users=2)
+
+        for user in (EVE, ADMIN):
+            with self.assertRaises(RoomFull):
+                may_enter(full, user)
+        may_enter(full, ANNA)
+
+    def test_banned(self) -> None:
+        """The banned may not enter, and are told that even of a full room."""
+        for room in (ROOM, evolve(ROOM, max_users=2)):
+            with self.assertRaises(Banned):
+                may_enter(evolve(room, banned={EVE: None}), EVE)
+
+    def test_password(self) -> None:
+        """A private room asks strangers for its password, a moderator too; not its admin nor who is inside."""
+        private = evolve(ROOM, password="a hash")
+
+        self.assertEqual(
+            {EVE: True, OTHER_MODERATOR: True, ADMIN: False, ANNA: False},
+            {user: needs_password(private, user) for user in (EVE, OTHER_MODERATOR, ADMIN, ANNA)},
+        )
+        self.assertFalse(needs_password(ROOM, EVE))
+
+
+class Speaking(SynchronousTestCase):
+    def test_inside(self) -> None:
+        """Those inside may speak, others not, the admin neither."""
+        may_speak(ROOM, ANNA, NOON)
+
+        for user in (EVE, ADMIN, OTHER_MODERATOR):
+            with self.assertRaises(NotInRoom):
+                may_speak(ROOM, user, NOON)
+
+    def test_silence(self) -> None:
+        """The silenced may not speak until their silence is over; others may."""
+        room = evolve(ROOM, silently={ANNA: NOON})
+
+        with self.assertRaises(Silenced):
+            may_speak(room, ANNA, NOON - MOMENT)
+        may_speak(room, ANNA, NOON)
+        may_speak(room, MODERATOR, NOON - MOMENT)
+
+    def test_reading(self) -> None:
+        """Those inside and the admin may read; others not, moderators outside neither."""
+        may_read(ROOM, ANNA)
+        may_read(ROOM, ADMIN)
+
+        for user in (EVE, OTHER_MODERATOR):
+            with self.assertRaises(NotInRoom):
+                may_read(ROOM, user)
+
+
+class Moderating(SynchronousTestCase):
+    def test_ranks(self) -> None:
+        """Whoever outranks the other may moderate them: admin over moderators over everyone else."""
+        ranks = {ADMIN: 2, MODERATOR: 1, OTHER_MODERATOR: 1, ANNA: 0, EVE: 0}
+        for user in ranks:
+            for whom in ranks:
+                if ranks[user] > ranks[whom]:
+                    may_moderate(ROOM, user, whom)
+                else:
+                    with self.assertRaises(Outranked):
+                        may_moderate(ROOM, user, whom)
+
+    def test_moderators(self) -> None:
+        """The admin alone names moderators."""
+        may_name_moderators(ROOM, ADMIN)
+
+        for user in (MODERATOR, ANNA, EVE):
+            with self.assertRaises(Outranked):
+                may_name_moderators(ROOM, user)
+
+    def test_removing(self) -> None:
+        """The admin alone removes the room."""
+        may_remove(ROOM, ADMIN)
+
+        for user in (MODERATOR, ANNA, EVE):
+            with self.assertRaises(NotAdmin):
+                may_remove(ROOM, user)
