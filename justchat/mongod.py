@@ -109,7 +109,8 @@ class Mongod:
         process = self._process = _Process()
         command = [
             # Should the daemon be killed, the kernel tells mongod to stop (a clean stop, so no recovery next time).
-            *("setpriv", "--pdeathsig", "TERM", "--"),
+            # A session of its own: Ctrl-C is for the daemon, which still needs its database while it stops.
+            *("setsid", "setpriv", "--pdeathsig", "TERM", "--"),
             self._binary,
             *("--dbpath", str(self._folder)),
             *("--bind_ip", str(self._socket), "--nounixsocket"),
@@ -117,12 +118,15 @@ class Mongod:
             *("--wiredTigerCacheSizeGB", "0.5"),
             # 4 MB of journal instead of 300, and a crash recovers as before.
             *("--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"),
+            "--noscripting",
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
         executable = shutil.which(command[0])
         if executable is None:
-            raise StartupError("the embedded database needs setpriv (package util-linux)")
-        self._reactor.spawnProcess(process, executable, command, env=library_environment(), path=str(self._folder))
+            raise StartupError("the embedded database needs setsid and setpriv (package util-linux)")
+        self._reactor.spawnProcess(
+            process, executable, command, env=library_environment(self._folder), path=str(self._folder)
+        )
         waited = 0.0
         while not self._accepts():
             if process.ended:
@@ -222,7 +226,7 @@ def find_binary() -> str:
     return found
 
 
-def library_environment() -> dict[str, str]:
+def library_environment(folder: Path) -> dict[str, str]:
     """mongod's environment. It is linked with libcurl; where the system has none, pycurl's wheel lends its own."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     try:
@@ -236,7 +240,8 @@ def library_environment() -> dict[str, str]:
         return environment
     libraries = sorted(lent.glob("libcurl*.so.4*"))
     if libraries:
-        named = Path(tempfile.gettempdir()) / f"justchat-libcurl-{os.getuid()}"
+        # Under the name mongod asks for, in a folder that only we can write.
+        named = folder / "lib"
         named.mkdir(mode=0o700, exist_ok=True)
         link = named / "libcurl.so.4"
         link.unlink(missing_ok=True)

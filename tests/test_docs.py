@@ -75,7 +75,7 @@ def has_word(word: str, text: str) -> bool:
 
 def fields_of(body: type[BaseModel]) -> Iterator[str]:
     """The names of a body's fields, and of those inside them."""
-    for name, field in body.model_fields.items():
+    for name, field in getattr(body, "model_fields", {}).items():
         yield field.alias or name
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from fields_of(field.annotation)

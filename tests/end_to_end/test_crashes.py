@@ -23,6 +23,7 @@ from twisted.internet.threads import deferToThread
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room
 from tests.support.client import Answer, Listener, call, eventually, request
 from tests.support.daemon import Daemon
+from tests.support.mongo import RunningMongod
 
 TALKERS = 6
 """Fewer than the reactor has threads."""
@@ -95,8 +96,10 @@ class CrashCase(ChatTestCase):
     async def setUp(self) -> None:
         self._logged = 0
         self._listeners: list[Listener] = []
-        self.daemon = Daemon()
-        await self.daemon.start()
+        self.daemon = await Daemon(*self.options()).start()
+
+    def options(self) -> list[str]:
+        return []
 
     async def tearDown(self) -> None:
         # trial runs the cleanups before this: the crowd has gone, a database that was stopped goes on.
@@ -195,7 +198,7 @@ class Moving(CrashCase):
     async def check_places(self, next_call: Callable[[Person, int], Call], rooms: list[str], admin: Person) -> None:
         """Kill the daemon amid these calls, some times; each time everybody is where they are said to be."""
         people = await self.people(8)
-        for _ in range(3):
+        for _ in range(2):
             crowd = self.a_crowd(people, next_call)
             await crowd.reach(60)
             await self.daemon.kill()
@@ -221,15 +224,37 @@ class Moving(CrashCase):
 
         await self.check_places(enter, rooms, admin)
 
+
+class Leaving(CrashCase):
+    """On a database that outlives the daemon, which can so be killed while a write of its is on the way."""
+
+    async def setUp(self) -> None:
+        self.mongod = RunningMongod()
+        await super().setUp()
+
+    async def tearDown(self) -> None:
+        await super().tearDown()
+        self.mongod.end()
+
+    def options(self) -> list[str]:
+        return ["--mongo", self.mongod.uri("chat")]
+
     async def test_leave(self) -> None:
-        """After a crash amid people who come and go, each is in the one room that their user names, or in none."""
-        admin = await self.a_person()
-        room = await a_room(admin)
+        """After a crash amid somebody's leaving, they are in the room that their user names, or in none."""
+        anna, boris = await self.people(2)
+        room = await a_room(anna, boris)
 
-        def come_and_go(person: Person, number: int) -> Call:
-            return ("/room/leave", {"room_id": room}) if number % 2 else ("/room/enter", {"room": {"id": room}})
+        self.mongod.process.send_signal(signal.SIGSTOP)
+        leaving = Deferred.fromCoroutine(boris.call("/room/leave", room_id=room))
+        leaving.addErrback(lambda failure: None)  # the connection breaks
+        await deferLater(reactor, 0.5)
+        await self.daemon.kill()
+        self.mongod.process.send_signal(signal.SIGCONT)
+        await leaving
+        await self.daemon.start()
 
-        await self.check_places(come_and_go, [room], admin)
+        inside = boris.id in (await anna.enter(room)).data["room"]["users"]
+        self.assertEqual(room if inside else None, (await boris.shown())["room"])
 
 
 class DatabaseKilled(CrashCase):

@@ -48,7 +48,7 @@ class OperatorsMongod:
         command += ["--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket", "--quiet"]
         command += ["--logpath", str(self.folder / "log"), "--wiredTigerCacheSizeGB", "0.5"]
         command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)", *self.options]
-        self.process = subprocess.Popen(command, env=library_environment(), stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, env=library_environment(self.folder), stdout=subprocess.DEVNULL)
 
     async def _accepts(self) -> bool:
         """False once the process has ended instead."""

@@ -157,11 +157,8 @@ class WrongStart(StartCase):
         wrong = (
             ("[nonsense]\n", "[nonsense]"),
             ("nonsense = 1\n", "[nonsense]"),
-            ("limits = 1\n", "[limits]"),
             ("[http]\nport = 4000\n", "[http] port"),
             ("[http]\ndebug = 'yes'\n", "[http] debug"),
-            ("[http]\nallow_origins = '*'\n", "[http] allow_origins"),
-            ("[limits]\nenabled = 1\n", "[limits] enabled"),
             ("[limits]\ntext = 'long'\n", "[limits] text"),
             ("[sessions]\nlifetime = 0\n", "[sessions] lifetime"),
             ("[sms]\nsender = 'pigeon'\n", "[sms] sender"),
@@ -179,7 +176,6 @@ class WrongStart(StartCase):
             ("http", "tcp:many"),
             ("http", "tcp:99999"),
             ("http", "tcp:0:interface=nowhere"),
-            ("http", "unix:/no/such/folder/socket"),
             ("websocket", ""),
             ("websocket", "tcp:"),
         )
@@ -214,11 +210,9 @@ class WrongStart(StartCase):
         uris = (
             "nonsense",
             "",
-            "http://127.0.0.1/chat",
             "mongodb://",
             "mongodb://127.0.0.1:99999/chat",
             "mongodb://a:b:c@127.0.0.1/chat",
-            "mongodb://127.0.0.1/a.chat",
         )
 
         lines = await self.refusals(*(("--mongo", uri) for uri in uris))
@@ -418,7 +412,7 @@ class GoodStart(StartCase):
 
         modes = {path: path.stat().st_mode & 0o777 for path in [self.data, *self.data.rglob("*")]}
 
-        self.assertIn(self.data / "sms-outbox.jsonl", modes)
+        self.assertLessEqual({self.data / "sms-outbox.jsonl", self.data / "payments-secret-key"}, modes.keys())
         wrong = {path: oct(mode) for path, mode in modes.items() if mode != (0o600 if path.is_file() else 0o700)}
         self.assertEqual({}, wrong)
 

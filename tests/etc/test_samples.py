@@ -54,6 +54,8 @@ def known_settings() -> list[tuple[str, str]]:
 
 
 class SettingsTests(SynchronousTestCase):
+    maxDiff = None
+
     def test_defaults(self) -> None:
         """The sample, as it is, gives exactly the default settings."""
         loaded = load_settings(str(TOML), {}, None)

@@ -129,14 +129,14 @@ def bodies(scene: Scene) -> dict[str, Fields]:
 
 
 def declared() -> list[Endpoint]:
-    """Every call that is declared in ``justchat.http.calls``."""
+    """Every call that is declared in ``justchat.http.calls`` and takes JSON."""
     found = []
     for module in pkgutil.iter_modules(justchat.http.calls.__path__):
         imported = importlib.import_module(f"justchat.http.calls.{module.name}")
         for _, area in inspect.getmembers(imported, inspect.isclass):
             if area.__module__ == imported.__name__:
                 found += [member.endpoint for member in vars(area).values() if hasattr(member, "endpoint")]
-    return found
+    return [endpoint for endpoint in found if inner_model(endpoint.body)]
 
 
 def inner_model(annotation: Any) -> type[BaseModel] | None:

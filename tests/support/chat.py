@@ -110,3 +110,10 @@ class ChatTestCase(TestCase):
         listener = await self.a_socket(path)
         await listener.bind(person.session_key)
         return listener
+
+    async def assert_hear(self, *listeners: Listener) -> list[dict[str, Any]]:
+        """These listeners, and no other of the test's, hear one event each; what they hear."""
+        heard = [await listener.next() for listener in listeners]
+        for listener in self._listeners:
+            self.assertEqual([], await listener.silence() if listener is self._listeners[0] else listener.untaken())
+        return heard

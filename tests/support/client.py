@@ -103,6 +103,10 @@ class Listener(WebSocketClientProtocol):
     async def silence(self) -> list[dict[str, Any]]:
         """What came, beyond what was taken, after a moment in which more would have come."""
         await deferLater(reactor, SILENCE)
+        return self.untaken()
+
+    def untaken(self) -> list[dict[str, Any]]:
+        """What has come, beyond what was taken."""
         return self.events[self.taken :]
 
     async def closed(self) -> int | None:

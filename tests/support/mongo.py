@@ -36,7 +36,7 @@ class RunningMongod:
         command += ["--bind_ip", str(self.socket), "--nounixsocket", "--logpath", str(self.folder / "log")]
         command += ["--wiredTigerCacheSizeGB", "0.5"]
         command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
-        process = subprocess.Popen(command, env=library_environment(), stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command, env=library_environment(self.folder), stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while not self._accepts():
             assert process.poll() is None, (self.folder / "log").read_text()[-2000:]

@@ -1,0 +1,120 @@
+"""Complaints, invitations and sessions."""
+
+from tests.support.chat import ChatTestCase, a_phone, a_room, last_sms, sign_in
+from tests.support.client import call
+
+
+class Complaining(ChatTestCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.anna, self.boris, self.eve = [await self.a_person() for _ in range(3)]
+        self.room = await a_room(self.anna, self.anna, self.boris)
+
+    async def test_of_a_message(self) -> None:
+        """A complaint has the whole message, and comes without ``data``."""
+        message = (await self.boris.say(self.room, "rude")).data["message"]
+
+        answer = await self.anna.call("/complaints/new", message=message["_id"], text="he is rude")
+
+        complaint = answer.json["complaint"]
+        self.assertEqual({"complaint"}, set(answer.json))
+        self.assertEqual(
+            (self.anna.id, self.room, message, "he is rude"),
+            tuple(complaint[key] for key in ("author", "room", "message", "text")),
+        )
+        self.assertIn("_id", complaint)
+        self.assertIn("create_at", complaint)
+
+    async def test_of_a_service_message(self) -> None:
+        """One may complain of a service message, too."""
+        chat = (await self.anna.call("/room/chat", room=self.room)).data["chat"]
+
+        answer = await self.anna.call("/complaints/new", message=chat[0]["_id"], text="why")
+
+        self.assertEqual("new roommate", answer.json["complaint"]["message"]["type"])
+
+    async def test_of_a_direct_message(self) -> None:
+        """Either side may complain of a direct message; to others it does not exist."""
+        sent = await self.anna.call("/user/sendMessage", message={"user": self.boris.id, "text": "rude"})
+        message = sent.data["message"][0]
+
+        answers = [
+            await person.call("/complaints/new", message=message["_id"], text="why")
+            for person in (self.anna, self.boris, self.eve)
+        ]
+
+        self.assertEqual([200, 200, 404], [answer.status for answer in answers])
+        self.assertEqual((message, None), tuple(answers[0].json["complaint"][key] for key in ("message", "room")))
+
+    async def test_not_seen(self) -> None:
+        """A message of a room one is not in is 403, one that does not exist 404."""
+        message = (await self.boris.say(self.room, "rude")).data["message"]
+
+        self.assertEqual(403, (await self.eve.call("/complaints/new", message=message["_id"], text="x")).status)
+        self.assertEqual(404, (await self.anna.call("/complaints/new", message="0" * 24, text="x")).status)
+        self.assertEqual(404, (await self.anna.call("/complaints/new", message="none", text="x")).status)
+
+
+class Inviting(ChatTestCase):
+    async def test_once_a_day(self) -> None:
+        """Each phone gets an SMS once a day per inviter, whatever the notation."""
+        anna, boris = await self.a_person(), await self.a_person()
+        phone, other = a_phone(), a_phone()
+
+        answer = await anna.call("/init/invite", phons=[phone, int(phone), f"+{phone}", other])
+        await anna.call("/init/invite", phones=[phone])
+        await boris.call("/init/invite", phones=[phone])
+
+        self.assertEqual((200, {}), (answer.status, answer.json))
+        outbox = (self.daemon.data / "sms-outbox.jsonl").read_text()
+        self.assertEqual(2, outbox.count(phone))
+        self.assertTrue(last_sms(self.daemon, other))
+
+    async def test_all_or_none(self) -> None:
+        """One bad number fails the whole call before any is sent."""
+        anna = await self.a_person()
+        phone = a_phone()
+
+        for bad in ("12", {}, None, True):
+            answer = await anna.call("/init/invite", phons=[phone, bad])
+
+            self.assertEqual(400, answer.status)
+        self.assertNotIn(phone, (self.daemon.data / "sms-outbox.jsonl").read_text())
+
+    async def test_nobody(self) -> None:
+        """Neither ``phons`` nor ``phones`` is 400."""
+        anna = await self.a_person()
+
+        self.assertEqual(400, (await anna.call("/init/invite")).status)
+
+
+class Sessions(ChatTestCase):
+    async def test_list(self) -> None:
+        """One's own sessions are listed, the current one marked, no key in them."""
+        anna = await self.a_person()
+        other = await sign_in(self.daemon, anna.phone, anna.key)
+
+        answer = await other.call("/init/sessions")
+
+        sessions = answer.data["sessions"]
+        self.assertEqual([True, False], [session["current"] for session in sessions])
+        for session in sessions:
+            self.assertEqual({"_id", "create_at", "seen_at", "current"}, set(session))
+
+    async def test_exit_all(self) -> None:
+        """``/init/exit-all`` ends every session of the caller, sockets and all, and nobody else's."""
+        anna, boris = await self.a_person(), await self.a_person()
+        other = await sign_in(self.daemon, anna.phone, anna.key)
+        sockets = [await self.a_listener(person) for person in (anna, other, boris)]
+
+        answer = await anna.call("/init/exit-all")
+
+        self.assertEqual((200, {}), (answer.status, answer.json))
+        self.assertEqual([4440, 4440], [await socket.closed() for socket in sockets[:2]])
+        self.assertEqual([440, 440], [(await person.call("/init/sessions")).status for person in (anna, other)])
+        self.assertEqual(200, (await boris.call("/init/sessions")).status)
+        self.assertFalse(sockets[2].gone.called)
+
+    async def test_no_key(self) -> None:
+        """A call that needs a session answers 440 without one."""
+        self.assertEqual(440, (await call(self.daemon.http, "/init/sessions", {})).status)

@@ -1,0 +1,192 @@
+"""Coins and gifts: nothing twice, nothing below zero, both sides or neither."""
+
+import hashlib
+import hmac
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred, gatherResults
+
+from tests.support.chat import ChatTestCase, Person, a_room
+from tests.support.client import Answer
+
+
+class MoneyCase(ChatTestCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.anna, self.boris = await self.a_person(), await self.a_person()
+        self.secret_key = (self.daemon.data / "payments-secret-key").read_text()
+
+    def md5(self, written: str) -> str:
+        return hashlib.md5((self.secret_key + written).encode()).hexdigest()
+
+    async def top_up(self, who: Person, coins: int) -> Answer:
+        return await who.call("/user/updateBalance", balance=coins, secret=self.md5(str(coins)))
+
+    async def pay(self, who: Person, payment_id: str, coins: int) -> Answer:
+        secret = hmac.new(self.secret_key.encode(), f"{payment_id}:{coins}".encode(), "sha256").hexdigest()
+        return await who.call("/user/updateBalance", balance=coins, payment_id=payment_id, secret=secret)
+
+    async def balance(self, who: Person) -> int:
+        balance: int = (await who.shown())["balance"]
+        return balance
+
+    async def a_gift(self) -> dict[str, Any]:
+        """The cheapest of the catalogue."""
+        gift: dict[str, Any] = (await self.anna.call("/gifts")).data["gifts"][0]
+        return gift
+
+    async def give(self, who: Person, gift: str, to: str, text: str = "for you") -> Answer:
+        return await who.call("/gifts/send", gift=gift, user=to, text=text)
+
+
+class TopUps(MoneyCase):
+    async def test_signed(self) -> None:
+        """A signed top-up adds its coins, and answers with the user."""
+        answer = await self.top_up(self.anna, 200)
+        again = await self.top_up(self.anna, 100)
+
+        self.assertEqual((200, 200), (answer.status, answer.data["user"]["balance"]))
+        self.assertEqual(300, again.data["user"]["balance"])
+
+    async def test_as_javascript_prints(self) -> None:
+        """A balance of 200.0 is signed as 200, as JavaScript prints it."""
+        answer = await self.anna.call("/user/updateBalance", balance=200.0, secret=self.md5("200"))
+
+        self.assertEqual(200, answer.status)
+
+    async def test_wrong_signature(self) -> None:
+        """A signature that does not fit the sum is 403, and adds nothing."""
+        for secret in (self.md5("201"), self.md5("200")[:-1], "", "ы"):
+            answer = await self.anna.call("/user/updateBalance", balance=200, secret=secret)
+
+            self.assertEqual(403, answer.status)
+        self.assertEqual(0, await self.balance(self.anna))
+
+    async def test_not_coins(self) -> None:
+        """What is no positive whole number of coins is 400."""
+        for balance in (0, -5, 1.5, "200", None, True, 10**30, {"$inc": 1}):
+            answer = await self.anna.call("/user/updateBalance", balance=balance, secret=self.md5(str(balance)))
+
+            self.assertEqual(400, answer.status, balance)
+
+    async def test_payment_id_at_once(self) -> None:
+        """A payment id six times at once is one top-up; later, too."""
+        paying = [ensureDeferred(self.pay(self.anna, f"order-{self.anna.id}", 70)) for _ in range(6)]
+        answers = await gatherResults(paying)
+
+        late = await self.pay(self.anna, f"order-{self.anna.id}", 70)
+
+        self.assertEqual({200}, {answer.status for answer in [*answers, late]})
+        self.assertEqual(70, await self.balance(self.anna))
+
+    async def test_somebody_elses_payment(self) -> None:
+        """A payment that was somebody else's is 409, and adds nothing."""
+        await self.pay(self.anna, f"order-{self.anna.id}", 70)
+
+        answer = await self.pay(self.boris, f"order-{self.anna.id}", 70)
+
+        self.assertEqual((409, 0), (answer.status, await self.balance(self.boris)))
+
+
+class FreeCoins(MoneyCase):
+    async def test_once_a_day_per_network(self) -> None:
+        """Each network gives the coins once in 24 hours: eight times at once is once."""
+        for network in ("mailru", "vk", "facebook", "twitter"):
+            taking = [ensureDeferred(self.anna.call("/user/free-coins", type=network)) for _ in range(8)]
+            answers = await gatherResults(taking)
+
+            self.assertEqual([200] + [400] * 7, sorted(answer.status for answer in answers))
+        self.assertEqual(40, await self.balance(self.anna))
+
+    async def test_unknown_network(self) -> None:
+        """A network that is none of the four is 400."""
+        self.assertEqual(400, (await self.anna.call("/user/free-coins", type="myspace")).status)
+
+
+class Gifts(MoneyCase):
+    async def test_catalogue(self) -> None:
+        """The catalogue is not empty on a first start, and each gift has a name, a picture and a price."""
+        gifts = (await self.anna.call("/gifts")).data["gifts"]
+
+        self.assertTrue(gifts)
+        for gift in gifts:
+            self.assertEqual({"_id", "name", "image", "price", "create_at"}, set(gift))
+            self.assertGreater(gift["price"], 0)
+
+    async def test_given(self) -> None:
+        """A gift's price leaves the giver's balance, and the receiver has it, newest last."""
+        gift = await self.a_gift()
+        await self.top_up(self.anna, 1000)
+
+        answer = await self.give(self.anna, gift["_id"], self.boris.id, "first")
+        await self.give(self.anna, gift["_id"], self.boris.id, "second")
+
+        self.assertEqual((200, {}), (answer.status, answer.json))
+        self.assertEqual(1000 - 2 * gift["price"], await self.balance(self.anna))
+        given = (await self.boris.shown())["gifts"]
+        self.assertEqual(["first", "second"], [each["text"] for each in given])
+        self.assertEqual(
+            {"name": gift["name"], "image": gift["image"], "price": gift["price"], "author": self.anna.id},
+            {key: given[0][key] for key in ("name", "image", "price", "author")},
+        )
+
+    async def test_heard(self) -> None:
+        """A gift is heard by its receiver, and by the room that one is in."""
+        eve, stranger = await self.a_person(), await self.a_person()
+        room = await a_room(eve, eve, self.boris)
+        gift = await self.a_gift()
+        await self.top_up(self.anna, 1000)
+        receiver, roommate = await self.a_listener(self.boris), await self.a_listener(eve)
+        await self.a_listener(self.anna)
+        await self.a_listener(stranger)
+
+        await self.give(self.anna, gift["_id"], self.boris.id, "<3")
+
+        for event in await self.assert_hear(receiver, roommate):
+            data = event["data"]
+            self.assertEqual("gift-message", event["event"])
+            self.assertEqual(
+                (None, room, self.boris.id, self.anna.id, gift, "<3"),
+                tuple(data[key] for key in ("error", "room", "user", "author", "gift", "text")),
+            )
+            self.assertIn("created_at", data)
+
+    async def test_heard_outside(self) -> None:
+        """A gift to one who is in no room is heard by them alone, with room null."""
+        gift = await self.a_gift()
+        await self.top_up(self.anna, 1000)
+        listener = await self.a_listener(self.boris)
+
+        await self.give(self.anna, gift["_id"], self.boris.id)
+
+        (event,) = await self.assert_hear(listener)
+        self.assertEqual((None, 1), (event["data"]["room"], event["data"]["n"]))
+
+    async def test_errors(self) -> None:
+        """An unknown gift or user is 404, too few coins 402; nobody gets anything, and no coin moves."""
+        gift = await self.a_gift()
+        await self.top_up(self.anna, 1)
+        for status, fields in (
+            (404, {"gift": "0" * 24, "user": self.boris.id}),
+            (404, {"gift": "none", "user": self.boris.id}),
+            (404, {"gift": gift["_id"], "user": "0" * 24}),
+            (402, {"gift": gift["_id"], "user": self.boris.id}),
+            (400, {"gift": {"$ne": 1}, "user": self.boris.id}),
+        ):
+            answer = await self.anna.call("/gifts/send", text="x", **fields)
+
+            self.assertEqual(status, answer.status, fields)
+        self.assertEqual(1, await self.balance(self.anna))
+        self.assertEqual([], (await self.boris.shown())["gifts"])
+
+    async def test_ten_buyers(self) -> None:
+        """Ten gifts at once with coins for three: three are given, seven refused, nothing is left over."""
+        gift = await self.a_gift()
+        await self.top_up(self.anna, 3 * gift["price"])
+
+        giving = [ensureDeferred(self.give(self.anna, gift["_id"], self.boris.id, f"{n}")) for n in range(10)]
+        answers = await gatherResults(giving)
+
+        self.assertEqual([200] * 3 + [402] * 7, sorted(answer.status for answer in answers))
+        self.assertEqual(0, await self.balance(self.anna))
+        self.assertEqual(3, len((await self.boris.shown())["gifts"]))
