@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps, ImageSequence
-from twisted.internet import reactor
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from justchat.errors import Busy, DiskFull, NotAnImage, TooLarge
+from justchat.errors import DiskFull, NotAnImage, TooLarge
 from justchat.interfaces import IImages
+from justchat.threads import Workers
 
 FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
 """Pillow's formats that are accepted, and the endings they are kept under."""
@@ -33,23 +31,10 @@ class Images:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._threads = ThreadPool(0, 1, "images")
-        self._at_work = 0
-
-    def start(self) -> None:
-        self._threads.start()
-
-    def stop(self) -> None:
-        self._threads.stop()
+        self.workers = Workers("images", threads=1, waiting=WAITING)
 
     async def keep(self, data: bytes) -> str:
-        if self._at_work >= WAITING:
-            raise Busy
-        self._at_work += 1
-        try:
-            return await deferToThreadPool(reactor, self._threads, self._keep, data)  # type: ignore[arg-type]
-        finally:
-            self._at_work -= 1
+        return await self.workers.do(lambda: self._keep(data))
 
     def _keep(self, data: bytes) -> str:
         written, ending = rewritten(data)

@@ -3,20 +3,12 @@
 Parameters as OWASP advises for argon2id (19 MiB, two passes); argon2 lets go of the GIL, so the reactor goes on.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from twisted.internet import reactor
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from justchat.errors import Busy
 from justchat.interfaces import IPasswords
-
-T = TypeVar("T")
+from justchat.threads import Workers
 
 THREADS = 2
 WAITING = 200
@@ -30,20 +22,13 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._nobodys = self._hasher.hash("")
-        self._threads = ThreadPool(1, THREADS, "passwords")
-        self._at_work = 0
-
-    def start(self) -> None:
-        self._threads.start()
-
-    def stop(self) -> None:
-        self._threads.stop()
+        self.workers = Workers("passwords", threads=THREADS, waiting=WAITING)
 
     async def hash(self, secret: str) -> str:
-        return await self._in_thread(lambda: self._hasher.hash(secret))
+        return await self.workers.do(lambda: self._hasher.hash(secret))
 
     async def matches(self, secret: str, hash: str | None) -> bool:
-        right = await self._in_thread(lambda: self._verify(secret, hash or self._nobodys))
+        right = await self.workers.do(lambda: self._verify(secret, hash or self._nobodys))
         return right and hash is not None
 
     def _verify(self, secret: str, hash: str) -> bool:
@@ -51,12 +36,3 @@ class Passwords:
             return self._hasher.verify(hash, secret)
         except (VerificationError, InvalidHashError):
             return False
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        if self._at_work >= WAITING:
-            raise Busy
-        self._at_work += 1
-        try:
-            return await deferToThreadPool(reactor, self._threads, work)  # type: ignore[arg-type]
-        finally:
-            self._at_work -= 1

@@ -256,9 +256,9 @@ class Daemon(Service):
         self._database.open()
         await self._wait_for_database()
         await create_indexes(self._database)
-        self._passwords.start()
+        self._passwords.workers.start()
         self._rooms.start()
-        self._images.start()
+        self._images.workers.start()
         # With a database of our own, whatever is unfinished was left by a crash.
         await self._finish(all=self._mongod is not None)
         await self._rooms.reconcile()
@@ -322,8 +322,8 @@ class Daemon(Service):
         await self._sockets.close_all()
         await self._rooms.stop()
         await self._mailboxes.stop()
-        self._passwords.stop()
-        self._images.stop()
+        self._passwords.workers.stop()
+        self._images.workers.stop()
         await self._database.close()
         if self._mongod is not None:
             await self._mongod.stop()

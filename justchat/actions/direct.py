@@ -1,19 +1,16 @@
 """Direct messages: writing to somebody, reading, receipts, and removing one's own copy."""
 
 from contextlib import suppress
-from datetime import timedelta
 
 from attrs import frozen
 
+from justchat.actions.resending import sent_once
 from justchat.errors import AlreadyStored, MessageNotFound
 from justchat.interfaces import IMailboxes, IUsers
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, derived_id, new_id, resent_id
+from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock
-
-RESENT_WITHIN = timedelta(days=1)
-TURNS = 10_000
 
 
 @frozen(kw_only=True)
@@ -29,21 +26,19 @@ class DirectMessages:
 
         With a ``client_id`` the same thing is written once, however often it is sent within a day.
         """
-        if client_id is None:
-            return await self._write(new_id(), author, to, text)
-        for turn in range(TURNS):
-            id = resent_id(author, f"direct:{client_id}", turn)
-            try:
-                return await self._write(id, author, to, text)
-            except AlreadyStored:
-                first = await self.mailboxes.sent(author, id)
-                if first is None or first.kind is Kind.VOID:
-                    continue
-                if self.clock() - first.create_at < RESENT_WITHIN:
-                    return _message(first)
-        raise AlreadyStored
+        entry = await sent_once(
+            author,
+            # A room's messages have client_ids of their own.
+            None if client_id is None else f"direct:{client_id}",
+            self.clock,
+            lambda id: self._write(id, author, to, text),
+            self.mailboxes.sent,
+        )
+        message = _message(entry)
+        await self.mailboxes.note_dialogs(message)
+        return message
 
-    async def _write(self, id: Id, author: Id, to: Id, text: str) -> DirectMessage:
+    async def _write(self, id: Id, author: Id, to: Id, text: str) -> Entry:
         await self.users.exists(to)
 
         def make(seq: int) -> Entry:
@@ -58,9 +53,7 @@ class DirectMessages:
                 create_at=self.clock(),
             )
 
-        message = _message(await self.mailboxes.append(to, make))
-        await self.mailboxes.note_dialogs(message)
-        return message
+        return await self.mailboxes.append(to, make)
 
     async def messages(
         self, user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int

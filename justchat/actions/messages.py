@@ -1,20 +1,14 @@
 """Messages of a room: saying something, and reading what was said."""
 
-from datetime import timedelta
-
 from attrs import evolve, frozen
 
-from justchat.errors import AlreadyStored, ApiError
+from justchat.actions.resending import sent_once
 from justchat.interfaces import IRooms
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, new_id, resent_id
+from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.room import Room
 from justchat.policy import may_read, may_speak
-
-RESENT_WITHIN = timedelta(days=1)
-"""How long a client_id stands for the message it first came with."""
-TURNS = 10_000
 
 
 @frozen(kw_only=True)
@@ -30,22 +24,13 @@ class Messages:
         With a ``client_id`` the same thing is said once, however often it is sent within a day.
         Raises RoomNotFound, MessageNotFound, NotInRoom, Silenced.
         """
-        if client_id is None:
-            return await self._say(new_id(), user, room_id, text, ref_message)
-        for turn in range(TURNS):
-            id = resent_id(user, client_id, turn)
-            try:
-                return await self._say(id, user, room_id, text, ref_message)
-            except (AlreadyStored, ApiError) as refusal:
-                # One who was put out since may still ask after what they had said.
-                first = await self.rooms.sent(user, id)
-                if first is None:
-                    raise
-                if first.kind is not Kind.VOID and self.clock() - first.create_at < RESENT_WITHIN:
-                    return first
-                if not isinstance(refusal, AlreadyStored):
-                    raise
-        raise AlreadyStored
+        return await sent_once(
+            user,
+            client_id,
+            self.clock,
+            lambda id: self._say(id, user, room_id, text, ref_message),
+            self.rooms.sent,
+        )
 
     async def _say(self, id: Id, user: Id, room_id: Id, text: str, ref_message: Id | None) -> Entry:
         room = await self.rooms.get(room_id)

@@ -4,6 +4,7 @@ Limits that can be configured are read from the validation's context, which is t
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -14,11 +15,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainValidator,
     ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import with_info_after_validator_function
 
 from justchat.config import Limits
 from justchat.model.ids import Id, as_id
@@ -61,14 +65,37 @@ def wrong(detail: str) -> PydanticCustomError:
     return PydanticCustomError("wrong", "{detail}", {"detail": detail})
 
 
-def _at_most(limit: str) -> AfterValidator:
-    def check(text: str, info: ValidationInfo) -> str:
-        longest: int = getattr(_shape(info).limits, limit)
+class LimitName(str):
+    """A setting of ``[limits]``: in the JSON schema of a type it stands where that setting's value is to be."""
+
+
+@frozen
+class Says:
+    """What a type's own validators look at, told in keywords of JSON Schema."""
+
+    keywords: Mapping[str, Any]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core), **self.keywords}
+
+
+@frozen
+class AtMost:
+    """A bound on a text's length, by the name of its limit."""
+
+    limit: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return with_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core), "maxLength": LimitName(self.limit)}
+
+    def _check(self, text: str, info: ValidationInfo) -> str:
+        longest: int = getattr(_shape(info).limits, self.limit)
         if len(text) > longest:
             raise wrong(f"longer than {longest} characters")
         return text
-
-    return AfterValidator(check)
 
 
 def _not_blank(text: str) -> str:
@@ -77,10 +104,14 @@ def _not_blank(text: str) -> str:
     return text
 
 
+WRITTEN = 64
+"""Characters that a phone or a key may be written with."""
+
+
 def _phone(value: Any, info: ValidationInfo) -> Phone:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise wrong("a phone is a string or a whole number")
-    if len(str(value)) > 64:
+    if len(str(value)) > WRITTEN:
         raise wrong("not a phone number")
     try:
         return parse_phone(value, _shape(info).region)
@@ -92,18 +123,18 @@ def _key(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise wrong("a key is a string or a whole number")
     text = str(value)
-    if len(text) > 64:
+    if len(text) > WRITTEN:
         raise wrong("too long for a key")
     return text.strip()
 
 
-_DOB = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z", re.ASCII)
+_DOB = re.compile(r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})$")
 
 
 def _dob(value: Any) -> date | None:
     if value is None:
         return None
-    parts = _DOB.match(value) if isinstance(value, str) else None
+    parts = _DOB.fullmatch(value) if isinstance(value, str) else None
     if parts is None:
         raise wrong("a date is YYYY-MM-DD")
     try:
@@ -161,37 +192,50 @@ def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
     return phones
 
 
-Text = Annotated[str, AfterValidator(_not_blank), _at_most("text")]
-Name = Annotated[str, _at_most("name")]
-RoomName = Annotated[str, AfterValidator(_not_blank), _at_most("room_name")]
-Password = Annotated[str, _at_most("password")]
-ClientId = Annotated[str, AfterValidator(_not_blank), _at_most("client_id")]
-PhotoUrl = Annotated[str, _at_most("photo")]
-IdField = Annotated[str, AfterValidator(_as_id)]
+_Written = {"oneOf": [{"type": "string", "maxLength": WRITTEN}, {"type": "integer"}]}
+
+Filled = Annotated[str, AfterValidator(_not_blank), Says({"pattern": r"\S"})]
+Text = Annotated[Filled, AtMost("text")]
+Name = Annotated[str, AtMost("name")]
+RoomName = Annotated[Filled, AtMost("room_name")]
+Password = Annotated[str, AtMost("password")]
+ClientId = Annotated[Filled, AtMost("client_id")]
+PhotoUrl = Annotated[str, AtMost("photo")]
+IdField = Annotated[str, AfterValidator(_as_id), Says({"description": "an id: 24 hexadecimal digits"})]
 """A malformed id is no error of shape: it names nothing, which is 404."""
-PhoneField = Annotated[
-    Phone, PlainValidator(_phone), WithJsonSchema({"oneOf": [{"type": "string"}, {"type": "integer"}]})
-]
-KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema({"oneOf": [{"type": "string"}, {"type": "integer"}]})]
+PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_Written)]
+KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema(_Written)]
 Dob = Annotated[
     date | None,
     PlainValidator(_dob),
-    WithJsonSchema({"type": ["string", "null"], "examples": ["1990-02-08"]}),
+    WithJsonSchema({"type": ["string", "null"], "pattern": _DOB.pattern}),
 ]
 Gender = Annotated[int, Field(ge=0, le=1), BeforeValidator(_whole)]
-MaxUsers = Annotated[int, Field(ge=1), AfterValidator(_max_users), BeforeValidator(_whole)]
+MaxUsers = Annotated[
+    int,
+    Field(ge=1),
+    AfterValidator(_max_users),
+    BeforeValidator(_whole),
+    Says({"maximum": LimitName("room_users")}),
+]
 Skip = Annotated[int, Field(ge=-(2**53), le=2**53), BeforeValidator(_whole)]
-Limit = Annotated[int, Field(ge=1, le=2**53), AfterValidator(_page), BeforeValidator(_whole)]
+Limit = Annotated[
+    int,
+    Field(ge=1, le=2**53),
+    AfterValidator(_page),
+    BeforeValidator(_whole),
+    Says({"description": "a larger one is cut to x-cut-to", "x-cut-to": LimitName("page")}),
+]
 
-OptionalText = Annotated[str, _at_most("text")]
-SearchedName = Annotated[str, _at_most("room_name")]
-PaymentId = Annotated[str, AfterValidator(_not_blank), _at_most("payment_id")]
+OptionalText = Annotated[str, AtMost("text")]
+SearchedName = Annotated[str, AtMost("room_name")]
+PaymentId = Annotated[Filled, AtMost("payment_id")]
 Secret = Annotated[str, Field(max_length=256)]
-Phones = Annotated[list[PhoneField], AfterValidator(_invited)]
+Phones = Annotated[list[PhoneField], AfterValidator(_invited), Says({"maxItems": LimitName("invites")})]
 MomentField = Annotated[
     Moment, PlainValidator(_moment), WithJsonSchema({"oneOf": [{"type": "integer"}, {"type": "string"}]})
 ]
 Coins = Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_whole)]
 Page = Annotated[int, Field(ge=1, le=10**6), BeforeValidator(_whole)]
 Offset = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
-Direction = Annotated[int, AfterValidator(_direction), BeforeValidator(_whole)]
+Direction = Annotated[int, AfterValidator(_direction), BeforeValidator(_whole), Says({"enum": [1, -1]})]

@@ -1,0 +1,129 @@
+"""No call scans a collection or sorts in memory: MongoDB itself is asked, of every operation that the calls make."""
+
+import io
+import itertools
+import time
+from typing import Any
+
+from PIL import Image
+from pymongo import MongoClient
+
+from tests.support.chat import ChatTestCase, a_phone, a_room, sign_in
+from tests.support.client import call, request
+from tests.support.daemon import Daemon
+from tests.support.mongo import fresh_uri
+
+
+class Plans(ChatTestCase):
+    async def setUp(self) -> None:
+        uri = fresh_uri()
+        self.mongo = MongoClient[dict[str, Any]](uri)
+        self.addCleanup(self.mongo.close)
+        self.database = self.mongo.get_default_database()
+        self.daemon = await Daemon("--mongo", uri).start()
+        self._logged, self._listeners = 0, []
+        self.called: set[str] = set()
+
+    async def tearDown(self) -> None:
+        await super().tearDown()
+        await self.daemon.stop()
+        self.daemon.remove()
+
+    async def test_every_call(self) -> None:
+        """Every operation that every call makes reads an index, in the order it needs."""
+        self.database.command({"profile": 2})
+
+        await self.all_calls()
+        await self.silence()
+        self.database.command({"profile": 0})
+
+        paths = (await request(self.daemon.http, "GET", "/openapi.json")).json["paths"]
+        self.assertEqual(set(), {path for path, item in paths.items() if "post" in item} - self.called)
+        operations = list(
+            self.database["system.profile"].find({"op": {"$in": ["query", "command", "update", "remove"]}})
+        )
+        self.assertGreater(len(operations), 100)
+        bad = [
+            operation.get("command")
+            for operation in operations
+            if "COLLSCAN" in operation.get("planSummary", "") or operation.get("hasSortStage")
+            if "profile" not in operation["ns"]
+        ]
+        self.assertEqual([], bad)
+
+    async def silence(self) -> None:
+        """Wait for a round of snapshots."""
+        listener = await self.a_socket()
+        for _ in range(4):
+            await listener.silence()
+
+    async def all_calls(self) -> None:
+        """Each call, in each of its ways."""
+        original = call
+
+        async def noted(port: int, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
+            self.called.add(path)
+            return await original(port, path, body, headers)
+
+        import tests.support.chat as chat
+
+        self.patch(chat, "call", noted)
+        anna, boris, eve = [await self.a_person() for _ in range(3)]
+        again = await sign_in(self.daemon, anna.phone, anna.key)
+        room = await a_room(anna, anna, boris)
+        private = await a_room(boris, eve, password="x", name="a private room")
+        first = (await anna.say(room, "one", client_id="c")).data["message"]
+        await anna.say(room, "one", client_id="c")
+        await boris.say(room, "two", ref_message=first["_id"])
+        for skip in (0, 1, -1):
+            await anna.call("/room/chat", room=room, skip=skip)
+        await anna.call("/init/edit", user={"nickname": "anna"})
+        await anna.call("/init/getUser", user_id=boris.id)
+        await anna.call("/init/invite", phons=[a_phone()])
+        await anna.call("/init/sessions")
+        for name, sort, way, filled, privated, count in itertools.product(
+            (None, "ro", "room", "private room"),
+            ("_id", "name", "users", "max_users", "admin", "create_at"),
+            (1, -1),
+            (False, "only"),
+            (True, False),
+            (True, False),
+        ):
+            wanted = {"filled": filled, "privated": privated, "countOnly": count}
+            answer = await anna.call(
+                "/room/get", sort={sort: way}, filter=wanted, **({} if name is None else {"name": name})
+            )
+            self.assertEqual(200, answer.status)
+        await anna.call("/room/get", room_id=room)
+        about = {"room_id": room, "user_id": boris.id}
+        for path in ("add-moderator", "remove-moderator", "silence", "kick", "ban", "unban"):
+            more = {"finished": int(time.time() * 1000) + 1000} if path == "silence" else {}
+            self.assertIn((await anna.call(f"/room/{path}", **about, **more)).status, (200, 201))
+        sent = [
+            (await anna.call("/user/sendMessage", message={"user": boris.id, "text": f"{n}"})).data["message"][0]
+            for n in range(3)
+        ]
+        for choice in ({}, {"author": anna.id}, {"user": anna.id}):
+            await boris.call("/user/messages", **choice)
+            await boris.call("/user/messages", countOnly=True, **choice)
+        await boris.call("/user/dialogs")
+        await boris.call("/user/dialog", user=anna.id)
+        await boris.call("/user/messages/mark-as-read", message=sent[0]["_id"])
+        await boris.call("/user/messages/remove", message=sent[2]["_id"])
+        await boris.call("/user/remove-dialog", user=anna.id)
+        await anna.call("/complaints/new", message=sent[0]["_id"], text="x")
+        for network in ("vk", "mailru", "facebook", "twitter"):
+            await anna.call("/user/free-coins", type=network)
+        await anna.call("/user/updateBalance", balance=5, secret="no")
+        gifts = (await anna.call("/gifts")).data["gifts"]
+        given = await anna.call("/gifts/send", gift=gifts[0]["_id"], user=boris.id, text="x")
+        self.assertEqual(200, given.status)
+        await boris.shown()
+        picture = io.BytesIO()
+        Image.new("RGB", (5, 5)).save(picture, "PNG")
+        self.called.add("/upload")
+        await request(self.daemon.http, "POST", "/upload", picture.getvalue())
+        await eve.call("/room/leave", room_id=private)
+        await anna.call("/room/remove", room={"id": room})
+        await again.call("/init/exit")
+        await anna.call("/init/exit-all")
