@@ -49,14 +49,16 @@ class IUsers(Interface):
     async def edit(user: Id, profile: Profile) -> None:
         """Set the given fields of a profile."""
 
-    async def begin_move(user: Id, to: Id) -> list[Id]:
-        """Claim the user's one place for a move to another room; returns the rooms they may be in now.
+    async def begin_move(user: Id, to: Id) -> tuple[Id | None, Id | None]:
+        """Claim the user's one place for a move to another room.
+
+        Returns the room they are in, and where a move was leading that a crash left unfinished and is taken over.
 
         One move of a user at a time, on any number of daemons; the claim outlives a crash (see ``unfinished_moves``).
         """
 
-    async def end_move(user: Id, to: Id) -> None:
-        """The move is done: the user is in ``to``, which joins the rooms they have visited."""
+    async def end_move(user: Id, to: Id, place: Id) -> None:
+        """The move to ``to`` is done: the user is in ``place``, which joins the rooms they have visited."""
 
     async def abandon_move(user: Id, to: Id) -> None:
         """The move was refused: the user is where they were."""
@@ -102,11 +104,11 @@ class IRooms(Interface):
         Raises RoomNotFound, what ``propose`` raises, AlreadyStored, or Unavailable, and then it has not happened.
         """
 
-    async def head(room: Id) -> int:
-        """The seq of the room's last entry, 0 for none."""
+    async def length(room: Id) -> int:
+        """How many entries the room's history has."""
 
-    async def history(room: Id, after: int, limit: int) -> list[Entry]:
-        """At most ``limit`` entries with a seq greater than ``after``, in order."""
+    async def history(room: Id, skip: int, limit: int) -> list[Entry]:
+        """At most ``limit`` entries after the first ``skip``, in order."""
 
     async def entry(room: Id, entry: Id) -> Entry:
         """An entry of this room, or MessageNotFound."""

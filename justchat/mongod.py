@@ -5,6 +5,7 @@ its socket is only for the user the daemon runs as.
 """
 
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -174,7 +175,19 @@ class Mongod:
         output = self._process.output if self._process else b""
         lines = (log_file.read_bytes() if log_file.exists() else b"").splitlines() + output.splitlines()
         telling = [line for line in lines if b'"s":"F"' in line or b'"s":"E"' in line or b"error while" in line]
-        return (telling or lines or [b"it said nothing"])[0].decode(errors="replace")[:500]
+        return _said((telling or lines or [b"it said nothing"])[0])
+
+
+def _said(line: bytes) -> str:
+    """A line of mongod's log, which is JSON, or of its output, which is not."""
+    text = line.decode(errors="replace")
+    try:
+        entry = json.loads(text)
+    except ValueError:
+        return text[:300]
+    details = entry.get("attr") or {}
+    reason = details.get("error") or details.get("message") or details.get("reason") or ""
+    return f"{entry.get('msg')}: {reason}"[:300].removesuffix(": ").replace("\n", " ")
 
 
 class _Process(ProcessProtocol):

@@ -19,7 +19,8 @@ from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -33,7 +34,7 @@ from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
 from justchat.actions.uploads import Uploads
 from justchat.config import Settings
-from justchat.errors import DatabaseAway, StartupError
+from justchat.errors import ApiError, DatabaseAway, StartupError
 from justchat.http.calls.accounts import AccountCalls
 from justchat.http.calls.complaints import ComplaintCalls
 from justchat.http.calls.direct import DirectCalls
@@ -78,15 +79,30 @@ def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
     """The daemon of these settings. Raises StartupError for what can be seen to be wrong before it forks."""
     for table, endpoint in (("http", settings.http.endpoint), ("websocket", settings.websocket.endpoint)):
         try:
-            serverFromString(default_reactor, endpoint)
+            server = serverFromString(default_reactor, endpoint)
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
+        if endpoint.startswith(("tcp:", "ssl:")):
+            # Tried before twistd forks: what goes wrong after that, it tells in its own words.
+            bind(table, endpoint, server, Factory()).stopListening()
     if settings.bus.uri is not None:
         raise StartupError("[bus] uri: no bus is built in yet; several daemons cannot be joined")
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
     prepare_data_dir(settings.data_dir)
     return Daemon(settings, twistd or {})
+
+
+def bind(table: str, endpoint: str, server: IStreamServerEndpoint, factory: IProtocolFactory) -> Any:
+    """The listening port. Raises StartupError where it cannot be had."""
+    results: list[Any] = []
+    server.listen(factory).addBoth(results.append)
+    (port,) = results
+    if isinstance(port, Failure):
+        error = port.value
+        reason = error.socketError.strerror if isinstance(error, CannotListenError) else str(error)
+        raise StartupError(f"[{table}] endpoint: cannot listen on {endpoint}: {reason}")
+    return port
 
 
 def prepare_data_dir(folder: Path) -> None:
@@ -139,7 +155,7 @@ class Daemon(Service):
         sessions = Sessions(self._database, now, settings.sessions.lifetime)
         users = Users(self._database, now)
         delivery = Delivery(registry, lambda room: self._rooms.known(room))
-        self._rooms = Rooms(self._database, delivery.hear, reactor)
+        self._rooms = Rooms(self._database, delivery.hear, reactor, shared=self._mongod is None)
         accounts = Accounts(
             users=users,
             sessions=sessions,
@@ -211,8 +227,10 @@ class Daemon(Service):
         try:
             await self._finish(all=False)
             await self._rooms.finish_removals()
-        except DatabaseAway:
-            self._log.warn("the database is away")
+        except ApiError as error:  # the database is away, or too much is waiting: next time, then
+            self._log.warn("housekeeping is put off: {error}", error=error)
+        except Exception:
+            self._log.failure("housekeeping went wrong")
 
     async def _finish(self, *, all: bool) -> None:
         """Complete what a crash left half done. ``all``: no other daemon can be at work on it."""
@@ -234,15 +252,9 @@ class Daemon(Service):
             raise SystemExit(f"justchat: {error}") from error
 
     def _listen(self, table: str, endpoint: str, factory: IProtocolFactory) -> None:
-        failures: list[Failure] = []
-        listening = serverFromString(self._reactor, endpoint).listen(factory)
-        listening.addCallbacks(lambda port: self._ports.append((table, port)), failures.append)
-        if failures:
-            error = failures[0].value
-            reason = error.socketError.strerror if isinstance(error, CannotListenError) else str(error)
-            raise StartupError(f"[{table}] endpoint: cannot listen on {endpoint}: {reason}")
-        for _, port in self._ports:
-            port.stopReading()
+        port = bind(table, endpoint, serverFromString(self._reactor, endpoint), factory)
+        port.stopReading()
+        self._ports.append((table, port))
 
     def startService(self) -> None:
         super().startService()

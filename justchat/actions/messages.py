@@ -33,11 +33,10 @@ class Messages:
         )
 
     async def _say(self, id: Id, user: Id, room_id: Id, text: str, ref_message: Id | None) -> Entry:
-        room = await self.rooms.get(room_id)
         about = None
         if ref_message is not None:
             # The whole message, but not what that one refers to: replies to replies would grow without end.
-            about = evolve(await self.rooms.entry(room.id, ref_message), ref_message=None)
+            about = evolve(await self.rooms.entry(room_id, ref_message), ref_message=None)
 
         def propose(room: Room, seq: int) -> Entry:
             at = self.clock()
@@ -53,7 +52,7 @@ class Messages:
                 ref_message=about,
             )
 
-        _, entry = await self.rooms.append(room.id, propose)
+        _, entry = await self.rooms.append(room_id, propose)
         assert entry is not None
         return entry
 
@@ -62,5 +61,6 @@ class Messages:
         from that many before the end. Raises RoomNotFound, NotInRoom.
         """
         may_read(await self.rooms.get(room_id), user)
-        after = skip if skip >= 0 else max(0, await self.rooms.head(room_id) + skip)
-        return await self.rooms.history(room_id, after, limit)
+        if skip < 0:
+            skip = max(0, await self.rooms.length(room_id) + skip)
+        return await self.rooms.history(room_id, skip, limit)

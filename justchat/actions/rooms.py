@@ -52,13 +52,13 @@ class RoomActions:
             may_enter(room, user)
             return None if user in room.users else self._entry(room, seq, Kind.NEW_ROOMMATE, user)
 
-        places = await self.users.begin_move(user, room.id)
+        place, unfinished = await self.users.begin_move(user, room.id)
         try:
             room, _ = await self.rooms.append(room.id, propose)
         except BaseException:
-            await self.users.abandon_move(user, room.id)
+            await self._stay(user, place, unfinished, room.id)
             raise
-        await self._settle(user, places, room.id)
+        await self._settle(user, [place, unfinished], room.id)
         return room
 
     async def remove(self, user: Id, room_id: Id) -> None:
@@ -89,24 +89,34 @@ class RoomActions:
     async def finish_moves(self, *, all: bool) -> None:
         """Complete the moves that a crash left half done. ``all``: no other daemon can be at work on them."""
         for user, place, to in await self.users.unfinished_moves(all=all):
-            try:
-                room = await self.rooms.get(to)
-            except RoomNotFound:
-                await self.users.abandon_move(user, to)
-                continue
-            if user in room.users:
-                await self._settle(user, [place] if place else [], to)
+            if await self._is_inside(user, to):
+                await self._settle(user, [place], to)
             else:
                 await self.users.abandon_move(user, to)
 
-    async def _settle(self, user: Id, places: list[Id], to: Id) -> None:
+    async def _settle(self, user: Id, places: list[Id | None], to: Id) -> None:
         for place in places:
-            if place != to:
+            if place is not None and place != to:
                 try:
                     await self._leave(user, place)
                 except RoomNotFound:
                     continue
-        await self.users.end_move(user, to)
+        await self.users.end_move(user, to, to)
+
+    async def _stay(self, user: Id, place: Id | None, unfinished: Id | None, to: Id) -> None:
+        """A move was refused. Where it took over one that a crash had left, that one is completed now."""
+        if unfinished is not None and await self._is_inside(user, unfinished):
+            if place is not None and place != unfinished:
+                await self._leave(user, place)
+            await self.users.end_move(user, to, unfinished)
+        else:
+            await self.users.abandon_move(user, to)
+
+    async def _is_inside(self, user: Id, room: Id) -> bool:
+        try:
+            return user in (await self.rooms.get(room)).users
+        except RoomNotFound:
+            return False
 
     async def _leave(self, user: Id, room_id: Id) -> None:
         def propose(room: Room, seq: int) -> Entry | None:

@@ -7,7 +7,7 @@ Moment = datetime
 Clock = Callable[[], Moment]
 """Tells the present. Handed to whoever needs it, so that no test patches time."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> Moment:
@@ -23,12 +23,12 @@ def iso(moment: Moment) -> str:
 
 def milliseconds(moment: Moment) -> int:
     """Milliseconds since the epoch."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def from_milliseconds(value: int) -> Moment:
     """The moment so many milliseconds after the epoch. Raises ValueError, OverflowError for years we do not know."""
-    return _EPOCH + timedelta(milliseconds=value)
+    return EPOCH + timedelta(milliseconds=value)
 
 
 def from_iso(text: str) -> Moment:

@@ -28,6 +28,8 @@ class Room:
     visiters: Members = {}
     silently: Mapping[Id, Moment] = {}
     removed: bool = False
+    voids: tuple[int, ...] = ()
+    """The seqs of its void entries, which its history does not count."""
 
     def after(self, entry: Entry) -> "Room":
         """The room once this entry has happened. Entries are facts: nothing is checked here."""
@@ -61,6 +63,8 @@ class Room:
                 return evolve(self, moderators=parted(self.moderators, _whom(entry)))
             case Kind.REMOVE_ROOM:
                 return evolve(self, removed=True)  # who was inside is told
+            case Kind.VOID:
+                return evolve(self, voids=(*self.voids, entry.seq))
             case _:
                 return self  # words change nothing
 

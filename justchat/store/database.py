@@ -1,5 +1,6 @@
 """The connection to MongoDB: every operation is timed, and what goes wrong has one name, DatabaseAway."""
 
+import warnings
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
@@ -109,11 +110,7 @@ class Database:
     ) -> list[Document]:
         """The documents of a query; ``limit`` 0 is all of them, for queries that are bounded by nature."""
         if hint is not None:
-            # txmongo's find() takes no hint, and its first batch is all we ask for here.
-            command = {"find": collection, "filter": query, "sort": dict(sort or {}), "hint": hint}
-            answer = await self.command({**command, "skip": skip, "limit": limit, "batchSize": limit})
-            batch: list[Document] = answer["cursor"]["firstBatch"]
-            return batch
+            return await self._find_by(collection, query, dict(sort or {}), skip, limit, hint)
         cursor = self._database[collection].find(
             query, projection=fields, skip=skip, limit=limit, batch_size=limit + 1 if limit else 0
         )
@@ -121,6 +118,20 @@ class Database:
             cursor = cursor.sort(list(sort.items()))
         documents: list[Document] = await _timed(cursor)
         return documents
+
+    async def _find_by(
+        self, collection: str, query: Document, sort: Document, skip: int, limit: int, hint: str
+    ) -> list[Document]:
+        """txmongo's find() takes no hint. A batch has 16 MiB at most, so what is missing is asked for anew."""
+        found: list[Document] = []
+        while len(found) < limit:
+            wanted = {"skip": skip + len(found), "limit": limit - len(found), "batchSize": limit, "singleBatch": True}
+            answer = await self.command({"find": collection, "filter": query, "sort": sort, "hint": hint, **wanted})
+            batch: list[Document] = answer["cursor"]["firstBatch"]
+            if not batch:
+                break
+            found += batch
+        return found
 
     async def insert(self, collection: str, document: Document) -> bool:
         """False where a unique index refuses."""
@@ -222,10 +233,13 @@ def check_reachable(uri: str) -> None:
     txmongo retries for ever and keeps a wrong password to itself; pymongo says what is wrong.
     """
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of options it does not know
+            parse_uri(uri)
         with MongoClient[Document](uri, serverSelectionTimeoutMS=4000, connectTimeoutMS=4000) as client:
             client[client.get_default_database(DEFAULT_NAME).name].command("ping")
             client.get_default_database(DEFAULT_NAME)["rooms"].find_one({}, projection=["_id"])
-    except (InvalidURI, ConfigurationError, ValueError) as error:
+    except (InvalidURI, ConfigurationError, ValueError, OSError, Warning) as error:
         raise StartupError(f"[mongo] uri: {error}") from error
     except PyMongoError as error:
         reason = str(error).partition(", full error")[0].partition(", Timeout:")[0].partition(" (configured")[0]

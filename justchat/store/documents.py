@@ -196,6 +196,7 @@ def room_changes(room: Room, seq: int) -> Document:
         "visiters": _object_ids(room.visiters),
         "silently": dict(room.silently),
         "removed": room.removed,
+        "voids": list(room.voids),
     }
 
 
@@ -214,6 +215,7 @@ def room_from_document(document: Document) -> tuple[Room, int]:
         visiters=_members(document["visiters"]),
         silently={Id(user): until for user, until in document["silently"].items()},
         removed=document["removed"],
+        voids=tuple(document["voids"]),
     )
     return room, document["seq"]
 

@@ -20,7 +20,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from attrs import define, evolve, field
+from attrs import define, field
 from bson import ObjectId
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -80,7 +80,10 @@ class _Append(Generic[S]):
 
 
 class Log(Generic[S]):
-    """See the module. ``load`` reads a head from the database; ``hear`` is told each entry with the head after it."""
+    """See the module. ``load`` reads a head from the database; ``hear`` is told each entry with the head after it.
+
+    ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date.
+    """
 
     _log = Logger()
 
@@ -89,10 +92,13 @@ class Log(Generic[S]):
         database: Database,
         load: Callable[[Id], Coroutine[Any, Any, Head[S]]],
         hear: Callable[[Head[S], Entry], None],
+        *,
+        shared: bool = False,
     ) -> None:
         self._database = database
         self._load = load
         self._hear = hear
+        self._shared = shared
         self._heads: OrderedDict[Id, Head[S]] = OrderedDict()
         self._loading: dict[Id, list[Deferred[Head[S]]]] = {}
         self._waiting: deque[_Append[S]] = deque()
@@ -113,6 +119,14 @@ class Log(Generic[S]):
             self._loading[stream] = [waiter]
             ensureDeferred(self._load(stream)).addBoth(self._loaded, stream)
         return await waiter
+
+    async def latest(self, stream: Id) -> Head[S]:
+        """The head of a room's log, as it is by now."""
+        head = await self.head(stream)
+        if self._shared:
+            await self._catch_up(stream)
+            head = await self.head(stream)
+        return head
 
     def _loaded(self, result: Head[S] | Failure, stream: Id) -> None:
         if isinstance(result, Head):
@@ -157,6 +171,8 @@ class Log(Generic[S]):
                 await self._load_heads(batch)
                 batch = [append for append in batch if not append.outcome.called]
                 self._propose(batch)
+                if self._shared:
+                    await self._ask_again(batch)
                 await self._commit(batch)
         except Exception:
             self._log.failure("the log stopped unexpectedly")
@@ -195,6 +211,18 @@ class Log(Generic[S]):
                 head = ahead[append.stream] = Head(head.state.after(entry), entry.seq)
             append.verdict = (head, entry)
 
+    async def _ask_again(self, batch: list[_Append[S]]) -> None:
+        """What another daemon appended may allow what our head refuses: look, before anything is refused."""
+        streams = {append.stream for append in batch if append.entry is None}
+        if not streams:
+            return
+        before = {stream: self._heads[stream].seq for stream in streams}
+        for looking in [ensureDeferred(self._catch_up(stream)) for stream in streams]:
+            await looking
+        await self._load_heads(batch)
+        if any(self._heads[stream].seq != seq for stream, seq in before.items() if stream in self._heads):
+            self._propose(batch)
+
     async def _commit(self, batch: list[_Append[S]]) -> None:
         """Store a batch and tell each append its outcome; what falls with a refusal of the index waits again."""
         writes = [append for append in batch if append.entry is not None]
@@ -210,7 +238,7 @@ class Log(Generic[S]):
             self._heads.clear()
             raise
         if in_doubt:
-            stored, clash = await self._settle(batch, writes, documents)
+            stored, clash = await self._settle(batch, writes)
         if clash is None:
             for append in batch:
                 self._tell(append)
@@ -267,15 +295,23 @@ class Log(Generic[S]):
             if len(documents) < 1000:
                 return
 
-    async def _settle(
-        self, batch: list[_Append[S]], writes: list[_Append[S]], documents: list[Document]
-    ) -> tuple[int, Document | None]:
-        """Find out what became of a batch in doubt, by sending it again until there is an answer."""
-        self._log.warn("the database is away with {n} entries in doubt", n=len(documents))
+    async def _settle(self, batch: list[_Append[S]], writes: list[_Append[S]]) -> tuple[int, Document | None]:
+        """Find out what became of a batch in doubt, by sending it again until there is an answer.
+
+        Returns what insert_many() does. More callers may be told 503 meanwhile: then theirs is made void, too.
+        """
+        self._log.warn("the database is away with {n} entries in doubt", n=len(writes))
+        while True:
+            self._give_up(batch)
+            stored, clash = await self._send_again(writes)
+            if not any(append.outcome.called and _matters(append) for append in writes[:stored]):
+                self._log.info("the database is back; {n} entries are settled", n=stored)
+                return stored, clash
+
+    async def _send_again(self, writes: list[_Append[S]]) -> tuple[int, Document | None]:
+        documents = [entry_to_document(append.entry) for append in writes if append.entry]
         done = 0
         while done < len(documents):
-            self._give_up(batch, {id(append) for append in writes[:done]})
-            documents[done:] = [entry_to_document(append.entry) for append in writes[done:] if append.entry]
             try:
                 stored, clash = await self._database.insert_many(LOG, documents[done:])
                 done += stored
@@ -290,26 +326,41 @@ class Log(Generic[S]):
                 done += 1
             except DatabaseAway:
                 await deferLater(reactor, RETRY)
-        self._log.info("the database is back; {n} entries are settled", n=len(documents))
         return done, None
 
-    def _give_up(self, batch: list[_Append[S]], settled: set[int]) -> None:
-        """Make void what is in doubt and whose caller was told 503, and what follows it in its room: that was
+    def _give_up(self, batch: list[_Append[S]]) -> None:
+        """Make void what is in doubt and whose caller was told 503, and what follows it in its stream: that was
         allowed, or refused, by a state that will not have been.
         """
         states: dict[Id, S] = {}
         broken: set[Id] = set()
         for append in batch:
             entry = append.entry
-            if id(append) not in settled and (append.outcome.called or append.stream in broken):
+            if append.outcome.called or append.stream in broken:
                 _fail(append, Failure(DatabaseAway()))
                 if entry is not None:
                     broken.add(append.stream)
-                    entry = evolve(entry, kind=Kind.VOID, text=None, user=None, ref_message=None)
+                    entry = _void(entry)
             if entry is not None:
                 state = states.get(append.stream) or self._heads[append.stream].state
                 states[append.stream] = state.after(entry)
                 append.verdict = (Head(states[append.stream], entry.seq), entry)
+
+
+def _void(entry: Entry) -> Entry:
+    """What keeps an entry's place, and nothing else of it."""
+    return Entry(
+        id=entry.id,
+        stream=entry.stream,
+        seq=entry.seq,
+        kind=Kind.VOID,
+        author=entry.author,
+        create_at=entry.create_at,
+    )
+
+
+def _matters(append: _Append[Any]) -> bool:
+    return append.entry is not None and append.entry.kind is not Kind.VOID
 
 
 def _too_late(_result: object, _seconds: float) -> Failure:

@@ -15,7 +15,7 @@ from justchat.interfaces import IMailboxes
 from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.moment import Moment
+from justchat.model.moment import EPOCH, Moment
 from justchat.store.database import Database, Document
 from justchat.store.documents import direct_from_document, entry_from_document, object_id, pair
 from justchat.store.indexes import DIALOGS, LOG
@@ -60,7 +60,7 @@ class Mailboxes:
 
     async def note_dialogs(self, message: DirectMessage) -> None:
         for owner, other in ((message.user, message.author), (message.author, message.user)):
-            newer = {"$gt": [message.create_at, {"$ifNull": ["$at", message.create_at.replace(year=1970)]}]}
+            newer = {"$gt": [message.create_at, {"$ifNull": ["$at", EPOCH]}]}
             newest = {
                 "last": {"$cond": [newer, ObjectId(message.id), "$last"]},
                 "at": {"$cond": [newer, message.create_at, "$at"]},

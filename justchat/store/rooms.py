@@ -46,9 +46,16 @@ class Rooms:
 
     _log = Logger()
 
-    def __init__(self, database: Database, hear: Callable[[Room, Entry], None], reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hear: Callable[[Room, Entry], None],
+        reactor: IReactorTime,
+        *,
+        shared: bool = True,
+    ) -> None:
         self._database = database
-        self._entries = Log(database, self._load, self._heard)
+        self._entries = Log(database, self._load, self._heard, shared=shared)
         self._hear = hear
         self._changed: dict[Id, Head[Room]] = {}
         self._saving = DeferredLock()
@@ -85,23 +92,27 @@ class Rooms:
 
         return await self._entries.append(room, propose_if_there)
 
-    async def head(self, room: Id) -> int:
-        return (await self._head(room)).seq
+    async def length(self, room: Id) -> int:
+        head = await self._head(room)
+        return head.seq - len(head.state.voids)
 
     async def _head(self, room: Id) -> Head[Room]:
-        head = await self._entries.head(room)
+        head = await self._entries.latest(room)
         if head.state.removed:
             raise RoomNotFound
         return head
 
-    async def history(self, room: Id, after: int, limit: int) -> list[Entry]:
-        entries = await self._read(room, after, limit)
-        return [entry for entry in entries if entry.kind is not Kind.VOID]
+    async def history(self, room: Id, skip: int, limit: int) -> list[Entry]:
+        after = skip
+        for void in (await self._head(room)).state.voids:
+            if void <= after + 1:
+                after += 1
+        return await self._read(room, after, limit, kind={"$ne": Kind.VOID.value})
 
-    async def _read(self, room: Id, after: int, limit: int) -> list[Entry]:
+    async def _read(self, room: Id, after: int, limit: int, **more: object) -> list[Entry]:
         documents = await self._database.find(
             LOG,
-            {"stream": object_id(room, RoomNotFound), "seq": {"$gt": after}},
+            {"stream": object_id(room, RoomNotFound), "seq": {"$gt": after}, **more},
             sort={"stream": 1, "seq": 1},
             limit=limit,
         )

@@ -91,7 +91,7 @@ class Users:
         if profile:
             await self._database.update(USERS, {"_id": ObjectId(user)}, {"$set": profile_to_document(profile)})
 
-    async def begin_move(self, user: Id, to: Id) -> list[Id]:
+    async def begin_move(self, user: Id, to: Id) -> tuple[Id | None, Id | None]:
         waited = 0.0
         while True:
             at = self._clock()
@@ -105,20 +105,19 @@ class Users:
                 before=True,
             )
             if before is not None:
-                places = [before["room"], (before.get("moving") or {}).get("to")]
-                return [Id(str(place)) for place in places if place is not None]
+                return _room(before["room"]), _room((before.get("moving") or {}).get("to"))
             if waited > 3:
                 raise Busy("another of your moves is still under way; nothing was stored")
             await deferLater(reactor, 0.02)
             waited += 0.02
 
-    async def end_move(self, user: Id, to: Id) -> None:
-        room = ObjectId(to)
+    async def end_move(self, user: Id, to: Id, place: Id) -> None:
+        room = ObjectId(place)
         others = {"$filter": {"input": "$visitedRooms", "cond": {"$ne": ["$$this", room]}}}
         visited = {"$slice": [{"$concatArrays": [others, [room]]}, -VISITED_ROOMS_KEPT]}
         await self._database.update(
             USERS,
-            {"_id": ObjectId(user), "moving.to": room},
+            {"_id": ObjectId(user), "moving.to": ObjectId(to)},
             [{"$set": {"room": room, "visitedRooms": visited}}, {"$unset": "moving"}],
         )
 
@@ -138,8 +137,12 @@ class Users:
         return [
             (
                 Id(str(document["_id"])),
-                None if document["room"] is None else Id(str(document["room"])),
+                _room(document["room"]),
                 Id(str(document["moving"]["to"])),
             )
             for document in documents
         ]
+
+
+def _room(id: ObjectId | None) -> Id | None:
+    return None if id is None else Id(str(id))
