@@ -58,12 +58,22 @@ class DirectMessages:
     async def messages(
         self, user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int
     ) -> list[DirectMessage]:
-        """Newest first: those sent to the user, only by ``author``, or those the user sent to ``to``."""
+        """Newest first: those sent to the user, only by ``author``, or those the user sent to ``to``.
+
+        Raises UserNotFound.
+        """
+        await self._known(author, to)
         return await self.mailboxes.messages(user, author=author, to=to, offset=offset, limit=limit)
 
     async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
-        """How many of those are unread."""
+        """How many of those are unread. Raises UserNotFound."""
+        await self._known(author, to)
         return await self.mailboxes.count_unread(user, author=author, to=to)
+
+    async def _known(self, *users: Id | None) -> None:
+        for user in users:
+            if user is not None:
+                await self.users.exists(user)
 
     async def dialogs(self, user: Id) -> list[Dialog]:
         """One's dialogs, the latest first."""

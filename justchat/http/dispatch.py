@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from justchat.errors import (
     ApiError,
@@ -134,7 +135,7 @@ class Dispatcher:
 
     def _incident(self, error: Exception) -> Answer:
         incident = secrets.token_hex(8)
-        self._log.failure("incident {incident}", incident=incident)
+        self._log.failure("incident {incident}", Failure(error), incident=incident)
         return error_answer(Incident(f"{incident}: {error}" if self._debug else incident))
 
 

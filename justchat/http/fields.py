@@ -69,7 +69,7 @@ class LimitName(str):
     """A setting of ``[limits]``: in the JSON schema of a type it stands where that setting's value is to be."""
 
 
-@frozen
+@frozen(eq=False)
 class Says:
     """What a type's own validators look at, told in keywords of JSON Schema."""
 

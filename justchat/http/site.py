@@ -6,10 +6,13 @@ Here is all that knows of HTTP's wire: methods, paths, bodies' sizes, CORS, head
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from autobahn.twisted.resource import WebSocketResource
 from klein import Klein
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -19,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from justchat.config import Http, Limits
-from justchat.errors import ApiError, MethodNotAllowed, NotFound, TooLarge, Unavailable, reason_phrase
+from justchat.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unavailable, reason_phrase
 from justchat.http.dispatch import Answer, Dispatcher, error_answer
 from justchat.http.endpoint import Endpoint
 from justchat.http.form import FORM_OVERHEAD
@@ -27,6 +30,8 @@ from justchat.http.pictures import Pictures
 
 DISCARDED = 8
 """A body may be this many times too large and still be read to its end, unkept, so that the 413 is heard."""
+LINGER = 2.0
+"""Seconds in which what a client still sends is read and dropped."""
 IDLE_TIMEOUT = 60
 """Seconds a connection may be silent, between requests or within one."""
 PREFLIGHT = (
@@ -86,10 +91,22 @@ async def _serve(request: IRequest, endpoint: Endpoint, dispatcher: Dispatcher) 
     if authorization and authorization[:7].lower() == b"bearer ":
         bearer = authorization[7:].strip().decode("latin-1") or None
     content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
-    answer = await dispatcher.respond(endpoint, request.content.read(), bearer, content_type)
+    answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type))
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")
     return _write(request, answer)
+
+
+async def _whole(answering: Coroutine[Any, Any, Answer]) -> Answer:
+    """The answer. Klein cancels a call whose client hangs up; what was begun is carried out all the same."""
+    answered: Deferred[Answer] = Deferred()
+
+    def tell(answer: Answer) -> None:
+        if not answered.called:
+            answered.callback(answer)
+
+    Deferred.fromCoroutine(answering).addCallback(tell)
+    return await answered
 
 
 def _write(request: IRequest, answer: Answer) -> bytes:
@@ -148,11 +165,16 @@ class JustChatRequest(Request):
 
     def process(self) -> None:
         if self._refused:
+            self.channel.transport.loseConnection()
             return
         origin = self.getHeader(b"origin")
         if origin is not None:
             self._cors(origin)
-        if self._too_large:
+        wrong = self._not_text()
+        if wrong is not None:
+            self.write(_write(self, error_answer(wrong)))
+            self.finish()
+        elif self._too_large:
             self.write(_write(self, error_answer(TooLarge())))
             self.finish()
         elif self.method == b"OPTIONS":
@@ -162,6 +184,18 @@ class JustChatRequest(Request):
             self.finish()
         else:
             super().process()
+
+    def _not_text(self) -> ApiError | None:
+        """What is wrong with a path or a host whose bytes are no text."""
+        try:
+            unquote_to_bytes(self.path).decode()
+        except UnicodeDecodeError:
+            return NotFound("there is no such path")
+        try:
+            (self.getHeader(b"host") or b"").decode()
+        except UnicodeDecodeError:
+            return BadRequest("the Host header is not text")
+        return None
 
     def _cors(self, origin: bytes) -> None:
         settings = self._site.settings
@@ -174,14 +208,18 @@ class JustChatRequest(Request):
 
 
 def _refuse(channel: Any, error: ApiError) -> None:
-    """Answer in the middle of a request, and hang up."""
+    """Answer in the middle of a request, and hang up: at once for our part, and for the client's when it has had
+    the time to finish sending, since one whose sending fails may never read the answer.
+    """
     answer = error_answer(error)
     channel.transport.write(
         b"HTTP/1.1 %d %s\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n"
         b"Connection: close\r\n\r\n%s"
         % (answer.status, reason_phrase(answer.status).encode(), len(answer.body), answer.body)
     )
-    channel.transport.loseConnection()
+    transport = channel.transport
+    getattr(transport, "loseWriteConnection", transport.loseConnection)()
+    reactor.callLater(LINGER, transport.abortConnection)
 
 
 class Root(Resource):

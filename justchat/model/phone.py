@@ -17,6 +17,8 @@ def parse_phone(written: str | int, region: str) -> Phone:
     international one whose plus was forgotten. Raises ValueError for what cannot be a phone number.
     """
     text = str(written)
+    if isinstance(written, int) and written < 0:
+        raise ValueError("not a phone number")
     if not _WRITTEN.match(text):
         raise ValueError("not a phone number")
     readings = [text] if text.lstrip().startswith("+") else [text, f"+{text}"]

@@ -94,6 +94,10 @@ def profile() -> Fields:
     }
 
 
+def about(scene: Scene) -> Fields:
+    return {"room_id": an_id(scene.room), "user_id": an_id(scene.anna.id)}
+
+
 def bodies(scene: Scene) -> dict[str, Fields]:
     """A good body for each call. An object among the fields takes what its first field says under the name ""."""
     phone = good(scene.anna.phone)
@@ -120,6 +124,69 @@ def bodies(scene: Scene) -> dict[str, Fields]:
                 "client_id": good("a", "null", "word"),
             }
         },
+        "/init/invite": {
+            "phons": good([scene.anna.phone], "null", "empty list"),
+            "phones": good([scene.anna.phone], "null", "empty list"),
+        },
+        "/init/sessions": {},
+        "/init/exit-all": {},
+        "/room/get": {
+            "room_id": good(scene.room, "null", "word", "empty", "long"),
+            "name": good("a", "null", "word", "empty"),
+            "page": good(1),
+            "per_page": good(40),
+            "sort": good({"name": 1}, "empty object"),
+            "filter": {
+                "": good(None, *OBJECTS),
+                "filled": good(False, "true"),
+                "privated": good(False, "true"),
+                "countOnly": good(False, "true"),
+            },
+        },
+        "/room/remove": {"room": {"id": an_id(scene.other)}},
+        "/room/kick": {**about(scene), "ref_message": an_id(scene.message, "null")},
+        "/room/ban": {**about(scene), "ref_message": an_id(scene.message, "null")},
+        "/room/silence": {
+            **about(scene),
+            "finished": good(0, "negative"),
+            "text": good("hush", "null", "word", "empty"),
+            "ref_message": an_id(scene.message, "null"),
+        },
+        "/room/unban": about(scene),
+        "/room/add-moderator": about(scene),
+        "/room/remove-moderator": about(scene),
+        "/user/sendMessage": {
+            "message": {
+                "user": Good(scene.anna.id, answers=tuple((kind, 404) for kind in STRINGS - {"empty"})),
+                "text": good("hello", "word"),
+                "client_id": good("a", "null", "word"),
+            }
+        },
+        "/user/messages": {
+            "author": an_id(scene.anna.id, "null"),
+            "user": good(None, "null"),  # a string would be one side too many
+            "countOnly": good(False, "true"),
+            "limit": good(100),
+            "offset": good(0),
+        },
+        "/user/dialogs": {},
+        "/user/dialog": {"user": an_id(scene.anna.id), "skip": good(0), "limit": good(100)},
+        "/user/remove-dialog": {"user": an_id(scene.anna.id)},
+        "/user/messages/mark-as-read": {"message": an_id(scene.message)},
+        "/user/messages/remove": {"message": an_id(scene.message)},
+        "/user/updateBalance": {
+            "balance": good(5),
+            "secret": good("x", "word", "empty"),
+            "payment_id": good("p", "null", "word"),
+        },
+        "/user/free-coins": {"type": good("vk")},
+        "/gifts": {},
+        "/gifts/send": {
+            "gift": an_id(scene.message),
+            "user": an_id(scene.anna.id),
+            "text": good("for you", "word", "empty"),
+        },
+        "/complaints/new": {"message": an_id(scene.message), "text": good("rude", "word")},
         "/room/chat": {
             "room": an_id(scene.room),
             "skip": good(0, "null", "negative"),

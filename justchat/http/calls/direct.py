@@ -76,7 +76,7 @@ class DirectCalls:
         message = await self.direct.write(requester.user, Id(new.user), new.text, new.client_id)
         return {"data": {"message": [direct_document(message)]}}
 
-    @post("/user/messages", body=List, answer=MessagesAnswer | CountAnswer, session=REQUIRED)
+    @post("/user/messages", body=List, answer=MessagesAnswer | CountAnswer, session=REQUIRED, raises=(UserNotFound,))
     async def messages(self, requester: Requester, body: List) -> MessagesAnswer | CountAnswer:
         """List direct messages, newest first, or count the unread ones."""
         author = None if body.author is None else Id(body.author)
