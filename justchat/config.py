@@ -46,6 +46,9 @@ class Websocket(_Table):
     ping_timeout: Seconds = 20
     send_buffer: Positive = 1024 * 1024
     """Bytes that may wait for one slow reader before its socket is closed."""
+    replay_events: Positive = 1000
+    """Events of a user, and of a room, that one who comes back is told at most."""
+    replay_days: Seconds = 7
 
 
 class Mongo(_Table):

@@ -23,11 +23,14 @@ from justchat.model.room import Room
 class Frame:
     """What is sent to a connection: ``text`` is the JSON of one event, in UTF-8.
 
-    Encoded once per protocol, whoever and however many it goes to.
+    Encoded once per protocol, whoever and however many it goes to. ``stream`` and ``seq`` say which entry it
+    tells of, where it is one.
     """
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, stream: Id | None = None, seq: int = 0) -> None:
         self.text = text
+        self.stream = stream
+        self.seq = seq
 
     @cached_property
     def websocket(self) -> bytes:
@@ -38,6 +41,18 @@ class Frame:
         if length < 1 << 16:
             return struct.pack("!BBH", 0x81, 126, length) + self.text
         return struct.pack("!BBQ", 0x81, 127, length) + self.text
+
+
+@frozen(kw_only=True)
+class Position:
+    """How far events have come, or a client has heard them: ``n`` of the user's own, ``seq`` of a room's.
+
+    None is what a client does not speak of; ``room`` is None, too, for one who is in no room.
+    """
+
+    n: int | None
+    room: Id | None
+    seq: int | None
 
 
 @frozen
@@ -51,9 +66,14 @@ class Event:
         return orjson.dumps({"event": self.name, "data": {"error": None, **self.data}})
 
 
-def ready(user: Id) -> Event:
-    """The socket is bound to a session of this user."""
-    return Event("ready", {"user": user})
+def ready(user: Id, at: Position) -> Event:
+    """The socket is bound to a session of this user; ``at`` is where their events stand."""
+    return Event("ready", {"user": user, "n": at.n, "room": at.room, "seq": at.seq})
+
+
+def caught_up(recovered: bool) -> Event:
+    """A client that came back has heard what it missed, or must load it through the calls."""
+    return Event("caught-up", {"recovered": recovered})
 
 
 def refusal(error: ApiError) -> bytes:
@@ -104,6 +124,11 @@ def of_mailbox(entry: Entry) -> Event | None:
         case Kind.READ:
             assert entry.ref_message is not None
             data = {"_id": entry.id, "n": entry.seq, "data": receipt_document(entry)}
+        case Kind.NOTICE:
+            assert entry.ref_message is not None
+            told = of_entry(entry.ref_message)
+            assert told is not None
+            data = {**told.data, "n": entry.seq}
         case Kind.GIFT:
             assert entry.gift is not None
             data |= {"room": entry.room, "gift": gift_document(entry.gift), "text": entry.text}
@@ -115,8 +140,10 @@ def for_roommates(event: Event) -> Event:
     return Event(event.name, {key: value for key, value in event.data.items() if key != "n"})
 
 
-def audience(room: Room, entry: Entry) -> Iterable[Id]:
-    """Who hears an entry: those in the room once it has happened, and the one it is about."""
+def absent(room: Room, entry: Entry) -> Iterable[Id]:
+    """Those an entry is about who are not in the room once it has happened: they are told by their own stream."""
+    if entry.kind is Kind.REMOVE_ROOM:
+        return room.users
     if entry.user is not None and entry.user not in room.users:
-        return (*room.users, entry.user)
-    return room.users
+        return (entry.user,)
+    return ()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from zope.interface import Attribute, Interface
 
-from justchat.events import Frame
+from justchat.events import Frame, Position
 from justchat.model.complaint import Complaint
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry
@@ -62,6 +62,9 @@ class IUsers(Interface):
 
     async def abandon_move(user: Id, to: Id) -> None:
         """The move was refused: the user is where they were."""
+
+    async def place(user: Id) -> Id | None:
+        """The room that the user was last let into; its log decides whether they are there."""
 
     async def vacate(user: Id, room: Id) -> None:
         """The user is in no room, if it was this one."""
@@ -125,8 +128,14 @@ class IRooms(Interface):
     async def finish_removals() -> None:
         """Delete what is left of rooms whose removal a crash interrupted."""
 
-    async def reconcile() -> None:
-        """Bring snapshots up to date that a crash left behind."""
+    async def reconcile() -> list[Entry]:
+        """Bring snapshots up to date that a crash left behind; returns the latest entries that changed a room."""
+
+    async def position(room: Id) -> int:
+        """The seq of the room's last entry, 0 for none."""
+
+    async def entries(room: Id, after: int, limit: int) -> list[Entry]:
+        """At most ``limit`` entries with a seq greater than ``after``, in order, void ones too."""
 
     async def any_entry(entry: Id) -> Entry:
         """An entry of whatever room, or MessageNotFound."""
@@ -146,6 +155,9 @@ class IMailboxes(Interface):
 
     async def head(user: Id) -> int:
         """The seq of the last entry addressed to the user: the contract's ``n``."""
+
+    async def entries(user: Id, after: int, limit: int) -> list[Entry]:
+        """At most ``limit`` entries with a seq greater than ``after``, in order, void ones too."""
 
     async def sent(author: Id, entry: Id) -> Entry | None:
         """An author's entry, to whomever."""
@@ -289,6 +301,19 @@ class IRegistry(Interface):
 
     def unbind(connection: "IConnection", session: Session) -> None:
         """The connection is gone."""
+
+
+class IReplay(Interface):
+    """What a client that comes back has missed."""
+
+    async def position(user: Id) -> Position:
+        """How far the user's events, and those of the room they are in, have come."""
+
+    async def replay(user: Id, have: Position, upto: Position, send: Callable[[Frame], None]) -> bool:
+        """Send every event after ``have`` up to ``upto``, once each and in order.
+
+        False, with nothing sent, where that cannot be: it is too long ago, or was another room.
+        """
 
 
 class IConnection(Interface):

@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,14 @@ from justchat.http.fields import Shape
 from justchat.http.pictures import Pictures
 from justchat.http.site import JustChatSite, Root, make_app
 from justchat.hub.delivery import Delivery
+from justchat.hub.notices import Notices
 from justchat.hub.registry import Registry
+from justchat.hub.replay import Replay
 from justchat.images import Images
 from justchat.interfaces import ISmsSender
+from justchat.model.entry import Entry
 from justchat.model.moment import now
+from justchat.model.room import Room
 from justchat.mongod import Mongod
 from justchat.passwords import Passwords
 from justchat.sms.gateway import Gateway
@@ -67,6 +72,7 @@ from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
 from justchat.systemd import Notifier
+from justchat.ws.binding import Services
 from justchat.ws.protocol import SocketFactory
 
 DRAIN = 5.0
@@ -155,7 +161,13 @@ class Daemon(Service):
         sessions = Sessions(self._database, now, settings.sessions.lifetime)
         users = Users(self._database, now)
         delivery = Delivery(registry, lambda room: self._rooms.known(room))
-        self._rooms = Rooms(self._database, delivery.hear, reactor, shared=self._mongod is None)
+        self._notices = Notices(lambda: self._mailboxes, reactor)
+
+        def hear(room: Room, entry: Entry) -> None:
+            delivery.hear(room, entry)
+            self._notices.hear(room, entry)
+
+        self._rooms = Rooms(self._database, hear, reactor, shared=self._mongod is None)
         accounts = Accounts(
             users=users,
             sessions=sessions,
@@ -172,6 +184,14 @@ class Daemon(Service):
         self._room_actions = RoomActions(users=users, rooms=self._rooms, passwords=self._passwords, clock=now)
         messages = Messages(rooms=self._rooms, clock=now)
         self._mailboxes = Mailboxes(self._database, delivery.hear_mailbox)
+        replay = Replay(
+            users=users,
+            rooms=self._rooms,
+            mailboxes=self._mailboxes,
+            clock=now,
+            events=settings.websocket.replay_events,
+            age=timedelta(days=settings.websocket.replay_days),
+        )
         self._money = Money(
             users=users,
             rooms=self._rooms,
@@ -211,8 +231,7 @@ class Daemon(Service):
         self._sockets = SocketFactory(
             settings=settings.websocket,
             allows_origin=settings.http.allows_origin,
-            sessions=sessions,
-            registry=registry,
+            services=Services(sessions=sessions, registry=registry, replay=replay),
             reactor=reactor,
         )
         app = make_app(endpoints, self._dispatcher, self._database.ping)
@@ -273,12 +292,19 @@ class Daemon(Service):
         self._images.workers.start()
         # With a database of our own, whatever is unfinished was left by a crash.
         await self._finish(all=self._mongod is not None)
-        await self._rooms.reconcile()
         self._housekeeping.start(HOUSEKEEPING, now=False)
         for table, port in self._ports:
             port.startReading()
             self._log.info("{table} listens on {address}", table=table, address=_address(port))
         self._notifier.ready()
+        await self._reconcile()
+
+    async def _reconcile(self) -> None:
+        """Put right, behind the first requests, what follows from the log and a crash may have kept from being done."""
+        try:
+            await self._notices.catch_up(self._rooms, await self._rooms.reconcile())
+        except ApiError as error:
+            self._log.warn("what a crash left behind is looked for at the next start: {error}", error=error)
 
     async def _wait_for_database(self) -> None:
         for attempt in range(3):

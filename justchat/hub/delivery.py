@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from justchat.events import Frame, audience, for_roommates, of_entry, of_mailbox
+from justchat.events import Frame, for_roommates, of_entry, of_mailbox
 from justchat.hub.registry import Registry
 from justchat.model.direct import Mailbox
-from justchat.model.entry import Entry
+from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import Room
 
@@ -18,17 +18,17 @@ class Delivery:
         self._room_of = room_of
 
     def hear(self, room: Room, entry: Entry) -> None:
-        """``room`` is the room just after ``entry``."""
+        """``room`` is the room just after ``entry``. Those in it hear of it; who is out of it, by their own stream."""
         event = of_entry(entry)
-        if event is not None:
-            self._registry.send(audience(room, entry), Frame(event.to_json()))
+        if event is not None and entry.kind is not Kind.REMOVE_ROOM:
+            self._registry.send(room.users, Frame(event.to_json(), entry.stream, entry.seq))
 
     def hear_mailbox(self, mailbox: Mailbox, entry: Entry) -> None:
         """An entry that is addressed to a user; a gift is heard by those around them, too."""
         event = of_mailbox(entry)
         if event is None:
             return
-        self._registry.send((mailbox.id,), Frame(event.to_json()))
+        self._registry.send((mailbox.id,), Frame(event.to_json(), entry.stream, entry.seq))
         room = self._room_of(entry.room) if entry.room is not None else None
         if room is not None:
             others = [user for user in room.users if user != mailbox.id]

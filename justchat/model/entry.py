@@ -27,6 +27,8 @@ class Kind(StrEnum):
     DIRECT_MESSAGE = "direct-message"
     READ = "read-message"
     GIFT = "gift-message"
+    NOTICE = "service-message"
+    """A service message of a room, for one it is about who is not in it; ``ref_message`` is that entry."""
 
     VOID = "void"
     """Nothing: the place of something that was refused while the database was away (docs/database.rst)."""

@@ -15,7 +15,8 @@ from justchat.model.room import Room
 from justchat.model.user import Profile, Session, User
 from justchat.store.database import Document
 
-CHANGES_ROOM = frozenset(Kind) - {Kind.MESSAGE, Kind.VOID, Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT}
+OF_USERS = frozenset({Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE})
+CHANGES_ROOM = frozenset(Kind) - OF_USERS - {Kind.MESSAGE, Kind.VOID}
 
 
 def object_id(id: Id, missing: type[ApiError]) -> ObjectId:

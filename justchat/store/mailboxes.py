@@ -52,6 +52,12 @@ class Mailboxes:
     async def head(self, user: Id) -> int:
         return (await self._entries.head(user)).seq
 
+    async def entries(self, user: Id, after: int, limit: int) -> list[Entry]:
+        documents = await self._database.find(
+            LOG, {"stream": ObjectId(user), "seq": {"$gt": after}}, sort={"stream": 1, "seq": 1}, limit=limit
+        )
+        return [entry_from_document(document) for document in documents]
+
     async def sent(self, author: Id, entry: Id) -> Entry | None:
         document = await self._database.find_one(LOG, {"_id": ObjectId(entry)})
         if document is None or str(document["author"]) != author:

@@ -21,6 +21,7 @@ from justchat.model.ids import Id
 from justchat.model.room import Room, RoomSearch
 from justchat.store.database import Database
 from justchat.store.documents import (
+    OF_USERS,
     entry_from_document,
     object_id,
     room_changes,
@@ -34,10 +35,10 @@ from justchat.store.log import Head, Log
 SNAPSHOT_EVERY = 0.5
 """Seconds between rounds of writing snapshots."""
 PURGED_AT_ONCE = 1000
-RECONCILED = 1000
+RECONCILED = 200
 TAIL = 1000
 """A room's log may be about this many messages ahead of its snapshot."""
-NOT_OF_ROOMS = (Kind.VOID, Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT)
+NOT_OF_ROOMS = OF_USERS | {Kind.VOID}
 
 
 @implementer(IRooms)
@@ -124,6 +125,12 @@ class Rooms:
             raise MessageNotFound
         return found
 
+    async def position(self, room: Id) -> int:
+        return (await self._head(room)).seq
+
+    async def entries(self, room: Id, after: int, limit: int) -> list[Entry]:
+        return await self._read(room, after, limit)
+
     async def any_entry(self, entry: Id) -> Entry:
         document = await self._database.find_one(LOG, {"_id": object_id(entry, MessageNotFound)})
         if document is None or document["kind"] in NOT_OF_ROOMS:
@@ -167,16 +174,15 @@ class Rooms:
         for document in await self._database.find(ROOMS, {"removed": True}, limit=100, fields=["_id"]):
             await self._purge(Id(str(document["_id"])))
 
-    async def reconcile(self) -> None:
-        latest = await self._database.find(
-            LOG, {"changes": True}, sort={"create_at": -1}, limit=RECONCILED, fields=["stream"]
-        )
+    async def reconcile(self) -> list[Entry]:
+        latest = await self._database.find(LOG, {"changes": True}, sort={"create_at": -1}, limit=RECONCILED)
         streams = {document["stream"] for document in latest}
         for loading in [ensureDeferred(self._entries.head(Id(str(stream)))) for stream in streams]:
             with suppress(RoomNotFound):
                 head = await loading
                 self._changed[head.state.id] = head
         await self._save()
+        return [entry_from_document(document) for document in latest]
 
     async def _load(self, room: Id) -> Head[Room]:
         document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)})

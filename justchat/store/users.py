@@ -126,6 +126,10 @@ class Users:
             USERS, {"_id": ObjectId(user), "moving.to": ObjectId(to)}, {"$unset": {"moving": ""}}
         )
 
+    async def place(self, user: Id) -> Id | None:
+        document = await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room"])
+        return None if document is None else _room(document["room"])
+
     async def vacate(self, user: Id, room: Id) -> None:
         await self._database.update(USERS, {"_id": ObjectId(user), "room": ObjectId(room)}, {"$set": {"room": None}})
 

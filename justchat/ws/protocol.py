@@ -16,19 +16,15 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.config import Websocket
-from justchat.errors import ApiError, LoginTimeout
-from justchat.events import Frame, ready, refusal
-from justchat.interfaces import IConnection, IRegistry, ISessions
+from justchat.events import Frame
+from justchat.interfaces import IConnection
 from justchat.model.user import Session
+from justchat.ws.binding import MALFORMED, TOO_SLOW, Binding, Services
 
-MALFORMED = 4400
 NO_INIT = 4408
-TOO_SLOW = 4413
-TRY_LATER = 1013
 GOING_DOWN = 1001
 INBOUND_FRAME = 16 * 1024
 """Bytes. A client sends nothing but ``init``."""
@@ -43,6 +39,7 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
 
     factory: "SocketFactory"
     session: Session | None = None
+    _binding: Binding | None = None
     _paused = False
     _waiting_bytes = 0
     _init_timer: IDelayedCall | None = None
@@ -57,41 +54,24 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
         # Behind HTTP the channel was the transport's producer.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
+        self._binding = Binding(self, self.factory.services)
         self._init_timer = self.factory.reactor.callLater(self.factory.settings.init_timeout, self._no_init)
         # What the handshake leaves behind is of no more use, and weighs on every idle socket.
         self.http_request_data = self.http_response_data = b""
         self.http_headers: dict[str, str] = {}
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        key = None if isBinary else _session_key(payload)
-        if key is None:
+        data = None if isBinary else _init_data(payload)
+        if data is None:
             self.close(MALFORMED, 'the one frame we know is {"event": "init", "data": {"session_key": "…"}}')
-            return
-        Deferred.fromCoroutine(self._init(key)).addErrback(self._failed)
-
-    async def _init(self, key: str) -> None:
-        try:
-            session = await self.factory.sessions.get(key)
-        except ApiError as error:
-            self.send(Frame(refusal(error)))
-            self.close(LoginTimeout.status + 4000 if error.status == LoginTimeout.status else TRY_LATER, error.detail)
-            return
-        if self.state != self.STATE_OPEN:
-            return
-        self._stop_timer()
-        if self.session is not None:
-            self.factory.registry.unbind(self, self.session)
-        self.session = session
-        self.factory.registry.bind(self, session)
-        self.send(Frame(ready(session.user).to_json()))
-
-    def _failed(self, failure: Failure) -> None:
-        self._logger.failure("a socket could not be bound", failure)
-        self.close(1011, "a fault of ours")
+        else:
+            assert self._binding is not None
+            self._binding.receive(data)
 
     def _no_init(self) -> None:
         self._init_timer = None
-        self.close(NO_INIT, "no init in time")
+        if self.session is None:
+            self.close(NO_INIT, "no init in time")
 
     def _stop_timer(self) -> None:
         if self._init_timer is not None:
@@ -121,9 +101,8 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
     def _leave(self) -> None:
         """Hear nothing more."""
         self._stop_timer()
-        if self.session is not None:
-            self.factory.registry.unbind(self, self.session)
-            self.session = None
+        if self._binding is not None:
+            self._binding.leave()
 
     def pauseProducing(self) -> None:
         # Called at every write while more than 64 KiB wait for the reader.
@@ -148,15 +127,13 @@ class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
         *,
         settings: Websocket,
         allows_origin: Callable[[str | None], bool],
-        sessions: ISessions,
-        registry: IRegistry,
+        services: Services,
         reactor: Any,
     ) -> None:
         super().__init__(server="JustChat", reactor=reactor)
         self.settings = settings
         self.allows_origin = allows_origin
-        self.sessions = sessions
-        self.registry = registry
+        self.services = services
         self.sockets: set[Socket] = set()
         self._all_gone: Callable[[], None] | None = None
         self.setProtocolOptions(
@@ -189,14 +166,14 @@ class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
         await gone
 
 
-def _session_key(payload: bytes) -> str | None:
-    """The session key of an ``init`` frame; None for any other frame."""
+def _init_data(payload: bytes) -> object:
+    """The data of an ``init`` frame; None for any other frame."""
     try:
         frame = orjson.loads(payload)
     except orjson.JSONDecodeError:
         return None
     match frame:
-        case {"event": "init", "data": {"session_key": str(key)}}:
-            return key
+        case {"event": "init", "data": data}:
+            return data
         case _:
             return None

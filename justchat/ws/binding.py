@@ -1,0 +1,161 @@
+"""Binding: what happens when a client says ``init``, over whatever protocol.
+
+The order that loses nothing: bind to the live events first and hold them back, tell where things stand, replay what
+was missed up to there, then let through what was held and is newer.
+"""
+
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from justchat.errors import ApiError, LoginTimeout
+from justchat.events import Frame, Position, caught_up, ready, refusal
+from justchat.interfaces import IConnection, IRegistry, IReplay, ISessions
+from justchat.model.ids import Id, as_id
+from justchat.model.user import Session
+
+MALFORMED = 4400
+SESSION_OVER = 4440
+TRY_LATER = 1013
+FAULT = 1011
+MOST_HELD = 1024 * 1024
+"""Bytes held back during one replay; more, and the client is too slow to come back this way (4413)."""
+TOO_SLOW = 4413
+
+
+@frozen(kw_only=True)
+class Services:
+    """What binding needs."""
+
+    sessions: ISessions
+    registry: IRegistry
+    replay: IReplay
+
+
+class Binding:
+    """The binding of one connection to a session. Its connection has no session until it is bound."""
+
+    _log = Logger()
+
+    def __init__(self, connection: IConnection, services: Services) -> None:
+        self._connection = connection
+        self._services = services
+        self._bound: IConnection | None = None
+        self._busy = False
+        self._over = False
+
+    def receive(self, data: object) -> None:
+        """The data of an ``init``. The answer goes through the connection."""
+        asked = _asked(data)
+        if asked is None or self._busy:
+            self._connection.close(MALFORMED, "an init has a session_key, and perhaps n, room and seq")
+            return
+        self._busy = True
+        Deferred.fromCoroutine(self._init(*asked)).addErrback(self._failed)
+
+    def leave(self) -> None:
+        """The connection is going: hear nothing more."""
+        self._over = True
+        self._unbind()
+
+    def _is_over(self) -> bool:
+        return self._over
+
+    async def _init(self, key: str, have: Position) -> None:
+        try:
+            session = await self._services.sessions.get(key)
+            if not self._is_over():
+                await self._bind(session, have)
+        except ApiError as error:
+            timeout = isinstance(error, LoginTimeout)
+            if not self._is_over():
+                self._connection.send(Frame(refusal(error)))
+                self._connection.close(SESSION_OVER if timeout else TRY_LATER, error.detail)
+        finally:
+            self._busy = False
+
+    async def _bind(self, session: Session, have: Position) -> None:
+        replay = self._services.replay
+        self._unbind()
+        gate = _Gate(self._connection, session)
+        stand_in: IConnection = gate
+        self._switch_to(stand_in, session)
+        at = await replay.position(session.user)
+        self._tell(Frame(ready(session.user, at).to_json()))
+        if have.n is not None or have.seq is not None:
+            recovered = await replay.replay(session.user, have, at, self._tell)
+            self._tell(Frame(caught_up(recovered).to_json()))
+        if self._is_over() or self._bound is not stand_in:
+            return
+        self._unbind()
+        self._switch_to(self._connection, session)
+        for frame in gate.held:
+            if _is_newer(frame, session.user, at):
+                self._connection.send(frame)
+
+    def _tell(self, frame: Frame) -> None:
+        if not self._is_over():
+            self._connection.send(frame)
+
+    def _switch_to(self, connection: IConnection, session: Session) -> None:
+        self._connection.session = session
+        self._bound = connection
+        self._services.registry.bind(connection, session)
+
+    def _unbind(self) -> None:
+        session = self._connection.session
+        if self._bound is not None and session is not None:
+            self._services.registry.unbind(self._bound, session)
+        self._bound = self._connection.session = None
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("a connection could not be bound", failure)
+        if not self._is_over():
+            self._connection.close(FAULT, "a fault of ours")
+
+
+@implementer(IConnection)
+class _Gate:
+    """Stands for a connection while that is catching up, and holds back what is new."""
+
+    def __init__(self, connection: IConnection, session: Session) -> None:
+        self._connection = connection
+        self.session = session
+        self.held: list[Frame] = []
+        self._bytes = 0
+
+    def send(self, frame: Frame) -> None:
+        self._bytes += len(frame.text)
+        if self._bytes > MOST_HELD:
+            self.held.clear()
+            self._connection.close(TOO_SLOW, "too much happened while you were catching up")
+        else:
+            self.held.append(frame)
+
+    def close(self, code: int, reason: str) -> None:
+        self._connection.close(code, reason)
+
+
+def _is_newer(frame: Frame, user: Id, at: Position) -> bool:
+    """Whether a frame tells of something that ``at`` does not count yet."""
+    if frame.stream == user:
+        return at.n is None or frame.seq > at.n
+    if frame.stream is not None and frame.stream == at.room:
+        return at.seq is None or frame.seq > at.seq
+    return True
+
+
+def _asked(data: Any) -> tuple[str, Position] | None:
+    """The session key of an init, and what the client has; None for what is no init."""
+    if not isinstance(data, dict) or not isinstance(data.get("session_key"), str):
+        return None
+    n, room, seq = (data.get(name) for name in ("n", "room", "seq"))
+    if not all(number is None or (type(number) is int and 0 <= number < 2**53) for number in (n, seq)):
+        return None
+    if room is not None and not isinstance(room, str):
+        return None
+    return data["session_key"], Position(n=n, room=None if room is None else as_id(room), seq=seq)
