@@ -88,8 +88,9 @@ def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
             server = serverFromString(default_reactor, endpoint)
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
-        if endpoint.startswith(("tcp:", "ssl:")):
-            # Tried before twistd forks: what goes wrong after that, it tells in its own words.
+        if twistd and not twistd.get("nodaemon") and endpoint.startswith(("tcp:", "ssl:")):
+            # Tried before twistd forks: what goes wrong after that, it tells in its own words. (Not otherwise: a
+            # client that is early would be turned away.)
             bind(table, endpoint, server, Factory()).stopListening()
     if settings.bus.uri is not None:
         raise StartupError("[bus] uri: no bus is built in yet; several daemons cannot be joined")
