@@ -11,7 +11,7 @@ setup(
     long_description=Path("README.rst").read_text("utf-8"),
     long_description_content_type="text/x-rst",
     packages=[*find_packages(include=["justchat", "justchat.*"]), "twisted.plugins"],
-    package_data={"justchat": ["py.typed"]},
+    package_data={"justchat": ["py.typed"], "justchat.starter": ["*.toml", "*.png"]},
     python_requires=">=3.11",
     install_requires=[
         "twisted[tls]>=26.4",  # the reactor, HTTP, processes; its plug-in is how the daemon starts

@@ -167,6 +167,10 @@ class AlreadyStored(Exception):
     """An entry with this id is in the log already: the same thing was sent before."""
 
 
+class BadFile(Exception):
+    """A file of an operator's is wrong; the message is one line that says where."""
+
+
 class SmsFailed(Exception):
     """An SMS was not accepted; the message says why, without the SMS's text."""
 

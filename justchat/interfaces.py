@@ -239,6 +239,9 @@ class ICatalogue(Interface):
     async def put(gift: Gift) -> None:
         """Add a gift, or change the one with its id."""
 
+    async def is_new() -> bool:
+        """Whether there has never been a gift."""
+
     async def withdraw(gift: Id) -> None:
         """A gift can be bought no more. Raises GiftNotFound."""
 

@@ -33,9 +33,11 @@ from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
+from justchat.actions.shop import Shop
 from justchat.actions.uploads import Uploads
 from justchat.config import Settings
 from justchat.errors import ApiError, DatabaseAway, StartupError
+from justchat.gift_file import read_gifts
 from justchat.http.calls.accounts import AccountCalls
 from justchat.http.calls.complaints import ComplaintCalls
 from justchat.http.calls.direct import DirectCalls
@@ -61,6 +63,7 @@ from justchat.mongod import Mongod
 from justchat.passwords import Passwords
 from justchat.sms.gateway import Gateway
 from justchat.sms.outbox import Outbox
+from justchat.starter import CATALOGUE
 from justchat.store.catalogue import Catalogue
 from justchat.store.complaints import ComplaintStore
 from justchat.store.database import Database, check_reachable
@@ -185,6 +188,7 @@ class Daemon(Service):
         self._room_actions = RoomActions(users=users, rooms=self._rooms, passwords=self._passwords, clock=now)
         messages = Messages(rooms=self._rooms, clock=now)
         self._mailboxes = Mailboxes(self._database, delivery.hear_mailbox)
+        catalogue = Catalogue(self._database)
         replay = Replay(
             users=users,
             rooms=self._rooms,
@@ -197,7 +201,7 @@ class Daemon(Service):
             users=users,
             rooms=self._rooms,
             ledger=Ledger(self._database, now),
-            catalogue=Catalogue(self._database),
+            catalogue=catalogue,
             mailboxes=self._mailboxes,
             clock=now,
             secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / "payments-secret-key"),
@@ -205,6 +209,7 @@ class Daemon(Service):
             free_coins=settings.payments.free_coins,
         )
         self._images = Images(settings.data_dir / "uploads")
+        self._shop = Shop(catalogue=catalogue, images=self._images, clock=now)
         endpoints = [
             *endpoints_of(AccountCalls(accounts, settings.privacy.show_phones)),
             *endpoints_of(RoomCalls(self._room_actions, messages, now)),
@@ -291,6 +296,7 @@ class Daemon(Service):
         self._passwords.workers.start()
         self._rooms.start()
         self._images.workers.start()
+        await self._shop.open(read_gifts(CATALOGUE))
         # With a database of our own, whatever is unfinished was left by a crash.
         await self._finish(all=self._mongod is not None)
         self._housekeeping.start(HOUSEKEEPING, now=False)

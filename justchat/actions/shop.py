@@ -1,0 +1,67 @@
+"""The shop: what an operator does about the gifts that can be bought."""
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from justchat.gift_file import NewGift
+from justchat.interfaces import ICatalogue, IImages
+from justchat.model.gift import Gift
+from justchat.model.ids import Id, derived_id, new_id
+from justchat.model.moment import Clock
+
+
+@frozen(kw_only=True)
+class Shop:
+    """What an operator can do about gifts."""
+
+    catalogue: ICatalogue
+    images: IImages
+    clock: Clock
+
+    async def stock(self, gifts: Sequence[NewGift]) -> list[Gift]:
+        """Add gifts, or change those whose ids are known. Pictures are looked at before anything is kept.
+
+        Raises NotAnImage, TooLarge, DiskFull.
+        """
+        made = [
+            Gift(
+                id=gift.id or new_id(),
+                name=gift.name,
+                price=gift.price,
+                image=await self._picture(gift.image),
+                create_at=self.clock(),
+            )
+            for gift in gifts
+        ]
+        for gift in made:
+            await self.catalogue.put(gift)
+        return made
+
+    async def open(self, gifts: Sequence[NewGift]) -> None:
+        """Stock a shop that has never had a gift. Their ids follow from their names, so that two daemons that do
+        this at once, or a crash in the middle, give no gift twice.
+        """
+        if await self.catalogue.is_new():
+            await self.stock([evolve(gift, id=derived_id("starter", gift.name)) for gift in gifts])
+
+    async def change(
+        self, gift: Id, *, name: str | None = None, price: int | None = None, image: bytes | str | None = None
+    ) -> Gift:
+        """Change what is given of a gift. Raises GiftNotFound, and what stock() does."""
+        old = await self.catalogue.get(gift)
+        new = evolve(
+            old,
+            name=old.name if name is None else name,
+            price=old.price if price is None else price,
+            image=old.image if image is None else await self._picture(image),
+        )
+        await self.catalogue.put(new)
+        return new
+
+    async def withdraw(self, gift: Id) -> None:
+        """Sell a gift no more; who has it keeps it. Raises GiftNotFound."""
+        await self.catalogue.withdraw(gift)
+
+    async def _picture(self, image: bytes | str) -> str:
+        return image if isinstance(image, str) else f"uploads/{await self.images.keep(image)}"

@@ -1,0 +1,63 @@
+"""Catalogue files: the gifts of an operator, as TOML or JSON (docs/operating.rst)."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from attrs import frozen
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from justchat.errors import BadFile
+from justchat.model.ids import Id
+
+NAME_LENGTH = 64
+
+
+@frozen(kw_only=True)
+class NewGift:
+    """A gift to be sold: ``image`` is a picture's bytes, or the path or URL of one; ``id`` that of one to change."""
+
+    name: str
+    price: int
+    image: bytes | str
+    id: Id | None = None
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
+    price: Annotated[int, Field(ge=1, le=10**9)]
+    image: Annotated[str, Field(min_length=1, max_length=1024)]
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")] | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    gifts: list[_Row]
+
+
+def read_gifts(file: Path) -> list[NewGift]:
+    """The gifts of a file. Raises BadFile with the row and the field that is wrong."""
+    try:
+        text = file.read_text("utf-8")
+        content = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise BadFile(f"{file}: {error.strerror}") from error
+    except ValueError as error:  # both parsers', and that of UTF-8
+        raise BadFile(f"{file}: {error}") from error
+    try:
+        rows = _File.model_validate({"gifts": content} if isinstance(content, list) else content).gifts
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
+        raise BadFile(f"{file}: {place}: {wrong['msg']}") from error
+    return [_gift(row, file.parent) for row in rows]
+
+
+def _gift(row: _Row, folder: Path) -> NewGift:
+    picture = folder / row.image
+    image = picture.read_bytes() if "://" not in row.image and picture.is_file() else row.image
+    return NewGift(name=row.name, price=row.price, image=image, id=None if row.id is None else Id(row.id))
