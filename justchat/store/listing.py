@@ -19,22 +19,20 @@ from justchat.store.indexes import LISTINGS, listing_index
 def listing(wanted: RoomSearch) -> dict[str, Any]:
     """The ``query``, ``sort`` and ``hint`` of a search."""
     query: dict[str, Any] = {"removed": False, "private": _chosen(wanted.private), "full": _chosen(wanted.full)}
+    folded = (wanted.name or "").casefold()
+    if folded:
+        query["folded"] = {"$regex": re.escape(folded)}
     if wanted.room_id is not None:
-        if not is_well_formed(wanted.room_id):
-            query["removed"] = None  # names nothing
+        # Nothing has the id null, which stands for a malformed one.
         query["_id"] = ObjectId(wanted.room_id) if is_well_formed(wanted.room_id) else None
+        return {"query": query, "sort": None, "hint": None}
     order = LISTINGS[wanted.sort]
     turn = 1 if wanted.direction == next(iter(order.values())) else -1
     sort = {key: way * turn for key, way in order.items()}
-    hint: str | None = None
-    if wanted.room_id is None:
-        hint = listing_index(wanted.sort)
-        if wanted.name:
-            folded = wanted.name.casefold()
-            query["folded"] = {"$regex": re.escape(folded)}
-            if wanted.sort == "create_at" and len(folded) >= 3:
-                query["trigrams"] = {"$all": trigrams(folded)}
-                hint = "trigrams_private_full_create_at__id"
+    hint = listing_index(wanted.sort)
+    if wanted.sort == "create_at" and len(folded) >= 3:
+        query["trigrams"] = {"$all": trigrams(folded)}
+        hint = "trigrams_private_full_create_at__id"
     return {"query": query, "sort": sort, "hint": hint}
 
 
