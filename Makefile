@@ -19,7 +19,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 trial: $(INSTALLED)
-	$(BIN)/trial --temp-directory=_trial_temp tests
+	$(BIN)/trial -j2 --temp-directory=_trial_temp tests
 
 wheel: $(INSTALLED)
 	$(BIN)/python tests/wheel.py

@@ -48,7 +48,7 @@ class Websocket(_Table):
     """Bytes that may wait for one slow reader before its socket is closed."""
     replay_events: Positive = 1000
     """Events of a user, and of a room, that one who comes back is told at most."""
-    replay_days: Seconds = 7
+    replay_days: Seconds = 7.0
 
 
 class Mongo(_Table):

@@ -41,7 +41,7 @@ class Images:
         name = f"{secrets.token_hex(16)}.{ending}"
         temporary = self._folder / f".{name}"
         try:
-            with open(temporary, "xb") as file:
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(written)
                 file.flush()
                 os.fsync(file.fileno())
