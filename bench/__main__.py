@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from bench.daemon import Daemon
+from bench.history import history
 from bench.measures import BIN, build, deliveries, limit, machine, requests
 
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of each measure, in turn; medians count")
     parser.add_argument("--seconds", type=float, default=4, help="of one round of one measure")
     parser.add_argument("--json", type=Path, default=BIN / "last.json", help="where the result goes")
+    parser.add_argument("--messages", type=int, default=1_000_000, help="of the room whose history is read")
     options = parser.parse_args()
     build()
     rounds: dict[str, list[dict[str, float]]] = {}
@@ -33,6 +35,8 @@ def main() -> None:
             ):
                 rounds.setdefault(name, []).append(result())
     measured = {name: medians(each) for name, each in rounds.items()}
+    with Daemon() as daemon:
+        measured |= history(daemon, options.messages)
     most = measured["limit, 1000 sockets"]["per_second"]
     for name in measured:
         if name.startswith("deliveries"):
@@ -48,15 +52,15 @@ def main() -> None:
 
 def show(report: dict[str, Any]) -> None:
     print(f"{report['date']}  {report['cpu']}, {report['cores']} cores, Python {report['python']}")
-    print(f"{'measure':30} {'per second':>12} {'p50 ms':>9} {'p99 ms':>9} {'of the limit':>13} {'server us':>10}")
+    print(f"{'measure':40} {'per second':>12} {'p50 ms':>9} {'p99 ms':>9} {'of the limit':>13} {'server us':>10}")
     for name, values in report["measures"].items():
         cells = [
-            f"{values['per_second']:12,.0f}",
+            f"{values['per_second']:12,.0f}" if "per_second" in values else " " * 12,
             *(f"{values[key]:9.2f}" if key in values else " " * 9 for key in ("p50_ms", "p99_ms")),
             f"{values['of_the_limit']:13.2f}" if "of_the_limit" in values else " " * 13,
             f"{values['server_us']:10.0f}" if "server_us" in values else " " * 10,
         ]
-        print(f"{name:30} {' '.join(cells)}")
+        print(f"{name:40} {' '.join(cells)}")
 
 
 main()

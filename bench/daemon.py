@@ -10,8 +10,13 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from justchat.mongod import find_binary, library_environment
 
 SERVER_CORE, LOAD_CORE = 0, (os.cpu_count() or 1) - 1
 
@@ -24,6 +29,11 @@ class Daemon:
         self.http = self.websocket = 0
 
     def __enter__(self) -> "Daemon":
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Returns once it listens."""
         command = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "justchat"]
         command += ["--data-dir", str(self.folder / "data")]
         command += [f"--{name}=tcp:0:interface=127.0.0.1" for name in ("http", "websocket")]
@@ -46,11 +56,28 @@ class Daemon:
         mongod = int((self.folder / "data/mongo/mongod.lock").read_text())
         for task in os.listdir(f"/proc/{mongod}/task"):
             os.sched_setaffinity(int(task), {LOAD_CORE})
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
+
+    @contextmanager
+    def mongod(self) -> Iterator[str]:
+        """The database of the stopped daemon, to be filled: its URI."""
+        folder = self.folder / "data/mongo"
+        socket = folder / "bench.sock"
+        command = [find_binary(), "--dbpath", str(folder), "--bind_ip", str(socket), "--nounixsocket", "--quiet"]
+        command += ["--logpath", str(self.folder / "mongod.log"), "--wiredTigerCacheSizeGB", "0.5"]
+        command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
+        process = subprocess.Popen(command, env=library_environment(folder), stdout=subprocess.DEVNULL)
+        try:
+            yield f"mongodb://{quote(str(socket), safe='')}"
+        finally:
+            process.terminate()
+            process.wait()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def cpu_seconds(self) -> float:

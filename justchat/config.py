@@ -138,7 +138,7 @@ class Limits(_Table):
 class Sessions(_Table):
     """``[sessions]``: ``lifetime`` in seconds from sign-in."""
 
-    lifetime: Positive = 90 * 24 * 3600
+    lifetime: Seconds = 90 * 24 * 3600
 
 
 class Privacy(_Table):
