@@ -12,6 +12,7 @@ setup(
     long_description_content_type="text/x-rst",
     packages=[*find_packages(include=["justchat", "justchat.*"]), "twisted.plugins"],
     package_data={"justchat": ["py.typed"], "justchat.starter": ["*.toml", "*.png"]},
+    entry_points={"console_scripts": ["justchat-admin = justchat.admin.main:main"]},
     python_requires=">=3.11",
     install_requires=[
         "twisted[tls]>=26.4",  # the reactor, HTTP, processes; its plug-in is how the daemon starts
@@ -42,6 +43,8 @@ setup(
             "import-linter>=2.5",  # who may import whom
             "build>=1.3",  # the wheel that CI tries in an empty environment
             "docutils>=0.21",  # README.rst and docs/ are valid reStructuredText
+            "openapi-spec-validator>=0.7",  # the OpenAPI document is one
+            "jsonschema>=4.23",  # every answer in the tests is as that document says
             "hypothesis>=6.140",  # inputs nobody would think of
         ],
     },

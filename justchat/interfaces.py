@@ -91,6 +91,9 @@ class ISessions(Interface):
     async def end_all(user: Id) -> list[Session]:
         """End every session of a user; returns them."""
 
+    async def ended_elsewhere() -> list[Session]:
+        """Sessions that ``end_all`` has ended lately, in this process or another; here they are over from now on."""
+
 
 class IRooms(Interface):
     """The rooms and their logs."""
@@ -216,6 +219,9 @@ class ILedger(Interface):
     async def unfinished(*, all: bool) -> list[Transfer]:
         """Transfers that a crash left. ``all``: also those begun a moment ago."""
 
+    async def of(user: Id, limit: int) -> list[Transfer]:
+        """The latest transfers of a user, the latest first."""
+
 
 class IInvites(Interface):
     """Who has invited whom."""
@@ -258,8 +264,11 @@ class IComplaints(Interface):
     async def open(limit: int) -> list[Complaint]:
         """Complaints nobody has closed, the latest first."""
 
+    async def all(limit: int) -> list[Complaint]:
+        """Complaints, open and closed, the latest first."""
+
     async def close(complaint: Id, note: str, at: Moment) -> None:
-        """Close a complaint with a note. Raises NotFound."""
+        """Close a complaint with a note. Raises NotFound, and Conflict where it is closed already."""
 
 
 class IPasswords(Interface):

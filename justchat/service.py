@@ -5,13 +5,13 @@ then clients who came early are served as if they had come now. What goes wrong 
 """
 
 import atexit
-import fcntl
 import os
 import secrets
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from justchat.actions.rooms import RoomActions
 from justchat.actions.shop import Shop
 from justchat.actions.uploads import Uploads
 from justchat.config import Settings
+from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
 from justchat.errors import ApiError, DatabaseAway, StartupError
 from justchat.gift_file import read_gifts
 from justchat.http.calls.accounts import AccountCalls
@@ -48,6 +49,7 @@ from justchat.http.calls.uploads import UploadCalls
 from justchat.http.dispatch import Dispatcher
 from justchat.http.endpoint import endpoints_of
 from justchat.http.fields import Shape
+from justchat.http.openapi import openapi
 from justchat.http.pictures import Pictures
 from justchat.http.site import JustChatSite, Root, make_app
 from justchat.hub.delivery import Delivery
@@ -78,6 +80,8 @@ from justchat.systemd import Notifier
 from justchat.ws.binding import Services
 from justchat.ws.protocol import SocketFactory
 
+ENDED_SESSIONS_EVERY = 3.0
+"""Seconds between looks for sessions that somebody else ended: an operator, or another daemon."""
 DRAIN = 5.0
 """Seconds that requests under way are given when the daemon stops."""
 HOUSEKEEPING = 10.0
@@ -113,17 +117,6 @@ def bind(table: str, endpoint: str, server: IStreamServerEndpoint, factory: IPro
         reason = error.socketError.strerror if isinstance(error, CannotListenError) else str(error)
         raise StartupError(f"[{table}] endpoint: cannot listen on {endpoint}: {reason}")
     return port
-
-
-def prepare_data_dir(folder: Path) -> None:
-    """Make the data directory, for its owner alone."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "uploads").mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise StartupError(f"--data-dir: {error.filename}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StartupError(f"--data-dir: {folder}: may not be written")
 
 
 def generated_secret(file: Path) -> str:
@@ -240,12 +233,26 @@ class Daemon(Service):
             services=Services(sessions=sessions, registry=registry, replay=replay),
             reactor=reactor,
         )
-        app = make_app(endpoints, self._dispatcher, self._database.ping)
+        app = make_app(
+            endpoints, self._dispatcher, self._database.ping, openapi(endpoints, settings.limits, version("justchat"))
+        )
         self._site = JustChatSite(
             Root(app, self._sockets, Pictures(settings.data_dir / "uploads")), settings.http, settings.limits
         )
         self._housekeeping = LoopingCall(self._keep_house, registry)
         self._housekeeping.clock = reactor
+        self._parting = LoopingCall(self._part, sessions, registry)
+        self._parting.clock = reactor
+
+    async def _part(self, sessions: Sessions, registry: Registry) -> None:
+        """Let sessions that were ended elsewhere be over here."""
+        try:
+            for session in await sessions.ended_elsewhere():
+                registry.session_ended(session)
+        except ApiError:  # the database is away, which others say: the next look finds the same
+            pass
+        except Exception:
+            self._log.failure("ended sessions could not be looked for")
 
     async def _keep_house(self, registry: Registry) -> None:
         registry.close_expired()
@@ -300,6 +307,7 @@ class Daemon(Service):
         # With a database of our own, whatever is unfinished was left by a crash.
         await self._finish(all=self._mongod is not None)
         self._housekeeping.start(HOUSEKEEPING, now=False)
+        self._parting.start(ENDED_SESSIONS_EVERY, now=False)
         for table, port in self._ports:
             port.startReading()
             self._log.info("{table} listens on {address}", table=table, address=_address(port))
@@ -323,11 +331,8 @@ class Daemon(Service):
 
     def _lock_data_dir(self) -> None:
         """One daemon to an embedded database. The lock goes with the process, however that ends."""
-        lock = os.open(self._settings.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StartupError(f"--data-dir: another JustChat runs on {self._settings.data_dir}") from error
+        if try_lock(self._settings.data_dir / DAEMON_LOCK) is None:
+            raise StartupError(f"--data-dir: another JustChat runs on {self._settings.data_dir}")
 
     def _cannot_start(self, failure: Failure) -> None:
         """One line and exit code 1: a daemon that is up and deaf is worse than none."""
@@ -361,8 +366,9 @@ class Daemon(Service):
             await maybeDeferred(port.stopListening)
         if self._started is not None:
             await self._started
-        if self._housekeeping.running:
-            self._housekeeping.stop()
+        for call in (self._housekeeping, self._parting):
+            if call.running:
+                call.stop()
         await self._dispatcher.drained(DRAIN, self._reactor)
         await self._sockets.close_all()
         await self._rooms.stop()

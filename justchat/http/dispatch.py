@@ -18,9 +18,12 @@ from justchat.errors import (
     ApiError,
     BadField,
     BadRequest,
+    Busy,
+    DatabaseAway,
     Incident,
     InvalidFields,
     LoginTimeout,
+    TooLarge,
     Unavailable,
     reason_phrase,
 )
@@ -29,7 +32,7 @@ from justchat.http.fields import Body, ImageBody, Shape
 from justchat.http.form import read_upload
 from justchat.interfaces import ISessions
 
-ANY_CALL = (InvalidFields, BadRequest, LoginTimeout, Unavailable, Incident)
+ANY_CALL = (InvalidFields, BadRequest, LoginTimeout, TooLarge, Unavailable, DatabaseAway, Busy, Incident)
 """Errors that every call may answer, beside those it declares."""
 
 

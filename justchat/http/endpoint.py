@@ -69,6 +69,7 @@ class Endpoint:
     session: SessionUse
     raises: tuple[type[ApiError], ...]
     statuses: tuple[int, ...]
+    example: Mapping[str, Any]
     summary: str
     handler: Handler
     answers: "TypeAdapter[Any]" = field(init=False, eq=False)
@@ -86,8 +87,12 @@ def post(
     session: SessionUse = REQUIRED,
     raises: tuple[type[ApiError], ...] = (),
     statuses: tuple[int, ...] = (200,),
+    example: Mapping[str, Any] = {},
 ) -> Callable[[H], H]:
-    """Declare a method of an area to be a call. The first of ``statuses`` is the usual one."""
+    """Declare a method of an area to be a call. The first of ``statuses`` is the usual one.
+
+    ``example`` is a body without its session key; the tests run it.
+    """
 
     def declare(handler: H) -> H:
         handler.endpoint = Endpoint(  # type: ignore[attr-defined]
@@ -97,6 +102,7 @@ def post(
             session=session,
             raises=raises,
             statuses=statuses,
+            example=example,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
             handler=handler,
         )

@@ -3,7 +3,8 @@
 Here is all that knows of HTTP's wire: methods, paths, bodies' sizes, CORS, headers.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -15,6 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import CACHED
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
@@ -42,7 +44,10 @@ PREFLIGHT = (
 
 
 def make_app(
-    endpoints: Sequence[Endpoint], dispatcher: Dispatcher, database_answers: Callable[[], Awaitable[None]]
+    endpoints: Sequence[Endpoint],
+    dispatcher: Dispatcher,
+    database_answers: Callable[[], Awaitable[None]],
+    description: Mapping[str, Any],
 ) -> Klein:
     """The Klein app: a route per endpoint, and those for whoever watches the daemon."""
     app = Klein()
@@ -71,6 +76,18 @@ def make_app(
         except ApiError as error:
             return _write(request, error_answer(error))
         return _write(request, Answer(200, orjson.dumps({"status": "ok"})))
+
+    openapi = orjson.dumps(description)
+    tag = b'"%s"' % sha256(openapi).hexdigest()[:16].encode()
+
+    @app.route("/openapi.json", methods=["GET"])
+    def describe(request: IRequest) -> bytes:
+        """The calls, for programs."""
+        if request.setETag(tag) is CACHED:
+            return b""
+        body = _write(request, Answer(200, openapi))
+        request.setHeader(b"Cache-Control", b"no-cache")
+        return body
 
     @app.handle_errors(WrongMethod)
     def wrong_method(request: IRequest, failure: Failure) -> bytes:

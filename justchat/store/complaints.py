@@ -3,12 +3,12 @@
 from bson import ObjectId
 from zope.interface import implementer
 
-from justchat.errors import NotFound
+from justchat.errors import Conflict, NotFound
 from justchat.interfaces import IComplaints
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Kind
-from justchat.model.ids import Id
+from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Moment
 from justchat.store.database import Database, Document
 from justchat.store.documents import (
@@ -16,7 +16,6 @@ from justchat.store.documents import (
     direct_to_document,
     entry_from_document,
     entry_to_document,
-    object_id,
 )
 from justchat.store.indexes import COMPLAINTS
 
@@ -45,7 +44,7 @@ class ComplaintStore:
         )
 
     async def get(self, complaint: Id) -> Complaint:
-        document = await self._database.find_one(COMPLAINTS, {"_id": object_id(complaint, NotFound)})
+        document = await self._database.find_one(COMPLAINTS, {"_id": _object_id(complaint)})
         if document is None:
             raise NotFound("no complaint has this id")
         return _from_document(document)
@@ -54,14 +53,25 @@ class ComplaintStore:
         documents = await self._database.find(COMPLAINTS, {"closed": False}, sort={"_id": -1}, limit=limit)
         return [_from_document(document) for document in documents]
 
+    async def all(self, limit: int) -> list[Complaint]:
+        documents = await self._database.find(COMPLAINTS, {}, sort={"_id": -1}, limit=limit)
+        return [_from_document(document) for document in documents]
+
     async def close(self, complaint: Id, note: str, at: Moment) -> None:
         closed = await self._database.update(
             COMPLAINTS,
-            {"_id": object_id(complaint, NotFound)},
+            {"_id": _object_id(complaint), "closed": False},
             {"$set": {"closed": True, "note": note, "closed_at": at}},
         )
         if not closed:
-            raise NotFound("no complaint has this id")
+            await self.get(complaint)
+            raise Conflict("this complaint is closed already")
+
+
+def _object_id(complaint: Id) -> ObjectId:
+    if not is_well_formed(complaint):
+        raise NotFound("no complaint has this id")
+    return ObjectId(complaint)
 
 
 def _from_document(document: Document) -> Complaint:

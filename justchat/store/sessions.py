@@ -1,4 +1,9 @@
-"""Sign-ins, in MongoDB and in memory. Only the digest of a session's key is ever kept."""
+"""Sign-ins, in MongoDB and in memory. Only the digest of a session's key is ever kept.
+
+A session in memory is not looked up again, so every daemon must be told of one that another process ends: whoever
+ends all of a user's sessions writes a notice of each into ``ended``, and then deletes it. Daemons read the notices
+every few seconds, by their ids, which begin with the time.
+"""
 
 import secrets
 from collections import OrderedDict
@@ -15,13 +20,17 @@ from justchat.interfaces import ISessions
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.user import Session
-from justchat.store.database import Database
+from justchat.store.database import Database, Document
 from justchat.store.documents import session_from_document, session_to_document
 from justchat.store.indexes import SESSIONS
 
 KEY_BYTES = 24
 CACHED = 50_000
 SHOWN = 500
+ENDED = "ended"
+NOTICED_AGAIN = timedelta(minutes=5)
+"""Each look begins this long before the last one: clocks differ, and what was noticed twice does no harm."""
+NOTICES_KEPT = timedelta(days=7)
 SEEN_EVERY = timedelta(minutes=1)
 """``seen_at`` is written no more often than this."""
 
@@ -34,6 +43,7 @@ class Sessions:
         self._database = database
         self._clock = clock
         self._lifetime = timedelta(seconds=lifetime)
+        self._noticed = clock()
         # None stands for a session that was ended here, so that a read already under way cannot bring it back.
         self._cache: OrderedDict[bytes, Session | None] = OrderedDict()
 
@@ -85,16 +95,35 @@ class Sessions:
     async def end_all(self, user: Id) -> list[Session]:
         ended = []
         while documents := await self._database.find(SESSIONS, {"user": ObjectId(user)}, limit=SHOWN):
+            # First: were they deleted alone, no daemon would ever hear of it.
+            await self._database.insert_many(ENDED, [_notice(document) for document in documents])
             await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
             for document in documents:
                 self._remember(bytes(document["digest"]), None)
                 ended.append(session_from_document(document))
+        if ended:
+            oldest = ObjectId.from_datetime(self._clock() - NOTICES_KEPT)
+            await self._database.delete_all(ENDED, {"_id": {"$lt": oldest}})
         return ended
+
+    async def ended_elsewhere(self) -> list[Session]:
+        at = self._clock()
+        since = ObjectId.from_datetime(self._noticed - NOTICED_AGAIN)
+        notices = await self._database.find(ENDED, {"_id": {"$gte": since}})
+        for notice in notices:
+            self._remember(bytes(notice["digest"]), None)
+        self._noticed = at
+        return [session_from_document({**notice, "_id": notice["session"]}) for notice in notices]
 
     def _remember(self, digest: bytes, session: Session | None) -> None:
         self._cache[digest] = session
         if len(self._cache) > CACHED:
             self._cache.popitem(last=False)
+
+
+def _notice(document: Document) -> Document:
+    """What tells of the end of a session."""
+    return {**document, "_id": ObjectId(), "session": document["_id"]}
 
 
 def _digest(key: str) -> bytes:

@@ -14,6 +14,9 @@ from twisted.internet.task import deferLater
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
+from tests.support.schema import assert_allowed
+
+_documents: dict[int, Any] = {}
 PATIENCE = 15.0
 """Seconds that something which must happen is waited for."""
 SILENCE = 0.3
@@ -50,8 +53,12 @@ async def request(
 
 
 async def call(port: int, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
-    """A call of the API; ``body`` is sent as JSON."""
-    return await request(port, "POST", path, json.dumps(body).encode(), headers)
+    """A call of the API; ``body`` is sent as JSON, and the answer is one that the daemon's own document allows."""
+    answer = await request(port, "POST", path, json.dumps(body).encode(), headers)
+    if port not in _documents:
+        _documents[port] = (await request(port, "GET", "/openapi.json")).json
+    assert_allowed(_documents[port], path, answer.status, answer.json)
+    return answer
 
 
 class Listener(WebSocketClientProtocol):

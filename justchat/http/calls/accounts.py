@@ -69,25 +69,53 @@ class AccountCalls:
     accounts: Accounts
     show_phones: bool
 
-    @post("/init/reg", body=Register, answer=Nothing, session=NONE, statuses=(201, 200))
+    @post(
+        "/init/reg",
+        body=Register,
+        example={"phone": "+79223438450", "nickname": "anna"},
+        answer=Nothing,
+        session=NONE,
+        statuses=(201, 200),
+    )
     async def register(self, body: Register) -> Nothing | Reply:
         """Sign up by phone, or have a new key sent to it."""
         created = await self.accounts.register(body.phone, body.given())
         return {} if created else Reply(200, {})
 
-    @post("/init/auth", body=SignIn, answer=SignedInAnswer, session=NONE, raises=(WrongKey,))
+    @post(
+        "/init/auth",
+        body=SignIn,
+        example={"phone": "+79223438450", "key": 123456},
+        answer=SignedInAnswer,
+        session=NONE,
+        raises=(WrongKey,),
+    )
     async def sign_in(self, body: SignIn) -> SignedInAnswer:
         """Sign in with the key that came by SMS."""
         key, user = await self.accounts.sign_in(body.phone, body.key)
         return {"data": {"session_key": key, "user": self._document(user, user.id)}}
 
-    @post("/init/edit", body=Edit, answer=UserAnswer, session=REQUIRED, raises=(UserNotFound,))
+    @post(
+        "/init/edit",
+        body=Edit,
+        example={"user": {"nickname": "anna", "location": "Perm", "dob": "1990-02-08", "gender": 0}},
+        answer=UserAnswer,
+        session=REQUIRED,
+        raises=(UserNotFound,),
+    )
     async def edit(self, requester: Requester, body: Edit) -> UserAnswer:
         """Change one's nickname, location, photo, date of birth or gender."""
         user = await self.accounts.edit(requester.user, body.user.given())
         return {"data": {"user": self._document(user, requester.user)}}
 
-    @post("/init/getUser", body=GetUser, answer=UserAnswer, session=REQUIRED, raises=(UserNotFound,))
+    @post(
+        "/init/getUser",
+        body=GetUser,
+        example={"user_id": "52efb7baf009c900003731c7"},
+        answer=UserAnswer,
+        session=REQUIRED,
+        raises=(UserNotFound,),
+    )
     async def get_user(self, requester: Requester, body: GetUser) -> UserAnswer:
         """Show a user; the caller, where none is named."""
         user = await self.accounts.show(Id(body.user_id) if body.user_id is not None else requester.user)
@@ -123,7 +151,9 @@ class AccountCalls:
             }
         }
 
-    @post("/init/invite", body=Invite, answer=Nothing, session=REQUIRED)
+    @post(
+        "/init/invite", body=Invite, example={"phons": ["+79223438450", 89223434451]}, answer=Nothing, session=REQUIRED
+    )
     async def invite(self, requester: Requester, body: Invite) -> Nothing:
         """Invite people by SMS, each once a day."""
         await self.accounts.invite(requester.user, body.all())

@@ -25,6 +25,7 @@ class ComplaintCalls:
     @post(
         "/complaints/new",
         body=Complain,
+        example={"message": "530a30c649b9733ae9af7145", "text": "rude"},
         answer=ComplaintAnswer,
         session=REQUIRED,
         raises=(MessageNotFound, RoomNotFound, NotInRoom),

@@ -69,14 +69,28 @@ class DirectCalls:
 
     direct: DirectMessages
 
-    @post("/user/sendMessage", body=Write, answer=SentAnswer, session=REQUIRED, raises=(UserNotFound,))
+    @post(
+        "/user/sendMessage",
+        body=Write,
+        example={"message": {"user": "52efb7baf009c900003731c7", "text": "Dude!"}},
+        answer=SentAnswer,
+        session=REQUIRED,
+        raises=(UserNotFound,),
+    )
     async def send_message(self, requester: Requester, body: Write) -> SentAnswer:
         """Write to somebody."""
         new = body.message
         message = await self.direct.write(requester.user, Id(new.user), new.text, new.client_id)
         return {"data": {"message": [direct_document(message)]}}
 
-    @post("/user/messages", body=List, answer=MessagesAnswer | CountAnswer, session=REQUIRED, raises=(UserNotFound,))
+    @post(
+        "/user/messages",
+        body=List,
+        example={"author": "52efb7baf009c900003731c7", "limit": 4, "offset": 0},
+        answer=MessagesAnswer | CountAnswer,
+        session=REQUIRED,
+        raises=(UserNotFound,),
+    )
     async def messages(self, requester: Requester, body: List) -> MessagesAnswer | CountAnswer:
         """List direct messages, newest first, or count the unread ones."""
         author = None if body.author is None else Id(body.author)
@@ -105,13 +119,27 @@ class DirectCalls:
             }
         }
 
-    @post("/user/dialog", body=DialogWith, answer=DialogAnswer, session=REQUIRED, raises=(UserNotFound,))
+    @post(
+        "/user/dialog",
+        body=DialogWith,
+        example={"user": "52efb7baf009c900003731c7", "skip": 0, "limit": 100},
+        answer=DialogAnswer,
+        session=REQUIRED,
+        raises=(UserNotFound,),
+    )
     async def dialog(self, requester: Requester, body: DialogWith) -> DialogAnswer:
         """Read what passed between oneself and somebody, newest first."""
         messages = await self.direct.dialog(requester.user, Id(body.user), skip=body.skip, limit=body.limit)
         return {"data": {"dialog": [direct_document(message) for message in messages]}}
 
-    @post("/user/remove-dialog", body=WithUser, answer=Nothing, session=REQUIRED, raises=(UserNotFound,))
+    @post(
+        "/user/remove-dialog",
+        body=WithUser,
+        example={"user": "52efb7baf009c900003731c7"},
+        answer=Nothing,
+        session=REQUIRED,
+        raises=(UserNotFound,),
+    )
     async def remove_dialog(self, requester: Requester, body: WithUser) -> Nothing:
         """Remove one's own copy of a dialog."""
         await self.direct.remove_dialog(requester.user, Id(body.user))
@@ -120,6 +148,7 @@ class DirectCalls:
     @post(
         "/user/messages/mark-as-read",
         body=OneMessage,
+        example={"message": "530a30c649b9733ae9af7145"},
         answer=DirectAnswer,
         session=REQUIRED,
         raises=(MessageNotFound,),
@@ -129,7 +158,14 @@ class DirectCalls:
         message = await self.direct.mark_as_read(requester.user, Id(body.message))
         return {"data": {"message": direct_document(message)}}
 
-    @post("/user/messages/remove", body=OneMessage, answer=Nothing, session=REQUIRED, raises=(MessageNotFound,))
+    @post(
+        "/user/messages/remove",
+        body=OneMessage,
+        example={"message": "530a30c649b9733ae9af7145"},
+        answer=Nothing,
+        session=REQUIRED,
+        raises=(MessageNotFound,),
+    )
     async def remove(self, requester: Requester, body: OneMessage) -> Nothing:
         """Remove one's own copy of a message."""
         await self.direct.remove(requester.user, Id(body.message))

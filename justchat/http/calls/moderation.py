@@ -38,13 +38,36 @@ class ModerationCalls:
 
     moderation: Moderation
 
-    @post("/room/kick", body=Against, answer=Nothing, session=REQUIRED, raises=ABOUT_A_MESSAGE)
+    @post(
+        "/room/kick",
+        body=Against,
+        example={
+            "room_id": "52ee29b565e203779f2e37f3",
+            "user_id": "52efb7baf009c900003731c7",
+            "ref_message": "530a30c649b9733ae9af7145",
+        },
+        answer=Nothing,
+        session=REQUIRED,
+        raises=ABOUT_A_MESSAGE,
+    )
     async def kick(self, requester: Requester, body: Against) -> Nothing:
         """Put a user out of a room."""
         await self.moderation.kick(requester.user, Id(body.room_id), Id(body.user_id), _message(body))
         return {}
 
-    @post("/room/silence", body=Silence, answer=Nothing, session=REQUIRED, raises=ABOUT_A_MESSAGE)
+    @post(
+        "/room/silence",
+        body=Silence,
+        example={
+            "room_id": "52ee29b565e203779f2e37f3",
+            "user_id": "52efb7baf009c900003731c7",
+            "finished": 4102444800000,
+            "text": "enough",
+        },
+        answer=Nothing,
+        session=REQUIRED,
+        raises=ABOUT_A_MESSAGE,
+    )
     async def silence(self, requester: Requester, body: Silence) -> Nothing:
         """Let a user not speak until a moment; one that is past ends their silence."""
         await self.moderation.silence(
@@ -52,13 +75,31 @@ class ModerationCalls:
         )
         return {}
 
-    @post("/room/ban", body=Against, answer=Nothing, session=REQUIRED, raises=ABOUT_A_MESSAGE)
+    @post(
+        "/room/ban",
+        body=Against,
+        example={
+            "room_id": "52ee29b565e203779f2e37f3",
+            "user_id": "52efb7baf009c900003731c7",
+            "ref_message": "530a30c649b9733ae9af7145",
+        },
+        answer=Nothing,
+        session=REQUIRED,
+        raises=ABOUT_A_MESSAGE,
+    )
     async def ban(self, requester: Requester, body: Against) -> Nothing:
         """Put a user out of a room, and let them enter no more."""
         await self.moderation.ban(requester.user, Id(body.room_id), Id(body.user_id), _message(body))
         return {}
 
-    @post("/room/unban", body=About, answer=Nothing, session=REQUIRED, raises=RANKED)
+    @post(
+        "/room/unban",
+        body=About,
+        example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
+        answer=Nothing,
+        session=REQUIRED,
+        raises=RANKED,
+    )
     async def unban(self, requester: Requester, body: About) -> Nothing:
         """Let a user enter a room again."""
         await self.moderation.unban(requester.user, Id(body.room_id), Id(body.user_id))
@@ -67,6 +108,7 @@ class ModerationCalls:
     @post(
         "/room/add-moderator",
         body=About,
+        example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
         answer=Nothing,
         session=REQUIRED,
         raises=(*RANKED, Banned),
@@ -77,7 +119,14 @@ class ModerationCalls:
         await self.moderation.name_moderator(requester.user, Id(body.room_id), Id(body.user_id))
         return {}
 
-    @post("/room/remove-moderator", body=About, answer=Nothing, session=REQUIRED, raises=RANKED)
+    @post(
+        "/room/remove-moderator",
+        body=About,
+        example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
+        answer=Nothing,
+        session=REQUIRED,
+        raises=RANKED,
+    )
     async def remove_moderator(self, requester: Requester, body: About) -> Nothing:
         """Take a moderator's rank."""
         await self.moderation.remove_moderator(requester.user, Id(body.room_id), Id(body.user_id))

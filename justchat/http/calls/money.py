@@ -35,14 +35,23 @@ class MoneyCalls:
     money: Money
     accounts: Accounts
 
-    @post("/user/updateBalance", body=TopUp, answer=UserAnswer, session=REQUIRED, raises=(WrongSignature, Conflict))
+    @post(
+        "/user/updateBalance",
+        body=TopUp,
+        example={"balance": 200, "secret": "0123456789abcdef0123456789abcdef"},
+        answer=UserAnswer,
+        session=REQUIRED,
+        raises=(WrongSignature, Conflict),
+    )
     async def update_balance(self, requester: Requester, body: TopUp) -> UserAnswer:
         """Add coins that were paid for."""
         await self.money.top_up(requester.user, body.balance, body.secret, body.payment_id)
         user = await self.accounts.show(requester.user)
         return {"data": {"user": user_document(user, requester.user, show_phones=True)}}
 
-    @post("/user/free-coins", body=FreeCoins, answer=Nothing, session=REQUIRED, raises=(TooSoon,))
+    @post(
+        "/user/free-coins", body=FreeCoins, example={"type": "vk"}, answer=Nothing, session=REQUIRED, raises=(TooSoon,)
+    )
     async def free_coins(self, requester: Requester, body: FreeCoins) -> Nothing:
         """Take the coins for having told a network's people of us."""
         await self.money.take_free_coins(requester.user, body.type)
@@ -56,6 +65,7 @@ class MoneyCalls:
     @post(
         "/gifts/send",
         body=Give,
+        example={"gift": "530a30c649b9733ae9af7146", "user": "52efb7baf009c900003731c7", "text": "for you"},
         answer=Nothing,
         session=REQUIRED,
         raises=(GiftNotFound, UserNotFound, NotEnoughCoins),

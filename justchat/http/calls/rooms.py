@@ -154,7 +154,15 @@ class RoomCalls:
     messages: Messages
     clock: Clock
 
-    @post("/room/create", body=Create, answer=RoomAnswer, session=REQUIRED, raises=(Conflict,), statuses=(201,))
+    @post(
+        "/room/create",
+        body=Create,
+        example={"room": {"name": "foo", "password": "baz", "max_users": 10}},
+        answer=RoomAnswer,
+        session=REQUIRED,
+        raises=(Conflict,),
+        statuses=(201,),
+    )
     async def create(self, requester: Requester, body: Create) -> RoomAnswer:
         """Open a room; the caller is its admin, not yet inside."""
         new = body.room
@@ -163,6 +171,7 @@ class RoomCalls:
     @post(
         "/room/enter",
         body=Enter,
+        example={"room": {"id": "52ee29b565e203779f2e37f3", "password": "baz"}},
         answer=RoomAnswer,
         session=REQUIRED,
         raises=(WrongPassword, Banned, RoomNotFound, RoomFull),
@@ -171,7 +180,13 @@ class RoomCalls:
         """Go into a room, and out of the one before."""
         return self._answer(await self.rooms.enter(requester.user, Id(body.room.id), body.room.password))
 
-    @post("/room/get", body=Get, answer=RoomsAnswer | CountAnswer, session=REQUIRED)
+    @post(
+        "/room/get",
+        body=Get,
+        example={"name": "sup", "page": 1, "per_page": 40, "sort": {"create_at": -1}, "filter": {"filled": True}},
+        answer=RoomsAnswer | CountAnswer,
+        session=REQUIRED,
+    )
     async def get(self, requester: Requester, body: Get) -> RoomsAnswer | CountAnswer:
         """Search rooms, by pages, or count them."""
         wanted = body.wanted()
@@ -181,13 +196,27 @@ class RoomCalls:
         at = self.clock()
         return {"data": {"rooms": [room_document(room, at) for room in rooms], "count": count}}
 
-    @post("/room/remove", body=Remove, answer=Nothing, session=REQUIRED, raises=(RoomNotFound, NotAdmin))
+    @post(
+        "/room/remove",
+        body=Remove,
+        example={"room": {"id": "52ee29b565e203779f2e37f3"}},
+        answer=Nothing,
+        session=REQUIRED,
+        raises=(RoomNotFound, NotAdmin),
+    )
     async def remove(self, requester: Requester, body: Remove) -> Nothing:
         """Remove a room with its history."""
         await self.rooms.remove(requester.user, Id(body.room.id))
         return {}
 
-    @post("/room/leave", body=Leave, answer=Nothing, session=REQUIRED, raises=(RoomNotFound,))
+    @post(
+        "/room/leave",
+        body=Leave,
+        example={"room_id": "52ee29b565e203779f2e37f3"},
+        answer=Nothing,
+        session=REQUIRED,
+        raises=(RoomNotFound,),
+    )
     async def leave(self, requester: Requester, body: Leave) -> Nothing:
         """Go out of a room; not to be inside is no error."""
         await self.rooms.leave(requester.user, Id(body.room_id))
@@ -196,6 +225,7 @@ class RoomCalls:
     @post(
         "/room/sendMessage",
         body=SendMessage,
+        example={"message": {"room_id": "52ee29b565e203779f2e37f3", "text": "SUP", "client_id": "1"}},
         answer=MessageAnswer,
         session=REQUIRED,
         raises=(RoomNotFound, MessageNotFound, NotInRoom, Silenced),
@@ -207,7 +237,14 @@ class RoomCalls:
         entry = await self.messages.say(requester.user, Id(new.room_id), new.text, about, new.client_id)
         return {"data": {"message": message_document(entry)}}
 
-    @post("/room/chat", body=Chat, answer=ChatAnswer, session=REQUIRED, raises=(RoomNotFound, NotInRoom))
+    @post(
+        "/room/chat",
+        body=Chat,
+        example={"room": "52ee29b565e203779f2e37f3", "skip": -200, "limit": 100},
+        answer=ChatAnswer,
+        session=REQUIRED,
+        raises=(RoomNotFound, NotInRoom),
+    )
     async def chat(self, requester: Requester, body: Chat) -> ChatAnswer:
         """Read a room's messages, oldest first."""
         entries = await self.messages.history(requester.user, Id(body.room), body.skip, body.limit)

@@ -1,0 +1,111 @@
+"""Operating: what the people who run a JustChat do about its users and their complaints."""
+
+from attrs import frozen
+
+from justchat.actions.accounts import Accounts
+from justchat.actions.money import Money
+from justchat.errors import NotEnoughCoins, RoomNotFound, UserNotFound
+from justchat.interfaces import IComplaints, ILedger, IRooms, ISessions, IUsers
+from justchat.model.complaint import Complaint
+from justchat.model.gift import Transfer
+from justchat.model.ids import Id, as_id, is_well_formed
+from justchat.model.moment import Clock
+from justchat.model.phone import parse_phone
+from justchat.model.room import Room
+from justchat.model.user import Session, User
+
+LEDGER_SHOWN = 20
+
+
+@frozen(kw_only=True)
+class UserFile:
+    """All there is to see of a user: their sessions and the ledger's rows are the latest first."""
+
+    user: User
+    sessions: list[Session]
+    ledger: list[Transfer]
+
+
+@frozen(kw_only=True)
+class ComplaintFile:
+    """A complaint with what it is about. A room that was removed is None."""
+
+    complaint: Complaint
+    room: Room | None
+    author: User
+    message_author: User
+
+
+@frozen(kw_only=True)
+class Operating:
+    """What an operator can do about people. ``region`` is where phones without a plus are from."""
+
+    accounts: Accounts
+    users: IUsers
+    sessions: ISessions
+    rooms: IRooms
+    ledger: ILedger
+    money: Money
+    complaints: IComplaints
+    clock: Clock
+    region: str
+
+    async def find(self, written: str) -> Id:
+        """The user of an id or a phone. Raises UserNotFound."""
+        id = as_id(written)
+        if is_well_formed(id):
+            await self.users.exists(id)
+            return id
+        try:
+            user = await self.users.by_phone(parse_phone(written, self.region))
+        except ValueError as error:
+            raise UserNotFound(f"{written!r} is neither an id nor a phone: {error}") from error
+        if user is None:
+            raise UserNotFound("no user has this phone")
+        return user.id
+
+    async def show_user(self, user: Id) -> UserFile:
+        """A user, with their sessions and what happened to their balance. Raises UserNotFound."""
+        return UserFile(
+            user=await self.accounts.show(user),
+            sessions=await self.accounts.list_sessions(user),
+            ledger=await self.ledger.of(user, LEDGER_SHOWN),
+        )
+
+    async def end_sessions(self, user: Id) -> int:
+        """End every session of a user; returns how many. Daemons hear of it within seconds."""
+        return len(await self.sessions.end_all(user))
+
+    async def correct_balance(self, user: Id, coins: int, reason: str) -> int:
+        """Add coins, or take some; returns the balance. Raises UserNotFound, NotEnoughCoins."""
+        try:
+            await self.money.correct(user, coins, reason)
+        except NotEnoughCoins as error:
+            balance = (await self.users.get(user)).balance
+            raise NotEnoughCoins(f"the balance would fall below 0: it is {balance}") from error
+        return (await self.users.get(user)).balance
+
+    async def list_complaints(self, *, closed_too: bool, limit: int) -> list[Complaint]:
+        """Complaints, the latest first."""
+        return await (self.complaints.all(limit) if closed_too else self.complaints.open(limit))
+
+    async def show_complaint(self, complaint: Id) -> ComplaintFile:
+        """A complaint, and what an operator has to know about it. Raises NotFound."""
+        found = await self.complaints.get(complaint)
+        return ComplaintFile(
+            complaint=found,
+            room=None if found.room is None else await self._room(found.room),
+            author=await self.accounts.show(found.author),
+            message_author=await self.accounts.show(found.message.author),
+        )
+
+    async def _room(self, room: Id) -> Room | None:
+        try:
+            found = await self.rooms.get(room)
+        except RoomNotFound:
+            return None
+        return None if found.removed else found
+
+    async def close_complaint(self, complaint: Id, note: str) -> None:
+        """Close a complaint. Raises NotFound, Conflict where it is closed already."""
+        await self.complaints.close(complaint, note, self.clock())

@@ -1,0 +1,125 @@
+"""The command line: what can be asked, and the help."""
+
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from justchat.admin import complaints, gifts, users
+from justchat.gift_file import NAME_LENGTH
+
+LONGEST_TEXT = 4096
+MOST_COINS = 10**9
+
+_EPILOG = """\
+exit codes: 0 done, 1 refused (one line on standard error says why), 2 not understood
+
+Without --mongo, and where the settings name none, the daemon's own database is used: the daemon may run or not.
+Run this as the user that the daemon runs as: sudo -u justchat justchat-admin …
+"""
+
+
+def parse(written: Sequence[str] | None = None) -> Namespace:
+    """The arguments; their ``command`` is the function that does it. Ends the process with 2 for what is none."""
+    top = _parser()
+    arguments = top.parse_args(written)
+    if arguments.command is gifts.edit and {arguments.name, arguments.price, arguments.image} == {None}:
+        top.error("gifts edit: at least one of --name, --price, --image is required")
+    return arguments
+
+
+def _parser() -> ArgumentParser:
+    top = ArgumentParser(
+        prog="justchat-admin",
+        description="Operate a JustChat: its gifts, its complaints, its users.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--config", metavar="FILE", help="the daemon's settings")
+    top.add_argument("--data-dir", metavar="DIR", help="the daemon's data directory; ./justchat-data by default")
+    top.add_argument("--mongo", metavar="URI", help="the daemon's MongoDB, where it has none of its own")
+    top.add_argument("--json", action="store_true", help="answer with one JSON object")
+    areas = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _gifts(_area(areas, "gifts", "the gifts that can be bought"))
+    _complaints(_area(areas, "complaints", "what people complained of"))
+    _users(_area(areas, "users", "the people"))
+    return top
+
+
+def _area(areas: Any, name: str, summary: str) -> Any:
+    area = areas.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    return area.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _command(area: Any, name: str, command: Callable[..., Awaitable[Any]]) -> ArgumentParser:
+    summary = (command.__doc__ or "").strip()
+    parser: ArgumentParser = area.add_parser(name, help=summary.partition(".")[0], description=summary)
+    # It may stand behind the command, too.
+    parser.add_argument("--json", action="store_true", default=SUPPRESS, help="answer with one JSON object")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _gifts(area: Any) -> None:
+    _command(area, "list", gifts.list_gifts)
+    load = _command(area, "load", gifts.load)
+    load.add_argument("file", metavar="FILE", help="a list of gifts: name, image, price, and perhaps id")
+    picture = "a file with a picture, or the URL or path that clients are to find it at"
+    add = _command(area, "add", gifts.add)
+    edit = _command(area, "edit", gifts.edit)
+    edit.add_argument("id", metavar="ID", help="the gift's id")
+    for command, required in ((add, True), (edit, False)):
+        command.add_argument(
+            "--name", type=_name, metavar="NAME", required=required, help=f"at most {NAME_LENGTH} characters"
+        )
+        command.add_argument("--price", type=_price, metavar="COINS", required=required, help="in coins")
+        command.add_argument("--image", type=_text, metavar="FILE", required=required, help=picture)
+    _command(area, "withdraw", gifts.withdraw).add_argument("id", metavar="ID", help="the gift's id")
+
+
+def _complaints(area: Any) -> None:
+    listing = _command(area, "list", complaints.list_complaints)
+    listing.add_argument("--all", action="store_true", help="closed ones, too")
+    listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
+    _command(area, "show", complaints.show).add_argument("id", metavar="ID", help="the complaint's id")
+    close = _command(area, "close", complaints.close)
+    close.add_argument("id", metavar="ID", help="the complaint's id")
+    close.add_argument("--note", type=_text, metavar="TEXT", required=True, help="what was done about it")
+
+
+def _users(area: Any) -> None:
+    correct = _command(area, "correct-balance", users.correct_balance)
+    for command in (_command(area, "show", users.show), _command(area, "end-sessions", users.end_sessions), correct):
+        command.add_argument("user", metavar="USER", help="an id or a phone")
+    correct.add_argument("coins", metavar="COINS", type=_coins, help="to add; -50 takes 50")
+    correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; it is kept in the ledger")
+
+
+def _text(written: str) -> str:
+    if not written.strip():
+        raise ArgumentTypeError("empty")
+    if len(written) > LONGEST_TEXT:
+        raise ArgumentTypeError(f"longer than {LONGEST_TEXT} characters")
+    return written
+
+
+def _name(written: str) -> str:
+    if len(_text(written)) > NAME_LENGTH:
+        raise ArgumentTypeError(f"longer than {NAME_LENGTH} characters")
+    return written
+
+
+def _coins(written: str) -> int:
+    try:
+        coins = int(written)
+    except ValueError:
+        raise ArgumentTypeError("not a whole number") from None
+    if coins == 0 or abs(coins) > MOST_COINS:
+        raise ArgumentTypeError(f"not a number from 1 to {MOST_COINS}")
+    return coins
+
+
+def _price(written: str) -> int:
+    price = _coins(written)
+    if price < 0:
+        raise ArgumentTypeError("below 1")
+    return price

@@ -1,0 +1,143 @@
+"""``justchat-admin gifts …``"""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import evolve
+
+from justchat.admin.office import Office, check_owner
+from justchat.admin.printing import Outcome, short, table
+from justchat.documents import gift_document
+from justchat.errors import BadFile, Conflict, GiftNotFound, NotAnImage, StartupError, TooLarge
+from justchat.gift_file import NewGift, read_gifts
+from justchat.images import rewritten
+from justchat.model.gift import Gift
+from justchat.model.ids import Id, as_id, derived_id
+from justchat.model.moment import iso
+
+
+async def list_gifts(office: Office, arguments: Namespace) -> Outcome:
+    """List the gifts that can be bought, the cheapest first."""
+    gifts = await office.catalogue.all()
+    return _all(gifts, "There are no gifts.")
+
+
+async def load(office: Office, arguments: Namespace) -> Outcome:
+    """Add the gifts of a TOML or JSON file, or change those whose ids are known. A gift without an id has one made
+    from its name, so that the same file may be loaded again. Where anything is wrong, nothing is changed.
+    """
+    file = Path(arguments.file)
+    try:
+        gifts = read_gifts(file)
+    except OSError as error:  # of a picture
+        raise BadFile(f"{error.filename}: {error.strerror}") from error
+    if not gifts:
+        raise BadFile(f"{file}: there are no gifts in it")
+    gifts = [gift if gift.id else evolve(gift, id=_id_of(gift.name)) for gift in gifts]
+    _check(office, file, gifts)
+    return _all(await office.shop.stock([await _unless_known(office, gift) for gift in gifts]), "")
+
+
+async def add(office: Office, arguments: Namespace) -> Outcome:
+    """Add a gift. Its id is made from its name."""
+    id = _id_of(arguments.name)
+    try:
+        await office.catalogue.get(id)
+    except GiftNotFound:
+        pass
+    else:
+        raise Conflict(f"there is a gift of this name: gifts edit {id}")
+    image = _picture(office, arguments.image)
+    (gift,) = await office.shop.stock([NewGift(id=id, name=arguments.name, price=arguments.price, image=image)])
+    return _one(gift)
+
+
+async def edit(office: Office, arguments: Namespace) -> Outcome:
+    """Change a gift. Those who were given it keep it as it was."""
+    image = None if arguments.image is None else _picture(office, arguments.image)
+    return _one(await office.shop.change(as_id(arguments.id), name=arguments.name, price=arguments.price, image=image))
+
+
+async def withdraw(office: Office, arguments: Namespace) -> Outcome:
+    """Sell a gift no more. Those who were given it keep it; to sell it again, load it with its id."""
+    gift = as_id(arguments.id)
+    await office.shop.withdraw(gift)
+    return Outcome(f"Gift {gift} is withdrawn.", {"withdrawn": gift})
+
+
+def _id_of(name: str) -> Id:
+    return derived_id("gift", name)
+
+
+def _check(office: Office, file: Path, gifts: Sequence[NewGift]) -> None:
+    """What the file's shape does not tell. Raises BadFile with the row and the field."""
+    rows: dict[Id | None, int] = {}
+    for row, gift in enumerate(gifts, start=1):
+        try:
+            if not gift.name.strip():
+                raise BadFile("name: empty")
+            if gift.id in rows:
+                raise BadFile(f"id: row {rows[gift.id]} is of the same gift")
+            rows[gift.id] = row
+            _check_picture(office, gift.image)
+        except BadFile as error:
+            raise BadFile(f"{file}: gifts.{row}.{error}") from error
+
+
+def _check_picture(office: Office, image: bytes | str) -> None:
+    """Raises BadFile unless it is a picture, or the path or URL of one."""
+    settings = office.settings
+    if isinstance(image, bytes):
+        if len(image) > settings.limits.image:
+            raise BadFile(f"image: more than {settings.limits.image} bytes")
+        if not (settings.data_dir / "uploads").is_dir():
+            raise StartupError(f"--data-dir: {settings.data_dir} is not the daemon's: no pictures are served from it")
+        check_owner(settings.data_dir)
+        try:
+            rewritten(image)
+        except (NotAnImage, TooLarge) as error:
+            raise BadFile(f"image: {error.detail}") from error
+    elif image.startswith("uploads/"):
+        if not (settings.data_dir / image).is_file():
+            raise BadFile(f"image: there is no {image} in {settings.data_dir}")
+    elif not image.startswith(("http://", "https://", "/")):
+        raise BadFile(f"image: there is no file {image}; a path that clients are to use begins with /")
+
+
+def _picture(office: Office, written: str) -> bytes | str:
+    """The picture that an argument names."""
+    file = Path(written)
+    try:
+        image = file.read_bytes() if "://" not in written and file.is_file() else written
+    except OSError as error:
+        raise BadFile(f"{file}: {error.strerror}") from error
+    _check_picture(office, image)
+    return image
+
+
+async def _unless_known(office: Office, gift: NewGift) -> NewGift:
+    """The gift, with the path of its picture where that has been kept before."""
+    assert gift.id is not None
+    try:
+        known = (await office.catalogue.get(gift.id)).image
+        kept = office.settings.data_dir / known
+        if (
+            isinstance(gift.image, bytes)
+            and known.startswith("uploads/")
+            and kept.read_bytes() == rewritten(gift.image)[0]
+        ):
+            return evolve(gift, image=known)
+    except (GiftNotFound, OSError):
+        pass
+    return gift
+
+
+def _all(gifts: Sequence[Gift], nothing: str) -> Outcome:
+    rows = [(gift.id, gift.price, short(gift.name), gift.image, iso(gift.create_at)) for gift in gifts]
+    text = table(("ID", "PRICE", "NAME", "IMAGE", "SINCE"), rows, nothing)
+    return Outcome(text, {"gifts": [gift_document(gift) for gift in gifts]})
+
+
+def _one(gift: Gift) -> Outcome:
+    return Outcome(_all([gift], "").text, {"gift": gift_document(gift)})

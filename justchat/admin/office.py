@@ -1,0 +1,210 @@
+"""The office: the daemon's parts, as many as the commands need, put together around the daemon's database.
+
+An embedded database belongs to whoever holds the data directory's lock. Where that is a daemon, its mongod is asked
+through its Unix socket; where it is nobody, we hold the lock and run the mongod ourselves. Commands take turns, so
+that none finds the mongod of another, which is about to stop.
+"""
+
+import os
+import pwd
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from attrs import frozen
+from twisted.internet.task import deferLater
+
+from justchat.actions.accounts import Accounts, new_key
+from justchat.actions.money import Money
+from justchat.actions.operating import Operating
+from justchat.actions.shop import Shop
+from justchat.config import Settings
+from justchat.data_dir import DAEMON_LOCK, try_lock
+from justchat.errors import StartupError
+from justchat.hub.registry import Registry
+from justchat.images import Images
+from justchat.interfaces import ICatalogue
+from justchat.model.moment import now
+from justchat.mongod import SOCKET, Mongod
+from justchat.passwords import Passwords
+from justchat.sms.outbox import Outbox
+from justchat.store.catalogue import Catalogue
+from justchat.store.complaints import ComplaintStore
+from justchat.store.database import Database, check_reachable
+from justchat.store.invites import Invites
+from justchat.store.ledger import Ledger
+from justchat.store.mailboxes import Mailboxes
+from justchat.store.rooms import Rooms
+from justchat.store.sessions import Sessions
+from justchat.store.users import Users
+
+ADMIN_LOCK = "admin-lock"
+PATIENCE = 60.0
+"""Seconds that another command, or a daemon that is starting or stopping, is waited for."""
+STEP = 0.05
+
+
+@frozen(kw_only=True)
+class Office:
+    """What commands work with."""
+
+    settings: Settings
+    catalogue: ICatalogue
+    shop: Shop
+    operating: Operating
+
+
+@asynccontextmanager
+async def open_office(settings: Settings, reactor: Any) -> AsyncIterator[Office]:
+    """Raises StartupError where the database cannot be had."""
+    async with _database_uri(settings, reactor) as uri:
+        database = Database(uri)
+        images = Images(settings.data_dir / "uploads")
+        database.open()
+        images.workers.start()
+        try:
+            await database.ping()
+            yield _furnish(settings, database, images, reactor)
+        finally:
+            images.workers.stop()
+            await database.close()
+
+
+def _furnish(settings: Settings, database: Database, images: Images, reactor: Any) -> Office:
+    users = Users(database, now)
+    rooms = Rooms(database, lambda room, entry: None, reactor)
+    sessions = Sessions(database, now, settings.sessions.lifetime)
+    ledger = Ledger(database, now)
+    catalogue = Catalogue(database)
+    accounts = Accounts(
+        users=users,
+        sessions=sessions,
+        rooms=rooms,
+        passwords=Passwords(),
+        sms=Outbox(settings.data_dir / "sms-outbox.jsonl", now),
+        farewell=Registry(now),
+        clock=now,
+        make_key=partial(new_key, settings.sms.key_digits),
+        sms_text=settings.sms.text,
+        invites=Invites(database, now),
+        invite_text=settings.sms.invite_text,
+    )
+    money = Money(
+        users=users,
+        rooms=rooms,
+        ledger=ledger,
+        catalogue=catalogue,
+        mailboxes=Mailboxes(database, lambda mailbox, entry: None),
+        clock=now,
+        secret_key=os.urandom(32).hex(),  # nobody tops up here
+        allow_unnumbered=False,
+        free_coins=settings.payments.free_coins,
+    )
+    return Office(
+        settings=settings,
+        catalogue=catalogue,
+        shop=Shop(catalogue=catalogue, images=images, clock=now),
+        operating=Operating(
+            accounts=accounts,
+            users=users,
+            sessions=sessions,
+            rooms=rooms,
+            ledger=ledger,
+            money=money,
+            complaints=ComplaintStore(database),
+            clock=now,
+            region=settings.sms.region,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _database_uri(settings: Settings, reactor: Any) -> AsyncIterator[str]:
+    if settings.mongo.uri is not None:
+        check_reachable(settings.mongo.uri)
+        yield settings.mongo.uri
+        return
+    folder = settings.data_dir / "mongo"
+    if not folder.is_dir():
+        raise StartupError(f"--data-dir: no JustChat has run on {settings.data_dir} with a database of its own")
+    check_owner(settings.data_dir)
+    locks = [await _turn(settings.data_dir, reactor)]
+    try:
+        found = await _lock_or_socket(settings.data_dir, reactor)
+        if isinstance(found, Path):
+            yield f"mongodb://{quote(str(found), safe='')}/justchat"
+            return
+        locks.append(found)
+        mongod = Mongod(folder, reactor)
+        try:
+            await mongod.start()
+            yield mongod.uri
+        finally:
+            await mongod.stop()
+    finally:
+        for lock in reversed(locks):
+            os.close(lock)
+
+
+def check_owner(data_dir: Path) -> None:
+    """Files that we make there must be the daemon's, or it could not start again. Raises StartupError."""
+    owner = data_dir.stat().st_uid
+    if owner != os.geteuid():
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = f"#{owner}"
+        raise StartupError(f"--data-dir: {data_dir} is another user's: sudo -u {name} justchat-admin …")
+
+
+async def _turn(data_dir: Path, reactor: Any) -> int:
+    """A lock among commands; the wait for it is not long, since none keeps it while it prints."""
+    waited = 0.0
+    while (lock := try_lock(data_dir / ADMIN_LOCK)) is None:
+        if waited > PATIENCE:
+            raise StartupError(f"--data-dir: another justchat-admin has been at work for {PATIENCE:.0f} s")
+        await deferLater(reactor, STEP)
+        waited += STEP
+    return lock
+
+
+async def _lock_or_socket(data_dir: Path, reactor: Any) -> int | Path:
+    """The data directory's lock, or the socket of the mongod of the daemon that has it."""
+    waited = 0.0
+    while True:
+        lock = try_lock(data_dir / DAEMON_LOCK)
+        if lock is not None:
+            return lock
+        for candidate in (data_dir / "mongo" / SOCKET, _socket_elsewhere(data_dir / "mongo")):
+            if candidate is not None and _accepts(candidate):
+                return candidate
+        if waited > PATIENCE:
+            raise StartupError(f"--data-dir: a daemon runs on {data_dir}, but its database cannot be reached")
+        await deferLater(reactor, STEP)
+        waited += STEP
+
+
+def _socket_elsewhere(folder: Path) -> Path | None:
+    """Where the path of its folder is too long for a socket, mongod's own command line tells the place."""
+    try:
+        pid = int((folder / "mongod.lock").read_text())
+        arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        if not os.path.samefile(arguments[arguments.index("--dbpath") + 1], folder):
+            return None
+        return Path(arguments[arguments.index("--bind_ip") + 1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _accepts(file: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as attempt:
+        attempt.setblocking(False)
+        try:
+            attempt.connect(str(file))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,48 @@
+"""What a command says, for people and for programs."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+
+@frozen
+class Outcome:
+    """``text`` for people, ``data`` for ``--json``."""
+
+    text: str
+    data: object
+
+
+def as_json(data: object) -> str:
+    return json.dumps(data, indent=2)
+
+
+def clean(text: object) -> str:
+    """One line, without what would move a terminal's cursor or turn its text around: people write such things."""
+    shown = "" if text is None else str(text)
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
+
+
+def short(text: object, length: int = 50) -> str:
+    """The beginning of a text."""
+    shown = clean(text)
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> str:
+    """A table, or the sentence to say where there are no rows."""
+    lines = [list(titles), *(list(map(clean, row)) for row in rows)]
+    if len(lines) == 1:
+        return nothing
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def record(*fields: tuple[str, object]) -> str:
+    """Names and values; what is None or empty is left out."""
+    known = [(name, clean(value)) for name, value in fields if value not in (None, "")]
+    width = max(len(name) for name, _ in known)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in known)

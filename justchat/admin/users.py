@@ -1,0 +1,95 @@
+"""``justchat-admin users …``"""
+
+from argparse import Namespace
+
+from justchat.admin.office import Office
+from justchat.admin.printing import Outcome, record, short, table
+from justchat.documents import gift_document, user_document
+from justchat.model.gift import Transfer
+from justchat.model.moment import iso
+from justchat.model.user import Session
+
+
+async def show(office: Office, arguments: Namespace) -> Outcome:
+    """Show a user, their sessions and the latest of their ledger."""
+    file = await office.operating.show_user(await office.operating.find(arguments.user))
+    user = file.user
+    parts = [
+        record(
+            ("user", user.id),
+            ("phone", user.phone),
+            ("nickname", user.nickname),
+            ("location", user.location),
+            ("photo", user.photo),
+            ("born", user.dob),
+            ("gender", user.gender),
+            ("since", iso(user.create_at)),
+            ("room", user.room),
+            ("own rooms", " ".join(user.rooms[-10:])),
+            ("gifts", len(user.gifts)),
+            ("balance", user.balance),
+        ),
+        table(
+            ("SESSION", "SINCE", "LAST SEEN", "UNTIL"),
+            [(each.id, iso(each.create_at), iso(each.seen_at), iso(each.expires_at)) for each in file.sessions],
+            "There are no sessions.",
+        ),
+        table(
+            ("LEDGER", "WHEN", "COINS", "WHY", "NOTE"),
+            [
+                (each.id, iso(each.create_at), f"{each.amount:+}", each.reason.value, short(_note(each)))
+                for each in file.ledger
+            ],
+            "There is nothing in the ledger.",
+        ),
+    ]
+    return Outcome(
+        "\n\n".join(parts),
+        {
+            "user": user_document(user, user.id, show_phones=True),
+            "sessions": list(map(_session, file.sessions)),
+            "ledger": list(map(_transfer, file.ledger)),
+        },
+    )
+
+
+async def end_sessions(office: Office, arguments: Namespace) -> Outcome:
+    """End every session of a user. A daemon that runs knows within seconds, and closes their sockets."""
+    user = await office.operating.find(arguments.user)
+    ended = await office.operating.end_sessions(user)
+    sessions = "1 session" if ended == 1 else f"{ended} sessions"
+    return Outcome(f"{sessions} of {user} ended.", {"user": user, "ended": ended})
+
+
+async def correct_balance(office: Office, arguments: Namespace) -> Outcome:
+    """Add coins to a balance, or take some; never so many that it would fall below 0."""
+    user = await office.operating.find(arguments.user)
+    balance = await office.operating.correct_balance(user, arguments.coins, arguments.reason)
+    return Outcome(f"The balance of {user} is {balance}.", {"user": user, "balance": balance})
+
+
+def _note(transfer: Transfer) -> str | None:
+    if transfer.gift is not None:
+        return f"{transfer.gift.name} for {transfer.to}"
+    return transfer.note
+
+
+def _session(session: Session) -> dict[str, object]:
+    return {
+        "_id": session.id,
+        "create_at": iso(session.create_at),
+        "seen_at": iso(session.seen_at),
+        "expires_at": iso(session.expires_at),
+    }
+
+
+def _transfer(transfer: Transfer) -> dict[str, object]:
+    return {
+        "_id": transfer.id,
+        "create_at": iso(transfer.create_at),
+        "amount": transfer.amount,
+        "reason": transfer.reason.value,
+        "note": transfer.note,
+        "gift": None if transfer.gift is None else gift_document(transfer.gift),
+        "to": transfer.to,
+    }

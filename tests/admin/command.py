@@ -1,0 +1,79 @@
+"""Running ``justchat-admin`` as an operator does."""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from PIL import Image
+from twisted.internet.utils import getProcessOutputAndValue
+
+from tests.support.chat import ChatTestCase, Person
+
+COMMAND = str(Path(sys.executable).with_name("justchat-admin"))
+
+
+@frozen
+class Done:
+    """A command that has ended: its exit code, and what it wrote."""
+
+    code: int
+    output: str
+    error: str
+
+    @property
+    def json(self) -> Any:
+        assert self.code == 0, self
+        return json.loads(self.output)
+
+
+async def run(*arguments: str, folder: Path | None = None) -> Done:
+    """Run ``justchat-admin`` with these arguments."""
+    output, error, code = await getProcessOutputAndValue(
+        COMMAND, arguments, env=os.environ, path=None if folder is None else str(folder)
+    )
+    return Done(code, output.decode(), error.decode())
+
+
+class AdminCase(ChatTestCase):
+    """Tests of commands beside the shared daemon."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+
+    async def admin(self, *arguments: str) -> Done:
+        return await run("--data-dir", str(self.daemon.data), *arguments)
+
+    async def answer(self, *arguments: str) -> Any:
+        """What a command that succeeds answers with ``--json``."""
+        return (await self.admin("--json", *arguments)).json
+
+    def a_picture(self, name: str = "gift.png", color: str = "red") -> Path:
+        """A file with a picture."""
+        written = io.BytesIO()
+        Image.new("RGB", (16, 16), color).save(written, "PNG")
+        file = self.folder / name
+        file.write_bytes(written.getvalue())
+        return file
+
+    async def a_gift(self, name: str, price: int = 900) -> dict[str, Any]:
+        """A gift of the catalogue, dearer than those that other tests buy."""
+        gift: dict[str, Any] = (
+            await self.answer("gifts", "add", "--name", name, "--price", str(price), "--image", "/gifts/x.png")
+        )["gift"]
+        return gift
+
+    async def gifts(self, person: Person) -> dict[str, dict[str, Any]]:
+        """The gifts that a person can buy, by their ids."""
+        return {gift["_id"]: gift for gift in (await person.call("/gifts")).data["gifts"]}
+
+    def assert_refused(self, done: Done, *words: str) -> None:
+        """The command ended with 1, and one line on standard error has these words."""
+        self.assertEqual((1, "", 1), (done.code, done.output, done.error.count("\n")), done)
+        for word in words:
+            self.assertIn(word, done.error)

@@ -1,0 +1,161 @@
+"""``justchat-admin users``: people, their sessions and their coins."""
+
+import time
+from typing import Any
+
+from tests.admin.command import AdminCase
+from tests.support.chat import sign_in
+
+NOBODY = "0" * 24
+
+
+class Showing(AdminCase):
+    async def test_by_id(self) -> None:
+        """A user is shown by their id, as they see themselves."""
+        anna = await self.a_person(nickname="Anna")
+
+        self.assertEqual(await anna.shown(), (await self.answer("users", "show", anna.id))["user"])
+
+    async def test_by_phone(self) -> None:
+        """A user is shown by their phone, however it is written."""
+        anna = await self.a_person()
+
+        for phone in (anna.phone, f"+{anna.phone}", f"8 {anna.phone[1:4]} {anna.phone[4:]}"):
+            self.assertEqual(anna.id, (await self.answer("users", "show", phone))["user"]["_id"])
+
+    async def test_sessions(self) -> None:
+        """All of a user's sessions are shown."""
+        anna = await self.a_person()
+        await sign_in(self.daemon, anna.phone, anna.key)
+
+        self.assertEqual(2, len((await self.answer("users", "show", anna.id))["sessions"]))
+
+    async def test_text(self) -> None:
+        """For people there are a line for each thing that is known, and two tables."""
+        anna = await self.a_person(nickname="Anna")
+        await self.admin("users", "correct-balance", anna.id, "50", "--reason", "lost in a fire")
+
+        done = await self.admin("users", "show", anna.id)
+
+        for line in (
+            rf"user +{anna.id}",
+            rf"phone +{anna.phone}",
+            r"nickname +Anna",
+            r"balance +50",
+            r"SESSION +SINCE +LAST SEEN +UNTIL",
+            r"[0-9a-f]{24} .* \+50 +correction +lost in a fire",
+        ):
+            self.assertRegex(done.output, rf"(?m)^{line}$")
+
+    async def test_unknown(self) -> None:
+        """An id or a phone that nobody has is refused, and what is neither."""
+        for user in (NOBODY, "79990000000", "Anna"):
+            self.assert_refused(await self.admin("users", "show", user))
+
+
+class EndingSessions(AdminCase):
+    async def test_calls(self) -> None:
+        """Within ten seconds the running daemon answers 440 to every session of the user, though it knew them."""
+        anna = await self.a_person()
+        other = await sign_in(self.daemon, anna.phone, anna.key)
+        for person in (anna, other):
+            await person.shown()
+
+        ended = await self.answer("users", "end-sessions", anna.id)
+
+        self.assertEqual({"user": anna.id, "ended": 2}, ended)
+        deadline = time.monotonic() + 10
+        while {(await person.call("/init/getUser")).status for person in (anna, other)} != {440}:
+            self.assertLess(time.monotonic(), deadline)
+
+    async def test_sockets(self) -> None:
+        """Within ten seconds the sockets of these sessions are closed 4440, and no other's."""
+        anna, boris = await self.a_person(), await self.a_person()
+        sockets = [await self.a_listener(anna), await self.a_listener(anna, "/ws")]
+        others = await self.a_listener(boris)
+        began = time.monotonic()
+
+        await self.admin("users", "end-sessions", anna.phone)
+
+        self.assertEqual([4440, 4440], [await socket.closed() for socket in sockets])
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertFalse(others.gone.called)
+
+    async def test_signing_in_again(self) -> None:
+        """The user may sign in again, and that session lives."""
+        anna = await self.a_person()
+        socket = await self.a_listener(anna)
+        await self.admin("users", "end-sessions", anna.id)
+
+        again = await sign_in(self.daemon, anna.phone, anna.key)
+
+        await socket.closed()
+        self.assertEqual(200, (await again.call("/init/getUser")).status)
+
+    async def test_none(self) -> None:
+        """Where there are no sessions none is ended, which is no error."""
+        anna = await self.a_person()
+        await anna.call("/init/exit")
+
+        self.assertEqual(0, (await self.answer("users", "end-sessions", anna.id))["ended"])
+
+    async def test_unknown(self) -> None:
+        """A user that is not there is refused."""
+        self.assert_refused(await self.admin("users", "end-sessions", NOBODY), "no user has this id")
+
+
+class CorrectingBalances(AdminCase):
+    async def correct(self, user: str, coins: str) -> Any:
+        return await self.answer("users", "correct-balance", user, coins, "--reason", "a slip")
+
+    async def test_felt(self) -> None:
+        """A correction is in the user's balance at once, the daemon running."""
+        anna = await self.a_person()
+
+        corrected = await self.correct(anna.id, "70")
+
+        self.assertEqual((70, 70), (corrected["balance"], (await anna.shown())["balance"]))
+
+    async def test_ledger(self) -> None:
+        """Every correction is an entry of the ledger, with its reason; the latest is shown first."""
+        anna = await self.a_person()
+        await self.correct(anna.id, "70")
+        await self.correct(anna.id, "-30")
+
+        ledger = (await self.answer("users", "show", anna.id))["ledger"]
+
+        self.assertEqual(
+            [(-30, "correction", "a slip"), (70, "correction", "a slip")],
+            [(each["amount"], each["reason"], each["note"]) for each in ledger],
+        )
+
+    async def test_below_zero(self) -> None:
+        """A correction that would take more than there is is refused, with the balance, and leaves no trace."""
+        anna = await self.a_person()
+        await self.correct(anna.id, "20")
+
+        done = await self.admin("users", "correct-balance", anna.id, "-21", "--reason", "a slip")
+
+        self.assert_refused(done, "below 0", "20")
+        shown = await self.answer("users", "show", anna.id)
+        self.assertEqual((20, 1), (shown["user"]["balance"], len(shown["ledger"])))
+
+    async def test_unknown(self) -> None:
+        """A user that is not there is refused."""
+        done = await self.admin("users", "correct-balance", NOBODY, "5", "--reason", "x")
+
+        self.assert_refused(done, "no user has this id")
+
+    async def test_not_understood(self) -> None:
+        """Coins that are no whole number but 0, and a correction without a reason, are not understood."""
+        for arguments in (
+            ("0", "--reason", "x"),
+            ("1.5", "--reason", "x"),
+            ("many", "--reason", "x"),
+            ("10000000001", "--reason", "x"),
+            ("5",),
+            ("5", "--reason", ""),
+        ):
+            done = await self.admin("users", "correct-balance", NOBODY, *arguments)
+
+            self.assertEqual((2, ""), (done.code, done.output), arguments)

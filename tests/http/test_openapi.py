@@ -1,0 +1,135 @@
+"""The OpenAPI document: all that is declared, and nothing else; its examples work."""
+
+import hashlib
+import json
+from typing import Any
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from justchat.http.fields import Body
+from tests.http.test_malformed import declared, field_names
+from tests.support.chat import ChatTestCase, a_phone, a_room, register
+from tests.support.client import call, request
+from tests.support.daemon import Daemon
+
+USER, ROOM = "52efb7baf009c900003731c7", "52ee29b565e203779f2e37f3"
+MESSAGE, GIFT = "530a30c649b9733ae9af7145", "530a30c649b9733ae9af7146"
+DIRECT = ("/user/messages/mark-as-read", "/user/messages/remove")
+
+
+def names(schema: dict[str, Any], document: dict[str, Any], prefix: str = "") -> set[str]:
+    """The dotted names of a schema's properties."""
+    found: set[str] = set()
+    for option in (schema, *schema.get("anyOf", ()), *schema.get("allOf", ())):
+        if "$ref" in option:
+            option = document["components"]["schemas"][option["$ref"].rpartition("/")[2]]
+        for name, inner in option.get("properties", {}).items():
+            found |= {prefix + name, *names(inner, document, f"{prefix}{name}.")}
+    return found
+
+
+class Document(ChatTestCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.document = (await request(self.daemon.http, "GET", "/openapi.json")).json
+
+    def operation(self, path: str) -> dict[str, Any]:
+        operation: dict[str, Any] = self.document["paths"][path]["post"]
+        return operation
+
+    async def test_valid(self) -> None:
+        """The document is valid OpenAPI 3.1."""
+        self.assertEqual([], list(OpenAPIV31SpecValidator(self.document).iter_errors()))
+
+    async def test_calls(self) -> None:
+        """Every declared call is in it, and no other."""
+        described = {path for path, item in self.document["paths"].items() if "post" in item}
+
+        self.assertEqual({endpoint.path for endpoint in declared()} | {"/upload"}, described)
+
+    async def test_fields(self) -> None:
+        """Every field of every call is in it."""
+        for endpoint in declared():
+            assert issubclass(endpoint.body, Body)
+            schema = self.operation(endpoint.path)["requestBody"]["content"]["application/json"]["schema"]
+
+            self.assertEqual(field_names(endpoint.body), names(schema, self.document) - {"session_key"})
+
+    async def test_errors(self) -> None:
+        """Every status and code that a call declares is in it."""
+        for endpoint in declared():
+            responses = self.operation(endpoint.path)["responses"]
+
+            for status in endpoint.statuses:
+                self.assertIn(str(status), responses)
+            for error in endpoint.raises:
+                schema = responses[str(error.status)]["content"]["application/json"]["schema"]
+                self.assertIn(error.code, schema["properties"]["code"]["enum"])
+
+    async def test_not_again(self) -> None:
+        """Who has the document is not sent it again."""
+        answer = await request(self.daemon.http, "GET", "/openapi.json")
+        (tag,) = answer.headers.getRawHeaders("etag")
+
+        again = await request(self.daemon.http, "GET", "/openapi.json", headers={"If-None-Match": tag})
+
+        self.assertEqual((304, None), (again.status, again.json))
+
+    async def test_examples(self) -> None:
+        """Every example is answered with success, once its ids are of things that are there."""
+        for endpoint in declared():
+            content = self.operation(endpoint.path)["requestBody"]["content"]["application/json"]
+            body = await self.real(endpoint.path, json.dumps(content["example"]))
+
+            answer = await call(self.daemon.http, endpoint.path, body)
+
+            self.assertIn(answer.status, endpoint.statuses, (endpoint.path, answer.json))
+
+    async def real(self, path: str, example: str) -> dict[str, Any]:
+        """The example in a scene of its own, where what it names is there."""
+        admin, member = await self.a_person(), await self.a_person()
+        room = await a_room(admin, admin, member, password="baz")
+        message = (await member.say(room, "hello")).data["message"]["_id"]
+        if path in DIRECT:
+            sent = await member.call("/user/sendMessage", message={"user": admin.id, "text": "hello"})
+            message = sent.data["message"][0]["_id"]
+        gift = (await admin.call("/gifts")).data["gifts"][0]["_id"]
+        for placeholder, id in ((USER, member.id), (ROOM, room), (MESSAGE, message), (GIFT, gift)):
+            example = example.replace(placeholder, id)
+        body: dict[str, Any] = {"session_key": admin.session_key, **json.loads(example)}
+        secret = (self.daemon.data / "payments-secret-key").read_text()
+        signed = {"balance": 200, "secret": hashlib.md5(f"{secret}200".encode()).hexdigest()}
+        if path == "/user/updateBalance":
+            body |= signed
+        if path == "/gifts/send":
+            await admin.call("/user/updateBalance", **signed)
+        if path == "/init/auth":
+            body["phone"] = a_phone()
+            body["key"] = int(await register(self.daemon, body["phone"]))
+        return body
+
+
+class Limits(ChatTestCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.daemon = Daemon()
+        self._logged = 0
+        config = self.daemon.folder / "justchat.toml"
+        config.write_text("[limits]\ntext = 10")
+        self.daemon.options = ("--config", str(config))
+        await self.daemon.start()
+
+    async def tearDown(self) -> None:
+        await super().tearDown()
+        self.daemon.remove()
+
+    async def test_configured(self) -> None:
+        """The limits in the document are those that count."""
+        anna = await self.a_person()
+        room = await a_room(anna, anna)
+
+        document = (await request(self.daemon.http, "GET", "/openapi.json")).json
+
+        self.assertEqual(10, document["components"]["schemas"]["NewMessage"]["properties"]["text"]["maxLength"])
+        self.assertEqual(200, (await anna.say(room, "x" * 10)).status)
+        self.assertEqual(400, (await anna.say(room, "x" * 11)).status)
