@@ -60,6 +60,32 @@ class Ranks(ModerationCase):
         self.assertEqual(201, (await self.do(self.admin, "/room/add-moderator", self.member)).status)
         self.assertEqual(200, (await self.do(self.admin, "/room/remove-moderator", self.member)).status)
 
+    async def test_two_moderators(self) -> None:
+        """Two moderators who turn on each other at once are both refused: neither outranks the other."""
+        doing = [
+            ensureDeferred(self.do(who, path, whom))
+            for path in ("/room/ban", "/room/kick", "/room/silence")
+            for who, whom in ((self.moderator, self.other_moderator), (self.other_moderator, self.moderator))
+        ]
+
+        answers = await gatherResults(doing)
+
+        self.assertEqual({403}, {answer.status for answer in answers})
+        room = await self.shown()
+        self.assertEqual({self.moderator.id, self.other_moderator.id}, set(room["moderators"]) & set(room["users"]))
+
+    async def test_unseated_in_the_middle(self) -> None:
+        """A moderator who is unseated while they ban somebody has banned them, or may not: never something between."""
+        banning = ensureDeferred(self.do(self.moderator, "/room/ban", self.member))
+        unseating = ensureDeferred(self.do(self.admin, "/room/remove-moderator", self.moderator))
+
+        banned, unseated = await gatherResults([banning, unseating])
+
+        self.assertEqual(200, unseated.status)
+        chat = (await self.admin.call("/room/chat", room=self.room, skip=-10)).data["chat"]
+        kinds = [message["type"] for message in chat if message["type"] in ("ban", "remove moderator")]
+        self.assertEqual(["ban", "remove moderator"] if banned.status == 200 else ["remove moderator"], kinds)
+
     async def test_a_new_rank_counts(self) -> None:
         """A moderator who was removed may no more what moderators may."""
         await self.do(self.admin, "/room/remove-moderator", self.moderator)

@@ -3,14 +3,18 @@
 import io
 import os
 import secrets
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import treq
 from PIL import Image
 from twisted.internet import reactor
+from twisted.trial.unittest import SkipTest
 from twisted.web.client import Agent
 
+from justchat.errors import DiskFull
+from justchat.images import Images
 from tests.support.chat import ChatTestCase
 from tests.support.client import Answer, request
 from tests.support.daemon import Daemon
@@ -172,6 +176,35 @@ class Refusing(UploadCase):
         self.assertEqual(201, (await self.upload(picture("PNG"), headers)).status)
         await anna.call("/init/exit")
         self.assertEqual(440, (await self.upload(picture("PNG"), headers)).status)
+
+
+class FullDisk(UploadCase):
+    """Pictures go to a file system of 64 KiB."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        folder = self.daemon.data / "uploads"
+        self.small = folder.with_name("small")
+        self.small.mkdir(exist_ok=True)
+        mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(self.small)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            raise SkipTest("no file system may be mounted here")
+        self.addCleanup(subprocess.run, ["umount", str(self.small)], check=True)
+
+    async def test_full(self) -> None:
+        """A picture for which there is no room on the disk is 503, and nothing of it is left."""
+        images = Images(self.small)
+        images.workers.start()
+        self.addCleanup(images.workers.stop)
+        noise = Image.frombytes("RGB", (300, 300), os.urandom(300 * 300 * 3))
+        written = io.BytesIO()
+        noise.save(written, "PNG")
+
+        with self.assertRaises(DiskFull) as refused:
+            await images.keep(written.getvalue())
+
+        self.assertEqual(503, refused.exception.status)
+        self.assertEqual([], os.listdir(self.small))
 
 
 class SessionRequired(UploadCase):
