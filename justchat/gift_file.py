@@ -27,7 +27,7 @@ class NewGift:
 class _Row(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
+    name: Annotated[str, Field(pattern=r"\S", max_length=NAME_LENGTH)]
     price: Annotated[int, Field(ge=1, le=10**9)]
     image: Annotated[str, Field(min_length=1, max_length=1024)]
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")] | None = None
@@ -59,5 +59,8 @@ def read_gifts(file: Path) -> list[NewGift]:
 
 def _gift(row: _Row, folder: Path) -> NewGift:
     picture = folder / row.image
-    image = picture.read_bytes() if "://" not in row.image and picture.is_file() else row.image
+    try:
+        image = picture.read_bytes() if "://" not in row.image and picture.is_file() else row.image
+    except OSError as error:
+        raise BadFile(f"{picture}: {error.strerror}") from error
     return NewGift(name=row.name, price=row.price, image=image, id=None if row.id is None else Id(row.id))

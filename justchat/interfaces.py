@@ -245,8 +245,8 @@ class ICatalogue(Interface):
     async def put(gift: Gift) -> None:
         """Add a gift, or change the one with its id."""
 
-    async def is_new() -> bool:
-        """Whether there has never been a gift."""
+    async def ids(most: int) -> set[Id]:
+        """The ids of the gifts that there have ever been, ``most`` of them at the most."""
 
     async def withdraw(gift: Id) -> None:
         """A gift can be bought no more. Raises GiftNotFound."""

@@ -20,7 +20,7 @@ class Shop:
     clock: Clock
 
     async def stock(self, gifts: Sequence[NewGift]) -> list[Gift]:
-        """Add gifts, or change those whose ids are known. Pictures are looked at before anything is kept.
+        """Add gifts, or change those whose ids are known. No gift is kept unless all their pictures can be.
 
         Raises NotAnImage, TooLarge, DiskFull.
         """
@@ -39,11 +39,13 @@ class Shop:
         return made
 
     async def open(self, gifts: Sequence[NewGift]) -> None:
-        """Stock a shop that has never had a gift. Their ids follow from their names, so that two daemons that do
-        this at once, or a crash in the middle, give no gift twice.
+        """Stock a shop that has never had another gift than these. Their ids follow from their names, so that two
+        daemons that do this at once give no gift twice, and a crash in the middle leaves what the next start completes.
         """
-        if await self.catalogue.is_new():
-            await self.stock([evolve(gift, id=derived_id("starter", gift.name)) for gift in gifts])
+        starters = {derived_id("starter", gift.name): gift for gift in gifts}
+        known = await self.catalogue.ids(len(starters) + 1)
+        if known < starters.keys():
+            await self.stock([evolve(gift, id=id) for id, gift in starters.items() if id not in known])
 
     async def change(
         self, gift: Id, *, name: str | None = None, price: int | None = None, image: bytes | str | None = None

@@ -41,6 +41,6 @@ class Catalogue:
         ):
             raise GiftNotFound
 
-    async def is_new(self) -> bool:
-        """Whether there has never been a gift."""
-        return await self._database.find_one(GIFTS, {}, fields=["_id"]) is None
+    async def ids(self, most: int) -> set[Id]:
+        documents = await self._database.find(GIFTS, {}, sort={"_id": 1}, limit=most, fields=["_id"])
+        return {Id(str(document["_id"])) for document in documents}

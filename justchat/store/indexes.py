@@ -5,6 +5,7 @@ from justchat.store.database import Database, Document
 
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
+ENDED = "ended"
 
 _DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 
@@ -58,6 +59,7 @@ INDEXES: dict[str, list[Document]] = {
         _index({"begun": 1}, sparse=True),
     ],
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
+    ENDED: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     COMPLAINTS: [_index({"closed": 1, "_id": -1})],
     ROOMS: [

@@ -1,8 +1,7 @@
 """Sign-ins, in MongoDB and in memory. Only the digest of a session's key is ever kept.
 
 A session in memory is not looked up again, so every daemon must be told of one that another process ends: whoever
-ends all of a user's sessions writes a notice of each into ``ended``, and then deletes it. Daemons read the notices
-every few seconds, by their ids, which begin with the time.
+ends a session writes a notice of it into ``ended``, and then deletes it. Daemons read the notices every few seconds.
 """
 
 import secrets
@@ -18,19 +17,18 @@ from zope.interface import implementer
 from justchat.errors import DatabaseAway, LoginTimeout
 from justchat.interfaces import ISessions
 from justchat.model.ids import Id, new_id
-from justchat.model.moment import Clock
+from justchat.model.moment import Clock, Moment
 from justchat.model.user import Session
 from justchat.store.database import Database, Document
 from justchat.store.documents import session_from_document, session_to_document
-from justchat.store.indexes import SESSIONS
+from justchat.store.indexes import ENDED, SESSIONS
 
 KEY_BYTES = 24
 CACHED = 50_000
 SHOWN = 500
-ENDED = "ended"
 NOTICED_AGAIN = timedelta(minutes=5)
 """Each look begins this long before the last one: clocks differ, and what was noticed twice does no harm."""
-NOTICES_KEPT = timedelta(days=7)
+NOTICES_READ = 10_000
 SEEN_EVERY = timedelta(minutes=1)
 """``seen_at`` is written no more often than this."""
 
@@ -79,12 +77,8 @@ class Sessions:
         await self._database.update(SESSIONS, {"_id": ObjectId(session.id)}, {"$set": {"seen_at": session.seen_at}})
 
     async def end(self, key: str) -> Session | None:
-        digest = _digest(key)
-        document = await self._database.delete_and_get(SESSIONS, {"digest": digest})
-        if document is None:
-            return None
-        self._remember(digest, None)
-        return session_from_document(document)
+        document = await self._database.find_one(SESSIONS, {"digest": _digest(key)})
+        return (await self._end([document]))[0] if document is not None else None
 
     async def of(self, user: Id) -> list[Session]:
         documents = await self._database.find(
@@ -93,23 +87,24 @@ class Sessions:
         return [session_from_document(document) for document in documents]
 
     async def end_all(self, user: Id) -> list[Session]:
-        ended = []
+        ended: list[Session] = []
         while documents := await self._database.find(SESSIONS, {"user": ObjectId(user)}, limit=SHOWN):
-            # First: were they deleted alone, no daemon would ever hear of it.
-            await self._database.insert_many(ENDED, [_notice(document) for document in documents])
-            await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
-            for document in documents:
-                self._remember(bytes(document["digest"]), None)
-                ended.append(session_from_document(document))
-        if ended:
-            oldest = ObjectId.from_datetime(self._clock() - NOTICES_KEPT)
-            await self._database.delete_all(ENDED, {"_id": {"$lt": oldest}})
+            ended += await self._end(documents)
         return ended
+
+    async def _end(self, documents: list[Document]) -> list[Session]:
+        # The notices come first: were the sessions deleted alone, no other daemon would ever hear of it.
+        at = self._clock()
+        await self._database.insert_many(ENDED, [_notice(document, at) for document in documents])
+        await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
+        for document in documents:
+            self._remember(bytes(document["digest"]), None)
+        return [session_from_document(document) for document in documents]
 
     async def ended_elsewhere(self) -> list[Session]:
         at = self._clock()
-        since = ObjectId.from_datetime(self._noticed - NOTICED_AGAIN)
-        notices = await self._database.find(ENDED, {"_id": {"$gte": since}})
+        since = self._noticed - NOTICED_AGAIN
+        notices = await self._database.find(ENDED, {"at": {"$gte": since}}, sort={"at": -1}, limit=NOTICES_READ)
         for notice in notices:
             self._remember(bytes(notice["digest"]), None)
         self._noticed = at
@@ -121,9 +116,9 @@ class Sessions:
             self._cache.popitem(last=False)
 
 
-def _notice(document: Document) -> Document:
+def _notice(document: Document, at: Moment) -> Document:
     """What tells of the end of a session."""
-    return {**document, "_id": ObjectId(), "session": document["_id"]}
+    return {**document, "_id": ObjectId(), "session": document["_id"], "at": at}
 
 
 def _digest(key: str) -> bytes:
