@@ -87,8 +87,8 @@ class Daemon:
         self.process.wait()
 
     def mongod_pid(self) -> int:
-        """The embedded mongod's process."""
-        return int((self.data / "mongo" / "mongod.lock").read_text())
+        """The embedded mongod's process; 0 while there is none."""
+        return int((self.data / "mongo" / "mongod.lock").read_text() or 0)
 
     def remove(self) -> None:
         if self.process is not None and self.process.poll() is None:
