@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -9,41 +11,54 @@ from typing import Any
 
 from bench.daemon import Daemon
 from bench.history import history
-from bench.measures import BIN, build, deliveries, limit, machine, requests
+from bench.measures import BIN, SESSIONS, build, deliveries, limit, machine, requests
+
+LIMIT = "limit, 1000 sockets"
+UNITS = {"limit": "sends/s", "sendMessage": "requests/s", "deliveries": "frames/s"}
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {key: median(each[key] for each in rounds) for key in rounds[0]}
 
 
+def one_round(daemon: Daemon, seconds: float) -> dict[str, dict[str, float]]:
+    """Every measure once. The limit sends frames as large as those just heard, so that the two can be compared."""
+    heard = {f"deliveries, {sockets} sockets": deliveries(daemon, seconds, sockets) for sockets in (100, 1000)}
+    posted = {"sendMessage, 32 connections": requests(daemon, seconds, 32)}
+    most = limit(seconds, 1000, round(heard["deliveries, 1000 sockets"]["frame_bytes"]))
+    for each in heard.values():
+        each["of_the_limit"] = each["per_second"] / most["per_second"]
+    return {LIMIT: most} | posted | heard
+
+
 def main() -> None:
+    # Told to stop, we still end the daemon and remove its folder.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="of each measure, in turn; medians count")
-    parser.add_argument("--seconds", type=float, default=4, help="of one round of one measure")
+    parser.add_argument("--seconds", type=float, default=5, help="of one round of one measure")
     parser.add_argument("--json", type=Path, default=BIN / "last.json", help="where the result goes")
     parser.add_argument("--messages", type=int, default=1_000_000, help="of the room whose history is read")
     options = parser.parse_args()
+    if options.rounds < 1 or options.seconds <= 0:
+        parser.error("at least one round, of some seconds")
     build()
-    rounds: dict[str, list[dict[str, float]]] = {}
+    rounds: list[dict[str, dict[str, float]]] = []
     for _ in range(options.rounds):
         with Daemon() as daemon:
-            for name, result in (
-                ("limit, 1000 sockets", lambda: limit(options.seconds, 1000)),
-                ("sendMessage, 32 connections", lambda: requests(daemon, options.seconds, 32)),
-                ("deliveries, 100 sockets", lambda: deliveries(daemon, options.seconds, 100)),
-                ("deliveries, 1000 sockets", lambda: deliveries(daemon, options.seconds, 1000)),
-            ):
-                rounds.setdefault(name, []).append(result())
-    measured = {name: medians(each) for name, each in rounds.items()}
-    with Daemon() as daemon:
-        measured |= history(daemon, options.messages)
-    most = measured["limit, 1000 sockets"]["per_second"]
+            rounds.append(one_round(daemon, options.seconds))
+    measured: dict[str, dict[str, Any]] = {name: medians([each[name] for each in rounds]) for name in rounds[0]}
     for name in measured:
-        if name.startswith("deliveries"):
-            measured[name]["of_the_limit"] = measured[name]["per_second"] / most
+        measured[name]["unit"] = UNITS[name.partition(",")[0]]
+    with Daemon() as daemon:
+        for name, page in history(daemon, options.messages).items():
+            measured[name] = {**page, "unit": "ms"}
     report: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **machine(),
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "sessions": SESSIONS,
         "measures": measured,
     }
     show(report)
@@ -60,7 +75,11 @@ def show(report: dict[str, Any]) -> None:
             f"{values['of_the_limit']:13.2f}" if "of_the_limit" in values else " " * 13,
             f"{values['server_us']:10.0f}" if "server_us" in values else " " * 10,
         ]
-        print(f"{name:40} {' '.join(cells)}")
+        print(f"{name:40} {' '.join(cells)}".rstrip())
+    print(
+        f"Medians of {report['rounds']} rounds. The limit: one send() a frame, in C; who joins frames can pass it. "
+        f"Sockets share {report['sessions']} sessions."
+    )
 
 
 main()

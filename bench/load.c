@@ -1,14 +1,16 @@
 /* The load generator: one thread, epoll, so that it is not what is measured.
  *
- *   load http HOST_PORT SECONDS CONNECTIONS KEY ROOM
+ *   load http HTTP_PORT SECONDS CONNECTIONS KEY[,KEY...] ROOM
  *       posts to /room/sendMessage as fast as answers come; prints requests per second and their latency.
- *   load room HTTP_PORT SECONDS SENDERS KEY ROOM WS_PORT SOCKETS
- *       the same with few senders, while SOCKETS WebSockets listen; checks that each hears every message once,
- *       in the order of seq; prints deliveries per second and their latency.
+ *   load room HTTP_PORT SECONDS SENDERS KEY[,KEY...] ROOM WS_PORT SOCKETS
+ *       the same with few senders, while SOCKETS WebSockets listen, shared out among the sessions; prints deliveries
+ *       per second and their latency, the sender's clock travelling in the text. It checks that each socket hears
+ *       every acknowledged message once, as it was sent, in the order of seq, and nothing else.
  *   load drain PORT SECONDS SOCKETS
- *       only reads, for bench/peers/limit.c.
+ *       only reads, for bench/peers/limit.c, until that hangs up.
  *
- * The result is one JSON object on standard output. Anything unexpected ends it with exit code 1.
+ * The result is one JSON object on standard output. Anything unexpected ends it with exit code 1; answers other than
+ * 200 are counted first, so that one can see whether it was one or all.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,7 +34,8 @@ enum { HANDSHAKE, BINDING, LISTENING };
 struct connection {
     enum kind kind;
     int fd, state;
-    long seq;              /* of the last message heard */
+    const char *key;       /* of the session it speaks for */
+    long seq;              /* of the last message heard, or of the room when it was bound */
     uint64_t sent_at;      /* of the request under way */
     size_t length;         /* bytes in the buffer */
     size_t size;
@@ -40,13 +43,18 @@ struct connection {
 };
 
 static int poller;
-static char request_head[512], key[256], room[64];
-static long requests, deliveries, bound, drained_bytes, last_acknowledged, first_heard;
-static int measuring, stopping;
+enum { AT_ONCE = 32, MOST_KEYS = 64, MOST_MESSAGES = 1 << 22 };
+
+static char request_head[512], *keys[MOST_KEYS], room[64], first_refusal[512];
+static long requests, deliveries, bound, draining, acknowledged, refused;
+static long base = -1, last_acknowledged; /* seq of the room before the first message, and of the latest */
+static uint64_t *stamps, heard_bytes, heard_frames; /* what the message base + 1 + i says, by whoever spoke first */
+static unsigned char *is_acknowledged;
+static int n_keys, measuring, stopping;
 static uint32_t *latencies;
 static size_t n_latencies, max_latencies = 4 << 20;
 
-static void die(const char *format, ...) {
+_Noreturn static void die(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
@@ -65,6 +73,15 @@ static void note_latency(uint64_t from) {
     if (measuring && n_latencies < max_latencies) latencies[n_latencies++] = (uint32_t)((now_ns() - from) / 1000);
 }
 
+/* One seq is one text, whether an answer or a socket told of it: else an order would pass that nobody sent. */
+static size_t agree(long seq, uint64_t stamp) {
+    if (seq <= base || seq - base > MOST_MESSAGES) die("seq %ld in a room that was at %ld", seq, base);
+    size_t place = (size_t)(seq - base - 1);
+    if (stamps[place] && stamps[place] != stamp) die("seq %ld is two different messages", seq);
+    stamps[place] = stamp;
+    return place;
+}
+
 static struct connection *open_connection(enum kind kind, int port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct connection *c = calloc(1, sizeof *c);
@@ -74,6 +91,7 @@ static struct connection *open_connection(enum kind kind, int port) {
     c->size = 16384;
     c->buffer = malloc(c->size);
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (c->fd < 0) die("socket: %s", strerror(errno));
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address)) die("connect: %s", strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
@@ -91,7 +109,7 @@ static void post(struct connection *c) {
     char body[768], request[1400];
     c->sent_at = now_ns();
     int n = snprintf(body, sizeof body,
-        "{\"session_key\":\"%s\",\"message\":{\"room_id\":\"%s\",\"text\":\"t%020llu\"}}", key, room,
+        "{\"session_key\":\"%s\",\"message\":{\"room_id\":\"%s\",\"text\":\"t%020llu\"}}", c->key, room,
         (unsigned long long)c->sent_at);
     int m = snprintf(request, sizeof request, "%sContent-Length: %d\r\n\r\n%s", request_head, n, body);
     write_all(c, request, (size_t)m);
@@ -120,21 +138,25 @@ static const char *find(const char *text, size_t length, const char *what) {
 }
 
 static void heard(struct connection *c, const char *text, size_t length) {
+    const char *seq = find(text, length, "\"seq\":"), *stamp = find(text, length, "\"text\":\"t");
     if (c->state == BINDING) {
-        if (!find(text, length, "\"ready\"")) die("not bound: %.*s", (int)length, text);
+        if (!find(text, length, "\"ready\"") || !seq) die("not bound: %.*s", (int)length, text);
+        /* Nobody speaks until all are bound, so the next thing heard must be the first that is said. */
+        c->seq = strtol(seq + 6, NULL, 10);
+        if (base >= 0 && c->seq != base) die("bound at seq %ld, others at %ld", c->seq, base);
+        base = c->seq;
         c->state = LISTENING;
         bound++;
         return;
     }
-    const char *seq = find(text, length, "\"seq\":"), *stamp = find(text, length, "\"text\":\"t");
     if (!seq || !stamp) die("not a message: %.*s", (int)length, text);
     long number = strtol(seq + 6, NULL, 10);
-    if (c->seq && number != c->seq + 1) die("heard seq %ld after %ld", number, c->seq);
-    if (!c->seq && first_heard && number != first_heard) die("first heard seq %ld, others %ld", number, first_heard);
-    if (!c->seq) first_heard = number;
+    uint64_t sent_at = strtoull(stamp + 9, NULL, 10);
+    if (number != c->seq + 1) die("heard seq %ld after %ld", number, c->seq);
+    agree(number, sent_at);
     c->seq = number;
     if (measuring) deliveries++;
-    note_latency(strtoull(stamp + 9, NULL, 10));
+    note_latency(sent_at);
 }
 
 /* Consume whole frames; returns how many bytes of the buffer were used. */
@@ -153,14 +175,38 @@ static size_t read_frames(struct connection *c) {
             for (int i = 2; i < 10; i++) length = length << 8 | frame[i];
             head = 10;
         }
+        if (frame[1] & 0x80) die("a masked frame from a server");
         if (left < head + length) break;
-        int opcode = frame[0] & 0x0f;
-        if (opcode == 1) heard(c, (char *)frame + head, length);
-        else if (opcode == 9) send_frame(c, 10, (char *)frame + head, length);
-        else if (opcode == 8) die("the server closed a socket: %d", frame[head] << 8 | frame[head + 1]);
+        switch (frame[0]) { /* whole frames only: the daemon does not fragment */
+        case 0x81:
+            heard_bytes += measuring ? head + length : 0;
+            heard_frames += (uint64_t)measuring;
+            heard(c, (char *)frame + head, length);
+            break;
+        case 0x89:
+            send_frame(c, 10, (char *)frame + head, length);
+            break;
+        case 0x88:
+            die("the server closed a socket: %d", length < 2 ? 1005 : frame[head] << 8 | frame[head + 1]);
+        default:
+            die("a frame that begins with %#x", frame[0]);
+        }
         used += head + length;
     }
     return used;
+}
+
+static void answered(struct connection *c, long seq) {
+    acknowledged++;
+    if (measuring) requests++;
+    if (base < 0) { /* nobody listens */
+        note_latency(c->sent_at);
+        return;
+    }
+    /* In a room the latency is the delivery's. */
+    size_t place = agree(seq, c->sent_at);
+    if (is_acknowledged[place]++) die("seq %ld was acknowledged twice", seq);
+    if (seq > last_acknowledged) last_acknowledged = seq;
 }
 
 static size_t read_answer(struct connection *c) {
@@ -170,7 +216,7 @@ static size_t read_answer(struct connection *c) {
     if (c->kind == SOCKET) {
         if (memcmp(c->buffer, "HTTP/1.1 101", 12)) die("no upgrade: %.*s", (int)head, c->buffer);
         char init[400];
-        int n = snprintf(init, sizeof init, "{\"event\":\"init\",\"data\":{\"session_key\":\"%s\"}}", key);
+        int n = snprintf(init, sizeof init, "{\"event\":\"init\",\"data\":{\"session_key\":\"%s\"}}", c->key);
         c->state = BINDING;
         send_frame(c, 1, init, (size_t)n);
         return head;
@@ -181,12 +227,14 @@ static size_t read_answer(struct connection *c) {
     size_t total = head + strtoul(length + 15, NULL, 10);
     *end = '\r';
     if (c->length < total) return 0;
-    if (memcmp(c->buffer, "HTTP/1.1 200", 12)) die("refused: %.*s", (int)total, c->buffer);
     const char *seq = find(c->buffer + head, total - head, "\"seq\":");
-    if (seq && strtol(seq + 6, NULL, 10) > last_acknowledged) last_acknowledged = strtol(seq + 6, NULL, 10);
-    if (measuring) requests++;
-    note_latency(bound ? now_ns() : c->sent_at);
-    if (bound && n_latencies) n_latencies--; /* in a room the latency is the delivery's */
+    if (memcmp(c->buffer, "HTTP/1.1 200", 12)) {
+        if (!refused++) snprintf(first_refusal, sizeof first_refusal, "%.*s", (int)total, c->buffer);
+    } else if (!seq) {
+        die("an answer without a seq: %.*s", (int)total, c->buffer);
+    } else {
+        answered(c, strtol(seq + 6, NULL, 10));
+    }
     c->sent_at = 0;
     if (!stopping) post(c);
     return total;
@@ -197,16 +245,14 @@ static void readable(struct connection *c) {
     ssize_t n = recv(c->fd, c->buffer + c->length, c->size - c->length, 0);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) {
-        if (stopping && c->kind == DRAIN) {
+        if (!n && c->kind == DRAIN) {
             close(c->fd);
+            draining--;
             return;
         }
         die("a connection was lost: %s", n ? strerror(errno) : "end");
     }
-    if (c->kind == DRAIN) {
-        drained_bytes += n;
-        return;
-    }
+    if (c->kind == DRAIN) return;
     c->length += (size_t)n;
     for (;;) {
         size_t used = c->kind == SOCKET && c->state != HANDSHAKE ? read_frames(c) : read_answer(c);
@@ -236,6 +282,32 @@ static double percentile(double part) {
     return n_latencies ? latencies[(size_t)((double)(n_latencies - 1) * part)] / 1000.0 : 0;
 }
 
+/* What was acknowledged must reach every socket, however long its queue is; and nothing more may come. */
+static void settle(struct connection **senders, int n_senders, struct connection **listeners, int n_listeners) {
+    for (uint64_t patience = now_ns() + 60000000000u;;) {
+        int open = 0;
+        for (int i = 0; i < n_senders; i++) open += senders[i]->sent_at != 0;
+        for (int i = 0; i < n_listeners; i++) open += listeners[i]->seq < last_acknowledged;
+        if (!open) break;
+        if (now_ns() > patience) die("%d answers or sockets are still behind after 60 s", open);
+        turn(10);
+    }
+    if (refused) die("%ld answers were not 200, %ld were; the first: %s", refused, acknowledged, first_refusal);
+    if (!n_listeners) return;
+    run(0.3); /* a double may come late */
+    for (int i = 0; i < n_listeners; i++)
+        if (listeners[i]->seq != last_acknowledged)
+            die("a socket heard up to seq %ld, acknowledged was %ld", listeners[i]->seq, last_acknowledged);
+    if (acknowledged != last_acknowledged - base)
+        die("%ld messages were acknowledged, %ld were heard", acknowledged, last_acknowledged - base);
+}
+
+static double own_cpu(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 int main(int argc, char **argv) {
     if (argc < 5) die("see the head of load.c");
     int port = atoi(argv[2]), count = atoi(argv[4]);
@@ -246,49 +318,61 @@ int main(int argc, char **argv) {
     latencies = malloc(max_latencies * sizeof *latencies);
     if (!strcmp(argv[1], "drain")) {
         for (int i = 0; i < count; i++) open_connection(DRAIN, port);
-        stopping = 1;
-        run(seconds);
-        printf("{\"bytes\": %ld}\n", drained_bytes);
+        draining = count;
+        for (uint64_t patience = now_ns() + (uint64_t)((seconds + 30) * 1e9); draining;) {
+            if (now_ns() > patience) die("%ld sockets were not hung up", draining);
+            turn(10);
+        }
+        printf("{\"load_cores\": %.2f}\n", own_cpu() / seconds);
         return 0;
     }
     if (argc < 7) die("see the head of load.c");
-    snprintf(key, sizeof key, "%s", argv[5]);
+    for (char *each = strtok(argv[5], ","); each; each = strtok(NULL, ",")) {
+        if (n_keys == MOST_KEYS) die("more than %d keys", MOST_KEYS);
+        keys[n_keys++] = each;
+    }
+    if (!n_keys) die("no key");
+    stamps = calloc(MOST_MESSAGES, sizeof *stamps);
+    is_acknowledged = calloc(MOST_MESSAGES, 1);
     snprintf(room, sizeof room, "%s", argv[6]);
     snprintf(request_head, sizeof request_head,
         "POST /room/sendMessage HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n");
     int sockets = argc > 8 ? atoi(argv[8]) : 0;
     struct connection **listeners = calloc((size_t)sockets + 1, sizeof *listeners);
+    uint64_t patience = now_ns() + 30000000000u;
     for (int i = 0; i < sockets; i++) {
         listeners[i] = open_connection(SOCKET, atoi(argv[7]));
+        listeners[i]->key = keys[i % n_keys];
         const char *upgrade = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
         write_all(listeners[i], upgrade, strlen(upgrade));
-        turn(0);
-    }
-    for (uint64_t patience = now_ns() + 30000000000u; bound < sockets;) {
-        if (now_ns() > patience) die("%ld of %d sockets were bound in 30 s", bound, sockets);
-        turn(10);
+        /* A full listen queue (Twisted's has 50) drops what connects, and the kernel tries again after a second. */
+        while (i + 1 - bound >= AT_ONCE || (i + 1 == sockets && bound < sockets)) {
+            if (now_ns() > patience) die("%ld of %d sockets were bound in 30 s", bound, sockets);
+            turn(10);
+        }
     }
     struct connection **senders = calloc((size_t)count, sizeof *senders);
-    for (int i = 0; i < count; i++) post(senders[i] = open_connection(SENDER, port));
+    for (int i = 0; i < count; i++) {
+        senders[i] = open_connection(SENDER, port);
+        senders[i]->key = keys[i % n_keys];
+        post(senders[i]);
+    }
     run(1); /* warm up */
     measuring = 1;
     uint64_t began = now_ns();
+    double cpu = own_cpu();
     run(seconds);
     double took = (double)(now_ns() - began) / 1e9;
+    cpu = own_cpu() - cpu;
     measuring = 0;
     stopping = 1;
-    /* What was acknowledged must reach every socket, however long its queue is. */
-    for (uint64_t patience = now_ns() + 60000000000u;;) {
-        int open = 0;
-        for (int i = 0; i < count; i++) open += senders[i]->sent_at != 0;
-        for (int i = 0; i < sockets; i++) open += listeners[i]->seq < last_acknowledged;
-        if (!open) break;
-        if (now_ns() > patience) die("%d answers or sockets are still behind after 60 s", open);
-        turn(10);
-    }
+    settle(senders, count, listeners, sockets);
     qsort(latencies, n_latencies, sizeof *latencies, compare);
-    printf("{\"requests\": %.1f, \"deliveries\": %.1f, \"p50_ms\": %.3f, \"p99_ms\": %.3f}\n", (double)requests / took,
-        (double)deliveries / took, percentile(0.5), percentile(0.99));
+    printf("{\"requests\": %.1f, \"answered\": %ld, \"deliveries\": %.1f, \"frame_bytes\": %.1f, ",
+        (double)requests / took, acknowledged, (double)deliveries / took,
+        heard_frames ? (double)heard_bytes / (double)heard_frames : 0);
+    printf("\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"load_cores\": %.2f}\n", percentile(0.5), percentile(0.99),
+        cpu / took);
     return 0;
 }

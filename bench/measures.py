@@ -11,8 +11,8 @@ from bench.daemon import LOAD_CORE, SERVER_CORE, Daemon
 
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
-FRAME_BYTES = 230
-"""About what the frame of a short message has."""
+SESSIONS = 8
+"""Among which the sockets of a room are shared out."""
 
 
 def build() -> None:
@@ -22,7 +22,9 @@ def build() -> None:
         raise SystemExit("the load generator is written in C: install a compiler (package gcc)")
     BIN.mkdir(exist_ok=True)
     for name, source in (("load", HERE / "load.c"), ("limit", HERE / "peers" / "limit.c")):
-        subprocess.run([compiler, "-O2", "-o", str(BIN / name), str(source)], check=True)
+        done = subprocess.run([compiler, "-O2", "-Wall", "-o", str(BIN / name), str(source)], check=False)
+        if done.returncode:
+            raise SystemExit(f"{source.name} does not compile here; a compiler with its headers is needed")
 
 
 def on_core(core: int, *command: object) -> list[str]:
@@ -46,33 +48,38 @@ def requests(daemon: Daemon, seconds: float, connections: int) -> dict[str, floa
         "per_second": result["requests"],
         "p50_ms": result["p50_ms"],
         "p99_ms": result["p99_ms"],
-        "server_us": (daemon.cpu_seconds() - before) / max(result["requests"] * (seconds + 1), 1) * 1e6,
+        "server_us": (daemon.cpu_seconds() - before) / max(result["answered"], 1) * 1e6,
+        "load_cores": result["load_cores"],
     }
 
 
 def deliveries(daemon: Daemon, seconds: float, sockets: int, senders: int = 8) -> dict[str, float]:
     """Messages to a room of so many sockets."""
-    key, room = daemon.a_speaker()
-    result = load("room", daemon.http, seconds, senders, key, room, daemon.websocket, sockets)
+    keys, room = daemon.a_room(SESSIONS)
+    result = load("room", daemon.http, seconds, senders, ",".join(keys), room, daemon.websocket, sockets)
     return {
         "per_second": result["deliveries"],
         "p50_ms": result["p50_ms"],
         "p99_ms": result["p99_ms"],
         "messages_per_second": result["deliveries"] / sockets,
+        "frame_bytes": result["frame_bytes"],
+        "load_cores": result["load_cores"],
     }
 
 
-def limit(seconds: float, sockets: int) -> dict[str, float]:
+def limit(seconds: float, sockets: int, frame_bytes: int) -> dict[str, float]:
     """One send() per socket and message, in C, and nothing else."""
-    server = subprocess.Popen(
-        on_core(SERVER_CORE, BIN / "limit", sockets, FRAME_BYTES, seconds), stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    port = server.stdout.readline().strip()
-    load("drain", port, seconds + 1, sockets)
-    sent = float(server.stdout.read())
-    server.wait()
-    return {"per_second": sent}
+    command = on_core(SERVER_CORE, BIN / "limit", sockets, frame_bytes, seconds)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            port = server.stdout.readline().strip()
+            result = load("drain", port, seconds, sockets)
+            sent = float(server.stdout.read())
+        except BaseException:
+            server.kill()  # leaving the with waits for it
+            raise
+    return {"per_second": sent, "frame_bytes": frame_bytes, "load_cores": result["load_cores"]}
 
 
 def machine() -> dict[str, Any]:

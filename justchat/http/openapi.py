@@ -1,12 +1,12 @@
 """The OpenAPI 3.1 document, made from the endpoints' declarations alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from justchat.config import Limits
-from justchat.errors import ApiError, LoginTimeout, Unavailable, reason_phrase
+from justchat.errors import ApiError, DatabaseAway, LoginTimeout, NotFound, Unavailable, reason_phrase
 from justchat.http.dispatch import ANY_CALL
 from justchat.http.endpoint import NONE, Endpoint
 from justchat.http.fields import LimitName
@@ -14,26 +14,26 @@ from justchat.http.fields import LimitName
 REFERENCE = "#/components/schemas/{model}"
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 PICTURE = {"type": "string", "format": "binary"}
-SESSION_KEY = {"type": "string", "description": "instead of the Authorization header"}
+SESSION_KEY = {"type": ["string", "null"], "description": "instead of the Authorization header"}
+WELL = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
 
 
 def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str) -> dict[str, Any]:
     """The document, with the limits as they are configured."""
     schemas: dict[str, Any] = {}
     paths = {endpoint.path: {"post": _operation(endpoint, schemas)} for endpoint in endpoints}
-    for path, summary in (
-        ("/livez", "The process answers"),
-        ("/readyz", "Its database answers, too"),
-        ("/openapi.json", "This document"),
+    for path, summary, kinds, schema, errors in (
+        ("/livez", "The process answers", ["application/json"], WELL, ()),
+        ("/readyz", "Its database answers, too", ["application/json"], WELL, (Unavailable, DatabaseAway)),
+        ("/openapi.json", "This document", ["application/json"], {"type": "object"}, ()),
+        ("/uploads/{name}", "A picture that was uploaded", PICTURES, PICTURE, (NotFound,)),
     ):
-        paths[path] = {"get": {"summary": summary, "responses": {"200": {"description": "OK"}}}}
-    paths["/uploads/{name}"] = {
-        "get": {
-            "summary": "A picture that was uploaded",
-            "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
-            "responses": {"200": {"description": "OK", "content": {kind: {"schema": PICTURE} for kind in PICTURES}}},
-        }
-    }
+        answer = {"description": reason_phrase(200), "content": {kind: {"schema": schema} for kind in kinds}}
+        paths[path] = {"get": {"summary": summary, "responses": {"200": answer, **_failures(errors)}}}
+    paths["/openapi.json"]["get"]["responses"]["304"] = {"description": reason_phrase(304)}
+    paths["/uploads/{name}"]["get"]["parameters"] = [
+        {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+    ]
     document = {
         "openapi": "3.1.0",
         "info": {"title": "JustChat", "version": version},
@@ -52,8 +52,12 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "operationId": endpoint.path.strip("/").replace("/", "."),
         "summary": endpoint.summary,
         "tags": [endpoint.path.split("/")[1]],
-        "requestBody": {"required": True, "content": _body(endpoint, schemas)},
-        "responses": {**_successes(endpoint, schemas), **_failures(endpoint)},
+        "requestBody": {
+            "required": True,
+            "content": _body(endpoint, schemas),
+            "x-max-bytes": LimitName("body" if issubclass(endpoint.body, BaseModel) else "image"),
+        },
+        "responses": {**_successes(endpoint, schemas), **_failures(_errors(endpoint))},
     }
     if endpoint.session is not NONE:
         # The key may stand in the body, so that no scheme is required here.
@@ -73,16 +77,20 @@ def _body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _successes(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    schema = _gathered(TypeAdapter(endpoint.answer).json_schema(ref_template=REFERENCE), schemas)
+    schema = _gathered(endpoint.answers.json_schema(ref_template=REFERENCE), schemas)
     answer = {"application/json": {"schema": schema}}
     return {str(status): {"description": reason_phrase(status), "content": answer} for status in endpoint.statuses}
 
 
-def _failures(endpoint: Endpoint) -> dict[str, Any]:
-    """Every error the call may answer, with exactly the codes that its status may have here."""
+def _errors(endpoint: Endpoint) -> set[type[ApiError]]:
+    """Every error the call may answer."""
     errors: set[type[ApiError]] = {*ANY_CALL, *endpoint.raises}
-    if endpoint.session is NONE:
-        errors.discard(LoginTimeout)
+    return errors - {LoginTimeout} if endpoint.session is NONE else errors
+
+
+def _failures(errors: Iterable[type[ApiError]]) -> dict[str, Any]:
+    """The answers of these errors, each status with exactly the codes that it may have here."""
+    errors = set(errors)
     responses: dict[str, Any] = {}
     for status in sorted({error.status for error in errors}):
         of_status = [error for error in errors if error.status == status]

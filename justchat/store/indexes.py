@@ -28,8 +28,16 @@ LISTINGS: dict[str, dict[str, int]] = {
 def _listing(
     order: dict[str, int], *, before: dict[str, int] | None = None, after: dict[str, int] | None = None
 ) -> Document:
-    keys = {**(before or {}), "private": 1, "full": 1, **order, **({"folded": 1} if after is None else after)}
-    return _index(keys, partialFilterExpression={"removed": False})
+    return _index(
+        {
+            **(before or {}),
+            "removed": 1,
+            "private": 1,
+            "full": 1,
+            **order,
+            **({"folded": 1} if after is None else after),
+        }
+    )
 
 
 def listing_index(sort: str) -> str:

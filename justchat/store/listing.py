@@ -32,7 +32,7 @@ def listing(wanted: RoomSearch) -> dict[str, Any]:
     hint = listing_index(wanted.sort)
     if wanted.sort == "create_at" and len(folded) >= 3:
         query["trigrams"] = {"$all": trigrams(folded)}
-        hint = "trigrams_private_full_create_at__id"
+        hint = "trigrams_removed_private_full_create_at__id"
     return {"query": query, "sort": sort, "hint": hint}
 
 

@@ -34,6 +34,10 @@ from justchat.store.log import Head, Log
 
 SNAPSHOT_EVERY = 0.5
 """Seconds between rounds of writing snapshots."""
+SLOW_COUNT = 0.1
+"""Seconds. A count that took longer is kept for COUNT_LASTS times as long as it took."""
+COUNT_LASTS = 10
+COUNTS_KEPT = 1000
 PURGED_AT_ONCE = 1000
 RECONCILED = 200
 TAIL = 1000
@@ -58,6 +62,8 @@ class Rooms:
         self._database = database
         self._entries = Log(database, self._load, self._heard, shared=shared)
         self._hear = hear
+        self._reactor = reactor
+        self._counts: dict[str, tuple[int, float]] = {}
         self._changed: dict[Id, Head[Room]] = {}
         self._saving = DeferredLock()
         self._saver = LoopingCall(self._save)
@@ -152,7 +158,19 @@ class Rooms:
 
     async def count(self, wanted: RoomSearch) -> int:
         await self._save()
-        return await self._database.count(ROOMS, listing(wanted)["query"])
+        query = listing(wanted)["query"]
+        asked, began = repr(query), self._reactor.seconds()
+        number, until = self._counts.get(asked, (0, 0.0))
+        if began < until:
+            return number
+        number = await self._database.count(ROOMS, query)
+        took = self._reactor.seconds() - began
+        if took > SLOW_COUNT:
+            # Counting reads a key for each room: where they are many, a number may be a little out of date.
+            if len(self._counts) > COUNTS_KEPT:
+                self._counts.clear()
+            self._counts[asked] = (number, began + COUNT_LASTS * took)
+        return number
 
     async def bury(self, room: Id) -> None:
         await self._database.update(ROOMS, {"_id": ObjectId(room)}, {"$set": {"removed": True}})

@@ -5,12 +5,18 @@ import json
 from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from twisted.trial.unittest import TestCase
 
+from justchat.errors import LoginTimeout
+from justchat.http.dispatch import ANY_CALL
+from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
+from tests import test_docs
 from tests.http.test_malformed import declared, field_names
 from tests.support.chat import ChatTestCase, a_phone, a_room, register
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
+from tests.support.schema import assert_allowed
 
 USER, ROOM = "52efb7baf009c900003731c7", "52ee29b565e203779f2e37f3"
 MESSAGE, GIFT = "530a30c649b9733ae9af7145", "530a30c649b9733ae9af7146"
@@ -26,6 +32,12 @@ def names(schema: dict[str, Any], document: dict[str, Any], prefix: str = "") ->
         for name, inner in option.get("properties", {}).items():
             found |= {prefix + name, *names(inner, document, f"{prefix}{name}.")}
     return found
+
+
+def codes(response: dict[str, Any]) -> list[str | None]:
+    """The codes of an error's description; that of a success has None."""
+    schema = response["content"]["application/json"]["schema"]
+    return schema.get("properties", {}).get("code", {}).get("enum", [None])
 
 
 class Document(ChatTestCase):
@@ -55,16 +67,50 @@ class Document(ChatTestCase):
 
             self.assertEqual(field_names(endpoint.body), names(schema, self.document) - {"session_key"})
 
-    async def test_errors(self) -> None:
-        """Every status and code that a call declares is in it."""
-        for endpoint in declared():
+    async def test_answers(self) -> None:
+        """A call has the statuses and codes that it declares, those of every call, and no others."""
+        for endpoint in test_docs.declared():
+            errors = {*ANY_CALL, *endpoint.raises} - ({LoginTimeout} if endpoint.session is NONE else set())
+            expected = {(str(status), None) for status in endpoint.statuses}
+            expected |= {(str(error.status), error.code) for error in errors}
+
             responses = self.operation(endpoint.path)["responses"]
 
-            for status in endpoint.statuses:
-                self.assertIn(str(status), responses)
-            for error in endpoint.raises:
-                schema = responses[str(error.status)]["content"]["application/json"]["schema"]
-                self.assertIn(error.code, schema["properties"]["code"]["enum"])
+            described = {(status, code) for status, response in responses.items() for code in codes(response)}
+            self.assertEqual(expected, described, endpoint.path)
+
+    async def test_sessions(self) -> None:
+        """A call that takes a session takes its key in the header or in the body, another in neither."""
+        for endpoint in test_docs.declared():
+            operation = self.operation(endpoint.path)
+            takes = endpoint.session is not NONE
+
+            content = next(iter(operation["requestBody"]["content"].values()))
+
+            self.assertEqual(takes, "session_key" in content["schema"]["properties"], endpoint.path)
+            self.assertEqual([{"session": []}, {}] if takes else None, operation.get("security"), endpoint.path)
+
+    async def test_retry(self) -> None:
+        """Every 503 has Retry-After."""
+        operations = [operation for item in self.document["paths"].values() for operation in item.values()]
+
+        headers = [
+            operation["responses"]["503"].get("headers", {})
+            for operation in operations
+            if "503" in operation["responses"]
+        ]
+
+        self.assertEqual([{"Retry-After"}] * (len(test_docs.declared()) + 1), [set(names) for names in headers])
+
+    async def test_pages(self) -> None:
+        """What is got rather than called is in it, and answers with a status that it has there."""
+        described = {path: item["get"] for path, item in self.document["paths"].items() if "get" in item}
+
+        self.assertEqual({"/livez", "/readyz", "/openapi.json", "/uploads/{name}"}, set(described))
+        for path, operation in described.items():
+            answer = await request(self.daemon.http, "GET", path)
+
+            self.assertIn(str(answer.status), operation["responses"], path)
 
     async def test_not_again(self) -> None:
         """Who has the document is not sent it again."""
@@ -133,3 +179,31 @@ class Limits(ChatTestCase):
         self.assertEqual(10, document["components"]["schemas"]["NewMessage"]["properties"]["text"]["maxLength"])
         self.assertEqual(200, (await anna.say(room, "x" * 10)).status)
         self.assertEqual(400, (await anna.say(room, "x" * 11)).status)
+
+
+class Checked(TestCase):
+    """How the suite holds answers against a document."""
+
+    document = {
+        "components": {"schemas": {"A": {"type": "object", "properties": {"a": {"type": "integer"}}}}},
+        "paths": {
+            "/call": {
+                "post": {
+                    "responses": {
+                        "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}
+                    }
+                }
+            }
+        },
+    }
+
+    def test_as_described(self) -> None:
+        """An answer that is as described passes, and so does one of a path that is not described."""
+        assert_allowed(self.document, "/call", 200, {"a": 1})
+        assert_allowed(self.document, "/another", 404, {"a": "x"})
+
+    def test_not_as_described(self) -> None:
+        """A status, a value or a field that is not described fails."""
+        for status, body in ((404, {"a": 1}), (200, {"a": "x"}), (200, {"a": 1, "b": 1})):
+            with self.assertRaises(AssertionError, msg=(status, body)):
+                assert_allowed(self.document, "/call", status, body)
