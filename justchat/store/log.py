@@ -43,6 +43,8 @@ PATIENCE = 4.5
 HEADS = 20_000
 """Rooms kept in memory; the one unused longest goes first."""
 RETRY = 0.2
+CLOSING = 1.0
+"""Seconds in which a log that is closed still waits for a database that is away."""
 
 
 class State(Protocol):
@@ -79,6 +81,10 @@ class _Append(Generic[S]):
         return self.verdict[1] if isinstance(self.verdict, tuple) else None
 
 
+class _GivenUp(Exception):
+    """The log is closed, and the database did not come back in time; with the number of entries in doubt."""
+
+
 class Log(Generic[S]):
     """See the module. ``load`` reads a head from the database; ``hear`` is told each entry with the head after it.
 
@@ -104,7 +110,8 @@ class Log(Generic[S]):
         self._waiting: deque[_Append[S]] = deque()
         self._busy = False
         self._closed = False
-        self._idle: Deferred[None] = Deferred()
+        self._gives_up_at: float | None = None
+        self._idle: Deferred[bool] = Deferred()
 
     async def head(self, stream: Id) -> Head[S]:
         """The head of a room's log, from memory or the database. Raises RoomNotFound, DatabaseAway."""
@@ -158,13 +165,18 @@ class Log(Generic[S]):
             ensureDeferred(self._work())
         return await append.outcome
 
-    async def close(self) -> None:
-        """Take no more; returns when what was taken has its outcome."""
+    async def close(self) -> bool:
+        """Take no more; returns when what was taken has its outcome.
+
+        With the database away it waits for some seconds, and returns False. All callers have then been told 503; of
+        what was on its way, nobody can know whether it is stored.
+        """
         self._closed = True
-        if self._busy:
-            await self._idle
+        self._gives_up_at = reactor.seconds() + CLOSING
+        return await self._idle if self._busy else True
 
     async def _work(self) -> None:
+        settled = True
         try:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
@@ -174,6 +186,9 @@ class Log(Generic[S]):
                 if self._shared:
                     await self._ask_again(batch)
                 await self._commit(batch)
+        except _GivenUp as given_up:
+            self._log.error("closed while the database was away, with {n} entries in doubt", n=given_up.args[0])
+            settled = False
         except Exception:
             self._log.failure("the log stopped unexpectedly")
             while self._waiting:
@@ -181,7 +196,7 @@ class Log(Generic[S]):
         finally:
             self._busy = False
             if self._closed:
-                self._idle.callback(None)
+                self._idle.callback(settled)
 
     async def _load_heads(self, batch: list[_Append[S]]) -> None:
         """Heads that are not in memory are read together: one after another, two daemons would crawl."""
@@ -325,6 +340,8 @@ class Log(Generic[S]):
                     await self._database.replace(LOG, {"_id": found["_id"]}, wanted)
                 done += 1
             except DatabaseAway:
+                if self._gives_up_at is not None and reactor.seconds() > self._gives_up_at:
+                    raise _GivenUp(len(documents) - done) from None
                 await deferLater(reactor, RETRY)
         return done, None
 

@@ -75,10 +75,11 @@ class Rooms:
 
     async def stop(self) -> None:
         """Let what was begun end, and write the last snapshots."""
-        await self._entries.close()
+        settled = await self._entries.close()
         if self._saver.running:
             self._saver.stop()
-        await self._save()
+        if settled:
+            await self._save()
 
     async def create(self, room: Room) -> None:
         if not await self._database.insert(ROOMS, room_to_document(room, 0)):

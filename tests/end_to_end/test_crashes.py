@@ -23,7 +23,7 @@ from twisted.internet.threads import deferToThread
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room
 from tests.support.client import Answer, Listener, call, eventually, request
 from tests.support.daemon import Daemon
-from tests.support.mongo import RunningMongod
+from tests.support.mongo import RunningMongod, pause
 
 TALKERS = 6
 """Fewer than the reactor has threads."""
@@ -244,12 +244,12 @@ class Leaving(CrashCase):
         anna, boris = await self.people(2)
         room = await a_room(anna, boris)
 
-        self.mongod.process.send_signal(signal.SIGSTOP)
+        self.mongod.pause()
         leaving = Deferred.fromCoroutine(boris.call("/room/leave", room_id=room))
         leaving.addErrback(lambda failure: None)  # the connection breaks
         await deferLater(reactor, 0.5)
         await self.daemon.kill()
-        self.mongod.process.send_signal(signal.SIGCONT)
+        self.mongod.go_on()
         await leaving
         await self.daemon.start()
 
@@ -309,7 +309,7 @@ class DatabaseStopped(CrashCase):
         await self.talk()
         self.pid = self.daemon.mongod_pid()
         self.addCleanup(self.go_on)
-        os.kill(self.pid, signal.SIGSTOP)
+        pause(self.pid)
 
     def go_on(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -360,6 +360,17 @@ class DatabaseStopped(CrashCase):
             await deferLater(reactor, 0.05)
 
         self.assertLess(time.monotonic() - began, 2.5)
+
+    async def test_daemon_ends(self) -> None:
+        """The daemon can be stopped meanwhile, before systemd would kill it (TimeoutStopSec)."""
+        await self.outage()
+        await self.refusals()
+        assert self.daemon.process is not None
+
+        self.daemon.process.send_signal(signal.SIGTERM)
+
+        await self.daemon.ended(28)
+        self.assertTrue(self.database_gone(self.pid))
 
     async def test_nothing_refused_appears(self) -> None:
         """What was refused is not in the room afterwards, and what was acknowledged is, once."""

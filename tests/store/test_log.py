@@ -257,6 +257,10 @@ class DatabaseDies(LogCase):
         self.addCleanup(self.mongod.end)
         self.uri = self.mongod.uri("test")
 
+    async def tearDown(self) -> None:
+        self.mongod.go_on()  # or closing would wait for it
+        await super().tearDown()
+
     async def test_acknowledged_are_kept(self) -> None:
         """When mongod is killed under load, every acknowledged entry is there once, and the log has no gap."""
         rooms = await self.a_daemon()
@@ -296,11 +300,11 @@ class DatabaseDies(LogCase):
         heard: list[str | None] = []
         rooms = await self.a_daemon(lambda room, entry: heard.append(entry.text))
         room = await self.a_room(rooms)
-        self.mongod.process.send_signal(19)  # SIGSTOP: the write waits in mongod's socket, and will be carried out
+        self.mongod.pause()  # the write waits in mongod's socket, and will be carried out
 
         with self.assertRaises(DatabaseAway):
             await rooms.append(room, say(self.anna, "refused"))
-        later: Deferred[object] = deferLater(reactor, 0.1, self.mongod.process.send_signal, 18)
+        later: Deferred[object] = deferLater(reactor, 0.1, self.mongod.go_on)
         await later
         await eventually_said(rooms, room, self.anna)
 
@@ -315,7 +319,7 @@ class DatabaseDies(LogCase):
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
         boris = new_id()
-        self.mongod.process.send_signal(19)
+        self.mongod.pause()
 
         first = ensureDeferred(rooms.append(room, say(self.anna, "keeps the log busy")))
         enters = ensureDeferred(rooms.append(room, move(boris, Kind.NEW_ROOMMATE)))
@@ -323,7 +327,7 @@ class DatabaseDies(LogCase):
         speaks = ensureDeferred(rooms.append(room, say(boris)))
         await self.assertFailure(first, DatabaseAway)
         await self.assertFailure(enters, DatabaseAway)
-        self.mongod.process.send_signal(18)
+        self.mongod.go_on()
 
         await self.assertFailure(speaks, DatabaseAway, NotInRoom)
         state, _ = await eventually_said(rooms, room, self.anna)

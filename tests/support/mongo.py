@@ -4,6 +4,7 @@ import atexit
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +20,22 @@ from justchat.mongod import find_binary, library_environment
 from justchat.store.database import Database
 
 _numbers = itertools.count(1)
+
+
+def pause(pid: int) -> None:
+    """Stop a process, and wait until each of its threads stands."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while not all(_stands(thread) for thread in Path(f"/proc/{pid}/task").iterdir()):
+        assert time.monotonic() < deadline, "the process does not stop"
+        time.sleep(0.001)
+
+
+def _stands(thread: Path) -> bool:
+    try:
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0] in "TtZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 class RunningMongod:
@@ -56,6 +73,13 @@ class RunningMongod:
         self.process.kill()
         self.process.wait()
         self.process = self._launch()
+
+    def pause(self) -> None:
+        """Stop it where it is. Returns when it has stopped, which a signal alone does not wait for."""
+        pause(self.process.pid)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
         self.process.kill()
