@@ -20,6 +20,7 @@ setup(
         "klein>=24.8",  # HTTP routes
         "txmongo>=26.0",  # MongoDB without blocking the reactor
         "pymongo>=4.14,<5",  # txmongo imports private parts of it; also the check of --mongo at start
+        "httptools>=0.7",  # reads the heads of calls; llhttp, which Node uses
         "treq>=25.5",  # the HTTP client behind the SMS gateway
         "attrs>=25.4",  # models and events
         "service-identity>=24.2",  # names in TLS certificates are verified

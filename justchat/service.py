@@ -46,6 +46,7 @@ from justchat.http.calls.moderation import ModerationCalls
 from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
+from justchat.http.channel import CallFactory
 from justchat.http.dispatch import Dispatcher
 from justchat.http.endpoint import endpoints_of
 from justchat.http.fields import Shape
@@ -77,6 +78,7 @@ from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
 from justchat.systemd import Notifier
+from justchat.transport import TurnReactor
 from justchat.ws.binding import Services
 from justchat.ws.protocol import SocketFactory
 
@@ -141,6 +143,7 @@ class Daemon(Service):
         self._settings = settings
         self._twistd = twistd
         self._reactor = reactor
+        self._turn_reactor = TurnReactor(reactor)
         self._notifier = Notifier(reactor)
         self._mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
         self._ports: list[tuple[str, Any]] = []
@@ -236,9 +239,10 @@ class Daemon(Service):
         app = make_app(
             endpoints, self._dispatcher, self._database.ping, openapi(endpoints, settings.limits, version("justchat"))
         )
-        self._site = JustChatSite(
+        site = JustChatSite(
             Root(app, self._sockets, Pictures(settings.data_dir / "uploads")), settings.http, settings.limits
         )
+        self._calls = CallFactory(endpoints, self._dispatcher, site, reactor)
         self._housekeeping = LoopingCall(self._keep_house, registry)
         self._housekeeping.clock = reactor
         self._parting = LoopingCall(self._part, sessions, registry)
@@ -275,7 +279,7 @@ class Daemon(Service):
         """Bind the ports: low ones need root, and one in use is to be told before twistd says it has started."""
         super().privilegedStartService()
         try:
-            self._listen("http", self._settings.http.endpoint, self._site)
+            self._listen("http", self._settings.http.endpoint, self._calls)
             self._listen("websocket", self._settings.websocket.endpoint, self._sockets)
         except StartupError as error:
             if not self._twistd.get("nodaemon"):
@@ -284,7 +288,7 @@ class Daemon(Service):
             raise SystemExit(f"justchat: {error}") from error
 
     def _listen(self, table: str, endpoint: str, factory: IProtocolFactory) -> None:
-        port = bind(table, endpoint, serverFromString(self._reactor, endpoint), factory)
+        port = bind(table, endpoint, serverFromString(self._turn_reactor, endpoint), factory)
         port.stopReading()
         self._ports.append((table, port))
 

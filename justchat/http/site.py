@@ -14,9 +14,10 @@ from autobahn.twisted.resource import WebSocketResource
 from klein import Klein
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import CACHED
+from twisted.web.http import CACHED, HTTPChannel
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
@@ -28,6 +29,7 @@ from justchat.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, To
 from justchat.http.dispatch import Answer, Dispatcher, error_answer
 from justchat.http.endpoint import Endpoint
 from justchat.http.form import FORM_OVERHEAD
+from justchat.http.headers import EVERY_ANSWER, PREFLIGHT, bearer_of, of_answer, of_origin
 from justchat.http.pictures import Pictures
 
 DISCARDED = 8
@@ -36,11 +38,6 @@ LINGER = 2.0
 """Seconds in which what a client still sends is read and dropped."""
 IDLE_TIMEOUT = 60
 """Seconds a connection may be silent, between requests or within one."""
-PREFLIGHT = (
-    (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
-    (b"Access-Control-Allow-Headers", b"Authorization, Content-Type"),
-    (b"Access-Control-Max-Age", b"86400"),
-)
 
 
 def make_app(
@@ -103,10 +100,7 @@ def make_app(
 
 
 async def _serve(request: IRequest, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:
-    bearer = None
-    authorization = request.getHeader(b"authorization")
-    if authorization and authorization[:7].lower() == b"bearer ":
-        bearer = authorization[7:].strip().decode("latin-1") or None
+    bearer = bearer_of(request.getHeader(b"authorization"))
     content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
     answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type))
     if dispatcher.closing:
@@ -128,14 +122,9 @@ async def _whole(answering: Coroutine[Any, Any, Answer]) -> Answer:
 
 def _write(request: IRequest, answer: Answer) -> bytes:
     """Set what goes before the body, and return that."""
-    request.setHeader(b"Server", b"JustChat")
     request.setResponseCode(answer.status, reason_phrase(answer.status).encode())
-    request.setHeader(b"Content-Type", b"application/json; charset=utf-8")
-    request.setHeader(b"Cache-Control", b"no-store")
-    request.setHeader(b"X-Content-Type-Options", b"nosniff")
-    if answer.retry_after is not None:
-        request.setHeader(b"Retry-After", str(answer.retry_after).encode())
-    request.setHeader(b"Content-Length", str(len(answer.body)).encode())
+    for name, value in (*EVERY_ANSWER, *of_answer(answer)):
+        request.setHeader(name, value)
     return answer.body
 
 
@@ -184,9 +173,8 @@ class JustChatRequest(Request):
         if self._refused:
             self.channel.transport.loseConnection()
             return
-        origin = self.getHeader(b"origin")
-        if origin is not None:
-            self._cors(origin)
+        for name, value in of_origin(self._site.settings, self.getHeader(b"origin")):
+            self.setHeader(name, value)
         wrong = self._not_text()
         if wrong is not None:
             self.write(_write(self, error_answer(wrong)))
@@ -213,15 +201,6 @@ class JustChatRequest(Request):
         except UnicodeDecodeError:
             return BadRequest("the Host header is not text")
         return None
-
-    def _cors(self, origin: bytes) -> None:
-        settings = self._site.settings
-        anyone = "*" in settings.allow_origins
-        if settings.allows_origin(origin.decode("latin-1")):
-            self.setHeader(b"Access-Control-Allow-Origin", b"*" if anyone else origin)
-            self.setHeader(b"Access-Control-Expose-Headers", b"Retry-After")
-        if not anyone:
-            self.setHeader(b"Vary", b"Origin")
 
 
 def _refuse(channel: Any, error: ApiError) -> None:
@@ -261,10 +240,39 @@ class Root(Resource):
         return self._app
 
 
+class SiteChannel(HTTPChannel):
+    """twisted.web's channel, which can give the connection away once its request is answered."""
+
+    transport: Any
+    site: "JustChatSite"
+    answered: Callable[[bytes], None] | None = None
+    """Takes the connection, and what has come in since the request."""
+
+    def requestDone(self, request: Any) -> None:
+        # A connection that is to end, or that is full, stays here.
+        if self.answered is None or not self.persistent or self._waitingForTransport:
+            super().requestDone(request)
+            return
+        self.requests.remove(request)
+        # In the next turn: what follows the request may still be on its way into the buffer.
+        reactor.callLater(0, self._give_away)
+
+    def _give_away(self) -> None:
+        if self.answered is not None:
+            self.transport.unregisterProducer()
+            self.transport.resumeProducing()
+            self.answered(b"".join([*self._dataBuffer, self._buffer]))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.answered = None
+        super().connectionLost(reason)
+
+
 class JustChatSite(Site):
     """twisted.web's Site without its form parsing and access log, which cost more than a call."""
 
     _log = Logger()
+    protocol = SiteChannel  # type: ignore[assignment]
     requestFactory = JustChatRequest
 
     def __init__(self, root: Root, settings: Http, limits: Limits) -> None:

@@ -1,0 +1,47 @@
+"""The header fields of answers and requests, apart from who reads or writes them on the wire."""
+
+from justchat.config import Http
+from justchat.http.dispatch import Answer
+
+Field = tuple[bytes, bytes]
+
+PREFLIGHT: tuple[Field, ...] = (
+    (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
+    (b"Access-Control-Allow-Headers", b"Authorization, Content-Type"),
+    (b"Access-Control-Max-Age", b"86400"),
+)
+EVERY_ANSWER: tuple[Field, ...] = (
+    (b"Server", b"JustChat"),
+    (b"Content-Type", b"application/json; charset=utf-8"),
+    (b"Cache-Control", b"no-store"),
+    (b"X-Content-Type-Options", b"nosniff"),
+)
+
+
+def of_answer(answer: Answer) -> list[Field]:
+    """What goes before an answer's body, beside EVERY_ANSWER."""
+    fields = [(b"Content-Length", str(len(answer.body)).encode())]
+    if answer.retry_after is not None:
+        fields.append((b"Retry-After", str(answer.retry_after).encode()))
+    return fields
+
+
+def of_origin(settings: Http, origin: bytes | None) -> list[Field]:
+    """What a browser is told, whose page is of this origin (the Fetch standard, CORS protocol)."""
+    if origin is None:
+        return []
+    anyone = "*" in settings.allow_origins
+    fields: list[Field] = []
+    if settings.allows_origin(origin.decode("latin-1")):
+        fields.append((b"Access-Control-Allow-Origin", b"*" if anyone else origin))
+        fields.append((b"Access-Control-Expose-Headers", b"Retry-After"))
+    if not anyone:
+        fields.append((b"Vary", b"Origin"))
+    return fields
+
+
+def bearer_of(authorization: bytes | None) -> str | None:
+    """The session key in an Authorization field (RFC 6750, section 2.1)."""
+    if authorization and authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip().decode("latin-1") or None
+    return None
