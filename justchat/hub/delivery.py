@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from justchat.events import Frame, for_roommates, of_entry, of_mailbox
+from justchat.events import Event, Frame, for_roommates, of_entry, of_mailbox
 from justchat.hub.registry import Registry
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry, Kind
@@ -19,17 +19,24 @@ class Delivery:
 
     def hear(self, room: Room, entry: Entry) -> None:
         """``room`` is the room just after ``entry``. Those in it hear of it; who is out of it, by their own stream."""
-        event = of_entry(entry)
-        if event is not None and entry.kind is not Kind.REMOVE_ROOM:
-            self._registry.send(room.users, Frame(event.to_json(), entry.stream, entry.seq))
+        if entry.kind not in (Kind.VOID, Kind.REMOVE_ROOM):
+            self._registry.send(room.users, lambda: _frame(of_entry(entry), entry))
 
     def hear_mailbox(self, mailbox: Mailbox, entry: Entry) -> None:
         """An entry that is addressed to a user; a gift is heard by those around them, too."""
-        event = of_mailbox(entry)
-        if event is None:
+        if entry.kind is Kind.VOID:
             return
-        self._registry.send((mailbox.id,), Frame(event.to_json(), entry.stream, entry.seq))
+        self._registry.send((mailbox.id,), lambda: _frame(of_mailbox(entry), entry))
         room = self._room_of(entry.room) if entry.room is not None else None
         if room is not None:
             others = [user for user in room.users if user != mailbox.id]
-            self._registry.send(others, Frame(for_roommates(event).to_json()))
+            self._registry.send(others, lambda: Frame(for_roommates(_told(of_mailbox(entry))).to_json()))
+
+
+def _frame(event: Event | None, entry: Entry) -> Frame:
+    return Frame(_told(event).to_json(), entry.stream, entry.seq)
+
+
+def _told(event: Event | None) -> Event:
+    assert event is not None, "only what is void has nothing to tell"
+    return event

@@ -1,6 +1,6 @@
 """Who is connected: sessions, users and connections. One registry for every port and protocol."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from zope.interface import implementer
 
@@ -37,15 +37,15 @@ class Registry:
                 if not connections:
                     del table[key]
 
-    def send(self, users: Iterable[Id], frame: Frame) -> None:
-        """Send to every connection of these users."""
+    def send(self, users: Iterable[Id], make: Callable[[], Frame]) -> None:
+        """Send to every connection of these users a frame that is made once, and only if there are any."""
         by_user = self._by_user
-        for user in users:
-            connections = by_user.get(user)
-            if connections is not None:
-                # A copy: a connection that is closed for being slow leaves the set.
-                for connection in tuple(connections):
-                    connection.send(frame)
+        # A list of its own: a connection that is closed for being slow leaves its set.
+        hearers = [connection for user in users for connection in by_user.get(user, ())]
+        if hearers:
+            frame = make()
+            for connection in hearers:
+                connection.send(frame)
 
     def session_ended(self, session: Session) -> None:
         for connection in tuple(self._by_session.get(session.id, ())):

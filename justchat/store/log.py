@@ -24,6 +24,7 @@ from attrs import define, field
 from bson import ObjectId
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -108,6 +109,8 @@ class Log(Generic[S]):
         self._heads: OrderedDict[Id, Head[S]] = OrderedDict()
         self._loading: dict[Id, list[Deferred[Head[S]]]] = {}
         self._waiting: deque[_Append[S]] = deque()
+        self._undecided: deque[tuple[float, _Append[S]]] = deque()
+        self._watch: IDelayedCall | None = None
         self._busy = False
         self._closed = False
         self._gives_up_at: float | None = None
@@ -158,12 +161,31 @@ class Log(Generic[S]):
             raise Busy
         await self.head(stream)
         append = _Append(stream, propose)
-        append.outcome.addTimeout(PATIENCE, reactor, _too_late)
         self._waiting.append(append)
+        self._undecided.append((reactor.seconds() + PATIENCE, append))
+        if self._watch is None:
+            self._watch = reactor.callLater(PATIENCE, self._lose_patience)
         if not self._busy:
             self._busy = True
             ensureDeferred(self._work())
         return await append.outcome
+
+    def _lose_patience(self) -> None:
+        """Tell those 503 who have waited too long. One timer does for all: they are in the order of their coming."""
+        self._watch = None
+        while self._undecided and self._undecided[0][0] <= reactor.seconds():
+            _fail(self._undecided.popleft()[1], Failure(DatabaseAway()))
+        self._forget_decided()
+        if self._undecided:
+            self._watch = reactor.callLater(max(0.0, self._undecided[0][0] - reactor.seconds()), self._lose_patience)
+
+    def _forget_decided(self) -> None:
+        undecided = self._undecided
+        while undecided and undecided[0][1].outcome.called:
+            undecided.popleft()
+        if not undecided and self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
     async def close(self) -> bool:
         """Take no more; returns when what was taken has its outcome.
@@ -186,6 +208,7 @@ class Log(Generic[S]):
                 if self._shared:
                     await self._ask_again(batch)
                 await self._commit(batch)
+                self._forget_decided()
         except _GivenUp as given_up:
             self._log.error("closed while the database was away, with {n} entries in doubt", n=given_up.args[0])
             settled = False
@@ -195,6 +218,7 @@ class Log(Generic[S]):
                 _fail(self._waiting.popleft(), Failure(DatabaseAway()))
         finally:
             self._busy = False
+            self._forget_decided()
             if self._closed:
                 self._idle.callback(settled)
 
@@ -378,10 +402,6 @@ def _void(entry: Entry) -> Entry:
 
 def _matters(append: _Append[Any]) -> bool:
     return append.entry is not None and append.entry.kind is not Kind.VOID
-
-
-def _too_late(_result: object, _seconds: float) -> Failure:
-    return Failure(DatabaseAway())
 
 
 def _fail(append: _Append[Any], failure: Failure) -> None:
