@@ -67,6 +67,7 @@ from justchat.mongod import Mongod
 from justchat.passwords import Passwords
 from justchat.sms.gateway import Gateway
 from justchat.sms.outbox import Outbox
+from justchat.stalls import Stalls
 from justchat.starter import CATALOGUE
 from justchat.store.catalogue import Catalogue
 from justchat.store.complaints import ComplaintStore
@@ -317,8 +318,15 @@ class Daemon(Service):
             port.startReading()
             self._log.info("{table} listens on {address}", table=table, address=_address(port))
         spare_the_search_for_garbage()
+        if os.environ.get("JUSTCHAT_STALLS") == "1":
+            Stalls(
+                self._reactor, lambda ms, at: self._log.warn("the reactor stood for {ms:.0f} ms at {at}", ms=ms, at=at)
+            )
         self._notifier.ready()
         await self._reconcile()
+
+    def _stalled(self, ms: float, at: str) -> None:
+        self._log.warn("the reactor stood for {ms:.0f} ms at {at}", ms=ms, at=at)
 
     async def _reconcile(self) -> None:
         """Put right, behind the first requests, what follows from the log and a crash may have kept from being done."""

@@ -24,7 +24,7 @@ class Daemon:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="jc-"))
         self.data = self.folder / "data"
         self.options = options
-        self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", **(environ or {})}
+        self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", "JUSTCHAT_STALLS": "1", **(environ or {})}
         self.process: subprocess.Popen[bytes] | None = None
         self.http = self.websocket = 0
         self._runs = 0

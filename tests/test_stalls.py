@@ -1,0 +1,65 @@
+"""The instrument that tells which turn of the reactor was too long, and what it finds in a busy daemon."""
+
+import re
+import time
+
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from justchat.stalls import Stalls
+from tests.support.chat import ChatTestCase, Person, a_room
+
+
+def burn(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+class Instrument(TestCase):
+    def setUp(self) -> None:
+        self.told: list[tuple[float, str]] = []
+        self.stalls = Stalls(reactor, lambda ms, at: self.told.append((ms, at)))
+        self.addCleanup(self.stalls.stop)
+
+    async def test_told(self) -> None:
+        """A turn that computes for too long is told, with its place."""
+        await deferLater(reactor, 0.01, burn, 0.1)
+        await deferLater(reactor, 0.01)
+
+        [(ms, at)] = self.told
+        self.assertGreater(ms, 90)
+        self.assertIn("burn", at)
+
+    async def test_waiting(self) -> None:
+        """Waiting for epoll is no stall, nor is waiting for the processor."""
+        await deferLater(reactor, 0.1)
+        await deferLater(reactor, 0, time.sleep, 0.1)
+        await deferLater(reactor, 0.01)
+
+        self.assertEqual([], self.told)
+
+
+class BusyDaemon(ChatTestCase):
+    async def test_none(self) -> None:
+        """While many sign in, talk and look for rooms at once, no turn is too long."""
+        talkers = [await self.a_person() for _ in range(8)]
+        room = await a_room(*talkers)
+        for talker in talkers:
+            await talker.enter(room)
+            await self.a_listener(talker)
+
+        async def talk(person: Person) -> None:
+            for n in range(60):
+                self.assertEqual(200, (await person.say(room, f"{n} " * 200)).status)
+                if n % 10 == 0:
+                    await person.call("/room/chat", room=room, limit=100)
+                    await person.call("/room/get")
+
+        signing_in = [ensureDeferred(self.a_person()) for _ in range(8)]
+        await gatherResults([ensureDeferred(talk(person)) for person in talkers] + signing_in)
+
+        said = self.daemon.log[self._logged :]
+        self.assertEqual([], re.findall("the reactor stood for .*", said))
