@@ -38,7 +38,7 @@ IDLE_TIMEOUT = 60
 """Seconds a connection may be silent, between requests or within one."""
 PREFLIGHT = (
     (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
-    (b"Access-Control-Allow-Headers", b"Authorization, Content-Type"),
+    (b"Access-Control-Allow-Headers", b"Authorization, Content-Type, Idempotency-Key"),
     (b"Access-Control-Max-Age", b"86400"),
 )
 
@@ -108,7 +108,9 @@ async def _serve(request: IRequest, endpoint: Endpoint, dispatcher: Dispatcher) 
     if authorization and authorization[:7].lower() == b"bearer ":
         bearer = authorization[7:].strip().decode("latin-1") or None
     content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
-    answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type))
+    key = request.getHeader(b"idempotency-key")
+    once = None if key is None else key.decode("latin-1")
+    answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type, once))
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")
     return _write(request, answer)
