@@ -59,6 +59,8 @@ class Client:
         self.n = 0
         self.directs: list[str] = []
         self.receipts: list[str] = []
+        self.loaded: set[str] = set()
+        self.loaded_receipts: set[str] = set()
         self.wrong: list[str] = []
         self._ready: Event | None = None
         self._caught_up: Event | None = None
@@ -77,6 +79,14 @@ class Client:
             self._ready = data
         elif name == "caught-up":
             self._caught_up = data
+            assert self._ready is not None
+            if not data["recovered"]:
+                self.n, self.directs, self.receipts = self._ready["n"], [], []
+            if not data["recovered"] or self._ready["room"] != self.room:
+                # At once: the next event may be a new one.
+                self.room, self.after, self.log = self._ready["room"], self._ready["seq"] or 0, []
+        elif name == "error":
+            pass  # the socket is closed
         elif "n" in data:
             if data["n"] != self.n + 1:
                 self.wrong.append(f"n {data['n']} after {self.n}")
@@ -87,9 +97,11 @@ class Client:
 
     def _hear_own(self, name: str, data: Event) -> None:
         if name == "direct-message":
-            self.directs.append(data["_id"])
+            if data["_id"] not in self.loaded:
+                self.directs.append(data["_id"])
         elif name == "read-message":
-            self.receipts.append(data["data"]["_id"])
+            if data["data"]["_id"] not in self.loaded_receipts:
+                self.receipts.append(data["data"]["_id"])
         elif data["room"] == self.room and data["type"] in OUT and data["seq"] > self.after:
             self.room = None
 
@@ -116,22 +128,17 @@ class Client:
         have = {"n": self.n, "room": self.room, "seq": None if self.room is None else self.seq}
         socket.say({"event": "init", "data": {"session_key": self.person.session_key, **have}})
         await eventually(lambda: self._caught_up is not None or socket.gone.called, "caught-up")
-        if self._caught_up is not None:
-            assert self._ready is not None
-            if not self._caught_up["recovered"]:
-                await self._reload(self._ready)
-            elif self._ready["room"] != self.room:
-                self._settle(self._ready)
+        if self._caught_up is not None and not self._caught_up["recovered"]:
+            await self._reload()
 
-    def _settle(self, ready: Event) -> None:
-        self.room, self.after, self.log = ready["room"], ready["seq"] or 0, []
-
-    async def _reload(self, ready: Event) -> None:
+    async def _reload(self) -> None:
         """What the protocol tells a client to do that was away too long, or is in another room by now."""
-        self._settle(ready)
-        self.n = ready["n"]
-        self.directs = [message["_id"] for message in await self.received()]
-        self.receipts = await self.read_by_others()
+        received = [message["_id"] for message in await self.received()]
+        read = await self.read_by_others()
+        # What was read here may be told as an event, too, before or after.
+        self.directs = list(dict.fromkeys([*received, *self.directs]))
+        self.receipts = list(dict.fromkeys([*read, *self.receipts]))
+        self.loaded, self.loaded_receipts = set(received), set(read)
 
     async def part(self) -> None:
         if self.socket is not None:
