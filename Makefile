@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run check lint trial wheel bench clean
+.PHONY: run check lint trial wheel bench histories faults clean
 
 run: $(INSTALLED)
 	$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
@@ -23,6 +23,17 @@ trial: $(INSTALLED)
 
 wheel: $(INSTALLED)
 	$(BIN)/python tests/wheel.py
+
+# Random histories, each of 200 steps; HISTORIES is how many. The seeds of those that fail are printed.
+HISTORIES ?= 20
+histories: $(INSTALLED)
+	JUSTCHAT_STEPS=200 JUSTCHAT_SEEDS="$$(seq -s ' ' $$(date +%s) 1 $$(($$(date +%s) + $(HISTORIES) - 1)))" \
+		$(BIN)/trial --temp-directory=_trial_temp tests.end_to_end.test_histories
+
+# People talk and pay for SECONDS while daemon, database and sockets are killed, stopped and cut (docs/faults.rst).
+SECONDS ?= 180
+faults: $(INSTALLED)
+	$(BIN)/python -m tests.faults $(SECONDS)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench

@@ -124,6 +124,16 @@ class RoomFull(ApiError):
     status, code, detail = 409, "room-full", "the room has no free place"
 
 
+class InProgress(ApiError):
+    """The first call with this Idempotency-Key is not answered yet."""
+
+    status, code, detail = 409, "in-progress", "a call with this Idempotency-Key is under way; ask again in a moment"
+
+
+class KeyReused(ApiError):
+    status, code, detail = 422, "key-reused", "this Idempotency-Key came with another request before"
+
+
 class TooLarge(ApiError):
     status, code, detail = 413, "too-large", "the body is too large"
 

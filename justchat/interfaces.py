@@ -233,6 +233,22 @@ class IInvites(Interface):
         """The invitation was not sent after all."""
 
 
+class IFirstAnswers(Interface):
+    """What calls that came with an Idempotency-Key were answered, for a day."""
+
+    async def claim(id: Id, request: bytes) -> Id | tuple[int, bytes]:
+        """The right to carry the call out, or the status and body it was answered with.
+
+        Raises KeyReused where another request had the key, InProgress where this one is under way.
+        """
+
+    async def keep(id: Id, claim: Id, status: int, answer: bytes) -> None:
+        """This is the answer from now on; of a claim that ran out and was taken over, nothing is kept."""
+
+    async def release(id: Id, claim: Id) -> None:
+        """Nothing was carried out: the key is free."""
+
+
 class ICatalogue(Interface):
     """The gifts that can be bought."""
 

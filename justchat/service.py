@@ -51,6 +51,7 @@ from justchat.http.channel import CallFactory
 from justchat.http.dispatch import Dispatcher
 from justchat.http.endpoint import endpoints_of
 from justchat.http.fields import Shape
+from justchat.http.once import Once
 from justchat.http.openapi import openapi
 from justchat.http.pictures import Pictures
 from justchat.http.site import JustChatSite, Root, make_app
@@ -72,6 +73,7 @@ from justchat.starter import CATALOGUE
 from justchat.store.catalogue import Catalogue
 from justchat.store.complaints import ComplaintStore
 from justchat.store.database import Database, check_reachable
+from justchat.store.first_answers import FirstAnswers
 from justchat.store.indexes import create_indexes
 from justchat.store.invites import Invites
 from justchat.store.ledger import Ledger
@@ -231,6 +233,7 @@ class Daemon(Service):
             Shape(settings.limits, settings.sms.region),
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
+            once=Once(FirstAnswers(self._database, now)),
         )
         self._sockets = SocketFactory(
             settings=settings.websocket,

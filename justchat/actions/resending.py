@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from justchat.errors import AlreadyStored, ApiError
+from justchat.errors import AlreadyStored, ApiError, Unavailable
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id, resent_id
 from justchat.model.moment import Clock
@@ -31,6 +31,9 @@ async def sent_once(
         id = resent_id(author, client_id, turn)
         try:
             return await send(id)
+        except Unavailable:
+            # What is found now may be what the log is about to make void, since its caller was told 503.
+            raise
         except (AlreadyStored, ApiError) as refusal:
             # One who may speak no more may still ask after what they had said.
             first = await sent(author, id)

@@ -31,7 +31,9 @@ HEAD = 8 * 1024
 AHEAD = 64 * 1024
 """Bytes a client may send while a call of its own is under way; more are left in the kernel."""
 NOT_OURS = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"content-encoding"})
-WANTED = frozenset({b"content-length", b"authorization", b"content-type", b"origin", b"host", b"connection"})
+WANTED = frozenset(
+    {b"content-length", b"authorization", b"content-type", b"origin", b"host", b"connection", b"idempotency-key"}
+)
 
 
 class _Head:
@@ -126,12 +128,14 @@ class CallChannel(Protocol, TimeoutMixin):
             return None
         self._received = received[end + length :]
         self._busy = True
+        once = fields.get(b"idempotency-key")
         extra = of_origin(self._calls.site.settings, fields.get(b"origin"))
         answering = self._calls.dispatcher.respond(
             endpoint,
             received[end : end + length],
             bearer_of(fields.get(b"authorization")),
             fields.get(b"content-type", b"").decode("latin-1"),
+            None if once is None else once.decode("latin-1"),
         )
         last = b"close" in fields.get(b"connection", b"").lower()
         # Not cancelled when the client hangs up: what was begun is carried out all the same.

@@ -30,10 +30,18 @@ from justchat.errors import (
 from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, Endpoint, Reply, Requester
 from justchat.http.fields import Body, ImageBody, Shape
 from justchat.http.form import read_upload
+from justchat.http.once import ONCE, Once, fingerprint, key_id
 from justchat.interfaces import ISessions
+from justchat.model.ids import Id
+from justchat.model.user import Session
 
 ANY_CALL = (InvalidFields, BadRequest, LoginTimeout, TooLarge, Unavailable, DatabaseAway, Busy, Incident)
 """Errors that every call may answer, beside those it declares."""
+
+
+def errors_of(endpoint: Endpoint) -> tuple[type[ApiError], ...]:
+    """Every error that a call may answer."""
+    return (*ANY_CALL, *(ONCE if endpoint.once else ()), *endpoint.raises)
 
 
 @frozen
@@ -54,24 +62,34 @@ class Dispatcher:
 
     _log = Logger()
 
-    def __init__(self, sessions: ISessions, shape: Shape, *, debug: bool = False, strict: bool = False) -> None:
+    def __init__(
+        self, sessions: ISessions, shape: Shape, *, debug: bool = False, strict: bool = False, once: Once | None = None
+    ) -> None:
         self._sessions = sessions
         self._shape = shape
         self._debug = debug
         self._strict = strict
+        self._once = once
         self._under_way = 0
         self._all_done: Deferred[None] | None = None
         self.closing = self._closed = False
 
-    async def respond(self, endpoint: Endpoint, body: bytes, bearer: str | None, content_type: str = "") -> Answer:
+    async def respond(
+        self,
+        endpoint: Endpoint,
+        body: bytes,
+        bearer: str | None,
+        content_type: str = "",
+        idempotency_key: str | None = None,
+    ) -> Answer:
         """The answer to a call; never raises."""
         if self._closed:
             return error_answer(Unavailable("the daemon goes down; nothing was stored"))
         self._under_way += 1
         try:
-            return await self._call(endpoint, body, bearer, content_type)
+            return await self._call(endpoint, body, bearer, content_type, idempotency_key)
         except ApiError as error:
-            if self._strict and not isinstance(error, (*ANY_CALL, *endpoint.raises)):
+            if self._strict and not isinstance(error, errors_of(endpoint)):
                 return self._incident(AssertionError(f"{endpoint.path} does not declare {error!r}"))
             return error_answer(error)
         except Exception as error:
@@ -91,29 +109,60 @@ class Dispatcher:
             await self._all_done
         self._closed = True
 
-    async def _call(self, endpoint: Endpoint, raw: bytes, bearer: str | None, content_type: str) -> Answer:
+    async def _call(
+        self, endpoint: Endpoint, raw: bytes, bearer: str | None, content_type: str, idempotency_key: str | None
+    ) -> Answer:
         body: Body | ImageBody
         if issubclass(endpoint.body, ImageBody):
             body, key = read_upload(raw, content_type, self._shape.limits)
         else:
             body, key = self._parse(endpoint.body, raw)
+        session = None
         if endpoint.session is NONE:
-            result = await endpoint.handler(body)
+            key = None
         else:
             key = key or bearer
             if key is None and endpoint.session is not OPTIONAL:
                 raise LoginTimeout
-            session = None
             if key is not None and endpoint.session is not KEY_ONLY:
                 session = await self._sessions.get(key)
-            result = await endpoint.handler(Requester(key, session), body)
+        if self._once is None or idempotency_key is None or not endpoint.once:
+            return Answer(*await self._carry_out(endpoint, body, key, session, None))
+        id = key_id(idempotency_key, None if session is None else session.id)
+        return Answer(
+            *await self._once.answer(
+                id,
+                fingerprint(endpoint, raw, body),
+                lambda: self._carry_out(endpoint, body, key, session, id),
+                lambda error: self._outcome(endpoint, error),
+            )
+        )
+
+    def _outcome(self, endpoint: Endpoint, error: Exception) -> tuple[int, bytes] | None:
+        """What an exception is answered for good; None where it leaves the call to be sent again."""
+        if not isinstance(error, ApiError):
+            # How far it came, nobody knows: better once too little than twice.
+            answer = self._incident(error)
+        elif isinstance(error, endpoint.raises) and not isinstance(error, Unavailable):
+            answer = error_answer(error)
+        else:
+            return None
+        return answer.status, answer.body
+
+    async def _carry_out(
+        self, endpoint: Endpoint, body: Body | ImageBody, key: str | None, session: Session | None, once: Id | None
+    ) -> tuple[int, bytes]:
+        if endpoint.session is NONE:
+            result = await endpoint.handler(body)
+        else:
+            result = await endpoint.handler(Requester(key, session, once), body)
         status = endpoint.statuses[0]
         if isinstance(result, Reply):
             status, result = result.status, result.body
         if self._strict:
             assert status in endpoint.statuses, f"{endpoint.path} does not declare {status}"
             endpoint.answers.validate_python(result, strict=True)
-        return Answer(status, orjson.dumps(result))
+        return status, orjson.dumps(result)
 
     def _parse(self, model: type[Body], raw: bytes) -> tuple[Body, str | None]:
         """The checked body and the session key in it. Raises BadRequest, InvalidFields."""

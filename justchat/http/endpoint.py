@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from justchat.errors import ApiError
 from justchat.http.fields import Body, ImageBody
+from justchat.model.ids import Id
 from justchat.model.user import Session
 
 
@@ -36,6 +37,8 @@ class Requester:
 
     key: str | None
     session: Session | None
+    once: Id | None = None
+    """The same for every time that the call is sent under one Idempotency-Key; None without one."""
 
     @property
     def user(self) -> Any:
@@ -72,6 +75,8 @@ class Endpoint:
     example: Mapping[str, Any]
     summary: str
     handler: Handler
+    once: bool
+    """Whether it takes an Idempotency-Key."""
     answers: "TypeAdapter[Any]" = field(init=False, eq=False)
 
     @answers.default
@@ -88,10 +93,12 @@ def post(
     raises: tuple[type[ApiError], ...] = (),
     statuses: tuple[int, ...] = (200,),
     example: Mapping[str, Any] = {},
+    once: bool = False,
 ) -> Callable[[H], H]:
     """Declare a method of an area to be a call. The first of ``statuses`` is the usual one.
 
-    ``example`` is a body without its session key; the tests run it.
+    ``once``: it changes something, and takes an Idempotency-Key. Not for answers with a secret in them, since they
+    are kept. ``example`` is a body without its session key; the tests run it.
     """
 
     def declare(handler: H) -> H:
@@ -105,6 +112,7 @@ def post(
             example=example,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
             handler=handler,
+            once=once,
         )
         return handler
 

@@ -7,7 +7,7 @@ Field = tuple[bytes, bytes]
 
 PREFLIGHT: tuple[Field, ...] = (
     (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
-    (b"Access-Control-Allow-Headers", b"Authorization, Content-Type"),
+    (b"Access-Control-Allow-Headers", b"Authorization, Content-Type, Idempotency-Key"),
     (b"Access-Control-Max-Age", b"86400"),
 )
 EVERY_ANSWER: tuple[Field, ...] = (

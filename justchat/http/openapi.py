@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from justchat.config import Limits
 from justchat.errors import ApiError, DatabaseAway, LoginTimeout, NotFound, Unavailable, reason_phrase
-from justchat.http.dispatch import ANY_CALL
+from justchat.http.dispatch import errors_of
 from justchat.http.endpoint import NONE, Endpoint
 from justchat.http.fields import LimitName
 
@@ -15,6 +15,12 @@ REFERENCE = "#/components/schemas/{model}"
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 PICTURE = {"type": "string", "format": "binary"}
 SESSION_KEY = {"type": ["string", "null"], "description": "instead of the Authorization header"}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "sent again with the same key, the call is answered as the first time and not carried out again",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+}
 WELL = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
 
 
@@ -59,6 +65,8 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         },
         "responses": {**_successes(endpoint, schemas), **_failures(_errors(endpoint))},
     }
+    if endpoint.once:
+        operation["parameters"] = [IDEMPOTENCY_KEY]
     if endpoint.session is not NONE:
         # The key may stand in the body, so that no scheme is required here.
         operation["security"] = [{"session": []}, {}]
@@ -84,7 +92,7 @@ def _successes(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _errors(endpoint: Endpoint) -> set[type[ApiError]]:
     """Every error the call may answer."""
-    errors: set[type[ApiError]] = {*ANY_CALL, *endpoint.raises}
+    errors: set[type[ApiError]] = set(errors_of(endpoint))
     return errors - {LoginTimeout} if endpoint.session is NONE else errors
 
 

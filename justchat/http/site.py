@@ -102,7 +102,9 @@ def make_app(
 async def _serve(request: IRequest, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:
     bearer = bearer_of(request.getHeader(b"authorization"))
     content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
-    answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type))
+    key = request.getHeader(b"idempotency-key")
+    once = None if key is None else key.decode("latin-1")
+    answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type, once))
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")
     return _write(request, answer)

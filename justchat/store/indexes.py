@@ -5,7 +5,7 @@ from justchat.store.database import Database, Document
 
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
-ENDED = "ended"
+ENDED, ANSWERS = "ended", "answers"
 
 _DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 
@@ -69,6 +69,7 @@ INDEXES: dict[str, list[Document]] = {
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
     ENDED: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
+    ANSWERS: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     COMPLAINTS: [_index({"closed": 1, "_id": -1})],
     ROOMS: [
         _index({"admin": 1, "_id": 1}, partialFilterExpression={"removed": False}),

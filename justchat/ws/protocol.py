@@ -8,6 +8,7 @@ frame we know, 4408 no ``init`` in time, 4413 too slow a reader, 1001 the daemon
 """
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any, cast
 
 import orjson
@@ -16,6 +17,7 @@ from autobahn.websocket.protocol import TrafficStats
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -30,6 +32,8 @@ GOING_DOWN = 1001
 INBOUND_FRAME = 16 * 1024
 """Bytes. A client sends nothing but ``init``."""
 CLOSE_TIMEOUT = 5.0
+CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.1, 50
+"""When the daemon goes down: seconds over which sockets are closed, seconds between batches, least size of a batch."""
 
 
 @implementer(IConnection, IPushProducer)
@@ -169,9 +173,15 @@ class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
             return
         gone: Deferred[None] = Deferred()
         self._all_gone = lambda: None if gone.called else gone.callback(None)
-        for socket in tuple(self.sockets):
-            socket.close(GOING_DOWN, "the daemon goes down")
-        gone.addTimeout(CLOSE_TIMEOUT, self.reactor, lambda *_: None)
+        gone.addTimeout(CLOSE_OVER + CLOSE_TIMEOUT, self.reactor, lambda *_: None)
+        sockets = tuple(self.sockets)
+        batch = max(CLOSE_AT_ONCE, ceil(len(sockets) * CLOSE_PAUSE / CLOSE_OVER))
+        for start in range(0, len(sockets), batch):
+            if start:  # so that those who come back do not all come at once
+                await deferLater(self.reactor, CLOSE_PAUSE)
+            for socket in sockets[start : start + batch]:
+                if socket in self.sockets:
+                    socket.close(GOING_DOWN, "the daemon goes down")
         await gone
 
 

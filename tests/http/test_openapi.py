@@ -11,6 +11,7 @@ from justchat.errors import LoginTimeout
 from justchat.http.dispatch import ANY_CALL
 from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
+from justchat.http.once import ONCE
 from tests import test_docs
 from tests.http.test_malformed import declared, field_names
 from tests.support.chat import ChatTestCase, a_phone, a_room, register
@@ -71,6 +72,7 @@ class Document(ChatTestCase):
         """A call has the statuses and codes that it declares, those of every call, and no others."""
         for endpoint in test_docs.declared():
             errors = {*ANY_CALL, *endpoint.raises} - ({LoginTimeout} if endpoint.session is NONE else set())
+            errors |= set(ONCE) if endpoint.once else set()
             expected = {(str(status), None) for status in endpoint.statuses}
             expected |= {(str(error.status), error.code) for error in errors}
 

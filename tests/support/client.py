@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import treq
 from attrs import frozen
@@ -129,12 +129,20 @@ class Listener(WebSocketClientProtocol):
             await eventually(lambda: self.gone.called, "the socket to be gone")
 
 
+L = TypeVar("L", bound=Listener)
+
+
 async def listen(port: int, path: str = "/", *, origin: str | None = None) -> Listener:
     """Open a WebSocket."""
+    return await listen_as(Listener, port, path, origin=origin)
+
+
+async def listen_as(protocol: Callable[[], L], port: int, path: str = "/", *, origin: str | None = None) -> L:
+    """Open a WebSocket of this kind."""
     factory = WebSocketClientFactory(f"ws://127.0.0.1:{port}{path}", origin=origin, reactor=reactor)
-    factory.protocol = Listener
+    factory.protocol = protocol
     factory.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0)
-    listener: Listener = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)
+    listener: L = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)
     await listener.opened
     return listener
 

@@ -74,6 +74,7 @@ class AccountCalls:
         body=Register,
         example={"phone": "+79223438450", "nickname": "anna"},
         answer=Nothing,
+        once=True,
         session=NONE,
         statuses=(201, 200),
     )
@@ -100,6 +101,7 @@ class AccountCalls:
         body=Edit,
         example={"user": {"nickname": "anna", "location": "Perm", "dob": "1990-02-08", "gender": 0}},
         answer=UserAnswer,
+        once=True,
         session=REQUIRED,
         raises=(UserNotFound,),
     )
@@ -152,7 +154,12 @@ class AccountCalls:
         }
 
     @post(
-        "/init/invite", body=Invite, example={"phons": ["+79223438450", 89223434451]}, answer=Nothing, session=REQUIRED
+        "/init/invite",
+        body=Invite,
+        example={"phons": ["+79223438450", 89223434451]},
+        answer=Nothing,
+        once=True,
+        session=REQUIRED,
     )
     async def invite(self, requester: Requester, body: Invite) -> Nothing:
         """Invite people by SMS, each once a day."""

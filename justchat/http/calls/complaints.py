@@ -27,6 +27,7 @@ class ComplaintCalls:
         body=Complain,
         example={"message": "530a30c649b9733ae9af7145", "text": "rude"},
         answer=ComplaintAnswer,
+        once=True,
         session=REQUIRED,
         raises=(MessageNotFound, RoomNotFound, NotInRoom),
     )

@@ -74,13 +74,14 @@ class DirectCalls:
         body=Write,
         example={"message": {"user": "52efb7baf009c900003731c7", "text": "Dude!"}},
         answer=SentAnswer,
+        once=True,
         session=REQUIRED,
         raises=(UserNotFound,),
     )
     async def send_message(self, requester: Requester, body: Write) -> SentAnswer:
         """Write to somebody."""
         new = body.message
-        message = await self.direct.write(requester.user, Id(new.user), new.text, new.client_id)
+        message = await self.direct.write(requester.user, Id(new.user), new.text, new.client_id or requester.once)
         return {"data": {"message": [direct_document(message)]}}
 
     @post(
@@ -137,6 +138,7 @@ class DirectCalls:
         body=WithUser,
         example={"user": "52efb7baf009c900003731c7"},
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=(UserNotFound,),
     )
@@ -150,6 +152,7 @@ class DirectCalls:
         body=OneMessage,
         example={"message": "530a30c649b9733ae9af7145"},
         answer=DirectAnswer,
+        once=True,
         session=REQUIRED,
         raises=(MessageNotFound,),
     )
@@ -163,6 +166,7 @@ class DirectCalls:
         body=OneMessage,
         example={"message": "530a30c649b9733ae9af7145"},
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=(MessageNotFound,),
     )

@@ -47,6 +47,7 @@ class ModerationCalls:
             "ref_message": "530a30c649b9733ae9af7145",
         },
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=ABOUT_A_MESSAGE,
     )
@@ -65,6 +66,7 @@ class ModerationCalls:
             "text": "enough",
         },
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=ABOUT_A_MESSAGE,
     )
@@ -84,6 +86,7 @@ class ModerationCalls:
             "ref_message": "530a30c649b9733ae9af7145",
         },
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=ABOUT_A_MESSAGE,
     )
@@ -97,6 +100,7 @@ class ModerationCalls:
         body=About,
         example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=RANKED,
     )
@@ -110,6 +114,7 @@ class ModerationCalls:
         body=About,
         example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=(*RANKED, Banned),
         statuses=(201,),
@@ -124,6 +129,7 @@ class ModerationCalls:
         body=About,
         example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=RANKED,
     )

@@ -40,6 +40,7 @@ class MoneyCalls:
         body=TopUp,
         example={"balance": 200, "secret": "0123456789abcdef0123456789abcdef"},
         answer=UserAnswer,
+        once=True,
         session=REQUIRED,
         raises=(WrongSignature, Conflict),
     )
@@ -50,7 +51,13 @@ class MoneyCalls:
         return {"data": {"user": user_document(user, requester.user, show_phones=True)}}
 
     @post(
-        "/user/free-coins", body=FreeCoins, example={"type": "vk"}, answer=Nothing, session=REQUIRED, raises=(TooSoon,)
+        "/user/free-coins",
+        body=FreeCoins,
+        example={"type": "vk"},
+        answer=Nothing,
+        once=True,
+        session=REQUIRED,
+        raises=(TooSoon,),
     )
     async def free_coins(self, requester: Requester, body: FreeCoins) -> Nothing:
         """Take the coins for having told a network's people of us."""
@@ -67,6 +74,7 @@ class MoneyCalls:
         body=Give,
         example={"gift": "530a30c649b9733ae9af7146", "user": "52efb7baf009c900003731c7", "text": "for you"},
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=(GiftNotFound, UserNotFound, NotEnoughCoins),
     )

@@ -159,6 +159,7 @@ class RoomCalls:
         body=Create,
         example={"room": {"name": "foo", "password": "baz", "max_users": 10}},
         answer=RoomAnswer,
+        once=True,
         session=REQUIRED,
         raises=(Conflict,),
         statuses=(201,),
@@ -173,6 +174,7 @@ class RoomCalls:
         body=Enter,
         example={"room": {"id": "52ee29b565e203779f2e37f3", "password": "baz"}},
         answer=RoomAnswer,
+        once=True,
         session=REQUIRED,
         raises=(WrongPassword, Banned, RoomNotFound, RoomFull),
     )
@@ -201,6 +203,7 @@ class RoomCalls:
         body=Remove,
         example={"room": {"id": "52ee29b565e203779f2e37f3"}},
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=(RoomNotFound, NotAdmin),
     )
@@ -214,6 +217,7 @@ class RoomCalls:
         body=Leave,
         example={"room_id": "52ee29b565e203779f2e37f3"},
         answer=Nothing,
+        once=True,
         session=REQUIRED,
         raises=(RoomNotFound,),
     )
@@ -227,6 +231,7 @@ class RoomCalls:
         body=SendMessage,
         example={"message": {"room_id": "52ee29b565e203779f2e37f3", "text": "SUP", "client_id": "1"}},
         answer=MessageAnswer,
+        once=True,
         session=REQUIRED,
         raises=(RoomNotFound, MessageNotFound, NotInRoom, Silenced),
     )
@@ -234,7 +239,9 @@ class RoomCalls:
         """Say something in the room one is in."""
         new = body.message
         about = None if new.ref_message is None else Id(new.ref_message)
-        entry = await self.messages.say(requester.user, Id(new.room_id), new.text, about, new.client_id)
+        entry = await self.messages.say(
+            requester.user, Id(new.room_id), new.text, about, new.client_id or requester.once
+        )
         return {"data": {"message": message_document(entry)}}
 
     @post(

@@ -20,6 +20,7 @@ class UploadCalls:
         "/upload",
         body=ImageBody,
         answer=UploadAnswer,
+        once=True,
         session=OPTIONAL,
         raises=(TooLarge, NotAnImage, DiskFull),
         statuses=(201,),

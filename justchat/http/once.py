@@ -1,0 +1,93 @@
+"""Idempotency-Key: a call that came with one before is given its first answer again.
+
+    claim the key -> carry the call out -> keep the answer
+
+A claim is a document that there can be but one of, whichever daemon makes it. What was not carried out (503) gives its
+claim up. A daemon that dies between doing and keeping leaves a claim that runs out; then the call is carried out by
+whoever sends it again. Messages take their ids from the key, so that even then there is one of them.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+
+from pydantic_core import from_json
+from twisted.logger import Logger
+
+from justchat.errors import ApiError, BadField, InProgress, InvalidFields, KeyReused
+from justchat.http.endpoint import Endpoint
+from justchat.http.fields import Body, ImageBody
+from justchat.interfaces import IFirstAnswers
+from justchat.model.ids import Id, derived_id
+
+ONCE = (InProgress, KeyReused)
+"""Errors that a call may answer when it came with a key."""
+LARGEST = 256 * 1024
+"""Bytes of an answer that is kept. Only ``/room/enter`` has larger ones, and may be carried out again."""
+_KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
+
+
+def key_id(key: str, caller: Id | None) -> Id:
+    """What a caller's key is kept under; None is all who have no session. Raises InvalidFields."""
+    if not _KEY.match(key):
+        raise InvalidFields([BadField("Idempotency-Key", "1 to 128 visible ASCII characters")])
+    return derived_id("once", caller or "", key)
+
+
+def fingerprint(endpoint: Endpoint, raw: bytes, body: Body | ImageBody) -> bytes:
+    """What makes a request the same: its path and what it says, however that is written, but not the session key."""
+    if isinstance(body, ImageBody):
+        said = body.data
+    else:
+        document = from_json(raw)
+        document.pop("session_key", None)
+        # Not orjson, which refuses integers that the call itself may drop unread.
+        said = repr(_sorted(document)).encode("utf-8", "backslashreplace")
+    return sha256(endpoint.path.encode() + b"\n" + said).digest()
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, dict):
+        return [(name, _sorted(value[name])) for name in sorted(value)]
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+class Once:
+    """Carries out a call under a key, or answers what it answered the first time."""
+
+    _log = Logger()
+
+    def __init__(self, answers: IFirstAnswers) -> None:
+        self._answers = answers
+
+    async def answer(
+        self,
+        id: Id,
+        request: bytes,
+        carry_out: Callable[[], Awaitable[tuple[int, bytes]]],
+        refusal: Callable[[Exception], tuple[int, bytes] | None],
+    ) -> tuple[int, bytes]:
+        """Status and body. ``refusal`` makes an answer of an exception, or None where nothing was carried out."""
+        claim = await self._answers.claim(id, request)
+        if isinstance(claim, tuple):
+            return claim
+        try:
+            status, body = await carry_out()
+        except Exception as error:
+            refused = refusal(error)
+            if refused is None:
+                await self._settle(self._answers.release(id, claim))
+                raise
+            status, body = refused
+        if len(body) > LARGEST:
+            await self._settle(self._answers.release(id, claim))
+        else:
+            await self._settle(self._answers.keep(id, claim, status, body))
+        return status, body
+
+    async def _settle(self, settling: Awaitable[None]) -> None:
+        """The call is done, whatever becomes of this: a claim that nobody settles runs out."""
+        try:
+            await settling
+        except ApiError as error:
+            self._log.warn("a first answer is not kept: {error}", error=error)

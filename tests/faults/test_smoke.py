@@ -1,0 +1,15 @@
+"""A fault run of some seconds; ``make faults`` is the long one."""
+
+from twisted.trial.unittest import TestCase
+
+from tests.faults.run import FaultRun
+
+
+class Smoke(TestCase):
+    async def test_smoke(self) -> None:
+        """Nothing acknowledged is lost, doubled or out of order, and nothing refused is there."""
+        run = FaultRun(8, 1)
+
+        await run.go()
+
+        self.assertEqual([], run.wrong, run.table)

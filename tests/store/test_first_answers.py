@@ -1,0 +1,77 @@
+"""First answers: claimed by one, kept for a day, given up by a daemon that died."""
+
+from datetime import timedelta
+
+from twisted.trial.unittest import TestCase
+
+from justchat.errors import InProgress, KeyReused
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import Moment, now
+from justchat.store.database import Database
+from justchat.store.first_answers import KEPT, LEASE, FirstAnswers
+from justchat.store.indexes import create_indexes
+from tests.support.mongo import close, fresh_uri
+
+
+class FirstAnswersTests(TestCase):
+    async def setUp(self) -> None:
+        self.database = Database(fresh_uri())
+        self.database.open()
+        await create_indexes(self.database)
+        self.time = now()
+        self.answers = FirstAnswers(self.database, self.clock)
+        self.id = new_id()
+
+    async def tearDown(self) -> None:
+        await close(self.database)
+
+    def clock(self) -> Moment:
+        return self.time
+
+    async def claim(self, request: bytes = b"a") -> Id:
+        claim = await self.answers.claim(self.id, request)
+        assert isinstance(claim, str), claim
+        return claim
+
+    def later(self, by: timedelta) -> None:
+        self.time += by
+
+    async def test_kept(self) -> None:
+        """What was kept is answered, and to no other request."""
+        await self.answers.keep(self.id, await self.claim(), 201, b"{}")
+
+        self.assertEqual((201, b"{}"), await self.answers.claim(self.id, b"a"))
+        with self.assertRaises(KeyReused):
+            await self.answers.claim(self.id, b"b")
+
+    async def test_under_way(self) -> None:
+        """A claim keeps others out until it is given up."""
+        claim = await self.claim()
+
+        with self.assertRaises(InProgress):
+            await self.claim()
+        await self.answers.release(self.id, claim)
+
+        await self.claim(b"b")
+
+    async def test_dead(self) -> None:
+        """A claim that runs out is taken over, and who held it writes nothing more."""
+        dead = await self.claim()
+        self.later(LEASE)
+
+        heir = await self.claim()
+
+        await self.answers.keep(self.id, dead, 500, b"")
+        await self.answers.release(self.id, dead)
+        await self.answers.keep(self.id, heir, 200, b"{}")
+        self.assertEqual((200, b"{}"), await self.answers.claim(self.id, b"a"))
+
+    async def test_a_day(self) -> None:
+        """After a day the key is free, whether MongoDB has removed the answer or not."""
+        await self.answers.keep(self.id, await self.claim(), 201, b"{}")
+        self.later(KEPT)
+
+        await self.claim(b"b")
+
+        with self.assertRaises(InProgress):
+            await self.claim(b"b")
