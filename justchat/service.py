@@ -17,7 +17,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
@@ -35,6 +35,7 @@ from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
 from justchat.actions.shop import Shop
 from justchat.actions.uploads import Uploads
+from justchat.binding import Services
 from justchat.config import Settings
 from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
 from justchat.errors import ApiError, DatabaseAway, StartupError
@@ -51,7 +52,7 @@ from justchat.http.endpoint import endpoints_of
 from justchat.http.fields import Shape
 from justchat.http.openapi import openapi
 from justchat.http.pictures import Pictures
-from justchat.http.site import JustChatSite, Root, make_app
+from justchat.http.site import JustChatSite, Root, SocketPort, make_app
 from justchat.hub.delivery import Delivery
 from justchat.hub.notices import Notices
 from justchat.hub.registry import Registry
@@ -65,6 +66,8 @@ from justchat.mongod import Mongod
 from justchat.passwords import Passwords
 from justchat.sms.gateway import Gateway
 from justchat.sms.outbox import Outbox
+from justchat.socketio.engine import Engines
+from justchat.socketio.resource import SocketIo
 from justchat.starter import CATALOGUE
 from justchat.store.catalogue import Catalogue
 from justchat.store.complaints import ComplaintStore
@@ -77,7 +80,6 @@ from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
 from justchat.systemd import Notifier
-from justchat.ws.binding import Services
 from justchat.ws.protocol import SocketFactory
 
 ENDED_SESSIONS_EVERY = 3.0
@@ -227,18 +229,22 @@ class Daemon(Service):
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
         )
+        services = Services(sessions=sessions, registry=registry, replay=replay)
         self._sockets = SocketFactory(
             settings=settings.websocket,
             allows_origin=settings.http.allows_origin,
-            services=Services(sessions=sessions, registry=registry, replay=replay),
+            services=services,
             reactor=reactor,
         )
+        self._engines = Engines(settings=settings.websocket, services=services, reactor=reactor)
+        socketio = SocketIo(self._engines, settings.http.allows_origin)
         app = make_app(
             endpoints, self._dispatcher, self._database.ping, openapi(endpoints, settings.limits, version("justchat"))
         )
         self._site = JustChatSite(
-            Root(app, self._sockets, Pictures(settings.data_dir / "uploads")), settings.http, settings.limits
+            Root(app, self._sockets, socketio, Pictures(settings.data_dir / "uploads")), settings.http, settings.limits
         )
+        self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits)
         self._housekeeping = LoopingCall(self._keep_house, registry)
         self._housekeeping.clock = reactor
         self._parting = LoopingCall(self._part, sessions, registry)
@@ -276,7 +282,7 @@ class Daemon(Service):
         super().privilegedStartService()
         try:
             self._listen("http", self._settings.http.endpoint, self._site)
-            self._listen("websocket", self._settings.websocket.endpoint, self._sockets)
+            self._listen("websocket", self._settings.websocket.endpoint, self._socket_site)
         except StartupError as error:
             if not self._twistd.get("nodaemon"):
                 raise  # twistd's parent process says it, and exits with 1
@@ -370,7 +376,7 @@ class Daemon(Service):
             if call.running:
                 call.stop()
         await self._dispatcher.drained(DRAIN, self._reactor)
-        await self._sockets.close_all()
+        await gatherResults([Deferred.fromCoroutine(kind.close_all()) for kind in (self._sockets, self._engines)])
         await self._rooms.stop()
         await self._mailboxes.stop()
         self._passwords.workers.stop()
