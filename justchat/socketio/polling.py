@@ -55,7 +55,7 @@ class Polling:
             return
         self._poll = request
         request.notifyFinish().addErrback(self._hung_up, request)
-        if not self._waiting and self.engine.probe is not None:
+        if not self._waiting and self.engine.probe is not None and not self._closed:
             self._waiting.append(NOOP)
         if self._waiting or self._closed:
             self._answer()
@@ -88,7 +88,6 @@ class Polling:
 
     def close(self, code: int, reason: str) -> None:
         self._closed = True
-        self._waiting.append(CLOSED)
         self._forget = self.engine.engines.reactor.callLater(CLOSE_TIMEOUT, self.forget)
         if self._poll is not None:
             self._answer()
@@ -97,13 +96,15 @@ class Polling:
         if self.engine.closed and not self._closed:
             return  # more is coming, the reason of the end: all of it goes out together
         request, self._poll = self._poll, None
-        packets = self.drain()
+        # CLOSE goes alone: clients 3.x and 4.x drop what came with it and they have not got round to.
+        over = self._closed and not self._waiting
+        packets = [CLOSED] if over else self.drain()
         if self.engine.version == 4:
             body = b"\x1e".join([packet.text for packet in packets])
         else:
             body = b"".join([packet.counted for packet in packets])
         _answer(request, 200, body)
-        if self._closed:
+        if over:
             self.forget()
 
     def _hung_up(self, failure: Failure, request: Any) -> None:
