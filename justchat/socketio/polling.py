@@ -98,13 +98,15 @@ class Polling:
         request, self._poll = self._poll, None
         # CLOSE goes alone: clients 3.x and 4.x drop what came with it and they have not got round to.
         over = self._closed and not self._waiting
+        # A daemon that goes down takes no new connection, on which another poll might come.
+        last = over or (self._closed and self.engine.engines.closing)
         packets = [CLOSED] if over else self.drain()
         if self.engine.version == 4:
             body = b"\x1e".join([packet.text for packet in packets])
         else:
             body = b"".join([packet.counted for packet in packets])
         _answer(request, 200, body)
-        if over:
+        if last:
             self.forget()
 
     def _hung_up(self, failure: Failure, request: Any) -> None:
