@@ -74,6 +74,22 @@ class _Scenario:
         self.assertEqual(4440, (await client.next("closing"))["code"])
         self.assertEqual("io server disconnect", await client.next("disconnect"))
 
+    async def test_burst(self: Any) -> None:
+        """What is said while a client changes its transport comes once each and in order."""
+        anna = await self.a_person()
+        room = await a_room(anna, anna)
+        client = await self.a_client()
+        client.emit("init", {"session_key": anna.session_key})
+
+        said = [(await anna.say(room, f"{number}")).data["message"]["seq"] for number in range(60)]
+        await client.next("ready")
+        last = await client.next("message")
+        heard = [last["seq"]]
+        while heard[-1] != said[-1]:
+            heard.append((await client.next("message"))["seq"])
+
+        self.assertEqual(said[-len(heard) :], heard)
+
     async def test_coming_back(self: Any) -> None:
         """One who says what it has is told what it missed, then that it has caught up."""
         anna, boris = await self.a_person(), await self.a_person()
