@@ -17,6 +17,8 @@ setup(
     install_requires=[
         "twisted[tls]>=26.4",  # the reactor, HTTP, processes; its plug-in is how the daemon starts
         "autobahn>=25.9",  # the WebSocket protocol
+        "python-engineio>=4.12",  # Engine.IO packets and payloads are decoded by its codec
+        "python-socketio>=5.14",  # Socket.IO packets are decoded by its codec
         "klein>=24.8",  # HTTP routes
         "txmongo>=26.0",  # MongoDB without blocking the reactor
         "pymongo>=4.14,<5",  # txmongo imports private parts of it; also the check of --mongo at start

@@ -18,7 +18,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
@@ -36,6 +36,7 @@ from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
 from justchat.actions.shop import Shop
 from justchat.actions.uploads import Uploads
+from justchat.binding import Services
 from justchat.config import Settings
 from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
 from justchat.errors import ApiError, DatabaseAway, StartupError
@@ -54,7 +55,7 @@ from justchat.http.fields import Shape
 from justchat.http.once import Once
 from justchat.http.openapi import openapi
 from justchat.http.pictures import Pictures
-from justchat.http.site import JustChatSite, Root, make_app
+from justchat.http.site import JustChatSite, Root, SocketPort, make_app
 from justchat.hub.delivery import Delivery
 from justchat.hub.notices import Notices
 from justchat.hub.registry import Registry
@@ -68,6 +69,8 @@ from justchat.mongod import Mongod
 from justchat.passwords import Passwords
 from justchat.sms.gateway import Gateway
 from justchat.sms.outbox import Outbox
+from justchat.socketio.engine import Engines
+from justchat.socketio.resource import SocketIo
 from justchat.stalls import Stalls
 from justchat.starter import CATALOGUE
 from justchat.store.catalogue import Catalogue
@@ -83,7 +86,6 @@ from justchat.store.sessions import Sessions
 from justchat.store.users import Users
 from justchat.systemd import Notifier
 from justchat.transport import TurnReactor
-from justchat.ws.binding import Services
 from justchat.ws.protocol import SocketFactory
 
 ENDED_SESSIONS_EVERY = 3.0
@@ -235,19 +237,23 @@ class Daemon(Service):
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
             once=Once(FirstAnswers(self._database, now)),
         )
+        services = Services(sessions=sessions, registry=registry, replay=replay)
         self._sockets = SocketFactory(
             settings=settings.websocket,
             allows_origin=settings.http.allows_origin,
-            services=Services(sessions=sessions, registry=registry, replay=replay),
+            services=services,
             reactor=reactor,
         )
+        self._engines = Engines(settings=settings.websocket, services=services, reactor=reactor)
+        socketio = SocketIo(self._engines, settings.http.allows_origin)
         app = make_app(
             endpoints, self._dispatcher, self._database.ping, openapi(endpoints, settings.limits, version("justchat"))
         )
         site = JustChatSite(
-            Root(app, self._sockets, Pictures(settings.data_dir / "uploads")), settings.http, settings.limits
+            Root(app, self._sockets, socketio, Pictures(settings.data_dir / "uploads")), settings.http, settings.limits
         )
         self._calls = CallFactory(endpoints, self._dispatcher, site, reactor)
+        self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits)
         self._housekeeping = LoopingCall(self._keep_house, registry)
         self._housekeeping.clock = reactor
         self._parting = LoopingCall(self._part, sessions, registry)
@@ -285,7 +291,7 @@ class Daemon(Service):
         super().privilegedStartService()
         try:
             self._listen("http", self._settings.http.endpoint, self._calls)
-            self._listen("websocket", self._settings.websocket.endpoint, self._sockets)
+            self._listen("websocket", self._settings.websocket.endpoint, self._socket_site)
         except StartupError as error:
             if not self._twistd.get("nodaemon"):
                 raise  # twistd's parent process says it, and exits with 1
@@ -387,7 +393,7 @@ class Daemon(Service):
             if call.running:
                 call.stop()
         await self._dispatcher.drained(DRAIN, self._reactor)
-        await self._sockets.close_all()
+        await gatherResults([Deferred.fromCoroutine(kind.close_all()) for kind in (self._sockets, self._engines)])
         await self._rooms.stop()
         await self._mailboxes.stop()
         self._passwords.workers.stop()

@@ -26,13 +26,18 @@ def of_answer(answer: Answer) -> list[Field]:
     return fields
 
 
-def of_origin(settings: Http, origin: bytes | None) -> list[Field]:
-    """What a browser is told, whose page is of this origin (the Fetch standard, CORS protocol)."""
+def of_origin(settings: Http, origin: bytes | None, *, credentials: bool = False) -> list[Field]:
+    """What a browser is told, whose page is of this origin (the Fetch standard, CORS protocol).
+
+    ``credentials``: it asks with them, for which ``*`` is not enough. We use no cookies.
+    """
     if origin is None:
         return []
-    anyone = "*" in settings.allow_origins
+    anyone = "*" in settings.allow_origins and not credentials
     fields: list[Field] = []
     if settings.allows_origin(origin.decode("latin-1")):
+        if credentials:
+            fields.append((b"Access-Control-Allow-Credentials", b"true"))
         fields.append((b"Access-Control-Allow-Origin", b"*" if anyone else origin))
         fields.append((b"Access-Control-Expose-Headers", b"Retry-After"))
     if not anyone:

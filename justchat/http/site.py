@@ -175,7 +175,9 @@ class JustChatRequest(Request):
         if self._refused:
             self.channel.transport.loseConnection()
             return
-        for name, value in of_origin(self._site.settings, self.getHeader(b"origin")):
+        # Socket.IO clients of version 2 ask with credentials.
+        credentials = self.path.startswith(b"/socket.io")
+        for name, value in of_origin(self._site.settings, self.getHeader(b"origin"), credentials=credentials):
             self.setHeader(name, value)
         wrong = self._not_text()
         if wrong is not None:
@@ -223,15 +225,18 @@ def _refuse(channel: Any, error: ApiError) -> None:
 class Root(Resource):
     """The Klein app, but for /ws, where the WebSocket takes over the connection, and the pictures."""
 
-    def __init__(self, app: Klein, sockets: Any, pictures: Pictures) -> None:
+    def __init__(self, app: Klein, sockets: Any, socketio: IResource, pictures: Pictures) -> None:
         super().__init__()
         self._app = app.resource()
         self._sockets = WebSocketResource(sockets)
+        self._socketio = socketio
         self._pictures = pictures
 
     def getChildWithDefault(self, path: bytes, request: Any) -> IResource:
         if request.path == b"/ws" and request.getHeader(b"upgrade"):
             return self._sockets  # type: ignore[no-any-return]
+        if path == b"socket.io":
+            return self._socketio
         if path == b"uploads" and request.method in (b"GET", b"HEAD"):
             picture = self._pictures.named(request.postpath)
             if picture is not None:
@@ -240,6 +245,32 @@ class Root(Resource):
         request.postpath = [path, *(request.postpath or ())]
         request.prepath = []
         return self._app
+
+
+class SocketPort(Resource):
+    """The socket's own port: the raw WebSocket at every path, but for ``/socket.io/``."""
+
+    def __init__(self, sockets: Any, socketio: IResource) -> None:
+        super().__init__()
+        self._sockets = WebSocketResource(sockets)
+        self._socketio = socketio
+
+    def getChildWithDefault(self, path: bytes, request: Any) -> IResource:
+        if path == b"socket.io":
+            return self._socketio
+        return self._sockets if request.getHeader(b"upgrade") else UpgradeRequired()
+
+
+class UpgradeRequired(Resource):
+    """The answer to who speaks plain HTTP to the raw socket."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> bytes:
+        request.setResponseCode(426)
+        request.setHeader(b"Upgrade", b"websocket")
+        request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+        return b"This is a WebSocket.\n"
 
 
 class SiteChannel(HTTPChannel):
@@ -277,7 +308,7 @@ class JustChatSite(Site):
     protocol = SiteChannel  # type: ignore[assignment]
     requestFactory = JustChatRequest
 
-    def __init__(self, root: Root, settings: Http, limits: Limits) -> None:
+    def __init__(self, root: IResource, settings: Http, limits: Limits) -> None:
         super().__init__(root, timeout=IDLE_TIMEOUT, parsePOSTFormSubmission=False)
         self.settings = settings
         self.body_limit = limits.body

@@ -21,11 +21,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from justchat.binding import MALFORMED, TOO_SLOW, Binding, Services
 from justchat.config import Websocket
 from justchat.events import Frame
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
-from justchat.ws.binding import MALFORMED, TOO_SLOW, Binding, Services
 
 NO_INIT = 4408
 GOING_DOWN = 1001

@@ -1,0 +1,1 @@
+"""Socket.IO: the clients of the original, connected to the one registry."""

@@ -1,0 +1,175 @@
+"""Engine.IO sessions: what of a client stays the same while its transport changes.
+
+The handshake, the heartbeat and the upgrade are here (Engine.IO protocol 4, and 3 for clients 1.x and 2.x):
+
+    < 0{"sid":"…","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":16384}
+    < 2   > 3        every pingInterval in protocol 4; in protocol 3 the client asks and we answer
+    > 2probe  < 3probe  > 5       over the WebSocket that an upgrade is tried on
+"""
+
+import secrets
+from typing import Any, Protocol
+
+import orjson
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from justchat.binding import MALFORMED, Services
+from justchat.config import Websocket
+from justchat.events import Packet
+from justchat.socketio.connection import GONE, Connection
+from justchat.socketio.packets import CLOSE, MESSAGE, PING, PONG, Incoming
+
+GOING_DOWN = 1001
+CLOSE_TIMEOUT = 5.0
+"""Seconds that a client has to hear why it is closed."""
+MOST_INBOUND = 16 * 1024
+"""Bytes, as on the raw socket. A client sends nothing but ``init``."""
+PING_PACKET = Packet(b"2")
+
+
+class Transport(Protocol):
+    """What carries a session's packets."""
+
+    name: str
+
+    def send(self, packet: Packet) -> None:
+        """Send a packet, or keep it until it can be sent."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what waits, and then no more."""
+
+
+class Engine:
+    """One session."""
+
+    def __init__(self, engines: "Engines", version: int, transport: Transport) -> None:
+        self.sid = secrets.token_urlsafe(15)
+        self.engines = engines
+        self.version = version
+        self.transport = transport
+        self.closed = False
+        self.probe: Transport | None = None
+        """The WebSocket that an upgrade is tried on."""
+        self._timer: IDelayedCall | None = None
+        self._connection = Connection(self)
+
+    def open(self) -> None:
+        """Say the handshake, and begin the heartbeat."""
+        settings = self.engines.settings
+        shake = {
+            "sid": self.sid,
+            "upgrades": ["websocket"] if self.transport.name == "polling" else [],
+            "pingInterval": int(settings.ping_interval * 1000),
+            "pingTimeout": int(settings.ping_timeout * 1000),
+            "maxPayload": MOST_INBOUND,
+        }
+        self.transport.send(Packet(b"0" + orjson.dumps(shake)))
+        self._beat()
+        self._connection.opened()
+
+    def _beat(self) -> None:
+        """Something was heard: wait for the next."""
+        settings = self.engines.settings
+        if self.version == 4:
+            self._wait(settings.ping_interval, self._ping)
+        else:
+            self._wait(settings.ping_interval + settings.ping_timeout, self._silent)
+
+    def _wait(self, seconds: float, then: Any) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self.engines.reactor.callLater(seconds, then)
+
+    def _ping(self) -> None:
+        self._wait(self.engines.settings.ping_timeout, self._silent)
+        self.send(PING_PACKET)
+
+    def _silent(self) -> None:
+        self.close(GONE, "ping timeout")
+
+    def receive(self, packet: Incoming) -> None:
+        """A packet of the client's, by whatever transport."""
+        if self.closed:
+            return
+        if packet.type == MESSAGE:
+            self._connection.receive(packet.text)
+        elif packet.type == PONG and self.version == 4:
+            self._beat()
+        elif packet.type == PING and self.version == 3:
+            self._beat()
+            self.send(Packet(b"3" + packet.text.encode("utf-8", "replace")))
+        elif packet.type == CLOSE:
+            self.close(GONE, "goodbye")
+        else:
+            self.malformed()
+
+    def malformed(self) -> None:
+        """What came is no packet that belongs here."""
+        self._connection.close(MALFORMED, "no packet that belongs here")
+
+    def send(self, packet: Packet) -> None:
+        if not self.closed:
+            self.transport.send(packet)
+
+    def too_slow(self, code: int) -> None:
+        """The transport holds all it may."""
+        self._connection.close(code, "too slow a reader")
+
+    def upgrade(self, transport: Transport) -> Transport:
+        """Be carried by another transport from now on; returns the one before."""
+        before, self.transport, self.probe = self.transport, transport, None
+        return before
+
+    def close(self, code: int, reason: str, *last: Packet) -> None:
+        """End the session; ``last`` is still told."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._connection.leave()
+        for packet in last:
+            self.transport.send(packet)
+        self.transport.close(code, reason)
+
+    def going_down(self) -> None:
+        self._connection.close(GOING_DOWN, "the daemon goes down")
+
+
+class Engines:
+    """The sessions there are."""
+
+    def __init__(self, *, settings: Websocket, services: Services, reactor: Any) -> None:
+        self.settings = settings
+        self.services = services
+        self.reactor = reactor
+        self.closing = False
+        self._engines: dict[str, Engine] = {}
+        self._all_gone: Deferred[None] | None = None
+
+    def open(self, version: int, transport: Transport) -> Engine:
+        """A new session. Its transport opens it, when it is ready to."""
+        engine = Engine(self, version, transport)
+        self._engines[engine.sid] = engine
+        return engine
+
+    def get(self, sid: str) -> Engine | None:
+        """The session of an id."""
+        return self._engines.get(sid)
+
+    def gone(self, engine: Engine) -> None:
+        """Its transport has nothing more to say."""
+        self._engines.pop(engine.sid, None)
+        if not self._engines and self._all_gone is not None and not self._all_gone.called:
+            self._all_gone.callback(None)
+
+    async def close_all(self) -> None:
+        """The daemon goes down: close every session; returns when all have heard it, or have had their time."""
+        self.closing = True
+        if self._engines:
+            self._all_gone = Deferred()
+            self._all_gone.addTimeout(CLOSE_TIMEOUT, self.reactor, lambda *_: None)
+            for engine in tuple(self._engines.values()):
+                engine.going_down()
+            await self._all_gone

@@ -1,0 +1,45 @@
+"""Packets as they come and go."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.events import Event, Frame, Packet
+from justchat.socketio.packets import Malformed, Said, packets_of, said_in
+
+
+class Out(SynchronousTestCase):
+    def test_event(self) -> None:
+        """An event's Socket.IO packet is its name and its data, made once for all sockets."""
+        frame = Frame(Event("message", {"text": 'я","data":'}).to_json())
+
+        self.assertEqual('42["message",{"error":null,"text":"я\\",\\"data\\":"}]', frame.socketio.text.decode())
+        self.assertIs(frame.socketio.websocket, frame.socketio.websocket)
+
+    def test_counted(self) -> None:
+        """For Engine.IO 3 polling a packet is ASCII, and counted."""
+        self.assertEqual(b'18:42["\\u044f\\u00e9"]', Packet('42["яé"]'.encode()).counted)
+
+
+class In(SynchronousTestCase):
+    def test_counted(self) -> None:
+        """Engine.IO 3 counts UTF-16 units."""
+        packets = packets_of("4:4я🎈1:2".encode(), 3)
+
+        self.assertEqual([(4, "я🎈"), (2, "")], [(packet.type, packet.text) for packet in packets])
+
+    def test_malformed_payloads(self) -> None:
+        """What is no payload is refused."""
+        for version, payloads in (
+            (3, (b"", b"4", b"9:4", b":4", b"0:", b"-1:4", b"99999999:4", b"1:7", b"\xff", b"1:2" * 17)),
+            (4, (b"", b"7", b"x", b"\xff", b"d=40", b"2\x1e", b"\x1e".join([b"2"] * 17), b"bAAAA")),
+        ):
+            for payload in payloads:
+                self.assertRaises(Malformed, packets_of, payload, version)
+
+    def test_malformed_messages(self) -> None:
+        """What is no Socket.IO packet that a client of ours sends is refused."""
+        for text in ("", "x", "9", "2{", '2["a"', "51-[]", '3["x"]', "2" + "[" * 10_000, "2" + "1" * 200):
+            self.assertRaises(Malformed, said_in, text)
+
+    def test_acknowledged(self) -> None:
+        """An id asks for an acknowledgement."""
+        self.assertEqual(Said(2, "/", ["init", {}], 7), said_in('27["init",{}]'))
