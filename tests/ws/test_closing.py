@@ -8,8 +8,8 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from justchat.binding import Services
 from justchat.config import Websocket
-from justchat.ws.binding import Services
 from justchat.ws.protocol import CLOSE_OVER, CLOSE_PAUSE, CLOSE_TIMEOUT, SocketFactory
 
 
