@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.daemon import LOAD_CORE, SERVER_CORE, Daemon
+from bench.peer import WARM, Peer
 
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
@@ -49,6 +50,22 @@ def requests(daemon: Daemon, seconds: float, connections: int) -> dict[str, floa
         "p50_ms": result["p50_ms"],
         "p99_ms": result["p99_ms"],
         "server_us": (daemon.cpu_seconds() - before) / max(result["answered"], 1) * 1e6,
+        "load_cores": result["load_cores"],
+    }
+
+
+def requests_to(peer: Peer, seconds: float, connections: int) -> dict[str, float]:
+    """The same to a peer."""
+    if not peer.warm:
+        load("http", peer.port, WARM, connections, peer.key, peer.room)
+        peer.warm = True
+    before = peer.cpu_seconds()
+    result = load("http", peer.port, seconds, connections, peer.key, peer.room)
+    return {
+        "per_second": result["requests"],
+        "p50_ms": result["p50_ms"],
+        "p99_ms": result["p99_ms"],
+        "server_us": (peer.cpu_seconds() - before) / max(result["answered"], 1) * 1e6,
         "load_cores": result["load_cores"],
     }
 
