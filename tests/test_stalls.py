@@ -26,11 +26,11 @@ class Instrument(TestCase):
 
     async def test_told(self) -> None:
         """A turn that computes for too long is told, with its place."""
-        await deferLater(reactor, 0.01, burn, 0.1)
+        await deferLater(reactor, 0.01, burn, 0.5)
         await deferLater(reactor, 0.01)
 
         [(ms, at)] = self.told
-        self.assertGreater(ms, 90)
+        self.assertGreater(ms, 450)
         self.assertIn("burn", at)
 
     async def test_waiting(self) -> None:
@@ -62,4 +62,6 @@ class BusyDaemon(ChatTestCase):
         await gatherResults([ensureDeferred(talk(person)) for person in talkers] + signing_in)
 
         said = self.daemon.log[self._logged :]
-        self.assertEqual([], re.findall("the reactor stood for .*", said))
+        # On a processor that others use, too, the same work takes up to twice its time.
+        stalls = [stall for stall in re.findall(r"the reactor stood for (\d+) ms at .*", said) if int(stall) > 50]
+        self.assertEqual([], stalls, said)

@@ -20,7 +20,7 @@ class FirstAnswersTests(TestCase):
         await create_indexes(self.database)
         self.time = now()
         self.answers = FirstAnswers(self.database, self.clock)
-        self.id = new_id()
+        self.call = new_id()
 
     async def tearDown(self) -> None:
         await close(self.database)
@@ -29,7 +29,7 @@ class FirstAnswersTests(TestCase):
         return self.time
 
     async def claim(self, request: bytes = b"a") -> Id:
-        claim = await self.answers.claim(self.id, request)
+        claim = await self.answers.claim(self.call, request)
         assert isinstance(claim, str), claim
         return claim
 
@@ -38,11 +38,11 @@ class FirstAnswersTests(TestCase):
 
     async def test_kept(self) -> None:
         """What was kept is answered, and to no other request."""
-        await self.answers.keep(self.id, await self.claim(), 201, b"{}")
+        await self.answers.keep(self.call, await self.claim(), 201, b"{}")
 
-        self.assertEqual((201, b"{}"), await self.answers.claim(self.id, b"a"))
+        self.assertEqual((201, b"{}"), await self.answers.claim(self.call, b"a"))
         with self.assertRaises(KeyReused):
-            await self.answers.claim(self.id, b"b")
+            await self.answers.claim(self.call, b"b")
 
     async def test_under_way(self) -> None:
         """A claim keeps others out until it is given up."""
@@ -50,7 +50,7 @@ class FirstAnswersTests(TestCase):
 
         with self.assertRaises(InProgress):
             await self.claim()
-        await self.answers.release(self.id, claim)
+        await self.answers.release(self.call, claim)
 
         await self.claim(b"b")
 
@@ -61,14 +61,14 @@ class FirstAnswersTests(TestCase):
 
         heir = await self.claim()
 
-        await self.answers.keep(self.id, dead, 500, b"")
-        await self.answers.release(self.id, dead)
-        await self.answers.keep(self.id, heir, 200, b"{}")
-        self.assertEqual((200, b"{}"), await self.answers.claim(self.id, b"a"))
+        await self.answers.keep(self.call, dead, 500, b"")
+        await self.answers.release(self.call, dead)
+        await self.answers.keep(self.call, heir, 200, b"{}")
+        self.assertEqual((200, b"{}"), await self.answers.claim(self.call, b"a"))
 
     async def test_a_day(self) -> None:
         """After a day the key is free, whether MongoDB has removed the answer or not."""
-        await self.answers.keep(self.id, await self.claim(), 201, b"{}")
+        await self.answers.keep(self.call, await self.claim(), 201, b"{}")
         self.later(KEPT)
 
         await self.claim(b"b")
