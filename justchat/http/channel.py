@@ -68,6 +68,10 @@ class CallChannel(Protocol, TimeoutMixin):
     """The client does not take its answers."""
     _resting = False
     """Not reading."""
+    _looking = False
+    """Inside _next(), which goes on by itself."""
+    _over = False
+    """The last answer is given, or the connection is lost."""
 
     def __init__(self, calls: "CallFactory") -> None:
         self._calls = calls
@@ -91,17 +95,25 @@ class CallChannel(Protocol, TimeoutMixin):
         if not self._received:
             self.resetTimeout()  # not for each byte: who sends them one by one has no more time
         self._received += data
-        if not self._busy:
-            self._next()
-        elif len(self._received) > AHEAD:
+        self._next()
+        if self._busy and len(self._received) > AHEAD and not self._resting:
             self._read(False)
 
     def _next(self) -> None:
-        """Carry out the request that has been received, if it is whole."""
+        """Carry out what has been received, one request after another: a loop, as answers may come at once."""
+        if self._looking:
+            return
+        self._looking = True
+        try:
+            while self._received and not (self._busy or self._full or self._over) and self._carry_out():
+                pass
+        finally:
+            self._looking = False
+
+    def _carry_out(self) -> bool:
+        """Begin the next call; False where it is not whole yet, or not ours."""
         received = self._received
         method, _, rest = received[:128].partition(b" ")
-        if not received:
-            return None
         if not b"POST".startswith(method):
             return self._hand_over()
         path, space, _ = rest.partition(b" ")
@@ -110,7 +122,7 @@ class CallChannel(Protocol, TimeoutMixin):
             return self._hand_over()
         end = received.find(b"\r\n\r\n", 0, HEAD)
         if end < 0:
-            return self._hand_over() if len(received) >= HEAD else None
+            return self._hand_over() if len(received) >= HEAD else False
         end += 4
         head = _Head()
         parser = httptools.HttpRequestParser(head)
@@ -125,7 +137,7 @@ class CallChannel(Protocol, TimeoutMixin):
         if length > self._calls.site.body_limit or not fields.get(b"host", b"").isascii():
             return self._hand_over()
         if len(received) < end + length:
-            return None
+            return False
         self._received = received[end + length :]
         self._busy = True
         once = fields.get(b"idempotency-key")
@@ -140,27 +152,27 @@ class CallChannel(Protocol, TimeoutMixin):
         last = b"close" in fields.get(b"connection", b"").lower()
         # Not cancelled when the client hangs up: what was begun is carried out all the same.
         Deferred.fromCoroutine(answering).addCallback(self._answer, extra, last)
-        return None
+        return True
 
     def _answer(self, answer: Answer, extra: list[Field], last: bool) -> None:
         self._busy = False
-        if not self.connected:
+        if self._over:
             return
         last = last or self._calls.dispatcher.closing
         if last:
             extra = [*extra, (b"Connection", b"close")]
         self.transport.write(self._calls.head(answer, extra) + answer.body)
         if last:
+            self._over = True
             self.transport.unregisterProducer()
             self.transport.loseConnection()
             return
         self.resetTimeout()
         if self._resting and not self._full and len(self._received) <= AHEAD:
             self._read(True)
-        if self._received and not self._full:
-            self._next()
+        self._next()
 
-    def _hand_over(self) -> None:
+    def _hand_over(self) -> bool:
         """Let the Site go on from the start of this request."""
         self.setTimeout(None)
         self.transport.unregisterProducer()
@@ -171,6 +183,7 @@ class CallChannel(Protocol, TimeoutMixin):
         received, self._received = self._received, b""
         channel.makeConnection(self.transport)
         channel.dataReceived(received)
+        return False
 
     def timeoutConnection(self) -> None:
         if self._busy:
@@ -179,7 +192,7 @@ class CallChannel(Protocol, TimeoutMixin):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.connected = False
+        self._over = True
         self.setTimeout(None)
 
     def _read(self, go_on: bool) -> None:
@@ -196,8 +209,7 @@ class CallChannel(Protocol, TimeoutMixin):
     def resumeProducing(self) -> None:
         self._full = False
         self._read(True)
-        if self._received and not self._busy:
-            self._next()
+        self._next()
 
     def stopProducing(self) -> None:
         """The connection is lost; connectionLost() tells."""

@@ -89,6 +89,19 @@ class BothWays(ChatTestCase):
 
         self.assertEqual(200, (await request(self.daemon.http, "GET", "/livez")).status)
 
+    async def test_many_in_one_go(self) -> None:
+        """Thousands of requests in one go, answered without waiting for anything, are answered one by one."""
+        answers = await exchange(self.daemon.http, a_call(body=b"[") * 5000 + a_call(body=b"{}", last=True))
+
+        self.assertEqual({400}, {answer.status for answer in answers})
+        self.assertEqual(5001, len(answers))
+
+    async def test_nothing_after_the_last(self) -> None:
+        """What follows a request that asked to hang up is not carried out."""
+        answers = await exchange(self.daemon.http, a_call(body=b"{}", last=True) + a_call(body=b"{}") * 10)
+
+        self.assertEqual([400], [answer.status for answer in answers])
+
     async def test_never_reads(self) -> None:
         """A client that asks on and on and reads nothing is not served on and on: what waits for it is bounded."""
         sent = await deferToThread(_ask_without_reading, self.daemon.http, a_call(), 40_000_000)
