@@ -11,27 +11,35 @@ from bench.cores import LOAD_CORE
 from bench.generator import build
 from bench.measures import MEASURES, Measure, Missing
 from bench.report import Rounds, report, text
+from bench.server import Failed
 from bench.stage import Stage
 
 RESULTS = Path(__file__).parent / "results.json"
 
 
-def measure(chosen: list[Measure], rounds: int, seconds: float) -> tuple[Rounds, dict[str, str]]:
-    """Every measure in turn, and that again and again: so what changes on the machine meanwhile hits all alike."""
+def measure(chosen: list[Measure], rounds: int, seconds: float) -> tuple[Rounds, dict[str, str], dict[str, str]]:
+    """Every measure in turn, and that again and again: so what changes on the machine meanwhile hits all alike.
+
+    Returns the rounds, and by name why a measure was skipped, or failed; one that failed once is not tried again.
+    """
     done: Rounds = {}
+    failed: dict[str, str] = {}
     skipped: dict[str, str] = {}
     with Stage() as stage:
         for number in range(rounds):
             for each in chosen:
-                if number >= each.most or each.name in skipped:
+                if number >= each.most or each.name in skipped or each.name in failed:
                     continue
                 print(f"round {number + 1} of {min(rounds, each.most)}: {each.title}", file=sys.stderr)
                 try:
-                    done.setdefault(each.name, []).append(each.round(stage, seconds))
+                    figures = each.round(stage, seconds)
+                    done.setdefault(each.name, []).append(figures)
                 except Missing as missing:
                     skipped[each.name] = str(missing)
-                    del done[each.name]
-    return done, skipped
+                except Failed as failure:
+                    failed[each.name] = str(failure)
+                    print(failure, file=sys.stderr)
+    return {name: rounds for name, rounds in done.items() if name not in failed}, skipped, failed
 
 
 def main() -> None:
@@ -49,10 +57,12 @@ def main() -> None:
     os.sched_setaffinity(0, {LOAD_CORE})
     build()
     chosen = [each for each in MEASURES if options.only is None or each.name in options.only]
-    rounds, skipped = measure(chosen, options.rounds, options.seconds)
-    result = report(rounds, skipped, {}, options.seconds)
+    rounds, skipped, failed = measure(chosen, options.rounds, options.seconds)
+    result = report(rounds, skipped | {name: f"failed: {why}" for name, why in failed.items()}, {}, options.seconds)
     options.json.write_text(json.dumps(result, indent=1))
     print(text(result))
+    if failed:
+        raise SystemExit(1)
 
 
 main()

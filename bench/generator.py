@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cores import LOAD_CORE, SERVER_CORE, on_core
-from bench.server import Server
+from bench.server import Failed, Server
 
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
@@ -73,7 +73,7 @@ def run(
         except (BrokenPipeError, EOFError):
             load.wait()
             complaint.seek(0)
-            raise SystemExit(f"the load generator: {complaint.read().strip()}") from None
+            raise Failed(f"the load generator: {complaint.read().strip()}") from None
         except BaseException:
             load.kill()  # leaving the with waits for it
             raise
@@ -126,7 +126,7 @@ def limit(seconds: float, sockets: int, frame_bytes: int) -> dict[str, float]:
 
 
 def syscalls(server: Server, plan: Plan, seconds: float, *, connections: int = 8, rate: float = 0) -> dict[str, float]:
-    """How many system calls a delivery takes: strace counts them from before the first request until the last answer."""
+    """How many system calls a delivery takes: strace counts them, from the first request to the last answer."""
     with tempfile.NamedTemporaryFile("r") as counts:
         tracer: list[subprocess.Popen[bytes]] = []
 
@@ -143,6 +143,6 @@ def syscalls(server: Server, plan: Plan, seconds: float, *, connections: int = 8
                 each.wait()
         totals = [line.split() for line in counts.read().splitlines() if line.endswith(" total")]
     if not totals:
-        raise SystemExit("strace counted nothing: may one process look into another here (ptrace)?")
+        raise Failed("strace counted nothing: may one process look into another here (ptrace)?")
     # The columns: % time, seconds, usecs/call, calls, errors; the errors may be missing.
     return {"syscalls": int(totals[0][3]) / max(figures["delivered"], 1), "delivered": figures["delivered"]}

@@ -34,7 +34,7 @@ class Measure:
 
 
 class Missing(Exception):
-    """What a measure needs is not installed here."""
+    """What a measure needs is not installed here; that is no failure."""
 
 
 def _three(stage: Stage) -> dict[str, Server]:

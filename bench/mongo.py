@@ -10,6 +10,7 @@ from pymongo import MongoClient
 
 from bench.cores import LOAD_CORE, on_core
 from justchat.mongod import find_binary, library_environment
+from justchat.store.indexes import INDEXES
 
 
 @contextmanager
@@ -45,3 +46,10 @@ def fill(uri: str, collection: str, documents: Iterator[dict[str, object]], at_o
                 portion = []
         if portion:
             client["justchat"][collection].insert_many(portion)
+
+
+def make_indexes(uri: str) -> None:
+    """The daemon's own. On a filled database they take longer than the daemon waits for an answer."""
+    with MongoClient(uri) as client:
+        for collection, indexes in INDEXES.items():
+            client["justchat"].command({"createIndexes": collection, "indexes": indexes})

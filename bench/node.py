@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from bench.cores import SERVER_CORE, on_core
-from bench.server import Server
+from bench.server import Failed, Server
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -38,7 +38,7 @@ class Node(Server):
         port = self.process.stdout.readline()
         if not port.strip():
             self.__exit__()
-            raise SystemExit("a peer did not start")
+            raise Failed("a peer did not start")
         self.http = self.websocket = int(port)
         return self
 

@@ -6,6 +6,10 @@ import subprocess
 from pathlib import Path
 
 
+class Failed(Exception):
+    """A measure did not come to its end; the others may."""
+
+
 class Server:
     """A process under measure. ``protocol`` is how its sockets are spoken to: ``raw`` or ``io`` (Socket.IO)."""
 

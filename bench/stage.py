@@ -42,13 +42,7 @@ class Stage:
 
     def archive(self) -> Daemon:
         """The daemon with a long past."""
-        if "archive" not in self._there:
-            # Its indexes are made by a first start, of which nothing should be left in memory.
-            archive = Daemon(seed_archive)
-            self._once("archive", archive)
-            archive.stop()
-            archive.start()
-        found = self._there["archive"]
+        found = self._there.get("archive") or self._once("archive", Daemon(seed_archive))
         assert isinstance(found, Daemon)
         return found
 

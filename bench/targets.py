@@ -39,7 +39,7 @@ TARGETS = [
     Target("room", "deliveries/s, Node looked up = 1", "deliveries", 12, "looked_up"),
     Target("room", "deliveries/s, Node with memory = 1", "deliveries", 7, "memory"),
     Target(
-        "room", "p99 at Node's own best rate, Node with memory = 1", "p99_ms", 1, "memory", "ours at its rate", False
+        "room", "p99 at the rate of Node with memory, its own = 1", "p99_ms", 1, "memory", "ours at its rate", False
     ),
     Target("event", "deliveries/s, socket.io = 1", "fan_out", 1.7, "memory"),
     Target("event", "deliveries/s, C = 1", "fan_out", 0.65, "limit"),
@@ -54,7 +54,7 @@ TARGETS = [
     Target("chat", "requests/s, Node = 1", "requests", 2, "memory"),
     Target("list", "requests/s, Node = 1", "requests", 2, "memory"),
     Target("dialogs", "requests/s, Node = 1", "requests", 2, "memory"),
-    Target("sign-ups", "p99 of messages, without = 1", "p99_ms", 1.5, "ours calm", "ours signing in", False),
+    Target("sign-ups", "p99 of messages, without = 1", "p99_ms", 1.5, "ours calm", "ours signing in", **AT_MOST),
     Target("start", "seconds until it listens, empty = 1", "ready_s", 2, "ours empty", **AT_MOST),
     Target("start", "memory, empty = 1", "mib", 2, "ours empty", **AT_MOST),
 ]

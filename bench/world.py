@@ -11,7 +11,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import MongoClient
 
-from bench.mongo import fill
+from bench.mongo import fill, make_indexes
 from justchat.model.ids import Id
 from justchat.model.phone import Phone
 from justchat.model.room import Room
@@ -105,6 +105,7 @@ def seed_archive(uri: str) -> None:
     fill(uri, "log", _messages())
     fill(uri, "log", (message for message, _ in _direct()))
     fill(uri, "dialogs", _dialogs())
+    make_indexes(uri)
 
 
 def _rooms() -> range:
