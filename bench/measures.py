@@ -1,114 +1,167 @@
-"""What is measured, and how: every round of a measure is one run of the load generator."""
+"""What is measured: a round of a measure gives the figures of each server that takes part."""
 
-import json
-import os
 import shutil
-import subprocess
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Thread
 
-from bench.daemon import LOAD_CORE, SERVER_CORE, Daemon
-from bench.peer import WARM, Peer
+from bench import plans
+from bench.daemon import Daemon
+from bench.generator import Plan, limit, run, syscalls
+from bench.server import Server
+from bench.stage import Stage
+from bench.world import seed
 
-HERE = Path(__file__).parent
-BIN = HERE / "bin"
-SESSIONS = 8
-"""Among which the sockets of a room are shared out."""
-
-
-def build() -> None:
-    """Compile the load generator and the limit."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        raise SystemExit("the load generator is written in C: install a compiler (package gcc)")
-    BIN.mkdir(exist_ok=True)
-    for name, source in (("load", HERE / "load.c"), ("limit", HERE / "peers" / "limit.c")):
-        done = subprocess.run([compiler, "-O2", "-Wall", "-o", str(BIN / name), str(source)], check=False)
-        if done.returncode:
-            raise SystemExit(f"{source.name} does not compile here; a compiler with its headers is needed")
+Figures = dict[str, float]
+Round = dict[str, Figures]
+MANY = 10_000
+CROWD_RATE = 2
+PACED = 20
+"""Events a second: few enough that each has the server for itself."""
+SIGN_UPS = 10
+"""A second; a key is hashed for each."""
 
 
-def on_core(core: int, *command: object) -> list[str]:
-    return ["taskset", "-c", str(core), *map(str, command)]
+@dataclass(frozen=True)
+class Measure:
+    """``most`` rounds are enough where a round takes long."""
+
+    name: str
+    title: str
+    round: Callable[[Stage, float], Round]
+    most: int = 1000
 
 
-def load(*arguments: object) -> dict[str, float]:
-    done = subprocess.run(on_core(LOAD_CORE, BIN / "load", *arguments), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"the load generator: {done.stderr.strip()}")
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
+class Missing(Exception):
+    """What a measure needs is not installed here; that is no failure."""
 
 
-def requests(daemon: Daemon, seconds: float, connections: int) -> dict[str, float]:
-    """POST /room/sendMessage, with nobody listening."""
-    key, room = daemon.a_speaker()
-    before = daemon.cpu_seconds()
-    result = load("http", daemon.http, seconds, connections, key, room)
+def _three(stage: Stage) -> dict[str, Server]:
+    return {"looked_up": stage.node("looked_up"), "memory": stage.node("memory"), "ours": stage.ours()}
+
+
+def send(stage: Stage, seconds: float) -> Round:
+    return {name: run(server, plans.quiet(), seconds, connections=32) for name, server in _three(stage).items()}
+
+
+def room_100(stage: Stage, seconds: float) -> Round:
+    """As much as each can; then the daemon at the rate that the peer with memory reached."""
+    done = {name: run(server, plans.room(100), seconds, connections=32) for name, server in _three(stage).items()}
+    done["ours at its rate"] = run(
+        stage.ours(), plans.room(100), seconds, connections=32, rate=done["memory"]["requests"]
+    )
+    return done
+
+
+def one_event(stage: Stage, seconds: float) -> Round:
+    """Events that have the server for themselves. The limit sends frames as large as those just heard."""
+    plan = plans.room(1000)
+    done = {
+        name: run(server, plan, seconds, rate=PACED)
+        for name, server in {"memory": stage.node("memory"), "ours": stage.ours()}.items()
+    }
+    done["limit"] = limit(seconds, 1000, round(done["ours"]["frame_bytes"]))
+    return done
+
+
+def crowd(stage: Stage, seconds: float) -> Round:
+    """Ten thousand sockets in processes that have held none before: what they weigh, and an event to them all."""
+    done: Round = {}
+    with stage.fresh_node("memory") as node:
+        done["memory"] = _crowd(node, seconds)
+    with Daemon(seed) as daemon:
+        run(daemon, plans.room(100), 2)
+        done["ours"] = _crowd(daemon, seconds)
+    return done
+
+
+def _crowd(server: Server, seconds: float) -> Figures:
+    empty, held = server.resident(), 0
+
+    def weigh() -> None:
+        nonlocal held
+        time.sleep(2)
+        held = server.resident()
+
+    figures = run(server, plans.room(MANY), max(seconds, 4), rate=CROWD_RATE, connected=weigh)
+    return {**figures, "kib_per_socket": (held - empty) / MANY / 1024}
+
+
+def count_syscalls(stage: Stage, seconds: float) -> Round:
+    if shutil.which("strace") is None:
+        raise Missing("strace is not installed")
     return {
-        "per_second": result["requests"],
-        "p50_ms": result["p50_ms"],
-        "p99_ms": result["p99_ms"],
-        "server_us": (daemon.cpu_seconds() - before) / max(result["answered"], 1) * 1e6,
-        "load_cores": result["load_cores"],
+        "ours alone": syscalls(stage.ours(), plans.room(1000), seconds, rate=PACED / 4),
+        "ours under load": syscalls(stage.ours(), plans.room(100), seconds, connections=32),
     }
 
 
-def requests_to(peer: Peer, seconds: float, connections: int) -> dict[str, float]:
-    """The same to a peer."""
-    if not peer.warm:
-        load("http", peer.port, WARM, connections, peer.key, peer.room)
-        peer.warm = True
-    before = peer.cpu_seconds()
-    result = load("http", peer.port, seconds, connections, peer.key, peer.room)
-    return {
-        "per_second": result["requests"],
-        "p50_ms": result["p50_ms"],
-        "p99_ms": result["p99_ms"],
-        "server_us": (peer.cpu_seconds() - before) / max(result["answered"], 1) * 1e6,
-        "load_cores": result["load_cores"],
-    }
+def many_rooms(stage: Stage, seconds: float) -> Round:
+    servers = {"memory": stage.node("memory"), "ours": stage.ours()}
+    return {name: run(server, plans.rooms(), seconds, connections=500) for name, server in servers.items()}
 
 
-def deliveries(daemon: Daemon, seconds: float, sockets: int, senders: int = 8) -> dict[str, float]:
-    """Messages to a room of so many sockets."""
-    keys, room = daemon.a_room(SESSIONS)
-    result = load("room", daemon.http, seconds, senders, ",".join(keys), room, daemon.websocket, sockets)
-    return {
-        "per_second": result["deliveries"],
-        "p50_ms": result["p50_ms"],
-        "p99_ms": result["p99_ms"],
-        "messages_per_second": result["deliveries"] / sockets,
-        "frame_bytes": result["frame_bytes"],
-        "load_cores": result["load_cores"],
-    }
+def direct(stage: Stage, seconds: float) -> Round:
+    servers = {"memory": stage.node("memory"), "ours": stage.ours()}
+    return {name: run(server, plans.direct(), seconds, connections=32) for name, server in servers.items()}
 
 
-def limit(seconds: float, sockets: int, frame_bytes: int) -> dict[str, float]:
-    """One send() per socket and message, in C, and nothing else."""
-    command = on_core(SERVER_CORE, BIN / "limit", sockets, frame_bytes, seconds)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            port = server.stdout.readline().strip()
-            result = load("drain", port, seconds, sockets)
-            sent = float(server.stdout.read())
-        except BaseException:
-            server.kill()  # leaving the with waits for it
-            raise
-    return {"per_second": sent, "frame_bytes": frame_bytes, "load_cores": result["load_cores"]}
+def _reading(plan: Callable[[], Plan]) -> Callable[[Stage, float], Round]:
+    def read(stage: Stage, seconds: float) -> Round:
+        servers = {"memory": stage.archivist(), "ours": stage.archive()}
+        return {name: run(server, plan(), seconds, connections=8) for name, server in servers.items()}
+
+    return read
 
 
-def machine() -> dict[str, Any]:
-    """Where this was measured."""
-    from importlib.metadata import version
-    from platform import python_version, release
+def sign_ups(stage: Stage, seconds: float) -> Round:
+    """Messages at a moderate rate, without and with people who sign in meanwhile."""
+    daemon = stage.ours()
+    keys = [daemon.sign_up() for _ in range(round(SIGN_UPS * (seconds + 1)))]
+    rate = run(daemon, plans.quiet(), 1, connections=32)["requests"] / 4
+    calm = run(daemon, plans.quiet(), seconds, connections=32, rate=rate)
+    took: list[float] = []
 
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "cpu": models[0].partition(":")[2].strip() if models else "unknown",
-        "cores": os.cpu_count(),
-        "kernel": release(),
-        "python": python_version(),
-        **{name: version(name) for name in ("twisted", "autobahn", "klein", "txmongo", "justchat")},
-    }
+    def sign_in() -> None:
+        began = time.monotonic()
+        for place, (phone, key) in enumerate(keys):
+            time.sleep(max(0.0, began + place / SIGN_UPS - time.monotonic()))
+            before = time.monotonic()
+            daemon.call("/init/auth", phone=phone, key=key)
+            took.append(time.monotonic() - before)
+
+    thread = Thread(target=sign_in)
+    try:
+        busy = run(daemon, plans.quiet(), seconds, connections=32, rate=rate, connected=thread.start)
+    finally:
+        if thread.ident is not None:
+            thread.join()
+    return {"ours calm": calm, "ours signing in": {**busy, "sign_in_ms": sum(took) / len(took) * 1000}}
+
+
+def cold_start(stage: Stage, seconds: float) -> Round:
+    stage.forget_archivist()
+    done: Round = {}
+    for name, daemon in {"ours empty": stage.empty(), "ours": stage.archive()}.items():
+        daemon.stop()
+        daemon.start()
+        time.sleep(1)
+        done[name] = {"ready_s": daemon.ready_s, "mib": daemon.resident() / 2**20}
+    return done
+
+
+MEASURES = [
+    Measure("send", "/room/sendMessage, 32 connections, empty room", send),
+    Measure("room", "the same with 100 sockets in the room", room_100),
+    Measure("event", "one event to 1,000 sockets, one frame per send", one_event),
+    Measure("crowd", "10,000 sockets", crowd, most=3),
+    Measure("syscalls", "system calls per delivery", count_syscalls, most=2),
+    Measure("rooms", "500 rooms of 20 sockets, every room speaking", many_rooms, most=3),
+    Measure("direct", "/user/sendMessage, the receiver listening", direct),
+    Measure("chat", "/room/chat of 100 among 1,000,000 messages", _reading(plans.chat)),
+    Measure("list", "/room/get of 40 among 100,000 rooms", _reading(plans.rooms_list)),
+    Measure("dialogs", "/user/dialogs of 50 among 100,000 messages", _reading(plans.dialogs)),
+    Measure("sign-ups", "messages while people sign in", sign_ups),
+    Measure("start", "cold start with 1,000,000 messages and 100,000 rooms", cold_start, most=3),
+]

@@ -1,0 +1,133 @@
+/* What was heard and answered: checked, counted, timed.
+ *
+ * Each socket must hear every acknowledged message once, as it was sent, in the order of its numbers, and nothing else.
+ */
+#include "load.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_LATENCIES = 8 << 20, MOST_MESSAGES = 1 << 24, MOST_EVENTS = 1 << 20 };
+
+int measuring;
+long requests, acknowledged, deliveries, delivered, refused;
+uint64_t heard_bytes;
+static char refusal[512];
+static uint32_t *latencies;
+static size_t n_latencies, n_events;
+static float *slowest; /* of each event: its slowest delivery over its median one */
+static double fanned_out, fan_out_ns;
+
+static void note_latency(uint64_t from, uint64_t now) {
+    if (!latencies) latencies = malloc(MOST_LATENCIES * sizeof *latencies);
+    if (measuring && n_latencies < MOST_LATENCIES) latencies[n_latencies++] = (uint32_t)((now - from) / 1000);
+}
+
+/* One number is one text, whether an answer or a socket told of it: else an order would pass that nobody sent. */
+static struct message *message(struct group *group, long number, uint64_t stamp) {
+    if (number <= group->base || number - group->base > MOST_MESSAGES)
+        die("number %ld in a group that was at %ld", number, group->base);
+    size_t place = (size_t)(number - group->base - 1), old = group->size;
+    if (place >= old) {
+        while (place >= group->size) group->size = group->size ? group->size * 2 : 256;
+        group->messages = realloc(group->messages, group->size * sizeof *group->messages);
+        memset(group->messages + old, 0, (group->size - old) * sizeof *group->messages);
+    }
+    struct message *m = &group->messages[place];
+    if (m->stamp && m->stamp != stamp) die("number %ld is two different messages", number);
+    m->stamp = stamp;
+    return m;
+}
+
+/* Nobody speaks until all are bound, so the next thing heard must be the first that is said. */
+void bound_at(struct connection *c, const char *text, size_t length) {
+    const char *number = find(text, length, c->field);
+    if (!number) die("bound to nothing: %.*s", (int)length, text);
+    c->heard = strtol(number + strlen(c->field), NULL, 10);
+    if (c->group->base >= 0 && c->heard != c->group->base)
+        die("bound at %ld, others at %ld", c->heard, c->group->base);
+    c->group->base = c->group->last_acknowledged = c->heard;
+}
+
+/* The event has reached everybody: how fast, between the first and the last, and how evenly. */
+static void complete(struct group *group, struct message *m) {
+    if (!slowest) slowest = malloc(MOST_EVENTS * sizeof *slowest);
+    if (n_events == MOST_EVENTS || group->listeners < 2 || m->last == m->first) return;
+    slowest[n_events++] = (float)((double)(m->last - m->stamp) / (double)(m->half - m->stamp));
+    fanned_out += group->listeners - 1;
+    fan_out_ns += (double)(m->last - m->first);
+}
+
+void heard(struct connection *c, const char *text, size_t length) {
+    uint64_t now = now_ns();
+    const char *at = find(text, length, c->field), *stamp = find(text, length, "\"text\":\"t");
+    if (!at || !stamp) die("not a message: %.*s", (int)length, text);
+    long number = strtol(at + strlen(c->field), NULL, 10);
+    if (number != c->heard + 1) die("heard %ld after %ld", number, c->heard);
+    struct message *m = message(c->group, number, strtoull(stamp + 9, NULL, 10));
+    c->heard = number;
+    delivered++;
+    deliveries += measuring;
+    note_latency(m->stamp, now);
+    m->heard++;
+    if (m->heard == 1) m->first = now;
+    if (m->heard == (c->group->listeners + 1) / 2) m->half = now;
+    m->last = now;
+    if (m->heard == c->group->listeners && measuring) complete(c->group, m);
+}
+
+void answered(struct connection *c, const char *body, size_t length) {
+    char text[32];
+    struct group *group = c->group;
+    acknowledged++;
+    requests += measuring;
+    snprintf(text, sizeof text, "t%020llu", (unsigned long long)c->sent_at);
+    if (c->request->stamp && !find(body, length, text)) die("another's answer: %.*s", (int)length, body);
+    if (!group->listeners) {
+        note_latency(c->sent_at, now_ns());
+        return;
+    }
+    /* With somebody listening the latency is the delivery's. */
+    group->acknowledged++;
+    const char *seq = find(body, length, "\"seq\":");
+    if (!seq) return; /* direct messages have numbers for their receiver alone */
+    long number = strtol(seq + 6, NULL, 10);
+    struct message *m = message(group, number, c->sent_at);
+    if (m->acknowledged++) die("number %ld was acknowledged twice", number);
+    if (number > group->last_acknowledged) group->last_acknowledged = number;
+}
+
+void note_refusal(const char *text, size_t length) {
+    if (!refused++) snprintf(refusal, sizeof refusal, "%.*s", (int)length, text);
+}
+
+const char *first_refusal(void) {
+    return refusal;
+}
+
+static int compare(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int compare_floats(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double percentile(double part) {
+    return n_latencies ? latencies[(size_t)((double)(n_latencies - 1) * part)] / 1000.0 : 0;
+}
+
+void print_result(double seconds, double cpu_seconds, double behind_seconds) {
+    if (n_latencies) qsort(latencies, n_latencies, sizeof *latencies, compare);
+    if (n_events) qsort(slowest, n_events, sizeof *slowest, compare_floats);
+    printf("{\"requests\": %.2f, \"answered\": %ld, \"deliveries\": %.2f, \"delivered\": %ld, \"frame_bytes\": %.1f, ",
+        (double)requests / seconds, acknowledged, (double)deliveries / seconds, delivered,
+        deliveries ? (double)heard_bytes / (double)deliveries : 0);
+    printf("\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"fan_out\": %.1f, \"slowest_over_median\": %.3f, ", percentile(0.5),
+        percentile(0.99), fan_out_ns > 0 ? fanned_out / fan_out_ns * 1e9 : 0,
+        n_events ? (double)slowest[n_events / 2] : 0);
+    printf("\"seconds\": %.3f, \"behind_s\": %.3f, \"load_cores\": %.2f}\n", seconds, behind_seconds,
+        cpu_seconds / seconds);
+}

@@ -1,0 +1,82 @@
+/* What the parts of the load generator share: one thread, one epoll, so that it is not what is measured. */
+#pragma once
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <stdint.h>
+
+enum kind { SENDER, SOCKET, DRAIN };
+enum state { HANDSHAKE, OPENING, BINDING, LISTENING };
+
+/* One message, as the answer and the sockets tell of it. */
+struct message {
+    uint64_t stamp;             /* the sender's clock, which travels in the text */
+    uint64_t first, half, last; /* when the first socket heard it, the middle one, the latest */
+    uint32_t heard;
+    unsigned char acknowledged;
+};
+
+/* Sockets that hear the same: those in one room, or of one user. */
+struct group {
+    long base;                         /* the number before the first message, as the sockets were told; -1 at first */
+    long last_acknowledged, acknowledged;
+    uint32_t listeners;
+    struct message *messages;
+    size_t size;
+};
+
+/* A request to be sent again and again; at `stamp` there is room for the clock. */
+struct request {
+    struct group *group;
+    char *bytes;
+    size_t length, stamp;              /* stamp 0: the request has none */
+};
+
+struct connection {
+    enum kind kind;
+    enum state state;
+    int fd;
+    struct group *group;
+    const char *key, *field;           /* a socket's: the session it speaks for, and what its messages are numbered by */
+    struct request *request;           /* a sender's */
+    uint64_t sent_at;                  /* of the request under way, or 0 */
+    long heard;                        /* number of the last message heard */
+    size_t length, size;               /* of the buffer */
+    char *buffer;
+};
+
+/* net.c: connections, and the answers of HTTP */
+extern long draining;
+_Noreturn void die(const char *format, ...);
+uint64_t now_ns(void);
+void open_net(void);
+struct connection *open_connection(enum kind kind, int port);
+void write_all(struct connection *c, const char *data, size_t length);
+void post(struct connection *c, uint64_t at);
+void wake_at(uint64_t at);
+void turn(int milliseconds);
+const char *find(const char *text, size_t length, const char *what);
+
+/* socket.c: WebSockets, plain ones and Socket.IO's */
+extern int socket_io;
+extern long bound;
+void ask_for_upgrade(struct connection *c);
+void upgraded(struct connection *c);
+size_t read_frames(struct connection *c);
+
+/* counting.c: what was heard and answered, checked and counted */
+extern int measuring;
+extern long requests, acknowledged, deliveries, delivered, refused;
+extern uint64_t heard_bytes;
+void bound_at(struct connection *c, const char *text, size_t length);
+void heard(struct connection *c, const char *text, size_t length);
+void answered(struct connection *c, const char *body, size_t length);
+void note_refusal(const char *text, size_t length);
+const char *first_refusal(void);
+void print_result(double seconds, double cpu_seconds, double behind_seconds);
+
+/* plan.c: who listens and what is sent, read from standard input */
+extern struct group *groups[];
+extern struct connection **listeners;
+extern struct request **posts;
+extern size_t n_groups, n_listeners, n_posts;
+void read_plan(int ws_port);

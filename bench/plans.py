@@ -1,0 +1,89 @@
+"""Who listens and what is sent, in each measure."""
+
+from bench.generator import CLOCK, Plan
+from bench.world import (
+    ARCHIVED_MESSAGES,
+    DWELLERS,
+    HALL,
+    QUIET,
+    READERS,
+    ROOMS,
+    WRITERS,
+    key,
+    person_id,
+    room_id,
+)
+
+
+def quiet() -> Plan:
+    """Messages to a room where nobody listens."""
+    plan = Plan()
+    plan.group()
+    _speak(plan, 1)
+    return plan
+
+
+def room(sockets: int) -> Plan:
+    """Messages to a room with so many sockets."""
+    plan = Plan()
+    plan.group()
+    for number, person in enumerate(HALL):
+        plan.listen("seq", (sockets + len(HALL) - 1 - number) // len(HALL), key(person))
+    _speak(plan, 0)
+    return plan
+
+
+def rooms(number: int = ROOMS, sockets: int = 20) -> Plan:
+    """Messages to each of so many rooms."""
+    plan = Plan()
+    for place, person in enumerate(DWELLERS[:number]):
+        plan.group()
+        plan.listen("seq", sockets, key(person))
+        plan.post("/room/sendMessage", key(person), message={"room_id": room_id(2 + place), "text": CLOCK})
+    return plan
+
+
+def direct() -> Plan:
+    """Messages to single people, who listen."""
+    plan = Plan()
+    for writer, reader in zip(WRITERS, READERS, strict=True):
+        plan.group()
+        plan.listen("n", 1, key(reader))
+        plan.post("/user/sendMessage", key(writer), message={"user": person_id(reader), "text": CLOCK})
+    return plan
+
+
+def chat(position: int | None = None) -> Plan:
+    """Pages of 100 from a long history: at that position, or all over it."""
+    plan = Plan()
+    plan.group()
+    places = range(10, ARCHIVED_MESSAGES, ARCHIVED_MESSAGES // 8) if position is None else [position]
+    for place in places:
+        plan.post("/room/chat", key(HALL[0]), room=room_id(0), skip=place, limit=100)
+    return plan
+
+
+def rooms_list() -> Plan:
+    """The newest 40 rooms."""
+    plan = Plan()
+    plan.group()
+    plan.post("/room/get", key(HALL[0]), per_page=40)
+    return plan
+
+
+def dialogs() -> Plan:
+    """Somebody's fifty dialogs."""
+    plan = Plan()
+    plan.group()
+    plan.post("/user/dialogs", key(0))
+    return plan
+
+
+def read_a_little() -> Plan:
+    """All that is read, by turns."""
+    return Plan(chat().lines + rooms_list().lines + dialogs().lines)
+
+
+def _speak(plan: Plan, number: int) -> None:
+    for person in (HALL, QUIET)[number]:
+        plan.post("/room/sendMessage", key(person), message={"room_id": room_id(number), "text": CLOCK})

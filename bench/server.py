@@ -1,0 +1,34 @@
+"""What the daemon and its peers have in common: where they listen, and what they use."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+
+class Failed(Exception):
+    """A measure did not come to its end; the others may."""
+
+
+class Server:
+    """A process under measure. ``protocol`` is how its sockets are spoken to: ``raw`` or ``io`` (Socket.IO)."""
+
+    protocol = "raw"
+    http = websocket = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def cpu_seconds(self) -> float:
+        """What it has used of its core."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident(self) -> int:
+        """Bytes of memory that it holds."""
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        assert found
+        return int(found[1]) * 1024

@@ -1,0 +1,60 @@
+"""What the figures should be: a row of the table each."""
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Target:
+    """``figure`` of ``ours``, over that of ``peer`` in the same round where there is one; the median of the rounds."""
+
+    measure: str
+    label: str
+    figure: str
+    bound: float
+    peer: str | None = None
+    ours: str = "ours"
+    at_least: bool = True
+
+    def value(self, rounds: list[dict[str, dict[str, float]]]) -> float:
+        return median(self._of(each) for each in rounds)
+
+    def _of(self, each: dict[str, dict[str, float]]) -> float:
+        own = each[self.ours][self.figure]
+        return own if self.peer is None else own / (each[self.peer][self.figure] or float("inf"))
+
+    def met(self, value: float) -> bool:
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    @property
+    def wanted(self) -> str:
+        return f"{'>=' if self.at_least else '<='} {self.bound:g}"
+
+
+AT_MOST: dict[str, Any] = {"at_least": False}
+TARGETS = [
+    Target("send", "requests/s, Node looked up = 1", "requests", 10, "looked_up"),
+    Target("send", "requests/s, Node with memory = 1", "requests", 5, "memory"),
+    Target("room", "deliveries/s, Node looked up = 1", "deliveries", 12, "looked_up"),
+    Target("room", "deliveries/s, Node with memory = 1", "deliveries", 7, "memory"),
+    Target(
+        "room", "p99 at the rate of Node with memory, its own = 1", "p99_ms", 1, "memory", "ours at its rate", False
+    ),
+    Target("event", "deliveries/s, socket.io = 1", "fan_out", 1.7, "memory"),
+    Target("event", "deliveries/s, C = 1", "fan_out", 0.65, "limit"),
+    Target("event", "server CPU per delivery, socket.io = 1", "server_us", 0.7, "memory", **AT_MOST),
+    Target("crowd", "deliveries/s, socket.io = 1", "fan_out", 2, "memory"),
+    Target("crowd", "slowest delivery, median = 1", "slowest_over_median", 2, **AT_MOST),
+    Target("crowd", "memory per idle socket, socket.io = 1", "kib_per_socket", 0.6, "memory", **AT_MOST),
+    Target("syscalls", "one event at a time", "syscalls", 1.05, ours="ours alone", **AT_MOST),
+    Target("syscalls", "under load", "syscalls", 0.2, ours="ours under load", **AT_MOST),
+    Target("rooms", "deliveries/s, Node with memory = 1", "deliveries", 5, "memory"),
+    Target("direct", "requests/s, Node with memory = 1", "requests", 5, "memory"),
+    Target("chat", "requests/s, Node = 1", "requests", 2, "memory"),
+    Target("list", "requests/s, Node = 1", "requests", 2, "memory"),
+    Target("dialogs", "requests/s, Node = 1", "requests", 2, "memory"),
+    Target("sign-ups", "p99 of messages, without = 1", "p99_ms", 1.5, "ours calm", "ours signing in", **AT_MOST),
+    Target("start", "seconds until it listens, empty = 1", "ready_s", 2, "ours empty", **AT_MOST),
+    Target("start", "memory, empty = 1", "mib", 2, "ours empty", **AT_MOST),
+]
