@@ -11,7 +11,6 @@ import secrets
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,23 +18,12 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from justchat.actions.accounts import Accounts, new_key
-from justchat.actions.complaints import Complaints
-from justchat.actions.direct import DirectMessages
-from justchat.actions.messages import Messages
-from justchat.actions.moderation import Moderation
-from justchat.actions.money import Money
-from justchat.actions.rooms import RoomActions
-from justchat.actions.shop import Shop
-from justchat.actions.uploads import Uploads
 from justchat.binding import Services
 from justchat.config import Settings
 from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
@@ -50,7 +38,7 @@ from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.channel import CallFactory
 from justchat.http.dispatch import Dispatcher
-from justchat.http.endpoint import endpoints_of
+from justchat.http.endpoint import Endpoint, endpoints_of
 from justchat.http.fields import Shape
 from justchat.http.once import Once
 from justchat.http.openapi import openapi
@@ -62,10 +50,12 @@ from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.images import Images
 from justchat.interfaces import ISmsSender
+from justchat.listening import address_of, bind, server_of
 from justchat.model.entry import Entry
 from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.mongod import Mongod
+from justchat.parts import Actions, make_actions, make_stores
 from justchat.passwords import Passwords
 from justchat.sms.gateway import Gateway
 from justchat.sms.outbox import Outbox
@@ -73,17 +63,10 @@ from justchat.socketio.engine import Engines
 from justchat.socketio.resource import SocketIo
 from justchat.stalls import Stalls
 from justchat.starter import CATALOGUE
-from justchat.store.catalogue import Catalogue
-from justchat.store.complaints import ComplaintStore
 from justchat.store.database import Database, check_reachable
 from justchat.store.first_answers import FirstAnswers
 from justchat.store.indexes import create_indexes
-from justchat.store.invites import Invites
-from justchat.store.ledger import Ledger
-from justchat.store.mailboxes import Mailboxes
-from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
-from justchat.store.users import Users
 from justchat.systemd import Notifier
 from justchat.transport import TurnReactor
 from justchat.ws.protocol import SocketFactory
@@ -99,10 +82,7 @@ HOUSEKEEPING = 10.0
 def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> "Daemon":
     """The daemon of these settings. Raises StartupError for what can be seen to be wrong before it forks."""
     for table, endpoint in (("http", settings.http.endpoint), ("websocket", settings.websocket.endpoint)):
-        try:
-            server = serverFromString(default_reactor, endpoint)
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
+        server = server_of(table, endpoint, default_reactor)
         if twistd and not twistd.get("nodaemon") and endpoint.startswith(("tcp:", "ssl:")):
             # Tried before twistd forks: what goes wrong after that, it tells in its own words. (Not otherwise: a
             # client that is early would be turned away.)
@@ -113,18 +93,6 @@ def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
         check_reachable(settings.mongo.uri)
     prepare_data_dir(settings.data_dir)
     return Daemon(settings, twistd or {})
-
-
-def bind(table: str, endpoint: str, server: IStreamServerEndpoint, factory: IProtocolFactory) -> Any:
-    """The listening port. Raises StartupError where it cannot be had."""
-    results: list[Any] = []
-    server.listen(factory).addBoth(results.append)
-    (port,) = results
-    if isinstance(port, Failure):
-        error = port.value
-        reason = error.socketError.strerror if isinstance(error, CannotListenError) else str(error)
-        raise StartupError(f"[{table}] endpoint: cannot listen on {endpoint}: {reason}")
-    return port
 
 
 def generated_secret(file: Path) -> str:
@@ -164,78 +132,47 @@ class Daemon(Service):
         self._database = Database(uri)
         self._passwords = Passwords()
         registry = Registry(now)
-        sessions = Sessions(self._database, now, settings.sessions.lifetime)
-        users = Users(self._database, now)
-        delivery = Delivery(registry, lambda room: self._rooms.known(room))
-        self._notices = Notices(lambda: self._mailboxes, reactor)
+        delivery = Delivery(registry, lambda room: self._stores.rooms.known(room))
+        self._notices = Notices(lambda: self._stores.mailboxes, reactor)
 
         def hear(room: Room, entry: Entry) -> None:
             delivery.hear(room, entry)
             self._notices.hear(room, entry)
 
-        self._rooms = Rooms(self._database, hear, reactor, shared=self._mongod is None)
-        accounts = Accounts(
-            users=users,
-            sessions=sessions,
-            rooms=self._rooms,
-            passwords=self._passwords,
-            sms=make_sender(settings, reactor),
-            farewell=registry,
-            clock=now,
-            make_key=partial(new_key, settings.sms.key_digits),
-            sms_text=settings.sms.text,
-            invites=Invites(self._database, now),
-            invite_text=settings.sms.invite_text,
-        )
-        self._room_actions = RoomActions(users=users, rooms=self._rooms, passwords=self._passwords, clock=now)
-        messages = Messages(rooms=self._rooms, clock=now)
-        self._mailboxes = Mailboxes(self._database, delivery.hear_mailbox)
-        catalogue = Catalogue(self._database)
-        replay = Replay(
-            users=users,
-            rooms=self._rooms,
-            mailboxes=self._mailboxes,
-            clock=now,
-            events=settings.websocket.replay_events,
-            age=timedelta(days=settings.websocket.replay_days),
-        )
-        self._money = Money(
-            users=users,
-            rooms=self._rooms,
-            ledger=Ledger(self._database, now),
-            catalogue=catalogue,
-            mailboxes=self._mailboxes,
-            clock=now,
-            secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / "payments-secret-key"),
-            allow_unnumbered=settings.payments.allow_unnumbered,
-            free_coins=settings.payments.free_coins,
+        self._stores = make_stores(
+            settings,
+            self._database,
+            reactor,
+            hear=hear,
+            hear_mailbox=delivery.hear_mailbox,
+            shared=self._mongod is None,
         )
         self._images = Images(settings.data_dir / "uploads")
-        self._shop = Shop(catalogue=catalogue, images=self._images, clock=now)
-        endpoints = [
-            *endpoints_of(AccountCalls(accounts, settings.privacy.show_phones)),
-            *endpoints_of(RoomCalls(self._room_actions, messages, now)),
-            *endpoints_of(ModerationCalls(Moderation(users=users, rooms=self._rooms, clock=now))),
-            *endpoints_of(DirectCalls(DirectMessages(users=users, mailboxes=self._mailboxes, clock=now))),
-            *endpoints_of(MoneyCalls(self._money, accounts)),
-            *endpoints_of(
-                ComplaintCalls(
-                    Complaints(
-                        rooms=self._rooms,
-                        mailboxes=self._mailboxes,
-                        complaints=ComplaintStore(self._database),
-                        clock=now,
-                    )
-                )
-            ),
-            *endpoints_of(UploadCalls(Uploads(images=self._images), settings.uploads.require_session)),
-        ]
+        self._actions = make_actions(
+            settings,
+            self._stores,
+            registry=registry,
+            passwords=self._passwords,
+            images=self._images,
+            sms=make_sender(settings, reactor),
+            secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / "payments-secret-key"),
+        )
+        sessions = self._stores.sessions
+        endpoints = make_endpoints(settings, self._actions)
         self._dispatcher = Dispatcher(
             sessions,
             Shape(settings.limits, settings.sms.region),
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
             once=Once(FirstAnswers(self._database, now)),
+        )
+        replay = Replay(
+            users=self._stores.users,
+            rooms=self._stores.rooms,
+            mailboxes=self._stores.mailboxes,
+            clock=now,
+            events=settings.websocket.replay_events,
+            age=timedelta(days=settings.websocket.replay_days),
         )
         services = Services(sessions=sessions, registry=registry, replay=replay)
         self._sockets = SocketFactory(
@@ -273,7 +210,7 @@ class Daemon(Service):
         registry.close_expired()
         try:
             await self._finish(all=False)
-            await self._rooms.finish_removals()
+            await self._stores.rooms.finish_removals()
         except ApiError as error:  # the database is away, or too much is waiting: next time, then
             self._log.warn("housekeeping is put off: {error}", error=error)
         except Exception:
@@ -281,8 +218,8 @@ class Daemon(Service):
 
     async def _finish(self, *, all: bool) -> None:
         """Complete what a crash left half done. ``all``: no other daemon can be at work on it."""
-        await self._room_actions.finish_moves(all=all)
-        await self._money.finish_transfers(all=all)
+        await self._actions.rooms.finish_moves(all=all)
+        await self._actions.money.finish_transfers(all=all)
 
     # Starting
 
@@ -299,7 +236,7 @@ class Daemon(Service):
             raise SystemExit(f"justchat: {error}") from error
 
     def _listen(self, table: str, endpoint: str, factory: IProtocolFactory) -> None:
-        port = bind(table, endpoint, serverFromString(self._turn_reactor, endpoint), factory)
+        port = bind(table, endpoint, server_of(table, endpoint, self._turn_reactor), factory)
         port.stopReading()
         self._ports.append((table, port))
 
@@ -316,21 +253,19 @@ class Daemon(Service):
         await self._wait_for_database()
         await create_indexes(self._database)
         self._passwords.workers.start()
-        self._rooms.start()
+        self._stores.rooms.start()
         self._images.workers.start()
-        await self._shop.open(read_gifts(CATALOGUE))
+        await self._actions.shop.open(read_gifts(CATALOGUE))
         # With a database of our own, whatever is unfinished was left by a crash.
         await self._finish(all=self._mongod is not None)
         self._housekeeping.start(HOUSEKEEPING, now=False)
         self._parting.start(ENDED_SESSIONS_EVERY, now=False)
         for table, port in self._ports:
             port.startReading()
-            self._log.info("{table} listens on {address}", table=table, address=_address(port))
+            self._log.info("{table} listens on {address}", table=table, address=address_of(port))
         spare_the_search_for_garbage()
         if os.environ.get("JUSTCHAT_STALLS") == "1":
-            Stalls(
-                self._reactor, lambda ms, at: self._log.warn("the reactor stood for {ms:.0f} ms at {at}", ms=ms, at=at)
-            )
+            Stalls(self._reactor, self._stalled)
         self._notifier.ready()
         await self._reconcile()
 
@@ -340,7 +275,7 @@ class Daemon(Service):
     async def _reconcile(self) -> None:
         """Put right, behind the first requests, what follows from the log and a crash may have kept from being done."""
         try:
-            await self._notices.catch_up(self._rooms, await self._rooms.reconcile())
+            await self._notices.catch_up(self._stores.rooms, await self._stores.rooms.reconcile())
         except ApiError as error:
             self._log.warn("what a crash left behind is looked for at the next start: {error}", error=error)
 
@@ -394,14 +329,27 @@ class Daemon(Service):
                 call.stop()
         await self._dispatcher.drained(DRAIN, self._reactor)
         await gatherResults([Deferred.fromCoroutine(kind.close_all()) for kind in (self._sockets, self._engines)])
-        await self._rooms.stop()
-        await self._mailboxes.stop()
+        await self._stores.rooms.stop()
+        await self._stores.mailboxes.stop()
         self._passwords.workers.stop()
         self._images.workers.stop()
         await self._database.close()
         if self._mongod is not None:
             await self._mongod.stop()
         self._notifier.stopped()
+
+
+def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
+    """Every call that is served."""
+    return [
+        *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones)),
+        *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
+        *endpoints_of(ModerationCalls(actions.moderation)),
+        *endpoints_of(DirectCalls(actions.direct)),
+        *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
+        *endpoints_of(ComplaintCalls(actions.complaints)),
+        *endpoints_of(UploadCalls(actions.uploads, settings.uploads.require_session)),
+    ]
 
 
 def spare_the_search_for_garbage() -> None:
@@ -420,11 +368,6 @@ def make_sender(settings: Settings, reactor: Any) -> ISmsSender:
     if settings.sms.sender == "http":
         return Gateway(settings.sms, reactor)
     return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
-
-
-def _address(port: Any) -> str:
-    host = port.getHost()
-    return f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
 
 
 def _exit_failed() -> None:

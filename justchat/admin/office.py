@@ -10,7 +10,6 @@ import pwd
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,8 +17,6 @@ from urllib.parse import quote
 from attrs import frozen
 from twisted.internet.task import deferLater
 
-from justchat.actions.accounts import Accounts, new_key
-from justchat.actions.money import Money
 from justchat.actions.operating import Operating
 from justchat.actions.shop import Shop
 from justchat.config import Settings
@@ -30,17 +27,10 @@ from justchat.images import Images
 from justchat.interfaces import ICatalogue
 from justchat.model.moment import now
 from justchat.mongod import SOCKET, Mongod
+from justchat.parts import make_actions, make_stores
 from justchat.passwords import Passwords
 from justchat.sms.outbox import Outbox
-from justchat.store.catalogue import Catalogue
-from justchat.store.complaints import ComplaintStore
 from justchat.store.database import Database, check_reachable
-from justchat.store.invites import Invites
-from justchat.store.ledger import Ledger
-from justchat.store.mailboxes import Mailboxes
-from justchat.store.rooms import Rooms
-from justchat.store.sessions import Sessions
-from justchat.store.users import Users
 
 ADMIN_LOCK = "admin-lock"
 PATIENCE = 60.0
@@ -75,47 +65,29 @@ async def open_office(settings: Settings, reactor: Any) -> AsyncIterator[Office]
 
 
 def _furnish(settings: Settings, database: Database, images: Images, reactor: Any) -> Office:
-    users = Users(database, now)
-    rooms = Rooms(database, lambda room, entry: None, reactor)
-    sessions = Sessions(database, now, settings.sessions.lifetime)
-    ledger = Ledger(database, now)
-    catalogue = Catalogue(database)
-    accounts = Accounts(
-        users=users,
-        sessions=sessions,
-        rooms=rooms,
+    # Nobody is connected here: what is written is heard by the daemon.
+    stores = make_stores(settings, database, reactor, hear=lambda *_: None, hear_mailbox=lambda *_: None)
+    actions = make_actions(
+        settings,
+        stores,
+        registry=Registry(now),
         passwords=Passwords(),
+        images=images,
         sms=Outbox(settings.data_dir / "sms-outbox.jsonl", now),
-        farewell=Registry(now),
-        clock=now,
-        make_key=partial(new_key, settings.sms.key_digits),
-        sms_text=settings.sms.text,
-        invites=Invites(database, now),
-        invite_text=settings.sms.invite_text,
-    )
-    money = Money(
-        users=users,
-        rooms=rooms,
-        ledger=ledger,
-        catalogue=catalogue,
-        mailboxes=Mailboxes(database, lambda mailbox, entry: None),
-        clock=now,
         secret_key=os.urandom(32).hex(),  # nobody tops up here
-        allow_unnumbered=False,
-        free_coins=settings.payments.free_coins,
     )
     return Office(
         settings=settings,
-        catalogue=catalogue,
-        shop=Shop(catalogue=catalogue, images=images, clock=now),
+        catalogue=stores.catalogue,
+        shop=actions.shop,
         operating=Operating(
-            accounts=accounts,
-            users=users,
-            sessions=sessions,
-            rooms=rooms,
-            ledger=ledger,
-            money=money,
-            complaints=ComplaintStore(database),
+            accounts=actions.accounts,
+            users=stores.users,
+            sessions=stores.sessions,
+            rooms=stores.rooms,
+            ledger=stores.ledger,
+            money=actions.money,
+            complaints=stores.complaints,
             clock=now,
             region=settings.sms.region,
         ),

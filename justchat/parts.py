@@ -1,0 +1,133 @@
+"""The parts that serve a user's actions, put together around a database: for the daemon and for justchat-admin."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+
+from justchat.actions.accounts import Accounts, new_key
+from justchat.actions.complaints import Complaints
+from justchat.actions.direct import DirectMessages
+from justchat.actions.messages import Messages
+from justchat.actions.moderation import Moderation
+from justchat.actions.money import Money
+from justchat.actions.rooms import RoomActions
+from justchat.actions.shop import Shop
+from justchat.actions.uploads import Uploads
+from justchat.config import Settings
+from justchat.hub.registry import Registry
+from justchat.images import Images
+from justchat.interfaces import ISmsSender
+from justchat.model.direct import Mailbox
+from justchat.model.entry import Entry
+from justchat.model.moment import now
+from justchat.model.room import Room
+from justchat.passwords import Passwords
+from justchat.store.catalogue import Catalogue
+from justchat.store.complaints import ComplaintStore
+from justchat.store.database import Database
+from justchat.store.invites import Invites
+from justchat.store.ledger import Ledger
+from justchat.store.mailboxes import Mailboxes
+from justchat.store.rooms import Rooms
+from justchat.store.sessions import Sessions
+from justchat.store.users import Users
+
+
+@frozen(kw_only=True)
+class Stores:
+    """What is kept in the database."""
+
+    users: Users
+    sessions: Sessions
+    rooms: Rooms
+    mailboxes: Mailboxes
+    ledger: Ledger
+    catalogue: Catalogue
+    complaints: ComplaintStore
+    invites: Invites
+
+
+@frozen(kw_only=True)
+class Actions:
+    """What users and operators can do."""
+
+    accounts: Accounts
+    rooms: RoomActions
+    messages: Messages
+    moderation: Moderation
+    direct: DirectMessages
+    money: Money
+    shop: Shop
+    complaints: Complaints
+    uploads: Uploads
+
+
+def make_stores(
+    settings: Settings,
+    database: Database,
+    reactor: Any,
+    *,
+    hear: Callable[[Room, Entry], None],
+    hear_mailbox: Callable[[Mailbox, Entry], None],
+    shared: bool = True,
+) -> Stores:
+    """``hear`` and ``hear_mailbox`` are told each entry that is stored; ``shared``: other daemons may write too."""
+    return Stores(
+        users=Users(database, now),
+        sessions=Sessions(database, now, settings.sessions.lifetime),
+        rooms=Rooms(database, hear, reactor, shared=shared),
+        mailboxes=Mailboxes(database, hear_mailbox),
+        ledger=Ledger(database, now),
+        catalogue=Catalogue(database),
+        complaints=ComplaintStore(database),
+        invites=Invites(database, now),
+    )
+
+
+def make_actions(
+    settings: Settings,
+    stores: Stores,
+    *,
+    registry: Registry,
+    passwords: Passwords,
+    images: Images,
+    sms: ISmsSender,
+    secret_key: str,
+) -> Actions:
+    """``secret_key`` is what top-ups are signed with."""
+    users, rooms, mailboxes = stores.users, stores.rooms, stores.mailboxes
+    return Actions(
+        accounts=Accounts(
+            users=users,
+            sessions=stores.sessions,
+            rooms=rooms,
+            passwords=passwords,
+            sms=sms,
+            farewell=registry,
+            clock=now,
+            make_key=partial(new_key, settings.sms.key_digits),
+            sms_text=settings.sms.text,
+            invites=stores.invites,
+            invite_text=settings.sms.invite_text,
+        ),
+        rooms=RoomActions(users=users, rooms=rooms, passwords=passwords, clock=now),
+        messages=Messages(rooms=rooms, clock=now),
+        moderation=Moderation(users=users, rooms=rooms, clock=now),
+        direct=DirectMessages(users=users, mailboxes=mailboxes, clock=now),
+        money=Money(
+            users=users,
+            rooms=rooms,
+            ledger=stores.ledger,
+            catalogue=stores.catalogue,
+            mailboxes=mailboxes,
+            clock=now,
+            secret_key=secret_key,
+            allow_unnumbered=settings.payments.allow_unnumbered,
+            free_coins=settings.payments.free_coins,
+        ),
+        shop=Shop(catalogue=stores.catalogue, images=images, clock=now),
+        complaints=Complaints(rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, clock=now),
+        uploads=Uploads(images=images),
+    )
