@@ -18,12 +18,9 @@ EVERY_ANSWER: tuple[Field, ...] = (
 )
 
 
-def of_answer(answer: Answer) -> list[Field]:
-    """What goes before an answer's body, beside EVERY_ANSWER."""
-    fields = [(b"Content-Length", str(len(answer.body)).encode())]
-    if answer.retry_after is not None:
-        fields.append((b"Retry-After", str(answer.retry_after).encode()))
-    return fields
+def of_answer(answer: Answer) -> tuple[Field, ...]:
+    """What goes before an answer's body, beside EVERY_ANSWER and the body's length."""
+    return () if answer.retry_after is None else ((b"Retry-After", b"%d" % answer.retry_after),)
 
 
 def of_origin(settings: Http, origin: bytes | None, *, credentials: bool = False) -> list[Field]:

@@ -125,7 +125,8 @@ async def _whole(answering: Coroutine[Any, Any, Answer]) -> Answer:
 def _write(request: IRequest, answer: Answer) -> bytes:
     """Set what goes before the body, and return that."""
     request.setResponseCode(answer.status, reason_phrase(answer.status).encode())
-    for name, value in (*EVERY_ANSWER, *of_answer(answer)):
+    length = (b"Content-Length", b"%d" % len(answer.body))
+    for name, value in (*EVERY_ANSWER, length, *of_answer(answer)):
         request.setHeader(name, value)
     return answer.body
 

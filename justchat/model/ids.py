@@ -1,11 +1,12 @@
 """Ids: 24 hex digits, those of a MongoDB ObjectId."""
 
 import re
+import secrets
 from collections.abc import Mapping
 from hashlib import blake2b
+from itertools import count
+from time import time
 from typing import NewType
-
-from bson import ObjectId
 
 Id = NewType("Id", str)
 """24 lower-case hex digits, or a client's malformed string, which names nothing."""
@@ -13,12 +14,17 @@ Id = NewType("Id", str)
 Members = Mapping[Id, None]
 """A set of ids that remembers the order in which they came."""
 
+_PROCESS = secrets.token_hex(5)
+_numbers = count(secrets.randbits(24))
 _WELL_FORMED = re.compile(r"[0-9a-f]{24}\Z")
 
 
 def new_id() -> Id:
-    """An id nobody else has."""
-    return Id(str(ObjectId()))
+    """An id nobody else has: the second, the process, a number, as in MongoDB's specification of ObjectIds.
+
+    (To make an ObjectId and print it takes three times as long, and each message needs one.)
+    """
+    return Id(f"{int(time()):08x}{_PROCESS}{next(_numbers) & 0xFFFFFF:06x}")
 
 
 def as_id(text: str) -> Id:

@@ -1,6 +1,7 @@
 """The documents of MongoDB, made from models and read back into them. Field by field in docs/database.rst."""
 
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from bson import ObjectId
@@ -26,6 +27,10 @@ def object_id(id: Id, missing: type[ApiError]) -> ObjectId:
     return ObjectId(id)
 
 
+_known = lru_cache(10_000)(ObjectId)
+"""The ObjectId of an id that many entries have: a room's, an author's."""
+
+
 def _id(value: ObjectId) -> Id:
     return Id(str(value))
 
@@ -41,10 +46,10 @@ def _object_ids(members: Members) -> list[ObjectId]:
 def entry_to_document(entry: Entry) -> Document:
     document: Document = {
         "_id": ObjectId(entry.id),
-        "stream": ObjectId(entry.stream),
+        "stream": _known(entry.stream),
         "seq": entry.seq,
         "kind": entry.kind.value,
-        "author": ObjectId(entry.author),
+        "author": _known(entry.author),
         "create_at": entry.create_at,
     }
     if entry.text is not None:

@@ -159,7 +159,8 @@ class Log(Generic[S]):
         """Let a proposal happen (see IRooms.append)."""
         if len(self._waiting) >= WAITING or self._closed:
             raise Busy
-        await self.head(stream)
+        if stream not in self._heads:
+            await self.head(stream)
         append = _Append(stream, propose)
         self._waiting.append(append)
         self._undecided.append((reactor.seconds() + PATIENCE, append))

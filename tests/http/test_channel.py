@@ -132,6 +132,27 @@ class BothWays(ChatTestCase):
 
         self.assertEqual([400], [answer.status for answer in answers])
 
+    async def test_asking_for_another_protocol(self) -> None:
+        """A call that offers to go on in another protocol is answered as any (RFC 9110, section 7.8)."""
+        answers = await exchange(self.daemon.http, a_call("Upgrade: h2c", "Connection: Upgrade") + a_call(last=True))
+
+        self.assertEqual([401, 401], [answer.status for answer in answers])
+
+    async def test_heads_alike(self) -> None:
+        """Heads that are the same, or nearly, are each answered for what they say."""
+        other = b'{"phone": "79223438450", "kex": "1"}'
+        page, bearer = "Origin: http://somewhere.example", "Authorization: Bearer x"
+        said = [a_call(), a_call(body=other), a_call(page), a_call(), a_call(bearer), a_call(path="/gifts")]
+        said += [a_call(bearer, path="/gifts"), a_call(last=True), a_call()]
+
+        answers = await exchange(self.daemon.http, b"".join(said))
+
+        self.assertEqual([401, 400, 401, 401, 401, 440, 440, 401], [answer.status for answer in answers])
+        allowed = ["access-control-allow-origin" in answer.headers for answer in answers]
+        self.assertEqual([False, False, True, *[False] * 5], allowed)
+        closed = [answer.headers.get("connection") for answer in answers]
+        self.assertEqual([*[None] * 7, "close"], closed)
+
     async def test_many_headers(self) -> None:
         """Ten thousand headers are refused, before they have all been read."""
         answers = await exchange(self.daemon.http, a_call(*(f"X-{n}: {n}" for n in range(10_000))))
