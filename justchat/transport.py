@@ -29,7 +29,7 @@ SLICE = 0.004
 """Seconds of sending, after which what has come in meanwhile has its turn."""
 LOOK_AT_CLOCK = 32
 """Connections written to between two looks at the clock."""
-READ_AT_ONCE = 64
+READ_AT_ONCE = 16
 """Connections read in one turn; the kernel gives the others first in the next."""
 
 

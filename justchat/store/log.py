@@ -74,12 +74,11 @@ class _Append(Generic[S]):
     stream: Id
     propose: Callable[[S, int], Entry | None]
     outcome: "Deferred[tuple[S, Entry | None]]" = field(factory=Deferred)
-    verdict: "tuple[Head[S], Entry | None] | Failure | None" = None
-    """In a batch: the head after it and its entry, or the refusal."""
-
-    @property
-    def entry(self) -> Entry | None:
-        return self.verdict[1] if isinstance(self.verdict, tuple) else None
+    head: "Head[S] | None" = None
+    """In a batch: the stream's head after it."""
+    entry: Entry | None = None
+    """What it makes, if anything."""
+    refusal: Failure | None = None
 
 
 class _GivenUp(Exception):
@@ -245,11 +244,11 @@ class Log(Generic[S]):
             try:
                 entry = append.propose(head.state, head.seq + 1)
             except Exception:
-                append.verdict = Failure()
+                append.head, append.entry, append.refusal = None, None, Failure()
                 continue
             if entry is not None:
                 head = ahead[append.stream] = Head(head.state.after(entry), entry.seq)
-            append.verdict = (head, entry)
+            append.head, append.entry, append.refusal = head, entry, None
 
     async def _ask_again(self, batch: list[_Append[S]]) -> None:
         """What another daemon appended may allow what our head refuses: look, before anything is refused."""
@@ -295,10 +294,10 @@ class Log(Generic[S]):
 
     def _tell(self, append: _Append[S]) -> None:
         """An append is decided: its entry, if it made one, is durable."""
-        if isinstance(append.verdict, Failure):
-            _fail(append, append.verdict)
-        elif append.verdict is not None:
-            head, entry = append.verdict
+        head, entry = append.head, append.entry
+        if append.refusal is not None:
+            _fail(append, append.refusal)
+        elif head is not None:
             if entry is not None:
                 self._advance(head, entry)
             if not append.outcome.called:
@@ -386,7 +385,7 @@ class Log(Generic[S]):
             if entry is not None:
                 state = states.get(append.stream) or self._heads[append.stream].state
                 states[append.stream] = state.after(entry)
-                append.verdict = (Head(states[append.stream], entry.seq), entry)
+                append.head, append.entry, append.refusal = Head(states[append.stream], entry.seq), entry, None
 
 
 def _void(entry: Entry) -> Entry:

@@ -56,12 +56,13 @@ class Sessions:
 
     async def get(self, key: str) -> Session:
         digest = _digest(key)
-        if digest not in self._cache:
+        session = self._cache.get(digest)
+        if session is None and digest not in self._cache:
             document = await self._database.find_one(SESSIONS, {"digest": digest})
             if document is None:
                 raise LoginTimeout
-            self._remember(digest, self._cache.get(digest, session_from_document(document)))
-        session = self._cache[digest]
+            session = self._cache.get(digest, session_from_document(document))
+            self._remember(digest, session)
         at = self._clock()
         # MongoDB removes what has expired within a minute or so; here it is exact.
         if session is None or session.expires_at <= at:
