@@ -1,5 +1,6 @@
 """Work that would hold the reactor: done in threads, a bounded amount of it."""
 
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +11,8 @@ from twisted.python.threadpool import ThreadPool
 from justchat.errors import Busy
 
 T = TypeVar("T")
+NICENESS = 10
+"""Of the threads: what they do can wait, and must not keep the reactor's own from a core that they share."""
 
 
 class Workers:
@@ -33,6 +36,12 @@ class Workers:
             raise Busy
         self._at_work += 1
         try:
-            return await deferToThreadPool(reactor, self._pool, work)  # type: ignore[arg-type]
+            return await deferToThreadPool(reactor, self._pool, _nicely, work)  # type: ignore[arg-type]
         finally:
             self._at_work -= 1
+
+
+def _nicely(work: Callable[[], T]) -> T:
+    # On Linux this is the calling thread's alone (setpriority(2), "C library/kernel differences").
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    return work()

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 
 import orjson
-from attrs import frozen
 from pydantic import ValidationError
 from pydantic_core import from_json
 from twisted.internet.defer import Deferred
@@ -33,6 +32,7 @@ from justchat.http.form import read_upload
 from justchat.http.once import ONCE, Once, fingerprint, key_id
 from justchat.interfaces import ISessions
 from justchat.model.ids import Id
+from justchat.model.record import record
 from justchat.model.user import Session
 
 ANY_CALL = (InvalidFields, BadRequest, LoginTimeout, TooLarge, Unavailable, DatabaseAway, Busy, Incident)
@@ -44,7 +44,7 @@ def errors_of(endpoint: Endpoint) -> tuple[type[ApiError], ...]:
     return (*ANY_CALL, *(ONCE if endpoint.once else ()), *endpoint.raises)
 
 
-@frozen
+@record
 class Answer:
     """What goes back to the client; ``body`` is JSON."""
 

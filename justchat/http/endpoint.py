@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from justchat.errors import ApiError
 from justchat.http.fields import Body, ImageBody
 from justchat.model.ids import Id
+from justchat.model.record import record
 from justchat.model.user import Session
 
 
@@ -31,7 +32,7 @@ class SessionUse(Enum):
 REQUIRED, KEY_ONLY, OPTIONAL, NONE = SessionUse.REQUIRED, SessionUse.KEY_ONLY, SessionUse.OPTIONAL, SessionUse.NONE
 
 
-@frozen
+@record
 class Requester:
     """Who calls: the session and its key. ``user`` is whose session it is."""
 

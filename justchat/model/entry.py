@@ -2,11 +2,10 @@
 
 from enum import StrEnum
 
-from attrs import frozen
-
 from justchat.model.gift import Gift
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
+from justchat.model.record import record
 
 
 class Kind(StrEnum):
@@ -34,7 +33,7 @@ class Kind(StrEnum):
     """Nothing: the place of something that was refused while the database was away (docs/database.rst)."""
 
 
-@frozen(kw_only=True)
+@record(kw_only=True)
 class Entry:
     """One entry of a stream's log. ``(stream, seq)`` is unique, ``seq`` counts 1, 2, 3 ….
 

@@ -39,6 +39,9 @@ OPERATION_TIMEOUT = 4.0
 POOL_SIZE = 4
 """More connections were slower (docs/design.rst)."""
 DEFAULT_NAME = "justchat"
+DURABLE = {"w": "majority", "j": True}
+DUPLICATE = 11000
+"""MongoDB's code for what a unique index refuses."""
 
 _AWAY = (
     AutoReconnect,
@@ -70,8 +73,7 @@ class Database:
             codec_options=CodecOptions(tz_aware=True),
             # The delay between attempts to connect grows to this. (retry_delay is the connect timeout too.)
             max_delay=1.0,
-            w="majority",
-            j=True,
+            **DURABLE,
         )
         if parsed["username"]:
             # txmongo takes credentials from a URI only when the URI names a database.
@@ -94,8 +96,8 @@ class Database:
         return answer
 
     async def find_one(self, collection: str, query: Document, fields: Sequence[str] | None = None) -> Document | None:
-        document: Document | None = await _timed(self._database[collection].find_one(query, projection=fields))
-        return document
+        documents = await self.find(collection, query, limit=1, fields=fields)
+        return documents[0] if documents else None
 
     async def find(
         self,
@@ -104,33 +106,30 @@ class Database:
         *,
         sort: Mapping[str, int] | None = None,
         skip: int = 0,
-        limit: int = 0,
+        limit: int,
         fields: Sequence[str] | None = None,
         hint: str | None = None,
     ) -> list[Document]:
-        """The documents of a query; ``limit`` 0 is all of them, for queries that are bounded by nature."""
-        if hint is not None:
-            return await self._find_by(collection, query, dict(sort or {}), skip, limit, hint)
-        cursor = self._database[collection].find(
-            query, projection=fields, skip=skip, limit=limit, batch_size=limit + 1 if limit else 0
-        )
-        if sort:
-            cursor = cursor.sort(list(sort.items()))
-        documents: list[Document] = await _timed(cursor)
-        return documents
+        """The first ``limit`` documents of a query.
 
-    async def _find_by(
-        self, collection: str, query: Document, sort: Document, skip: int, limit: int, hint: str
-    ) -> list[Document]:
-        """txmongo's find() takes no hint. A batch has 16 MiB at most, so what is missing is asked for anew."""
+        A command of our own, not txmongo's find(): that takes no hint, and costs more than all else of a short read.
+        """
+        wanted: Document = {"find": collection, "filter": query}
+        if sort:
+            wanted["sort"] = dict(sort)
+        if fields:
+            wanted["projection"] = dict.fromkeys(fields, 1)
+        if hint:
+            wanted["hint"] = hint
         found: list[Document] = []
-        while len(found) < limit:
-            wanted = {"skip": skip + len(found), "limit": limit - len(found), "batchSize": limit, "singleBatch": True}
-            answer = await self.command({"find": collection, "filter": query, "sort": sort, "hint": hint, **wanted})
-            batch: list[Document] = answer["cursor"]["firstBatch"]
-            if not batch:
-                break
-            found += batch
+        cursor = -1
+        while cursor and len(found) < limit:
+            left = limit - len(found)
+            answer = await self.command({**wanted, "skip": skip + len(found), "limit": left, "batchSize": left})
+            cursor = answer["cursor"]["id"]
+            found += answer["cursor"]["firstBatch"]
+            if cursor:  # there is more than the 16 MiB that fit into an answer
+                await self.command({"killCursors": collection, "cursors": [cursor]})
         return found
 
     async def insert(self, collection: str, document: Document) -> bool:
@@ -150,7 +149,7 @@ class Database:
             await _timed(self._database[collection].insert_many(documents, ordered=True))
         except BulkWriteError as error:
             refusal = error.details["writeErrors"][0]
-            if refusal["code"] != 11000:
+            if refusal["code"] != DUPLICATE:
                 raise
             return refusal["index"], refusal.get("keyPattern", {})
         return len(documents), None
@@ -168,6 +167,21 @@ class Database:
             # Two made it at once; now there is one to update.
             await _timed(self._database[collection].update_one(query, update, upsert=True))
 
+    async def upsert_many(self, collection: str, updates: Sequence[tuple[Document, Any]]) -> None:
+        """For each query: update the document that matches, or make one. One command, for less than 16 MiB."""
+        statements = [{"q": query, "u": update, "upsert": True} for query, update in updates]
+        for _ in range(2):
+            answer = await self.command(
+                {"update": collection, "updates": statements, "ordered": False, "writeConcern": DURABLE}
+            )
+            errors = answer.get("writeErrors", [])
+            # Where two make one at once, there is one to update afterwards.
+            if any(error["code"] != DUPLICATE for error in errors):
+                raise BulkWriteError(answer)
+            statements = [statements[error["index"]] for error in errors]
+            if not statements:
+                return
+
     async def update_all(self, collection: str, query: Document, update: Any) -> None:
         """Update every document that matches: for queries that are bounded."""
         await _timed(self._database[collection].update_many(query, update))
@@ -180,8 +194,14 @@ class Database:
         number: int = await _timed(self._database[collection].count_documents(query))
         return number
 
-    async def aggregate(self, collection: str, pipeline: Sequence[Document]) -> list[Document]:
-        documents: list[Document] = await _timed(self._database[collection].aggregate(list(pipeline)))
+    async def aggregate(
+        self, collection: str, pipeline: Sequence[Document], *, hint: str | None = None
+    ) -> list[Document]:
+        """What comes out of a pipeline: 16 MiB at most, so for what is bounded by nature."""
+        command: Document = {"aggregate": collection, "pipeline": list(pipeline), "cursor": {"batchSize": 2**31 - 1}}
+        if hint:
+            command["hint"] = hint
+        documents: list[Document] = (await self.command(command))["cursor"]["firstBatch"]
         return documents
 
     async def replace(self, collection: str, query: Document, document: Document) -> None:
@@ -197,7 +217,7 @@ class Database:
                 "query": query,
                 "update": update,
                 "new": not before,
-                "writeConcern": {"w": "majority", "j": True},
+                "writeConcern": DURABLE,
             }
         )
         document: Document | None = result["value"]
@@ -210,7 +230,7 @@ class Database:
                 "findAndModify": collection,
                 "query": query,
                 "remove": True,
-                "writeConcern": {"w": "majority", "j": True},
+                "writeConcern": DURABLE,
             }
         )
         document: Document | None = result["value"]

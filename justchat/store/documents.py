@@ -17,6 +17,7 @@ from justchat.model.user import Profile, Session, User
 from justchat.store.database import Document
 
 OF_USERS = frozenset({Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE})
+_KINDS = {kind.value: kind for kind in Kind}
 CHANGES_ROOM = frozenset(Kind) - OF_USERS - {Kind.MESSAGE, Kind.VOID}
 
 
@@ -157,7 +158,7 @@ def entry_from_document(document: Document) -> Entry:
         id=_id(document["_id"]),
         stream=_id(document["stream"]),
         seq=document["seq"],
-        kind=Kind(document["kind"]),
+        kind=_KINDS[document["kind"]],
         author=_id(document["author"]),
         create_at=document["create_at"],
         text=document.get("text"),

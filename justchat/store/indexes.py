@@ -7,6 +7,7 @@ LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
 ENDED, ANSWERS = "ended", "answers"
 
+UNREAD = "user_author_read"
 _DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 
 
@@ -53,7 +54,7 @@ INDEXES: dict[str, list[Document]] = {
         # … or by one; what passed between two; what is unread.
         _index({"user": 1, "author": 1, "seq": -1}, partialFilterExpression=_DIRECT),
         _index({"pair": 1, "create_at": -1, "_id": -1}, partialFilterExpression=_DIRECT),
-        _index({"user": 1, "author": 1, "read": 1}, partialFilterExpression={**_DIRECT, "read": False}),
+        _index({"user": 1, "author": 1, "read": 1}, name=UNREAD, partialFilterExpression={**_DIRECT, "read": False}),
         _index({"stream": 1, "kind": 1, "seq": -1}, partialFilterExpression={"kind": Kind.GIFT.value}),
         # Rooms whose snapshots a crash may have left behind.
         _index({"create_at": -1}, partialFilterExpression={"changes": True}),

@@ -6,11 +6,12 @@ message or the next start puts it right.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from bson import ObjectId
 from zope.interface import implementer
 
-from justchat.errors import MessageNotFound
+from justchat.errors import DatabaseAway, MessageNotFound
 from justchat.interfaces import IMailboxes
 from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
@@ -18,13 +19,16 @@ from justchat.model.ids import Id
 from justchat.model.moment import EPOCH, Moment
 from justchat.store.database import Database, Document
 from justchat.store.documents import direct_from_document, entry_from_document, object_id, pair
-from justchat.store.indexes import DIALOGS, LOG
+from justchat.store.indexes import DIALOGS, LOG, UNREAD
 from justchat.store.log import Head, Log
+from justchat.store.rounds import Rounds
 
 DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 REMOVED_AT_ONCE = 1000
 """A dialog is removed in steps of this many messages, so that no operation takes long."""
 DIALOGS_SHOWN = 500
+NOTED_AT_ONCE = 1000
+"""Dialogs that one command writes."""
 
 
 @implementer(IMailboxes)
@@ -34,9 +38,13 @@ class Mailboxes:
     def __init__(self, database: Database, hear: Callable[[Mailbox, Entry], None]) -> None:
         self._database = database
         self._entries: Log[Mailbox] = Log(database, self._load, lambda head, entry: hear(head.state, entry))
+        self._news: dict[tuple[Id, Id], tuple[Moment, Id]] = {}
+        """By owner and other, the last message that their dialog may not know of."""
+        self._noting = Rounds(self._note)
 
     async def stop(self) -> None:
-        await self._entries.close()
+        if await self._entries.close():
+            await self._dialogs_noted()
 
     async def _load(self, user: Id) -> Head[Mailbox]:
         last = await self._database.find(
@@ -65,15 +73,30 @@ class Mailboxes:
         return entry_from_document(document)
 
     async def note_dialogs(self, message: DirectMessage) -> None:
-        for owner, other in ((message.user, message.author), (message.author, message.user)):
-            newer = {"$gt": [message.create_at, {"$ifNull": ["$at", EPOCH]}]}
-            newest = {
-                "last": {"$cond": [newer, ObjectId(message.id), "$last"]},
-                "at": {"$cond": [newer, message.create_at, "$at"]},
-            }
-            await self._database.upsert(
-                DIALOGS, {"owner": ObjectId(owner), "other": ObjectId(other)}, [{"$set": newest}]
-            )
+        last = (message.create_at, message.id)
+        for dialog in ((message.user, message.author), (message.author, message.user)):
+            self._to_note(dialog, last)
+        await self._dialogs_noted()
+
+    def _to_note(self, dialog: tuple[Id, Id], last: tuple[Moment, Id]) -> None:
+        self._news[dialog] = max(last, self._news.get(dialog, last))
+
+    async def _dialogs_noted(self) -> None:
+        """Write what dialogs do not know yet. A message has been sent even where that must wait for the database."""
+        if self._news or self._noting.busy:
+            with suppress(DatabaseAway):
+                await self._noting.next()
+
+    async def _note(self) -> None:
+        news, self._news = self._news, {}
+        updates = [_dialog_update(*dialog, *last) for dialog, last in news.items()]
+        try:
+            for start in range(0, len(updates), NOTED_AT_ONCE):
+                await self._database.upsert_many(DIALOGS, updates[start : start + NOTED_AT_ONCE])
+        except DatabaseAway:
+            for dialog, last in news.items():
+                self._to_note(dialog, last)
+            raise
 
     async def get(self, user: Id, message: Id) -> DirectMessage:
         document = await self._database.find_one(LOG, {"_id": object_id(message, MessageNotFound)})
@@ -116,15 +139,20 @@ class Mailboxes:
         return [direct_from_document(document) for document in documents]
 
     async def dialogs(self, user: Id) -> list[Dialog]:
+        await self._dialogs_noted()
         dialogs = await self._database.find(DIALOGS, {"owner": ObjectId(user)}, sort={"at": -1}, limit=DIALOGS_SHOWN)
-        last = await self._database.find(LOG, {"_id": {"$in": [dialog["last"] for dialog in dialogs]}})
+        last = await self._database.find(
+            LOG, {"_id": {"$in": [dialog["last"] for dialog in dialogs]}}, limit=DIALOGS_SHOWN
+        )
         messages = {document["_id"]: direct_from_document(document) for document in last}
+        others = [dialog["other"] for dialog in dialogs]
         unread = await self._database.aggregate(
             LOG,
             [
-                {"$match": {**self._choice(user, None, None), "read": False}},
+                {"$match": {**self._choice(user, None, None), "author": {"$in": others}, "read": False}},
                 {"$group": {"_id": "$author", "n": {"$sum": 1}}},
             ],
+            hint=UNREAD,  # else it may choose the one of all direct messages
         )
         counts = {row["_id"]: row["n"] for row in unread}
         return [
@@ -146,11 +174,13 @@ class Mailboxes:
         return direct_from_document(document)
 
     async def remove(self, user: Id, message: DirectMessage) -> None:
+        await self._dialogs_noted()
         await self._database.update(LOG, {"_id": ObjectId(message.id)}, {"$addToSet": {"removed_by": ObjectId(user)}})
         other = message.user if message.author == user else message.author
         await self._renew_dialog(user, other, [ObjectId(message.id)])
 
     async def remove_dialog(self, user: Id, other: Id) -> None:
+        await self._dialogs_noted()
         query = {**DIRECT, "pair": pair(user, other), "removed_by": {"$ne": ObjectId(user)}}
         sort = {"create_at": -1, "_id": -1}
         while documents := await self._database.find(LOG, query, sort=sort, limit=REMOVED_AT_ONCE, fields=["_id"]):
@@ -166,3 +196,10 @@ class Mailboxes:
             await self._database.update(DIALOGS, key, {"$set": {"last": ObjectId(left[0].id), "at": left[0].create_at}})
         else:
             await self._database.delete_and_get(DIALOGS, key)
+
+
+def _dialog_update(owner: Id, other: Id, at: Moment, message: Id) -> tuple[Document, list[Document]]:
+    """What makes a message the last of somebody's dialog, unless that has a later one."""
+    newer = {"$gt": [at, {"$ifNull": ["$at", EPOCH]}]}
+    newest = {"last": {"$cond": [newer, ObjectId(message), "$last"]}, "at": {"$cond": [newer, at, "$at"]}}
+    return {"owner": ObjectId(owner), "other": ObjectId(other)}, [{"$set": newest}]

@@ -28,6 +28,8 @@ KEY_TRIES = 5
 VISITED_ROOMS_KEPT = 1_000
 ROOMS_SHOWN = 1_000
 GIFTS_SHOWN = 1_000
+KNOWN = 50_000
+"""Users whose existence is remembered."""
 MOVE_TAKES = timedelta(seconds=10)
 """A move that has not ended after this long belongs to a daemon that died."""
 
@@ -39,6 +41,8 @@ class Users:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._there: set[Id] = set()
+        """Some who exist. Nobody is ever deleted."""
 
     async def add(self, user: User) -> bool:
         return await self._database.insert(USERS, user_to_document(user))
@@ -50,9 +54,14 @@ class Users:
         return await self._whole(document)
 
     async def exists(self, user: Id) -> None:
+        if user in self._there:
+            return
         query = {"_id": object_id(user, UserNotFound)}
         if await self._database.find_one(USERS, query, fields=["_id"]) is None:
             raise UserNotFound
+        if len(self._there) >= KNOWN:
+            self._there.clear()
+        self._there.add(user)
 
     async def by_phone(self, phone: Phone) -> User | None:
         document = await self._database.find_one(USERS, {"phone": phone})

@@ -19,6 +19,9 @@ from justchat.store.indexes import LOG, create_indexes
 from justchat.store.rooms import Rooms
 from tests.support.mongo import RunningMongod, close, fresh_uri
 
+ALL = 100_000
+"""More than any history here is long."""
+
 
 def entry(room: Room, seq: int, author: Id, kind: Kind = Kind.MESSAGE, text: str | None = None) -> Entry:
     return Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=author, create_at=now(), text=text)
@@ -69,7 +72,7 @@ class LogCase(TestCase):
         return room.id
 
     async def seqs(self, rooms: Rooms, room: Id) -> list[int]:
-        return [entry.seq for entry in await rooms.history(room, 0, 0)]
+        return [entry.seq for entry in await rooms.history(room, 0, ALL)]
 
 
 class OneDaemon(LogCase):
@@ -193,7 +196,7 @@ class TwoDaemons(LogCase):
 
         await gatherResults([ensureDeferred(hammer(one, "one")), ensureDeferred(hammer(other, "other"))])
 
-        stored = await one.history(room, 0, 0)
+        stored = await one.history(room, 0, ALL)
         self.assertEqual(list(range(1, 602)), [entry.seq for entry in stored])
         self.assertEqual(600, len({entry.text for entry in stored if entry.text}))
         for entries in heard:
@@ -227,7 +230,7 @@ class TwoDaemons(LogCase):
         await gatherResults([ensureDeferred(come_and_go()), *[ensureDeferred(speak()) for _ in range(3)]])
 
         inside, said = False, 0
-        for entry in await one.history(room, 0, 0):
+        for entry in await one.history(room, 0, ALL):
             if entry.author == boris:
                 if entry.kind is Kind.MESSAGE:
                     said += 1
@@ -283,7 +286,7 @@ class DatabaseDies(LogCase):
             self.mongod.kill_and_restart()
         await talking
 
-        stored = await rooms.history(room, 0, 0)
+        stored = await rooms.history(room, 0, ALL)
         texts = [entry.text for entry in stored if entry.text]
         self.assertEqual(len(texts), len(set(texts)))
         self.assertEqual(set(acknowledged), set(texts))
@@ -292,7 +295,7 @@ class DatabaseDies(LogCase):
 
     async def all_seqs(self) -> list[int]:
         database = self._parts[0][1]
-        return [d["seq"] for d in await database.find(LOG, {}, sort={"stream": 1, "seq": 1})]
+        return [d["seq"] for d in await database.find(LOG, {}, sort={"stream": 1, "seq": 1}, limit=ALL)]
 
     async def test_refused_does_not_appear(self) -> None:
         """What was refused while the database was stopped does not appear when it goes on, and what follows does."""
@@ -308,7 +311,7 @@ class DatabaseDies(LogCase):
         await later
         await eventually_said(rooms, room, self.anna)
 
-        texts = [entry.text for entry in await rooms.history(room, 0, 0)]
+        texts = [entry.text for entry in await rooms.history(room, 0, ALL)]
         self.assertNotIn("refused", texts)
         self.assertEqual("after", texts[-1])
         self.assertNotIn("refused", heard)
@@ -332,7 +335,7 @@ class DatabaseDies(LogCase):
         await self.assertFailure(speaks, DatabaseAway, NotInRoom)
         state, _ = await eventually_said(rooms, room, self.anna)
         self.assertNotIn(boris, state.users)
-        self.assertNotIn(boris, [entry.author for entry in await rooms.history(room, 0, 0)])
+        self.assertNotIn(boris, [entry.author for entry in await rooms.history(room, 0, ALL)])
 
 
 async def eventually_said(rooms: Rooms, room: Id, author: Id) -> tuple[Room, Entry | None]:
