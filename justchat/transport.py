@@ -142,8 +142,11 @@ class TurnServer(Server):
         elif data and self.connected and not self._writeDisconnected:
             self._tempDataBuffer.append(data)
             self._tempDataLen += len(data)
-            self._maybePauseProducer()
-            self.startWriting()
+            if self._tempDataLen + len(self.dataBuffer) > self.bufferSize:
+                self._maybePauseProducer()
+            if not self._in_turn and not self._in_epoll:
+                self._in_turn = True
+                self.turns.add(self)
 
     def startWriting(self) -> None:
         if not self._in_turn and not self._in_epoll:
@@ -162,6 +165,25 @@ class TurnServer(Server):
         self._in_turn = False
         if not self.connected:
             return
+        waits = self.producer is not None and (self.producerPaused or not self.streamingProducer)
+        if waits or self.dataBuffer or self.disconnecting or self._writeDisconnecting:
+            self._write_as_twisted_does()
+            return
+        # The usual case: there is but what was written in this turn, and nobody waits for it to be sent.
+        written = self._tempDataBuffer
+        data = written[0] if len(written) == 1 else b"".join(written)
+        written.clear()
+        self._tempDataLen = 0
+        sent = self.writeSomeData(data)
+        if sent != len(data):
+            self.dataBuffer = data
+            if isinstance(sent, int):
+                self.offset = sent
+                self._ask_epoll()
+            else:
+                self.reactor._disconnectSelectable(self, sent, False)
+
+    def _write_as_twisted_does(self) -> None:
         try:
             ended = self.doWrite()
         except Exception:
@@ -171,25 +193,11 @@ class TurnServer(Server):
         if ended is not None:
             self.reactor._disconnectSelectable(self, ended, False)
         elif self.dataBuffer and not self._in_turn and not self._in_epoll:
-            self._in_epoll = True
-            super().startWriting()
+            self._ask_epoll()
 
-    def doWrite(self) -> Any:
-        """See FileDescriptor.doWrite: the usual case, where all there is can be sent and nobody waits for that."""
-        waits = self.producer is not None and (self.producerPaused or not self.streamingProducer)
-        if waits or self.dataBuffer or self.disconnecting or self._tempDataLen > self.SEND_LIMIT:
-            return super().doWrite()
-        waiting = self._tempDataBuffer
-        data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
-        sent = self.writeSomeData(data)
-        if not isinstance(sent, int):
-            return sent
-        waiting.clear()
-        self._tempDataLen = 0
-        if sent == len(data):
-            return super().doWrite() if self._writeDisconnecting else None
-        self.dataBuffer, self.offset = data, sent
-        return None
+    def _ask_epoll(self) -> None:
+        self._in_epoll = True
+        super().startWriting()
 
     def writeSomeData(self, data: bytes) -> int | ConnectionLost:
         try:
