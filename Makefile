@@ -35,8 +35,10 @@ SECONDS ?= 180
 faults: $(INSTALLED)
 	$(BIN)/python -m tests.faults $(SECONDS)
 
+# BENCH holds its options: --docs writes docs/speed.rst anew, --help tells the others.
 bench: $(INSTALLED)
-	$(BIN)/python -m bench
+	$(BIN)/pip install --quiet --editable '.[bench]' --config-settings editable_mode=compat
+	$(BIN)/python -m bench $(BENCH)
 
 $(INSTALLED): setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -50,6 +50,9 @@ setup(
             "jsonschema>=4.23",  # every answer in the tests is as that document says
             "hypothesis>=6.140",  # inputs nobody would think of
         ],
+        "bench": [
+            "matplotlib>=3.9",  # the plot of docs/speed.rst
+        ],
     },
     classifiers=[
         "Framework :: Twisted",

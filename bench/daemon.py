@@ -32,6 +32,8 @@ class Daemon(Server):
     def __init__(self, seed: Callable[[str], None] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="jc-bench-"))
         self.ready_s = 0.0
+        self.stalls = 0
+        """Turns of its reactor that took more than 20 ms of processor time, counted when it has stopped."""
         self._log = self.folder / "log"
         (self.folder / "justchat.toml").write_text(SETTINGS)
         self._seed = seed
@@ -61,6 +63,7 @@ class Daemon(Server):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                env={**os.environ, "JUSTCHAT_STALLS": "1"},
                 preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
             )
         found: dict[str, str] = {}
@@ -85,6 +88,7 @@ class Daemon(Server):
             self.process.wait()
             print("the daemon did not stop when asked", file=sys.stderr)
         self.process = None
+        self.stalls += self._log.read_text(errors="replace").count("the reactor stood for")
         complaints = [line for line in self._log.read_text(errors="replace").splitlines() if COMPLAINT.search(line)]
         if complaints:
             print(f"the daemon logged {len(complaints)} complaints; the first: {complaints[0]}", file=sys.stderr)

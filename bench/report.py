@@ -45,7 +45,10 @@ def machine() -> dict[str, Any]:
     }
 
 
-def report(rounds: Rounds, skipped: dict[str, str], curves: dict[str, Any], seconds: float) -> dict[str, Any]:
+def report(
+    rounds: Rounds, skipped: dict[str, str], curves: dict[str, Any], seconds: float, stalls: int
+) -> dict[str, Any]:
+    """``stalls``: turns of our reactor that took more than 20 ms."""
     measured = {
         name: {
             "rounds": each,
@@ -65,6 +68,7 @@ def report(rounds: Rounds, skipped: dict[str, str], curves: dict[str, Any], seco
     return {
         **machine(),
         "seconds": seconds,
+        "stalls": stalls,
         "targets": targets,
         "skipped": skipped,
         "measures": measured,
@@ -93,7 +97,13 @@ def text(result: dict[str, Any]) -> str:
             if row["measure"] == measure.name
         ]
     missed = [row for row in result["targets"] if not row["met"]]
+    for name, curve in result["curves"].items():
+        lines.append(f"\n{name}")
+        for server, points in curve.items():
+            lines.append(f"    {SERVERS.get(server, server)}")
+            lines += [f"        {_number(point['x']):>9}  {_figures(point)}" for point in points]
     lines.append(f"\n{len(result['targets']) - len(missed)} of {len(result['targets'])} targets met.")
+    lines.append(f"{result['stalls']} turns of the daemon's reactor took over 20 ms.")
     return "\n".join(lines)
 
 
@@ -103,3 +113,58 @@ def _figures(figures: dict[str, float]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+BEGIN, END = ".. The figures begin.\n", ".. The figures end.\n"
+TITLES = {
+    "room size": "Sockets in the room, a message 20 times a second",
+    "rooms": "Rooms of 20 sockets, 100 messages a second among them",
+    "history": "Position in a history of 1,000,000, 100 messages read, one request at a time",
+}
+
+
+def update_docs(result: dict[str, Any], page: Path) -> None:
+    """Put the figures between the marks of a page."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(before + BEGIN + "\n" + _rst(result) + "\n" + END + after)
+
+
+def _rst(result: dict[str, Any]) -> str:
+    packages = ", ".join(f"{name} {result[name]}" for name in ("twisted", "autobahn", "klein", "txmongo"))
+    lines = [
+        f"Measured {result['date'][:10]}: {result['cpu']}, {result['cores']} cores, Linux {result['kernel']}, Python "
+        f"{result['python']}, {packages}; Node {result['node']}. Rounds of {result['seconds']:g} seconds. "
+        f"Turns of our reactor over 20 ms: {result['stalls']}.",
+        "",
+        *_table(["Measure", "Figure", "Value", "Target", "Met"], [34, 34, 10, 12, 10]),
+    ]
+    titles = {measure.name: measure.title for measure in MEASURES}
+    shown = ""
+    for row in result["targets"]:
+        title = titles[row["measure"]] if row["measure"] != shown else ""
+        shown = row["measure"]
+        lines += _row([title, row["label"], f"{row['value']:.2f}", row["wanted"], "yes" if row["met"] else "**no**"])
+    lines += ["", "What each server did:", "", *_table(["Measure", "Server", "Medians"], [30, 20, 50])]
+    for name, measured in result["measures"].items():
+        for number, (server, figures) in enumerate(measured["medians"].items()):
+            lines += _row(["" if number else titles[name], SERVERS.get(server, server), _figures(figures)])
+    for name, title in TITLES.items():
+        lines += ["", f"{title}:", "", *_table(["Of these", "Figures"], [20, 80])]
+        for point in result["curves"].get(name, {}).get("ours", []):
+            lines += _row([_number(point["x"]).removesuffix(".00"), _figures(point)])
+    return "\n".join(lines) + "\n"
+
+
+def _table(heads: list[str], widths: list[int]) -> list[str]:
+    return [
+        ".. list-table::",
+        "   :header-rows: 1",
+        "   :widths: " + " ".join(map(str, widths)),
+        "",
+        *_row(heads),
+    ]
+
+
+def _row(cells: list[str]) -> list[str]:
+    return [f"   {'* -' if not number else '  -'} {cell}".rstrip() for number, cell in enumerate(cells)]

@@ -29,7 +29,16 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the servers."""
         self._open.close()
+
+    @property
+    def stalls(self) -> int:
+        """Turns of over 20 ms in the daemons that were closed."""
+        return sum(server.stalls for server in self._there.values() if isinstance(server, Daemon))
 
     def _once(self, name: str, server: AbstractContextManager[Server]) -> Server:
         self._there[name] = self._open.enter_context(server)
@@ -70,11 +79,12 @@ class Stage:
             found.__exit__()
 
     @contextmanager
-    def fresh_node(self, name: str) -> Iterator[Server]:
-        """A peer in a new process, warmed up."""
+    def fresh_node(self, name: str, *, warm: bool = True) -> Iterator[Server]:
+        """A peer in a new process."""
         install()
         with Node(name, self._peers_database()) as node:
-            run(node, room(100), WARM_UP)
+            if warm:
+                run(node, room(100), WARM_UP)
             yield node
 
     def _peers_database(self) -> str:

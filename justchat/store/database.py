@@ -90,9 +90,9 @@ class Database:
         """Raises DatabaseAway unless the database answers."""
         await self.command({"ping": 1})
 
-    async def command(self, command: Document) -> Document:
-        """Run a database command; ``command`` itself is left as it is."""
-        answer: Document = await _timed(self._database.command(dict(command)))
+    async def command(self, command: Document, *, patience: float = OPERATION_TIMEOUT) -> Document:
+        """Run a database command, within so many seconds; ``command`` itself is left as it is."""
+        answer: Document = await _timed(self._database.command(dict(command)), patience)
         return answer
 
     async def find_one(self, collection: str, query: Document, fields: Sequence[str] | None = None) -> Document | None:
@@ -237,10 +237,10 @@ class Database:
         return document
 
 
-async def _timed(operation: Awaitable[Any]) -> Any:
+async def _timed(operation: Awaitable[Any], patience: float = OPERATION_TIMEOUT) -> Any:
     """The result of an operation, or DatabaseAway when it takes too long or the connection breaks."""
     deferred = operation if isinstance(operation, Deferred) else ensureDeferred(operation)  # type: ignore[arg-type]
-    deferred.addTimeout(OPERATION_TIMEOUT, default_reactor)
+    deferred.addTimeout(patience, default_reactor)
     try:
         return await deferred
     except _AWAY as error:

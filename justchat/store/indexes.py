@@ -7,6 +7,8 @@ LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
 ENDED, ANSWERS = "ended", "answers"
 
+BUILDING = 3600.0
+"""Seconds that the database may take to build a collection's indexes."""
 UNREAD = "user_author_read"
 _DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 
@@ -94,4 +96,5 @@ INDEXES: dict[str, list[Document]] = {
 async def create_indexes(database: Database) -> None:
     """Create what is missing; says nothing and does nothing where all is there."""
     for collection, indexes in INDEXES.items():
-        await database.command({"createIndexes": collection, "indexes": indexes})
+        # Where a large database has none of them, as one has that was filled by other means, this takes minutes.
+        await database.command({"createIndexes": collection, "indexes": indexes}, patience=BUILDING)
