@@ -93,9 +93,7 @@ class Binding:
             return
         self._unbind()
         self._switch_to(self._connection, session)
-        for frame in gate.held:
-            if _is_newer(frame, session.user, at):
-                self._connection.send(frame)
+        gate.open(at)
 
     def _tell(self, frame: Frame) -> None:
         if not self._is_over():
@@ -125,16 +123,31 @@ class _Gate:
     def __init__(self, connection: IConnection, session: Session) -> None:
         self._connection = connection
         self.session = session
-        self.held: list[Frame] = []
+        self._held: list[Frame] = []
         self._bytes = 0
+        self._opened_at: Position | None = None
 
     def send(self, frame: Frame) -> None:
+        if self._opened_at is not None:  # it was among a crowd that was still being served
+            self._let_through(frame, self._opened_at)
+            return
         self._bytes += len(frame.text)
         if self._bytes > MOST_HELD:
-            self.held.clear()
+            self._held.clear()
             self._connection.close(TOO_SLOW, "too much happened while you were catching up")
         else:
-            self.held.append(frame)
+            self._held.append(frame)
+
+    def open(self, at: Position) -> None:
+        """Let through what ``at`` does not count, from now on too."""
+        self._opened_at = at
+        for frame in self._held:
+            self._let_through(frame, at)
+        self._held.clear()
+
+    def _let_through(self, frame: Frame, at: Position) -> None:
+        if self._connection.session is self.session and _is_newer(frame, self.session.user, at):
+            self._connection.send(frame)
 
     def close(self, code: int, reason: str) -> None:
         self._connection.close(code, reason)

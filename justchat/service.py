@@ -131,7 +131,7 @@ class Daemon(Service):
         assert uri is not None
         self._database = Database(uri)
         self._passwords = Passwords()
-        registry = Registry(now)
+        registry = Registry(now, reactor)
         delivery = Delivery(registry, lambda room: self._stores.rooms.known(room))
         self._notices = Notices(lambda: self._stores.mailboxes, reactor)
 

@@ -30,7 +30,7 @@ SLICE = 0.004
 LOOK_AT_CLOCK = 32
 """Connections written to between two looks at the clock."""
 READ_AT_ONCE = 16
-"""Connections read in one turn; the kernel gives the others first in the next."""
+"""Connections read in one turn, if that takes no longer than SLICE; the kernel gives the others in the next."""
 
 
 class Turns:
@@ -70,6 +70,7 @@ class Readers:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._epoll = epoll()
+        self._seconds = IReactorTime(reactor).seconds
         self._connections: dict[int, TurnServer] = {}
 
     def add(self, connection: "TurnServer") -> None:
@@ -99,6 +100,7 @@ class Readers:
 
     def doRead(self) -> None:
         """Read those that have something, as the reactor does (twisted.internet.posixbase)."""
+        until = self._seconds() + SLICE
         for descriptor, event in self._epoll.poll(0, READ_AT_ONCE):
             connection = self._connections.get(descriptor)
             if connection is None:  # one read before it has ended this one
@@ -112,6 +114,8 @@ class Readers:
                 ended, has_data = error, False
             if ended:
                 self._reactor._disconnectSelectable(connection, ended, has_data)
+            if self._seconds() > until:
+                break
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends."""

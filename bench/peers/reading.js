@@ -20,6 +20,7 @@ const shown = (room) => ({
 });
 
 const LISTED = "removed_private_full_create_at__id_folded";
+const NOT_SHOWN = { trigrams: 0, folded: 0 };
 const EITHER = { $in: [false, true] };
 
 exports.direct = direct;
@@ -50,7 +51,7 @@ exports.calls = ({ rooms, log, dialogs, roomOf }, counted = counting(rooms)) => 
     "/room/get": async (user, { page = 1, per_page: perPage = 40 }) => {
         const query = { removed: false, private: EITHER, full: EITHER };
         const [found, count] = await Promise.all([
-            rooms.find(query).sort({ create_at: -1, _id: -1 }).hint(LISTED)
+            rooms.find(query).project(NOT_SHOWN).sort({ create_at: -1, _id: -1 }).hint(LISTED)
                 .skip((page - 1) * perPage).limit(perPage).toArray(),
             counted(query),
         ]);

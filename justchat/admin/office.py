@@ -70,7 +70,7 @@ def _furnish(settings: Settings, database: Database, images: Images, reactor: An
     actions = make_actions(
         settings,
         stores,
-        registry=Registry(now),
+        registry=Registry(now, reactor),
         passwords=Passwords(),
         images=images,
         sms=Outbox(settings.data_dir / "sms-outbox.jsonl", now),

@@ -15,7 +15,9 @@ from justchat.model.ids import Id
 from justchat.model.moment import Clock
 
 AT_ONCE = 8
-"""Replays that read at the same time; others wait, so that many who come back together do not starve the rest."""
+"""Those who come that are looked up, or read for, at the same time; the others wait, so that many who come back
+together do not starve the rest.
+"""
 FRAMES_KEPT = 4096
 """Those who come back together have mostly missed the same: it is encoded once."""
 
@@ -37,6 +39,10 @@ class Replay:
         self._frames: OrderedDict[Id, Frame] = OrderedDict()
 
     async def position(self, user: Id) -> Position:
+        at: Position = await self._turns.run(lambda: ensureDeferred(self._position(user)))
+        return at
+
+    async def _position(self, user: Id) -> Position:
         room = await self._users.place(user)
         n = await self._mailboxes.head(user)
         if room is not None:

@@ -5,6 +5,7 @@ from attrs import frozen
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
+from justchat.model.record import record
 
 
 @frozen(kw_only=True)
@@ -17,7 +18,7 @@ class Mailbox:
         return self
 
 
-@frozen(kw_only=True)
+@record(kw_only=True)
 class DirectMessage:
     """What ``author`` wrote to ``user``; ``read_at`` is None until the receiver has marked it as read."""
 

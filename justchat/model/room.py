@@ -7,12 +7,13 @@ from attrs import evolve, frozen
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, Members, joined, parted
 from justchat.model.moment import Moment
+from justchat.model.record import record
 
 VISITERS_KEPT = 1_000
 """A room remembers its latest visitors, not everyone who ever came: its document must stay bounded."""
 
 
-@frozen(kw_only=True)
+@record(kw_only=True)
 class Room:
     """A room at one point of its log. ``password`` is a hash, or None for a room that is open."""
 

@@ -207,6 +207,13 @@ def room_changes(room: Room, seq: int) -> Document:
     }
 
 
+ROOM = (
+    *("_id", "name", "admin", "create_at", "max_users", "password", "moderators", "users", "banned", "visiters"),
+    *("silently", "removed", "voids", "seq"),
+)
+"""What a room is made of again; the rest of its document is there to be searched."""
+
+
 def room_from_document(document: Document) -> tuple[Room, int]:
     """The room and the seq up to which the snapshot is true."""
     room = Room(

@@ -23,6 +23,7 @@ from justchat.model.room import Room, RoomSearch
 from justchat.store.database import Database
 from justchat.store.documents import (
     OF_USERS,
+    ROOM,
     entry_from_document,
     object_id,
     room_changes,
@@ -154,7 +155,7 @@ class Rooms:
     async def search(self, wanted: RoomSearch) -> list[Room]:
         await self._save()  # what was answered before must be found
         documents = await self._database.find(
-            ROOMS, **listing(wanted), skip=(wanted.page - 1) * wanted.per_page, limit=wanted.per_page
+            ROOMS, **listing(wanted), skip=(wanted.page - 1) * wanted.per_page, limit=wanted.per_page, fields=ROOM
         )
         return [room_from_document(document)[0] for document in documents]
 
@@ -206,7 +207,7 @@ class Rooms:
         return [entry_from_document(document) for document in latest]
 
     async def _load(self, room: Id) -> Head[Room]:
-        document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)})
+        document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)}, ROOM)
         if document is None:
             raise RoomNotFound
         state, seq = room_from_document(document)
