@@ -6,17 +6,26 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from justchat.errors import StartupError
 from justchat.model.phone import is_region
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _is_network(written: str) -> str:
+    ip_network(written)
+    return written
+
+
+Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
 
 
 class _Table(BaseModel):
@@ -29,6 +38,10 @@ class Http(_Table):
     endpoint: str = "tcp:4000"
     allow_origins: tuple[str, ...] = ("*",)
     """Origins whose pages may call the API and open sockets; ``*`` is any."""
+    proxies: Networks = ()
+    """Networks of the proxies in front of us, whose word on a caller's address is taken."""
+    proxy_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
+    """The header in which they say it."""
     debug: bool = False
     """Whether a 500 tells the exception's own message."""
 
@@ -118,6 +131,14 @@ class Limits(_Table):
     """``[limits]``: ``enabled`` switches rates, connection counts and spend limits, never the sizes below."""
 
     enabled: bool = True
+    exempt: Networks = ("127.0.0.0/8", "::1/128")
+    """Networks whose callers are not counted, unless they come through a proxy."""
+    sockets_per_address: Positive = 2000
+    """Sockets that one address may have open: a whole town can be behind one."""
+    sockets_per_session: Positive = 200
+    frames_per_minute: Positive = 600
+    """Frames that one socket may send: ``init``, and the answers to pings."""
+    frame: Positive = 16 * 1024
     text: Positive = 4096
     name: Positive = 64
     room_name: Positive = 128

@@ -24,9 +24,11 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from justchat.addresses import Addresses
 from justchat.binding import Services
 from justchat.config import Settings
 from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
+from justchat.door import Door
 from justchat.errors import ApiError, DatabaseAway, StartupError
 from justchat.gift_file import read_gifts
 from justchat.http.calls.accounts import AccountCalls
@@ -174,7 +176,9 @@ class Daemon(Service):
             events=settings.websocket.replay_events,
             age=timedelta(days=settings.websocket.replay_days),
         )
-        services = Services(sessions=sessions, registry=registry, replay=replay)
+        addresses = Addresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
+        door = Door(settings.limits, addresses, reactor)
+        services = Services(sessions=sessions, registry=registry, replay=replay, door=door)
         self._sockets = SocketFactory(
             settings=settings.websocket,
             allows_origin=settings.http.allows_origin,

@@ -37,6 +37,10 @@ class Registry:
                 if not connections:
                     del table[key]
 
+    def sockets_of(self, session: Session) -> int:
+        """How many connections speak for this session."""
+        return len(self._by_session.get(session.id, ()))
+
     def send(self, users: Iterable[Id], make: Callable[[], Frame]) -> None:
         """Send to every connection of these users a frame that is made once, and only if there are any."""
         by_user = self._by_user

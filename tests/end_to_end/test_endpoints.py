@@ -1,0 +1,61 @@
+"""The ports behind TLS, and behind a proxy that speaks the PROXY protocol."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.http.wire import a_request, exchange
+from tests.support.chat import ChatTestCase
+from tests.support.daemon import Daemon
+from tests.ws.test_limits import UPGRADE
+
+ANNA, OTHER = b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 443\r\n", b"PROXY TCP4 192.0.2.8 127.0.0.1 4711 443\r\n"
+
+
+class ProxyProtocol(ChatTestCase):
+    """Endpoints of the form ``haproxy:tcp:…``."""
+
+    _one: Daemon | None = None
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        if ProxyProtocol._one is None:
+            config = Path(tempfile.mkdtemp(prefix="jc-")) / "justchat.toml"
+            config.write_text("[limits]\nsockets_per_address = 1")
+            endpoint = "haproxy:tcp:0:interface=127.0.0.1"
+            ProxyProtocol._one = Daemon("--config", str(config), "--http", endpoint, "--websocket", endpoint)
+            await ProxyProtocol._one.start()
+            shutil.rmtree(config.parent)
+        self.daemon = ProxyProtocol._one
+
+    async def test_call(self) -> None:
+        """Calls are answered, both those that go the short way and those that twisted.web reads."""
+        body = json.dumps({"phone": "no phone"}).encode()
+        chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+        answers = await exchange(
+            self.daemon.http,
+            ANNA
+            + a_request("POST /init/reg", body=body)
+            + a_request("POST /init/reg", "Transfer-Encoding: chunked")
+            + chunked
+            + a_request("POST /init/reg", body=body, last=True),
+        )
+
+        self.assertEqual([400] * 3, [answer.status for answer in answers])
+
+    async def test_address(self) -> None:
+        """Sockets are counted by the address that the proxy tells, on both ports."""
+        for port in (self.daemon.http, self.daemon.websocket):
+            polling = "GET /socket.io/?EIO=4&transport=polling"
+            first = await exchange(port, ANNA + a_request(polling, last=True))
+            again = await exchange(port, ANNA + a_request("GET /ws", *UPGRADE))
+            other = await exchange(port, OTHER + a_request(polling, last=True))
+
+            expected = [200, 429, 200] if port == self.daemon.http else [429, 429, 429]
+            self.assertEqual(expected, [answers[0].status for answers in (first, again, other)])
+
+    async def test_no_proxy(self) -> None:
+        """Who does not speak the protocol is hung up on."""
+        self.assertEqual([], await exchange(self.daemon.http, a_request("GET /livez")))
