@@ -11,10 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from justchat.errors import StartupError
 from justchat.model.phone import is_region
+from justchat.secret import Secret, resolved
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -25,11 +35,12 @@ def _is_network(written: str) -> str:
     return written
 
 
+SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
 Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Http(_Table):
@@ -67,13 +78,13 @@ class Websocket(_Table):
 class Mongo(_Table):
     """``[mongo]``: where the data lives; no URI means the embedded database."""
 
-    uri: str | None = None
+    uri: SecretText | None = None
 
 
 class Bus(_Table):
     """``[bus]``: what joins several daemons."""
 
-    uri: str | None = None
+    uri: SecretText | None = None
 
 
 class Sms(_Table):
@@ -84,10 +95,10 @@ class Sms(_Table):
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
     text: str = "Your JustChat key: {key}"
     invite_text: str = "A friend invites you to JustChat."
-    url: str | None = None
+    url: SecretText | None = None
     method: Literal["POST", "GET", "PUT"] = "POST"
-    headers: Mapping[str, str] = {}
-    body: str = ""
+    headers: Mapping[str, SecretText] = {}
+    body: SecretText = Secret("")
     success_status: tuple[int, ...] = (200, 201, 202, 204)
     success_path: str | None = None
     success_value: str | int | bool | None = None
@@ -120,7 +131,7 @@ class Sms(_Table):
 class Payments(_Table):
     """``[payments]``: what signs top-ups; made at random and kept in the data directory when absent."""
 
-    secret_key: str | None = None
+    secret_key: SecretText | None = None
     allow_unnumbered: bool = True
     """Whether top-ups without a payment_id are taken; whoever sees one can send it again."""
     free_coins: Positive = 10
