@@ -34,7 +34,7 @@ setup(
         "cryptography>=46.0.5",  # twisted's TLS; CVE-2026-26007 before
         "pillow>=12.2",  # uploads are decoded and written again; integer overflow (GHSA-wjx4-4jcj-g98j) before
         "multipart>=1.3.1",  # the form that browsers upload with; exponential time (CVE-2026-28356) before
-        "orjson>=3.11.6",  # answers and frames, in a tenth of json's time; nesting without bound (CVE-2025-67221) before
+        "orjson>=3.11.6",  # answers and frames are encoded fast; nesting without bound (CVE-2025-67221) before
     ],
     extras_require={
         "embedded": [
