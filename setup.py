@@ -14,11 +14,12 @@ setup(
     package_data={"justchat": ["py.typed"], "justchat.starter": ["*.toml", "*.png"]},
     entry_points={"console_scripts": ["justchat-admin = justchat.admin.main:main"]},
     python_requires=">=3.11",
+    # Lower bounds leave out releases with known holes; where one decides, it is named.
     install_requires=[
         "twisted[tls]>=26.4",  # the reactor, HTTP, processes; its plug-in is how the daemon starts
         "autobahn>=25.9",  # the WebSocket protocol
         "python-engineio>=4.12",  # Engine.IO packets and payloads are decoded by its codec
-        "python-socketio>=5.14",  # Socket.IO packets are decoded by its codec
+        "python-socketio>=5.14",  # Socket.IO packets are decoded by its codec; CVE-2025-61765 before
         "klein>=24.8",  # HTTP routes
         "txmongo>=26.0",  # MongoDB without blocking the reactor
         "pymongo>=4.14,<5",  # txmongo imports private parts of it; also the check of --mongo at start
@@ -30,9 +31,10 @@ setup(
         "typing-extensions>=4.15",  # TypedDict as pydantic can read it before Python 3.12
         "phonenumbers>=9.0",  # what a phone number is
         "argon2-cffi>=25.1",  # slow salted hashes of keys and room passwords
-        "pillow>=11.3",  # uploads are decoded and written again
-        "multipart>=1.2",  # the form that browsers upload with
-        "orjson>=3.11",  # answers and frames are encoded in a tenth of json's time
+        "cryptography>=46.0.5",  # twisted's TLS; CVE-2026-26007 before
+        "pillow>=12.2",  # uploads are decoded and written again; integer overflow (GHSA-wjx4-4jcj-g98j) before
+        "multipart>=1.3.1",  # the form that browsers upload with; exponential time (CVE-2026-28356) before
+        "orjson>=3.11.6",  # answers and frames are encoded fast; nesting without bound (CVE-2025-67221) before
     ],
     extras_require={
         "embedded": [
@@ -44,6 +46,7 @@ setup(
             "mypy>=1.18",  # types
             "mypy-zope>=1.0.14",  # zope interfaces for mypy
             "import-linter>=2.5",  # who may import whom
+            "pip-audit>=2.9",  # known holes in what is installed
             "build>=1.3",  # the wheel that CI tries in an empty environment
             "docutils>=0.21",  # README.rst and docs/ are valid reStructuredText
             "openapi-spec-validator>=0.7",  # the OpenAPI document is one

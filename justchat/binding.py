@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from justchat.door import TOO_MANY, Door
 from justchat.errors import ApiError, LoginTimeout
 from justchat.events import Frame, Position, caught_up, ready, refusal
 from justchat.interfaces import IConnection, IRegistry, IReplay, ISessions
@@ -34,6 +35,7 @@ class Services:
     sessions: ISessions
     registry: IRegistry
     replay: IReplay
+    door: Door
 
 
 class Binding:
@@ -81,6 +83,9 @@ class Binding:
     async def _bind(self, session: Session, have: Position) -> None:
         replay = self._services.replay
         self._unbind()
+        if self._services.door.is_too_many(self._services.registry.sockets_of(session)):
+            self._connection.close(TOO_MANY, "the session has as many sockets as it may")
+            return
         gate = _Gate(self._connection, session)
         stand_in: IConnection = gate
         self._switch_to(stand_in, session)

@@ -6,21 +6,41 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from justchat.errors import StartupError
 from justchat.model.phone import is_region
+from justchat.secret import Secret, resolved
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+def _is_network(written: str) -> str:
+    ip_network(written)
+    return written
+
+
+SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
+Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
+
+
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Http(_Table):
@@ -29,6 +49,10 @@ class Http(_Table):
     endpoint: str = "tcp:4000"
     allow_origins: tuple[str, ...] = ("*",)
     """Origins whose pages may call the API and open sockets; ``*`` is any."""
+    proxies: Networks = ()
+    """Networks of the proxies in front of us, whose word on a caller's address is taken."""
+    proxy_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
+    """The header in which they say it."""
     debug: bool = False
     """Whether a 500 tells the exception's own message."""
 
@@ -54,13 +78,13 @@ class Websocket(_Table):
 class Mongo(_Table):
     """``[mongo]``: where the data lives; no URI means the embedded database."""
 
-    uri: str | None = None
+    uri: SecretText | None = None
 
 
 class Bus(_Table):
     """``[bus]``: what joins several daemons."""
 
-    uri: str | None = None
+    uri: SecretText | None = None
 
 
 class Sms(_Table):
@@ -71,10 +95,10 @@ class Sms(_Table):
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
     text: str = "Your JustChat key: {key}"
     invite_text: str = "A friend invites you to JustChat."
-    url: str | None = None
+    url: SecretText | None = None
     method: Literal["POST", "GET", "PUT"] = "POST"
-    headers: Mapping[str, str] = {}
-    body: str = ""
+    headers: Mapping[str, SecretText] = {}
+    body: SecretText = Secret("")
     success_status: tuple[int, ...] = (200, 201, 202, 204)
     success_path: str | None = None
     success_value: str | int | bool | None = None
@@ -107,7 +131,7 @@ class Sms(_Table):
 class Payments(_Table):
     """``[payments]``: what signs top-ups; made at random and kept in the data directory when absent."""
 
-    secret_key: str | None = None
+    secret_key: SecretText | None = None
     allow_unnumbered: bool = True
     """Whether top-ups without a payment_id are taken; whoever sees one can send it again."""
     free_coins: Positive = 10
@@ -118,6 +142,14 @@ class Limits(_Table):
     """``[limits]``: ``enabled`` switches rates, connection counts and spend limits, never the sizes below."""
 
     enabled: bool = True
+    exempt: Networks = ("127.0.0.0/8", "::1/128")
+    """Networks whose callers are not counted, unless they come through a proxy."""
+    sockets_per_address: Positive = 2000
+    """Sockets that one address may have open: a whole town can be behind one."""
+    sockets_per_session: Positive = 200
+    frames_per_minute: Positive = 600
+    """Frames that one socket may send: ``init``, and the answers to pings."""
+    frame: Positive = 16 * 1024
     text: Positive = 4096
     name: Positive = 64
     room_name: Positive = 128

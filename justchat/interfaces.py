@@ -330,6 +330,9 @@ class IRegistry(Interface):
     def unbind(connection: "IConnection", session: Session) -> None:
         """The connection is gone."""
 
+    def sockets_of(session: Session) -> int:
+        """How many connections speak for this session."""
+
 
 class IReplay(Interface):
     """What a client that comes back has missed."""

@@ -1,5 +1,7 @@
 """Listening on the endpoints of the settings; what goes wrong names the table of the setting."""
 
+from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
@@ -29,6 +31,18 @@ def bind(table: str, endpoint: str, server: IStreamServerEndpoint, factory: IPro
         reason = error.socketError.strerror if isinstance(error, CannotListenError) else str(error)
         raise StartupError(f"[{table}] endpoint: cannot listen on {endpoint}: {reason}")
     return port
+
+
+def is_exposed(endpoint: str, port: Any, proxies: Sequence[str]) -> bool:
+    """Whether what is said on this port can be read on its way: plain TCP beyond this machine, and no proxy of ours
+    in front that may speak TLS.
+    """
+    if proxies or endpoint.startswith(("ssl:", "haproxy:")):
+        return False
+    try:
+        return not ip_address(port.getHost().host.partition("%")[0]).is_loopback
+    except (AttributeError, ValueError):  # a Unix socket
+        return False
 
 
 def address_of(port: Any) -> str:

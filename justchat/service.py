@@ -24,9 +24,11 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from justchat.addresses import Addresses
 from justchat.binding import Services
 from justchat.config import Settings
 from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
+from justchat.door import Door
 from justchat.errors import ApiError, DatabaseAway, StartupError
 from justchat.gift_file import read_gifts
 from justchat.http.calls.accounts import AccountCalls
@@ -50,7 +52,7 @@ from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.images import Images
 from justchat.interfaces import ISmsSender
-from justchat.listening import address_of, bind, server_of
+from justchat.listening import address_of, bind, is_exposed, server_of
 from justchat.model.entry import Entry
 from justchat.model.moment import now
 from justchat.model.room import Room
@@ -120,7 +122,7 @@ class Daemon(Service):
         self._turn_reactor = TurnReactor(reactor)
         self._notifier = Notifier(reactor)
         self._mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
-        self._ports: list[tuple[str, Any]] = []
+        self._ports: list[tuple[str, str, Any]] = []
         self._started: Deferred[None] | None = None
         self._build()
 
@@ -174,7 +176,9 @@ class Daemon(Service):
             events=settings.websocket.replay_events,
             age=timedelta(days=settings.websocket.replay_days),
         )
-        services = Services(sessions=sessions, registry=registry, replay=replay)
+        addresses = Addresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
+        door = Door(settings.limits, addresses, reactor)
+        services = Services(sessions=sessions, registry=registry, replay=replay, door=door)
         self._sockets = SocketFactory(
             settings=settings.websocket,
             allows_origin=settings.http.allows_origin,
@@ -238,7 +242,7 @@ class Daemon(Service):
     def _listen(self, table: str, endpoint: str, factory: IProtocolFactory) -> None:
         port = bind(table, endpoint, server_of(table, endpoint, self._turn_reactor), factory)
         port.stopReading()
-        self._ports.append((table, port))
+        self._ports.append((table, endpoint, port))
 
     def startService(self) -> None:
         super().startService()
@@ -260,9 +264,15 @@ class Daemon(Service):
         await self._finish(all=self._mongod is not None)
         self._housekeeping.start(HOUSEKEEPING, now=False)
         self._parting.start(ENDED_SESSIONS_EVERY, now=False)
-        for table, port in self._ports:
+        for table, endpoint, port in self._ports:
             port.startReading()
             self._log.info("{table} listens on {address}", table=table, address=address_of(port))
+            if is_exposed(endpoint, port, self._settings.http.proxies):
+                self._log.warn(
+                    "{table} speaks plain HTTP beyond this machine: keys and messages can be read on their way. Give it"
+                    " an ssl: endpoint, or put a proxy with TLS in front and name it in [http] proxies",
+                    table=table,
+                )
         spare_the_search_for_garbage()
         if os.environ.get("JUSTCHAT_STALLS") == "1":
             Stalls(self._reactor, self._stalled)
@@ -320,7 +330,7 @@ class Daemon(Service):
 
     async def _stop(self) -> None:
         self._notifier.stopping()
-        for _, port in self._ports:
+        for _, _, port in self._ports:
             await maybeDeferred(port.stopListening)
         if self._started is not None:
             await self._started

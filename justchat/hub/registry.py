@@ -49,6 +49,10 @@ class Registry:
             if connection in hearers:
                 hearers.remove(connection)
 
+    def sockets_of(self, session: Session) -> int:
+        """How many connections speak for this session."""
+        return len(self._by_session.get(session.id, ()))
+
     def send(self, users: Iterable[Id], make: Callable[[], Frame]) -> None:
         """Send to every connection of these users a frame that is made once, and only if there are any."""
         by_user = self._by_user

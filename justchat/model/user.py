@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Literal, get_args
 
-from attrs import frozen
+from attrs import field, frozen
 
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
@@ -23,7 +23,7 @@ class User:
 
     id: Id
     phone: Phone
-    password: str
+    password: str = field(repr=False)
     create_at: Moment
     nickname: str | None = None
     location: str | None = None

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
 from justchat.binding import MALFORMED, SESSION_OVER, Binding
+from justchat.door import TOO_MANY
 from justchat.events import Frame, Packet
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 NO_INIT = 4408
 GONE = 1000
-FINAL = (MALFORMED, NO_INIT, SESSION_OVER)
+FINAL = (MALFORMED, NO_INIT, TOO_MANY, SESSION_OVER)
 """Reasons for which a client need not come back by itself: they are told as Socket.IO's DISCONNECT."""
 DISCONNECTED = Packet(b"41")
 

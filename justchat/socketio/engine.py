@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from justchat.binding import MALFORMED, Services
 from justchat.config import Websocket
+from justchat.door import TOO_MANY, Pace
 from justchat.events import Packet
 from justchat.socketio.connection import GONE, Connection
 from justchat.socketio.packets import CLOSE, MESSAGE, PING, PONG, Incoming
@@ -23,8 +24,6 @@ from justchat.socketio.packets import CLOSE, MESSAGE, PING, PONG, Incoming
 GOING_DOWN = 1001
 CLOSE_TIMEOUT = 5.0
 """Seconds that a client has to hear why it is closed."""
-MOST_INBOUND = 16 * 1024
-"""Bytes, as on the raw socket. A client sends nothing but ``init``."""
 PING_PACKET = Packet(b"2")
 
 
@@ -43,7 +42,8 @@ class Transport(Protocol):
 class Engine:
     """One session."""
 
-    def __init__(self, engines: "Engines", version: int, transport: Transport) -> None:
+    def __init__(self, engines: "Engines", version: int, transport: Transport, address: str | None) -> None:
+        self.address = address
         self.sid = secrets.token_urlsafe(15)
         self.engines = engines
         self.version = version
@@ -52,6 +52,7 @@ class Engine:
         self.probe: Transport | None = None
         """The WebSocket that an upgrade is tried on."""
         self._timer: IDelayedCall | None = None
+        self._pace = Pace()
         self._connection = Connection(self)
 
     def open(self) -> None:
@@ -62,7 +63,7 @@ class Engine:
             "upgrades": ["websocket"] if self.transport.name == "polling" else [],
             "pingInterval": int(settings.ping_interval * 1000),
             "pingTimeout": int(settings.ping_timeout * 1000),
-            "maxPayload": MOST_INBOUND,
+            "maxPayload": self.engines.services.door.largest_frame,
         }
         self.transport.send(Packet(b"0" + orjson.dumps(shake)))
         self._beat()
@@ -87,6 +88,13 @@ class Engine:
 
     def _silent(self) -> None:
         self.close(GONE, "ping timeout")
+
+    def keeps_pace(self) -> bool:
+        """Count a packet or a frame; False, and the session over, where it is one too many."""
+        if self.engines.services.door.keeps(self._pace):
+            return True
+        self._connection.close(TOO_MANY, "too many packets in a minute")
+        return False
 
     def receive(self, packet: Incoming) -> None:
         """A packet of the client's, by whatever transport."""
@@ -148,10 +156,11 @@ class Engines:
         self._engines: dict[str, Engine] = {}
         self._all_gone: Deferred[None] | None = None
 
-    def open(self, version: int, transport: Transport) -> Engine:
-        """A new session. Its transport opens it, when it is ready to."""
-        engine = Engine(self, version, transport)
+    def open(self, version: int, transport: Transport, address: str | None) -> Engine:
+        """A new session from this address. Its transport opens it, when it is ready to."""
+        engine = Engine(self, version, transport, address)
         self._engines[engine.sid] = engine
+        self.services.door.enter(address)
         return engine
 
     def get(self, sid: str) -> Engine | None:
@@ -160,7 +169,8 @@ class Engines:
 
     def gone(self, engine: Engine) -> None:
         """Its transport has nothing more to say."""
-        self._engines.pop(engine.sid, None)
+        if self._engines.pop(engine.sid, None) is not None:
+            self.services.door.leave(engine.address)
         if not self._engines and self._all_gone is not None and not self._all_gone.called:
             self._all_gone.callback(None)
 

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from justchat.binding import TOO_SLOW
 from justchat.events import Packet
 from justchat.socketio.connection import GONE
-from justchat.socketio.engine import CLOSE_TIMEOUT, MOST_INBOUND, Engines
+from justchat.socketio.engine import CLOSE_TIMEOUT, Engines
 from justchat.socketio.packets import Malformed, packets_of
 
 NOOP = Packet(b"6")
@@ -23,13 +23,13 @@ class Polling:
 
     name = "polling"
 
-    def __init__(self, engines: Engines, version: int) -> None:
+    def __init__(self, engines: Engines, version: int, address: str | None) -> None:
         self._waiting: list[Packet] = []
         self._bytes = 0
         self._poll: Any = None
         self._closed = False
         self._forget: IDelayedCall | None = None
-        self.engine = engines.open(version, self)
+        self.engine = engines.open(version, self, address)
 
     def open(self, request: Any) -> None:
         """The first GET of all: answered at once, with the handshake."""
@@ -62,8 +62,9 @@ class Polling:
 
     def data(self, request: Any) -> None:
         """A POST."""
-        body = request.content.read(MOST_INBOUND + 1)
-        if len(body) > MOST_INBOUND:
+        most = self.engine.engines.services.door.largest_frame
+        body = request.content.read(most + 1)
+        if len(body) > most:
             _answer(request, 413, b"")
             return
         try:
@@ -74,7 +75,8 @@ class Polling:
             return
         _answer(request, 200, b"ok")
         for packet in packets:
-            self.engine.receive(packet)
+            if self.engine.keeps_pace():
+                self.engine.receive(packet)
 
     def release(self) -> None:
         """Let a waiting poll go, so that the client can change over to its WebSocket."""

@@ -11,6 +11,7 @@ from autobahn.twisted.resource import WebSocketResource
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from justchat.door import RETRY_AFTER
 from justchat.socketio.engine import Engines
 from justchat.socketio.polling import Polling
 from justchat.socketio.websocket import EngineSocketFactory
@@ -21,6 +22,7 @@ BAD_METHOD = (400, 2, "Bad handshake method")
 BAD_REQUEST = (400, 3, "Bad request")
 FORBIDDEN = (403, 4, "Forbidden")
 BAD_VERSION = (400, 5, "Unsupported protocol version")
+TOO_MANY = (429, 3, "Too many connections from this address")
 
 
 class SocketIo(Resource):
@@ -53,15 +55,25 @@ class SocketIo(Resource):
             return _refuse(request, BAD_METHOD)
         if engine is None and self._engines.closing:
             return _refuse(request, (503, 3, "the daemon goes down"))
+        address = self._address(request)
+        if engine is None and self._engines.services.door.is_full(address):
+            request.setHeader(b"Retry-After", b"%d" % RETRY_AFTER)
+            return _refuse(request, TOO_MANY)
         if upgrade:
             return self._websocket.render(request)
-        self._poll(request, int(version), engine.transport if engine else None)
+        if engine is None:
+            Polling(self._engines, int(version), address).open(request)
+        else:
+            self._poll(request, engine.transport)
         return NOT_DONE_YET
 
-    def _poll(self, request: Any, version: int, transport: object) -> None:
-        if transport is None:
-            Polling(self._engines, version).open(request)
-        elif not isinstance(transport, Polling) or request.method not in (b"GET", b"POST"):
+    def _address(self, request: Any) -> str | None:
+        door = self._engines.services.door
+        forwarded = request.requestHeaders.getRawHeaders(door.header)
+        return door.address(request.getClientAddress(), ",".join(forwarded) if forwarded else None)
+
+    def _poll(self, request: Any, transport: object) -> None:
+        if not isinstance(transport, Polling) or request.method not in (b"GET", b"POST"):
             request.write(_refuse(request, BAD_REQUEST))
             request.finish()
         elif request.method == b"GET":

@@ -10,7 +10,7 @@ from zope.interface import implementer
 from justchat.binding import TOO_SLOW
 from justchat.events import Packet
 from justchat.socketio.connection import GONE
-from justchat.socketio.engine import CLOSE_TIMEOUT, MOST_INBOUND, Engine, Engines
+from justchat.socketio.engine import CLOSE_TIMEOUT, Engine, Engines
 from justchat.socketio.packets import PING, UPGRADE, Malformed, packet_of
 from justchat.socketio.polling import Polling
 
@@ -30,10 +30,13 @@ class EngineSocket(WebSocketServerProtocol):  # type: ignore[misc]
     _waiting_bytes = 0
     _trial: IDelayedCall | None = None
 
-    def onConnect(self, request: ConnectionRequest) -> None:
+    def onConnect(self, request: ConnectionRequest) -> str | None:
         # The resource has looked at the request before it came here.
         self._version = int(request.params["EIO"][0])
         self._sid = request.params.get("sid", [""])[0]
+        door = self.factory.engines.services.door
+        self._address = door.address(self.transport.getPeer(), request.headers.get(door.header))
+        return request.protocols[0] if request.protocols else None
 
     def onOpen(self) -> None:
         self.transport.unregisterProducer()  # behind HTTP the channel was the transport's producer
@@ -42,7 +45,7 @@ class EngineSocket(WebSocketServerProtocol):  # type: ignore[misc]
         self.http_headers: dict[str, str] = {}
         engines = self.factory.engines
         if not self._sid:
-            self._engine = engines.open(self._version, self)
+            self._engine = engines.open(self._version, self, self._address)
             self._engine.open()
             return
         engine = engines.get(self._sid)
@@ -52,6 +55,11 @@ class EngineSocket(WebSocketServerProtocol):  # type: ignore[misc]
         self._engine = engine
         self._trial = engines.reactor.callLater(UPGRADE_TIMEOUT, self.close, GONE, "no upgrade in time")
         engine.probe = self
+
+    def onFrameBegin(self) -> None:
+        if self._engine is not None:
+            self._engine.keeps_pace()
+        super().onFrameBegin()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         engine = self._engine
@@ -148,8 +156,8 @@ class EngineSocketFactory(WebSocketServerFactory):  # type: ignore[misc]
         self.setProtocolOptions(
             allowedOrigins=["*"],  # the resource has looked at the origin
             allowNullOrigin=True,
-            maxMessagePayloadSize=MOST_INBOUND,
-            maxFramePayloadSize=MOST_INBOUND,
+            maxMessagePayloadSize=engines.services.door.largest_frame,
+            maxFramePayloadSize=engines.services.door.largest_frame,
             openHandshakeTimeout=10,
             closeHandshakeTimeout=CLOSE_TIMEOUT,
             serveFlashSocketPolicy=False,

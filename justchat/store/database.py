@@ -253,17 +253,37 @@ def check_reachable(uri: str) -> None:
     txmongo retries for ever and keeps a wrong password to itself; pymongo says what is wrong.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of options it does not know
-            parse_uri(uri)
+        _parse(uri)
+    except (InvalidURI, ConfigurationError, ValueError, Warning) as error:
+        raise StartupError(f"[mongo] uri: {_without_password(uri, error)}") from None
+    try:
         with MongoClient[Document](uri, serverSelectionTimeoutMS=4000, connectTimeoutMS=4000) as client:
             client[client.get_default_database(DEFAULT_NAME).name].command("ping")
             client.get_default_database(DEFAULT_NAME)["rooms"].find_one({}, projection=["_id"])
-    except (InvalidURI, ConfigurationError, ValueError, OSError, Warning) as error:
+    except (InvalidURI, ConfigurationError, ValueError, OSError) as error:
         raise StartupError(f"[mongo] uri: {error}") from error
     except PyMongoError as error:
         reason = str(error).partition(", full error")[0].partition(", Timeout:")[0].partition(" (configured")[0]
         raise StartupError(f"[mongo] uri: the database cannot be reached: {reason}") from error
+
+
+def _parse(uri: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of options it does not know
+        parse_uri(uri)
+
+
+def _without_password(uri: str, error: Exception) -> str:
+    """What is wrong with a URI. Of a password with characters of its own, pymongo quotes a part."""
+    scheme, _, rest = uri.partition("://")
+    _, at, hosts = rest.rpartition("@")
+    if not at:
+        return str(error)
+    try:
+        _parse(f"{scheme}://{hosts}")
+    except Exception as other:
+        return str(other)
+    return "a user and a password in it must be percent-encoded"
 
 
 class _Pool(ConnectionPool):  # type: ignore[misc]

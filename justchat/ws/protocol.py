@@ -4,7 +4,8 @@
     < {"event": "ready", "data": {"error": null, "user": "<id>"}}
 
 A client speaks only to bind itself; everything else it hears. Close codes: 4440 no such session, 4400 not a
-frame we know, 4408 no ``init`` in time, 4413 too slow a reader, 1001 the daemon goes down (docs/protocol.rst).
+frame we know, 4408 no ``init`` in time, 4413 too slow a reader, 4429 too many frames or sockets, 1001 the daemon
+goes down (docs/protocol.rst).
 """
 
 from collections.abc import Callable
@@ -23,14 +24,13 @@ from zope.interface import implementer
 
 from justchat.binding import MALFORMED, TOO_SLOW, Binding, Services
 from justchat.config import Websocket
+from justchat.door import RETRY_AFTER, TOO_MANY, Pace
 from justchat.events import Frame
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
 
 NO_INIT = 4408
 GOING_DOWN = 1001
-INBOUND_FRAME = 16 * 1024
-"""Bytes. A client sends nothing but ``init``."""
 CLOSE_TIMEOUT = 5.0
 CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.1, 50
 """When the daemon goes down: seconds over which sockets are closed, seconds between batches, least size of a batch."""
@@ -48,14 +48,28 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
     _paused = False
     _waiting_bytes = 0
     _init_timer: IDelayedCall | None = None
+    _address: str | None = None
+    _pace: Pace
 
-    def onConnect(self, request: ConnectionRequest) -> None:
+    def onConnect(self, request: ConnectionRequest) -> str | None:
         # autobahn's own check wants a port in every origin.
         if not self.factory.allows_origin(request.origin or None):
             raise ConnectionDeny(403, "pages of this origin may not connect")
+        door = self.factory.services.door
+        self._address = door.address(self.transport.getPeer(), request.headers.get(door.header))
+        if door.is_full(self._address):
+            raise ConnectionDeny(429, "Too Many Requests")
+        # A page that offers subprotocols hangs up unless one is taken (the WebSocket standard of WHATWG).
+        return request.protocols[0] if request.protocols else None
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        headers = [("Retry-After", RETRY_AFTER)] if code == 429 else responseHeaders
+        super().failHandshake(reason, code, headers)
 
     def onOpen(self) -> None:
         self.factory.sockets.add(self)
+        self.factory.services.door.enter(self._address)
+        self._pace = Pace()
         # Behind HTTP the channel was the transport's producer.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
@@ -66,6 +80,12 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
         self.http_headers: dict[str, str] = {}
         self.trafficStats = self.factory.traffic
         self.__dict__ = {**self.__dict__}  # what is left fits into less
+
+    def onFrameBegin(self) -> None:
+        # Pings and parts of messages, too.
+        if not self.factory.services.door.keeps(self._pace):
+            self.close(TOO_MANY, "too many frames in a minute")
+        super().onFrameBegin()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         data = None if isBinary else _init_data(payload)
@@ -103,6 +123,8 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self._leave()
+        if self in self.factory.sockets:
+            self.factory.services.door.leave(self._address)
         self.factory.gone(self)
 
     def _leave(self) -> None:
@@ -148,8 +170,8 @@ class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
         self.setProtocolOptions(
             allowedOrigins=["*"],
             allowNullOrigin=True,
-            maxMessagePayloadSize=INBOUND_FRAME,
-            maxFramePayloadSize=INBOUND_FRAME,
+            maxMessagePayloadSize=services.door.largest_frame,
+            maxFramePayloadSize=services.door.largest_frame,
             autoPingInterval=settings.ping_interval,
             autoPingTimeout=settings.ping_timeout,
             openHandshakeTimeout=10,

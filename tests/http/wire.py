@@ -64,9 +64,10 @@ class RawAnswer:
         return json.loads(self.body)
 
 
-async def exchange(port: int, said: bytes) -> list[RawAnswer]:
-    """Say these bytes on a connection; all answers, once the daemon has hung up."""
-    wire: _Wire = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(Factory.forProtocol(_Wire))
+async def exchange(port: int, said: bytes, endpoint: Any = None) -> list[RawAnswer]:
+    """Say these bytes on a connection (or by way of an ``endpoint``); all answers, once the daemon has hung up."""
+    endpoint = endpoint or TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+    wire: _Wire = await endpoint.connect(Factory.forProtocol(_Wire))
     try:
         wire.transport.write(said)
         wire.closed.addTimeout(PATIENCE, reactor)

@@ -132,14 +132,14 @@ class Listener(WebSocketClientProtocol):
 L = TypeVar("L", bound=Listener)
 
 
-async def listen(port: int, path: str = "/", *, origin: str | None = None) -> Listener:
+async def listen(port: int, path: str = "/", **handshake: Any) -> Listener:
     """Open a WebSocket."""
-    return await listen_as(Listener, port, path, origin=origin)
+    return await listen_as(Listener, port, path, **handshake)
 
 
-async def listen_as(protocol: Callable[[], L], port: int, path: str = "/", *, origin: str | None = None) -> L:
-    """Open a WebSocket of this kind."""
-    factory = WebSocketClientFactory(f"ws://127.0.0.1:{port}{path}", origin=origin, reactor=reactor)
+async def listen_as(protocol: Callable[[], L], port: int, path: str = "/", **handshake: Any) -> L:
+    """Open a WebSocket of this kind; ``handshake`` is its origin, its headers, or the subprotocols it offers."""
+    factory = WebSocketClientFactory(f"ws://127.0.0.1:{port}{path}", reactor=reactor, **handshake)
     factory.protocol = protocol
     factory.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0)
     listener: L = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)

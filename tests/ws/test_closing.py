@@ -8,8 +8,10 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from justchat.addresses import Addresses
 from justchat.binding import Services
-from justchat.config import Websocket
+from justchat.config import Limits, Websocket
+from justchat.door import Door
 from justchat.ws.protocol import CLOSE_OVER, CLOSE_PAUSE, CLOSE_TIMEOUT, SocketFactory
 
 
@@ -30,7 +32,8 @@ class FakeSocket:
 class Closing(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        services: Any = Services(sessions=None, registry=None, replay=None)  # type: ignore[arg-type]
+        door = Door(Limits(), Addresses((), "X-Forwarded-For", ()), self.clock)
+        services: Any = Services(sessions=None, registry=None, replay=None, door=door)  # type: ignore[arg-type]
         self.factory = SocketFactory(
             settings=Websocket(), allows_origin=lambda origin: True, services=services, reactor=self.clock
         )

@@ -1,0 +1,58 @@
+"""Secrets in the settings: written there, or in a file or an environment variable that they name.
+
+secret_key = "…"
+secret_key = { file = "payments-key" }     in $CREDENTIALS_DIRECTORY, where systemd's LoadCredential= puts it
+secret_key = { file = "/etc/justchat/key" }
+secret_key = { env = "JUSTCHAT_PAYMENTS_KEY" }
+"""
+
+import os
+from pathlib import Path
+
+MOST = 64 * 1024
+"""Bytes of a file."""
+
+
+class Secret(str):
+    """A text that is not shown where settings are."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
+
+
+def resolved(written: object) -> object:
+    """The text that ``{ file }`` or ``{ env }`` names, without a line end; anything else as it is.
+
+    Raises ValueError, which never has anything of the secret.
+    """
+    if not isinstance(written, dict):
+        return written
+    match list(written.items()):
+        case [("file", str(name))]:
+            return _content(name)
+        case [("env", str(name))] if name in os.environ:
+            return os.environ[name]
+        case [("env", str(name))]:
+            raise ValueError(f"the environment has no {name}")
+        case _:
+            raise ValueError('must be a text, { file = "…" } or { env = "…" }')
+
+
+def _content(name: str) -> str:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not os.path.isabs(name) and folder is None:
+        raise ValueError(f"{name}: not a whole path, and there is no $CREDENTIALS_DIRECTORY")
+    try:
+        with Path(folder or "/", name).open("rb") as file:
+            content = file.read(MOST + 1)
+        text = content.decode()
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: not UTF-8") from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text or len(content) > MOST:
+        raise ValueError(f"{name}: empty, or of more than {MOST} bytes")
+    return text

@@ -1,0 +1,117 @@
+"""Secrets stand in files and environment variables, and nowhere else."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from justchat.config import Settings, load_settings
+from justchat.errors import StartupError
+from justchat.store.database import check_reachable
+
+SECRET = "hush-5ab9"
+
+
+class SecretCase(TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        self.addCleanup(lambda: [file.unlink() for file in self.folder.iterdir()] and None)
+        self.patch(os, "environ", {**os.environ})
+        os.environ.pop("CREDENTIALS_DIRECTORY", None)
+
+    def load(self, toml: str) -> Settings:
+        file = self.folder / "justchat.toml"
+        file.write_text(toml)
+        return load_settings(str(file), {}, None)
+
+    def a_file(self, content: bytes) -> Path:
+        file = self.folder / "key"
+        file.write_bytes(content)
+        return file
+
+
+class Places(SecretCase):
+    def test_file(self) -> None:
+        """A secret is a file's content, without its line end."""
+        for content in (b"hush-5ab9", b"hush-5ab9\n", b"hush-5ab9\r\n"):
+            file = self.a_file(content)
+
+            self.assertEqual(SECRET, self.load(f'[payments]\nsecret_key = {{ file = "{file}" }}').payments.secret_key)
+
+    def test_credentials(self) -> None:
+        """A file without a path is one of systemd's credentials."""
+        self.a_file(b"hush-5ab9\n")
+        os.environ["CREDENTIALS_DIRECTORY"] = str(self.folder)
+
+        self.assertEqual(SECRET, self.load('[payments]\nsecret_key = { file = "key" }').payments.secret_key)
+
+    def test_environment(self) -> None:
+        """Or an environment variable's; for every setting that may hold a secret."""
+        os.environ["A_SECRET"] = "https://hush-5ab9"
+        place = '{ env = "A_SECRET" }'
+
+        settings = self.load(
+            f"[payments]\nsecret_key = {place}\n[mongo]\nuri = {place}\n[bus]\nuri = {place}\n"
+            f"[sms]\nurl = {place}\nbody = {place}\nheaders = {{ Authorization = {place} }}"
+        )
+
+        sms = settings.sms
+        found = [settings.payments.secret_key, settings.mongo.uri, settings.bus.uri, sms.url, sms.body]
+        self.assertEqual(["https://hush-5ab9"] * 6, [*found, sms.headers["Authorization"]])
+
+    def test_wrong(self) -> None:
+        """A place where there is none stops the start with a line that names the setting and the place."""
+        empty, binary = self.a_file(b"\n"), self.folder / "binary"
+        binary.write_bytes(b"\xff\xfe")
+        for place, named in (
+            ('{ file = "/nowhere/key" }', "/nowhere/key: No such file"),
+            ('{ file = "key" }', "CREDENTIALS_DIRECTORY"),
+            (f'{{ file = "{empty}" }}', "empty"),
+            (f'{{ file = "{binary}" }}', "not UTF-8"),
+            ('{ file = "/dev/zero" }', "more than"),
+            ('{ env = "NOT_THERE" }', "NOT_THERE"),
+            ("{ env = 5 }", "must be"),
+            ('{ file = "a", env = "b" }', "must be"),
+            ("{}", "must be"),
+        ):
+            with self.assertRaises(StartupError) as caught:
+                self.load(f"[payments]\nsecret_key = {place}")
+
+            self.assertIn("[payments] secret_key: ", str(caught.exception))
+            self.assertIn(named, str(caught.exception))
+
+
+class NotShown(SecretCase):
+    def test_settings(self) -> None:
+        """Settings that are printed have no secret."""
+        settings = self.load(
+            f'[payments]\nsecret_key = "{SECRET}"\n[mongo]\nuri = "mongodb://u:{SECRET}@h/d"\n'
+            f'[sms]\nbody = "{SECRET}"\nurl = "http://h/{SECRET}"\nheaders = {{ A = "{SECRET}" }}'
+        )
+
+        self.assertNotIn(SECRET, f"{settings!r} {settings} {settings.payments} {settings.sms.headers}")
+
+    def test_complaints(self) -> None:
+        """A wrong setting is told without its value."""
+        for toml in (
+            f'[sms]\nurl = "{SECRET}"',
+            f'[sms]\nurl = "http://u:{SECRET}@h/"',
+            f'[payments]\nsecret_key = ["{SECRET}"]',
+            f'[payments]\nsecret_key = {{ value = "{SECRET}" }}',
+            f'[payments]\nkey = "{SECRET}"',
+            f'[payments]\nsecret_key = "{SECRET}',
+        ):
+            with self.assertRaises(StartupError) as caught:
+                self.load(toml)
+
+            self.assertNotIn(SECRET, str(caught.exception))
+
+    def test_uri(self) -> None:
+        """A URI of which no sense can be made is told without its password, or any part of it."""
+        for password in ("hush/5ab9", "hush:5ab9", "hush@5ab9", "hu%sh5ab9", "hush?5ab9", "hush#5ab9"):
+            for uri in (f"mongodb://me:{password}@localhost:x/d", f"mongodb://me:{password}@127.0.0.1:1/d"):
+                with self.assertRaises(StartupError) as caught:
+                    check_reachable(f"{uri}?serverSelectionTimeoutMS=1")
+
+                self.assertNotRegex(str(caught.exception), "5ab9|hu.?sh")
