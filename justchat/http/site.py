@@ -282,6 +282,13 @@ class SiteChannel(HTTPChannel):
     answered: Callable[[bytes], None] | None = None
     """Takes the connection, and what has come in since the request."""
 
+    def headerReceived(self, line: bytes) -> bool:
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:  # a Content-Length of more digits than Python reads
+            self._respondToBadRequestAndDisconnect()
+            return False
+
     def requestDone(self, request: Any) -> None:
         # A connection that is to end, or that is full, stays here.
         if self.answered is None or not self.persistent or self._waitingForTransport:

@@ -1,0 +1,82 @@
+"""Who may do what: the status of every call for everybody, as the contract has it.
+
+A row is a call and what it is about; a cell is what the caller of its column is answered. Columns:
+
+nobody     has no session
+forged     has a session key that was never given out
+outsider   is signed in, and in another room
+member     is in the room
+silenced   is in the room, and silenced
+banned     was put out of the room, and may not come back
+moderator  is in the room, and a moderator
+admin      is in the room, and its admin
+absentee   is its admin, and not inside
+"""
+
+COLUMNS = ("nobody", "forged", "outsider", "member", "silenced", "banned", "moderator", "admin", "absentee")
+
+TABLE = """
+# call                      about              nobo forg outs memb sile bann mode admi abse
+/init/reg                   a new phone         201  201  201  201  201  201  201  201  201
+/init/auth                  a wrong key         401  401  401  401  401  401  401  401  401
+/init/invite                nobody              440  440  200  200  200  200  200  200  200
+/init/edit                  oneself             440  440  200  200  200  200  200  200  200
+/init/getUser               another             440  440  200  200  200  200  200  200  200
+/init/sessions              one's own           440  440  200  200  200  200  200  200  200
+/user/updateBalance         a wrong signature   440  440  403  403  403  403  403  403  403
+/gifts/send                 no coins            440  440  402  402  402  402  402  402  402
+/user/free-coins            oneself             440  440  200  200  200  200  200  200  400
+/gifts                      the catalogue       440  440  200  200  200  200  200  200  200
+/room/create                a room              440  440  201  201  201  201  201  201  201
+/room/get                   the room            440  440  200  200  200  200  200  200  200
+/room/enter                 the password        440  440  200  200  200  403  200  200  200
+/room/enter                 a wrong password    440  440  401  200  200  403  200  200  200
+/room/enter                 nothing             440  440  404  404  404  404  404  404  404
+/room/leave                 the room            440  440  200  200  200  200  200  200  200
+/room/remove                the room            440  440  401  401  401  401  401  200  200
+/room/remove                nothing             440  440  404  404  404  404  404  404  404
+/room/sendMessage           the room            440  440  403  200  403  403  200  200  403
+/room/sendMessage           another's message   440  440  404  404  404  404  404  404  404
+/room/sendMessage           a direct message    440  440  404  404  404  404  404  404  404
+/room/chat                  the room            440  440  403  200  200  403  200  200  200
+/room/kick                  a member            440  440  403  403  403  403  200  200  200
+/room/kick                  a moderator         440  440  403  403  403  403  403  200  200
+/room/kick                  the admin           440  440  403  403  403  403  403  403  403
+/room/kick                  another's message   440  440  404  404  404  404  404  404  404
+/room/silence               a member            440  440  403  403  403  403  200  200  200
+/room/silence               a moderator         440  440  403  403  403  403  403  200  200
+/room/silence               the admin           440  440  403  403  403  403  403  403  403
+/room/silence               the silenced        440  440  403  403  403  403  200  200  200
+/room/ban                   a member            440  440  403  403  403  403  200  200  200
+/room/ban                   a moderator         440  440  403  403  403  403  403  200  200
+/room/ban                   the admin           440  440  403  403  403  403  403  403  403
+/room/unban                 the banned          440  440  403  403  403  403  200  200  200
+/room/add-moderator         a member            440  440  403  403  403  403  403  201  201
+/room/add-moderator         oneself             440  440  403  403  403  403  403    -    -
+/room/remove-moderator      a moderator         440  440  403  403  403  403  403  200  200
+/user/sendMessage           another             440  440  200  200  200  200  200  200  200
+/user/messages              another             440  440  200  200  200  200  200  200  200
+/user/dialogs               one's own           440  440  200  200  200  200  200  200  200
+/user/dialog                another             440  440  200  200  200  200  200  200  200
+/user/remove-dialog         another             440  440  200  200  200  200  200  200  200
+/user/messages/mark-as-read a direct message    440  440  404  404  404  404  404  404  404
+/user/messages/mark-as-read a room's message    440  440  404  404  404  404  404  404  404
+/user/messages/remove       a direct message    440  440  404  404  404  404  404  404  404
+/user/messages/remove       a room's message    440  440  404  404  404  404  404  404  404
+/complaints/new             the room's message  440  440  403  200  200  403  200  200  200
+/complaints/new             a direct message    440  440  404  404  404  404  404  404  404
+/complaints/new             nothing             440  440  404  404  404  404  404  404  404
+/upload                     a picture           201  440  201  201  201  201  201  201  201
+/init/exit                  oneself             440  200  200  200  200  200  200  200  200
+/init/exit-all              oneself             440  440  200  200  200  200  200  200  200
+"""
+
+
+def rows() -> list[tuple[str, str, dict[str, int]]]:
+    """(path, what it is about, {column: status}) in the order in which they are tried; "-" is no case of its own."""
+    found = []
+    for line in TABLE.strip().splitlines()[1:]:
+        path, *about = line.split()[: -len(COLUMNS)]
+        statuses = zip(COLUMNS, line.split()[-len(COLUMNS) :], strict=True)
+        found.append((path, " ".join(about), {column: int(status) for column, status in statuses if status != "-"}))
+    return found

@@ -1,0 +1,161 @@
+"""Every call, made by everybody: the table of ``tests/attacks/rights.py`` holds, and is whole."""
+
+import json
+import time
+from secrets import token_urlsafe
+from typing import Any
+
+from attrs import define
+from twisted.trial.unittest import TestCase
+
+from tests import test_docs
+from tests.attacks.rights import COLUMNS, rows
+from tests.contract.test_uploads import picture
+from tests.http.wire import NOBODY
+from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
+from tests.support.client import call, request
+
+PASSWORD = "sesame"
+UNTOUCHED = {"/room/chat", "/room/get", "/room/create", "/room/sendMessage"}
+"""Calls of rooms after which everybody is where they were."""
+
+
+@define
+class Scene:
+    """A private room with everybody in their place, another room that none of them can see, and others' letters."""
+
+    people: dict[str, Person]
+    bystander: Person
+    second: Person
+    anna: Person
+    boris: Person
+    foreign: str
+    letter: str
+    gift: str
+    room: str = ""
+    message: str = ""
+
+    async def furnish(self, password: str | None = None) -> None:
+        """Everybody takes their place in a fresh room."""
+        people = self.people
+        admin = people["admin"]
+        inside = [admin, *(people[name] for name in ("member", "silenced", "banned", "moderator"))]
+        self.room = await a_room(admin, *inside, self.bystander, self.second, password=password)
+        self.message = (await admin.say(self.room, "welcome")).data["message"]["_id"]
+        for path, person, more in (
+            ("/room/add-moderator", people["moderator"], {}),
+            ("/room/add-moderator", self.second, {}),
+            ("/room/silence", people["silenced"], {"finished": soon()}),
+            ("/room/ban", people["banned"], {}),
+        ):
+            assert (await admin.call(path, room_id=self.room, user_id=person.id, **more)).status in (200, 201)
+
+    def bodies(self, path: str, about: str, caller: Person | None) -> dict[str, Any]:
+        """What is sent."""
+        own = caller.id if caller else NOBODY
+        whom = {
+            "a member": self.bystander.id,
+            "another's message": self.bystander.id,
+            "a moderator": self.second.id,
+            "the admin": self.people["admin"].id,
+            "the silenced": self.people["silenced"].id,
+            "the banned": self.people["banned"].id,
+            "oneself": own,
+        }.get(about, self.anna.id)
+        message = {
+            "another's message": self.foreign,
+            "a direct message": self.letter,
+            "a room's message": self.message,
+            "the room's message": self.message,
+        }.get(about)
+        room = NOBODY if about == "nothing" else self.room
+        in_room = {"room_id": room, "user_id": whom, "ref_message": message}
+        bodies: dict[str, dict[str, Any]] = {
+            "/init/reg": {"phone": a_phone()},
+            "/init/auth": {"phone": a_phone(), "key": "1"},
+            "/init/invite": {"phons": []},
+            "/init/edit": {"user": {"nickname": "x"}},
+            "/init/getUser": {"user_id": whom},
+            "/user/updateBalance": {"balance": 10**6, "secret": "0" * 32},
+            "/user/free-coins": {"type": "vk"},
+            "/gifts/send": {"gift": self.gift, "user": self.anna.id, "text": "x"},
+            "/room/create": {"room": {"name": "x"}},
+            "/room/get": {"room_id": room},
+            "/room/enter": {"room": {"id": room, "password": PASSWORD if about == "the password" else "wrong"}},
+            "/room/remove": {"room": {"id": room}},
+            "/room/leave": {"room_id": room},
+            "/room/sendMessage": {"message": {"room_id": room, "text": "x", "ref_message": message}},
+            "/room/chat": {"room": room},
+            "/room/silence": {**in_room, "finished": soon()},
+            "/user/sendMessage": {"message": {"user": self.bystander.id, "text": "x"}},
+            "/user/messages": {"author": self.anna.id},
+            "/user/dialog": {"user": self.anna.id},
+            "/user/remove-dialog": {"user": self.anna.id},
+            "/user/messages/mark-as-read": {"message": message},
+            "/user/messages/remove": {"message": message},
+            "/complaints/new": {"message": message or NOBODY, "text": "x"},
+        }
+        return bodies.get(path, in_room if path.startswith("/room/") else {})
+
+
+def soon() -> int:
+    """Ten minutes from now, in milliseconds since the epoch."""
+    return int(time.time() * 1000) + 600_000
+
+
+class Rights(ChatTestCase):
+    async def a_scene(self) -> Scene:
+        people = {name: await self.a_person() for name in COLUMNS[2:-1]}
+        bystander, second, anna, boris = [await self.a_person() for _ in range(4)]
+        foreign = await a_room(anna, anna)
+        said = (await anna.say(foreign, "whispered")).data["message"]["_id"]
+        written = await anna.call("/user/sendMessage", message={"user": boris.id, "text": "whispered"})
+        letter = written.data["message"][0]["_id"]
+        gift = (await anna.call("/gifts")).data["gifts"][0]["_id"]
+        return Scene(people, bystander, second, anna, boris, said, letter, gift)
+
+    async def answered(self, scene: Scene, path: str, about: str, column: str) -> tuple[int, Any]:
+        """The status and body of a cell."""
+        caller = scene.people.get("admin" if column == "absentee" else column)
+        if column == "absentee":
+            await scene.people["admin"].call("/room/leave", room_id=scene.room)
+        key = token_urlsafe(24) if column == "forged" else None
+        if caller:
+            ending = path in ("/init/exit", "/init/exit-all")
+            key = (await sign_in(self.daemon, caller.phone, caller.key) if ending else caller).session_key
+        if path == "/upload":
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            answer = await request(self.daemon.http, "POST", path, picture("PNG"), headers)
+        else:
+            body = scene.bodies(path, about, caller)
+            answer = await call(self.daemon.http, path, body if key is None else {"session_key": key, **body})
+        if caller and path == "/init/exit-all":
+            caller.session_key = (await sign_in(self.daemon, caller.phone, caller.key)).session_key
+        return answer.status, answer.json
+
+    async def test_table(self) -> None:
+        """Each cell is as the table has it; what is refused shows nothing of what was asked for."""
+        scene = await self.a_scene()
+        wrong = []
+
+        for path, about, expected in rows():
+            password = PASSWORD if path == "/room/enter" else None
+            await scene.furnish(password)
+            for column, status in expected.items():
+                found, body = await self.answered(scene, path, about, column)
+                if found != status:
+                    wrong.append((path, about, column, found, status))
+                if "whispered" in json.dumps(body):
+                    wrong.append((path, about, column, "shows", body))
+                if path.startswith("/room/") and path not in UNTOUCHED and found < 400:
+                    await scene.furnish(password)
+
+        self.assertEqual([], wrong)
+        dialog = (await scene.boris.call("/user/dialog", user=scene.anna.id)).data["dialog"]
+        self.assertEqual([(scene.letter, False)], [(letter["_id"], letter["read"]) for letter in dialog])
+
+
+class TheTable(TestCase):
+    def test_calls(self) -> None:
+        """Every call that is declared has a row."""
+        self.assertEqual({endpoint.path for endpoint in test_docs.declared()}, {path for path, _, _ in rows()})
