@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run check lint trial wheel audit bench histories faults clean
+.PHONY: run check lint trial wheel audit bench histories storm faults clean
 
 run: $(INSTALLED)
 	$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
@@ -28,11 +28,15 @@ wheel: $(INSTALLED)
 audit: $(INSTALLED)
 	$(BIN)/python tests/audit.py
 
-# Random histories, each of 200 steps; HISTORIES is how many. The seeds of those that fail are printed.
+# Random histories, each of 200 steps; HISTORIES is how many. A failure names its seed.
 HISTORIES ?= 20
 histories: $(INSTALLED)
-	JUSTCHAT_STEPS=200 JUSTCHAT_SEEDS="$$(seq -s ' ' $$(date +%s) 1 $$(($$(date +%s) + $(HISTORIES) - 1)))" \
-		$(BIN)/trial --temp-directory=_trial_temp tests.end_to_end.test_histories
+	JUSTCHAT_STEPS=200 JUSTCHAT_HISTORIES=$(HISTORIES) $(BIN)/trial --temp-directory=_trial_temp \
+		tests.end_to_end.test_histories
+
+# Five thousand clients who come back within ten seconds.
+storm: $(INSTALLED)
+	JUSTCHAT_STORM=5000 $(BIN)/trial --temp-directory=_trial_temp tests.end_to_end.test_storms
 
 # People talk and pay for SECONDS while daemon, database and sockets are killed, stopped and cut (docs/faults.rst).
 SECONDS ?= 180

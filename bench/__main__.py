@@ -69,9 +69,8 @@ def main() -> None:
     with Stage() as stage:
         rounds, skipped, failed = measure(stage, chosen, options.rounds, options.seconds)
         curves = measure_curves(stage, options.seconds) if options.curves else {}
-        stage.close()
         skipped |= {name: f"failed: {why}" for name, why in failed.items()}
-        result = report(rounds, skipped, curves, options.seconds, stage.stalls)
+        result = report(rounds, skipped, curves, options.seconds)
     options.json.write_text(json.dumps(result, indent=1))
     print(text(result))
     if options.docs:

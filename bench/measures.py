@@ -1,6 +1,7 @@
 """What is measured: a round of a measure gives the figures of each server that takes part."""
 
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -142,6 +143,19 @@ def sign_ups(stage: Stage, seconds: float) -> Round:
     return {"ours calm": calm, "ours signing in": {**busy, "sign_in_ms": sum(took) / len(took) * 1000}}
 
 
+def stalls(stage: Stage, seconds: float) -> Round:
+    """Turns of the reactor over 20 ms, under every load. The instrument costs something: it has a daemon of its own."""
+    loads = [(plans.quiet(), 32), (plans.room(100), 32), (plans.rooms(), 500), (plans.direct(), 32)]
+    with Daemon(seed, watched=True) as daemon:
+        for plan, connections in loads:
+            run(daemon, plan, seconds, connections=connections)
+        run(daemon, plans.room(MANY), max(seconds, 4), rate=CROWD_RATE)
+        daemon.stop()
+        for line in daemon.stalls:
+            print(line, file=sys.stderr)
+        return {"ours": {"long_turns": len(daemon.stalls)}}
+
+
 def cold_start(stage: Stage, seconds: float) -> Round:
     stage.forget_archivist()
     done: Round = {}
@@ -164,6 +178,7 @@ MEASURES = [
     Measure("chat", "/room/chat of 100 among 1,000,000 messages", _reading(plans.chat)),
     Measure("list", "/room/get of 40 among 100,000 rooms", _reading(plans.rooms_list)),
     Measure("dialogs", "/user/dialogs of 50 among 100,000 messages", _reading(plans.dialogs)),
+    Measure("stalls", "turns of the reactor over 20 ms, under each of these loads", stalls, most=1),
     Measure("sign-ups", "messages while people sign in", sign_ups),
     Measure("start", "cold start with 1,000,000 messages and 100,000 rooms", cold_start, most=3),
 ]

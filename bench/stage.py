@@ -35,11 +35,6 @@ class Stage:
         """End the servers."""
         self._open.close()
 
-    @property
-    def stalls(self) -> int:
-        """Turns of over 20 ms in the daemons that were closed."""
-        return sum(server.stalls for server in self._there.values() if isinstance(server, Daemon))
-
     def _once(self, name: str, server: AbstractContextManager[Server]) -> Server:
         self._there[name] = self._open.enter_context(server)
         return self._there[name]

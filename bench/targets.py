@@ -54,6 +54,7 @@ TARGETS = [
     Target("chat", "requests/s, Node = 1", "requests", 2, "memory"),
     Target("list", "requests/s, Node = 1", "requests", 2, "memory"),
     Target("dialogs", "requests/s, Node = 1", "requests", 2, "memory"),
+    Target("stalls", "none", "long_turns", 0, **AT_MOST),
     Target("sign-ups", "p99 of messages, without = 1", "p99_ms", 1.5, "ours calm", "ours signing in", **AT_MOST),
     Target("start", "seconds until it listens, empty = 1", "ready_s", 2, "ours empty", **AT_MOST),
     Target("start", "memory, empty = 1", "mib", 2, "ours empty", **AT_MOST),

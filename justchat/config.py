@@ -146,7 +146,7 @@ class Limits(_Table):
     """Networks whose callers are not counted, unless they come through a proxy."""
     sockets_per_address: Positive = 2000
     """Sockets that one address may have open: a whole town can be behind one."""
-    sockets_per_session: Positive = 200
+    sockets_per_session: Positive = 1000
     frames_per_minute: Positive = 600
     """Frames that one socket may send: ``init``, and the answers to pings."""
     frame: Positive = 16 * 1024

@@ -13,6 +13,7 @@ read meanwhile is not held up; what they are given until then joins what they ha
 
 from collections import deque
 from select import EPOLLIN, epoll
+from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT
 from typing import Any
 
 from twisted.internet.error import ConnectionLost
@@ -29,6 +30,8 @@ SLICE = 0.004
 """Seconds of sending, after which what has come in meanwhile has its turn."""
 LOOK_AT_CLOCK = 32
 """Connections written to between two looks at the clock."""
+UNSENT = 128 * 1024
+"""Bytes that the kernel takes for a connection before they can be sent. For one that stalls it would take megabytes."""
 READ_AT_ONCE = 16
 """Connections read in one turn, if that takes no longer than SLICE; the kernel gives the others in the next."""
 
@@ -228,4 +231,6 @@ class TurnReactor:
         listening = Port(port, factory, max(backlog, BACKLOG), interface, self._reactor)
         listening.transport = self._server
         listening.startListening()
+        # Those it accepts have it from it.
+        listening.socket.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
         return listening

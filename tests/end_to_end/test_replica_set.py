@@ -10,9 +10,9 @@ from pymongo.errors import PyMongoError
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.end_to_end.test_crashes import CrashCase
 from tests.end_to_end.test_existing_mongo import OperatorsMongod
 from tests.support.client import Listener
+from tests.support.crashes import CrashCase
 from tests.support.daemon import Daemon
 
 ELECTION = 2000

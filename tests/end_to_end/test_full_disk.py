@@ -1,0 +1,61 @@
+"""The database's disk is full: calls are refused until there is room again, and nothing acknowledged is lost."""
+
+import contextlib  # a global "suppress" would be a setting of trial's
+import os
+import subprocess
+from pathlib import Path
+from unittest import SkipTest
+
+from tests.support.client import eventually
+from tests.support.crashes import TALKERS, CrashCase
+from tests.support.daemon import Daemon
+
+DISK = 160
+"""MiB: what an empty database takes, and some."""
+
+
+class FullDisk(CrashCase):
+    async def setUp(self) -> None:
+        self.disk = Daemon().folder / "data"
+        self.disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}m,mode=700", "tmpfs", str(self.disk)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            raise SkipTest("needs the right to mount a small disk")
+        self.addCleanup(self.unmount)
+        await super().setUp()
+
+    def make_daemon(self) -> Daemon:
+        return Daemon(folder=self.disk.parent)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", str(self.disk)], check=True)
+
+    def fill(self) -> Path:
+        """Leave no room."""
+        filler = self.disk / "filler"
+        file = os.open(filler, os.O_WRONLY | os.O_CREAT)
+        for size in (2**20, 2**12):
+            with contextlib.suppress(OSError):
+                while True:
+                    os.write(file, bytes(size))
+        os.close(file)
+        return filler
+
+    async def test_full(self) -> None:
+        """Calls are answered 503 while there is no room; with room again the daemon serves as before, by itself."""
+        await self.talk()
+        filler = self.fill()
+        for number in range(3000):
+            if self.crowd.refused:
+                break
+            await self.admin.say(self.room, f"{number} {'x' * 4000}")  # the database has some room of its own
+        await eventually(lambda: len(self.crowd.refused) >= TALKERS, "refusals")
+
+        filler.unlink()
+        await self.crowd.reach(100)
+        await self.crowd.end()
+
+        self.assertEqual({(503, "1")}, {(told.status, told.retry_after) for told in self.crowd.refused})
+        await self.check_kept()
+        texts = {message["text"] for message in await self.history()}
+        self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})

@@ -1,0 +1,157 @@
+"""A database that is killed, or stands still, under load: 503, then back by itself; nothing is lost."""
+
+import contextlib  # a global "suppress" would be a setting of trial's
+import os
+import signal
+import time
+from collections import Counter
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from tests.support.chat import a_phone, a_room
+from tests.support.client import Answer, call, eventually, request
+from tests.support.crashes import TALKERS, CrashCase
+from tests.support.mongo import pause
+
+
+class DatabaseKilled(CrashCase):
+    async def outage(self) -> None:
+        """People talk, the database is killed, they go on, and some more is said."""
+        await self.talk()
+        self.sockets = [await self.a_listener(person) for person in self.talkers]
+        os.kill(self.daemon.mongod_pid(), signal.SIGKILL)
+        await self.crowd.reach(200)
+        await self.crowd.end()
+
+    async def test_comes_back(self) -> None:
+        """The daemon starts its database again, and serves as before."""
+        await self.outage()
+
+        self.assertEqual(200, (await request(self.daemon.http, "GET", "/readyz")).status)
+
+    async def test_kept(self) -> None:
+        """Every message acknowledged, before and after, is there once; none that was refused is."""
+        await self.outage()
+
+        await self.check_kept()
+        texts = {message["text"] for message in await self.history()}
+        self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+
+    async def test_refused(self) -> None:
+        """Who could not be served was told 503 and when to try again."""
+        await self.outage()
+
+        self.assertLessEqual({(told.status, told.retry_after) for told in self.crowd.refused}, {(503, "1")})
+
+    async def test_heard(self) -> None:
+        """Sockets stay open, and hear each message acknowledged once, in order, and none that was refused."""
+        await self.outage()
+
+        wanted = sorted(
+            told.json["data"]["message"]["seq"] for told in self.crowd.told if told.json and told.status == 200
+        )
+        for socket in self.sockets:
+            await eventually(lambda s=socket: s.events[-1]["data"]["seq"] == wanted[-1], "the last message")
+            heard = [event["data"]["seq"] for event in socket.events if event["event"] == "message"]
+            # Threads note their answers in any order, so that it is the seq which tells what came since it listens.
+            self.assertEqual([seq for seq in wanted if seq >= heard[0]], heard)
+            self.assertEqual(sorted(set(heard)), heard)
+            self.assertFalse(socket.gone.called)
+
+
+class DatabaseStopped(CrashCase):
+    """The database neither answers nor hangs up."""
+
+    async def outage(self) -> None:
+        await self.talk()
+        self.pid = self.daemon.mongod_pid()
+        self.addCleanup(self.go_on)
+        pause(self.pid)
+
+    def go_on(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
+
+    async def refusals(self) -> None:
+        """Returns when everybody has been refused."""
+        await eventually(lambda: len(self.crowd.refused) >= TALKERS, "refusals")
+
+    async def test_refused(self) -> None:
+        """Every call is answered 503 within about 5 s, with when to try again."""
+        other = await a_room(await self.a_person())
+        await self.outage()
+        began = time.monotonic()
+        calls = [
+            self.admin.say(self.room, "hello"),
+            self.admin.enter(other),
+            self.admin.call("/room/chat", room=self.room),
+            self.admin.call("/init/getUser"),
+            self.admin.call("/room/create", room={"name": "another"}),
+            call(self.daemon.http, "/init/reg", {"phone": a_phone()}),
+            call(self.daemon.http, "/init/auth", {"phone": self.admin.phone, "key": self.admin.key}),
+        ]
+
+        answers: list[Answer] = await gatherResults([Deferred.fromCoroutine(each) for each in calls])
+
+        self.assertLess(time.monotonic() - began, 6)
+        for answer in answers:
+            self.assertEqual((503, ["1"]), (answer.status, answer.headers.getRawHeaders("Retry-After")), answer)
+
+    async def test_said_to_watchers(self) -> None:
+        """/livez is 200 and /readyz 503."""
+        await self.outage()
+
+        alive = await request(self.daemon.http, "GET", "/livez")
+        ready = await request(self.daemon.http, "GET", "/readyz")
+
+        self.assertEqual((200, 503), (alive.status, ready.status))
+
+    async def test_comes_back(self) -> None:
+        """Service is back within 2 s of the database."""
+        await self.outage()
+        await self.refusals()
+
+        self.go_on()
+        began = time.monotonic()
+        while (await self.admin.say(self.room, "back")).status != 200 and time.monotonic() - began < 10:
+            await deferLater(reactor, 0.05)
+
+        self.assertLess(time.monotonic() - began, 2.5)
+
+    async def test_daemon_ends(self) -> None:
+        """The daemon can be stopped meanwhile, before systemd would kill it (TimeoutStopSec)."""
+        await self.outage()
+        await self.refusals()
+        assert self.daemon.process is not None
+
+        self.daemon.process.send_signal(signal.SIGTERM)
+
+        await self.daemon.ended(28)
+        self.assertTrue(self.database_gone(self.pid))
+
+    async def test_nothing_refused_appears(self) -> None:
+        """What was refused is not in the room afterwards, and what was acknowledged is, once."""
+        await self.outage()
+        await self.refusals()
+
+        self.go_on()
+        await self.crowd.reach(50)
+        await self.crowd.end()
+
+        await self.check_kept()
+        texts = {message["text"] for message in await self.history()}
+        self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+
+    async def test_paging(self) -> None:
+        """A client that skips as many messages as it has gets each one once, refusals or not."""
+        await self.outage()
+        await self.refusals()
+        self.go_on()
+        await self.crowd.reach(600)
+        await self.crowd.end()
+
+        messages = await self.history(by_count=True)
+
+        self.assertEqual({1}, set(Counter(message["_id"] for message in messages).values()))

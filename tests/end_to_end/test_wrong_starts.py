@@ -1,0 +1,145 @@
+"""A wrong start is one line and an exit code."""
+
+from tests.support.client import request
+from tests.support.starting import StartCase, free_port, processes
+
+
+class WrongStart(StartCase):
+    async def test_unknown_option(self) -> None:
+        """An option that there is not is named."""
+        line = await self.refusal("--nonsense")
+
+        self.assertIn("--nonsense", line)
+
+    async def test_stray_argument(self) -> None:
+        """An argument that belongs to nothing is named."""
+        line = await self.refusal("stray")
+
+        self.assertIn("stray", line)
+
+    async def test_missing_config(self) -> None:
+        """A config file that is not there is named."""
+        line = await self.refusal("--config", str(self.folder / "none.toml"))
+
+        self.assertIn(str(self.folder / "none.toml"), line)
+
+    async def test_broken_config(self) -> None:
+        """A config file that is no TOML is named, with the place."""
+        line = await self.refusal("--config", self.a_config("[http\n"))
+
+        self.assertRegex(line, r"justchat\.toml.*line 1")
+
+    async def test_wrong_setting(self) -> None:
+        """An unknown table, an unknown key, a value of the wrong type: the line names the table and the key."""
+        wrong = (
+            ("[nonsense]\n", "[nonsense]"),
+            ("nonsense = 1\n", "[nonsense]"),
+            ("[http]\nport = 4000\n", "[http] port"),
+            ("[http]\ndebug = 'yes'\n", "[http] debug"),
+            ("[limits]\ntext = 'long'\n", "[limits] text"),
+            ("[sessions]\nlifetime = 0\n", "[sessions] lifetime"),
+            ("[sms]\nsender = 'pigeon'\n", "[sms] sender"),
+        )
+
+        lines = await self.refusals(*(("--config", self.a_config(text)) for text, _ in wrong))
+
+        for (_, named), line in zip(wrong, lines, strict=True):
+            self.assertIn(named, line)
+
+    async def test_nonsense_endpoint(self) -> None:
+        """An endpoint that is none is named with its table."""
+        wrong = (
+            ("http", "nonsense"),
+            ("http", "tcp:many"),
+            ("http", "tcp:99999"),
+            ("http", "tcp:0:interface=nowhere"),
+            ("websocket", ""),
+            ("websocket", "tcp:"),
+        )
+
+        lines = await self.refusals(*((f"--{table}", endpoint) for table, endpoint in wrong))
+
+        for (table, endpoint), line in zip(wrong, lines, strict=True):
+            self.assertIn(f"[{table}] endpoint", line)
+            self.assertIn(endpoint, line)
+
+    async def test_port_in_use(self) -> None:
+        """A port that somebody else has is named with its table."""
+        for table in ("http", "websocket"):
+            endpoint = self.a_port_in_use()
+
+            line = await self.refusal(f"--{table}", endpoint)
+
+            self.assertIn(f"[{table}] endpoint", line)
+            self.assertIn(endpoint, line)
+
+    async def test_mongo_refuses(self) -> None:
+        """A MongoDB that nobody answers at is told of."""
+        port = free_port()
+
+        line = await self.refusal("--mongo", f"mongodb://127.0.0.1:{port}/chat")
+
+        self.assertIn("[mongo] uri", line)
+        self.assertIn(str(port), line)
+
+    async def test_nonsense_uri(self) -> None:
+        """A URI that is none is told of."""
+        uris = (
+            "nonsense",
+            "",
+            "mongodb://",
+            "mongodb://127.0.0.1:99999/chat",
+            "mongodb://a:b:c@127.0.0.1/chat",
+        )
+
+        lines = await self.refusals(*(("--mongo", uri) for uri in uris))
+
+        for line in lines:
+            self.assertIn("[mongo] uri", line)
+
+    async def test_uri_option(self) -> None:
+        """An option of the URI that is nonsense is told of."""
+        line = await self.refusal("--mongo", "mongodb://127.0.0.1/chat?authMechanism=nonsense")
+
+        self.assertIn("authmechanism", line.lower())
+
+    async def test_missing_authority(self) -> None:
+        """A file that the URI names and that is not there is told of."""
+        line = await self.refusal("--mongo", "mongodb://127.0.0.1/chat?tls=true&tlsCAFile=/no/such/file")
+
+        self.assertIn("[mongo] uri", line)
+        self.assertIn("/no/such/file", line)
+
+    async def test_data_dir_is_a_file(self) -> None:
+        """A data directory that cannot be made is named."""
+        self.data.write_text("in the way")
+
+        line = await self.refusal()
+
+        self.assertIn(str(self.data), line)
+
+    async def test_second_daemon(self) -> None:
+        """A second daemon on one data directory is refused, and the first goes on."""
+        first = await self.a_daemon().start()
+
+        line = await self.refusal("--data-dir", str(first.data))
+
+        self.assertIn(str(first.data), line)
+        self.assertEqual(200, (await request(first.http, "GET", "/readyz")).status)
+
+    async def test_bus(self) -> None:
+        """A bus is refused while there is none."""
+        line = await self.refusal("--bus", "amqp://127.0.0.1")
+
+        self.assertIn("[bus] uri", line)
+
+    async def test_broken_database(self) -> None:
+        """An embedded database that cannot start is told of."""
+        (self.data / "mongo").mkdir(parents=True)
+        for name in ("WiredTiger", "WiredTiger.turtle", "WiredTiger.wt"):
+            (self.data / "mongo" / name).write_bytes(b"garbage" * 100)
+
+        line = await self.refusal()
+
+        self.assertIn("the embedded database did not start", line)
+        self.assertEqual([], processes(self.folder))

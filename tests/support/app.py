@@ -1,0 +1,142 @@
+"""Somebody's app: it builds what it knows from the events it hears."""
+
+from typing import Any
+
+from tests.support.chat import Person
+from tests.support.client import Listener, eventually, listen_as
+
+Event = dict[str, Any]
+OUT = {"leave", "kick", "ban", "remove room"}
+
+
+class Cut(Listener):
+    """A socket that breaks after so many bytes, in the middle of whatever comes."""
+
+    left: int | None = None
+    client: "Client"
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.left is None:
+            super().dataReceived(data)
+            return
+        data = data[: self.left]
+        self.left -= len(data)
+        super().dataReceived(data)
+        if not self.left:
+            self.transport.abortConnection()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        super().onMessage(payload, isBinary)
+        self.client.hear(self.events[-1])
+
+
+class Client:
+    """Somebody's app: what it knows, it knows from events, and from calls only where ``caught-up`` says to."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.socket: Cut | None = None
+        self.room: str | None = None
+        self.after = 0
+        """The room's events after this one are in ``log``."""
+        self.log: list[Event] = []
+        self.n = 0
+        self.directs: list[str] = []
+        self.receipts: list[str] = []
+        self.loaded: set[str] = set()
+        self.loaded_receipts: set[str] = set()
+        self.wrong: list[str] = []
+        self._ready: Event | None = None
+        self._caught_up: Event | None = None
+
+    @property
+    def seq(self) -> int:
+        return self.log[-1]["seq"] if self.log else self.after
+
+    @property
+    def online(self) -> bool:
+        return self.socket is not None and not self.socket.gone.called
+
+    def hear(self, event: Event) -> None:
+        name, data = event["event"], event["data"]
+        if name == "ready":
+            self._ready = data
+        elif name == "caught-up":
+            self._caught_up = data
+            assert self._ready is not None
+            if not data["recovered"]:
+                self.n, self.directs, self.receipts = self._ready["n"], [], []
+            if not data["recovered"] or self._ready["room"] != self.room:
+                # At once: the next event may be a new one.
+                self.room, self.after, self.log = self._ready["room"], self._ready["seq"] or 0, []
+        elif name == "error":
+            pass  # the socket is closed
+        elif "n" in data:
+            if data["n"] != self.n + 1:
+                self.wrong.append(f"n {data['n']} after {self.n}")
+            self.n = data["n"]
+            self._hear_own(name, data)
+        else:
+            self._hear_room(data)
+
+    def _hear_own(self, name: str, data: Event) -> None:
+        if name == "direct-message":
+            if data["_id"] not in self.loaded:
+                self.directs.append(data["_id"])
+        elif name == "read-message":
+            if data["data"]["_id"] not in self.loaded_receipts:
+                self.receipts.append(data["data"]["_id"])
+        elif data["room"] == self.room and data["type"] in OUT and data["seq"] > self.after:
+            self.room = None
+
+    def _hear_room(self, data: Event) -> None:
+        if data.get("type") == "new roommate" and data["user"] == self.person.id:
+            self.room, self.after, self.log = data["room"], data["seq"] - 1, []
+        if data["room"] == self.room:
+            if data["seq"] <= self.seq:
+                self.wrong.append(f"seq {data['seq']} after {self.seq}")
+            self.log.append(data)
+
+    async def come_back(self, left: int | None = None) -> None:
+        """Open a socket and say what one has; ``left`` bytes later it breaks."""
+        await self.part()
+        self._ready = self._caught_up = None
+
+        def protocol() -> Cut:
+            socket = Cut()
+            socket.client, self.socket = self, socket
+            return socket
+
+        socket = await listen_as(protocol, self.person.daemon.websocket)
+        socket.left = left
+        have = {"n": self.n, "room": self.room, "seq": None if self.room is None else self.seq}
+        socket.say({"event": "init", "data": {"session_key": self.person.session_key, **have}})
+        await eventually(lambda: self._caught_up is not None or socket.gone.called, "caught-up")
+        if self._caught_up is not None and not self._caught_up["recovered"]:
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """What the protocol tells a client to do that was away too long, or is in another room by now."""
+        received = [message["_id"] for message in await self.received()]
+        read = await self.read_by_others()
+        # What was read here may be told as an event, too, before or after.
+        self.directs = list(dict.fromkeys([*received, *self.directs]))
+        self.receipts = list(dict.fromkeys([*read, *self.receipts]))
+        self.loaded, self.loaded_receipts = set(received), set(read)
+
+    async def part(self) -> None:
+        if self.socket is not None:
+            await self.socket.leave()
+
+    async def received(self) -> list[Event]:
+        messages: list[Event] = (await self.person.call("/user/messages", limit=500)).data["messages"]
+        return messages
+
+    async def read_by_others(self) -> list[str]:
+        dialogs = (await self.person.call("/user/dialogs")).data["dialogs"]
+        sent = [
+            message
+            for dialog in dialogs
+            for message in (await self.person.call("/user/messages", user=dialog["user"], limit=500)).data["messages"]
+        ]
+        return [message["_id"] for message in sent if message["read"]]

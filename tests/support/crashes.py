@@ -1,0 +1,153 @@
+"""People who talk while something dies, and what must be true afterwards."""
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
+
+from tests.support.chat import ChatTestCase, Person, a_room
+from tests.support.client import Listener, eventually
+from tests.support.daemon import Daemon
+
+TALKERS = 6
+"""Fewer than the reactor has threads."""
+Call = tuple[str, dict[str, Any]]
+
+
+@frozen
+class Told:
+    """What became of a call; ``status`` 0 is a connection that broke."""
+
+    body: dict[str, Any]
+    status: int
+    retry_after: str | None = None
+    json: Any = None
+
+    @property
+    def text(self) -> str:
+        text: str = self.body["message"]["text"]
+        return text
+
+
+class Crowd:
+    """People who each make one call after another, in a thread, over a connection that is kept alive."""
+
+    def __init__(self, daemon: Daemon, people: list[Person], next_call: Callable[[Person, int], Call]) -> None:
+        self.told: list[Told] = []
+        self._port = daemon.http
+        self._next_call = next_call
+        self._enough = threading.Event()
+        self._threads: list[Deferred[None]] = [deferToThread(self._run, person) for person in people]
+
+    @property
+    def said(self) -> list[Told]:
+        return [told for told in self.told if told.status in (200, 201)]
+
+    @property
+    def refused(self) -> list[Told]:
+        return [told for told in self.told if told.status not in (0, 200, 201)]
+
+    def _run(self, person: Person) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        for number in itertools.count():
+            if self._enough.is_set():
+                break
+            path, body = self._next_call(person, number)
+            try:
+                connection.request("POST", path, json.dumps({"session_key": person.session_key, **body}))
+                response = connection.getresponse()
+                answer = json.loads(response.read())
+                self.told.append(Told(body, response.status, response.getheader("Retry-After"), answer))
+            except (OSError, http.client.HTTPException):
+                self.told.append(Told(body, 0))
+                connection.close()
+                time.sleep(0.02)
+        connection.close()
+
+    async def reach(self, more: int) -> None:
+        """Returns when so many more calls have succeeded."""
+        wanted = len(self.said) + more
+        await eventually(lambda: len(self.said) >= wanted, f"{wanted} calls to succeed; last: {self.told[-3:]}")
+
+    async def end(self) -> None:
+        self._enough.set()
+        await gatherResults(self._threads)
+
+
+class CrashCase(ChatTestCase):
+    """Each test has a daemon of its own."""
+
+    async def setUp(self) -> None:
+        self._logged = 0
+        self._listeners: list[Listener] = []
+        self.daemon = await self.make_daemon().start()
+
+    def make_daemon(self) -> Daemon:
+        return Daemon(*self.options())
+
+    def options(self) -> list[str]:
+        return []
+
+    async def tearDown(self) -> None:
+        # trial runs the cleanups before this: the crowd has gone, a database that was stopped goes on.
+        try:
+            await super().tearDown()
+        finally:
+            if self.daemon.process is not None and self.daemon.process.poll() is None:
+                await self.daemon.stop()
+            self.daemon.remove()
+
+    async def people(self, number: int) -> list[Person]:
+        return [await self.a_person() for _ in range(number)]
+
+    def a_crowd(self, people: list[Person], next_call: Callable[[Person, int], Call]) -> Crowd:
+        crowd = Crowd(self.daemon, people, next_call)
+        self.addCleanup(crowd.end)
+        return crowd
+
+    async def talk(self) -> None:
+        """Sets ``admin``, ``room`` and ``crowd``: people who talk in the room by now."""
+        self.talkers = await self.people(TALKERS)
+        self.admin = self.talkers[0]
+        room = self.room = await a_room(self.admin, *self.talkers)
+
+        def say(person: Person, number: int) -> Call:
+            return "/room/sendMessage", {"message": {"room_id": room, "text": f"{person.phone} {number}"}}
+
+        self.crowd = self.a_crowd(self.talkers, say)
+        await self.crowd.reach(100)
+
+    async def history(self, *, by_count: bool = False) -> list[dict[str, Any]]:
+        """The room from its beginning; ``by_count``: paged as a client does who skips what it has."""
+        messages: list[dict[str, Any]] = []
+        for _ in range(1000):
+            seen = 0 if not messages else len(messages) if by_count else messages[-1]["seq"]
+            page = (await self.admin.call("/room/chat", room=self.room, skip=seen, limit=500)).data["chat"]
+            if not page:
+                return messages
+            messages += page
+        raise AssertionError("the history has no end")
+
+    async def check_kept(self) -> None:
+        """Every message acknowledged is in the room once, as it was acknowledged, and in one order."""
+        messages = await self.history()
+        numbers = [message["seq"] for message in messages]
+        self.assertEqual(sorted(set(numbers)), numbers)
+        times = Counter(message["text"] for message in messages if message["type"] is None)
+        self.assertEqual({1}, set(times.values()))
+        by_id = {message["_id"]: message for message in messages}
+        for told in self.crowd.said:
+            message = told.json["data"]["message"]
+            self.assertEqual(message, by_id.get(message["_id"]))
+
+    def database_gone(self, pid: int) -> bool:
+        return not Path(f"/proc/{pid}").exists()

@@ -1,0 +1,100 @@
+"""Starting the daemon as one does by hand, rightly and wrongly."""
+
+import contextlib  # a global "suppress" would be a setting of trial's
+import itertools
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from tests.support.daemon import Daemon
+
+LOGGED = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[[^]]*\] ")
+ETC = Path(__file__).parents[2] / "etc"
+
+
+def processes(folder: Path) -> list[int]:
+    """The processes whose command line names a folder or what is in it."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and os.fsencode(folder) in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def occupied() -> socket.socket:
+    """A socket that holds a port of its own."""
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def free_port() -> int:
+    with occupied() as holder:
+        port: int = holder.getsockname()[1]
+        return port
+
+
+class StartCase(TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        self.data = self.folder / "data"
+        self.numbers = itertools.count(1)
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def a_daemon(self, *options: str, folder: Path | None = None, environ: dict[str, str] | None = None) -> Daemon:
+        """One that is not started yet."""
+        daemon = Daemon(*options, folder=folder or self.folder, environ=environ)
+
+        async def end() -> None:
+            if daemon.process is not None and daemon.process.poll() is None:
+                await daemon.stop()
+
+        self.addCleanup(end)
+        return daemon
+
+    def a_config(self, text: str) -> str:
+        file = self.folder / f"{next(self.numbers)}.justchat.toml"
+        file.write_text(text)
+        return str(file)
+
+    def a_port_in_use(self) -> str:
+        """The endpoint of a port that somebody else has."""
+        holder = occupied()
+        self.addCleanup(holder.close)
+        return f"tcp:{holder.getsockname()[1]}:interface=127.0.0.1"
+
+    async def refusal(self, *options: str) -> str:
+        """The one line with which a daemon says why it does not start."""
+        (line,) = await self.refusals(options)
+        return line
+
+    async def refusals(self, *starts: Sequence[str]) -> list[str]:
+        """The same of several that start at once, each on a data directory of its own."""
+        daemons = [self.a_daemon("--data-dir", str(self.data), *options) for options in starts]
+        for daemon in daemons:
+            daemon.folder = self.folder / f"start{next(self.numbers)}"
+            daemon.folder.mkdir()
+            daemon.spawn()
+        for daemon in daemons:
+            self.assertGreater(await daemon.ended(60), 0, daemon.log)
+        return [self.one_line(daemon.log) for daemon in daemons]
+
+    def one_line(self, output: str) -> str:
+        """What it says is one line, not a traceback or a list of options.
+
+        Once its log has begun, twistd puts what it writes to stderr there, and the log on stdout.
+        """
+        plain = [line for line in output.splitlines() if not LOGGED.match(line)]
+        logged = [LOGGED.sub("", line) for line in output.splitlines() if LOGGED.match(line)]
+        said = {*plain, *(line for line in logged if line.startswith("justchat: "))}
+        self.assertEqual(1, len(said), output)
+        line = said.pop()
+        self.assertTrue(line.startswith("justchat: "), output)
+        self.assertNotIn("Traceback", output)
+        self.assertNotIn("Usage:", output)
+        return line.removeprefix("justchat: ")
