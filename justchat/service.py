@@ -77,6 +77,7 @@ ENDED_SESSIONS_EVERY = 3.0
 """Seconds between looks for sessions that somebody else ended: an operator, or another daemon."""
 DRAIN = 5.0
 """Seconds that requests under way are given when the daemon stops."""
+GARBAGE_EVERY = 300.0
 HOUSEKEEPING = 10.0
 """Seconds between rounds of finishing what a crash left, and closing sockets of sessions that ran out."""
 
@@ -199,6 +200,8 @@ class Daemon(Service):
         self._housekeeping.clock = reactor
         self._parting = LoopingCall(self._part, sessions, registry)
         self._parting.clock = reactor
+        self._searching = LoopingCall(gc.collect)
+        self._searching.clock = reactor
 
     async def _part(self, sessions: Sessions, registry: Registry) -> None:
         """Let sessions that were ended elsewhere be over here."""
@@ -264,6 +267,7 @@ class Daemon(Service):
         await self._finish(all=self._mongod is not None)
         self._housekeeping.start(HOUSEKEEPING, now=False)
         self._parting.start(ENDED_SESSIONS_EVERY, now=False)
+        self._searching.start(GARBAGE_EVERY, now=False)
         for table, endpoint, port in self._ports:
             port.startReading()
             self._log.info("{table} listens on {address}", table=table, address=address_of(port))
@@ -334,7 +338,7 @@ class Daemon(Service):
             await maybeDeferred(port.stopListening)
         if self._started is not None:
             await self._started
-        for call in (self._housekeeping, self._parting):
+        for call in (self._housekeeping, self._parting, self._searching):
             if call.running:
                 call.stop()
         await self._dispatcher.drained(DRAIN, self._reactor)
@@ -363,14 +367,15 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
 
 
 def spare_the_search_for_garbage() -> None:
-    """Keep the search for garbage short.
+    """Keep the search for garbage short, and what is old out of it.
 
-    What the start has made stays for the daemon's life: looking through it again and again would hold the reactor
-    for tens of milliseconds each time. What requests make is nearly all gone without a search.
+    What the start has made stays for the daemon's life, and connections for hours: looking through them while
+    thousands come would hold the reactor for 150 ms again and again. What requests make is nearly all gone without a
+    search, and so are raw sockets; for the rest there is one every GARBAGE_EVERY seconds.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(20_000, 50, 1_000_000)
 
 
 def make_sender(settings: Settings, reactor: Any) -> ISmsSender:

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import CACHED, HTTPChannel
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import NOT_DONE_YET, Request, Site
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
@@ -223,19 +223,32 @@ def _refuse(channel: Any, error: ApiError) -> None:
     reactor.callLater(LINGER, transport.abortConnection)
 
 
+class SocketResource(WebSocketResource):  # type: ignore[misc]
+    """autobahn's resource, by which a WebSocket takes over the connection."""
+
+    def render(self, request: Any) -> Any:
+        channel = request.channel
+        outcome = super().render(request)
+        if outcome is NOT_DONE_YET:
+            # They hold each other: thousands of them would wait for the search for garbage, and make it long.
+            channel.requests.clear()
+            request.channel = None
+        return outcome
+
+
 class Root(Resource):
     """The Klein app, but for /ws, where the WebSocket takes over the connection, and the pictures."""
 
     def __init__(self, app: Klein, sockets: Any, socketio: IResource, pictures: Pictures) -> None:
         super().__init__()
         self._app = app.resource()
-        self._sockets = WebSocketResource(sockets)
+        self._sockets = SocketResource(sockets)
         self._socketio = socketio
         self._pictures = pictures
 
     def getChildWithDefault(self, path: bytes, request: Any) -> IResource:
         if request.path == b"/ws" and request.getHeader(b"upgrade"):
-            return self._sockets  # type: ignore[no-any-return]
+            return self._sockets
         if path == b"socket.io":
             return self._socketio
         if path == b"uploads" and request.method in (b"GET", b"HEAD"):
@@ -253,7 +266,7 @@ class SocketPort(Resource):
 
     def __init__(self, sockets: Any, socketio: IResource) -> None:
         super().__init__()
-        self._sockets = WebSocketResource(sockets)
+        self._sockets = SocketResource(sockets)
         self._socketio = socketio
 
     def getChildWithDefault(self, path: bytes, request: Any) -> IResource:

@@ -18,8 +18,10 @@ from autobahn.websocket.protocol import TrafficStats
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.binding import MALFORMED, TOO_SLOW, Binding, Services
@@ -126,6 +128,11 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
         if self in self.factory.sockets:
             self.factory.services.door.leave(self._address)
         self.factory.gone(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        # What leads back to it would keep it until a search for garbage, which holds the reactor the longer for that.
+        self._binding = self.is_open = self.is_closed = None
 
     def _leave(self) -> None:
         """Hear nothing more."""
