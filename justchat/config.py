@@ -24,10 +24,16 @@ from pydantic import (
 
 from justchat.errors import StartupError
 from justchat.model.phone import is_region
+from justchat.model.rate import parse_rate
 from justchat.secret import Secret, resolved
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _is_rate(written: str) -> str:
+    parse_rate(written)
+    return written
 
 
 def _is_network(written: str) -> str:
@@ -36,6 +42,7 @@ def _is_network(written: str) -> str:
 
 
 SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
+RateText = Annotated[str, AfterValidator(_is_rate)]
 Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
 
 
@@ -144,6 +151,15 @@ class Limits(_Table):
     enabled: bool = True
     exempt: Networks = ("127.0.0.0/8", "::1/128")
     """Networks whose callers are not counted, unless they come through a proxy."""
+    sign_in: RateText = "1000/minute"
+    """Sign-ups and sign-ins of an address."""
+    send: RateText = "6000/minute"
+    """Messages, gifts and complaints of a session; the next three are the same for other calls."""
+    change: RateText = "3000/minute"
+    read: RateText = "6000/minute"
+    upload: RateText = "120/minute"
+    share: Positive = 20
+    """An address may have as much as this many sessions: many people can be behind one."""
     sockets_per_address: Positive = 2000
     """Sockets that one address may have open: a whole town can be behind one."""
     sockets_per_session: Positive = 200

@@ -148,6 +148,16 @@ class LoginTimeout(ApiError):
     status, code, detail = 440, "login-timeout", "sign in again: there is no such session"
 
 
+class TooManyRequests(ApiError):
+    """More than ``count`` in ``seconds``; the next is free ``after`` so many seconds. ``name`` says of what."""
+
+    status, code, detail = 429, "too-many-requests", "too many requests; nothing was done"
+
+    def __init__(self, name: str, count: int, seconds: int, after: int) -> None:
+        super().__init__(f"more than {count} in {seconds} s ({name}); try again in {max(after, 1)} s")
+        self.name, self.count, self.seconds, self.after = name, count, seconds, max(after, 1)
+
+
 class Incident(ApiError):
     """A fault of ours. ``detail`` is the incident's id, which the log carries too."""
 

@@ -77,8 +77,9 @@ class AccountCalls:
         once=True,
         session=NONE,
         statuses=(201, 200),
+        rate="sign_in",
     )
-    async def register(self, body: Register) -> Nothing | Reply:
+    async def register(self, requester: Requester, body: Register) -> Nothing | Reply:
         """Sign up by phone, or have a new key sent to it."""
         created = await self.accounts.register(body.phone, body.given())
         return {} if created else Reply(200, {})
@@ -90,8 +91,9 @@ class AccountCalls:
         answer=SignedInAnswer,
         session=NONE,
         raises=(WrongKey,),
+        rate="sign_in",
     )
-    async def sign_in(self, body: SignIn) -> SignedInAnswer:
+    async def sign_in(self, requester: Requester, body: SignIn) -> SignedInAnswer:
         """Sign in with the key that came by SMS."""
         key, user = await self.accounts.sign_in(body.phone, body.key)
         return {"data": {"session_key": key, "user": self._document(user, user.id)}}
@@ -117,6 +119,7 @@ class AccountCalls:
         answer=UserAnswer,
         session=REQUIRED,
         raises=(UserNotFound,),
+        rate="read",
     )
     async def get_user(self, requester: Requester, body: GetUser) -> UserAnswer:
         """Show a user; the caller, where none is named."""
@@ -135,7 +138,7 @@ class AccountCalls:
         await self.accounts.sign_out_everywhere(requester.user)
         return {}
 
-    @post("/init/sessions", body=Empty, answer=SessionsAnswer, session=REQUIRED)
+    @post("/init/sessions", body=Empty, answer=SessionsAnswer, session=REQUIRED, rate="read")
     async def sessions(self, requester: Requester, body: Empty) -> SessionsAnswer:
         """List one's sessions."""
         assert requester.session is not None
