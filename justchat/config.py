@@ -24,7 +24,7 @@ from pydantic import (
 
 from justchat.errors import StartupError
 from justchat.model.phone import is_region
-from justchat.model.rate import parse_rate
+from justchat.model.rate import Rate, parse_rate
 from justchat.secret import Secret, resolved
 
 Positive = Annotated[int, Field(ge=1)]
@@ -43,6 +43,7 @@ def _is_network(written: str) -> str:
 
 SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
 RateText = Annotated[str, AfterValidator(_is_rate)]
+RateTexts = tuple[RateText, ...]
 Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
 
 
@@ -99,6 +100,8 @@ class Sms(_Table):
 
     sender: Literal["outbox", "http"] = "outbox"
     region: str = "RU"
+    key_lifetime: Seconds | None = None
+    """Seconds from a key's making until it signs nobody in any more."""
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
     text: str = "Your JustChat key: {key}"
     invite_text: str = "A friend invites you to JustChat."
@@ -160,6 +163,9 @@ class Limits(_Table):
     upload: RateText = "120/minute"
     share: Positive = 20
     """An address may have as much as this many sessions: many people can be behind one."""
+    wrong_keys_per_phone: RateTexts = ("20/hour",)
+    """Wrong keys of a phone, over all of its keys; of one key there are five."""
+    wrong_keys_per_address: RateTexts = ("300/hour",)
     sockets_per_address: Positive = 2000
     """Sockets that one address may have open: a whole town can be behind one."""
     sockets_per_session: Positive = 200
@@ -182,6 +188,11 @@ class Limits(_Table):
     page: Positive = 500
     """The largest ``limit`` or ``per_page``; a larger one is cut to it."""
 
+    def rates(self, written: RateTexts) -> tuple[Rate, ...]:
+        """The rates that apply: none where they are switched off."""
+        found = (parse_rate(rate) for rate in written if self.enabled)
+        return tuple(rate for rate in found if rate is not None)
+
 
 class Sessions(_Table):
     """``[sessions]``: ``lifetime`` in seconds from sign-in."""
@@ -193,6 +204,8 @@ class Privacy(_Table):
     """``[privacy]``: ``show_phones`` shows everyone's phone to everyone, as the original does."""
 
     show_phones: bool = True
+    show_registered: bool = True
+    """Whether ``/init/reg`` tells a new phone (201) from a known one (200)."""
 
 
 class Uploads(_Table):

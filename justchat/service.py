@@ -359,7 +359,7 @@ class Daemon(Service):
 def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
     """Every call that is served."""
     return [
-        *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones)),
+        *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
         *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
         *endpoints_of(ModerationCalls(actions.moderation)),
         *endpoints_of(DirectCalls(actions.direct)),

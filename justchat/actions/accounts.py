@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from justchat.actions.guesses import Guesses
 from justchat.errors import RoomNotFound, SmsFailed, WrongKey
 from justchat.interfaces import IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
 from justchat.model.ids import Id, new_id
@@ -35,6 +36,7 @@ class Accounts:
     sms_text: str
     invites: IInvites
     invite_text: str
+    guesses: Guesses
     sms_failed: Callable[[], None] = lambda: None
     """Counts the SMS that were not accepted."""
 
@@ -57,15 +59,26 @@ class Accounts:
         await self._send(phone, self.sms_text.replace("{key}", key))
         return created
 
-    async def sign_in(self, phone: Phone, key: str) -> tuple[str, User]:
-        """A new session: its key, and the user. Raises WrongKey, after five wrong tries for the right key too."""
-        user = await self.users.try_key(phone)
-        # Where there is nobody the hash is worked at all the same, so that the time does not tell.
-        right = await self.passwords.matches(key, user.password if user else None)
-        if user is None or not right:
+    async def sign_in(self, phone: Phone, key: str, address: str | None) -> tuple[str, User]:
+        """A new session: its key, and the user.
+
+        Raises WrongKey, after five wrong tries for the right key too; TooManyRequests where there were too many wrong
+        ones for this phone, or from this address.
+        """
+        await self.guesses.begin(address)
+        tried = await self.users.try_key(phone)
+        # Where there is nobody the same is done all the same, the hash above all, so that the time does not tell.
+        if tried is None:
+            await self.guesses.weigh_nothing(phone)
+            await self.passwords.matches(key, None)
             raise WrongKey
-        await self.users.forgive_tries(user.id, user.password)
-        return await self.sessions.open(user.id), await self._placed(user)
+        user, password = tried
+        await self.guesses.weigh(phone)
+        if not await self.passwords.matches(key, password):
+            raise WrongKey
+        await self.users.forgive_tries(user, password)
+        await self.guesses.right(phone, address)
+        return await self.sessions.open(user), await self.show(user)
 
     async def sign_out(self, key: str) -> None:
         """End a session and close its sockets. An unknown key is no error."""
