@@ -47,6 +47,9 @@ RateTexts = tuple[RateText, ...]
 Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
 
 
+Failure = Literal["retry", "bad-number", "no-funds", "misconfigured", "unknown"]
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -100,6 +103,8 @@ class Sms(_Table):
 
     sender: Literal["outbox", "http"] = "outbox"
     region: str = "RU"
+    countries: tuple[str, ...] = ()
+    """Regions whose phones are sent SMS; none for any."""
     key_lifetime: Seconds | None = None
     """Seconds from a key's making until it signs nobody in any more."""
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
@@ -112,7 +117,17 @@ class Sms(_Table):
     success_status: tuple[int, ...] = (200, 201, 202, 204)
     success_path: str | None = None
     success_value: str | int | bool | None = None
+    failure_path: str | None = None
+    failures: Mapping[Failure, tuple[str | int, ...]] = {}
+    """What values at ``failure_path``, or statuses, mean that are not success."""
     timeout: Seconds = 5
+
+    @field_validator("countries")
+    @classmethod
+    def _known_regions(cls, countries: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(is_region, countries)):
+            raise ValueError("not regions of two capital letters, as RU")
+        return countries
 
     @field_validator("region")
     @classmethod
@@ -166,6 +181,12 @@ class Limits(_Table):
     wrong_keys_per_phone: RateTexts = ("20/hour",)
     """Wrong keys of a phone, over all of its keys; of one key there are five."""
     wrong_keys_per_address: RateTexts = ("300/hour",)
+    sms_per_phone: RateTexts | None = None
+    """SMS to a phone; for the next ones, too, None is SPENDING with a gateway, and no limit without."""
+    sms_per_address: RateTexts | None = None
+    sms_per_code: RateTexts | None = None
+    """SMS to the phones of a dial code, as 7."""
+    sms_in_all: RateTexts | None = None
     sockets_per_address: Positive = 2000
     """Sockets that one address may have open: a whole town can be behind one."""
     sockets_per_session: Positive = 200
@@ -192,6 +213,15 @@ class Limits(_Table):
         """The rates that apply: none where they are switched off."""
         found = (parse_rate(rate) for rate in written if self.enabled)
         return tuple(rate for rate in found if rate is not None)
+
+
+SmsLimit = Literal["sms_per_phone", "sms_per_address", "sms_per_code", "sms_in_all"]
+SPENDING: Mapping[SmsLimit, RateTexts] = {
+    "sms_per_phone": ("1/minute", "5/hour"),
+    "sms_per_address": ("100/hour",),
+    "sms_per_code": ("5000/day",),
+    "sms_in_all": ("10000/day",),
+}
 
 
 class Sessions(_Table):
@@ -228,6 +258,13 @@ class Settings(_Table):
     sessions: Sessions = Sessions()
     privacy: Privacy = Privacy()
     uploads: Uploads = Uploads()
+
+    def spending(self, limit: SmsLimit) -> tuple[Rate, ...]:
+        """How many SMS may be sent."""
+        written: RateTexts | None = getattr(self.limits, limit)
+        if written is None:
+            written = SPENDING[limit] if self.sms.sender == "http" else ()
+        return self.limits.rates(written)
 
     @field_validator("sms")
     @classmethod

@@ -328,7 +328,7 @@ class ISmsSender(Interface):
     """Sends one SMS."""
 
     async def send(phone: Phone, text: str) -> None:
-        """Send ``text``; raises SmsFailed when it was not accepted."""
+        """Send ``text``; raises SmsFailed when it was not, or perhaps not, accepted."""
 
 
 class IFarewell(Interface):

@@ -15,6 +15,7 @@ from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
 from justchat.actions.shop import Shop
+from justchat.actions.spending import Spending
 from justchat.actions.uploads import Uploads
 from justchat.config import Settings
 from justchat.hub.registry import Registry
@@ -120,6 +121,14 @@ def make_actions(
                 windows=stores.windows,
                 per_phone=limits.rates(limits.wrong_keys_per_phone),
                 per_address=limits.rates(limits.wrong_keys_per_address),
+            ),
+            spending=Spending(
+                windows=stores.windows,
+                per_phone=settings.spending("sms_per_phone"),
+                per_address=settings.spending("sms_per_address"),
+                per_code=settings.spending("sms_per_code"),
+                in_all=settings.spending("sms_in_all"),
+                countries=frozenset(settings.sms.countries),
             ),
         ),
         rooms=RoomActions(users=users, rooms=rooms, passwords=passwords, clock=now),

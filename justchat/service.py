@@ -62,6 +62,7 @@ from justchat.mongod import Mongod
 from justchat.parts import Actions, make_actions, make_stores
 from justchat.passwords import Passwords
 from justchat.rates import Rates
+from justchat.sms.breaker import Breaker
 from justchat.sms.gateway import Gateway
 from justchat.sms.outbox import Outbox
 from justchat.socketio.engine import Engines
@@ -390,7 +391,7 @@ def make_rates(limits: Limits) -> Rates | None:
 def make_sender(settings: Settings, reactor: Any) -> ISmsSender:
     """Who sends the SMS, as ``[sms] sender`` says."""
     if settings.sms.sender == "http":
-        return Gateway(settings.sms, reactor)
+        return Breaker(Gateway(settings.sms, reactor), monotonic)
     return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
 
 

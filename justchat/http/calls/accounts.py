@@ -5,7 +5,7 @@ from pydantic import model_validator
 
 from justchat.actions.accounts import Accounts
 from justchat.documents import UserDocument, user_document
-from justchat.errors import UserNotFound, WrongKey
+from justchat.errors import CountryNotServed, UserNotFound, WrongKey
 from justchat.http.answers import Nothing, SessionsAnswer, SignedInAnswer, UserAnswer
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import Body, Dob, Empty, Gender, IdField, KeyField, Name, PhoneField, Phones, PhotoUrl, wrong
@@ -78,11 +78,12 @@ class AccountCalls:
         once=True,
         session=NONE,
         statuses=(201, 200),
+        raises=(CountryNotServed,),
         rate="sign_in",
     )
     async def register(self, requester: Requester, body: Register) -> Nothing | Reply:
         """Sign up by phone, or have a new key sent to it."""
-        created = await self.accounts.register(body.phone, body.given())
+        created = await self.accounts.register(body.phone, body.given(), requester.address)
         return {} if created and self.show_registered else Reply(200, {})
 
     @post(
@@ -164,10 +165,11 @@ class AccountCalls:
         answer=Nothing,
         once=True,
         session=REQUIRED,
+        raises=(CountryNotServed,),
     )
     async def invite(self, requester: Requester, body: Invite) -> Nothing:
         """Invite people by SMS, each once a day."""
-        await self.accounts.invite(requester.user, body.all())
+        await self.accounts.invite(requester.user, body.all(), requester.address)
         return {}
 
     def _document(self, user: User, viewer: Id) -> UserDocument:
