@@ -6,6 +6,7 @@ have written, and only on a connection from one of them.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
 
@@ -15,6 +16,8 @@ Header = Literal["X-Forwarded-For", "Forwarded"]
 LONGEST = 2048
 """Characters of such a header, and so of its hops, that are looked at: the last ones."""
 _FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("[^"]*"|[^;]*)', re.IGNORECASE)
+KNOWN = 1024
+"""Callers whose address need not be found out again."""
 _Address = IPv4Address | IPv6Address
 
 
@@ -32,6 +35,7 @@ class Addresses:
         self._exempt = [ip_network(network) for network in exempt]
         self.header = header.lower().encode()
         self._warned = False
+        self._of = lru_cache(KNOWN)(self._found_out)
 
     def of(self, peer: object, forwarded: Sequence[bytes]) -> str | None:
         """The address to count a caller by; None for one who is not counted.
@@ -39,7 +43,10 @@ class Addresses:
         ``peer`` is the connection's, as Twisted has it; ``forwarded`` every field of ``header``, in order. An IPv6
         address is its /64, which is what one customer has.
         """
-        host = _parsed(getattr(peer, "host", ""))
+        return self._of(getattr(peer, "host", ""), tuple(forwarded))
+
+    def _found_out(self, peer: str, forwarded: tuple[bytes, ...]) -> str | None:
+        host = _parsed(peer)
         if host is None:
             # A Unix socket: whoever may open it.
             return self._hop(None, forwarded)

@@ -24,10 +24,16 @@ from pydantic import (
 
 from justchat.errors import StartupError
 from justchat.model.phone import is_region
+from justchat.model.rate import Rate, parse_rate
 from justchat.secret import Secret, resolved
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _is_rate(written: str) -> str:
+    parse_rate(written)
+    return written
 
 
 def _is_network(written: str) -> str:
@@ -36,7 +42,12 @@ def _is_network(written: str) -> str:
 
 
 SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
+RateText = Annotated[str, AfterValidator(_is_rate)]
+RateTexts = tuple[RateText, ...]
 Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
+
+
+Failure = Literal["retry", "bad-number", "no-funds", "misconfigured", "unknown"]
 
 
 class _Table(BaseModel):
@@ -92,6 +103,10 @@ class Sms(_Table):
 
     sender: Literal["outbox", "http"] = "outbox"
     region: str = "RU"
+    countries: tuple[str, ...] = ()
+    """Regions whose phones are sent SMS; none for any."""
+    key_lifetime: Seconds | None = None
+    """Seconds from a key's making until it signs nobody in any more."""
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
     text: str = "Your JustChat key: {key}"
     invite_text: str = "A friend invites you to JustChat."
@@ -102,7 +117,17 @@ class Sms(_Table):
     success_status: tuple[int, ...] = (200, 201, 202, 204)
     success_path: str | None = None
     success_value: str | int | bool | None = None
+    failure_path: str | None = None
+    failures: Mapping[Failure, tuple[str | int, ...]] = {}
+    """What values at ``failure_path``, or statuses, mean that are not success."""
     timeout: Seconds = 5
+
+    @field_validator("countries")
+    @classmethod
+    def _known_regions(cls, countries: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(is_region, countries)):
+            raise ValueError("not regions of two capital letters, as RU")
+        return countries
 
     @field_validator("region")
     @classmethod
@@ -144,6 +169,24 @@ class Limits(_Table):
     enabled: bool = True
     exempt: Networks = ("127.0.0.0/8", "::1/128")
     """Networks whose callers are not counted, unless they come through a proxy."""
+    sign_in: RateText = "1000/minute"
+    """Sign-ups and sign-ins of an address."""
+    send: RateText = "6000/minute"
+    """Messages, gifts and complaints of a session; the next three are the same for other calls."""
+    change: RateText = "3000/minute"
+    read: RateText = "6000/minute"
+    upload: RateText = "120/minute"
+    share: Positive = 20
+    """An address may have as much as this many sessions: many people can be behind one."""
+    wrong_keys_per_phone: RateTexts = ("20/hour",)
+    """Wrong keys of a phone, over all of its keys; of one key there are five."""
+    wrong_keys_per_address: RateTexts = ("300/hour",)
+    sms_per_phone: RateTexts | None = None
+    """SMS to a phone; for the next ones, too, None is SPENDING with a gateway, and no limit without."""
+    sms_per_address: RateTexts | None = None
+    sms_per_code: RateTexts | None = None
+    """SMS to the phones of a dial code, as 7."""
+    sms_in_all: RateTexts | None = None
     sockets_per_address: Positive = 2000
     """Sockets that one address may have open: a whole town can be behind one."""
     sockets_per_session: Positive = 1000
@@ -166,6 +209,20 @@ class Limits(_Table):
     page: Positive = 500
     """The largest ``limit`` or ``per_page``; a larger one is cut to it."""
 
+    def rates(self, written: RateTexts) -> tuple[Rate, ...]:
+        """The rates that apply: none where they are switched off."""
+        found = (parse_rate(rate) for rate in written if self.enabled)
+        return tuple(rate for rate in found if rate is not None)
+
+
+SmsLimit = Literal["sms_per_phone", "sms_per_address", "sms_per_code", "sms_in_all"]
+SPENDING: Mapping[SmsLimit, RateTexts] = {
+    "sms_per_phone": ("1/minute", "5/hour"),
+    "sms_per_address": ("100/hour",),
+    "sms_per_code": ("5000/day",),
+    "sms_in_all": ("10000/day",),
+}
+
 
 class Sessions(_Table):
     """``[sessions]``: ``lifetime`` in seconds from sign-in."""
@@ -177,6 +234,8 @@ class Privacy(_Table):
     """``[privacy]``: ``show_phones`` shows everyone's phone to everyone, as the original does."""
 
     show_phones: bool = True
+    show_registered: bool = True
+    """Whether ``/init/reg`` tells a new phone (201) from a known one (200)."""
 
 
 class Uploads(_Table):
@@ -199,6 +258,13 @@ class Settings(_Table):
     sessions: Sessions = Sessions()
     privacy: Privacy = Privacy()
     uploads: Uploads = Uploads()
+
+    def spending(self, limit: SmsLimit) -> tuple[Rate, ...]:
+        """How many SMS may be sent."""
+        written: RateTexts | None = getattr(self.limits, limit)
+        if written is None:
+            written = SPENDING[limit] if self.sms.sender == "http" else ()
+        return self.limits.rates(written)
 
     @field_validator("sms")
     @classmethod

@@ -4,6 +4,7 @@ The HTTP body of an error is made from these alone (docs/protocol.rst, "Errors")
 """
 
 from collections.abc import Sequence
+from enum import Enum
 from http import HTTPStatus
 from typing import ClassVar, NamedTuple
 
@@ -48,6 +49,10 @@ class InvalidFields(ApiError):
     def __init__(self, fields: Sequence[BadField]) -> None:
         super().__init__()
         self.fields = tuple(fields)
+
+
+class CountryNotServed(ApiError):
+    status, code, detail = 400, "country-not-served", "no SMS are sent to this phone's country"
 
 
 class TooSoon(ApiError):
@@ -148,6 +153,16 @@ class LoginTimeout(ApiError):
     status, code, detail = 440, "login-timeout", "sign in again: there is no such session"
 
 
+class TooManyRequests(ApiError):
+    """More than ``count`` in ``seconds``; the next is free ``after`` so many seconds. ``name`` says of what."""
+
+    status, code, detail = 429, "too-many-requests", "too many requests; nothing was done"
+
+    def __init__(self, name: str, count: int, seconds: int, after: int) -> None:
+        super().__init__(f"more than {count} in {seconds} s ({name}); try again in {max(after, 1)} s")
+        self.name, self.count, self.seconds, self.after = name, count, seconds, max(after, 1)
+
+
 class Incident(ApiError):
     """A fault of ours. ``detail`` is the incident's id, which the log carries too."""
 
@@ -181,8 +196,29 @@ class BadFile(Exception):
     """A file of an operator's is wrong; the message is one line that says where."""
 
 
+class SmsFailure(Enum):
+    """What became of an SMS that was not accepted."""
+
+    RETRY = "retry"
+    """Surely not sent; another time it may be."""
+    BAD_NUMBER = "bad-number"
+    NO_FUNDS = "no-funds"
+    MISCONFIGURED = "misconfigured"
+    UNKNOWN = "unknown"
+    """It may have been sent, and paid for."""
+
+
 class SmsFailed(Exception):
     """An SMS was not accepted; the message says why, without the SMS's text."""
+
+    def __init__(self, reason: str, failure: SmsFailure = SmsFailure.UNKNOWN) -> None:
+        super().__init__(reason)
+        self.failure = failure
+
+    @property
+    def costs_nothing(self) -> bool:
+        """Whether it was surely not sent, for a reason that is not the phone's."""
+        return self.failure in (SmsFailure.RETRY, SmsFailure.NO_FUNDS, SmsFailure.MISCONFIGURED)
 
 
 class StartupError(Exception):

@@ -1,6 +1,6 @@
 """What the rooms of the house ask of each other: zope interfaces, handed out by ``service.py``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from zope.interface import Attribute, Interface
 
@@ -12,6 +12,7 @@ from justchat.model.gift import Gift, Transfer
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.phone import Phone
+from justchat.model.rate import Rate
 from justchat.model.room import Room, RoomSearch
 from justchat.model.user import Profile, Session, User
 
@@ -40,8 +41,11 @@ class IUsers(Interface):
     async def set_password(phone: Phone, password: str) -> bool:
         """Replace the hash of the phone's key and forgive its wrong tries; False where nobody has the phone."""
 
-    async def try_key(phone: Phone) -> User | None:
-        """Count one try of the phone's key; None where nobody has the phone or its tries are used up."""
+    async def try_key(phone: Phone) -> tuple[Id, str] | None:
+        """Count one try of the phone's key: whose it is, and its hash.
+
+        None where nobody has the phone, its tries are used up, or it has run out.
+        """
 
     async def forgive_tries(user: Id, password: str) -> None:
         """The key whose hash is ``password`` was right: its tries count from zero again."""
@@ -233,6 +237,19 @@ class IInvites(Interface):
         """The invitation was not sent after all."""
 
 
+class IWindows(Interface):
+    """How often something has been done. ``name`` says what, ``of`` by or to whom."""
+
+    async def hit(name: str, of: str, rates: Sequence[Rate]) -> None:
+        """Count one more under each rate. Raises TooManyRequests where one of them is full, and counts it not."""
+
+    async def give_back(name: str, of: str, rates: Sequence[Rate]) -> None:
+        """One that was counted was none."""
+
+    async def forget(name: str, of: str, rates: Sequence[Rate]) -> None:
+        """Count anew from zero."""
+
+
 class IFirstAnswers(Interface):
     """What calls that came with an Idempotency-Key were answered, for a day."""
 
@@ -311,7 +328,7 @@ class ISmsSender(Interface):
     """Sends one SMS."""
 
     async def send(phone: Phone, text: str) -> None:
-        """Send ``text``; raises SmsFailed when it was not accepted."""
+        """Send ``text``; raises SmsFailed when it was not, or perhaps not, accepted."""
 
 
 class IFarewell(Interface):

@@ -9,11 +9,13 @@ from attrs import frozen
 from justchat.actions.accounts import Accounts, new_key
 from justchat.actions.complaints import Complaints
 from justchat.actions.direct import DirectMessages
+from justchat.actions.guesses import Guesses
 from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
 from justchat.actions.shop import Shop
+from justchat.actions.spending import Spending
 from justchat.actions.uploads import Uploads
 from justchat.config import Settings
 from justchat.hub.registry import Registry
@@ -33,6 +35,7 @@ from justchat.store.mailboxes import Mailboxes
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
+from justchat.store.windows import Windows
 
 
 @frozen(kw_only=True)
@@ -47,6 +50,7 @@ class Stores:
     catalogue: Catalogue
     complaints: ComplaintStore
     invites: Invites
+    windows: Windows
 
 
 @frozen(kw_only=True)
@@ -75,7 +79,7 @@ def make_stores(
 ) -> Stores:
     """``hear`` and ``hear_mailbox`` are told each entry that is stored; ``shared``: other daemons may write too."""
     return Stores(
-        users=Users(database, now),
+        users=Users(database, now, settings.sms.key_lifetime),
         sessions=Sessions(database, now, settings.sessions.lifetime),
         rooms=Rooms(database, hear, reactor, shared=shared),
         mailboxes=Mailboxes(database, hear_mailbox),
@@ -83,6 +87,7 @@ def make_stores(
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),
         invites=Invites(database, now),
+        windows=Windows(database, now),
     )
 
 
@@ -97,6 +102,7 @@ def make_actions(
     secret_key: str,
 ) -> Actions:
     """``secret_key`` is what top-ups are signed with."""
+    limits = settings.limits
     users, rooms, mailboxes = stores.users, stores.rooms, stores.mailboxes
     return Actions(
         accounts=Accounts(
@@ -111,6 +117,19 @@ def make_actions(
             sms_text=settings.sms.text,
             invites=stores.invites,
             invite_text=settings.sms.invite_text,
+            guesses=Guesses(
+                windows=stores.windows,
+                per_phone=limits.rates(limits.wrong_keys_per_phone),
+                per_address=limits.rates(limits.wrong_keys_per_address),
+            ),
+            spending=Spending(
+                windows=stores.windows,
+                per_phone=settings.spending("sms_per_phone"),
+                per_address=settings.spending("sms_per_address"),
+                per_code=settings.spending("sms_per_code"),
+                in_all=settings.spending("sms_in_all"),
+                countries=frozenset(settings.sms.countries),
+            ),
         ),
         rooms=RoomActions(users=users, rooms=rooms, passwords=passwords, clock=now),
         messages=Messages(rooms=rooms, clock=now),

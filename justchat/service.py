@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, get_args
 
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
@@ -26,7 +27,7 @@ from twisted.python.failure import Failure
 
 from justchat.addresses import Addresses
 from justchat.binding import Services
-from justchat.config import Settings
+from justchat.config import Limits, Settings
 from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
 from justchat.door import Door
 from justchat.errors import ApiError, DatabaseAway, StartupError
@@ -40,7 +41,7 @@ from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.channel import CallFactory
 from justchat.http.dispatch import Dispatcher
-from justchat.http.endpoint import Endpoint, endpoints_of
+from justchat.http.endpoint import Endpoint, Rated, endpoints_of
 from justchat.http.fields import Shape
 from justchat.http.once import Once
 from justchat.http.openapi import openapi
@@ -55,10 +56,13 @@ from justchat.interfaces import ISmsSender
 from justchat.listening import address_of, bind, is_exposed, server_of
 from justchat.model.entry import Entry
 from justchat.model.moment import now
+from justchat.model.rate import parse_rate
 from justchat.model.room import Room
 from justchat.mongod import Mongod
 from justchat.parts import Actions, make_actions, make_stores
 from justchat.passwords import Passwords
+from justchat.rates import Rates
+from justchat.sms.breaker import Breaker
 from justchat.sms.gateway import Gateway
 from justchat.sms.outbox import Outbox
 from justchat.socketio.engine import Engines
@@ -168,6 +172,7 @@ class Daemon(Service):
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
             once=Once(FirstAnswers(self._database, now)),
+            rates=make_rates(settings.limits),
         )
         replay = Replay(
             users=self._stores.users,
@@ -192,10 +197,13 @@ class Daemon(Service):
             endpoints, self._dispatcher, self._database.ping, openapi(endpoints, settings.limits, version("justchat"))
         )
         site = JustChatSite(
-            Root(app, self._sockets, socketio, Pictures(settings.data_dir / "uploads")), settings.http, settings.limits
+            Root(app, self._sockets, socketio, Pictures(settings.data_dir / "uploads")),
+            settings.http,
+            settings.limits,
+            addresses,
         )
         self._calls = CallFactory(endpoints, self._dispatcher, site, reactor)
-        self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits)
+        self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits, addresses)
         self._housekeeping = LoopingCall(self._keep_house, registry)
         self._housekeeping.clock = reactor
         self._parting = LoopingCall(self._part, sessions, registry)
@@ -356,7 +364,7 @@ class Daemon(Service):
 def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
     """Every call that is served."""
     return [
-        *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones)),
+        *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
         *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
         *endpoints_of(ModerationCalls(actions.moderation)),
         *endpoints_of(DirectCalls(actions.direct)),
@@ -378,10 +386,17 @@ def spare_the_search_for_garbage() -> None:
     gc.set_threshold(20_000, 50, 1_000_000)
 
 
+def make_rates(limits: Limits) -> Rates | None:
+    """The rates of calls, as ``[limits]`` says; None where they are switched off."""
+    if not limits.enabled:
+        return None
+    return Rates({name: parse_rate(getattr(limits, name)) for name in get_args(Rated)}, limits.share, monotonic)
+
+
 def make_sender(settings: Settings, reactor: Any) -> ISmsSender:
     """Who sends the SMS, as ``[sms] sender`` says."""
     if settings.sms.sender == "http":
-        return Gateway(settings.sms, reactor)
+        return Breaker(Gateway(settings.sms, reactor), monotonic)
     return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
 
 

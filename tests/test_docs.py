@@ -215,7 +215,7 @@ class ProtocolTests(TestCase):
             for table, model in tables.items()
             for key in model.model_fields
             if not has_word(key, described.get(f"[{table}]", ""))
-            and not re.search(rf"^\[{table}\]$[^\[]*?^#?{key} = ", sample, re.MULTILINE | re.DOTALL)
+            and not re.search(rf"^\[{table}\]$(?:(?!^\[).)*?^#?{key} = ", sample, re.MULTILINE | re.DOTALL)
         ]
 
         self.assertEqual(missing, [])

@@ -7,7 +7,9 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from justchat.errors import RoomNotFound, SmsFailed, WrongKey
+from justchat.actions.guesses import Guesses
+from justchat.actions.spending import Spending
+from justchat.errors import ApiError, RoomNotFound, SmsFailed, WrongKey
 from justchat.interfaces import IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
@@ -35,18 +37,33 @@ class Accounts:
     sms_text: str
     invites: IInvites
     invite_text: str
+    guesses: Guesses
+    spending: Spending
     sms_failed: Callable[[], None] = lambda: None
     """Counts the SMS that were not accepted."""
 
     _log = Logger()
 
-    async def register(self, phone: Phone, profile: Profile) -> bool:
+    async def register(self, phone: Phone, profile: Profile, address: str | None) -> bool:
         """Make a new key for a phone, and an account where it has none; returns whether it had none.
 
         On a repeat the profile is ignored: nobody has proved yet who they are.
         The key is on record before it is sent; an SMS that fails does not undo that.
+        Raises CountryNotServed, TooManyRequests, and then no key is made and the last one goes on working.
         """
+        self.spending.check(phone)
+        await self.spending.take(phone, address)
         key = self.make_key()
+        try:
+            created = await self._keep(phone, key, profile)
+        except ApiError:
+            await self.spending.give_back(phone, address)
+            raise
+        await self._send(phone, self.sms_text.replace("{key}", key), address)
+        return created
+
+    async def _keep(self, phone: Phone, key: str, profile: Profile) -> bool:
+        """Put a phone's new key on record; whether that made the account, too."""
         password = await self.passwords.hash(key)
         created = False
         if not await self.users.set_password(phone, password):
@@ -54,18 +71,28 @@ class Accounts:
             created = await self.users.add(user)
             if not created:  # somebody registered the same phone in between
                 await self.users.set_password(phone, password)
-        await self._send(phone, self.sms_text.replace("{key}", key))
         return created
 
-    async def sign_in(self, phone: Phone, key: str) -> tuple[str, User]:
-        """A new session: its key, and the user. Raises WrongKey, after five wrong tries for the right key too."""
-        user = await self.users.try_key(phone)
-        # Where there is nobody the hash is worked at all the same, so that the time does not tell.
-        right = await self.passwords.matches(key, user.password if user else None)
-        if user is None or not right:
+    async def sign_in(self, phone: Phone, key: str, address: str | None) -> tuple[str, User]:
+        """A new session: its key, and the user.
+
+        Raises WrongKey, after five wrong tries for the right key too; TooManyRequests where there were too many wrong
+        ones for this phone, or from this address.
+        """
+        await self.guesses.begin(address)
+        tried = await self.users.try_key(phone)
+        # Where there is nobody the same is done all the same, the hash above all, so that the time does not tell.
+        if tried is None:
+            await self.guesses.weigh_nothing(phone)
+            await self.passwords.matches(key, None)
             raise WrongKey
-        await self.users.forgive_tries(user.id, user.password)
-        return await self.sessions.open(user.id), await self._placed(user)
+        user, password = tried
+        await self.guesses.weigh(phone)
+        if not await self.passwords.matches(key, password):
+            raise WrongKey
+        await self.users.forgive_tries(user, password)
+        await self.guesses.right(phone, address)
+        return await self.sessions.open(user), await self.show(user)
 
     async def sign_out(self, key: str) -> None:
         """End a session and close its sockets. An unknown key is no error."""
@@ -82,22 +109,50 @@ class Accounts:
         """A user's sessions, the latest first."""
         return await self.sessions.of(user)
 
-    async def invite(self, user: Id, phones: Sequence[Phone]) -> None:
-        """Send each phone an invitation, unless this user has within a day."""
-        await gatherResults([Deferred.fromCoroutine(self._invite(user, phone)) for phone in dict.fromkeys(phones)])
+    async def invite(self, user: Id, phones: Sequence[Phone], address: str | None) -> None:
+        """Send each phone an invitation, unless this user has within a day.
 
-    async def _invite(self, user: Id, phone: Phone) -> None:
-        if await self.invites.claim(user, phone) and not await self._send(phone, self.invite_text):
+        Raises CountryNotServed, TooManyRequests, and then nobody is sent any.
+        """
+        for phone in phones:
+            self.spending.check(phone)
+        claimed = [phone for phone in dict.fromkeys(phones) if await self.invites.claim(user, phone)]
+        taken: list[Phone] = []
+        try:
+            for phone in claimed:
+                await self.spending.take(phone, address)
+                taken.append(phone)
+        except ApiError:
+            for phone in taken:
+                await self.spending.give_back(phone, address)
+            for phone in claimed:
+                await self.invites.release(user, phone)
+            raise
+        await gatherResults([Deferred.fromCoroutine(self._invite(user, phone, address)) for phone in claimed])
+
+    async def _invite(self, user: Id, phone: Phone, address: str | None) -> None:
+        # After a failure that nobody can tell the outcome of, it counts as sent: twice would be paid twice.
+        if not await self._send(phone, self.invite_text, address):
             await self.invites.release(user, phone)
 
-    async def _send(self, phone: Phone, text: str) -> bool:
-        """Send an SMS; a failure is logged and counted, and fails nothing else."""
+    async def _send(self, phone: Phone, text: str, address: str | None) -> bool:
+        """Send an SMS; a failure is logged and counted, and fails nothing else.
+
+        False where it was surely not sent, and may be tried again.
+        """
         try:
             await self.sms.send(phone, text)
         except SmsFailed as error:
             self.sms_failed()
-            self._log.error("an SMS to {phone} was not sent: {error}", phone=masked(phone), error=error)
-            return False
+            self._log.error(
+                "an SMS to {phone} was not sent ({failure}): {error}",
+                phone=masked(phone),
+                failure=error.failure.value,
+                error=error,
+            )
+            if error.costs_nothing:
+                await self.spending.give_back(phone, address)
+            return not error.costs_nothing
         return True
 
     async def show(self, user: Id) -> User:

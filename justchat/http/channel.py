@@ -46,6 +46,8 @@ class CallChannel(Protocol, TimeoutMixin):
     """Inside _next(), which goes on by itself."""
     _over = False
     """The last answer is given, or the connection is lost."""
+    _peer: object = None
+    """Known from the first call on: with the PROXY protocol, not before."""
     _head: Head
     """Of the call that is under way."""
     _answering: Coroutine["Deferred[Any]", None, Answer]
@@ -109,9 +111,16 @@ class CallChannel(Protocol, TimeoutMixin):
             head.bearer,
             head.content_type,
             head.idempotency_key,
+            None if self._calls.dispatcher.rates is None else self._address(head),
         )
         self._go_on(None)
         return True
+
+    def _address(self, head: Head) -> str | None:
+        """Where the call comes from; None is one that is not counted."""
+        if self._peer is None:
+            self._peer = self.transport.getPeer()
+        return self._calls.site.addresses.of(self._peer, head.forwarded)
 
     def _go_on(self, result: object) -> None:
         """Run the call up to its next wait, or its end. (Twisted's own way does more, and takes twice as long.)"""

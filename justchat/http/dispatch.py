@@ -23,6 +23,7 @@ from justchat.errors import (
     InvalidFields,
     LoginTimeout,
     TooLarge,
+    TooManyRequests,
     Unavailable,
     reason_phrase,
 )
@@ -31,11 +32,13 @@ from justchat.http.fields import Body, ImageBody, Shape
 from justchat.http.form import read_upload
 from justchat.http.once import ONCE, Once, fingerprint, key_id
 from justchat.interfaces import ISessions
-from justchat.model.ids import Id
 from justchat.model.record import record
-from justchat.model.user import Session
+from justchat.rates import Rates
 
-ANY_CALL = (InvalidFields, BadRequest, LoginTimeout, TooLarge, Unavailable, DatabaseAway, Busy, Incident)
+ANY_CALL = (
+    *(InvalidFields, BadRequest, LoginTimeout, TooLarge, TooManyRequests),
+    *(Unavailable, DatabaseAway, Busy, Incident),
+)
 """Errors that every call may answer, beside those it declares."""
 
 
@@ -51,6 +54,8 @@ class Answer:
     status: int
     body: bytes
     retry_after: int | None = None
+    limit: tuple[tuple[bytes, bytes], ...] = ()
+    """The header fields that tell of a rate."""
 
 
 class Dispatcher:
@@ -63,13 +68,22 @@ class Dispatcher:
     _log = Logger()
 
     def __init__(
-        self, sessions: ISessions, shape: Shape, *, debug: bool = False, strict: bool = False, once: Once | None = None
+        self,
+        sessions: ISessions,
+        shape: Shape,
+        *,
+        debug: bool = False,
+        strict: bool = False,
+        once: Once | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self._sessions = sessions
         self._shape = shape
         self._debug = debug
         self._strict = strict
         self._once = once
+        self.rates = rates
+        """None where calls are not counted."""
         self._under_way = 0
         self._all_done: Deferred[None] | None = None
         self.closing = self._closed = False
@@ -81,13 +95,17 @@ class Dispatcher:
         bearer: str | None,
         content_type: str = "",
         idempotency_key: str | None = None,
+        address: str | None = None,
     ) -> Answer:
-        """The answer to a call; never raises."""
+        """The answer to a call; never raises. ``address`` is where it comes from; None is one that is not counted."""
         if self._closed:
             return error_answer(Unavailable("the daemon goes down; nothing was stored"))
         self._under_way += 1
         try:
-            return await self._call(endpoint, body, bearer, content_type, idempotency_key)
+            if address is not None and self.rates is not None:
+                # Before anything is looked at: what is too much is to cost least.
+                self.rates.hit_address(endpoint.rate, address)
+            return await self._call(endpoint, body, bearer, content_type, idempotency_key, address)
         except ApiError as error:
             if self._strict and not isinstance(error, errors_of(endpoint)):
                 return self._incident(AssertionError(f"{endpoint.path} does not declare {error!r}"))
@@ -110,7 +128,13 @@ class Dispatcher:
         self._closed = True
 
     async def _call(
-        self, endpoint: Endpoint, raw: bytes, bearer: str | None, content_type: str, idempotency_key: str | None
+        self,
+        endpoint: Endpoint,
+        raw: bytes,
+        bearer: str | None,
+        content_type: str,
+        idempotency_key: str | None,
+        address: str | None,
     ) -> Answer:
         body: Body | ImageBody
         if issubclass(endpoint.body, ImageBody):
@@ -126,14 +150,16 @@ class Dispatcher:
                 raise LoginTimeout
             if key is not None and endpoint.session is not KEY_ONLY:
                 session = await self._sessions.get(key)
+                if address is not None and self.rates is not None:
+                    self.rates.hit_session(endpoint.rate, session.id)
         if self._once is None or idempotency_key is None or not endpoint.once:
-            return Answer(*await self._carry_out(endpoint, body, key, session, None))
+            return Answer(*await self._carry_out(endpoint, body, Requester(key, session, None, address)))
         id = key_id(idempotency_key, None if session is None else session.id)
         return Answer(
             *await self._once.answer(
                 id,
                 fingerprint(endpoint, raw, body),
-                lambda: self._carry_out(endpoint, body, key, session, id),
+                lambda: self._carry_out(endpoint, body, Requester(key, session, id, address)),
                 lambda error: self._outcome(endpoint, error),
             )
         )
@@ -149,13 +175,8 @@ class Dispatcher:
             return None
         return answer.status, answer.body
 
-    async def _carry_out(
-        self, endpoint: Endpoint, body: Body | ImageBody, key: str | None, session: Session | None, once: Id | None
-    ) -> tuple[int, bytes]:
-        if endpoint.session is NONE:
-            result = await endpoint.handler(body)
-        else:
-            result = await endpoint.handler(Requester(key, session, once), body)
+    async def _carry_out(self, endpoint: Endpoint, body: Body | ImageBody, requester: Requester) -> tuple[int, bytes]:
+        result = await endpoint.handler(requester, body)
         status = endpoint.statuses[0]
         if isinstance(result, Reply):
             status, result = result.status, result.body
@@ -204,4 +225,10 @@ def error_answer(error: ApiError) -> Answer:
     }
     if isinstance(error, InvalidFields):
         body["fields"] = [wrong._asdict() for wrong in error.fields[:100]]
-    return Answer(error.status, orjson.dumps(body), error.retry_after if isinstance(error, Unavailable) else None)
+    encoded = orjson.dumps(body)
+    if isinstance(error, TooManyRequests):
+        # draft-ietf-httpapi-ratelimit-headers
+        policy = b'"%s";q=%d;w=%d' % (error.name.encode(), error.count, error.seconds)
+        left = b'"%s";r=0;t=%d' % (error.name.encode(), error.after)
+        return Answer(error.status, encoded, error.after, ((b"RateLimit-Policy", policy), (b"RateLimit", left)))
+    return Answer(error.status, encoded, error.retry_after if isinstance(error, Unavailable) else None)

@@ -6,7 +6,7 @@ Declarations are values: an area of calls lists its own by ``endpoints_of``, the
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from attrs import evolve, field, frozen
 from pydantic import TypeAdapter
@@ -40,6 +40,8 @@ class Requester:
     session: Session | None
     once: Id | None = None
     """The same for every time that the call is sent under one Idempotency-Key; None without one."""
+    address: str | None = None
+    """Where they call from; None is one who is not counted."""
 
     @property
     def user(self) -> Any:
@@ -55,6 +57,9 @@ class Reply:
     body: Mapping[str, Any]
 
 
+Rated = Literal["sign_in", "send", "change", "read", "upload"]
+"""The class of a call, whose rate ``[limits]`` has by this name."""
+
 Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
 
@@ -63,8 +68,7 @@ H = TypeVar("H", bound=Handler)
 class Endpoint:
     """A call: where it is, what it takes, what it answers, how it can fail.
 
-    ``handler`` takes (requester, body) or, where there is no session, (body); it returns what ``answer`` says,
-    or a Reply with one of ``statuses``.
+    ``handler`` takes (requester, body) and returns what ``answer`` says, or a Reply with one of ``statuses``.
     """
 
     path: str
@@ -78,6 +82,7 @@ class Endpoint:
     handler: Handler
     once: bool
     """Whether it takes an Idempotency-Key."""
+    rate: Rated
     answers: "TypeAdapter[Any]" = field(init=False, eq=False)
 
     @answers.default
@@ -95,6 +100,7 @@ def post(
     statuses: tuple[int, ...] = (200,),
     example: Mapping[str, Any] = {},
     once: bool = False,
+    rate: Rated = "change",
 ) -> Callable[[H], H]:
     """Declare a method of an area to be a call. The first of ``statuses`` is the usual one.
 
@@ -114,6 +120,7 @@ def post(
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
             handler=handler,
             once=once,
+            rate=rate,
         )
         return handler
 

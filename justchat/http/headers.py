@@ -20,7 +20,7 @@ EVERY_ANSWER: tuple[Field, ...] = (
 
 def of_answer(answer: Answer) -> tuple[Field, ...]:
     """What goes before an answer's body, beside EVERY_ANSWER and the body's length."""
-    return () if answer.retry_after is None else ((b"Retry-After", b"%d" % answer.retry_after),)
+    return () if answer.retry_after is None else ((b"Retry-After", b"%d" % answer.retry_after), *answer.limit)
 
 
 def of_origin(settings: Http, origin: bytes | None, *, credentials: bool = False) -> list[Field]:
@@ -36,7 +36,7 @@ def of_origin(settings: Http, origin: bytes | None, *, credentials: bool = False
         if credentials:
             fields.append((b"Access-Control-Allow-Credentials", b"true"))
         fields.append((b"Access-Control-Allow-Origin", b"*" if anyone else origin))
-        fields.append((b"Access-Control-Expose-Headers", b"Retry-After"))
+        fields.append((b"Access-Control-Expose-Headers", b"Retry-After, RateLimit, RateLimit-Policy"))
     if not anyone:
         fields.append((b"Vary", b"Origin"))
     return fields

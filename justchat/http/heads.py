@@ -31,6 +31,8 @@ class Head:
     idempotency_key: str | None
     extra: tuple[Field, ...]
     """What goes before the answer's body because of it."""
+    forwarded: tuple[bytes, ...]
+    """What a proxy says of the client's address."""
     last: bool
     """The connection ends with the answer."""
 
@@ -38,7 +40,8 @@ class Head:
 class _Reader:
     """What httptools tells of a head: the wanted fields, and whether it is plain."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: frozenset[bytes]) -> None:
+        self._wanted = wanted
         self.path = b""
         self.fields: dict[bytes, bytes] = {}
         self.plain = True
@@ -49,7 +52,7 @@ class _Reader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        if name in WANTED:
+        if name in self._wanted:
             self.plain = self.plain and name not in self.fields
             self.fields[name] = value
         elif name in NOT_OURS:
@@ -68,6 +71,8 @@ class Heads:
             endpoint.path.encode(): endpoint for endpoint in endpoints if endpoint.body is not ImageBody
         }
         self._site = site
+        self._forwarded = site.addresses.header
+        self._wanted = WANTED | {self._forwarded}
         self._known: dict[bytes, Head] = {}
 
     def may_become_ours(self, start: bytes) -> bool:
@@ -91,7 +96,7 @@ class Heads:
         return head
 
     def _parse(self, data: bytes) -> Head | None:
-        reader = _Reader()
+        reader = _Reader(self._wanted)
         parser = httptools.HttpRequestParser(reader)
         try:
             parser.feed_data(data)
@@ -107,6 +112,7 @@ class Heads:
         if not fields.get(b"host", b"").isascii():
             return None
         once = fields.get(b"idempotency-key")
+        forwarded = fields.get(self._forwarded)
         return Head(
             endpoint,
             length,
@@ -114,5 +120,6 @@ class Heads:
             fields.get(b"content-type", b"").decode("latin-1"),
             None if once is None else once.decode("latin-1"),
             tuple(of_origin(self._site.settings, fields.get(b"origin"))),
+            () if forwarded is None else (forwarded,),
             b"close" in fields.get(b"connection", b"").lower(),
         )

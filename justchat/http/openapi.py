@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from justchat.config import Limits
-from justchat.errors import ApiError, DatabaseAway, LoginTimeout, NotFound, Unavailable, reason_phrase
+from justchat.errors import ApiError, DatabaseAway, LoginTimeout, NotFound, TooManyRequests, Unavailable, reason_phrase
 from justchat.http.dispatch import errors_of
 from justchat.http.endpoint import NONE, Endpoint
 from justchat.http.fields import LimitName
@@ -115,7 +115,7 @@ def _failures(errors: Iterable[type[ApiError]]) -> dict[str, Any]:
             "description": reason_phrase(status),
             "content": {"application/json": {"schema": schema}},
         }
-        if any(issubclass(error, Unavailable) for error in of_status):
+        if any(issubclass(error, Unavailable | TooManyRequests) for error in of_status):
             response["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
         responses[str(status)] = response
     return responses

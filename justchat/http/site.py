@@ -24,6 +24,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
+from justchat.addresses import Addresses
 from justchat.config import Http, Limits
 from justchat.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unavailable, reason_phrase
 from justchat.http.dispatch import Answer, Dispatcher, error_answer
@@ -99,15 +100,22 @@ def make_app(
     return app
 
 
-async def _serve(request: IRequest, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:
+async def _serve(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:
     bearer = bearer_of(request.getHeader(b"authorization"))
     content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
     key = request.getHeader(b"idempotency-key")
     once = None if key is None else key.decode("latin-1")
-    answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type, once))
+    address = None if dispatcher.rates is None else _address(request)
+    answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type, once, address))
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")
     return _write(request, answer)
+
+
+def _address(request: Any) -> str | None:
+    """Where a request comes from; None is one that is not counted."""
+    addresses: Addresses = request.channel.site.addresses
+    return addresses.of(request.getClientAddress(), request.requestHeaders.getRawHeaders(addresses.header, ()))
 
 
 async def _whole(answering: Coroutine[Any, Any, Answer]) -> Answer:
@@ -329,9 +337,10 @@ class JustChatSite(Site):
     protocol = SiteChannel  # type: ignore[assignment]
     requestFactory = JustChatRequest
 
-    def __init__(self, root: IResource, settings: Http, limits: Limits) -> None:
+    def __init__(self, root: IResource, settings: Http, limits: Limits, addresses: Addresses) -> None:
         super().__init__(root, timeout=IDLE_TIMEOUT, parsePOSTFormSubmission=False)
         self.settings = settings
+        self.addresses = addresses
         self.body_limit = limits.body
         self.upload_limit = limits.image + FORM_OVERHEAD
         self.displayTracebacks = False

@@ -37,6 +37,16 @@ def parse_phone(written: str | int, region: str) -> Phone:
     return _digits(possible[0])
 
 
+def country_of(phone: Phone) -> str | None:
+    """The region of a phone, as ``RU``; None where that cannot be told."""
+    return phonenumbers.region_code_for_number(phonenumbers.parse(f"+{phone}"))
+
+
+def dial_code_of(phone: Phone) -> int:
+    """The country code of a phone, which several regions may share: 7, say."""
+    return phonenumbers.parse(f"+{phone}").country_code or 0
+
+
 def is_region(region: str) -> bool:
     """Whether this is a region that phone numbers can be read in: two letters, as ``RU``."""
     return region in phonenumbers.SUPPORTED_REGIONS

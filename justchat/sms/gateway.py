@@ -15,13 +15,14 @@ import orjson
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from zope.interface import implementer
 
 from justchat.config import Sms
-from justchat.errors import SmsFailed
+from justchat.errors import SmsFailed, SmsFailure
 from justchat.interfaces import ISmsSender
 from justchat.model.phone import Phone
 
@@ -33,6 +34,21 @@ Quote = Callable[[str], str]
 _PLACE = re.compile(r"\{(phone|text)\}")
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
+
+
+_OF_STATUS = {
+    400: SmsFailure.BAD_NUMBER,
+    401: SmsFailure.MISCONFIGURED,
+    402: SmsFailure.NO_FUNDS,
+    403: SmsFailure.MISCONFIGURED,
+    404: SmsFailure.MISCONFIGURED,
+    405: SmsFailure.MISCONFIGURED,
+    415: SmsFailure.MISCONFIGURED,
+    422: SmsFailure.BAD_NUMBER,
+    429: SmsFailure.RETRY,
+    503: SmsFailure.RETRY,
+}
+"""What gateways mean by a status (RFC 9110, section 15); with others it is not known what they have done."""
 
 
 @implementer(ISmsSender)
@@ -55,6 +71,7 @@ class Gateway:
         if media is None and _looks_like_json(settings.body):
             self._headers["Content-Type"] = media = _JSON
         self._quote_in_body = _quote_for(media)
+        self._configured = {value: SmsFailure(name) for name, values in settings.failures.items() for value in values}
 
     async def send(self, phone: Phone, text: str) -> None:
         exchange = Deferred.fromCoroutine(self._exchange(phone, text))
@@ -65,7 +82,7 @@ class Gateway:
             raise
         except Exception as error:
             # Twisted's and treq's messages may quote the URL or a header: only the kind of the error is told.
-            raise SmsFailed(f"the gateway cannot be asked: {_kind(error)}") from None
+            raise SmsFailed(f"the gateway cannot be asked: {_kind(error)}", _failure_of(error)) from None
         self._log.info("the gateway took an SMS to …{last}", last=phone[-2:])
 
     async def _exchange(self, phone: str, text: str) -> None:
@@ -90,23 +107,47 @@ class Gateway:
             unbuffered=True,
             reactor=self._reactor,
         )
-        if response.code not in self._settings.success_status:
-            raise SmsFailed(f"the gateway answered with status {response.code}")
         answer = _Answer()
+        if response.code not in self._settings.success_status:
+            failure = await self._refusal(response, answer)
+            raise SmsFailed(f"the gateway answered with status {response.code}", failure)
         # Also where nobody looks at it: an answer cut short is no yes.
         await response.collect(answer.add)
         if self._settings.success_path is not None:
-            self._check(answer.json(), self._settings.success_path)
+            self._check(answer, self._settings.success_path)
 
-    def _check(self, answer: Any, path: str) -> None:
+    async def _refusal(self, response: Any, answer: "_Answer") -> SmsFailure:
+        """What a status that is no yes means."""
+        if self._settings.failure_path is not None:
+            await response.collect(answer.add)
+        told = self._told(answer)
+        return told or self._configured.get(response.code) or _OF_STATUS.get(response.code, SmsFailure.UNKNOWN)
+
+    def _told(self, answer: "_Answer") -> SmsFailure | None:
+        """What the answer says at ``failure_path``."""
+        if self._settings.failure_path is None:
+            return None
+        try:
+            value = _value_at(answer.json(), self._settings.failure_path)
+        except SmsFailed:
+            return None
+        return self._configured.get(value) if isinstance(value, str | int) else None
+
+    def _check(self, answer: "_Answer", path: str) -> None:
+        try:
+            accepted = self._is_yes(answer.json(), path)
+        except SmsFailed as error:
+            raise SmsFailed(str(error), self._told(answer) or SmsFailure.UNKNOWN) from None
+        if not accepted:
+            told = self._told(answer) or SmsFailure.UNKNOWN
+            raise SmsFailed(f"the gateway's answer tells of no success at {path}", told)
+
+    def _is_yes(self, answer: Any, path: str) -> bool:
         value, wanted = _value_at(answer, path), self._settings.success_value
         if wanted is None:
-            accepted = value is not None and value is not False
-        else:
-            # To Python, but not to JSON, 1 and true are the same.
-            accepted = value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
-        if not accepted:
-            raise SmsFailed(f"the gateway's answer tells of no success at {path}")
+            return value is not None and value is not False
+        # To Python, but not to JSON, 1 and true are the same.
+        return bool(value == wanted and isinstance(value, bool) == isinstance(wanted, bool))
 
 
 class _Connections(HTTPConnectionPool):
@@ -159,6 +200,13 @@ def _kind(error: BaseException) -> str:
     """The kind of the first cause: Twisted's client wraps what happened to the connection."""
     reasons = getattr(error, "reasons", None)
     return _kind(reasons[0].value) if reasons else type(error).__name__
+
+
+def _failure_of(error: Exception) -> SmsFailure:
+    """What an error means that happened to the connection."""
+    if isinstance(error, ConnectError | DNSLookupError):
+        return SmsFailure.RETRY  # nothing was sent yet
+    return SmsFailure.MISCONFIGURED if isinstance(error, ValueError) else SmsFailure.UNKNOWN
 
 
 def _filled(template: str, values: dict[str, str], quoted: Quote) -> str:

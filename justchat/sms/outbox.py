@@ -7,7 +7,7 @@ import orjson
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from justchat.errors import SmsFailed
+from justchat.errors import SmsFailed, SmsFailure
 from justchat.interfaces import ISmsSender
 from justchat.model.moment import Clock, iso
 from justchat.model.phone import Phone
@@ -33,5 +33,5 @@ class Outbox:
             finally:
                 os.close(opened)
         except OSError as error:
-            raise SmsFailed(f"the outbox cannot be written: {error.strerror}") from error
+            raise SmsFailed(f"the outbox cannot be written: {error.strerror}", SmsFailure.MISCONFIGURED) from error
         self._log.info("an SMS to …{last} is in the outbox", last=phone[-2:])

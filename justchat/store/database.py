@@ -223,6 +223,23 @@ class Database:
         document: Document | None = result["value"]
         return document
 
+    async def upsert_and_get(self, collection: str, query: Document, update: Any) -> Document | None:
+        """Update one document, or make one, and return what was there before."""
+        command = {
+            "findAndModify": collection,
+            "query": query,
+            "update": update,
+            "upsert": True,
+            "writeConcern": DURABLE,
+        }
+        try:
+            result = await self.command(command)
+        except DuplicateKeyError:
+            # Two made it at once; now there is one to update.
+            result = await self.command(command)
+        document: Document | None = result["value"]
+        return document
+
     async def delete_and_get(self, collection: str, query: Document) -> Document | None:
         """Delete one document and return it."""
         result = await self.command(

@@ -249,6 +249,7 @@ def user_to_document(user: User) -> Document:
         "phone": user.phone,
         "password": user.password,
         "tries": 0,
+        "key_at": user.create_at,
         "create_at": user.create_at,
         "nickname": user.nickname,
         "location": user.location,

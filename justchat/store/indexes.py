@@ -5,7 +5,7 @@ from justchat.store.database import Database, Document
 
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
-ENDED, ANSWERS = "ended", "answers"
+ENDED, ANSWERS, WINDOWS = "ended", "answers", "windows"
 
 BUILDING = 3600.0
 """Seconds that the database may take to build a collection's indexes."""
@@ -73,6 +73,7 @@ INDEXES: dict[str, list[Document]] = {
     ENDED: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     ANSWERS: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
+    WINDOWS: [_index({"ends": 1}, expireAfterSeconds=0)],
     COMPLAINTS: [_index({"closed": 1, "_id": -1})],
     ROOMS: [
         _index({"admin": 1, "_id": 1}, partialFilterExpression={"removed": False}),

@@ -38,9 +38,10 @@ MOVE_TAKES = timedelta(seconds=10)
 class Users:
     """See IUsers."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, key_lifetime: float | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
         self._there: set[Id] = set()
         """Some who exist. Nobody is ever deleted."""
 
@@ -84,14 +85,16 @@ class Users:
         )
 
     async def set_password(self, phone: Phone, password: str) -> bool:
-        return await self._database.update(USERS, {"phone": phone}, {"$set": {"password": password, "tries": 0}})
+        key = {"password": password, "tries": 0, "key_at": self._clock()}
+        return await self._database.update(USERS, {"phone": phone}, {"$set": key})
 
-    async def try_key(self, phone: Phone) -> User | None:
+    async def try_key(self, phone: Phone) -> tuple[Id, str] | None:
         # Counted before the key is looked at, so that tries at the same time are counted too.
-        document = await self._database.update_and_get(
-            USERS, {"phone": phone, "tries": {"$lt": KEY_TRIES}}, {"$inc": {"tries": 1}}
-        )
-        return None if document is None else await self._whole(document)
+        living: Document = {"phone": phone, "tries": {"$lt": KEY_TRIES}}
+        if self._key_lifetime is not None:
+            living["key_at"] = {"$gt": self._clock() - self._key_lifetime}
+        document = await self._database.update_and_get(USERS, living, {"$inc": {"tries": 1}})
+        return None if document is None else (Id(str(document["_id"])), document["password"])
 
     async def forgive_tries(self, user: Id, password: str) -> None:
         await self._database.update(USERS, {"_id": ObjectId(user), "password": password}, {"$set": {"tries": 0}})

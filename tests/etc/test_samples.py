@@ -84,7 +84,8 @@ class SettingsTests(SynchronousTestCase):
 
             loaded = load_settings(str(TOML), {line.table: {line.key: line.value}}, None)
 
-            self.assertEqual(getattr(getattr(loaded, line.table), line.key), line.value)
+            value = tuple(line.value) if isinstance(line.value, list) else line.value
+            self.assertEqual(getattr(getattr(loaded, line.table), line.key), value)
 
     def test_explained(self) -> None:
         """Above every setting stands what it is."""

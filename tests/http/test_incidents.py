@@ -10,7 +10,7 @@ from justchat.config import Limits
 from justchat.errors import RoomNotFound
 from justchat.http.answers import Nothing, UserAnswer
 from justchat.http.dispatch import Dispatcher
-from justchat.http.endpoint import NONE, Reply, endpoints_of, post
+from justchat.http.endpoint import NONE, Reply, Requester, endpoints_of, post
 from justchat.http.fields import Body, Empty, Shape
 
 
@@ -18,23 +18,23 @@ class Faulty:
     """Calls that go wrong."""
 
     @post("/broken", body=Empty, answer=Nothing, session=NONE)
-    async def broken(self, body: Body) -> None:
+    async def broken(self, requester: Requester, body: Body) -> None:
         raise ValueError("the exception's own message")
 
     @post("/undeclared", body=Empty, answer=Nothing, session=NONE)
-    async def undeclared(self, body: Body) -> None:
+    async def undeclared(self, requester: Requester, body: Body) -> None:
         raise RoomNotFound
 
     @post("/declared", body=Empty, answer=Nothing, session=NONE, raises=(RoomNotFound,))
-    async def declared(self, body: Body) -> None:
+    async def declared(self, requester: Requester, body: Body) -> None:
         raise RoomNotFound
 
     @post("/askew", body=Empty, answer=UserAnswer, session=NONE)
-    async def askew(self, body: Body) -> dict[str, Any]:
+    async def askew(self, requester: Requester, body: Body) -> dict[str, Any]:
         return {"data": {"user": {"_id": 5}}}
 
     @post("/status", body=Empty, answer=Nothing, session=NONE)
-    async def status(self, body: Body) -> Reply:
+    async def status(self, requester: Requester, body: Body) -> Reply:
         return Reply(202, {})
 
 

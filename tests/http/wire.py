@@ -112,3 +112,23 @@ class OwnDaemonCase(ChatTestCase):
         config.write_text(toml)
         self.daemon.options = ("--config", str(config))
         await self.daemon.start()
+
+
+_daemons: dict[str, Daemon] = {}
+
+
+class SettingsCase(ChatTestCase):
+    """Tests that share a daemon with settings of their own."""
+
+    settings: str
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        if self.settings not in _daemons:
+            daemon = Daemon()
+            config = daemon.folder / "justchat.toml"
+            config.write_text(self.settings)
+            daemon.options = ("--config", str(config))
+            _daemons[self.settings] = await daemon.start()
+        self.daemon = _daemons[self.settings]
+        self._logged = len(self.daemon.log)

@@ -130,9 +130,13 @@ class GatewayCase(TestCase):
 
     async def failure(self, answer: Answer | None = None, **settings: Any) -> str:
         """The reason why an SMS was not accepted."""
+        return str(await self.failed(answer, **settings))
+
+    async def failed(self, answer: Answer | None = None, **settings: Any) -> SmsFailed:
+        """What is raised where an SMS was not accepted."""
         self.fake.answer = answer or self.fake.answer
         try:
             await self.send(**settings)
         except SmsFailed as error:
-            return str(error)
+            return error
         self.fail("the SMS was accepted")

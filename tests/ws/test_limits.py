@@ -4,10 +4,8 @@ import itertools
 import json
 from typing import Any
 
-from tests.http.wire import RawAnswer, a_request, exchange
-from tests.support.chat import ChatTestCase
+from tests.http.wire import RawAnswer, SettingsCase, a_request, exchange
 from tests.support.client import Listener, eventually, listen_as
-from tests.support.daemon import Daemon
 
 LIMITS = """
 [http]
@@ -34,24 +32,15 @@ class Deaf(Listener):
 
 
 _addresses = (f"192.0.2.{n}" for n in itertools.count(1))
-_daemons: dict[str, Daemon] = {}
 
 
-class LimitsCase(ChatTestCase):
+class LimitsCase(SettingsCase):
     """Tests of a daemon with small limits behind a proxy, which says for whom it speaks: each test for another."""
 
     settings = LIMITS
 
     async def setUp(self) -> None:
         await super().setUp()
-        if self.settings not in _daemons:
-            daemon = Daemon()
-            config = daemon.folder / "justchat.toml"
-            config.write_text(self.settings)
-            daemon.options = ("--config", str(config))
-            _daemons[self.settings] = await daemon.start()
-        self.daemon = _daemons[self.settings]
-        self._logged = len(self.daemon.log)
         self.address = next(_addresses)
 
     async def a_socket(self, path: str | None = None, **more: Any) -> Listener:

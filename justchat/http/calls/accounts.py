@@ -5,7 +5,7 @@ from pydantic import model_validator
 
 from justchat.actions.accounts import Accounts
 from justchat.documents import UserDocument, user_document
-from justchat.errors import UserNotFound, WrongKey
+from justchat.errors import CountryNotServed, UserNotFound, WrongKey
 from justchat.http.answers import Nothing, SessionsAnswer, SignedInAnswer, UserAnswer
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import Body, Dob, Empty, Gender, IdField, KeyField, Name, PhoneField, Phones, PhotoUrl, wrong
@@ -68,6 +68,7 @@ class AccountCalls:
 
     accounts: Accounts
     show_phones: bool
+    show_registered: bool
 
     @post(
         "/init/reg",
@@ -77,11 +78,13 @@ class AccountCalls:
         once=True,
         session=NONE,
         statuses=(201, 200),
+        raises=(CountryNotServed,),
+        rate="sign_in",
     )
-    async def register(self, body: Register) -> Nothing | Reply:
+    async def register(self, requester: Requester, body: Register) -> Nothing | Reply:
         """Sign up by phone, or have a new key sent to it."""
-        created = await self.accounts.register(body.phone, body.given())
-        return {} if created else Reply(200, {})
+        created = await self.accounts.register(body.phone, body.given(), requester.address)
+        return {} if created and self.show_registered else Reply(200, {})
 
     @post(
         "/init/auth",
@@ -90,10 +93,11 @@ class AccountCalls:
         answer=SignedInAnswer,
         session=NONE,
         raises=(WrongKey,),
+        rate="sign_in",
     )
-    async def sign_in(self, body: SignIn) -> SignedInAnswer:
+    async def sign_in(self, requester: Requester, body: SignIn) -> SignedInAnswer:
         """Sign in with the key that came by SMS."""
-        key, user = await self.accounts.sign_in(body.phone, body.key)
+        key, user = await self.accounts.sign_in(body.phone, body.key, requester.address)
         return {"data": {"session_key": key, "user": self._document(user, user.id)}}
 
     @post(
@@ -117,6 +121,7 @@ class AccountCalls:
         answer=UserAnswer,
         session=REQUIRED,
         raises=(UserNotFound,),
+        rate="read",
     )
     async def get_user(self, requester: Requester, body: GetUser) -> UserAnswer:
         """Show a user; the caller, where none is named."""
@@ -135,7 +140,7 @@ class AccountCalls:
         await self.accounts.sign_out_everywhere(requester.user)
         return {}
 
-    @post("/init/sessions", body=Empty, answer=SessionsAnswer, session=REQUIRED)
+    @post("/init/sessions", body=Empty, answer=SessionsAnswer, session=REQUIRED, rate="read")
     async def sessions(self, requester: Requester, body: Empty) -> SessionsAnswer:
         """List one's sessions."""
         assert requester.session is not None
@@ -160,10 +165,11 @@ class AccountCalls:
         answer=Nothing,
         once=True,
         session=REQUIRED,
+        raises=(CountryNotServed,),
     )
     async def invite(self, requester: Requester, body: Invite) -> Nothing:
         """Invite people by SMS, each once a day."""
-        await self.accounts.invite(requester.user, body.all())
+        await self.accounts.invite(requester.user, body.all(), requester.address)
         return {}
 
     def _document(self, user: User, viewer: Id) -> UserDocument:

@@ -30,6 +30,7 @@ class ComplaintCalls:
         once=True,
         session=REQUIRED,
         raises=(MessageNotFound, RoomNotFound, NotInRoom),
+        rate="send",
     )
     async def new(self, requester: Requester, body: Complain) -> ComplaintAnswer:
         """Complain of a message that one can see."""

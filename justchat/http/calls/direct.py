@@ -77,6 +77,7 @@ class DirectCalls:
         once=True,
         session=REQUIRED,
         raises=(UserNotFound,),
+        rate="send",
     )
     async def send_message(self, requester: Requester, body: Write) -> SentAnswer:
         """Write to somebody."""
@@ -91,6 +92,7 @@ class DirectCalls:
         answer=MessagesAnswer | CountAnswer,
         session=REQUIRED,
         raises=(UserNotFound,),
+        rate="read",
     )
     async def messages(self, requester: Requester, body: List) -> MessagesAnswer | CountAnswer:
         """List direct messages, newest first, or count the unread ones."""
@@ -103,7 +105,7 @@ class DirectCalls:
         )
         return {"data": {"messages": [direct_document(message) for message in messages]}}
 
-    @post("/user/dialogs", body=Empty, answer=DialogsAnswer, session=REQUIRED)
+    @post("/user/dialogs", body=Empty, answer=DialogsAnswer, session=REQUIRED, rate="read")
     async def dialogs(self, requester: Requester, body: Empty) -> DialogsAnswer:
         """List one's dialogs, the latest first."""
         dialogs = await self.direct.dialogs(requester.user)
@@ -127,6 +129,7 @@ class DirectCalls:
         answer=DialogAnswer,
         session=REQUIRED,
         raises=(UserNotFound,),
+        rate="read",
     )
     async def dialog(self, requester: Requester, body: DialogWith) -> DialogAnswer:
         """Read what passed between oneself and somebody, newest first."""

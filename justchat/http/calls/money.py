@@ -64,7 +64,7 @@ class MoneyCalls:
         await self.money.take_free_coins(requester.user, body.type)
         return {}
 
-    @post("/gifts", body=Empty, answer=GiftsAnswer, session=REQUIRED)
+    @post("/gifts", body=Empty, answer=GiftsAnswer, session=REQUIRED, rate="read")
     async def gifts(self, requester: Requester, body: Empty) -> GiftsAnswer:
         """List the gifts that can be bought, the cheapest first."""
         return {"data": {"gifts": [gift_document(gift) for gift in await self.money.gifts()]}}
@@ -77,6 +77,7 @@ class MoneyCalls:
         once=True,
         session=REQUIRED,
         raises=(GiftNotFound, UserNotFound, NotEnoughCoins),
+        rate="send",
     )
     async def send(self, requester: Requester, body: Give) -> Nothing:
         """Buy a gift for somebody."""

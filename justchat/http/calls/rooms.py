@@ -188,6 +188,7 @@ class RoomCalls:
         example={"name": "sup", "page": 1, "per_page": 40, "sort": {"create_at": -1}, "filter": {"filled": True}},
         answer=RoomsAnswer | CountAnswer,
         session=REQUIRED,
+        rate="read",
     )
     async def get(self, requester: Requester, body: Get) -> RoomsAnswer | CountAnswer:
         """Search rooms, by pages, or count them."""
@@ -234,6 +235,7 @@ class RoomCalls:
         once=True,
         session=REQUIRED,
         raises=(RoomNotFound, MessageNotFound, NotInRoom, Silenced),
+        rate="send",
     )
     async def send_message(self, requester: Requester, body: SendMessage) -> MessageAnswer:
         """Say something in the room one is in."""
@@ -251,6 +253,7 @@ class RoomCalls:
         answer=ChatAnswer,
         session=REQUIRED,
         raises=(RoomNotFound, NotInRoom),
+        rate="read",
     )
     async def chat(self, requester: Requester, body: Chat) -> ChatAnswer:
         """Read a room's messages, oldest first."""

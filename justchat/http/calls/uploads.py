@@ -24,6 +24,7 @@ class UploadCalls:
         session=OPTIONAL,
         raises=(TooLarge, NotAnImage, DiskFull),
         statuses=(201,),
+        rate="upload",
     )
     async def upload(self, requester: Requester, body: ImageBody) -> UploadAnswer:
         """Upload a picture: the form field ``photo``, or the picture itself as the body."""

@@ -1,0 +1,143 @@
+"""429: who calls too often, and who only seems to."""
+
+import itertools
+import json
+
+from tests.http.wire import SettingsCase, a_request, exchange
+from tests.support.chat import a_person, a_phone, last_sms
+from tests.support.client import Answer, call, request
+
+RATES = """
+[http]
+proxies = ["127.0.0.0/8"]
+[limits]
+sign_in = "4/minute"
+send = "3/minute"
+read = "2/hour"
+upload = "1/minute"
+share = 2
+"""
+_addresses = (f"198.51.100.{n}" for n in itertools.count(1))
+
+
+def behind(address: str) -> dict[str, str]:
+    """The header of a proxy for somebody from this address."""
+    return {"X-Forwarded-For": f"203.0.113.99, {address}"}
+
+
+class RatesCase(SettingsCase):
+    async def read(self, key: str, address: str) -> Answer:
+        return await call(self.daemon.http, "/init/getUser", {"session_key": key}, behind(address))
+
+    async def session(self, address: str) -> str:
+        phone = a_phone()
+        registered = await call(self.daemon.http, "/init/reg", {"phone": phone}, behind(address))
+        self.assertEqual(201, registered.status)
+        digits = "".join(filter(str.isdigit, last_sms(self.daemon, phone)))
+        signed_in = await call(self.daemon.http, "/init/auth", {"phone": phone, "key": digits}, behind(address))
+        key: str = signed_in.data["session_key"]
+        return key
+
+
+class RatesTests(RatesCase):
+    settings = RATES
+
+    async def test_session(self) -> None:
+        """A session's rate is its own, by class of call, wherever it calls from, and the headers tell of it."""
+        home = next(_addresses)
+        anna, boris = await self.session(home), await self.session(home)
+
+        answers = [await self.read(anna, next(_addresses)) for _ in range(3)]
+
+        self.assertEqual([200, 200, 429], [answer.status for answer in answers])
+        refused = answers[-1]
+        headers = {name: (refused.headers.getRawHeaders(name) or [""])[0] for name in ("Retry-After", "RateLimit")}
+        self.assertEqual("too-many-requests", refused.code)
+        self.assertIn(int(headers["Retry-After"]), range(1700, 1801))
+        self.assertEqual(f'"read";r=0;t={headers["Retry-After"]}', headers["RateLimit"])
+        self.assertEqual(['"read";q=2;w=3600'], refused.headers.getRawHeaders("RateLimit-Policy"))
+        self.assertEqual(200, (await self.read(boris, home)).status)
+        changed = await call(self.daemon.http, "/init/edit", {"session_key": anna, "user": {}}, behind(home))
+        self.assertEqual(200, changed.status)
+
+    async def test_sending(self) -> None:
+        """One message too many is refused and not stored."""
+        anna = await self.session(next(_addresses))
+        body = {"session_key": anna, "room": {"name": "a room"}}
+        room = (await call(self.daemon.http, "/room/create", body)).data["room"]["_id"]
+        await call(self.daemon.http, "/room/enter", {"session_key": anna, "room": {"id": room}})
+
+        said = {"session_key": anna, "message": {"room_id": room, "text": "x"}}
+        statuses = [
+            (await call(self.daemon.http, "/room/sendMessage", said, behind(next(_addresses)))).status for _ in range(5)
+        ]
+
+        self.assertEqual([200, 200, 200, 429, 429], statuses)
+        chat = await call(self.daemon.http, "/room/chat", {"session_key": anna, "room": room}, behind(next(_addresses)))
+        self.assertEqual(["x", "x", "x"], [entry["text"] for entry in chat.data["chat"] if entry["type"] is None])
+
+    async def test_address(self) -> None:
+        """An address's rate holds whoever calls, and however wrongly; another address has its own."""
+        address = next(_addresses)
+
+        statuses = [(await self.read("no key", address)).status for _ in range(5)]
+
+        self.assertEqual([440, 440, 440, 440, 429], statuses)
+        self.assertEqual(440, (await self.read("no key", next(_addresses))).status)
+
+    async def test_sign_in(self) -> None:
+        """Signing up and in is counted by address."""
+        address = next(_addresses)
+
+        wrong = {"phone": a_phone(), "key": "123456"}
+        statuses = [(await call(self.daemon.http, "/init/auth", wrong, behind(address))).status for _ in range(5)]
+
+        self.assertEqual([401] * 4 + [429], statuses)
+
+    async def test_uploads(self) -> None:
+        """Uploads, which come by the Site, are counted."""
+        address = next(_addresses)
+
+        answers = [await request(self.daemon.http, "POST", "/upload", b"no picture", behind(address)) for _ in range(3)]
+
+        self.assertEqual([415, 415, 429], [answer.status for answer in answers])
+        self.assertEqual(['"upload-address";q=2;w=60'], answers[-1].headers.getRawHeaders("RateLimit-Policy"))
+
+    async def test_both_ways(self) -> None:
+        """Requests that are odd, and so come by the Site, are counted with the others."""
+        address = next(_addresses)
+        chunked = a_request(
+            "POST /init/getUser",
+            *("Transfer-Encoding: chunked", f"X-Forwarded-For: {address}", "Connection: close"),
+        )
+        chunked += b"2\r\n{}\r\n0\r\n\r\n"
+
+        for _ in range(2):
+            await self.read("no key", address)
+        odd = [(await exchange(self.daemon.http, chunked))[0] for _ in range(3)]
+
+        self.assertEqual([440, 440, 429], [answer.status for answer in odd])
+        self.assertEqual("too-many-requests", json.loads(odd[-1].body)["code"])
+        self.assertIn("ratelimit", odd[-1].headers)
+        self.assertEqual(429, (await self.read("no key", address)).status)
+
+
+class DefaultTests(RatesCase):
+    settings = '[limits]\nsign_in = "1/hour"\nread = "1/hour"\n'
+
+    async def test_exempt(self) -> None:
+        """The machine itself is not counted."""
+        anna, _ = await a_person(self.daemon), await a_person(self.daemon)
+
+        self.assertEqual([200] * 5, [(await anna.call("/init/getUser")).status for _ in range(5)])
+
+
+class DisabledTests(RatesCase):
+    settings = '[http]\nproxies = ["127.0.0.0/8"]\n[limits]\nenabled = false\nread = "1/hour"\n'
+
+    async def test_disabled(self) -> None:
+        """``enabled = false`` switches rates off."""
+        address = next(_addresses)
+        anna = await self.session(address)
+
+        self.assertEqual([200] * 5, [(await self.read(anna, address)).status for _ in range(5)])

@@ -1,0 +1,98 @@
+"""Rates: as they are written, and their windows."""
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat import rates
+from justchat.errors import TooManyRequests
+from justchat.model.rate import Rate, parse_rate
+from justchat.rates import Rates, Window
+
+
+class RateTests(SynchronousTestCase):
+    def test_written(self) -> None:
+        """A rate is a number per second, minute, hour or day, or off."""
+        self.assertEqual(
+            [Rate(1, 1), Rate(120, 60), Rate(5, 3600), Rate(9, 86400), None],
+            [parse_rate(text) for text in ("1/second", "120/minute", "5/hour", "9/day", "off")],
+        )
+
+    def test_wrong(self) -> None:
+        """Nothing else is."""
+        for text in ("", "5", "0/minute", "-1/minute", "5/week", "5 / minute", "1e3/minute", "OFF", "5/minute\n"):
+            self.assertRaises(ValueError, parse_rate, text)
+
+
+class WindowTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.window = Window("send", Rate(3, 60), self.clock.seconds)
+
+    def hits(self, caller: str, times: int) -> int:
+        """How many of so many are let through."""
+        through = 0
+        for _ in range(times):
+            try:
+                self.window.hit(caller)
+                through += 1
+            except TooManyRequests:
+                pass
+        return through
+
+    def test_count(self) -> None:
+        """So many are let through, for each caller."""
+        self.assertEqual([3, 3], [self.hits("anna", 9), self.hits("boris", 9)])
+
+    def test_slides(self) -> None:
+        """Room comes back bit by bit, and no more than there was."""
+        self.hits("anna", 3)
+
+        self.clock.advance(20)
+        one = self.hits("anna", 9)
+        self.clock.advance(1000)
+
+        self.assertEqual((1, 3), (one, self.hits("anna", 9)))
+
+    def test_after(self) -> None:
+        """Who waits as long as they are told to gets through; refused ones have not made it longer."""
+        self.hits("anna", 50)
+        refusal = self.assertRaises(TooManyRequests, self.window.hit, "anna")
+
+        self.clock.advance(refusal.after)
+
+        self.assertEqual(("send", 3, 60, 20), (refusal.name, refusal.count, refusal.seconds, refusal.after))
+        self.assertEqual(1, self.hits("anna", 9))
+
+    def test_memory(self) -> None:
+        """However many call, no more than so many are kept; those of them who call again are known."""
+        self.patch(rates, "KEPT", 10)
+
+        through = [self.hits("anna", 1) for caller in range(1000) if self.hits(str(caller), 1)]
+
+        self.assertEqual(3, sum(through))
+        self.assertLessEqual(len(self.window._late) + len(self.window._early), 20)
+
+
+class RatesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.rates = Rates({"send": Rate(1, 60), "read": None}, 2, Clock().seconds)
+
+    def test_session(self) -> None:
+        """A session has its own rate."""
+        self.rates.hit_session("send", "anna")
+        self.rates.hit_session("send", "boris")
+
+        self.assertRaises(TooManyRequests, self.rates.hit_session, "send", "anna")
+
+    def test_address(self) -> None:
+        """An address has that of several sessions."""
+        for _ in range(2):
+            self.rates.hit_address("send", "192.0.2.1")
+
+        self.assertRaises(TooManyRequests, self.rates.hit_address, "send", "192.0.2.1")
+
+    def test_off(self) -> None:
+        """A class whose rate is off is not counted."""
+        for _ in range(9):
+            self.rates.hit_address("read", "192.0.2.1")
+            self.rates.hit_session("read", "anna")
