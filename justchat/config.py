@@ -50,6 +50,14 @@ Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
 Failure = Literal["retry", "bad-number", "no-funds", "misconfigured", "unknown"]
 
 
+def _http_url(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    if url is not None and "@" in urlsplit(url).netloc:
+        raise ValueError("must have no user and password; an Authorization header is for them")
+    return url
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -146,11 +154,22 @@ class Sms(_Table):
     @field_validator("url")
     @classmethod
     def _is_http(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        if url is not None and "@" in urlsplit(url).netloc:
-            raise ValueError("must have no user and password; an Authorization header is for them")
-        return url
+        return _http_url(url)
+
+
+class Captcha(_Table):
+    """``[captcha]``: what keeps robots from signing up."""
+
+    enabled: bool = False
+    url: SecretText | None = None
+    """A provider's siteverify."""
+    secret: SecretText | None = None
+    timeout: Seconds = 5
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        return _http_url(url)
 
 
 class Payments(_Table):
@@ -253,6 +272,7 @@ class Settings(_Table):
     mongo: Mongo = Mongo()
     bus: Bus = Bus()
     sms: Sms = Sms()
+    captcha: Captcha = Captcha()
     payments: Payments = Payments()
     limits: Limits = Limits()
     sessions: Sessions = Sessions()
@@ -265,6 +285,13 @@ class Settings(_Table):
         if written is None:
             written = SPENDING[limit] if self.sms.sender == "http" else ()
         return self.limits.rates(written)
+
+    @field_validator("captcha")
+    @classmethod
+    def _captcha_is_complete(cls, captcha: Captcha) -> Captcha:
+        if captcha.enabled and (captcha.url is None or captcha.secret is None):
+            raise ValueError("enabled = true needs a url and a secret")
+        return captcha
 
     @field_validator("sms")
     @classmethod

@@ -81,6 +81,10 @@ class WrongSignature(ApiError):
     status, code, detail = 403, "wrong-signature", "the signature does not fit the sum"
 
 
+class CaptchaFailed(ApiError):
+    status, code, detail = 403, "captcha-failed", "the captcha is missing, was not solved, or was used before"
+
+
 class NotInRoom(ApiError):
     status, code, detail = 403, "not-in-room", "you are not in this room"
 

@@ -324,6 +324,13 @@ class IImages(Interface):
         """
 
 
+class ICaptcha(Interface):
+    """Tells people from robots."""
+
+    async def check(token: str | None) -> None:
+        """Raises CaptchaFailed unless the token is of a captcha that was solved; Unavailable where it cannot tell."""
+
+
 class ISmsSender(Interface):
     """Sends one SMS."""
 

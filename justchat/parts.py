@@ -20,7 +20,7 @@ from justchat.actions.uploads import Uploads
 from justchat.config import Settings
 from justchat.hub.registry import Registry
 from justchat.images import Images
-from justchat.interfaces import ISmsSender
+from justchat.interfaces import ICaptcha, ISmsSender
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry
 from justchat.model.moment import now
@@ -99,6 +99,7 @@ def make_actions(
     passwords: Passwords,
     images: Images,
     sms: ISmsSender,
+    captcha: ICaptcha,
     secret_key: str,
 ) -> Actions:
     """``secret_key`` is what top-ups are signed with."""
@@ -111,6 +112,7 @@ def make_actions(
             rooms=rooms,
             passwords=passwords,
             sms=sms,
+            captcha=captcha,
             farewell=registry,
             clock=now,
             make_key=partial(new_key, settings.sms.key_digits),

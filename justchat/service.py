@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 
 from justchat.addresses import Addresses
 from justchat.binding import Services
+from justchat.captcha import Captcha, NoCaptcha
 from justchat.config import Limits, Settings
 from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
 from justchat.door import Door
@@ -162,6 +163,7 @@ class Daemon(Service):
             passwords=self._passwords,
             images=self._images,
             sms=make_sender(settings, reactor),
+            captcha=Captcha(settings.captcha, reactor) if settings.captcha.enabled else NoCaptcha(),
             secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / "payments-secret-key"),
         )
         sessions = self._stores.sessions

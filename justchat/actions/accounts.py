@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from justchat.actions.guesses import Guesses
 from justchat.actions.spending import Spending
 from justchat.errors import ApiError, RoomNotFound, SmsFailed, WrongKey
-from justchat.interfaces import IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
+from justchat.interfaces import ICaptcha, IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
@@ -39,19 +39,21 @@ class Accounts:
     invite_text: str
     guesses: Guesses
     spending: Spending
+    captcha: ICaptcha
     sms_failed: Callable[[], None] = lambda: None
     """Counts the SMS that were not accepted."""
 
     _log = Logger()
 
-    async def register(self, phone: Phone, profile: Profile, address: str | None) -> bool:
+    async def register(self, phone: Phone, profile: Profile, captcha: str | None, address: str | None) -> bool:
         """Make a new key for a phone, and an account where it has none; returns whether it had none.
 
         On a repeat the profile is ignored: nobody has proved yet who they are.
         The key is on record before it is sent; an SMS that fails does not undo that.
-        Raises CountryNotServed, TooManyRequests, and then no key is made and the last one goes on working.
+        Raises CountryNotServed, CaptchaFailed, TooManyRequests; then no key is made, and the last one goes on working.
         """
         self.spending.check(phone)
+        await self.captcha.check(captcha)
         await self.spending.take(phone, address)
         key = self.make_key()
         try:

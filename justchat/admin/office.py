@@ -19,6 +19,7 @@ from twisted.internet.task import deferLater
 
 from justchat.actions.operating import Operating
 from justchat.actions.shop import Shop
+from justchat.captcha import NoCaptcha
 from justchat.config import Settings
 from justchat.data_dir import DAEMON_LOCK, try_lock
 from justchat.errors import StartupError
@@ -74,6 +75,7 @@ def _furnish(settings: Settings, database: Database, images: Images, reactor: An
         passwords=Passwords(),
         images=images,
         sms=Outbox(settings.data_dir / "sms-outbox.jsonl", now),
+        captcha=NoCaptcha(),
         secret_key=os.urandom(32).hex(),  # nobody tops up here
     )
     return Office(

@@ -231,6 +231,7 @@ OptionalText = Annotated[str, AtMost("text")]
 SearchedName = Annotated[str, AtMost("room_name")]
 PaymentId = Annotated[Filled, AtMost("payment_id")]
 Secret = Annotated[str, Field(max_length=256)]
+CaptchaToken = Annotated[str, Field(max_length=8192)]
 Phones = Annotated[list[PhoneField], AfterValidator(_invited), Says({"maxItems": LimitName("invites")})]
 MomentField = Annotated[
     Moment, PlainValidator(_moment), WithJsonSchema({"oneOf": [{"type": "integer"}, {"type": "string"}]})

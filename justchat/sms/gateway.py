@@ -7,27 +7,18 @@ in a URL or a form. Success is told by the status and, where ``success_path`` is
 import json
 import re
 from collections.abc import Callable
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import orjson
-from treq.client import HTTPClient
-from treq.cookies import IndexableCookieJar
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from zope.interface import implementer
 
+from justchat.asking import Asker, NoAnswer
 from justchat.config import Sms
 from justchat.errors import SmsFailed, SmsFailure
 from justchat.interfaces import ISmsSender
 from justchat.model.phone import Phone
-
-ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer's body that are read."""
 
 Quote = Callable[[str], str]
 
@@ -64,8 +55,7 @@ class Gateway:
         assert settings.url is not None, "the settings have checked it"
         self._settings = settings
         self._url = settings.url
-        self._reactor = reactor
-        self._tls = BrowserLikePolicyForHTTPS()
+        self._asker = Asker("the gateway", settings.timeout, reactor)
         self._headers = dict(settings.headers)
         media = _media_type(self._headers)
         if media is None and _looks_like_json(settings.body):
@@ -74,139 +64,55 @@ class Gateway:
         self._configured = {value: SmsFailure(name) for name, values in settings.failures.items() for value in values}
 
     async def send(self, phone: Phone, text: str) -> None:
-        exchange = Deferred.fromCoroutine(self._exchange(phone, text))
-        exchange.addTimeout(self._settings.timeout, self._reactor, _too_late)
+        values = {"phone": phone, "text": text}
         try:
-            await exchange
-        except SmsFailed:
-            raise
-        except Exception as error:
-            # Twisted's and treq's messages may quote the URL or a header: only the kind of the error is told.
-            raise SmsFailed(f"the gateway cannot be asked: {_kind(error)}", _failure_of(error)) from None
+            status, answer = await self._asker.ask(
+                self._settings.method,
+                _filled(self._url, values, _in_url),
+                {name: _filled(value, values, _in_header) for name, value in self._headers.items()},
+                _filled(self._settings.body, values, self._quote_in_body).encode(),
+            )
+        except NoAnswer as error:
+            raise SmsFailed(str(error), _failure_of(error)) from None
+        wrong = self._wrong(status, answer)
+        if wrong is not None:
+            raise SmsFailed(wrong, self._failure(status, answer))
         self._log.info("the gateway took an SMS to …{last}", last=phone[-2:])
 
-    async def _exchange(self, phone: str, text: str) -> None:
-        connections = _Connections(self._reactor)
-        try:
-            await self._ask(self._client(connections), {"phone": phone, "text": text})
-        except BaseException:
-            connections.cut()
-            raise
-
-    def _client(self, connections: "_Connections") -> Any:
-        agent = Agent(self._reactor, self._tls, connectTimeout=self._settings.timeout, pool=connections)
-        return HTTPClient(agent, IndexableCookieJar(DefaultCookiePolicy(allowed_domains=[])))
-
-    async def _ask(self, client: Any, values: dict[str, str]) -> None:
-        response = await client.request(
-            self._settings.method,
-            _filled(self._url, values, _in_url),
-            headers={name: _filled(value, values, _in_header) for name, value in self._headers.items()},
-            data=_filled(self._settings.body, values, self._quote_in_body).encode(),
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._reactor,
-        )
-        answer = _Answer()
-        if response.code not in self._settings.success_status:
-            failure = await self._refusal(response, answer)
-            raise SmsFailed(f"the gateway answered with status {response.code}", failure)
-        # Also where nobody looks at it: an answer cut short is no yes.
-        await response.collect(answer.add)
-        if self._settings.success_path is not None:
-            self._check(answer, self._settings.success_path)
-
-    async def _refusal(self, response: Any, answer: "_Answer") -> SmsFailure:
-        """What a status that is no yes means."""
-        if self._settings.failure_path is not None:
-            await response.collect(answer.add)
-        told = self._told(answer)
-        return told or self._configured.get(response.code) or _OF_STATUS.get(response.code, SmsFailure.UNKNOWN)
-
-    def _told(self, answer: "_Answer") -> SmsFailure | None:
-        """What the answer says at ``failure_path``."""
-        if self._settings.failure_path is None:
+    def _wrong(self, status: int, answer: bytes) -> str | None:
+        """Why this answer is no yes; None where it is one."""
+        if status not in self._settings.success_status:
+            return f"the gateway answered with status {status}"
+        path, wanted = self._settings.success_path, self._settings.success_value
+        if path is None:
             return None
         try:
-            value = _value_at(answer.json(), self._settings.failure_path)
-        except SmsFailed:
-            return None
-        return self._configured.get(value) if isinstance(value, str | int) else None
-
-    def _check(self, answer: "_Answer", path: str) -> None:
-        try:
-            accepted = self._is_yes(answer.json(), path)
-        except SmsFailed as error:
-            raise SmsFailed(str(error), self._told(answer) or SmsFailure.UNKNOWN) from None
-        if not accepted:
-            told = self._told(answer) or SmsFailure.UNKNOWN
-            raise SmsFailed(f"the gateway's answer tells of no success at {path}", told)
-
-    def _is_yes(self, answer: Any, path: str) -> bool:
-        value, wanted = _value_at(answer, path), self._settings.success_value
+            value = _value_at(answer, path)
+        except ValueError as error:
+            return str(error)
         if wanted is None:
-            return value is not None and value is not False
-        # To Python, but not to JSON, 1 and true are the same.
-        return bool(value == wanted and isinstance(value, bool) == isinstance(wanted, bool))
+            accepted = value is not None and value is not False
+        else:
+            # To Python, but not to JSON, 1 and true are the same.
+            accepted = value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
+        return None if accepted else f"the gateway's answer tells of no success at {path}"
+
+    def _failure(self, status: int, answer: bytes) -> SmsFailure:
+        """What an answer means that is no yes."""
+        if self._settings.failure_path is not None:
+            try:
+                told = _value_at(answer, self._settings.failure_path)
+            except ValueError:
+                told = None
+            if isinstance(told, str | int) and told in self._configured:
+                return self._configured[told]
+        return self._configured.get(status) or _OF_STATUS.get(status, SmsFailure.UNKNOWN)
 
 
-class _Connections(HTTPConnectionPool):
-    """The connections of one exchange.
-
-    What a response calls its transport can only be closed politely, and TLS waits for a silent peer's farewell
-    forever; so the connections themselves are kept at hand.
-    """
-
-    def __init__(self, reactor: Any) -> None:
-        super().__init__(reactor, persistent=False)
-        self._made: list[Any] = []
-
-    def getConnection(self, key: Any, endpoint: Any) -> Any:
-        return super().getConnection(key, endpoint).addCallback(self._keep)
-
-    def _keep(self, connection: Any) -> Any:
-        self._made.append(connection)
-        return connection
-
-    def cut(self) -> None:
-        """Close them at once, whatever is under way."""
-        for connection in self._made:
-            connection.transport.abortConnection()
-
-
-class _Answer:
-    """The body of an answer, as it comes in."""
-
-    def __init__(self) -> None:
-        self._body = bytearray()
-
-    def add(self, data: bytes) -> None:
-        if len(self._body) + len(data) > ANSWER_LIMIT:
-            raise SmsFailed("the gateway's answer is too large")
-        self._body += data
-
-    def json(self) -> Any:
-        try:
-            return orjson.loads(self._body)
-        except orjson.JSONDecodeError:
-            raise SmsFailed("the gateway's answer is not JSON") from None
-
-
-def _too_late(_result: object, seconds: float) -> Failure:
-    return Failure(SmsFailed(f"the gateway did not answer within {seconds:g} s"))
-
-
-def _kind(error: BaseException) -> str:
-    """The kind of the first cause: Twisted's client wraps what happened to the connection."""
-    reasons = getattr(error, "reasons", None)
-    return _kind(reasons[0].value) if reasons else type(error).__name__
-
-
-def _failure_of(error: Exception) -> SmsFailure:
-    """What an error means that happened to the connection."""
-    if isinstance(error, ConnectError | DNSLookupError):
-        return SmsFailure.RETRY  # nothing was sent yet
-    return SmsFailure.MISCONFIGURED if isinstance(error, ValueError) else SmsFailure.UNKNOWN
+def _failure_of(error: NoAnswer) -> SmsFailure:
+    if error.unreachable:
+        return SmsFailure.RETRY
+    return SmsFailure.MISCONFIGURED if error.unsendable else SmsFailure.UNKNOWN
 
 
 def _filled(template: str, values: dict[str, str], quoted: Quote) -> str:
@@ -246,12 +152,15 @@ def _looks_like_json(body: str) -> bool:
     return body.lstrip().startswith(("{", "[")) and not _PLACE.match(body.lstrip())
 
 
-def _value_at(answer: Any, path: str) -> Any:
-    """The value at a dotted path; SmsFailed where there is none."""
-    value = answer
+def _value_at(answer: bytes, path: str) -> Any:
+    """The value at a dotted path of a JSON answer; ValueError where there is none."""
+    try:
+        value = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        raise ValueError("the gateway's answer is not JSON") from None
     try:
         for step in path.split("."):
             value = value[int(step) if isinstance(value, list) else step]
     except (KeyError, IndexError, ValueError, TypeError):
-        raise SmsFailed(f"the gateway's answer has nothing at {path}") from None
+        raise ValueError(f"the gateway's answer has nothing at {path}") from None
     return value

@@ -5,10 +5,23 @@ from pydantic import model_validator
 
 from justchat.actions.accounts import Accounts
 from justchat.documents import UserDocument, user_document
-from justchat.errors import CountryNotServed, UserNotFound, WrongKey
+from justchat.errors import CaptchaFailed, CountryNotServed, UserNotFound, WrongKey
 from justchat.http.answers import Nothing, SessionsAnswer, SignedInAnswer, UserAnswer
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
-from justchat.http.fields import Body, Dob, Empty, Gender, IdField, KeyField, Name, PhoneField, Phones, PhotoUrl, wrong
+from justchat.http.fields import (
+    Body,
+    CaptchaToken,
+    Dob,
+    Empty,
+    Gender,
+    IdField,
+    KeyField,
+    Name,
+    PhoneField,
+    Phones,
+    PhotoUrl,
+    wrong,
+)
 from justchat.model.ids import Id
 from justchat.model.moment import iso
 from justchat.model.phone import Phone
@@ -31,6 +44,7 @@ class ProfileBody(Body):
 
 class Register(ProfileBody):
     phone: PhoneField
+    captcha: CaptchaToken | None = None
 
 
 class SignIn(Body):
@@ -78,12 +92,12 @@ class AccountCalls:
         once=True,
         session=NONE,
         statuses=(201, 200),
-        raises=(CountryNotServed,),
+        raises=(CountryNotServed, CaptchaFailed),
         rate="sign_in",
     )
     async def register(self, requester: Requester, body: Register) -> Nothing | Reply:
         """Sign up by phone, or have a new key sent to it."""
-        created = await self.accounts.register(body.phone, body.given(), requester.address)
+        created = await self.accounts.register(body.phone, body.given(), body.captcha, requester.address)
         return {} if created and self.show_registered else Reply(200, {})
 
     @post(
