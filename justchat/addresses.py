@@ -36,6 +36,7 @@ class Addresses:
         self.header = header.lower().encode()
         self._warned = False
         self._of = lru_cache(KNOWN)(self._found_out)
+        self._heeds = lru_cache(KNOWN)(self._is_heeded)
 
     def of(self, peer: object, forwarded: Sequence[bytes]) -> str | None:
         """The address to count a caller by; None for one who is not counted.
@@ -43,9 +44,17 @@ class Addresses:
         ``peer`` is the connection's, as Twisted has it; ``forwarded`` every field of ``header``, in order. An IPv6
         address is its /64, which is what one customer has.
         """
-        return self._of(getattr(peer, "host", ""), tuple(forwarded))
+        host = getattr(peer, "host", "")
+        if not forwarded or not self._heeds(host):
+            return self._of(host, b"")
+        return self._of(host, b",".join(forwarded)[-LONGEST:])
 
-    def _found_out(self, peer: str, forwarded: tuple[bytes, ...]) -> str | None:
+    def _is_heeded(self, peer: str) -> bool:
+        """Whether it matters what the header says: of strangers' headers none is to be remembered."""
+        host = _parsed(peer)
+        return host is None or _is_in(host, self._proxies) or _is_in(host, self._exempt)
+
+    def _found_out(self, peer: str, forwarded: bytes) -> str | None:
         host = _parsed(peer)
         if host is None:
             # A Unix socket: whoever may open it.
@@ -64,11 +73,10 @@ class Addresses:
                 )
         return _key(host)
 
-    def _hop(self, proxy: _Address | None, forwarded: Sequence[bytes]) -> str | None:
+    def _hop(self, proxy: _Address | None, forwarded: bytes) -> str | None:
         """The nearest hop that is no proxy of ours. What is no address ends the search: beyond it all is hearsay."""
         nearest = proxy
-        text = b",".join(forwarded)[-LONGEST:].decode("latin-1")
-        for hop in reversed(text.split(",")) if forwarded else ():
+        for hop in reversed(forwarded.decode("latin-1").split(",")) if forwarded else ():
             address = _parsed(self._written(hop))
             if address is None:
                 break

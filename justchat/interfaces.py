@@ -47,6 +47,9 @@ class IUsers(Interface):
         None where nobody has the phone, its tries are used up, or it has run out.
         """
 
+    async def give_back_try(user: Id) -> None:
+        """A try that was counted was not made."""
+
     async def forgive_tries(user: Id, password: str) -> None:
         """The key whose hash is ``password`` was right: its tries count from zero again."""
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
@@ -9,7 +10,7 @@ from twisted.logger import Logger
 
 from justchat.actions.guesses import Guesses
 from justchat.actions.spending import Spending
-from justchat.errors import ApiError, RoomNotFound, SmsFailed, WrongKey
+from justchat.errors import ApiError, RoomNotFound, SmsFailed, TooManyRequests, WrongKey
 from justchat.interfaces import ICaptcha, IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
@@ -89,7 +90,11 @@ class Accounts:
             await self.passwords.matches(key, None)
             raise WrongKey
         user, password = tried
-        await self.guesses.weigh(phone)
+        try:
+            await self.guesses.weigh(phone)
+        except TooManyRequests:
+            await self.users.give_back_try(user)  # it was not looked at: the owner's key is not to be burnt by waiting
+            raise
         if not await self.passwords.matches(key, password):
             raise WrongKey
         await self.users.forgive_tries(user, password)
@@ -118,17 +123,21 @@ class Accounts:
         """
         for phone in phones:
             self.spending.check(phone)
-        claimed = [phone for phone in dict.fromkeys(phones) if await self.invites.claim(user, phone)]
+        claimed: list[Phone] = []
         taken: list[Phone] = []
         try:
-            for phone in claimed:
-                await self.spending.take(phone, address)
-                taken.append(phone)
+            for phone in dict.fromkeys(phones):
+                if await self.invites.claim(user, phone):
+                    claimed.append(phone)
+                    await self.spending.take(phone, address)
+                    taken.append(phone)
         except ApiError:
-            for phone in taken:
-                await self.spending.give_back(phone, address)
             for phone in claimed:
-                await self.invites.release(user, phone)
+                with suppress(ApiError):  # what can be undone is, each for itself
+                    await self.invites.release(user, phone)
+            for phone in taken:
+                with suppress(ApiError):
+                    await self.spending.give_back(phone, address)
             raise
         await gatherResults([Deferred.fromCoroutine(self._invite(user, phone, address)) for phone in claimed])
 

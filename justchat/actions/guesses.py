@@ -27,7 +27,7 @@ class Guesses:
             await self.windows.hit(OF_ADDRESS, address, self.per_address)
 
     async def weigh(self, phone: Phone) -> None:
-        """The phone has a key that may be tried, and it is. Raises TooManyRequests."""
+        """A key of the phone is tried, which there may or may not be. Raises TooManyRequests."""
         await self.windows.hit(OF_PHONE, phone, self.per_phone)
 
     async def weigh_nothing(self, phone: Phone) -> None:

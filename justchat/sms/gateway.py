@@ -28,14 +28,12 @@ _JSON = "application/json"
 
 
 _OF_STATUS = {
-    400: SmsFailure.BAD_NUMBER,
     401: SmsFailure.MISCONFIGURED,
     402: SmsFailure.NO_FUNDS,
     403: SmsFailure.MISCONFIGURED,
     404: SmsFailure.MISCONFIGURED,
     405: SmsFailure.MISCONFIGURED,
     415: SmsFailure.MISCONFIGURED,
-    422: SmsFailure.BAD_NUMBER,
     429: SmsFailure.RETRY,
     503: SmsFailure.RETRY,
 }

@@ -168,14 +168,17 @@ class Database:
             await _timed(self._database[collection].update_one(query, update, upsert=True))
 
     async def upsert_many(self, collection: str, updates: Sequence[tuple[Document, Any]]) -> None:
-        """For each query: update the document that matches, or make one. One command, for less than 16 MiB."""
+        """For each query: update the document that matches, or make one, unless a unique index refuses that.
+
+        One command, for less than 16 MiB.
+        """
         statements = [{"q": query, "u": update, "upsert": True} for query, update in updates]
         for _ in range(2):
             answer = await self.command(
                 {"update": collection, "updates": statements, "ordered": False, "writeConcern": DURABLE}
             )
             errors = answer.get("writeErrors", [])
-            # Where two make one at once, there is one to update afterwards.
+            # Where two make one at once, there may be one to update afterwards.
             if any(error["code"] != DUPLICATE for error in errors):
                 raise BulkWriteError(answer)
             statements = [statements[error["index"]] for error in errors]

@@ -16,7 +16,7 @@ from justchat.interfaces import IMailboxes
 from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.moment import EPOCH, Moment
+from justchat.model.moment import Moment
 from justchat.store.database import Database, Document
 from justchat.store.documents import direct_from_document, entry_from_document, object_id, pair
 from justchat.store.indexes import DIALOGS, LOG, UNREAD
@@ -198,8 +198,7 @@ class Mailboxes:
             await self._database.delete_and_get(DIALOGS, key)
 
 
-def _dialog_update(owner: Id, other: Id, at: Moment, message: Id) -> tuple[Document, list[Document]]:
-    """What makes a message the last of somebody's dialog, unless that has a later one."""
-    newer = {"$gt": [at, {"$ifNull": ["$at", EPOCH]}]}
-    newest = {"last": {"$cond": [newer, ObjectId(message), "$last"]}, "at": {"$cond": [newer, at, "$at"]}}
-    return {"owner": ObjectId(owner), "other": ObjectId(other)}, [{"$set": newest}]
+def _dialog_update(owner: Id, other: Id, at: Moment, message: Id) -> tuple[Document, Document]:
+    """What makes a message the last of somebody's dialog. Where that has a later one, the index refuses another."""
+    dialog = {"owner": ObjectId(owner), "other": ObjectId(other), "at": {"$lte": at}}
+    return dialog, {"$set": {"last": ObjectId(message), "at": at}}

@@ -96,6 +96,9 @@ class Users:
         document = await self._database.update_and_get(USERS, living, {"$inc": {"tries": 1}})
         return None if document is None else (Id(str(document["_id"])), document["password"])
 
+    async def give_back_try(self, user: Id) -> None:
+        await self._database.update(USERS, {"_id": ObjectId(user), "tries": {"$gt": 0}}, {"$inc": {"tries": -1}})
+
     async def forgive_tries(self, user: Id, password: str) -> None:
         await self._database.update(USERS, {"_id": ObjectId(user), "password": password}, {"$set": {"tries": 0}})
 

@@ -147,6 +147,21 @@ class WorkTests(ChatTestCase):
 
         self.assertEqual((2, 2, 2), (known, nobodys, burnt))
 
+    async def test_waiting_burns_no_key(self) -> None:
+        """A key that is tried while its phone must wait is as good as before, when the hour is over."""
+        phone = a_phone()
+        for _ in range(5):
+            key = await register(self.daemon, phone)
+            wrong = [(await call(self.daemon.http, "/init/auth", {"phone": phone, "key": "1"})) for _ in range(4)]
+        self.assertEqual({401}, {answer.status for answer in wrong})
+        key = await register(self.daemon, phone)
+
+        refused = [(await call(self.daemon.http, "/init/auth", {"phone": phone, "key": key})) for _ in range(6)]
+        self.mongo.get_default_database()["windows"].delete_many({})
+        later = await call(self.daemon.http, "/init/auth", {"phone": phone, "key": key})
+
+        self.assertEqual(({429}, 200), ({answer.status for answer in refused}, later.status))
+
 
 class LifetimeTests(OwnDaemonCase):
     async def test_lifetime(self) -> None:

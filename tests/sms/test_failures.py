@@ -23,7 +23,7 @@ class Failures(GatewayCase):
             for status in (400, 401, 402, 403, 404, 422, 429, 503, 500, 502, 504, 302, 418)
         }
 
-        expected = {400: "bad-number", 422: "bad-number", 402: "no-funds", 429: "retry", 503: "retry"}
+        expected = {400: "unknown", 422: "unknown", 402: "no-funds", 429: "retry", 503: "retry"}
         expected |= dict.fromkeys((401, 403, 404), "misconfigured")
         expected |= dict.fromkeys((500, 502, 504, 302, 418), "unknown")
         self.assertEqual(expected, found)
