@@ -276,6 +276,8 @@ def check_reachable(uri: str) -> None:
         _parse(uri)
     except (InvalidURI, ConfigurationError, ValueError, Warning) as error:
         raise StartupError(f"[mongo] uri: {_without_password(uri, error)}") from None
+    except OSError as error:  # of a file that it names
+        raise StartupError(f"[mongo] uri: {error}") from error
     try:
         with MongoClient[Document](uri, serverSelectionTimeoutMS=4000, connectTimeoutMS=4000) as client:
             client[client.get_default_database(DEFAULT_NAME).name].command("ping")
