@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run check lint trial wheel audit bench histories storm faults clean
+.PHONY: run check lint trial wheel audit bench fuzz histories storm faults clean
 
 run: $(INSTALLED)
 	$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
@@ -33,6 +33,12 @@ HISTORIES ?= 20
 histories: $(INSTALLED)
 	JUSTCHAT_STEPS=200 JUSTCHAT_HISTORIES=$(HISTORIES) $(BIN)/trial --temp-directory=_trial_temp \
 		tests.end_to_end.test_histories
+
+# Random bodies to every call, BODIES to each, and random bytes to the parsers of frames.
+BODIES ?= 1000
+fuzz: $(INSTALLED)
+	JUSTCHAT_BODIES=$(BODIES) $(BIN)/trial --temp-directory=_trial_temp tests.http.test_random_bodies \
+		tests.attacks.test_parsers
 
 # Five thousand clients who come back within ten seconds.
 storm: $(INSTALLED)

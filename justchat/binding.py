@@ -52,12 +52,12 @@ class Binding:
 
     def receive(self, data: object) -> None:
         """The data of an ``init``. The answer goes through the connection."""
-        asked = _asked(data)
-        if asked is None or self._busy:
+        init = asked(data)
+        if init is None or self._busy:
             self._connection.close(MALFORMED, "an init has a session_key, and perhaps n, room and seq")
             return
         self._busy = True
-        Deferred.fromCoroutine(self._init(*asked)).addErrback(self._failed)
+        Deferred.fromCoroutine(self._init(*init)).addErrback(self._failed)
 
     def leave(self) -> None:
         """The connection is going: hear nothing more."""
@@ -167,7 +167,7 @@ def _is_newer(frame: Frame, user: Id, at: Position) -> bool:
     return True
 
 
-def _asked(data: Any) -> tuple[str, Position] | None:
+def asked(data: Any) -> tuple[str, Position] | None:
     """The session key of an init, and what the client has; None for what is no init."""
     if not isinstance(data, dict) or not isinstance(data.get("session_key"), str):
         return None

@@ -6,6 +6,7 @@ What a camera wrote beside the picture (place, time, owner) goes; how it is to b
 import os
 import secrets
 from collections.abc import Sequence
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from zope.interface import implementer
 
 from justchat.errors import DiskFull, NotAnImage, TooLarge
 from justchat.interfaces import IImages
+from justchat.model.ids import Id
 from justchat.threads import Workers
 
 FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
@@ -33,13 +35,15 @@ class Images:
         self._folder = folder
         self.workers = Workers("images", threads=1, waiting=WAITING)
 
-    async def keep(self, data: bytes) -> str:
-        return await self.workers.do(lambda: self._keep(data))
+    async def keep(self, data: bytes, once: Id | None = None) -> str:
+        # A name that nobody can guess: ``once`` is random, too.
+        stem = secrets.token_hex(16) if once is None else sha256(once.encode()).hexdigest()[:32]
+        return await self.workers.do(lambda: self._keep(data, stem))
 
-    def _keep(self, data: bytes) -> str:
+    def _keep(self, data: bytes, stem: str) -> str:
         written, ending = rewritten(data)
-        name = f"{secrets.token_hex(16)}.{ending}"
-        temporary = self._folder / f".{name}"
+        name = f"{stem}.{ending}"
+        temporary = self._folder / f".{name}.{secrets.token_hex(4)}"
         try:
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(written)

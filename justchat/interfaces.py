@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from attrs import frozen
 from zope.interface import Attribute, Interface
 
 from justchat.events import Frame, Position
@@ -253,20 +254,33 @@ class IWindows(Interface):
         """Count anew from zero."""
 
 
+@frozen(kw_only=True)
+class Claim:
+    """The right to carry out a call. ``once`` is the same, and nobody's guess, for every time that it is carried out:
+    what the call makes takes its id from it.
+    """
+
+    id: Id
+    once: Id
+
+
 class IFirstAnswers(Interface):
     """What calls that came with an Idempotency-Key were answered, for a day."""
 
-    async def claim(id: Id, request: bytes) -> Id | tuple[int, bytes]:
+    async def claim(id: Id, request: bytes) -> Claim | tuple[int, bytes]:
         """The right to carry the call out, or the status and body it was answered with.
 
         Raises KeyReused where another request had the key, InProgress where this one is under way.
         """
 
-    async def keep(id: Id, claim: Id, status: int, answer: bytes) -> None:
+    async def keep(id: Id, claim: Claim, status: int, answer: bytes) -> None:
         """This is the answer from now on; of a claim that ran out and was taken over, nothing is kept."""
 
-    async def release(id: Id, claim: Id) -> None:
-        """Nothing was carried out: the key is free."""
+    async def release(id: Id, claim: Claim) -> None:
+        """The call was given up, and may be sent again."""
+
+    async def release_all() -> None:
+        """Whatever was under way has died with its daemon: there is but this one."""
 
 
 class ICatalogue(Interface):
@@ -291,8 +305,8 @@ class ICatalogue(Interface):
 class IComplaints(Interface):
     """What people complained of."""
 
-    async def add(complaint: Complaint) -> None:
-        """Keep a complaint."""
+    async def add(complaint: Complaint) -> bool:
+        """Keep a complaint; False where there is one with its id."""
 
     async def get(complaint: Id) -> Complaint:
         """A complaint, or NotFound."""
@@ -320,8 +334,9 @@ class IPasswords(Interface):
 class IImages(Interface):
     """Pictures that people uploaded."""
 
-    async def keep(data: bytes) -> str:
-        """Decode a picture, write it again without what else the file told, and return its name.
+    async def keep(data: bytes, once: Id | None = None) -> str:
+        """Decode a picture, write it again without what else the file told, and return its name, which for the same
+        ``once`` is the same.
 
         Raises NotAnImage, TooLarge (pixels), DiskFull or Busy, and then nothing is left on the disk.
         """

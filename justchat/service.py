@@ -168,12 +168,13 @@ class Daemon(Service):
         )
         sessions = self._stores.sessions
         endpoints = make_endpoints(settings, self._actions)
+        self._first_answers = FirstAnswers(self._database, now)
         self._dispatcher = Dispatcher(
             sessions,
             Shape(settings.limits, settings.sms.region),
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
-            once=Once(FirstAnswers(self._database, now)),
+            once=Once(self._first_answers),
             rates=make_rates(settings.limits),
         )
         replay = Replay(
@@ -273,6 +274,8 @@ class Daemon(Service):
         self._stores.rooms.start()
         self._images.workers.start()
         await self._actions.shop.open(read_gifts(CATALOGUE))
+        if self._mongod is not None:
+            await self._first_answers.release_all()
         # With a database of our own, whatever is unfinished was left by a crash.
         await self._finish(all=self._mongod is not None)
         self._housekeeping.start(HOUSEKEEPING, now=False)

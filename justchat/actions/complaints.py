@@ -21,13 +21,15 @@ class Complaints:
     complaints: IComplaints
     clock: Clock
 
-    async def complain(self, user: Id, message: Id, text: str) -> Complaint:
-        """Complain of any message that one can see. Raises MessageNotFound, NotInRoom."""
+    async def complain(self, user: Id, message: Id, text: str, once: Id | None = None) -> Complaint:
+        """Complain of any message that one can see. Raises MessageNotFound, NotInRoom. The same ``once`` is one
+        complaint.
+        """
+        id = once or new_id()
         complaint = Complaint(
-            id=new_id(), author=user, message=await self._seen(user, message), text=text, create_at=self.clock()
+            id=id, author=user, message=await self._seen(user, message), text=text, create_at=self.clock()
         )
-        await self.complaints.add(complaint)
-        return complaint
+        return complaint if await self.complaints.add(complaint) else await self.complaints.get(id)
 
     async def _seen(self, user: Id, message: Id) -> Entry | DirectMessage:
         try:

@@ -33,16 +33,16 @@ class Money:
     allow_unnumbered: bool
     free_coins: int
 
-    async def top_up(self, user: Id, coins: int, secret: str, payment_id: str | None) -> None:
+    async def top_up(self, user: Id, coins: int, secret: str, payment_id: str | None, once: Id | None = None) -> None:
         """Add coins that somebody paid for, as the signature says.
 
-        With a ``payment_id`` once, however often it is sent. Raises WrongSignature, and Conflict for a payment
-        that was for somebody else or another sum.
+        With a ``payment_id``, or the same ``once``, once, however often it is sent. Raises WrongSignature, and
+        Conflict for a payment that was for somebody else or another sum.
         """
         if not self._is_signed(coins, secret, payment_id):
             raise WrongSignature
         transfer = Transfer(
-            id=new_id() if payment_id is None else derived_id("payment", payment_id),
+            id=(once or new_id()) if payment_id is None else derived_id("payment", payment_id),
             user=user,
             amount=coins,
             reason=Reason.PAYMENT,
@@ -70,17 +70,18 @@ class Money:
             right = hmac.new(self.secret_key.encode(), f"{payment_id}:{coins}".encode(), hashlib.sha256).hexdigest()
         return hmac.compare_digest(right.encode(), secret.lower().encode())
 
-    async def take_free_coins(self, user: Id, network: Network) -> None:
+    async def take_free_coins(self, user: Id, network: Network, once: Id | None = None) -> None:
         """Add the coins for having told a network's people of us. Raises TooSoon within 24 hours of the last time."""
         transfer = Transfer(
-            id=new_id(),
+            id=once or new_id(),
             user=user,
             amount=self.free_coins,
             reason=Reason.FREE_COINS,
             create_at=self.clock(),
             note=network,
         )
-        await self.ledger.begin(transfer)
+        if await self._is_done(transfer):
+            return
         if not await self.ledger.apply(transfer):
             await self.ledger.cancel(transfer.id)
             raise TooSoon
@@ -98,15 +99,15 @@ class Money:
         """What can be bought, the cheapest first."""
         return await self.catalogue.all()
 
-    async def give(self, giver: Id, gift: Id, to: Id, text: str) -> None:
-        """Buy a gift for somebody: it is paid for and received, or neither.
+    async def give(self, giver: Id, gift: Id, to: Id, text: str, once: Id | None = None) -> None:
+        """Buy a gift for somebody: it is paid for and received, or neither; with the same ``once``, once.
 
         Raises GiftNotFound, UserNotFound, NotEnoughCoins.
         """
         bought = await self.catalogue.get(gift)
         await self.users.exists(to)
         transfer = Transfer(
-            id=new_id(),
+            id=once or new_id(),
             user=giver,
             amount=-bought.price,
             reason=Reason.GIFT,
@@ -118,11 +119,19 @@ class Money:
         await self._spend(transfer)
 
     async def _spend(self, transfer: Transfer) -> None:
-        await self.ledger.begin(transfer)
+        if await self._is_done(transfer):
+            return
         if not await self.ledger.apply(transfer):
             await self.ledger.cancel(transfer.id)
             raise NotEnoughCoins
         await self._finish(transfer)
+
+    async def _is_done(self, transfer: Transfer) -> bool:
+        """Begin a transfer, or go on with one that was begun before, under the same id: is there nothing left to do?"""
+        if await self.ledger.begin(transfer):
+            return False
+        known = await self.ledger.get(transfer.id)
+        return known is not None and known[1]
 
     async def _finish(self, transfer: Transfer) -> None:
         """Do what is left of a transfer whose coins have moved. Each step may be repeated."""

@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from justchat.errors import RoomNotFound, WrongPassword
+from justchat.errors import Conflict, RoomNotFound, WrongPassword
 from justchat.interfaces import IPasswords, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
@@ -20,17 +20,22 @@ class RoomActions:
     passwords: IPasswords
     clock: Clock
 
-    async def create(self, user: Id, name: str, password: str | None, max_users: int) -> Room:
-        """Open a room. Its creator is the admin, and not yet inside."""
+    async def create(self, user: Id, name: str, password: str | None, max_users: int, once: Id | None = None) -> Room:
+        """Open a room. Its creator is the admin, and not yet inside. The same ``once`` opens one room."""
         room = Room(
-            id=new_id(),
+            id=once or new_id(),
             name=name,
             admin=user,
             create_at=self.clock(),
             max_users=max_users,
             password=await self.passwords.hash(password) if password else None,
         )
-        await self.rooms.create(room)
+        try:
+            await self.rooms.create(room)
+        except Conflict:
+            if once is None:
+                raise
+            return await self.rooms.get(once)
         return room
 
     async def enter(self, user: Id, room_id: Id, password: str | None) -> Room:

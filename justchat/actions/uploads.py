@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from justchat.interfaces import IImages
+from justchat.model.ids import Id
 
 
 @frozen(kw_only=True)
@@ -11,6 +12,9 @@ class Uploads:
 
     images: IImages
 
-    async def upload(self, data: bytes) -> str:
-        """Keep a picture; returns its path. Raises NotAnImage, TooLarge, DiskFull, Busy."""
-        return f"uploads/{await self.images.keep(data)}"
+    async def upload(self, data: bytes, once: Id | None = None) -> str:
+        """Keep a picture; returns its path, the same for the same ``once``.
+
+        Raises NotAnImage, TooLarge, DiskFull, Busy.
+        """
+        return f"uploads/{await self.images.keep(data, once)}"

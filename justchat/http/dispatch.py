@@ -159,7 +159,7 @@ class Dispatcher:
             *await self._once.answer(
                 id,
                 fingerprint(endpoint, raw, body),
-                lambda: self._carry_out(endpoint, body, Requester(key, session, id, address)),
+                lambda once: self._carry_out(endpoint, body, Requester(key, session, once, address)),
                 lambda error: self._outcome(endpoint, error),
             )
         )

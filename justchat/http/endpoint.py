@@ -39,7 +39,7 @@ class Requester:
     key: str | None
     session: Session | None
     once: Id | None = None
-    """The same for every time that the call is sent under one Idempotency-Key; None without one."""
+    """The same for every time that the call is carried out under one Idempotency-Key; None without one."""
     address: str | None = None
     """Where they call from; None is one who is not counted."""
 

@@ -2,9 +2,10 @@
 
     claim the key -> carry the call out -> keep the answer
 
-A claim is a document that there can be but one of, whichever daemon makes it. What was not carried out (503) gives its
-claim up. A daemon that dies between doing and keeping leaves a claim that runs out; then the call is carried out by
-whoever sends it again. Messages take their ids from the key, so that even then there is one of them.
+A claim is a document that there can be but one of, whichever daemon makes it. What was not carried out, or only in
+doubt (503), gives its claim up. A daemon that dies between doing and keeping leaves a claim, which the next start
+frees, or which runs out where there are several daemons; then the call is carried out by whoever sends it again. What
+it makes takes its id from the claim's ``once``, which stays the same: so even then there is one of it.
 """
 
 import re
@@ -64,7 +65,7 @@ class Once:
         self,
         id: Id,
         request: bytes,
-        carry_out: Callable[[], Awaitable[tuple[int, bytes]]],
+        carry_out: Callable[[Id], Awaitable[tuple[int, bytes]]],
         refusal: Callable[[Exception], tuple[int, bytes] | None],
     ) -> tuple[int, bytes]:
         """Status and body. ``refusal`` makes an answer of an exception, or None where nothing was carried out."""
@@ -72,7 +73,7 @@ class Once:
         if isinstance(claim, tuple):
             return claim
         try:
-            status, body = await carry_out()
+            status, body = await carry_out(claim.once)
         except Exception as error:
             refused = refusal(error)
             if refused is None:

@@ -27,9 +27,9 @@ class ComplaintStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, complaint: Complaint) -> None:
+    async def add(self, complaint: Complaint) -> bool:
         message = complaint.message
-        await self._database.insert(
+        return await self._database.insert(
             COMPLAINTS,
             {
                 "_id": ObjectId(complaint.id),

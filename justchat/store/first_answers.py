@@ -1,12 +1,14 @@
 """The first answers of calls that came with an Idempotency-Key, in MongoDB, for a day."""
 
+import secrets
 from datetime import timedelta
 
+from attrs import evolve
 from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import InProgress, KeyReused
-from justchat.interfaces import IFirstAnswers
+from justchat.interfaces import Claim, IFirstAnswers
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.store.database import Database
@@ -14,7 +16,9 @@ from justchat.store.indexes import ANSWERS
 
 KEPT = timedelta(days=1)
 LEASE = timedelta(seconds=30)
-"""Longer than any call takes. A daemon that dies in the middle of one leaves its claim behind for as long."""
+"""Longer than any call takes. Where several daemons share a database, one that dies in the middle of a call leaves its
+claim behind for as long.
+"""
 
 
 @implementer(IFirstAnswers)
@@ -25,30 +29,40 @@ class FirstAnswers:
         self._database = database
         self._clock = clock
 
-    async def claim(self, id: Id, request: bytes) -> Id | tuple[int, bytes]:
-        now, claim = self._clock(), new_id()
-        begun = {"request": request, "claim": claim, "at": now}
+    async def claim(self, id: Id, request: bytes) -> Claim | tuple[int, bytes]:
+        now, claim = self._clock(), Claim(id=new_id(), once=Id(secrets.token_hex(12)))
+        begun = {"claim": claim.id, "at": now, "busy": True}
+        first = {"_id": ObjectId(id), "request": request, "once": claim.once, **begun}
         for _ in range(3):
-            if await self._database.insert(ANSWERS, {"_id": ObjectId(id), **begun}):
+            if await self._database.insert(ANSWERS, first):
                 return claim
-            # What is over: a day-old answer that MongoDB has yet to remove, or the claim of a daemon that died.
-            died = {"status": None, "request": request, "at": {"$lte": now - LEASE}}
-            over = {"_id": ObjectId(id), "$or": [{"at": {"$lte": now - KEPT}}, died]}
-            taken = {"$set": begun, "$unset": {"status": 1, "answer": 1}}
-            if await self._database.update_and_get(ANSWERS, over, taken) is not None:
+            # A call that was given up, or whose daemon died, is gone on with; a day-old answer, which MongoDB has yet
+            # to remove, makes room.
+            free = {"status": None, "request": request, "$or": [{"busy": None}, {"at": {"$lte": now - LEASE}}]}
+            given_up = {"_id": ObjectId(id), "at": {"$gt": now - KEPT}, **free}
+            found = await self._database.update_and_get(ANSWERS, given_up, {"$set": begun})
+            if found is not None:
+                return evolve(claim, once=Id(found["once"]))
+            over = {"_id": ObjectId(id), "at": {"$lte": now - KEPT}}
+            renewed = {"$set": first, "$unset": {"status": 1, "answer": 1}}
+            if await self._database.update_and_get(ANSWERS, over, renewed) is not None:
                 return claim
-            first = await self._database.find_one(ANSWERS, {"_id": ObjectId(id)})
-            if first is not None:  # else it was given up this moment
-                if first["request"] != request:
+            known = await self._database.find_one(ANSWERS, {"_id": ObjectId(id)})
+            if known is not None:  # else MongoDB has removed it this moment
+                if known["request"] != request:
                     raise KeyReused
-                if first.get("status") is None:
+                if known.get("status") is not None:
+                    return known["status"], known["answer"]
+                if known.get("busy"):
                     raise InProgress
-                return first["status"], first["answer"]
         raise InProgress
 
-    async def keep(self, id: Id, claim: Id, status: int, answer: bytes) -> None:
-        held = {"_id": ObjectId(id), "claim": claim}
-        await self._database.update(ANSWERS, held, {"$set": {"status": status, "answer": answer}})
+    async def keep(self, id: Id, claim: Claim, status: int, answer: bytes) -> None:
+        kept = {"$set": {"status": status, "answer": answer}, "$unset": {"busy": 1}}
+        await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": claim.id}, kept)
 
-    async def release(self, id: Id, claim: Id) -> None:
-        await self._database.delete_and_get(ANSWERS, {"_id": ObjectId(id), "claim": claim})
+    async def release(self, id: Id, claim: Claim) -> None:
+        await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": claim.id}, {"$unset": {"busy": 1}})
+
+    async def release_all(self) -> None:
+        await self._database.update_all(ANSWERS, {"busy": True}, {"$unset": {"busy": 1}})

@@ -72,7 +72,10 @@ INDEXES: dict[str, list[Document]] = {
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
     ENDED: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
-    ANSWERS: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
+    ANSWERS: [
+        _index({"at": 1}, expireAfterSeconds=24 * 3600),
+        _index({"busy": 1}, sparse=True),
+    ],
     WINDOWS: [_index({"ends": 1}, expireAfterSeconds=0)],
     COMPLAINTS: [_index({"closed": 1, "_id": -1})],
     ROOMS: [

@@ -90,7 +90,7 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
         super().onFrameBegin()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        data = None if isBinary else _init_data(payload)
+        data = None if isBinary else init_data(payload)
         if data is None:
             self.close(MALFORMED, 'the one frame we know is {"event": "init", "data": {"session_key": "…"}}')
         else:
@@ -214,7 +214,7 @@ class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
         await gone
 
 
-def _init_data(payload: bytes) -> object:
+def init_data(payload: bytes) -> object:
     """The data of an ``init`` frame; None for any other frame."""
     try:
         frame = orjson.loads(payload)

@@ -6,12 +6,12 @@ import signal
 from collections.abc import Callable
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.support.chat import Person, a_room
-from tests.support.client import eventually
-from tests.support.crashes import Call, CrashCase
+from tests.support.client import Answer, call, eventually
+from tests.support.crashes import TALKERS, Call, CrashCase
 from tests.support.mongo import RunningMongod
 
 
@@ -50,6 +50,29 @@ class DaemonKilled(CrashCase):
         await self.check_kept()
         messages = await self.history()
         self.assertEqual(list(range(1, len(messages) + 1)), [message["seq"] for message in messages])
+
+
+class UnderWay(CrashCase):
+    async def test_sent_again(self) -> None:
+        """Calls that were under way are taken up at once after the restart, and each is carried out once."""
+        people = await self.people(TALKERS)
+        calls = [(person, f"{person.phone} {number}") for person in people for number in range(5)]
+
+        def create(person: Person, name: str) -> Deferred[Answer]:
+            document = {"session_key": person.session_key, "room": {"name": name}}
+            headers = {"Idempotency-Key": name}
+            return Deferred.fromCoroutine(call(self.daemon.http, "/room/create", document, headers))
+
+        under_way = [create(*each).addErrback(lambda _: None) for each in calls]
+        await deferLater(reactor, 0.1)
+        await self.daemon.kill()
+        await gatherResults(under_way)
+        await self.daemon.start()
+
+        answers = await gatherResults([create(*each) for each in calls])
+
+        self.assertEqual({201}, {answer.status for answer in answers})
+        self.assertEqual([5] * TALKERS, [len((await person.shown())["rooms"]) for person in people])
 
 
 class Moving(CrashCase):

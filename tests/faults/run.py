@@ -23,25 +23,29 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from tests.end_to_end.test_histories import Client
+from tests.support.app import Client
 from tests.support.chat import Person, a_person, a_room
 from tests.support.daemon import Daemon
 from tests.support.mongo import pause
 
 TALKERS = 5
-COINS = 7
+COINS = 70
 
 
 @define
 class Talker:
-    """Says unique texts, some of them until they are acknowledged, and tops up, each payment until it is."""
+    """Says unique texts, some of them until they are acknowledged; tops up, and gives, each time until it is."""
 
     person: Person
     room: str
+    friend: Person
+    gift: dict[str, Any]
     said: list[str] = field(factory=list)
     refused: list[str] = field(factory=list)
     unknown: list[str] = field(factory=list)
     paid: int = 0
+    given: list[str] = field(factory=list)
+    too_dear: list[str] = field(factory=list)
     longest: float = 0
     """Seconds without an acknowledgement."""
     enough: threading.Event = field(factory=threading.Event)
@@ -59,6 +63,11 @@ class Talker:
                 while self.call("/user/updateBalance", payment) != 200:
                     time.sleep(0.05)
                 self.paid += COINS
+            elif number % 5 == 0:
+                present = {"gift": self.gift["_id"], "user": self.friend.id, "text": name}
+                while (status := self.call("/gifts/send", present, {"Idempotency-Key": name})) not in (200, 402):
+                    time.sleep(0.05)
+                (self.given if status == 200 else self.too_dear).append(name)
             else:
                 again, message = chance.random() < 0.5, {"room_id": self.room, "text": name}
                 headers = {"Idempotency-Key": name} if again else {}
@@ -104,7 +113,10 @@ class FaultRun:
         await self.daemon.start()
         people = [await a_person(self.daemon) for _ in range(TALKERS)]
         room = await a_room(people[0], *people)
-        talkers = [Talker(person, room) for person in people]
+        gift = (await people[0].call("/gifts")).data["gifts"][0]
+        talkers = [
+            Talker(person, room, friend, gift) for person, friend in zip(people, people[1:] + people[:1], strict=True)
+        ]
         members = [Client(person) for person in people]
         for member in members:
             await member.come_back()
@@ -167,6 +179,8 @@ class FaultRun:
         refused = [text for talker in talkers for text in talker.refused]
         self.found("messages acknowledged", len(acknowledged))
         self.found("messages refused", len(refused))
+        self.found("gifts acknowledged", sum(len(talker.given) for talker in talkers))
+        self.found("gifts refused, 402", sum(len(talker.too_dear) for talker in talkers))
         unknown = [text for talker in talkers for text in talker.unknown]
         self.found("answers lost with the connection", len(unknown))
         for fault, times in sorted(self.done.items()):
@@ -179,7 +193,11 @@ class FaultRun:
             said = set(talker.said)
             self.must_be_none("out of order", [] if [t for t in order if t in said] == talker.said else order)
             balance = (await talker.person.shown())["balance"]
-            self.must_be_none("balances that are not the ledger's", [] if balance == talker.paid else [balance])
+            left = talker.paid - len(talker.given) * talker.gift["price"]
+            self.must_be_none("balances that are not the ledger's", [] if balance == left else [(balance, left)])
+            gifts = Counter(gift["text"] for gift in (await talker.friend.shown())["gifts"])
+            wrong = {text: gifts[text] for text in talker.given if gifts[text] != 1}
+            self.must_be_none("gifts not given once", [*wrong.items(), *(gifts.keys() - talker.given)])
         for member in members:
             heard = [event["_id"] for event in member.log]
             shown = [message["_id"] for message in chat if message["seq"] > member.after]

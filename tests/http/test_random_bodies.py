@@ -1,7 +1,11 @@
-"""Random bodies: whatever a client sends, no call answers that it is our fault."""
+"""Random bodies: whatever a client sends, no call answers that it is our fault, or what it has not declared.
+
+``make fuzz`` sends as many as one likes. A failure names what was sent, in its shortest form, and how to repeat it.
+"""
 
 import http.client
 import json
+import os
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +17,11 @@ from twisted.internet.threads import deferToThread
 from justchat.http.endpoint import Endpoint
 from tests.http.test_malformed import declared, inner_model
 from tests.support.chat import ChatTestCase, a_room
-from tests.support.client import PATIENCE
+from tests.support.client import PATIENCE, request
+from tests.support.schema import assert_allowed
 
+BODIES = int(os.environ.get("JUSTCHAT_BODIES", "30"))
+"""To each call."""
 TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
 NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.floats()
 JSON = st.recursive(
@@ -35,7 +42,8 @@ def shaped(model: type[BaseModel], likely: SearchStrategy[Any]) -> SearchStrateg
 
 class RandomBodies(ChatTestCase):
     async def test_no_fault(self) -> None:
-        """Random bodies, of any shape and of nearly the right one, never give a 500."""
+        """Random bodies, of any shape and of nearly the right one, never give a 500, nor an answer off its schema."""
+        document = (await request(self.daemon.http, "GET", "/openapi.json")).json
         anna = await self.a_person()
         room = await a_room(anna, anna)
         message = (await anna.say(room, "hello")).data["message"]["_id"]
@@ -45,17 +53,20 @@ class RandomBodies(ChatTestCase):
             person = await self.a_person()
             await person.enter(room)
 
-            await deferToThread(self.bombard, endpoint, likely, person.session_key)
+            await deferToThread(self.bombard, endpoint, likely, person.session_key, document)
 
-    def bombard(self, endpoint: Endpoint, likely: SearchStrategy[Any], session_key: str) -> None:
+    def bombard(
+        self, endpoint: Endpoint, likely: SearchStrategy[Any], session_key: str, document: dict[str, Any]
+    ) -> None:
         """Send random bodies to a call. In a thread, since hypothesis waits for no Deferred."""
         connection = http.client.HTTPConnection("127.0.0.1", self.daemon.http, timeout=PATIENCE)
         signed_in = shaped(endpoint.body, likely).map(lambda body: {**body, "session_key": session_key})
 
         @settings(
-            max_examples=30,
+            max_examples=BODIES,
             deadline=None,
             database=None,
+            print_blob=True,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
         @given(body=signed_in | JSON)
@@ -64,7 +75,7 @@ class RandomBodies(ChatTestCase):
             response = connection.getresponse()
             answer = response.read()
             assert response.status < 500, (endpoint.path, response.status, answer)
-            assert json.loads(answer) is not None
+            assert_allowed(document, endpoint.path, response.status, json.loads(answer))
 
         try:
             send()

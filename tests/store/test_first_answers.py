@@ -5,7 +5,8 @@ from datetime import timedelta
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import InProgress, KeyReused
-from justchat.model.ids import Id, new_id
+from justchat.interfaces import Claim
+from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
 from justchat.store.database import Database
 from justchat.store.first_answers import KEPT, LEASE, FirstAnswers
@@ -28,9 +29,9 @@ class FirstAnswersTests(TestCase):
     def clock(self) -> Moment:
         return self.time
 
-    async def claim(self, request: bytes = b"a") -> Id:
+    async def claim(self, request: bytes = b"a") -> Claim:
         claim = await self.answers.claim(self.call, request)
-        assert isinstance(claim, str), claim
+        assert isinstance(claim, Claim), claim
         return claim
 
     def later(self, by: timedelta) -> None:
@@ -45,14 +46,29 @@ class FirstAnswersTests(TestCase):
             await self.answers.claim(self.call, b"b")
 
     async def test_under_way(self) -> None:
-        """A claim keeps others out until it is given up."""
+        """A claim keeps others out until it is given up; who goes on makes what would have been made."""
         claim = await self.claim()
 
         with self.assertRaises(InProgress):
             await self.claim()
         await self.answers.release(self.call, claim)
 
-        await self.claim(b"b")
+        with self.assertRaises(KeyReused):
+            await self.claim(b"b")
+        self.assertEqual(claim.once, (await self.claim()).once)
+
+    async def test_start(self) -> None:
+        """A daemon that is the only one frees what a crash left under way, and nothing else."""
+        dead = await self.claim()
+        done = new_id()
+        kept = await self.answers.claim(done, b"a")
+        assert isinstance(kept, Claim)
+        await self.answers.keep(done, kept, 200, b"{}")
+
+        await self.answers.release_all()
+
+        self.assertEqual(dead.once, (await self.claim()).once)
+        self.assertEqual((200, b"{}"), await self.answers.claim(done, b"a"))
 
     async def test_dead(self) -> None:
         """A claim that runs out is taken over, and who held it writes nothing more."""
@@ -61,6 +77,7 @@ class FirstAnswersTests(TestCase):
 
         heir = await self.claim()
 
+        self.assertEqual(dead.once, heir.once)
         await self.answers.keep(self.call, dead, 500, b"")
         await self.answers.release(self.call, dead)
         await self.answers.keep(self.call, heir, 200, b"{}")
@@ -71,7 +88,9 @@ class FirstAnswersTests(TestCase):
         await self.answers.keep(self.call, await self.claim(), 201, b"{}")
         self.later(KEPT)
 
-        await self.claim(b"b")
+        renewed = await self.claim(b"b")
 
         with self.assertRaises(InProgress):
             await self.claim(b"b")
+        await self.answers.keep(self.call, renewed, 200, b"{}")
+        self.assertEqual((200, b"{}"), await self.answers.claim(self.call, b"b"))

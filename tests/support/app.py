@@ -43,6 +43,7 @@ class Client:
         self.n = 0
         self.directs: list[str] = []
         self.receipts: list[str] = []
+        self.gifts: list[str] = []
         self.loaded: set[str] = set()
         self.loaded_receipts: set[str] = set()
         self.wrong: list[str] = []
@@ -69,8 +70,8 @@ class Client:
             if not data["recovered"] or self._ready["room"] != self.room:
                 # At once: the next event may be a new one.
                 self.room, self.after, self.log = self._ready["room"], self._ready["seq"] or 0, []
-        elif name == "error":
-            pass  # the socket is closed
+        elif name == "error" or (name == "gift-message" and "n" not in data):
+            pass  # the socket is closed; somebody near was given something
         elif "n" in data:
             if data["n"] != self.n + 1:
                 self.wrong.append(f"n {data['n']} after {self.n}")
@@ -86,6 +87,8 @@ class Client:
         elif name == "read-message":
             if data["data"]["_id"] not in self.loaded_receipts:
                 self.receipts.append(data["data"]["_id"])
+        elif name == "gift-message":
+            self.gifts.append(data["_id"])
         elif data["room"] == self.room and data["type"] in OUT and data["seq"] > self.after:
             self.room = None
 

@@ -34,5 +34,5 @@ class ComplaintCalls:
     )
     async def new(self, requester: Requester, body: Complain) -> ComplaintAnswer:
         """Complain of a message that one can see."""
-        complaint = await self.complaints.complain(requester.user, Id(body.message), body.text)
+        complaint = await self.complaints.complain(requester.user, Id(body.message), body.text, requester.once)
         return {"complaint": complaint_document(complaint)}

@@ -46,7 +46,7 @@ class MoneyCalls:
     )
     async def update_balance(self, requester: Requester, body: TopUp) -> UserAnswer:
         """Add coins that were paid for."""
-        await self.money.top_up(requester.user, body.balance, body.secret, body.payment_id)
+        await self.money.top_up(requester.user, body.balance, body.secret, body.payment_id, requester.once)
         user = await self.accounts.show(requester.user)
         return {"data": {"user": user_document(user, requester.user, show_phones=True)}}
 
@@ -61,7 +61,7 @@ class MoneyCalls:
     )
     async def free_coins(self, requester: Requester, body: FreeCoins) -> Nothing:
         """Take the coins for having told a network's people of us."""
-        await self.money.take_free_coins(requester.user, body.type)
+        await self.money.take_free_coins(requester.user, body.type, requester.once)
         return {}
 
     @post("/gifts", body=Empty, answer=GiftsAnswer, session=REQUIRED, rate="read")
@@ -81,5 +81,5 @@ class MoneyCalls:
     )
     async def send(self, requester: Requester, body: Give) -> Nothing:
         """Buy a gift for somebody."""
-        await self.money.give(requester.user, Id(body.gift), Id(body.user), body.text)
+        await self.money.give(requester.user, Id(body.gift), Id(body.user), body.text, requester.once)
         return {}

@@ -167,7 +167,9 @@ class RoomCalls:
     async def create(self, requester: Requester, body: Create) -> RoomAnswer:
         """Open a room; the caller is its admin, not yet inside."""
         new = body.room
-        return self._answer(await self.rooms.create(requester.user, new.name, new.password, new.max_users))
+        return self._answer(
+            await self.rooms.create(requester.user, new.name, new.password, new.max_users, requester.once)
+        )
 
     @post(
         "/room/enter",

@@ -30,4 +30,4 @@ class UploadCalls:
         """Upload a picture: the form field ``photo``, or the picture itself as the body."""
         if self.require_session and requester.session is None:
             raise LoginTimeout
-        return {"url": await self.uploads.upload(body.data)}
+        return {"url": await self.uploads.upload(body.data, requester.once)}

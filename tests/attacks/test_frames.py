@@ -1,0 +1,88 @@
+"""Frames that break RFC 6455, or the daemon's patience: the socket is closed, and the daemon goes on."""
+
+import json
+import socket
+import struct
+
+from twisted.internet.threads import deferToThread
+
+from tests.support.chat import ChatTestCase
+from tests.support.client import PATIENCE, request
+
+HANDSHAKE = (
+    b"GET %b HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+TEXT, PING = 0x81, 0x89
+
+
+def frame(first: int, payload: bytes, *, masked: bool = True, length: int | None = None) -> bytes:
+    """A frame; its mask is zero, ``length`` is what it claims to have."""
+    size = len(payload) if length is None else length
+    bit = 0x80 if masked else 0
+    if size < 126:
+        head = bytes((first, bit | size))
+    elif size < 2**16:
+        head = bytes((first, bit | 126)) + struct.pack("!H", size)
+    else:
+        head = bytes((first, bit | 127)) + struct.pack("!Q", size)
+    return head + (bytes(4) if masked else b"") + payload
+
+
+INIT = json.dumps({"event": "init", "data": {"session_key": "x"}}).encode()
+FRAMES = {
+    "unmasked": (frame(TEXT, INIT, masked=False), 1002),
+    "first reserved bit": (frame(TEXT | 0x40, INIT), 1002),
+    "second reserved bit": (frame(TEXT | 0x20, INIT), 1002),
+    "third reserved bit": (frame(TEXT | 0x10, INIT), 1002),
+    "reserved opcode": (frame(0x83, b""), 1002),
+    "reserved control opcode": (frame(0x8B, b""), 1002),
+    "continuation of nothing": (frame(0x80, INIT), 1002),
+    "text within a message": (frame(0x01, b"{") + frame(TEXT, INIT), 1002),
+    "fragmented ping": (frame(0x09, b""), 1002),
+    "long ping": (frame(PING, bytes(126)), 1002),
+    "close with half a code": (frame(0x88, b"\x03"), 1002),
+    "close with a code that none may send": (frame(0x88, struct.pack("!H", 1006)), 1002),
+    "not UTF-8": (frame(TEXT, b"\xff\xfe"), 1007),
+    "surrogates in UTF-8": (frame(TEXT, b"\xed\xa0\x80"), 1007),
+    "claims 2**62 bytes": (frame(TEXT, b"", length=2**62), 1009),
+    "claims 2**63 bytes": (frame(TEXT, b"", length=2**63), 1002),
+    "deep nesting": (frame(TEXT, b"[" * 4000), 4400),
+    "lone surrogate": (frame(TEXT, INIT.replace(b'"x"', rb'"\ud800"')), 4400),
+    "NaN": (frame(TEXT, INIT.replace(b'"x"', b"NaN")), 4400),
+}
+
+
+def closed_with(port: int, path: bytes, said: bytes) -> int | None:
+    """The code that the daemon closes with; None where it only hangs up, or waits."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(HANDSHAKE % path)
+        heard = b""
+        while b"\r\n\r\n" not in heard:
+            heard += connection.recv(65536)
+        try:
+            connection.sendall(said)
+            while some := connection.recv(65536):
+                heard += some
+                if b"\x88" in heard.partition(b"\r\n\r\n")[2]:
+                    break
+        except OSError:
+            pass
+    at = (frames := heard.partition(b"\r\n\r\n")[2]).find(b"\x88")
+    return struct.unpack("!H", frames[at + 2 : at + 4])[0] if at >= 0 else None
+
+
+class Frames(ChatTestCase):
+    async def test_broken(self) -> None:
+        """A frame that breaks the protocol closes the socket with the code for that, on both ports."""
+        wrong = []
+        for port, path in ((self.daemon.websocket, b"/"), (self.daemon.http, b"/ws")):
+            for name, (said, code) in FRAMES.items():
+                if code is not None:
+                    found = await deferToThread(closed_with, port, path, said)
+                    if found != code:
+                        wrong.append((name, path, found, code))
+
+        self.assertEqual([], wrong)
+        self.assertEqual(200, (await request(self.daemon.http, "GET", "/livez")).status)

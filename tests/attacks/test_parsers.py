@@ -1,0 +1,58 @@
+"""What strangers send to the parsers of frames and packets: it is understood or refused, and nothing else happens."""
+
+import os
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.binding import asked
+from justchat.socketio.packets import Malformed, packets_of, said_in
+from justchat.ws.protocol import init_data
+
+MANY = settings(
+    max_examples=10 * int(os.environ.get("JUSTCHAT_BODIES", "30")), deadline=None, database=None, print_blob=True
+)
+NEARLY_JSON = st.text(st.sampled_from('{}[]",:0123456789eE+-. \\\x00\ud800truefalsn'), max_size=60)
+FRAMES = (
+    st.binary(max_size=200)
+    | NEARLY_JSON.map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | NEARLY_JSON.map(lambda text: b'{"event": "init", "data": %s}' % text.encode("utf-8", "surrogatepass"))
+)
+PACKETS = st.binary(max_size=200) | st.text(st.sampled_from('0123456:,-/\x1e[]{}"abé\U0001f600'), max_size=60).map(
+    str.encode
+)
+
+
+class Parsers(SynchronousTestCase):
+    @MANY
+    @given(FRAMES)
+    def test_frames(self, payload: bytes) -> None:
+        """A frame of the raw socket is an init or none."""
+        data = init_data(payload)
+
+        found = asked(data)
+
+        if found is not None:
+            key, have = found
+            self.assertIsInstance(key, str)
+            for number in (have.n, have.seq):
+                self.assertTrue(number is None or 0 <= number < 2**53)
+
+    @MANY
+    @given(PACKETS, st.sampled_from([3, 4]))
+    def test_packets(self, payload: bytes, version: int) -> None:
+        """A payload of Socket.IO is packets of known types, few of them, or malformed."""
+        try:
+            packets = packets_of(payload, version)
+        except Malformed:
+            return
+
+        self.assertLessEqual(len(packets), 16)
+        for packet in packets:
+            self.assertIn(packet.type, range(7))
+            try:
+                said = said_in(packet.text)
+            except Malformed:
+                continue
+            self.assertIn(said.type, range(3))
