@@ -6,15 +6,11 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -23,39 +19,20 @@ from pydantic import (
 )
 
 from justchat.errors import StartupError
-from justchat.model.phone import is_region
 from justchat.model.rate import Rate, parse_rate
-from justchat.secret import Secret, resolved
-
-Positive = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-def _is_rate(written: str) -> str:
-    parse_rate(written)
-    return written
-
-
-def _is_network(written: str) -> str:
-    ip_network(written)
-    return written
-
-
-SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
-RateText = Annotated[str, AfterValidator(_is_rate)]
-RateTexts = tuple[RateText, ...]
-Networks = tuple[Annotated[str, AfterValidator(_is_network)], ...]
-
+from justchat.secret import Secret
+from justchat.setting_types import (
+    Networks,
+    Positive,
+    RateText,
+    RateTexts,
+    Region,
+    Seconds,
+    SecretText,
+    SecretUrl,
+)
 
 Failure = Literal["retry", "bad-number", "no-funds", "misconfigured", "unknown"]
-
-
-def _http_url(url: str | None) -> str | None:
-    if url is not None and not url.startswith(("http://", "https://")):
-        raise ValueError("must begin with http:// or https://")
-    if url is not None and "@" in urlsplit(url).netloc:
-        raise ValueError("must have no user and password; an Authorization header is for them")
-    return url
 
 
 class _Table(BaseModel):
@@ -110,15 +87,15 @@ class Sms(_Table):
     """``[sms]``: who sends the keys."""
 
     sender: Literal["outbox", "http"] = "outbox"
-    region: str = "RU"
-    countries: tuple[str, ...] = ()
+    region: Region = "RU"
+    countries: tuple[Region, ...] = ()
     """Regions whose phones are sent SMS; none for any."""
     key_lifetime: Seconds | None = None
     """Seconds from a key's making until it signs nobody in any more."""
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
     text: str = "Your JustChat key: {key}"
     invite_text: str = "A friend invites you to JustChat."
-    url: SecretText | None = None
+    url: SecretUrl | None = None
     method: Literal["POST", "GET", "PUT"] = "POST"
     headers: Mapping[str, SecretText] = {}
     body: SecretText = Secret("")
@@ -130,20 +107,6 @@ class Sms(_Table):
     """What values at ``failure_path``, or statuses, mean that are not success."""
     timeout: Seconds = 5
 
-    @field_validator("countries")
-    @classmethod
-    def _known_regions(cls, countries: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(map(is_region, countries)):
-            raise ValueError("not regions of two capital letters, as RU")
-        return countries
-
-    @field_validator("region")
-    @classmethod
-    def _known_region(cls, region: str) -> str:
-        if not is_region(region):
-            raise ValueError("not a region of two capital letters, as RU")
-        return region
-
     @field_validator("text")
     @classmethod
     def _has_key(cls, text: str) -> str:
@@ -151,25 +114,15 @@ class Sms(_Table):
             raise ValueError("must contain {key}")
         return text
 
-    @field_validator("url")
-    @classmethod
-    def _is_http(cls, url: str | None) -> str | None:
-        return _http_url(url)
-
 
 class Captcha(_Table):
     """``[captcha]``: what keeps robots from signing up."""
 
     enabled: bool = False
-    url: SecretText | None = None
+    url: SecretUrl | None = None
     """A provider's siteverify."""
     secret: SecretText | None = None
     timeout: Seconds = 5
-
-    @field_validator("url")
-    @classmethod
-    def _is_http(cls, url: str | None) -> str | None:
-        return _http_url(url)
 
 
 class Payments(_Table):

@@ -102,7 +102,7 @@ def bodies(scene: Scene) -> dict[str, Fields]:
     """A good body for each call. An object among the fields takes what its first field says under the name ""."""
     phone = good(scene.anna.phone)
     return {
-        "/init/reg": {"phone": phone, **profile()},
+        "/init/reg": {"phone": phone, "captcha": good(None, *STRINGS - {"endless"}, "null"), **profile()},
         "/init/auth": {"phone": phone, "key": good(scene.anna.key, *STRINGS - {"endless"}, "negative", "huge number")},
         "/init/edit": {"user": {"": good(None, *OBJECTS), **profile()}},
         "/init/getUser": {"user_id": an_id(scene.anna.id, "null")},

@@ -133,11 +133,32 @@ class DefaultTests(RatesCase):
 
 
 class DisabledTests(RatesCase):
-    settings = '[http]\nproxies = ["127.0.0.0/8"]\n[limits]\nenabled = false\nread = "1/hour"\n'
+    settings = """
+[http]
+proxies = ["127.0.0.0/8"]
+[limits]
+enabled = false
+read = "1/hour"
+wrong_keys_per_address = ["1/hour"]
+wrong_keys_per_phone = ["1/hour"]
+sms_per_phone = ["1/minute"]
+sms_in_all = ["1/day"]
+"""
 
     async def test_disabled(self) -> None:
-        """``enabled = false`` switches rates off."""
+        """``enabled = false`` switches off rates, limits of SMS and of wrong keys, but not the five tries of a key."""
         address = next(_addresses)
-        anna = await self.session(address)
+        anna, phone = await self.session(address), a_phone()
 
-        self.assertEqual([200] * 5, [(await self.read(anna, address)).status for _ in range(5)])
+        read = [(await self.read(anna, address)).status for _ in range(5)]
+        registered = [
+            (await call(self.daemon.http, "/init/reg", {"phone": phone}, behind(address))).status for _ in range(3)
+        ]
+        key = "".join(filter(str.isdigit, last_sms(self.daemon, phone)))
+        keys = ["1" + key] * 5 + [key]
+        tried = [
+            (await call(self.daemon.http, "/init/auth", {"phone": phone, "key": key}, behind(address))).status
+            for key in keys
+        ]
+
+        self.assertEqual(([200] * 5, [201, 200, 200], [401] * 6), (read, registered, tried))

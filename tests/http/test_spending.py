@@ -108,16 +108,6 @@ class TotalTests(SpendingCase):
         self.assertEqual(['"sms-per-code";q=2;w=86400', '"sms-in-all";q=4;w=86400'], [policies[2], policies[6]])
 
 
-class DisabledTests(SpendingCase):
-    settings = PROXIES + '[limits]\nenabled = false\nsms_per_phone = ["1/minute"]\nsms_in_all = ["1/day"]\n'
-
-    async def test_disabled(self) -> None:
-        """``enabled = false`` switches the limits off."""
-        phone = a_phone()
-
-        self.assertEqual([201, 200, 200], [(await self.reg(phone)).status for _ in range(3)])
-
-
 class GatewayTests(OwnDaemonCase):
     async def setUp(self) -> None:
         await super().setUp()

@@ -1,0 +1,46 @@
+"""The types of settings: each checks itself, and what is wrong is a ValueError for the line that names the setting."""
+
+from ipaddress import ip_network
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from justchat.model.phone import is_region
+from justchat.model.rate import parse_rate
+from justchat.secret import Secret, resolved
+
+
+def _rate(written: str) -> str:
+    parse_rate(written)
+    return written
+
+
+def _network(written: str) -> str:
+    ip_network(written)
+    return written
+
+
+def _region(written: str) -> str:
+    if not is_region(written):
+        raise ValueError("not a region of two capital letters, as RU")
+    return written
+
+
+def _http_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("must have no user and password; an Authorization header is for them")
+    return url
+
+
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
+SecretUrl = Annotated[SecretText, AfterValidator(_http_url)]
+Region = Annotated[str, AfterValidator(_region)]
+Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
+RateText = Annotated[str, AfterValidator(_rate)]
+RateTexts = tuple[RateText, ...]
+"""Rates that all hold."""
