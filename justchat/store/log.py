@@ -44,6 +44,8 @@ PATIENCE = 4.5
 HEADS = 20_000
 """Rooms kept in memory; the one unused longest goes first."""
 RETRY = 0.2
+SLICE = 0.004
+"""Seconds of telling what became durable, after which others have their turn."""
 CLOSING = 1.0
 """Seconds in which a log that is closed still waits for a database that is away."""
 
@@ -79,6 +81,8 @@ class _Append(Generic[S]):
     entry: Entry | None = None
     """What it makes, if anything."""
     refusal: Failure | None = None
+    decided: bool = False
+    """Its outcome stands, and is about to be told."""
 
 
 class _GivenUp(Exception):
@@ -174,7 +178,9 @@ class Log(Generic[S]):
         """Tell those 503 who have waited too long. One timer does for all: they are in the order of their coming."""
         self._watch = None
         while self._undecided and self._undecided[0][0] <= reactor.seconds():
-            _fail(self._undecided.popleft()[1], Failure(DatabaseAway()))
+            append = self._undecided.popleft()[1]
+            if not append.decided:
+                _fail(append, Failure(DatabaseAway()))
         self._forget_decided()
         if self._undecided:
             self._watch = reactor.callLater(max(0.0, self._undecided[0][0] - reactor.seconds()), self._lose_patience)
@@ -278,19 +284,27 @@ class Log(Generic[S]):
             raise
         if in_doubt:
             stored, clash = await self._settle(batch, writes)
+        fallen = len(batch) if clash is None else batch.index(writes[stored])
+        await self._tell_all(batch[:fallen])
         if clash is None:
-            for append in batch:
-                self._tell(append)
             return
-        fallen = batch.index(writes[stored])
-        for append in batch[:fallen]:
-            self._tell(append)
         if "_id" in clash:
             _fail(batch[fallen], Failure(AlreadyStored()))
             fallen += 1
         else:
             await self._catch_up(writes[stored].stream)
         self._waiting.extendleft(reversed(batch[fallen:]))
+
+    async def _tell_all(self, decided: list[_Append[S]]) -> None:
+        """Others have a turn between: each is heard by a room, and answered."""
+        for append in decided:
+            append.decided = True
+        until = reactor.seconds() + SLICE
+        for append in decided:
+            self._tell(append)
+            if reactor.seconds() > until:
+                await deferLater(reactor, 0)
+                until = reactor.seconds() + SLICE
 
     def _tell(self, append: _Append[S]) -> None:
         """An append is decided: its entry, if it made one, is durable."""
