@@ -14,6 +14,7 @@ HANDSHAKE = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 TEXT, PING = 0x81, 0x89
+MALFORMED, TOO_MANY = 4400, 4429
 
 
 def frame(first: int, payload: bytes, *, masked: bool = True, length: int | None = None) -> bytes:
@@ -54,35 +55,39 @@ FRAMES = {
 
 
 def closed_with(port: int, path: bytes, said: bytes) -> int | None:
-    """The code that the daemon closes with; None where it only hangs up, or waits."""
+    """The code that the daemon closes with; None where it just hangs up. Raises TimeoutError where it does neither."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(PATIENCE)
         connection.sendall(HANDSHAKE % path)
         heard = b""
         while b"\r\n\r\n" not in heard:
             heard += connection.recv(65536)
+        _, _, frames = heard.partition(b"\r\n\r\n")
         try:
             connection.sendall(said)
-            while some := connection.recv(65536):
-                heard += some
-                if b"\x88" in heard.partition(b"\r\n\r\n")[2]:
-                    break
-        except OSError:
+            while b"\x88" not in frames and (some := connection.recv(65536)):
+                frames += some
+        except ConnectionError:
             pass
-    at = (frames := heard.partition(b"\r\n\r\n")[2]).find(b"\x88")
+    at = frames.find(b"\x88")
     return struct.unpack("!H", frames[at + 2 : at + 4])[0] if at >= 0 else None
 
 
 class Frames(ChatTestCase):
     async def test_broken(self) -> None:
-        """A frame that breaks the protocol closes the socket with the code for that, on both ports."""
+        """A frame that breaks the protocol closes the socket, on both ports: with the code for that, or at once."""
         wrong = []
         for port, path in ((self.daemon.websocket, b"/"), (self.daemon.http, b"/ws")):
             for name, (said, code) in FRAMES.items():
-                if code is not None:
-                    found = await deferToThread(closed_with, port, path, said)
-                    if found != code:
-                        wrong.append((name, path, found, code))
+                found = await deferToThread(closed_with, port, path, said)
+                if found != code and (found is not None or code == MALFORMED):
+                    wrong.append((name, path, found, code))
 
         self.assertEqual([], wrong)
         self.assertEqual(200, (await request(self.daemon.http, "GET", "/livez")).status)
+
+    async def test_many_pings(self) -> None:
+        """Ten thousand pings are answered up to what a socket may say in a minute; then it is closed 4429."""
+        pings = frame(PING, b"x") * 10_000
+
+        self.assertEqual(TOO_MANY, await deferToThread(closed_with, self.daemon.websocket, b"/", pings))

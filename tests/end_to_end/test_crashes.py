@@ -56,7 +56,7 @@ class UnderWay(CrashCase):
     async def test_sent_again(self) -> None:
         """Calls that were under way are taken up at once after the restart, and each is carried out once."""
         people = await self.people(TALKERS)
-        calls = [(person, f"{person.phone} {number}") for person in people for number in range(5)]
+        calls = [(person, f"{person.phone}-{number}") for person in people for number in range(5)]
 
         def create(person: Person, name: str) -> Deferred[Answer]:
             document = {"session_key": person.session_key, "room": {"name": name}}
