@@ -267,16 +267,16 @@ class Claim:
 class IFirstAnswers(Interface):
     """What calls that came with an Idempotency-Key were answered, for a day."""
 
-    async def claim(id: Id, request: bytes) -> Claim | tuple[int, bytes]:
-        """The right to carry the call out, or the status and body it was answered with.
+    async def claim(id: Id, request: bytes, by: Id) -> Claim | tuple[int, bytes]:
+        """The right to carry the call out, for who goes by ``by``, or the status and body it was answered with.
 
         Raises KeyReused where another request had the key, InProgress where this one is under way.
         """
 
-    async def keep(id: Id, claim: Claim, status: int, answer: bytes) -> None:
+    async def keep(id: Id, by: Id, status: int, answer: bytes) -> None:
         """This is the answer from now on; of a claim that ran out and was taken over, nothing is kept."""
 
-    async def release(id: Id, claim: Claim) -> None:
+    async def release(id: Id, by: Id) -> None:
         """The call was given up, and may be sent again."""
 
     async def release_all() -> None:

@@ -10,21 +10,27 @@ it makes takes its id from the claim's ``once``, which stays the same: so even t
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from hashlib import sha256
 
 from pydantic_core import from_json
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from justchat.errors import ApiError, BadField, InProgress, InvalidFields, KeyReused
+from justchat.errors import ApiError, BadField, InProgress, InvalidFields, KeyReused, Unavailable
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import Body, ImageBody
 from justchat.interfaces import IFirstAnswers
-from justchat.model.ids import Id, derived_id
+from justchat.model.ids import Id, derived_id, new_id
 
 ONCE = (InProgress, KeyReused)
 """Errors that a call may answer when it came with a key."""
 LARGEST = 256 * 1024
 """Bytes of an answer that is kept. Only ``/room/enter`` has larger ones, and may be carried out again."""
+TRIES, TRY_EVERY = 60, 0.5
+"""As long as a claim lasts, in steps of so many seconds."""
 _KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
 
@@ -69,7 +75,12 @@ class Once:
         refusal: Callable[[Exception], tuple[int, bytes] | None],
     ) -> tuple[int, bytes]:
         """Status and body. ``refusal`` makes an answer of an exception, or None where nothing was carried out."""
-        claim = await self._answers.claim(id, request)
+        by = new_id()
+        try:
+            claim = await self._answers.claim(id, request, by)
+        except Unavailable:
+            self._settle_later(lambda: self._answers.release(id, by))  # it may be there all the same
+            raise
         if isinstance(claim, tuple):
             return claim
         try:
@@ -77,18 +88,31 @@ class Once:
         except Exception as error:
             refused = refusal(error)
             if refused is None:
-                await self._settle(self._answers.release(id, claim))
+                await self._settle(lambda: self._answers.release(id, by))
                 raise
             status, body = refused
         if len(body) > LARGEST:
-            await self._settle(self._answers.release(id, claim))
+            await self._settle(lambda: self._answers.release(id, by))
         else:
-            await self._settle(self._answers.keep(id, claim, status, body))
+            await self._settle(lambda: self._answers.keep(id, by, status, body))
         return status, body
 
-    async def _settle(self, settling: Awaitable[None]) -> None:
-        """The call is done, whatever becomes of this: a claim that nobody settles runs out."""
+    async def _settle(self, settling: Callable[[], Awaitable[None]]) -> None:
+        """The call is done, whatever becomes of this."""
         try:
-            await settling
-        except ApiError as error:
-            self._log.warn("a first answer is not kept: {error}", error=error)
+            await settling()
+        except ApiError:
+            self._settle_later(settling)
+
+    def _settle_later(self, settling: Callable[[], Awaitable[None]]) -> None:
+        """Until the database is back, or the claim has run out: nobody is to wait for a claim that nobody holds."""
+        Deferred.fromCoroutine(self._keep_trying(settling)).addErrback(
+            lambda failure: self._log.failure("a first answer is not kept", failure)
+        )
+
+    async def _keep_trying(self, settling: Callable[[], Awaitable[None]]) -> None:
+        for _ in range(TRIES):
+            await deferLater(reactor, TRY_EVERY)
+            with suppress(ApiError):
+                return await settling()
+        self._log.warn("a first answer is not kept: the database is away")

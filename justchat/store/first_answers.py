@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from justchat.errors import InProgress, KeyReused
 from justchat.interfaces import Claim, IFirstAnswers
-from justchat.model.ids import Id, new_id
+from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.store.database import Database
 from justchat.store.indexes import ANSWERS
@@ -29,8 +29,8 @@ class FirstAnswers:
         self._database = database
         self._clock = clock
 
-    async def claim(self, id: Id, request: bytes) -> Claim | tuple[int, bytes]:
-        now, claim = self._clock(), Claim(id=new_id(), once=Id(secrets.token_hex(12)))
+    async def claim(self, id: Id, request: bytes, by: Id) -> Claim | tuple[int, bytes]:
+        now, claim = self._clock(), Claim(id=by, once=Id(secrets.token_hex(12)))
         begun = {"claim": claim.id, "at": now, "busy": True}
         first = {"_id": ObjectId(id), "request": request, "once": claim.once, **begun}
         for _ in range(3):
@@ -57,12 +57,12 @@ class FirstAnswers:
                     raise InProgress
         raise InProgress
 
-    async def keep(self, id: Id, claim: Claim, status: int, answer: bytes) -> None:
+    async def keep(self, id: Id, by: Id, status: int, answer: bytes) -> None:
         kept = {"$set": {"status": status, "answer": answer}, "$unset": {"busy": 1}}
-        await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": claim.id}, kept)
+        await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": by}, kept)
 
-    async def release(self, id: Id, claim: Claim) -> None:
-        await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": claim.id}, {"$unset": {"busy": 1}})
+    async def release(self, id: Id, by: Id) -> None:
+        await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": by}, {"$unset": {"busy": 1}})
 
     async def release_all(self) -> None:
         await self._database.update_all(ANSWERS, {"busy": True}, {"$unset": {"busy": 1}})

@@ -4,6 +4,7 @@ Who talks keeps a log of their own of what was acknowledged and what was refused
 history, against what each member heard, and against the balances.
 """
 
+import contextlib  # a global "suppress" would be a setting of trial's
 import hashlib
 import hmac
 import http.client
@@ -146,12 +147,13 @@ class FaultRun:
                 await self.daemon.kill()
                 await self.daemon.start()
             elif pid := self.daemon.mongod_pid():
-                if fault == "database killed":
-                    os.kill(pid, signal.SIGKILL)
-                else:
-                    pause(pid)
-                    await deferLater(reactor, self.chance.uniform(0.1, 6))
-                    os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):  # it is dead already, and not back yet
+                    if fault == "database killed":
+                        os.kill(pid, signal.SIGKILL)
+                    else:
+                        pause(pid)
+                        await deferLater(reactor, self.chance.uniform(0.1, 6))
+                        os.kill(pid, signal.SIGCONT)
             for member in members:
                 if not member.online and self.chance.random() < 0.5:
                     await self.come_back(member)

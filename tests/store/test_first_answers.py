@@ -30,7 +30,7 @@ class FirstAnswersTests(TestCase):
         return self.time
 
     async def claim(self, request: bytes = b"a") -> Claim:
-        claim = await self.answers.claim(self.call, request)
+        claim = await self.answers.claim(self.call, request, new_id())
         assert isinstance(claim, Claim), claim
         return claim
 
@@ -39,11 +39,11 @@ class FirstAnswersTests(TestCase):
 
     async def test_kept(self) -> None:
         """What was kept is answered, and to no other request."""
-        await self.answers.keep(self.call, await self.claim(), 201, b"{}")
+        await self.answers.keep(self.call, (await self.claim()).id, 201, b"{}")
 
-        self.assertEqual((201, b"{}"), await self.answers.claim(self.call, b"a"))
+        self.assertEqual((201, b"{}"), await self.answers.claim(self.call, b"a", new_id()))
         with self.assertRaises(KeyReused):
-            await self.answers.claim(self.call, b"b")
+            await self.answers.claim(self.call, b"b", new_id())
 
     async def test_under_way(self) -> None:
         """A claim keeps others out until it is given up; who goes on makes what would have been made."""
@@ -51,7 +51,7 @@ class FirstAnswersTests(TestCase):
 
         with self.assertRaises(InProgress):
             await self.claim()
-        await self.answers.release(self.call, claim)
+        await self.answers.release(self.call, claim.id)
 
         with self.assertRaises(KeyReused):
             await self.claim(b"b")
@@ -61,14 +61,14 @@ class FirstAnswersTests(TestCase):
         """A daemon that is the only one frees what a crash left under way, and nothing else."""
         dead = await self.claim()
         done = new_id()
-        kept = await self.answers.claim(done, b"a")
+        kept = await self.answers.claim(done, b"a", new_id())
         assert isinstance(kept, Claim)
-        await self.answers.keep(done, kept, 200, b"{}")
+        await self.answers.keep(done, kept.id, 200, b"{}")
 
         await self.answers.release_all()
 
         self.assertEqual(dead.once, (await self.claim()).once)
-        self.assertEqual((200, b"{}"), await self.answers.claim(done, b"a"))
+        self.assertEqual((200, b"{}"), await self.answers.claim(done, b"a", new_id()))
 
     async def test_dead(self) -> None:
         """A claim that runs out is taken over, and who held it writes nothing more."""
@@ -78,19 +78,19 @@ class FirstAnswersTests(TestCase):
         heir = await self.claim()
 
         self.assertEqual(dead.once, heir.once)
-        await self.answers.keep(self.call, dead, 500, b"")
-        await self.answers.release(self.call, dead)
-        await self.answers.keep(self.call, heir, 200, b"{}")
-        self.assertEqual((200, b"{}"), await self.answers.claim(self.call, b"a"))
+        await self.answers.keep(self.call, dead.id, 500, b"")
+        await self.answers.release(self.call, dead.id)
+        await self.answers.keep(self.call, heir.id, 200, b"{}")
+        self.assertEqual((200, b"{}"), await self.answers.claim(self.call, b"a", new_id()))
 
     async def test_a_day(self) -> None:
         """After a day the key is free, whether MongoDB has removed the answer or not."""
-        await self.answers.keep(self.call, await self.claim(), 201, b"{}")
+        await self.answers.keep(self.call, (await self.claim()).id, 201, b"{}")
         self.later(KEPT)
 
         renewed = await self.claim(b"b")
 
         with self.assertRaises(InProgress):
             await self.claim(b"b")
-        await self.answers.keep(self.call, renewed, 200, b"{}")
-        self.assertEqual((200, b"{}"), await self.answers.claim(self.call, b"b"))
+        await self.answers.keep(self.call, renewed.id, 200, b"{}")
+        self.assertEqual((200, b"{}"), await self.answers.claim(self.call, b"b", new_id()))
