@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from statistics import median
 from typing import Any
 
 from pymongo import MongoClient
@@ -100,10 +99,10 @@ class TimeTests(ChatTestCase):
         for _ in range(5):
             await self.seconds(burnt)
 
-        # In turn, as the machine is not equally fast all the time.
+        # In turn, and the fastest of each: the machine is not equally fast all the time.
         rounds = [[await self.seconds(phone) for phone in (each, a_phone(), burnt)] for each in known for _ in range(4)]
 
-        weighed, nobodys, of_burnt = map(median, zip(*rounds, strict=True))
+        weighed, nobodys, of_burnt = map(min, zip(*rounds, strict=True))
         # Without the hash it would be a fifth.
         self.assertGreater(nobodys, 0.5 * weighed)
         self.assertGreater(of_burnt, 0.5 * weighed)
