@@ -34,9 +34,12 @@ histories: $(INSTALLED)
 	JUSTCHAT_STEPS=200 JUSTCHAT_HISTORIES=$(HISTORIES) $(BIN)/trial --temp-directory=_trial_temp \
 		tests.end_to_end.test_histories
 
-# Random bodies to every call, BODIES to each, and random bytes to the parsers of frames.
+# Random bodies to every call, BODIES to each, and random bytes to the parsers of frames, for FUZZ_SECONDS.
 BODIES ?= 1000
+FUZZ_SECONDS ?= 60
 fuzz: $(INSTALLED)
+	$(BIN)/pip install --quiet --editable '.[fuzz]' --config-settings editable_mode=compat
+	$(BIN)/python -m tests.attacks.fuzz_frames -max_total_time=$(FUZZ_SECONDS)
 	JUSTCHAT_BODIES=$(BODIES) $(BIN)/trial --temp-directory=_trial_temp tests.http.test_random_bodies \
 		tests.attacks.test_parsers
 

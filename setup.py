@@ -53,6 +53,9 @@ setup(
             "jsonschema>=4.23",  # every answer in the tests is as that document says
             "hypothesis>=6.140",  # inputs nobody would think of
         ],
+        "fuzz": [
+            "atheris>=3.0",  # bytes for the parsers, led by coverage
+        ],
         "bench": [
             "matplotlib>=3.9",  # the plot of docs/speed.rst
         ],

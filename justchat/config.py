@@ -49,6 +49,8 @@ class Http(_Table):
     """Networks of the proxies in front of us, whose word on a caller's address is taken."""
     proxy_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
     """The header in which they say it."""
+    idle_timeout: Seconds = 60
+    """Seconds without a word, after which a connection is closed; a request must be whole within ten times that."""
     debug: bool = False
     """Whether a 500 tells the exception's own message."""
 

@@ -23,7 +23,7 @@ from justchat.http.dispatch import Answer, Dispatcher
 from justchat.http.endpoint import Endpoint
 from justchat.http.headers import EVERY_ANSWER, Field, of_answer
 from justchat.http.heads import HEAD, Head, Heads
-from justchat.http.site import IDLE_TIMEOUT, JustChatSite, SiteChannel
+from justchat.http.site import JustChatSite, SiteChannel
 
 AHEAD = 64 * 1024
 """Bytes a client may send while a call of its own is under way; more are left in the kernel."""
@@ -59,13 +59,13 @@ class CallChannel(Protocol, TimeoutMixin):
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self.setTimeout(IDLE_TIMEOUT)
+        self.setTimeout(self._calls.site.settings.idle_timeout)
 
     def take_back(self, data: bytes) -> None:
         """The Site has answered; ``data`` is what has come since."""
         _speak(self.transport, self)
         self.transport.registerProducer(self, True)
-        self.setTimeout(IDLE_TIMEOUT)
+        self.setTimeout(self._calls.site.settings.idle_timeout)
         self._received = b""
         if data:
             self.dataReceived(data)
@@ -166,7 +166,7 @@ class CallChannel(Protocol, TimeoutMixin):
     def timeoutConnection(self) -> None:
         # It counts from the start of a request: one timer set less for each answer.
         if self._busy:
-            self.setTimeout(IDLE_TIMEOUT)
+            self.setTimeout(self._calls.site.settings.idle_timeout)
         else:
             self.transport.abortConnection()
 

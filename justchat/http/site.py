@@ -37,8 +37,8 @@ DISCARDED = 8
 """A body may be this many times too large and still be read to its end, unkept, so that the 413 is heard."""
 LINGER = 2.0
 """Seconds in which what a client still sends is read and dropped."""
-IDLE_TIMEOUT = 60
-"""Seconds a connection may be silent, between requests or within one."""
+WHOLE = 10
+"""A request must be whole within this many times the seconds that a connection may be silent."""
 
 
 def make_app(
@@ -302,6 +302,17 @@ class SiteChannel(HTTPChannel):
     site: "JustChatSite"
     answered: Callable[[bytes], None] | None = None
     """Takes the connection, and what has come in since the request."""
+    _since: float | None = None
+    """When the request that comes in began."""
+
+    def dataReceived(self, data: bytes) -> None:
+        # Each line, and each piece of a body, is given time anew: who sends them one by one has no more than this.
+        if self._since is None:
+            self._since = reactor.seconds()
+        elif reactor.seconds() - self._since > WHOLE * self.site.settings.idle_timeout:
+            self.transport.abortConnection()
+            return
+        super().dataReceived(data)
 
     def headerReceived(self, line: bytes) -> bool:
         try:
@@ -311,6 +322,7 @@ class SiteChannel(HTTPChannel):
             return False
 
     def requestDone(self, request: Any) -> None:
+        self._since = None
         # A connection that is to end, or that is full, stays here.
         if self.answered is None or not self.persistent or self._waitingForTransport:
             super().requestDone(request)
@@ -338,7 +350,7 @@ class JustChatSite(Site):
     requestFactory = JustChatRequest
 
     def __init__(self, root: IResource, settings: Http, limits: Limits, addresses: Addresses) -> None:
-        super().__init__(root, timeout=IDLE_TIMEOUT, parsePOSTFormSubmission=False)
+        super().__init__(root, timeout=settings.idle_timeout, parsePOSTFormSubmission=False)
         self.settings = settings
         self.addresses = addresses
         self.body_limit = limits.body
