@@ -52,7 +52,7 @@ def main() -> None:
     names = [each.name for each in MEASURES]
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of each measure, in turn; medians count")
-    parser.add_argument("--seconds", type=float, default=2, help="of one round of one measure")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of one round of one measure")
     parser.add_argument("--only", choices=names, action="append", help="this measure; may be given more than once")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the result goes")
     parser.add_argument("--no-curves", dest="curves", action="store_false", help="leave the curves out")
