@@ -62,6 +62,7 @@ class Histories(ChatTestCase):
     async def test_histories(self) -> None:
         """After any history, what a client has from its events is what a fresh read says."""
         machine = type("History", (History,), {"case": self})
+        print(f"JUSTCHAT_SEED={SEED}")
         core.global_force_seed = SEED  # as --hypothesis-seed does
         try:
             await deferToThread(run_state_machine_as_test, machine, settings=SETTINGS)
