@@ -45,7 +45,7 @@ fuzz: $(INSTALLED)
 
 # Five thousand clients who come back within ten seconds.
 storm: $(INSTALLED)
-	JUSTCHAT_STORM=5000 $(BIN)/trial --temp-directory=_trial_temp tests.end_to_end.test_storms
+	JUSTCHAT_STORM=5000 JUSTCHAT_PATIENCE=5 $(BIN)/trial --temp-directory=_trial_temp tests.end_to_end.test_storms
 
 # People talk and pay for SECONDS while daemon, database and sockets are killed, stopped and cut (docs/faults.rst).
 SECONDS ?= 180

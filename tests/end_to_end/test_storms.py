@@ -8,12 +8,12 @@ from tests.http.wire import OwnDaemonCase
 from tests.support.chat import a_room
 from tests.support.crowd import run_apart
 
-MANY = int(os.environ.get("JUSTCHAT_STORM", "2000"))
+MANY = int(os.environ.get("JUSTCHAT_STORM", "500"))
 """``make storm`` has 5,000."""
 PEOPLE = 20
 SECONDS = 10 * MANY / 5000
 """In which they come: five hundred a second."""
-PATIENCE = float(os.environ.get("JUSTCHAT_PATIENCE", "8"))
+PATIENCE = float(os.environ.get("JUSTCHAT_PATIENCE", "15"))
 
 
 class Storms(OwnDaemonCase):
