@@ -189,6 +189,8 @@ class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
         # Autobahn copies its options into every connection, and formats them for a log nobody reads. They are the same
         # for all: held by the class, they make a connection cheaper to open, and lighter.
         options = {name: getattr(self, name) for name in Socket.CONFIG_ATTRS}
+        # A function among them (it is asked of clients who offer to compress, as every browser does) is no method.
+        options = {name: staticmethod(value) if callable(value) else value for name, value in options.items()}
         self.protocol = cast(type[Socket], type("Socket", (Socket,), {**options, "CONFIG_ATTRS": []}))
 
     def gone(self, socket: Socket) -> None:

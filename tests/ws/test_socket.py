@@ -29,6 +29,16 @@ class Binding(ChatTestCase):
 
         self.assertEqual(anna.id, data["user"])
 
+    async def test_compression_offered(self) -> None:
+        """A client that offers to compress, as every browser does, is let in, and not taken up on it."""
+        anna = await self.a_person()
+        offer = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
+
+        for path in (None, "/ws"):
+            socket = await self.a_socket(path, headers=offer)
+
+            self.assertEqual(anna.id, (await socket.bind(anna.session_key))["user"])
+
     async def test_wrong_key(self) -> None:
         """A wrong key is answered ``error`` 440, and the socket closed 4440."""
         socket = await self.a_socket()
