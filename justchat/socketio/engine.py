@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import orjson
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from justchat.binding import MALFORMED, Services
 from justchat.config import Websocket
@@ -20,10 +21,9 @@ from justchat.door import TOO_MANY, Pace
 from justchat.events import Packet
 from justchat.socketio.connection import GONE, Connection
 from justchat.socketio.packets import CLOSE, MESSAGE, PING, PONG, Incoming
+from justchat.websockets import CLOSE_TIMEOUT
 
 GOING_DOWN = 1001
-CLOSE_TIMEOUT = 5.0
-"""Seconds that a client has to hear why it is closed."""
 PING_PACKET = Packet(b"2")
 
 
@@ -41,6 +41,8 @@ class Transport(Protocol):
 
 class Engine:
     """One session."""
+
+    _log = Logger()
 
     def __init__(self, engines: "Engines", version: int, transport: Transport, address: str | None) -> None:
         self.address = address
@@ -122,6 +124,7 @@ class Engine:
 
     def too_slow(self, code: int) -> None:
         """The transport holds all it may."""
+        self._log.info("a reader too slow to keep up is disconnected")
         self._connection.close(code, "too slow a reader")
 
     def upgrade(self, transport: Transport) -> Transport:

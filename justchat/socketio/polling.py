@@ -11,8 +11,9 @@ from twisted.python.failure import Failure
 from justchat.binding import TOO_SLOW
 from justchat.events import Packet
 from justchat.socketio.connection import GONE
-from justchat.socketio.engine import CLOSE_TIMEOUT, Engines
+from justchat.socketio.engine import Engines
 from justchat.socketio.packets import Malformed, packets_of
+from justchat.websockets import CLOSE_TIMEOUT
 
 NOOP = Packet(b"6")
 CLOSED = Packet(b"1")
@@ -67,13 +68,13 @@ class Polling:
         if len(body) > most:
             _answer(request, 413, b"")
             return
+        # Whatever it is, as the reference server does: who polls on is told by what comes then.
+        _answer(request, 200, b"ok")
         try:
             packets = packets_of(body, self.engine.version)
         except Malformed:
-            _answer(request, 400, b"")
             self.engine.malformed()
             return
-        _answer(request, 200, b"ok")
         for packet in packets:
             if self.engine.keeps_pace():
                 self.engine.receive(packet)

@@ -2,32 +2,29 @@
 
 from typing import Any
 
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
-from twisted.internet.interfaces import IDelayedCall, IPushProducer
-from zope.interface import implementer
+from twisted.internet.interfaces import IDelayedCall
 
 from justchat.binding import TOO_SLOW
 from justchat.events import Packet
 from justchat.socketio.connection import GONE
-from justchat.socketio.engine import CLOSE_TIMEOUT, Engine, Engines
+from justchat.socketio.engine import Engine, Engines
 from justchat.socketio.packets import PING, UPGRADE, Malformed, packet_of
 from justchat.socketio.polling import Polling
+from justchat.websockets import BoundedSocket, BoundedSocketFactory
 
 PROBED = Packet(b"3probe")
 UPGRADE_TIMEOUT = 10.0
-"""Seconds from the opening of a WebSocket to the end of the upgrade, as the reference server has it."""
+"""Seconds from the opening of a WebSocket to the end of the upgrade, as the reference server has it; no more than for
+``init``."""
 
 
-@implementer(IPushProducer)
-class EngineSocket(WebSocketServerProtocol):  # type: ignore[misc]
+class EngineSocket(BoundedSocket):
     """One WebSocket, the transport of a session or on trial."""
 
     name = "websocket"
     factory: "EngineSocketFactory"
     _engine: Engine | None = None
-    _paused = False
-    _waiting_bytes = 0
     _trial: IDelayedCall | None = None
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
@@ -39,10 +36,7 @@ class EngineSocket(WebSocketServerProtocol):  # type: ignore[misc]
         return request.protocols[0] if request.protocols else None
 
     def onOpen(self) -> None:
-        self.transport.unregisterProducer()  # behind HTTP the channel was the transport's producer
-        self.transport.registerProducer(self, True)
-        self.http_request_data = self.http_response_data = b""
-        self.http_headers: dict[str, str] = {}
+        super().onOpen()
         engines = self.factory.engines
         if not self._sid:
             self._engine = engines.open(self._version, self, self._address)
@@ -53,7 +47,8 @@ class EngineSocket(WebSocketServerProtocol):  # type: ignore[misc]
             self.close(GONE, "there is nothing to upgrade")
             return
         self._engine = engine
-        self._trial = engines.reactor.callLater(UPGRADE_TIMEOUT, self.close, GONE, "no upgrade in time")
+        patience = min(UPGRADE_TIMEOUT, engines.settings.init_timeout)
+        self._trial = engines.reactor.callLater(patience, self.close, GONE, "no upgrade in time")
         engine.probe = self
 
     def onFrameBegin(self) -> None:
@@ -103,18 +98,14 @@ class EngineSocket(WebSocketServerProtocol):  # type: ignore[misc]
     def send(self, packet: Packet) -> None:
         if self.state != self.STATE_OPEN:
             return
-        if self._paused:
-            self._waiting_bytes += len(packet.websocket)
-            engine = self._engine
-            if self._waiting_bytes > self.factory.engines.settings.send_buffer and engine and not engine.closed:
-                engine.too_slow(TOO_SLOW)
-                return
+        if self.paused and self.is_too_slow(packet.websocket) and self._engine and not self._engine.closed:
+            self._engine.too_slow(TOO_SLOW)
+            return
         self.transport.write(packet.websocket)
 
     def close(self, code: int, reason: str) -> None:
         self._stop_trial()
-        # Not sendClose(), which refuses 1001.
-        self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
+        self.hang_up(code, reason)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self._stop_trial()
@@ -132,34 +123,12 @@ class EngineSocket(WebSocketServerProtocol):  # type: ignore[misc]
             self._trial.cancel()
         self._trial = None
 
-    def pauseProducing(self) -> None:
-        # Called at every write while more than 64 KiB wait for the reader.
-        if not self._paused:
-            self._paused = True
-            self._waiting_bytes = 0
 
-    def resumeProducing(self) -> None:
-        self._paused = False
-
-    def stopProducing(self) -> None:
-        """The connection is lost; connectionLost() tells."""
-
-
-class EngineSocketFactory(WebSocketServerFactory):  # type: ignore[misc]
+class EngineSocketFactory(BoundedSocketFactory):
     """Makes EngineSockets."""
 
     protocol = EngineSocket
 
     def __init__(self, engines: Engines, reactor: Any) -> None:
-        super().__init__(server="JustChat", reactor=reactor)
+        super().__init__(settings=engines.settings, largest_frame=engines.services.door.largest_frame, reactor=reactor)
         self.engines = engines
-        self.setProtocolOptions(
-            allowedOrigins=["*"],  # the resource has looked at the origin
-            allowNullOrigin=True,
-            maxMessagePayloadSize=engines.services.door.largest_frame,
-            maxFramePayloadSize=engines.services.door.largest_frame,
-            openHandshakeTimeout=10,
-            closeHandshakeTimeout=CLOSE_TIMEOUT,
-            serveFlashSocketPolicy=False,
-            webStatus=False,
-        )

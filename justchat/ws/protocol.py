@@ -10,14 +10,12 @@ goes down (docs/protocol.rst).
 
 from collections.abc import Callable
 from math import ceil
-from typing import Any, cast
+from typing import Any
 
 import orjson
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from autobahn.websocket.protocol import TrafficStats
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -30,16 +28,16 @@ from justchat.door import RETRY_AFTER, TOO_MANY, Pace
 from justchat.events import Frame
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
+from justchat.websockets import CLOSE_TIMEOUT, BoundedSocket, BoundedSocketFactory
 
 NO_INIT = 4408
 GOING_DOWN = 1001
-CLOSE_TIMEOUT = 5.0
 CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.1, 50
 """When the daemon goes down: seconds over which sockets are closed, seconds between batches, least size of a batch."""
 
 
-@implementer(IConnection, IPushProducer)
-class Socket(WebSocketServerProtocol):  # type: ignore[misc]
+@implementer(IConnection)
+class Socket(BoundedSocket):
     """One raw WebSocket, seen by the registry as an IConnection."""
 
     _logger = Logger()  # autobahn claims .log
@@ -47,8 +45,6 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
     factory: "SocketFactory"
     session: Session | None = None
     _binding: Binding | None = None
-    _paused = False
-    _waiting_bytes = 0
     _init_timer: IDelayedCall | None = None
     _address: str | None = None
     _pace: Pace
@@ -72,16 +68,9 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
         self.factory.sockets.add(self)
         self.factory.services.door.enter(self._address)
         self._pace = Pace()
-        # Behind HTTP the channel was the transport's producer.
-        self.transport.unregisterProducer()
-        self.transport.registerProducer(self, True)
         self._binding = Binding(self, self.factory.services)
         self._init_timer = self.factory.reactor.callLater(self.factory.settings.init_timeout, self._no_init)
-        # What the handshake leaves behind is of no more use, and weighs on every idle socket.
-        self.http_request_data = self.http_response_data = b""
-        self.http_headers: dict[str, str] = {}
-        self.trafficStats = self.factory.traffic
-        self.__dict__ = {**self.__dict__}  # what is left fits into less
+        super().onOpen()
 
     def onFrameBegin(self) -> None:
         # Pings and parts of messages, too.
@@ -110,18 +99,15 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
     def send(self, frame: Frame) -> None:
         if self.state != self.STATE_OPEN:
             return
-        if self._paused:
-            self._waiting_bytes += len(frame.websocket)
-            if self._waiting_bytes > self.factory.settings.send_buffer:
-                self._logger.info("a reader too slow to keep up is disconnected")
-                self.close(TOO_SLOW, "too slow a reader")
-                return
+        if self.paused and self.is_too_slow(frame.websocket):
+            self._logger.info("a reader too slow to keep up is disconnected")
+            self.close(TOO_SLOW, "too slow a reader")
+            return
         self.transport.write(frame.websocket)
 
     def close(self, code: int, reason: str) -> None:
         self._leave()
-        # Not sendClose(), which refuses 1001.
-        self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
+        self.hang_up(code, reason)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self._leave()
@@ -131,8 +117,7 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        # What leads back to it would keep it until a search for garbage, which holds the reactor the longer for that.
-        self._binding = self.is_open = self.is_closed = None
+        self._binding = None  # it leads back here
 
     def _leave(self) -> None:
         """Hear nothing more."""
@@ -140,20 +125,8 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]
         if self._binding is not None:
             self._binding.leave()
 
-    def pauseProducing(self) -> None:
-        # Called at every write while more than 64 KiB wait for the reader.
-        if not self._paused:
-            self._paused = True
-            self._waiting_bytes = 0
 
-    def resumeProducing(self) -> None:
-        self._paused = False
-
-    def stopProducing(self) -> None:
-        """The connection is lost; connectionLost() tells."""
-
-
-class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
+class SocketFactory(BoundedSocketFactory):
     """Makes Sockets, for the socket's own port and for ``/ws``."""
 
     protocol = Socket
@@ -166,32 +139,17 @@ class SocketFactory(WebSocketServerFactory):  # type: ignore[misc]
         services: Services,
         reactor: Any,
     ) -> None:
-        super().__init__(server="JustChat", reactor=reactor)
-        self.settings = settings
+        super().__init__(
+            settings=settings,
+            largest_frame=services.door.largest_frame,
+            reactor=reactor,
+            autoPingInterval=settings.ping_interval,
+            autoPingTimeout=settings.ping_timeout,
+        )
         self.allows_origin = allows_origin
         self.services = services
         self.sockets: set[Socket] = set()
-        self.traffic = TrafficStats()
-        """What autobahn counts, of all connections together: one for each would weigh more than it tells."""
         self._all_gone: Callable[[], None] | None = None
-        self.setProtocolOptions(
-            allowedOrigins=["*"],
-            allowNullOrigin=True,
-            maxMessagePayloadSize=services.door.largest_frame,
-            maxFramePayloadSize=services.door.largest_frame,
-            autoPingInterval=settings.ping_interval,
-            autoPingTimeout=settings.ping_timeout,
-            openHandshakeTimeout=10,
-            closeHandshakeTimeout=CLOSE_TIMEOUT,
-            serveFlashSocketPolicy=False,
-            webStatus=False,
-        )
-        # Autobahn copies its options into every connection, and formats them for a log nobody reads. They are the same
-        # for all: held by the class, they make a connection cheaper to open, and lighter.
-        options = {name: getattr(self, name) for name in Socket.CONFIG_ATTRS}
-        # A function among them (it is asked of clients who offer to compress, as every browser does) is no method.
-        options = {name: staticmethod(value) if callable(value) else value for name, value in options.items()}
-        self.protocol = cast(type[Socket], type("Socket", (Socket,), {**options, "CONFIG_ATTRS": []}))
 
     def gone(self, socket: Socket) -> None:
         self.sockets.discard(socket)

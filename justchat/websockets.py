@@ -1,0 +1,92 @@
+"""WebSockets of either protocol: what may wait for a slow reader, how they are closed, what an idle one weighs."""
+
+from typing import Any, cast
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.protocol import TrafficStats
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from justchat.config import Websocket
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds that a client has to hear why it is closed."""
+OPEN_TIMEOUT = 10
+
+
+@implementer(IPushProducer)
+class BoundedSocket(WebSocketServerProtocol):  # type: ignore[misc]
+    """A WebSocket that holds no more for its reader than ``send_buffer`` bytes."""
+
+    factory: "BoundedSocketFactory"
+    paused = False
+    _waiting_bytes = 0
+
+    def onOpen(self) -> None:
+        # Behind HTTP the channel was the transport's producer.
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
+        # What the handshake leaves behind is of no more use, and weighs on every idle socket.
+        self.http_request_data = self.http_response_data = b""
+        self.http_headers: dict[str, str] = {}
+        self.trafficStats = self.factory.traffic
+        self.__dict__ = {**self.__dict__}  # what is left fits into less
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        # What leads back to it would keep it until a search for garbage, which holds the reactor the longer for that.
+        self.is_open = self.is_closed = None
+
+    def is_too_slow(self, frame: bytes) -> bool:
+        """Count a frame that waits while the socket is paused; True where it is more than may wait."""
+        self._waiting_bytes += len(frame)
+        return self._waiting_bytes > self.factory.settings.send_buffer
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """Begin the closing handshake."""
+        # Not sendClose(), which refuses 1001.
+        self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
+
+    def pauseProducing(self) -> None:
+        # Called at every write while more than 64 KiB wait for the reader.
+        if not self.paused:
+            self.paused = True
+            self._waiting_bytes = 0
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+
+    def stopProducing(self) -> None:
+        """The connection is lost; connectionLost() tells."""
+
+
+class BoundedSocketFactory(WebSocketServerFactory):  # type: ignore[misc]
+    """Makes sockets of the subclass's ``protocol``; ``options`` are autobahn's, beside those of all."""
+
+    protocol = BoundedSocket
+
+    def __init__(self, *, settings: Websocket, largest_frame: int, reactor: Any, **options: float) -> None:
+        super().__init__(server="JustChat", reactor=reactor)
+        self.settings = settings
+        self.traffic = TrafficStats()
+        """What autobahn counts, of all connections together: one for each would weigh more than it tells."""
+        self.setProtocolOptions(
+            allowedOrigins=["*"],  # who looks at origins does so before: autobahn wants a port in every one
+            allowNullOrigin=True,
+            maxMessagePayloadSize=largest_frame,
+            maxFramePayloadSize=largest_frame,
+            openHandshakeTimeout=OPEN_TIMEOUT,
+            closeHandshakeTimeout=CLOSE_TIMEOUT,
+            serveFlashSocketPolicy=False,
+            webStatus=False,
+            **options,
+        )
+        # Autobahn copies its options into every connection, and formats them for a log nobody reads. They are the same
+        # for all: held by the class, they make a connection cheaper to open, and lighter.
+        # Functions among them (what to make of an offered compression) must not become methods there.
+        kind = self.protocol
+        held = {name: getattr(self, name) for name in kind.CONFIG_ATTRS}
+        held = {name: staticmethod(value) if callable(value) else value for name, value in held.items()}
+        self.protocol = cast(type[BoundedSocket], type(kind.__name__, (kind,), {**held, "CONFIG_ATTRS": []}))
