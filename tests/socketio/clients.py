@@ -4,21 +4,24 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from tests.support.client import PATIENCE, SILENCE, eventually
+from tests.support.client import PATIENCE, eventually
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
 NPM = shutil.which("npm")
 MISSING = None if NODE and NPM else "Node.js is not installed: the real Socket.IO clients cannot run"
+
+KINDS = [(version, by) for version in ("v4", "v3", "v2", "v1") for by in ("default", "polling", "websocket")]
+"""Every version of the client with every choice of transports."""
 
 
 def install() -> None:
@@ -37,23 +40,22 @@ def install() -> None:
             mark.write_text(lock)
 
 
-class Client(ProcessProtocol):
-    """One client in a Node of its own; a Listener of Socket.IO."""
+class Node(ProcessProtocol):
+    """One Node, and the clients in it."""
 
-    def __init__(self, version: str, url: str, transports: str = "default") -> None:
-        self.heard: list[list[Any]] = []
-        self.taken = 0
+    def __init__(self) -> None:
+        install()
         self.ended: Deferred[None] = Deferred()
         self.faults = ""
-        self._rest = ""
+        self._clients: list[Client] = []
+        self._rest = b""
         assert NODE is not None
-        reactor.spawnProcess(
-            self, NODE, [NODE, str(HERE / "client.js"), version, url, transports], env=os.environ, path=str(HERE)
-        )
+        reactor.spawnProcess(self, NODE, [NODE, str(HERE / "client.js")], env=os.environ, path=str(HERE))
 
     def outReceived(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data.decode("utf-8", "surrogateescape")).split("\n")
-        self.heard += [json.loads(line.encode("utf-8", "surrogateescape")) for line in lines]
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for number, *what in map(json.loads, lines):
+            self._clients[number].heard.append(what)
 
     def errReceived(self, data: bytes) -> None:
         self.faults += data.decode()
@@ -61,8 +63,45 @@ class Client(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self.ended.callback(None)
 
+    def tell(self, *command: Any) -> None:
+        self.transport.write(json.dumps(command).encode() + b"\n")
+
+    def open(self, port: int, version: str = "v4", transports: str = "default") -> "Client":
+        """A client of this version and with these transports: polling, websocket, or its default."""
+        client = Client(self, len(self._clients), f"{version} {transports}")
+        self._clients.append(client)
+        self.tell(client.number, "open", version, f"http://127.0.0.1:{port}", transports)
+        return client
+
+    async def connect(self, port: int, kinds: Iterable[tuple[str, str]] = KINDS) -> list["Client"]:
+        """One of each of these kinds, connected."""
+        clients = [self.open(port, *kind) for kind in kinds]
+        for client in clients:
+            await client.next("connect")
+        return clients
+
+    async def leave(self) -> None:
+        self.transport.closeStdin()
+        if not self.ended.called:
+            self.ended.addTimeout(PATIENCE, reactor)
+            await self.ended
+
+
+class Client:
+    """One real client, and what it heard: each the event's name and its data."""
+
+    def __init__(self, node: Node, number: int, name: str) -> None:
+        self.number = number
+        self.name = name
+        self.heard: list[list[Any]] = []
+        self.taken = 0
+        self._node = node
+
     def emit(self, name: str, data: Any, *, acknowledge: bool = False) -> None:
-        self.transport.write(json.dumps([name, data, acknowledge]).encode() + b"\n")
+        self._node.tell(self.number, "emit", name, data, acknowledge)
+
+    def close(self) -> None:
+        self._node.tell(self.number, "close")
 
     async def next(self, name: str) -> Any:
         """What came with the next event of this name."""
@@ -76,19 +115,13 @@ class Client(ProcessProtocol):
                     found.append(heard[1] if len(heard) > 1 else None)
             return bool(found)
 
-        await eventually(there, f"{name}; heard {self.heard[-4:]} {self.faults}")
+        await eventually(there, f"{self.name}: {name}; heard {self.heard[-4:]} {self._node.faults}")
         return found[0]
 
     async def bind(self, session_key: str, **have: Any) -> Any:
         self.emit("init", {"session_key": session_key, **have})
         return await self.next("ready")
 
-    async def silence(self) -> list[list[Any]]:
-        await deferLater(reactor, SILENCE)
+    def untaken(self) -> list[list[Any]]:
+        """What came beyond what was taken."""
         return self.heard[self.taken :]
-
-    async def leave(self) -> None:
-        self.transport.closeStdin()
-        if not self.ended.called:
-            self.ended.addTimeout(PATIENCE, reactor)
-            await self.ended

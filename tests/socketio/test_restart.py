@@ -1,10 +1,10 @@
-"""The daemon goes and comes back: a client's own reconnection finds it."""
+"""The daemon goes and comes back: every client's own reconnection finds it."""
 
 import socket
 
 from twisted.trial.unittest import TestCase
 
-from tests.socketio.clients import MISSING, Client, install
+from tests.socketio.clients import MISSING, Node
 from tests.support.chat import a_person
 from tests.support.daemon import Daemon
 
@@ -12,34 +12,25 @@ from tests.support.daemon import Daemon
 class Restart(TestCase):
     skip = MISSING
 
-    async def _goes_through(self, version: str, transports: str) -> None:
-        install()
+    async def test_restart(self) -> None:
+        """All hear why it goes; each connects again by itself, and binds again."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         daemon = await Daemon("--http", f"tcp:{port}:interface=127.0.0.1").start()
         self.addCleanup(daemon.remove)
+        node = Node()
+        self.addCleanup(node.leave)
         anna = await a_person(daemon)
-        client = Client(version, f"http://127.0.0.1:{port}", transports)
-        self.addCleanup(client.leave)
-        await client.next("connect")
-        await client.bind(anna.session_key)
+        clients = await node.connect(port)
+        for client in clients:
+            await client.bind(anna.session_key)
 
         await daemon.stop()
-        self.assertEqual(1001, (await client.next("closing"))["code"])
+        for client in clients:
+            self.assertEqual(1001, (await client.next("closing"))["code"], client.name)
         await daemon.start()
 
-        await client.next("connect")
-        self.assertEqual(anna.id, (await client.bind(anna.session_key))["user"])
-
-    async def test_today(self) -> None:
-        """Today's client comes back by itself."""
-        await self._goes_through("v4", "default")
-
-    async def test_polling(self) -> None:
-        """So it does by polling."""
-        await self._goes_through("v4", "polling")
-
-    async def test_old(self) -> None:
-        """So does the client of the original's time."""
-        await self._goes_through("v2", "default")
+        for client in clients:
+            await client.next("connect")
+            self.assertEqual(anna.id, (await client.bind(anna.session_key))["user"], client.name)
