@@ -59,9 +59,13 @@ def run(
     rate: float = 0,
     warm_up: float = 1,
     connected: Callable[[], None] | None = None,
+    protocol: str | None = None,
 ) -> dict[str, float]:
-    """One run: its figures, and what the server used meanwhile. ``connected`` is called before anything is sent."""
-    command = on_core(LOAD_CORE, BIN / "load", "run", server.http, server.websocket, server.protocol)
+    """One run: its figures, and what the server used meanwhile. ``connected`` is called before anything is sent.
+
+    ``protocol`` is that of the sockets, where it is not the server's first: the daemon speaks ``io``, too.
+    """
+    command = on_core(LOAD_CORE, BIN / "load", "run", server.http, server.websocket, protocol or server.protocol)
     command += map(str, (seconds, warm_up, connections, rate))
     # Its complaint goes into a file: two pipes could block each other.
     with (

@@ -66,6 +66,14 @@ def one_event(stage: Stage, seconds: float) -> Round:
     return done
 
 
+def socket_io(stage: Stage, seconds: float) -> Round:
+    """The same among Socket.IO's clients alone, who speak to us as they do to the reference server."""
+    return {
+        name: run(server, plans.room(1000), seconds, rate=PACED, protocol="io")
+        for name, server in {"memory": stage.node("memory"), "ours": stage.ours()}.items()
+    }
+
+
 def crowd(stage: Stage, seconds: float) -> Round:
     """Ten thousand sockets in processes that have done nothing before: what they weigh, and an event to them all.
 
@@ -171,6 +179,7 @@ MEASURES = [
     Measure("send", "/room/sendMessage, 32 connections, empty room", send),
     Measure("room", "the same with 100 sockets in the room", room_100),
     Measure("event", "one event to 1,000 sockets, one frame per send", one_event),
+    Measure("socketio", "one event to 1,000 clients of Socket.IO", socket_io),
     Measure("crowd", "10,000 sockets", crowd, most=3),
     Measure("syscalls", "system calls per delivery", count_syscalls, most=2),
     Measure("rooms", "500 rooms of 20 sockets, every room speaking", many_rooms, most=3),
