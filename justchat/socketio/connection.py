@@ -38,7 +38,7 @@ class Connection:
         self._engine = engine
         self._connected = False
         self._ack: int | None = None
-        self._binding = Binding(self, engine.engines.services)
+        self._binding: Binding | None = Binding(self, engine.engines.services)
         self._init_timer: IDelayedCall | None = engine.engines.reactor.callLater(
             engine.engines.settings.init_timeout, self._no_init
         )
@@ -79,7 +79,7 @@ class Connection:
 
     def _event(self, data: object, id: int | None) -> None:
         match data:
-            case ["init", init, *_] if self._connected:
+            case ["init", init, *_] if self._connected and self._binding is not None:
                 self._ack = id
                 self._binding.receive(init)
             case _:
@@ -107,4 +107,6 @@ class Connection:
         if self._init_timer is not None:
             self._init_timer.cancel()
             self._init_timer = None
-        self._binding.leave()
+        if self._binding is not None:
+            self._binding.leave()
+            self._binding = None  # it leads back here

@@ -39,6 +39,21 @@ class Transport(Protocol):
         """Send what waits, and then no more."""
 
 
+class _Nowhere:
+    """The transport of a session that is over."""
+
+    name = "nowhere"
+
+    def send(self, packet: Packet) -> None:
+        """There is nobody to send to."""
+
+    def close(self, code: int, reason: str) -> None:
+        """It is."""
+
+
+NOWHERE = _Nowhere()
+
+
 class Engine:
     """One session."""
 
@@ -55,7 +70,7 @@ class Engine:
         """The WebSocket that an upgrade is tried on."""
         self._timer: IDelayedCall | None = None
         self._pace = Pace()
-        self._connection = Connection(self)
+        self._connection: Connection | None = Connection(self)
 
     def open(self) -> None:
         """Say the handshake, and begin the heartbeat."""
@@ -69,7 +84,8 @@ class Engine:
         }
         self.transport.send(Packet(b"0" + orjson.dumps(shake)))
         self._beat()
-        self._connection.opened()
+        if self._connection is not None:
+            self._connection.opened()
 
     def _beat(self) -> None:
         """Something was heard: wait for the next."""
@@ -95,12 +111,12 @@ class Engine:
         """Count a packet or a frame; False, and the session over, where it is one too many."""
         if self.engines.services.door.keeps(self._pace):
             return True
-        self._connection.close(TOO_MANY, "too many packets in a minute")
+        self._end(TOO_MANY, "too many packets in a minute")
         return False
 
     def receive(self, packet: Incoming) -> None:
         """A packet of the client's, by whatever transport."""
-        if self.closed:
+        if self.closed or self._connection is None:
             return
         if packet.type == MESSAGE:
             self._connection.receive(packet.text)
@@ -116,7 +132,7 @@ class Engine:
 
     def malformed(self) -> None:
         """What came is no packet that belongs here."""
-        self._connection.close(MALFORMED, "no packet that belongs here")
+        self._end(MALFORMED, "no packet that belongs here")
 
     def send(self, packet: Packet) -> None:
         if not self.closed:
@@ -125,7 +141,7 @@ class Engine:
     def too_slow(self, code: int) -> None:
         """The transport holds all it may."""
         self._log.info("a reader too slow to keep up is disconnected")
-        self._connection.close(code, "too slow a reader")
+        self._end(code, "too slow a reader")
 
     def upgrade(self, transport: Transport) -> Transport:
         """Be carried by another transport from now on; returns the one before."""
@@ -139,13 +155,24 @@ class Engine:
         self.closed = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._connection.leave()
+        self._timer = None
+        if self._connection is not None:
+            self._connection.leave()
         for packet in last:
             self.transport.send(packet)
         self.transport.close(code, reason)
 
     def going_down(self) -> None:
-        self._connection.close(GOING_DOWN, "the daemon goes down")
+        self._end(GOING_DOWN, "the daemon goes down")
+
+    def _end(self, code: int, reason: str) -> None:
+        """Close, and tell the client why."""
+        if self._connection is not None:
+            self._connection.close(code, reason)
+
+    def gone(self) -> None:
+        """Its transport has nothing more to say: let go of what leads back here, or only a search for garbage would."""
+        self.transport, self._connection = NOWHERE, None
 
 
 class Engines:
@@ -170,10 +197,15 @@ class Engines:
         """The session of an id."""
         return self._engines.get(sid)
 
+    def all(self) -> tuple[Engine, ...]:
+        """Every session there is now."""
+        return tuple(self._engines.values())
+
     def gone(self, engine: Engine) -> None:
         """Its transport has nothing more to say."""
         if self._engines.pop(engine.sid, None) is not None:
             self.services.door.leave(engine.address)
+            engine.gone()
         if not self._engines and self._all_gone is not None and not self._all_gone.called:
             self._all_gone.callback(None)
 
@@ -183,6 +215,6 @@ class Engines:
         if self._engines:
             self._all_gone = Deferred()
             self._all_gone.addTimeout(CLOSE_TIMEOUT, self.reactor, lambda *_: None)
-            for engine in tuple(self._engines.values()):
+            for engine in self.all():
                 engine.going_down()
             await self._all_gone

@@ -122,6 +122,7 @@ class Polling:
         """There is nothing more to say."""
         if self._forget is not None and self._forget.active():
             self._forget.cancel()
+        self._forget = None
         self.engine.engines.gone(self.engine)
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from autobahn.websocket.types import ConnectionRequest
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 
 from justchat.binding import TOO_SLOW
 from justchat.events import Packet
@@ -117,6 +119,10 @@ class EngineSocket(BoundedSocket):
         elif engine.transport is self:
             engine.close(GONE, "the connection is lost")
             self.factory.engines.gone(engine)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._engine = None  # it leads back here
 
     def _stop_trial(self) -> None:
         if self._trial is not None and self._trial.active():

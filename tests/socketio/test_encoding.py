@@ -1,75 +1,15 @@
 """A room of raw and Socket.IO sockets: an event is encoded once per protocol, whoever and however many hear it."""
 
-from datetime import timedelta
 from typing import Any
 
-from twisted.internet import reactor
-from twisted.internet.defer import DeferredList
-from twisted.trial.unittest import TestCase
-from twisted.web.resource import Resource
-from twisted.web.server import Site
-
 from justchat import events
-from justchat.addresses import Addresses
-from justchat.binding import Services
-from justchat.config import Limits, Websocket
-from justchat.door import Door
-from justchat.events import Event, Frame, Position
-from justchat.hub.registry import Registry
-from justchat.model.ids import Id, new_id
-from justchat.model.moment import now
-from justchat.model.user import Session
-from justchat.socketio.engine import Engines
-from justchat.socketio.resource import SocketIo
-from justchat.ws.protocol import SocketFactory
-from tests.socketio.plain import Packets, a_session, ask
-from tests.support.client import Listener, eventually, listen_as
-
-EACH = 10
+from justchat.events import Event, Frame
+from justchat.model.ids import new_id
+from tests.socketio.inside import InsideCase
+from tests.socketio.plain import Packets, ask
 
 
-class OneSession:
-    """The sessions where everybody has the same."""
-
-    def __init__(self) -> None:
-        at = now()
-        self.session = Session(id=new_id(), user=new_id(), create_at=at, seen_at=at, expires_at=at + timedelta(days=1))
-
-    async def get(self, key: str) -> Session:
-        return self.session
-
-
-class Nothing:
-    """The replay where nothing has happened yet."""
-
-    async def position(self, user: Id) -> Position:
-        return Position(n=0, room=None, seq=None)
-
-
-class Encoding(TestCase):
-    async def setUp(self) -> None:
-        self.registry = Registry(now, reactor)
-        self.sessions = OneSession()
-        door = Door(Limits(enabled=False), Addresses((), "X-Forwarded-For", ()), reactor)
-        services = Services(sessions=self.sessions, registry=self.registry, replay=Nothing(), door=door)
-        self.raw = SocketFactory(settings=Websocket(), allows_origin=lambda _: True, services=services, reactor=reactor)
-        engines = Engines(settings=Websocket(), services=services, reactor=reactor)
-        root = Resource()
-        root.putChild(b"socket.io", SocketIo(engines, lambda _: True))
-        self.ports = [reactor.listenTCP(0, factory, interface="127.0.0.1") for factory in (self.raw, Site(root))]
-        self.raw_port, self.http_port = (port.getHost().port for port in self.ports)
-        self.listeners: list[Listener] = []
-        self.queries: list[str] = []
-
-    async def tearDown(self) -> None:
-        for query in self.queries:
-            await ask(self.http_port, query, "POST", b"1")
-            await ask(self.http_port, query)
-        for listener in self.listeners:
-            await listener.leave()
-        await eventually(lambda: not self.raw.sockets, "the sockets to be gone")
-        await DeferredList([port.stopListening() for port in self.ports])
-
+class Encoding(InsideCase):
     def counted(self, name: str) -> list[Any]:
         """What goes through a function of ``justchat.events`` from now on: the first argument of each call."""
         real, calls = getattr(events, name), []
@@ -83,20 +23,7 @@ class Encoding(TestCase):
 
     async def test_once(self) -> None:
         """The raw sockets' frame is made once, Socket.IO's packet and its frame once; nothing is made for nobody."""
-        init = '42["init",{"session_key":"any"}]'
-        for _ in range(EACH):
-            listener = await listen_as(Listener, self.raw_port)
-            self.listeners.append(listener)
-            await listener.bind("any")
-            packets = await listen_as(Packets, self.http_port, "/socket.io/?EIO=4&transport=websocket")
-            self.listeners.append(packets)
-            packets.tell("40", init)
-            await packets.hear('42["ready"')
-            query = await a_session(self.http_port)
-            self.queries.append(query)
-            await ask(self.http_port, query, "POST", f"40\x1e{init}".encode())
-            while b'"ready"' not in (await ask(self.http_port, query)).body:
-                pass
+        await self.bind_of_each_kind(10)
         frames, packets_made = self.counted("_text_frame"), self.counted("Packet")
 
         event = Event("message", {"text": "чай"})
