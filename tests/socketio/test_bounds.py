@@ -4,7 +4,7 @@ import json
 import secrets
 
 from tests.http.wire import a_request, exchange
-from tests.socketio.plain import PlainCase
+from tests.socketio.plain import QUICK, PlainCase
 from tests.support.chat import a_room
 from tests.support.client import eventually
 
@@ -18,8 +18,11 @@ def closing_code(packets: list[str]) -> int:
     return code
 
 
-class WebSocket(PlainCase):
-    async def test_slow_reader(self) -> None:
+class SlowReader(PlainCase):
+    # One that reads nothing answers no ping: only its buffer is to run out.
+    settings = QUICK.replace("ping_timeout = 0.4", "ping_timeout = 60")
+
+    async def test_websocket(self) -> None:
         """One too slow to keep up is told so, 4413, and closed; whoever reads hears everything."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
@@ -36,6 +39,21 @@ class WebSocket(PlainCase):
         await eventually(lambda: sum(TEXT in heard for heard in reader.heard) == said, "every message")
         self.assertFalse(reader.gone.called)
 
+    async def test_polling(self) -> None:
+        """One for whom too much waits is told so, 4413, and nothing more; the session is over."""
+        anna = await self.a_person()
+        room = await a_room(anna, anna)
+        query = await self.a_session(init=anna.session_key)
+        await self.until(query, '42["ready"')
+
+        for _ in range(65536 // len(TEXT) + 1):
+            await anna.say(room, TEXT)
+
+        self.assertEqual(4413, closing_code(await self.until(query, '42["closing"')))
+        await self.over(query)
+
+
+class WebSocket(PlainCase):
     async def test_no_init(self) -> None:
         """No ``init`` in time: 4408, and disconnected for good."""
         socket = await self.packets()
@@ -84,19 +102,6 @@ class WebSocket(PlainCase):
 
 
 class Polling(PlainCase):
-    async def test_slow_reader(self) -> None:
-        """One for whom too much waits is told so, 4413, and nothing more; the session is over."""
-        anna = await self.a_person()
-        room = await a_room(anna, anna)
-        query = await self.a_session(init=anna.session_key)
-        await self.until(query, '42["ready"')
-
-        for _ in range(65536 // len(TEXT) + 1):
-            await anna.say(room, TEXT)
-
-        self.assertEqual(4413, closing_code(await self.until(query, '42["closing"')))
-        await self.over(query)
-
     async def test_no_init(self) -> None:
         """No ``init`` in time: 4408, and disconnected for good."""
         query = await self.a_session()
