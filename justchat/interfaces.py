@@ -173,8 +173,8 @@ class IMailboxes(Interface):
     async def sent(author: Id, entry: Id) -> Entry | None:
         """An author's entry, to whomever."""
 
-    async def note_dialogs(message: DirectMessage) -> None:
-        """Let both sides' dialogs know of a message."""
+    async def reconcile() -> None:
+        """Let dialogs know of messages that a crash kept from them."""
 
     async def get(user: Id, message: Id) -> DirectMessage:
         """A message that the user wrote or received and has not removed, or MessageNotFound."""

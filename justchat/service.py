@@ -303,6 +303,7 @@ class Daemon(Service):
         """Put right, behind the first requests, what follows from the log and a crash may have kept from being done."""
         try:
             await self._notices.catch_up(self._stores.rooms, await self._stores.rooms.reconcile())
+            await self._stores.mailboxes.reconcile()
         except ApiError as error:
             self._log.warn("what a crash left behind is looked for at the next start: {error}", error=error)
 

@@ -63,9 +63,9 @@ exports.calls = ({ rooms, log, dialogs, roomOf }, counted = counting(rooms)) => 
         const [last, unread] = await Promise.all([
             log.find({ _id: { $in: mine.map((dialog) => dialog.last) } }).toArray(),
             log.aggregate([
-                { $match: { kind: "direct-message", removed_by: { $ne: user }, user, read: false } },
+                { $match: { kind: "direct-message", user, read: false } },
                 { $group: { _id: "$author", n: { $sum: 1 } } },
-            ], { hint: "user_author_read" }).toArray(),
+            ], { hint: "user_author_read_kind" }).toArray(),
         ]);
         const messages = new Map(last.map((entry) => [String(entry._id), entry]));
         const counts = new Map(unread.map((row) => [String(row._id), row.n]));

@@ -34,9 +34,7 @@ class DirectMessages:
             lambda id: self._write(id, author, to, text),
             self.mailboxes.sent,
         )
-        message = _message(entry)
-        await self.mailboxes.note_dialogs(message)
-        return message
+        return _message(entry)
 
     async def _write(self, id: Id, author: Id, to: Id, text: str) -> Entry:
         await self.users.exists(to)

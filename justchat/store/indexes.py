@@ -9,13 +9,18 @@ ENDED, ANSWERS, WINDOWS = "ended", "answers", "windows"
 
 BUILDING = 3600.0
 """Seconds that the database may take to build a collection's indexes."""
-UNREAD = "user_author_read"
 _DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 
 
 def _index(keys: dict[str, int], **options: object) -> Document:
     return {"key": keys, "name": "_".join(keys), **options}
 
+
+UNREAD = _index(
+    # (kind, of which it has but one, is in the key: else each message would be fetched for it.)
+    {"user": 1, "author": 1, "read": 1, "kind": 1},
+    partialFilterExpression={**_DIRECT, "read": {"$in": [False, None]}},
+)
 
 LISTINGS: dict[str, dict[str, int]] = {
     "create_at": {"create_at": -1, "_id": -1},
@@ -56,8 +61,10 @@ INDEXES: dict[str, list[Document]] = {
         # … or by one; what passed between two; what is unread.
         _index({"user": 1, "author": 1, "seq": -1}, partialFilterExpression=_DIRECT),
         _index({"pair": 1, "create_at": -1, "_id": -1}, partialFilterExpression=_DIRECT),
-        _index({"user": 1, "author": 1, "read": 1}, name=UNREAD, partialFilterExpression={**_DIRECT, "read": False}),
+        UNREAD,
         _index({"stream": 1, "kind": 1, "seq": -1}, partialFilterExpression={"kind": Kind.GIFT.value}),
+        # The latest of all, of which a crash may have kept dialogs from knowing.
+        _index({"create_at": -1, "_id": -1}, partialFilterExpression=_DIRECT),
         # Rooms whose snapshots a crash may have left behind.
         _index({"create_at": -1}, partialFilterExpression={"changes": True}),
     ],

@@ -1,14 +1,18 @@
 """What is addressed to users, in MongoDB: their streams, direct messages, and dialogs.
 
 A direct message is an entry of its receiver's stream; that insert is its commit. What can change of it
-(``read``, ``removed_by``) stands beside it. Dialogs are a projection: where a crash leaves one behind, the next
-message or the next start puts it right.
+(``read``, ``removed_by``) stands beside it. Dialogs are a projection of that, written behind: what somebody says at
+once is written once, and before anybody reads or changes dialogs. What a crash leaves behind is found by the next
+start, among the latest messages: there are never more behind than it looks at.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from bson import ObjectId
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.errors import DatabaseAway, MessageNotFound
@@ -20,31 +24,51 @@ from justchat.model.moment import Moment
 from justchat.store.database import Database, Document
 from justchat.store.documents import direct_from_document, entry_from_document, object_id, pair
 from justchat.store.indexes import DIALOGS, LOG, UNREAD
-from justchat.store.log import Head, Log
+from justchat.store.log import WAITING, Head, Log
 from justchat.store.rounds import Rounds
 
 DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
+NOT_READ = {"$in": [False, None]}
+"""None: its receiver has removed it unread."""
 REMOVED_AT_ONCE = 1000
 """A dialog is removed in steps of this many messages, so that no operation takes long."""
 DIALOGS_SHOWN = 500
 NOTED_AT_ONCE = 1000
 """Dialogs that one command writes."""
+NOTED_AFTER = 0.1
+"""Seconds that a message waits at most before its dialogs are written."""
+BEHIND = 2000
+"""Messages that dialogs may not know of. With as many, who writes waits, too."""
+LOOKED_AT = BEHIND + WAITING
+"""Messages that a start looks at: a crash cannot leave more behind, with all that was on its way."""
 
 
 @implementer(IMailboxes)
 class Mailboxes:
     """See IMailboxes. ``hear`` is told each entry that became durable."""
 
-    def __init__(self, database: Database, hear: Callable[[Mailbox, Entry], None]) -> None:
+    _log = Logger()
+
+    def __init__(self, database: Database, hear: Callable[[Mailbox, Entry], None], reactor: IReactorTime) -> None:
         self._database = database
-        self._entries: Log[Mailbox] = Log(database, self._load, lambda head, entry: hear(head.state, entry))
+        self._hear = hear
+        self._reactor = reactor
+        self._entries: Log[Mailbox] = Log(database, self._load, self._heard)
         self._news: dict[tuple[Id, Id], tuple[Moment, Id]] = {}
         """By owner and other, the last message that their dialog may not know of."""
+        self._behind = 0
+        """Messages since dialogs were last written."""
+        self._just_started = True
+        """A crash may have left dialogs behind."""
         self._noting = Rounds(self._note)
+        self._timer: IDelayedCall | None = None
 
     async def stop(self) -> None:
-        if await self._entries.close():
+        if await self._entries.close() and self._news:
             await self._dialogs_noted()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _load(self, user: Id) -> Head[Mailbox]:
         last = await self._database.find(
@@ -53,6 +77,8 @@ class Mailboxes:
         return Head(Mailbox(id=user), last[0]["seq"] if last else 0)
 
     async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
+        if self._behind >= BEHIND:
+            await self._dialogs_noted()
         _, entry = await self._entries.append(user, lambda _, seq: make(seq))
         assert entry is not None
         return entry
@@ -72,23 +98,39 @@ class Mailboxes:
             return None
         return entry_from_document(document)
 
-    async def note_dialogs(self, message: DirectMessage) -> None:
-        last = (message.create_at, message.id)
-        for dialog in ((message.user, message.author), (message.author, message.user)):
-            self._to_note(dialog, last)
-        await self._dialogs_noted()
+    def _heard(self, head: Head[Mailbox], entry: Entry) -> None:
+        if entry.kind is Kind.DIRECT_MESSAGE:
+            self._behind += 1
+            last = (entry.create_at, entry.id)
+            self._to_note((entry.stream, entry.author), last)
+            self._to_note((entry.author, entry.stream), last)
+        self._hear(head.state, entry)
 
     def _to_note(self, dialog: tuple[Id, Id], last: tuple[Moment, Id]) -> None:
         self._news[dialog] = max(last, self._news.get(dialog, last))
+        if self._timer is None:
+            self._timer = self._reactor.callLater(NOTED_AFTER, self._note_behind)
+
+    def _note_behind(self) -> None:
+        self._timer = None
+        ensureDeferred(self._dialogs_noted()).addErrback(
+            lambda failure: self._log.failure("dialogs were not written", failure)
+        )
+
+    async def reconcile(self) -> None:
+        await self._noting.next()
 
     async def _dialogs_noted(self) -> None:
-        """Write what dialogs do not know yet. A message has been sent even where that must wait for the database."""
-        if self._news or self._noting.busy:
+        """Write what dialogs do not know yet. Where that must wait for the database it is tried again later."""
+        if self._news or self._noting.busy or self._just_started:
             with suppress(DatabaseAway):
                 await self._noting.next()
 
     async def _note(self) -> None:
-        news, self._news = self._news, {}
+        if self._just_started:
+            await self._find_left_behind()
+            self._just_started = False
+        news, self._news, self._behind = self._news, {}, 0
         updates = [_dialog_update(*dialog, *last) for dialog, last in news.items()]
         try:
             for start in range(0, len(updates), NOTED_AT_ONCE):
@@ -97,6 +139,26 @@ class Mailboxes:
             for dialog, last in news.items():
                 self._to_note(dialog, last)
             raise
+
+    async def _find_left_behind(self) -> None:
+        """Dialogs that a crash may have kept from knowing their last message that their owner has not removed."""
+        for skip in range(0, LOOKED_AT, NOTED_AT_ONCE):
+            documents = await self._database.find(
+                LOG,
+                DIRECT,
+                sort={"create_at": -1, "_id": -1},
+                skip=skip,
+                limit=NOTED_AT_ONCE,
+                fields=["author", "user", "create_at", "removed_by"],
+            )
+            for document in documents:
+                last = (document["create_at"], Id(str(document["_id"])))
+                sides = document["user"], document["author"]
+                for owner, other in (sides, sides[::-1]):
+                    if owner not in document["removed_by"]:
+                        self._to_note((Id(str(owner)), Id(str(other))), last)
+            if len(documents) < NOTED_AT_ONCE:
+                break
 
     async def get(self, user: Id, message: Id) -> DirectMessage:
         document = await self._database.find_one(LOG, {"_id": object_id(message, MessageNotFound)})
@@ -116,7 +178,22 @@ class Mailboxes:
         return [direct_from_document(document) for document in documents]
 
     async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
-        return await self._database.count(LOG, {**self._choice(user, author, to), "read": False})
+        if to is not None:
+            return await self._database.count(LOG, {**self._choice(user, author, to), "read": NOT_READ})
+        counts = await self._unread(user)
+        return sum(counts.values()) if author is None else counts.get(author, 0)
+
+    async def _unread(self, user: Id) -> dict[Id, int]:
+        """How much of what was sent to the user is unread, by author. Read from an index alone."""
+        rows = await self._database.aggregate(
+            LOG,
+            [
+                {"$match": {**DIRECT, "user": ObjectId(user), "read": False}},
+                {"$group": {"_id": "$author", "n": {"$sum": 1}}},
+            ],
+            hint=UNREAD["name"],
+        )
+        return {Id(str(row["_id"])): row["n"] for row in rows}
 
     def _choice(self, user: Id, author: Id | None, to: Id | None) -> Document:
         """Those sent to the user, or only by ``author``; or those the user sent to ``to``."""
@@ -145,29 +222,17 @@ class Mailboxes:
             LOG, {"_id": {"$in": [dialog["last"] for dialog in dialogs]}}, limit=DIALOGS_SHOWN
         )
         messages = {document["_id"]: direct_from_document(document) for document in last}
-        others = [dialog["other"] for dialog in dialogs]
-        unread = await self._database.aggregate(
-            LOG,
-            [
-                {"$match": {**self._choice(user, None, None), "author": {"$in": others}, "read": False}},
-                {"$group": {"_id": "$author", "n": {"$sum": 1}}},
-            ],
-            hint=UNREAD,  # else it may choose the one of all direct messages
-        )
-        counts = {row["_id"]: row["n"] for row in unread}
+        unread = await self._unread(user)
         return [
-            Dialog(
-                other=Id(str(dialog["other"])),
-                last_message=messages[dialog["last"]],
-                unread=counts.get(dialog["other"], 0),
-            )
+            Dialog(other=other, last_message=messages[dialog["last"]], unread=unread.get(other, 0))
             for dialog in dialogs
             if dialog["last"] in messages
+            for other in [Id(str(dialog["other"]))]
         ]
 
     async def mark_as_read(self, message: Id, at: Moment) -> DirectMessage:
         await self._database.update(
-            LOG, {"_id": ObjectId(message), "read": False}, {"$set": {"read": True, "read_at": at}}
+            LOG, {"_id": ObjectId(message), "read": NOT_READ}, {"$set": {"read": True, "read_at": at}}
         )
         document = await self._database.find_one(LOG, {"_id": ObjectId(message)})
         assert document is not None
@@ -175,7 +240,7 @@ class Mailboxes:
 
     async def remove(self, user: Id, message: DirectMessage) -> None:
         await self._dialogs_noted()
-        await self._database.update(LOG, {"_id": ObjectId(message.id)}, {"$addToSet": {"removed_by": ObjectId(user)}})
+        await self._database.update(LOG, {"_id": ObjectId(message.id)}, _removal(user))
         other = message.user if message.author == user else message.author
         await self._renew_dialog(user, other, [ObjectId(message.id)])
 
@@ -185,7 +250,7 @@ class Mailboxes:
         sort = {"create_at": -1, "_id": -1}
         while documents := await self._database.find(LOG, query, sort=sort, limit=REMOVED_AT_ONCE, fields=["_id"]):
             ids = [document["_id"] for document in documents]
-            await self._database.update_all(LOG, {"_id": {"$in": ids}}, {"$addToSet": {"removed_by": ObjectId(user)}})
+            await self._database.update_all(LOG, {"_id": {"$in": ids}}, _removal(user))
             await self._renew_dialog(user, other, ids)
 
     async def _renew_dialog(self, owner: Id, other: Id, gone: Sequence[ObjectId]) -> None:
@@ -202,3 +267,17 @@ def _dialog_update(owner: Id, other: Id, at: Moment, message: Id) -> tuple[Docum
     """What makes a message the last of somebody's dialog. Where that has a later one, the index refuses another."""
     dialog = {"owner": ObjectId(owner), "other": ObjectId(other), "at": {"$lte": at}}
     return dialog, {"$set": {"last": ObjectId(message), "at": at}}
+
+
+def _removal(user: Id) -> list[Document]:
+    """What removes somebody's copy of a message. One that its receiver never read is no more among the unread."""
+    owner = ObjectId(user)
+    unread = {"$and": [{"$eq": ["$user", owner]}, {"$eq": ["$read", False]}]}
+    return [
+        {
+            "$set": {
+                "removed_by": {"$setUnion": ["$removed_by", [owner]]},
+                "read": {"$cond": [unread, None, "$read"]},
+            }
+        }
+    ]

@@ -213,6 +213,23 @@ class Removing(DirectCase):
         (dialog,) = (await self.anna.call("/user/dialogs")).data["dialogs"]
         self.assertEqual(second, dialog["last_message"])
 
+    async def test_unread(self) -> None:
+        """What its receiver removes unread no longer counts for them; its author sees it unread, as before."""
+        message = await self.write(self.anna, self.boris, "one")
+        await self.write(self.anna, self.boris, "two")
+        await self.write(self.eve, self.boris, "another")
+
+        await self.boris.call("/user/messages/remove", message=message["_id"])
+        await self.boris.call("/user/remove-dialog", user=self.eve.id)
+
+        self.assertEqual(1, await self.unread(self.boris))
+        self.assertEqual(0, await self.unread(self.boris, author=self.eve.id))
+        (dialog,) = (await self.boris.call("/user/dialogs")).data["dialogs"]
+        self.assertEqual(1, dialog["unread"])
+        self.assertEqual(2, await self.unread(self.anna, user=self.boris.id))
+        (first,) = (await self.anna.call("/user/dialog", user=self.boris.id, skip=1)).data["dialog"]
+        self.assertEqual((message, False), (first, first["read"]))
+
     async def test_dialog(self) -> None:
         """Removing a dialog on one side leaves the other's, and the next message begins a new one."""
         await self.write(self.anna, self.boris, "old")
