@@ -16,6 +16,7 @@ from justchat.store.documents import (
     direct_to_document,
     entry_from_document,
     entry_to_document,
+    moment,
 )
 from justchat.store.indexes import COMPLAINTS
 
@@ -76,13 +77,14 @@ def _object_id(complaint: Id) -> ObjectId:
 
 def _from_document(document: Document) -> Complaint:
     message = document["message"]
+    closed_at = document.get("closed_at")
     direct = message["kind"] == Kind.DIRECT_MESSAGE
     return Complaint(
         id=Id(str(document["_id"])),
         author=Id(str(document["author"])),
         message=direct_from_document(message) if direct else entry_from_document(message),
         text=document["text"],
-        create_at=document["create_at"],
+        create_at=moment(document["create_at"]),
         note=document.get("note"),
-        closed_at=document.get("closed_at"),
+        closed_at=None if closed_at is None else moment(closed_at),
     )

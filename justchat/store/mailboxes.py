@@ -22,7 +22,7 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.store.database import Database, Document
-from justchat.store.documents import direct_from_document, entry_from_document, object_id, pair
+from justchat.store.documents import direct_from_document, entry_from_document, moment, object_id, pair
 from justchat.store.indexes import DIALOGS, LOG, UNREAD
 from justchat.store.log import WAITING, Head, Log
 from justchat.store.rounds import Rounds
@@ -152,7 +152,7 @@ class Mailboxes:
                 fields=["author", "user", "create_at", "removed_by"],
             )
             for document in documents:
-                last = (document["create_at"], Id(str(document["_id"])))
+                last = (moment(document["create_at"]), Id(str(document["_id"])))
                 sides = document["user"], document["author"]
                 for owner, other in (sides, sides[::-1]):
                     if owner not in document["removed_by"]:

@@ -16,6 +16,7 @@ from justchat.model.ids import derived_id
 from justchat.model.moment import Clock
 from justchat.model.rate import Rate
 from justchat.store.database import Database
+from justchat.store.documents import moment
 from justchat.store.indexes import WINDOWS
 
 
@@ -44,10 +45,10 @@ class Windows:
             "ends": {"$cond": [running, "$ends", now + timedelta(seconds=rate.seconds)]},
         }
         was = await self._database.upsert_and_get(WINDOWS, {"_id": id}, [{"$set": window}])
-        if was is None or was["ends"] <= now or was["n"] < rate.most:
+        if was is None or was["n"] < rate.most:
             return None
-        left: timedelta = was["ends"] - now
-        return left
+        left = moment(was["ends"]) - now
+        return left if left > timedelta(0) else None
 
     async def give_back(self, name: str, of: str, rates: Sequence[Rate]) -> None:
         for rate in rates:
