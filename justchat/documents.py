@@ -133,6 +133,7 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
 
 def room_document(room: Room, at: Moment) -> RoomDocument:
     """The room at a moment: silences that have run out by then are not shown."""
+    create_at = iso(room.create_at)
     return {
         "_id": room.id,
         "name": room.name,
@@ -144,8 +145,8 @@ def room_document(room: Room, at: Moment) -> RoomDocument:
         "visiters": list(room.visiters),
         "silently": {user: milliseconds(until) for user, until in room.silently.items() if until > at},
         "is_private": room.password is not None,
-        "create_at": iso(room.create_at),
-        "created_at": iso(room.create_at),
+        "create_at": create_at,
+        "created_at": create_at,
     }
 
 

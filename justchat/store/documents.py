@@ -51,7 +51,7 @@ def _moment(value: datetime | None) -> Moment | None:
 
 
 def _members(values: list[ObjectId]) -> Members:
-    return dict.fromkeys(map(_id, values))
+    return dict.fromkeys(map(_id, values)) if values else {}  # most are empty
 
 
 def _object_ids(members: Members) -> list[ObjectId]:
@@ -239,6 +239,7 @@ ROOM = (
 
 def room_from_document(document: Document) -> tuple[Room, int]:
     """The room and the seq up to which the snapshot is true."""
+    silently = document["silently"]
     room = Room(
         id=_id(document["_id"]),
         name=document["name"],
@@ -250,7 +251,7 @@ def room_from_document(document: Document) -> tuple[Room, int]:
         users=_members(document["users"]),
         banned=_members(document["banned"]),
         visiters=_members(document["visiters"]),
-        silently={Id(user): moment(until) for user, until in document["silently"].items()},
+        silently={Id(user): moment(until) for user, until in silently.items()} if silently else {},
         removed=document["removed"],
         voids=tuple(document["voids"]),
     )

@@ -225,7 +225,8 @@ class Rooms:
 
     async def _save(self) -> None:
         """Write the snapshots of rooms that have changed. One round at a time; what fails is written next time."""
-        await self._saving.run(lambda: ensureDeferred(self._save_round()))
+        if self._changed or self._saving.locked:
+            await self._saving.run(lambda: ensureDeferred(self._save_round()))
 
     async def _save_round(self) -> None:
         changed, self._changed = self._changed, {}
