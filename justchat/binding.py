@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from justchat.door import TOO_MANY, Door
 from justchat.errors import ApiError, LoginTimeout
-from justchat.events import Frame, Position, caught_up, ready, refusal
+from justchat.events import Burst, Frame, Position, caught_up, ready, refusal
 from justchat.interfaces import IConnection, IRegistry, IReplay, ISessions
 from justchat.model.ids import Id, as_id
 from justchat.model.user import Session
@@ -142,6 +142,10 @@ class _Gate:
             self._connection.close(TOO_SLOW, "too much happened while you were catching up")
         else:
             self._held.append(frame)
+
+    def send_burst(self, burst: Burst) -> None:
+        for frame in burst.frames:
+            self.send(frame)
 
     def open(self, at: Position) -> None:
         """Let through what ``at`` does not count, from now on too."""

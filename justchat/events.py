@@ -55,6 +55,19 @@ class Frame:
         return Packet(b'42["%s",%s]' % (self.name.encode(), self.data))
 
 
+class Burst:
+    """Frames that go to the same connections one after another, joined once for all of them."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frames = [frame]
+
+    @cached_property
+    def websocket(self) -> bytes:
+        """The raw socket's. From now on no frame may be added."""
+        frames = self.frames
+        return frames[0].websocket if len(frames) == 1 else b"".join([frame.websocket for frame in frames])
+
+
 _BEFORE_NAME = b'{"event":"'
 _BEFORE_DATA = b'","data":'
 

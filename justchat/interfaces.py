@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 from zope.interface import Attribute, Interface
 
-from justchat.events import Frame, Position
+from justchat.events import Burst, Frame, Position
 from justchat.model.complaint import Complaint
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry
@@ -396,6 +396,9 @@ class IConnection(Interface):
 
     def send(frame: Frame) -> None:
         """Send a frame; a reader too slow to keep up is closed (4413) instead."""
+
+    def send_burst(burst: Burst) -> None:
+        """Send several frames, one after another."""
 
     def close(code: int, reason: str) -> None:
         """Close the connection; sending to it afterwards does nothing."""

@@ -12,6 +12,7 @@ read meanwhile is not held up; what they are given until then joins what they ha
 """
 
 from collections import deque
+from collections.abc import Callable
 from select import EPOLLIN, epoll
 from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT
 from typing import Any
@@ -125,7 +126,21 @@ class Readers:
         self._epoll.close()
 
 
-class TurnServer(Server):
+class IdleWire:
+    """What can be sent on past a connection's buffer.
+
+    Its fields are beside the object itself, not in its dictionary: who sends to thousands waits for memory above all,
+    and each dictionary is another place in it.
+    """
+
+    __slots__ = ("_send", "send_now")
+
+    _send: Callable[[bytes], int] | None
+    send_now: Callable[[bytes], int] | None
+    """The kernel's ``send``, for what nothing else of this turn would join; None while anything waits to be sent."""
+
+
+class TurnServer(IdleWire, Server):
     """An accepted connection. Of Twisted's way only the asking of epoll is changed: buffers, producers and closing
     are its own.
     """
@@ -136,6 +151,21 @@ class TurnServer(Server):
     reactor: Any
     _in_turn = False
     _in_epoll = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._send = self.socket.send
+        self.send_now = self._send
+
+    def startTLS(self, *args: Any, **options: Any) -> None:
+        super().startTLS(*args, **options)
+        self._send = None
+        self.send_now = None
+
+    def connectionLost(self, reason: Failure) -> None:
+        self._send = None
+        self.send_now = None
+        super().connectionLost(reason)
 
     def startReading(self) -> None:
         self.readers.add(self)
@@ -152,18 +182,23 @@ class TurnServer(Server):
             if self._tempDataLen + len(self.dataBuffer) > self.bufferSize:
                 self._maybePauseProducer()
             if not self._in_turn and not self._in_epoll:
-                self._in_turn = True
-                self.turns.add(self)
+                self._wait_for_turn()
+
+    def _wait_for_turn(self) -> None:
+        self.send_now = None
+        self._in_turn = True
+        self.turns.add(self)
 
     def startWriting(self) -> None:
         if not self._in_turn and not self._in_epoll:
-            self._in_turn = True
-            self.turns.add(self)
+            self._wait_for_turn()
 
     def stopWriting(self) -> None:
         if self._in_epoll:
             self._in_epoll = False
             super().stopWriting()
+            if not self._in_turn:
+                self.send_now = self._send
 
     def turn_ends(self) -> None:
         """Send what has been written, and end if that was asked for."""
@@ -182,7 +217,9 @@ class TurnServer(Server):
         written.clear()
         self._tempDataLen = 0
         sent = self.writeSomeData(data)
-        if sent != len(data):
+        if sent == len(data):
+            self.send_now = self._send
+        else:
             self.dataBuffer = data
             if isinstance(sent, int):
                 self.offset = sent
@@ -201,8 +238,11 @@ class TurnServer(Server):
             self.reactor._disconnectSelectable(self, ended, False)
         elif self.dataBuffer and not self._in_turn and not self._in_epoll:
             self._ask_epoll()
+        elif not self._in_turn and not self._in_epoll:
+            self.send_now = self._send
 
     def _ask_epoll(self) -> None:
+        self.send_now = None
         self._in_epoll = True
         super().startWriting()
 

@@ -16,18 +16,33 @@ CLOSE_TIMEOUT = 5.0
 OPEN_TIMEOUT = 10
 
 
+class _Wired:
+    """Its field is beside the object itself, not in its dictionary, as with ``IdleWire``."""
+
+    __slots__ = ("wire",)
+
+    wire: Any
+    """The transport, while the socket is open and the transport is one that sends past its buffer."""
+
+
 @implementer(IPushProducer)
-class BoundedSocket(WebSocketServerProtocol):  # type: ignore[misc]
+class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
     """A WebSocket that holds no more for its reader than ``send_buffer`` bytes."""
 
     factory: "BoundedSocketFactory"
     paused = False
     _waiting_bytes = 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.wire = None
+
     def onOpen(self) -> None:
         # Behind HTTP the channel was the transport's producer.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
+        if hasattr(self.transport, "send_now"):
+            self.wire = self.transport
         # What the handshake leaves behind is of no more use, and weighs on every idle socket.
         self.http_request_data = self.http_response_data = b""
         self.http_headers: dict[str, str] = {}
@@ -36,13 +51,38 @@ class BoundedSocket(WebSocketServerProtocol):  # type: ignore[misc]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
+        self.wire = None
         # What leads back to it would keep it until a search for garbage, which holds the reactor the longer for that.
         self.is_open = self.is_closed = None
 
-    def is_too_slow(self, frame: bytes) -> bool:
-        """Count a frame that waits while the socket is paused; True where it is more than may wait."""
-        self._waiting_bytes += len(frame)
-        return self._waiting_bytes > self.factory.settings.send_buffer
+    def sendCloseFrame(self, *args: Any, **options: Any) -> None:
+        self.wire = None
+        super().sendCloseFrame(*args, **options)
+
+    def write_now(self, frames: bytes) -> bool:
+        """Send frames, now if nothing waits before them; False where the reader is too slow to have more wait."""
+        wire = self.wire
+        send_now = None if wire is None else wire.send_now
+        if send_now is not None:
+            try:
+                sent = send_now(frames)
+            except OSError:
+                sent = 0  # the transport meets it again
+            if sent != len(frames):
+                wire.write(frames[sent:])
+            return True
+        return self.write_in_turn(frames)
+
+    def write_in_turn(self, frames: bytes) -> bool:
+        """The same, but with what else is written in this turn."""
+        if self.state != self.STATE_OPEN:
+            return True
+        if self.paused:
+            self._waiting_bytes += len(frames)
+            if self._waiting_bytes > self.factory.settings.send_buffer:
+                return False
+        self.transport.write(frames)
+        return True
 
     def hang_up(self, code: int, reason: str) -> None:
         """Begin the closing handshake."""

@@ -4,20 +4,31 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from attrs import define
 from zope.interface import implementer
 
 from justchat.errors import LoginTimeout
-from justchat.events import Frame
+from justchat.events import Burst, Frame
 from justchat.interfaces import IConnection, IFarewell, IRegistry
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.user import Session
 
 SESSION_OVER = 4440
-CROWD = 500
-"""Connections that are sent a frame at once; where there are more, others have a turn between."""
+AT_ONCE = 64
+"""Connections served between two looks at the clock."""
 SLICE = 0.004
-"""Seconds of sending to crowds, after which others have their turn."""
+"""Seconds of sending, after which others have their turn."""
+
+
+@define(eq=False)
+class _Delivery:
+    """Frames of one stream on their way to connections, and to how many of these they have been sent."""
+
+    hearers: list[IConnection]
+    burst: Burst
+    number: int
+    served: int = 0
 
 
 @implementer(IFarewell, IRegistry)
@@ -27,8 +38,12 @@ class Registry:
     def __init__(self, clock: Clock, reactor: Any) -> None:
         self._clock = clock
         self._reactor = reactor
-        # Behind what goes to a crowd waits all else, so that everyone hears things in their order.
-        self._waiting: deque[tuple[list[IConnection], list[Frame]]] = deque()
+        self._waiting: deque[_Delivery] = deque()
+        self._last: dict[Id | None, _Delivery] = {}
+        """Of each stream, the last of those that wait and may be added to."""
+        self._made = 0
+        self._unbound: dict[IConnection, int] = {}
+        """Who is no more bound, and the last delivery that is not for them any more."""
         self._by_session: dict[Id, set[IConnection]] = {}
         self._by_user: dict[Id, set[IConnection]] = {}
 
@@ -45,49 +60,59 @@ class Registry:
                 connections.discard(connection)
                 if not connections:
                     del table[key]
-        for hearers, _ in self._waiting:
-            if connection in hearers:
-                hearers.remove(connection)
+        if self._waiting:
+            self._unbound[connection] = self._made
+            self._last.clear()  # it may be bound again: then it hears of what is sent after that
 
     def sockets_of(self, session: Session) -> int:
         """How many connections speak for this session."""
         return len(self._by_session.get(session.id, ()))
 
     def send(self, users: Iterable[Id], make: Callable[[], Frame]) -> None:
-        """Send to every connection of these users a frame that is made once, and only if there are any."""
+        """Send to every connection of these users a frame that is made once, and only if there are any.
+
+        It goes out when the reactor's turn ends, with what else its stream has for the same connections by then.
+        """
         by_user = self._by_user
-        # A list of its own: a connection that is closed for being slow leaves its set.
         hearers = [connection for user in users for connection in by_user.get(user, ())]
         if not hearers:
             return
         frame = make()
-        if len(hearers) > CROWD or self._waiting:
-            self._send_later(hearers, frame)
-        else:
-            for connection in hearers:
-                connection.send(frame)
-
-    def _send_later(self, hearers: list[IConnection], frame: Frame) -> None:
-        if not self._waiting:
-            self._reactor.callLater(0, self._send_some)
-        elif self._waiting[-1][0] == hearers:
-            self._waiting[-1][1].append(frame)
+        last = self._last.get(frame.stream)
+        if last is not None and last.hearers == hearers:
+            last.burst.frames.append(frame)
             return
-        self._waiting.append((hearers, [frame]))
+        self._made += 1
+        delivery = _Delivery(hearers, Burst(frame), self._made)
+        if frame.stream is not None:
+            self._last[frame.stream] = delivery
+        if not self._waiting:
+            self._reactor.callLater(0, self._deliver)
+        self._waiting.append(delivery)
 
-    def _send_some(self) -> None:
+    def _deliver(self) -> None:
         until = self._reactor.seconds() + SLICE
-        while self._waiting and self._reactor.seconds() < until:
-            # What is left of them is put back first: to those served here, later frames are no more the same way.
-            hearers, frames = self._waiting.popleft()
-            some, others = hearers[:CROWD], hearers[CROWD:]
-            if others:
-                self._waiting.appendleft((others, frames))
-            for connection in some:
-                for each in frames:
-                    connection.send(each)
+        while self._waiting:
+            self._last.clear()  # what has been sent to some is not added to
+            delivery = self._waiting[0]
+            if not self._serve(delivery, AT_ONCE):
+                self._waiting.popleft()
+            if self._reactor.seconds() >= until:
+                break
         if self._waiting:
-            self._reactor.callLater(0, self._send_some)
+            self._reactor.callLater(0, self._deliver)
+        else:
+            self._unbound.clear()
+
+    def _serve(self, delivery: "_Delivery", most: int) -> bool:
+        """Send to so many of those who have not been sent it; whether there are more."""
+        start, burst, unbound = delivery.served, delivery.burst, self._unbound
+        hearers = delivery.hearers[start : start + most]
+        delivery.served += most
+        for connection in hearers:
+            if not unbound or unbound.get(connection, 0) < delivery.number:
+                connection.send_burst(burst)
+        return delivery.served < len(delivery.hearers)
 
     def session_ended(self, session: Session) -> None:
         for connection in tuple(self._by_session.get(session.id, ())):

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from justchat.binding import MALFORMED, SESSION_OVER, Binding
 from justchat.door import TOO_MANY
-from justchat.events import Frame, Packet
+from justchat.events import Burst, Frame, Packet
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
 from justchat.socketio.packets import CONNECT, DISCONNECT, Malformed, said_in
@@ -95,6 +95,10 @@ class Connection:
         if self._ack is not None and frame.name in ("ready", "error"):
             self._engine.send(Packet(b"43%d[%s]" % (self._ack, frame.data)))
             self._ack = None
+
+    def send_burst(self, burst: Burst) -> None:
+        for frame in burst.frames:
+            self.send(frame)
 
     def close(self, code: int, reason: str) -> None:
         """Tell why, as an event of its own, since polling knows no close codes."""

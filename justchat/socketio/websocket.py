@@ -98,12 +98,13 @@ class EngineSocket(BoundedSocket):
             self.close(GONE, "closed during the upgrade")
 
     def send(self, packet: Packet) -> None:
-        if self.state != self.STATE_OPEN:
+        engine = self._engine
+        if self.write_in_turn(packet.websocket) or engine is None:
             return
-        if self.paused and self.is_too_slow(packet.websocket) and self._engine and not self._engine.closed:
-            self._engine.too_slow(TOO_SLOW)
-            return
-        self.transport.write(packet.websocket)
+        if engine.closed:
+            self.transport.write(packet.websocket)  # why it is
+        else:
+            engine.too_slow(TOO_SLOW)
 
     def close(self, code: int, reason: str) -> None:
         self._stop_trial()

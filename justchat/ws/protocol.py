@@ -25,7 +25,7 @@ from zope.interface import implementer
 from justchat.binding import MALFORMED, TOO_SLOW, Binding, Services
 from justchat.config import Websocket
 from justchat.door import RETRY_AFTER, TOO_MANY, Pace
-from justchat.events import Frame
+from justchat.events import Burst, Frame
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
 from justchat.websockets import CLOSE_TIMEOUT, BoundedSocket, BoundedSocketFactory
@@ -97,13 +97,16 @@ class Socket(BoundedSocket):
             self._init_timer = None
 
     def send(self, frame: Frame) -> None:
-        if self.state != self.STATE_OPEN:
-            return
-        if self.paused and self.is_too_slow(frame.websocket):
-            self._logger.info("a reader too slow to keep up is disconnected")
-            self.close(TOO_SLOW, "too slow a reader")
-            return
-        self.transport.write(frame.websocket)
+        if not self.write_in_turn(frame.websocket):
+            self._too_slow()
+
+    def send_burst(self, burst: Burst) -> None:
+        if not self.write_now(burst.websocket):
+            self._too_slow()
+
+    def _too_slow(self) -> None:
+        self._logger.info("a reader too slow to keep up is disconnected")
+        self.close(TOO_SLOW, "too slow a reader")
 
     def close(self, code: int, reason: str) -> None:
         self._leave()

@@ -7,8 +7,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from justchat.events import Frame
-from justchat.hub.registry import CROWD, Registry
+from justchat.events import Burst, Frame
+from justchat.hub.registry import AT_ONCE, Registry
 from justchat.interfaces import IConnection
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
@@ -24,8 +24,16 @@ class Hearer:
     heard: list[str] = field(factory=list)
     closed: int | None = None
 
+    bursts: int = 0
+
     def send(self, frame: Frame) -> None:
-        self.heard.append(frame.text)
+        self.heard.append(frame.text.decode())
+
+    def send_burst(self, burst: Burst) -> None:
+        assert burst.websocket.count(b"\x81") == len(burst.frames), "a frame was added after they were joined"
+        self.bursts += 1
+        for frame in burst.frames:
+            self.send(frame)
 
     def close(self, code: int, reason: str) -> None:
         self.closed = code
@@ -54,28 +62,51 @@ class Crowds(TestCase):
         self.hearers += joined
         return joined
 
-    def say(self, text: str) -> None:
-        self.registry.send(self.users, lambda: Frame(text))
+    def say(self, text: str, stream: Id | None = None, to: list[Id] | None = None) -> None:
+        self.registry.send(to or self.users, lambda: Frame(text.encode(), stream))
 
     def turns(self) -> None:
         while self.clock.getDelayedCalls():
             self.clock.advance(0)
 
-    def test_few(self) -> None:
-        """Few are sent a frame at once."""
-        self.join(CROWD)
+    def test_one_turn(self) -> None:
+        """What one stream has for the same connections in a turn comes at once, each frame of it."""
+        self.join(3)
+        room = new_id()
+        self.say("one", room)
+        self.say("two", room)
+        self.say("elsewhere", new_id())
+        self.say("three", room)
+        self.assertEqual([[]] * 3, [hearer.heard for hearer in self.hearers])
 
-        self.say("one")
+        self.turns()
 
-        self.assertEqual([["one"]] * CROWD, [hearer.heard for hearer in self.hearers])
+        self.assertEqual([["one", "two", "three", "elsewhere"]] * 3, [hearer.heard for hearer in self.hearers])
+        self.assertEqual([2] * 3, [hearer.bursts for hearer in self.hearers])
+
+    def test_order(self) -> None:
+        """A stream's frames come in order to everyone, whoever comes and goes between."""
+        first, second = self.join(2)
+        room = new_id()
+        self.say("one", room)
+        self.say("two", room, self.users[:1])
+        self.say("three", room)
+        (third,) = self.join()
+        self.say("four", room)
+
+        self.turns()
+
+        self.assertEqual(["one", "two", "three", "four"], first.heard)
+        self.assertEqual(["one", "three", "four"], second.heard)
+        self.assertEqual(["four"], third.heard)
 
     def test_many(self) -> None:
         """Many are sent it by and by: each all of it, once, in order, also what goes to a few of them meanwhile."""
-        self.join(3 * CROWD + 1)
+        self.join(3 * AT_ONCE + 1)
         self.say("one")
         self.say("two")
         few = self.users[-2:]
-        self.registry.send(few, lambda: Frame("to a few"))
+        self.say("to a few", to=few)
         late = self.join()
         self.say("three")
 
@@ -88,14 +119,15 @@ class Crowds(TestCase):
 
     def test_gone(self) -> None:
         """Who is no more bound hears nothing of what still waits; what comes later, if bound again."""
-        self.join(2 * CROWD)
+        self.join(2 * AT_ONCE)
         leaver = self.hearers[-1]
-        self.say("one")
+        room = new_id()
+        self.say("one", room)
         session = leaver.session
         assert session is not None
         self.registry.unbind(leaver, session)
         self.registry.bind(leaver, session)
-        self.say("two")
+        self.say("two", room)
 
         self.turns()
 
