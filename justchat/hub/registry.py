@@ -25,6 +25,7 @@ SLICE = 0.004
 class _Delivery:
     """Frames of one stream on their way to connections, and to how many of these they have been sent."""
 
+    stream: Id | None
     hearers: list[IConnection]
     burst: Burst
     number: int
@@ -71,7 +72,8 @@ class Registry:
     def send(self, users: Iterable[Id], make: Callable[[], Frame]) -> None:
         """Send to every connection of these users a frame that is made once, and only if there are any.
 
-        It goes out when the reactor's turn ends, with what else its stream has for the same connections by then.
+        It goes out when the reactor's turn ends, or when those before it have been served, with what else its stream
+        has for the same connections by then: so what waits does not grow with the number of frames.
         """
         by_user = self._by_user
         hearers = [connection for user in users for connection in by_user.get(user, ())]
@@ -83,7 +85,7 @@ class Registry:
             last.burst.frames.append(frame)
             return
         self._made += 1
-        delivery = _Delivery(hearers, Burst(frame), self._made)
+        delivery = _Delivery(frame.stream, hearers, Burst(frame), self._made)
         if frame.stream is not None:
             self._last[frame.stream] = delivery
         if not self._waiting:
@@ -93,8 +95,9 @@ class Registry:
     def _deliver(self) -> None:
         until = self._reactor.seconds() + SLICE
         while self._waiting:
-            self._last.clear()  # what has been sent to some is not added to
             delivery = self._waiting[0]
+            if self._last.get(delivery.stream) is delivery:
+                del self._last[delivery.stream]  # what has been sent to some is not added to
             if not self._serve(delivery, AT_ONCE):
                 self._waiting.popleft()
             if self._reactor.seconds() >= until:
