@@ -27,12 +27,13 @@ from zope.interface import implementer
 
 BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted, at least: all clients come back at once."""
-SLICE = 0.004
+SLICE = 0.003
 """Seconds of sending, after which what has come in meanwhile has its turn."""
 LOOK_AT_CLOCK = 32
 """Connections written to between two looks at the clock."""
 UNSENT = 128 * 1024
 """Bytes that the kernel takes for a connection before they can be sent. For one that stalls it would take megabytes."""
+ACCEPTED_AT_ONCE = 16
 READ_AT_ONCE = 16
 """Connections read in one turn, if that takes no longer than SLICE; the kernel gives the others in the next."""
 
@@ -133,11 +134,11 @@ class IdleWire:
     and each dictionary is another place in it.
     """
 
-    __slots__ = ("_send", "send_now")
+    __slots__ = ("_send", "_send_now")
 
     _send: Callable[[bytes], int] | None
-    send_now: Callable[[bytes], int] | None
-    """The kernel's ``send``, for what nothing else of this turn would join; None while anything waits to be sent."""
+    _send_now: Callable[[bytes], int] | None
+    """The kernel's ``send``; None while anything waits to be sent."""
 
 
 class TurnServer(IdleWire, Server):
@@ -155,16 +156,16 @@ class TurnServer(IdleWire, Server):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._send = self.socket.send
-        self.send_now = self._send
+        self._send_now = self._send
 
     def startTLS(self, *args: Any, **options: Any) -> None:
         super().startTLS(*args, **options)
         self._send = None
-        self.send_now = None
+        self._send_now = None
 
     def connectionLost(self, reason: Failure) -> None:
         self._send = None
-        self.send_now = None
+        self._send_now = None
         super().connectionLost(reason)
 
     def startReading(self) -> None:
@@ -184,8 +185,21 @@ class TurnServer(IdleWire, Server):
             if not self._in_turn and not self._in_epoll:
                 self._wait_for_turn()
 
+    def write_now(self, data: bytes) -> bool:
+        """Send what nothing else of this turn would join; False, and nothing done, where anything waits before it."""
+        send = self._send_now
+        if send is None:
+            return False
+        try:
+            sent = send(data)
+        except OSError:
+            sent = 0  # write() meets it again
+        if sent != len(data):
+            self.write(data[sent:])
+        return True
+
     def _wait_for_turn(self) -> None:
-        self.send_now = None
+        self._send_now = None
         self._in_turn = True
         self.turns.add(self)
 
@@ -198,7 +212,7 @@ class TurnServer(IdleWire, Server):
             self._in_epoll = False
             super().stopWriting()
             if not self._in_turn:
-                self.send_now = self._send
+                self._send_now = self._send
 
     def turn_ends(self) -> None:
         """Send what has been written, and end if that was asked for."""
@@ -218,7 +232,7 @@ class TurnServer(IdleWire, Server):
         self._tempDataLen = 0
         sent = self.writeSomeData(data)
         if sent == len(data):
-            self.send_now = self._send
+            self._send_now = self._send
         else:
             self.dataBuffer = data
             if isinstance(sent, int):
@@ -239,10 +253,10 @@ class TurnServer(IdleWire, Server):
         elif self.dataBuffer and not self._in_turn and not self._in_epoll:
             self._ask_epoll()
         elif not self._in_turn and not self._in_epoll:
-            self.send_now = self._send
+            self._send_now = self._send
 
     def _ask_epoll(self) -> None:
-        self.send_now = None
+        self._send_now = None
         self._in_epoll = True
         super().startWriting()
 
@@ -253,6 +267,14 @@ class TurnServer(IdleWire, Server):
             return 0
         except OSError:
             return CONNECTION_LOST
+
+
+class TurnPort(Port):
+    """Accepts a few in a turn. Twisted's would accept more each time, without end, while all clients come at once."""
+
+    def doRead(self) -> None:
+        self.numberAccepts = ACCEPTED_AT_ONCE
+        super().doRead()
 
 
 class TurnReactor:
@@ -268,7 +290,7 @@ class TurnReactor:
         return getattr(self._reactor, name)
 
     def listenTCP(self, port: int, factory: Any, backlog: int = BACKLOG, interface: str = "") -> Port:
-        listening = Port(port, factory, max(backlog, BACKLOG), interface, self._reactor)
+        listening = TurnPort(port, factory, max(backlog, BACKLOG), interface, self._reactor)
         listening.transport = self._server
         listening.startListening()
         # Those it accepts have it from it.

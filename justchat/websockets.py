@@ -17,7 +17,7 @@ OPEN_TIMEOUT = 10
 
 
 class _Wired:
-    """Its field is beside the object itself, not in its dictionary, as with ``IdleWire``."""
+    """Its field is beside the object itself, not in its dictionary, as in ``transport.py``."""
 
     __slots__ = ("wire",)
 
@@ -41,7 +41,7 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
         # Behind HTTP the channel was the transport's producer.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
-        if hasattr(self.transport, "send_now"):
+        if hasattr(self.transport, "write_now"):
             self.wire = self.transport
         # What the handshake leaves behind is of no more use, and weighs on every idle socket.
         self.http_request_data = self.http_response_data = b""
@@ -62,16 +62,7 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
     def write_now(self, frames: bytes) -> bool:
         """Send frames, now if nothing waits before them; False where the reader is too slow to have more wait."""
         wire = self.wire
-        send_now = None if wire is None else wire.send_now
-        if send_now is not None:
-            try:
-                sent = send_now(frames)
-            except OSError:
-                sent = 0  # the transport meets it again
-            if sent != len(frames):
-                wire.write(frames[sent:])
-            return True
-        return self.write_in_turn(frames)
+        return (wire is not None and wire.write_now(frames)) or self.write_in_turn(frames)
 
     def write_in_turn(self, frames: bytes) -> bool:
         """The same, but with what else is written in this turn."""

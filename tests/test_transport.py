@@ -1,6 +1,7 @@
 """Connections that send at the end of a turn: nothing lost, nothing out of order, one send for a turn's writes."""
 
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +132,62 @@ class Transport(TestCase):
 
         self.assertEqual(1000, min(1000, len(await self.heard(take=1000))))
         await self.speakers[1].lost.addTimeout(10, reactor)
+
+    async def test_now(self) -> None:
+        """What is written now has left at once; but not before what waits for the turn to end."""
+        sent: list[bool] = []
+
+        def begin(speaker: Speaker) -> None:
+            sent.append(speaker.transport.write_now(b"one "))
+            speaker.transport.write(b"two ")
+            sent.append(speaker.transport.write_now(b"three "))
+            reactor.callLater(0.05, lambda: sent.append(speaker.transport.write_now(b"four")))
+            reactor.callLater(0.1, speaker.transport.loseConnection)
+
+        await self.listen(begin)
+
+        self.assertEqual(b"one two four", await self.heard())
+        self.assertEqual([True, False, True], sent)
+
+    async def test_more_than_fits_now(self) -> None:
+        """What the kernel does not take of it follows in order, and nothing overtakes that."""
+        sent: list[bool] = []
+
+        def begin(speaker: Speaker) -> None:
+            sent.append(speaker.transport.write_now(BIG))
+            sent.append(speaker.transport.write_now(b"overtakes"))
+            speaker.transport.write(b" then ")
+            reactor.callLater(0.5, finish, speaker)
+
+        def finish(speaker: Speaker) -> None:
+            sent.append(speaker.transport.write_now(b"the end"))
+            speaker.transport.loseConnection()
+
+        await self.listen(begin)
+
+        self.assertEqual(BIG + b" then the end", await self.heard())
+        self.assertEqual([True, False, True], sent)
+
+    async def test_now_to_nobody(self) -> None:
+        """To a client that has gone: its connection is lost once; after that nothing is sent."""
+        await self.listen(lambda speaker: None)
+        deferToThread(self._reset, self.port.getHost().port)
+        while not self.speakers:
+            await deferLater(reactor, 0.01)
+        (speaker,) = self.speakers
+        speaker.transport.stopReading()  # so that only sending can find out
+        await deferLater(reactor, 0.1)
+
+        speaker.transport.write_now(b"anybody?")
+        speaker.transport.write_now(b"hello?")
+
+        await speaker.lost.addTimeout(10, reactor)
+        self.assertFalse(speaker.transport.write_now(b"never mind"))
+
+    def _reset(self, at: int) -> None:
+        connection = socket.create_connection(("127.0.0.1", at))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
 
     async def test_aborted(self) -> None:
         """What was written before abortConnection() in the same turn is not sent to a closed socket."""

@@ -17,7 +17,7 @@ from justchat.model.user import Session
 SESSION_OVER = 4440
 AT_ONCE = 64
 """Connections served between two looks at the clock."""
-SLICE = 0.004
+SLICE = 0.003
 """Seconds of sending, after which others have their turn."""
 
 

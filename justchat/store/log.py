@@ -44,7 +44,7 @@ PATIENCE = 4.5
 HEADS = 20_000
 """Rooms kept in memory; the one unused longest goes first."""
 RETRY = 0.2
-SLICE = 0.004
+SLICE = 0.003
 """Seconds of telling what became durable, after which others have their turn."""
 CLOSING = 1.0
 """Seconds in which a log that is closed still waits for a database that is away."""
