@@ -96,8 +96,8 @@ class Binding:
             self._tell(Frame(caught_up(recovered).to_json()))
         if self._is_over() or self._bound is not stand_in:
             return
-        self._unbind()
-        self._switch_to(self._connection, session)
+        self._services.registry.replace(gate, self._connection, session)
+        self._bound = self._connection
         gate.open(at)
 
     def _tell(self, frame: Frame) -> None:
@@ -133,7 +133,7 @@ class _Gate:
         self._opened_at: Position | None = None
 
     def send(self, frame: Frame) -> None:
-        if self._opened_at is not None:  # it was among a crowd that was still being served
+        if self._opened_at is not None:  # it has been replaced since, and this waited for it
             self._let_through(frame, self._opened_at)
             return
         self._bytes += len(frame.text)

@@ -372,6 +372,9 @@ class IRegistry(Interface):
     def unbind(connection: "IConnection", session: Session) -> None:
         """The connection is gone."""
 
+    def replace(connection: "IConnection", other: "IConnection", session: Session) -> None:
+        """The other speaks for the session from now on. What waits for the first still goes to that."""
+
     def sockets_of(session: Session) -> int:
         """How many connections speak for this session."""
 

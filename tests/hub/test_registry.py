@@ -134,6 +134,21 @@ class Crowds(TestCase):
         self.assertEqual(["two"], leaver.heard)
         self.assertEqual(["one", "two"], self.hearers[0].heard)
 
+    def test_replaced(self) -> None:
+        """What waits for one that is replaced still goes to it; what comes later, to the other."""
+        self.join(2)
+        first, other = self.hearers[0], Hearer()
+        room = new_id()
+        self.say("one", room)
+        assert first.session is not None
+        self.registry.replace(first, other, first.session)
+        self.say("two", room)
+
+        self.turns()
+
+        self.assertEqual((["one"], ["two"]), (first.heard, other.heard))
+        self.assertEqual(["one", "two"], self.hearers[1].heard)
+
     def test_expired(self) -> None:
         """Of sessions that have run out every connection is closed, and no other."""
         over = a_session(new_id(), lasts=timedelta(0))
