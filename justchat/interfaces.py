@@ -164,6 +164,13 @@ class IMailboxes(Interface):
         Raises AlreadyStored where its id is in the log, or Unavailable, and then it has not happened.
         """
 
+    async def append_once(user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
+        """Put what there can be but once into a user's stream, unless it is there; ``make`` is given id and seq.
+
+        The id is another than was asked for where an entry of that became void. Raises Unavailable: then it is to be
+        tried again.
+        """
+
     async def head(user: Id) -> int:
         """The seq of the last entry addressed to the user: the contract's ``n``."""
 

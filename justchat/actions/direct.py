@@ -1,11 +1,9 @@
 """Direct messages: writing to somebody, reading, receipts, and removing one's own copy."""
 
-from contextlib import suppress
-
 from attrs import frozen
 
 from justchat.actions.resending import sent_once
-from justchat.errors import AlreadyStored, MessageNotFound
+from justchat.errors import MessageNotFound
 from justchat.interfaces import IMailboxes, IUsers
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry, Kind
@@ -95,9 +93,9 @@ class DirectMessages:
             return direct
         at = self.clock()
 
-        def make(seq: int) -> Entry:
+        def make(id: Id, seq: int) -> Entry:
             return Entry(
-                id=derived_id("read", direct.id),
+                id=id,
                 stream=direct.author,
                 seq=seq,
                 kind=Kind.READ,
@@ -116,8 +114,7 @@ class DirectMessages:
                 ),
             )
 
-        with suppress(AlreadyStored):
-            await self.mailboxes.append(direct.author, make)
+        await self.mailboxes.append_once(direct.author, derived_id("read", direct.id), make)
         return await self.mailboxes.mark_as_read(direct.id, at)
 
     async def remove(self, user: Id, message: Id) -> None:

@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-from contextlib import suppress
 from typing import Literal
 
 from attrs import frozen
 
-from justchat.errors import AlreadyStored, Conflict, NotEnoughCoins, RoomNotFound, TooSoon, WrongSignature
+from justchat.errors import Conflict, NotEnoughCoins, RoomNotFound, TooSoon, WrongSignature
 from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
@@ -142,9 +141,9 @@ class Money:
     async def _hand_over(self, transfer: Transfer, gift: Gift, to: Id) -> None:
         room = await self._place(to)
 
-        def make(seq: int) -> Entry:
+        def make(id: Id, seq: int) -> Entry:
             return Entry(
-                id=transfer.id,
+                id=id,
                 stream=to,
                 seq=seq,
                 kind=Kind.GIFT,
@@ -156,8 +155,7 @@ class Money:
                 room=room,
             )
 
-        with suppress(AlreadyStored):
-            await self.mailboxes.append(to, make)
+        await self.mailboxes.append_once(to, transfer.id, make)
 
     async def _place(self, user: Id) -> Id | None:
         """The room that somebody is in."""

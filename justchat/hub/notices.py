@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from justchat.errors import AlreadyStored, RoomNotFound, Unavailable
+from justchat.errors import RoomNotFound, Unavailable
 from justchat.events import absent
 from justchat.interfaces import IMailboxes, IRooms
 from justchat.model.entry import Entry, Kind
@@ -45,9 +45,9 @@ class Notices:
         self._log.warn("a notice of {entry} waits for the next start", entry=entry.id)
 
     async def _append(self, user: Id, entry: Entry) -> None:
-        def make(seq: int) -> Entry:
+        def make(id: Id, seq: int) -> Entry:
             return Entry(
-                id=derived_id("notice", entry.id, user),
+                id=id,
                 stream=user,
                 seq=seq,
                 kind=Kind.NOTICE,
@@ -57,8 +57,7 @@ class Notices:
                 ref_message=entry,
             )
 
-        with suppress(AlreadyStored):
-            await self._mailboxes().append(user, make)
+        await self._mailboxes().append_once(user, derived_id("notice", entry.id, user), make)
 
     async def catch_up(self, rooms: IRooms, entries: Iterable[Entry]) -> None:
         """After a crash: put the notices of the latest entries that it may have kept from being put."""

@@ -15,11 +15,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from justchat.errors import DatabaseAway, MessageNotFound
+from justchat.errors import AlreadyStored, DatabaseAway, MessageNotFound
 from justchat.interfaces import IMailboxes
 from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id
+from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
 from justchat.store.database import Database, Document
 from justchat.store.documents import direct_from_document, entry_from_document, moment, object_id, pair
@@ -82,6 +82,18 @@ class Mailboxes:
         _, entry = await self._entries.append(user, lambda _, seq: make(seq))
         assert entry is not None
         return entry
+
+    async def append_once(self, user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
+        while True:
+            try:
+                await self.append(user, lambda seq, id=id: make(id, seq))  # type: ignore[misc]
+            except AlreadyStored:
+                known = await self._database.find_one(LOG, {"_id": ObjectId(id)}, ["kind"])
+                if known is None or known["kind"] != Kind.VOID:
+                    return
+                id = derived_id("after void", id)
+            else:
+                return
 
     async def head(self, user: Id) -> int:
         return (await self._entries.head(user)).seq

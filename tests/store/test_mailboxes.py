@@ -1,0 +1,52 @@
+"""The users' streams."""
+
+from bson import ObjectId
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import now
+from justchat.store.database import Database
+from justchat.store.documents import entry_to_document
+from justchat.store.indexes import LOG, create_indexes
+from justchat.store.mailboxes import Mailboxes
+from tests.support.mongo import close, fresh_uri
+
+
+class Once(TestCase):
+    async def setUp(self) -> None:
+        self.database = Database(fresh_uri())
+        self.database.open()
+        await create_indexes(self.database)
+        self.mailboxes = Mailboxes(self.database, lambda mailbox, entry: None, reactor)
+        self.anna = new_id()
+
+    async def tearDown(self) -> None:
+        await self.mailboxes.stop()
+        await close(self.database)
+
+    def an_entry(self, id: Id, seq: int, kind: Kind = Kind.READ) -> Entry:
+        return Entry(id=id, stream=self.anna, seq=seq, kind=kind, author=self.anna, create_at=now())
+
+    async def kinds(self) -> list[Kind]:
+        return [entry.kind for entry in await self.mailboxes.entries(self.anna, 0, 100)]
+
+    async def test_again(self) -> None:
+        """What there can be but once is there once, however often it is put."""
+        once = new_id()
+        for _ in range(3):
+            await self.mailboxes.append_once(self.anna, once, self.an_entry)
+
+        self.assertEqual([Kind.READ], await self.kinds())
+
+    async def test_void(self) -> None:
+        """Where the database went away and its first write became void, it is put anew; and then once."""
+        once = new_id()
+        void = entry_to_document(self.an_entry(once, 1, Kind.VOID))
+        await self.database.insert(LOG, {**void, "_id": ObjectId(once)})
+
+        for _ in range(3):
+            await self.mailboxes.append_once(self.anna, once, self.an_entry)
+
+        self.assertEqual([Kind.VOID, Kind.READ], await self.kinds())
