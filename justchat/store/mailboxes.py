@@ -8,6 +8,7 @@ start, among the latest messages: there are never more behind than it looks at.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from bson import ObjectId
 from twisted.internet.defer import ensureDeferred
@@ -64,7 +65,7 @@ class Mailboxes:
         self._timer: IDelayedCall | None = None
 
     async def stop(self) -> None:
-        if await self._entries.close() and self._news:
+        if await self._entries.close() and (self._news or self._noting.busy):
             await self._dialogs_noted()
         if self._timer is not None:
             self._timer.cancel()
@@ -78,7 +79,7 @@ class Mailboxes:
 
     async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
         if self._behind >= BEHIND:
-            await self._dialogs_noted()
+            await self._noting.next()
         _, entry = await self._entries.append(user, lambda _, seq: make(seq))
         assert entry is not None
         return entry
@@ -86,7 +87,7 @@ class Mailboxes:
     async def append_once(self, user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
         while True:
             try:
-                await self.append(user, lambda seq, id=id: make(id, seq))  # type: ignore[misc]
+                await self.append(user, partial(make, id))
             except AlreadyStored:
                 known = await self._database.find_one(LOG, {"_id": ObjectId(id)}, ["kind"])
                 if known is None or known["kind"] != Kind.VOID:
@@ -142,7 +143,7 @@ class Mailboxes:
         if self._just_started:
             await self._find_left_behind()
             self._just_started = False
-        news, self._news, self._behind = self._news, {}, 0
+        news, self._news, noted = self._news, {}, self._behind
         updates = [_dialog_update(*dialog, *last) for dialog, last in news.items()]
         try:
             for start in range(0, len(updates), NOTED_AT_ONCE):
@@ -151,6 +152,7 @@ class Mailboxes:
             for dialog, last in news.items():
                 self._to_note(dialog, last)
             raise
+        self._behind -= noted
 
     async def _find_left_behind(self) -> None:
         """Dialogs that a crash may have kept from knowing their last message that their owner has not removed."""

@@ -7,14 +7,15 @@ from twisted.trial.unittest import TestCase
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
+from justchat.store import mailboxes
 from justchat.store.database import Database
 from justchat.store.documents import entry_to_document
-from justchat.store.indexes import LOG, create_indexes
+from justchat.store.indexes import DIALOGS, LOG, create_indexes
 from justchat.store.mailboxes import Mailboxes
 from tests.support.mongo import close, fresh_uri
 
 
-class Once(TestCase):
+class MailboxesCase(TestCase):
     async def setUp(self) -> None:
         self.database = Database(fresh_uri())
         self.database.open()
@@ -32,6 +33,8 @@ class Once(TestCase):
     async def kinds(self) -> list[Kind]:
         return [entry.kind for entry in await self.mailboxes.entries(self.anna, 0, 100)]
 
+
+class Once(MailboxesCase):
     async def test_again(self) -> None:
         """What there can be but once is there once, however often it is put."""
         once = new_id()
@@ -50,3 +53,28 @@ class Once(TestCase):
             await self.mailboxes.append_once(self.anna, once, self.an_entry)
 
         self.assertEqual([Kind.VOID, Kind.READ], await self.kinds())
+
+
+class Behind(MailboxesCase):
+    async def test_bound(self) -> None:
+        """With as many messages behind as there may be, the next waits for their dialogs to be written."""
+        self.patch(mailboxes, "BEHIND", 1)
+        self.patch(mailboxes, "NOTED_AFTER", 60)
+        written: list[int] = []
+        for _ in range(2):
+            await self.mailboxes.append(
+                self.anna,
+                lambda seq: Entry(
+                    id=new_id(),
+                    stream=self.anna,
+                    seq=seq,
+                    kind=Kind.DIRECT_MESSAGE,
+                    author=new_id(),
+                    user=self.anna,
+                    text="hello",
+                    create_at=now(),
+                ),
+            )
+            written.append(await self.database.count(DIALOGS, {}))
+
+        self.assertEqual([0, 2], written)
