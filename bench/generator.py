@@ -15,6 +15,8 @@ from bench.server import Failed, Server
 
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
+ONE_BY_ONE = -1
+"""As a rate: an event when the one before has reached everybody. So no two are joined, and the server has no rest."""
 CLOCK = "t" + "0" * 20
 """Text of a message: the generator writes its clock over the digits."""
 

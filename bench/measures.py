@@ -9,7 +9,7 @@ from threading import Thread
 
 from bench import plans
 from bench.daemon import Daemon
-from bench.generator import Plan, limit, run, syscalls
+from bench.generator import ONE_BY_ONE, Plan, limit, run, syscalls
 from bench.server import Server
 from bench.stage import Stage
 from bench.world import seed
@@ -19,7 +19,7 @@ Round = dict[str, Figures]
 MANY = 10_000
 CROWD_RATE, CROWD_WARM_UP = 2, 5
 PACED = 20
-"""Events a second: few enough that each has the server for itself."""
+"""Events a second, between which the server rests: for what an event costs it then, caches gone cold and all."""
 SIGN_UPS = 10
 """A second; a key is hashed for each."""
 
@@ -56,22 +56,23 @@ def room_100(stage: Stage, seconds: float) -> Round:
 
 
 def one_event(stage: Stage, seconds: float) -> Round:
-    """Events that have the server for themselves. The limit sends frames as large as those just heard."""
-    plan = plans.room(1000)
-    done = {
-        name: run(server, plan, seconds, rate=PACED)
-        for name, server in {"memory": stage.node("memory"), "ours": stage.ours()}.items()
-    }
+    """Events one by one, back to back; and paced. The limit sends frames as large as those just heard."""
+    done = _one_by_one(stage, seconds)
     done["limit"] = limit(seconds, 1000, round(done["ours"]["frame_bytes"]))
     return done
 
 
 def socket_io(stage: Stage, seconds: float) -> Round:
     """The same among Socket.IO's clients alone, who speak to us as they do to the reference server."""
-    return {
-        name: run(server, plans.room(1000), seconds, rate=PACED, protocol="io")
-        for name, server in {"memory": stage.node("memory"), "ours": stage.ours()}.items()
-    }
+    return _one_by_one(stage, seconds, protocol="io")
+
+
+def _one_by_one(stage: Stage, seconds: float, protocol: str | None = None) -> Round:
+    plan, done = plans.room(1000), {}
+    for name, server in {"memory": stage.node("memory"), "ours": stage.ours()}.items():
+        done[name] = run(server, plan, seconds, connections=1, rate=ONE_BY_ONE, protocol=protocol)
+        done[f"{name} paced"] = run(server, plan, seconds, rate=PACED, protocol=protocol)
+    return done
 
 
 def crowd(stage: Stage, seconds: float) -> Round:
@@ -95,7 +96,8 @@ def _crowd(server: Server, seconds: float) -> Figures:
         time.sleep(2)
         held = server.resident()
 
-    figures = run(server, plans.room(MANY), max(seconds, 4), rate=CROWD_RATE, warm_up=CROWD_WARM_UP, connected=weigh)
+    plan, seconds = plans.room(MANY), max(seconds, 4)
+    figures = run(server, plan, seconds, connections=1, rate=ONE_BY_ONE, warm_up=CROWD_WARM_UP, connected=weigh)
     return {**figures, "kib_per_socket": (held - empty) / MANY / 1024}
 
 

@@ -27,7 +27,13 @@ SHOWN = {
     "mib": "MiB",
     "long_turns": "long turns",
 }
-SERVERS = {"looked_up": "Node looked up", "memory": "Node with memory", "limit": "C"}
+SERVERS = {
+    "looked_up": "Node looked up",
+    "memory": "Node with memory",
+    "memory paced": "Node with memory, paced",
+    "ours paced": "ours, paced",
+    "limit": "C",
+}
 Rounds = dict[str, list[dict[str, dict[str, float]]]]
 
 

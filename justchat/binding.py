@@ -125,6 +125,8 @@ class Binding:
 class _Gate:
     """Stands for a connection while that is catching up, and holds back what is new."""
 
+    wire = None
+
     def __init__(self, connection: IConnection, session: Session) -> None:
         self._connection = connection
         self.session = session

@@ -399,10 +399,20 @@ class IReplay(Interface):
         """
 
 
+class IWire(Interface):
+    """What a connection's bytes go out on."""
+
+    send_now = Attribute("the kernel's send(bytes), which says how many it took; None while anything waits to be sent")
+
+    def write(data: bytes) -> None:
+        """Send after what waits, with what else is written in this turn of the reactor."""
+
+
 class IConnection(Interface):
     """A client's socket, of whatever protocol, as the registry sees it."""
 
     session = Attribute("the Session it is bound to, or None")
+    wire = Attribute("the IWire for frames of the raw WebSocket; None where it speaks otherwise, or is not open")
 
     def send(frame: Frame) -> None:
         """Send a frame; a reader too slow to keep up is closed (4413) instead."""

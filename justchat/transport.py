@@ -25,6 +25,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from justchat.interfaces import IWire
+
 BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted, at least: all clients come back at once."""
 SLICE = 0.003
@@ -127,21 +129,21 @@ class Readers:
         self._epoll.close()
 
 
-class IdleWire:
+class Wire:
     """What can be sent on past a connection's buffer.
 
     Its fields are beside the object itself, not in its dictionary: who sends to thousands waits for memory above all,
     and each dictionary is another place in it.
     """
 
-    __slots__ = ("_send", "_send_now")
+    __slots__ = ("_send", "send_now")
 
     _send: Callable[[bytes], int] | None
-    _send_now: Callable[[bytes], int] | None
-    """The kernel's ``send``; None while anything waits to be sent."""
+    send_now: Callable[[bytes], int] | None
 
 
-class TurnServer(IdleWire, Server):
+@implementer(IWire)
+class TurnServer(Wire, Server):
     """An accepted connection. Of Twisted's way only the asking of epoll is changed: buffers, producers and closing
     are its own.
     """
@@ -156,16 +158,16 @@ class TurnServer(IdleWire, Server):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._send = self.socket.send
-        self._send_now = self._send
+        self.send_now = self._send
 
     def startTLS(self, *args: Any, **options: Any) -> None:
         super().startTLS(*args, **options)
         self._send = None
-        self._send_now = None
+        self.send_now = None
 
     def connectionLost(self, reason: Failure) -> None:
         self._send = None
-        self._send_now = None
+        self.send_now = None
         super().connectionLost(reason)
 
     def startReading(self) -> None:
@@ -185,21 +187,8 @@ class TurnServer(IdleWire, Server):
             if not self._in_turn and not self._in_epoll:
                 self._wait_for_turn()
 
-    def write_now(self, data: bytes) -> bool:
-        """Send what nothing else of this turn would join; False, and nothing done, where anything waits before it."""
-        send = self._send_now
-        if send is None:
-            return False
-        try:
-            sent = send(data)
-        except OSError:
-            sent = 0  # write() meets it again
-        if sent != len(data):
-            self.write(data[sent:])
-        return True
-
     def _wait_for_turn(self) -> None:
-        self._send_now = None
+        self.send_now = None
         self._in_turn = True
         self.turns.add(self)
 
@@ -212,7 +201,7 @@ class TurnServer(IdleWire, Server):
             self._in_epoll = False
             super().stopWriting()
             if not self._in_turn:
-                self._send_now = self._send
+                self.send_now = self._send
 
     def turn_ends(self) -> None:
         """Send what has been written, and end if that was asked for."""
@@ -232,7 +221,7 @@ class TurnServer(IdleWire, Server):
         self._tempDataLen = 0
         sent = self.writeSomeData(data)
         if sent == len(data):
-            self._send_now = self._send
+            self.send_now = self._send
         else:
             self.dataBuffer = data
             if isinstance(sent, int):
@@ -253,10 +242,10 @@ class TurnServer(IdleWire, Server):
         elif self.dataBuffer and not self._in_turn and not self._in_epoll:
             self._ask_epoll()
         elif not self._in_turn and not self._in_epoll:
-            self._send_now = self._send
+            self.send_now = self._send
 
     def _ask_epoll(self) -> None:
-        self._send_now = None
+        self.send_now = None
         self._in_epoll = True
         super().startWriting()
 

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.config import Websocket
+from justchat.interfaces import IWire
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that a client has to hear why it is closed."""
@@ -21,7 +22,7 @@ class _Wired:
 
     __slots__ = ("wire",)
 
-    wire: Any
+    wire: IWire | None
     """The transport, while the socket is open and the transport is one that sends past its buffer."""
 
 
@@ -41,7 +42,7 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
         # Behind HTTP the channel was the transport's producer.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
-        if hasattr(self.transport, "write_now"):
+        if IWire.providedBy(self.transport):
             self.wire = self.transport
         # What the handshake leaves behind is of no more use, and weighs on every idle socket.
         self.http_request_data = self.http_response_data = b""
@@ -59,13 +60,8 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
         self.wire = None
         super().sendCloseFrame(*args, **options)
 
-    def write_now(self, frames: bytes) -> bool:
-        """Send frames, now if nothing waits before them; False where the reader is too slow to have more wait."""
-        wire = self.wire
-        return (wire is not None and wire.write_now(frames)) or self.write_in_turn(frames)
-
     def write_in_turn(self, frames: bytes) -> bool:
-        """The same, but with what else is written in this turn."""
+        """Send frames with what else is written in this turn; False where the reader is too slow to have more wait."""
         if self.state != self.STATE_OPEN:
             return True
         if self.paused:

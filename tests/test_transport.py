@@ -16,7 +16,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from justchat.events import Burst, Frame
+from justchat.hub.registry import send_burst
 from justchat.transport import TurnReactor, TurnServer
+from tests.hub.test_registry import Hearer
 
 BIG = bytes(range(256)) * 40_000
 """More than a socket's buffers take at once."""
@@ -36,6 +39,16 @@ class Speaker(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost.callback(None)
+
+    def hear(self, text: bytes) -> bool:
+        """Be told as one of many are (hub/registry.py); whether that went past the buffer."""
+        hearer = Hearer(wire=self.transport)
+        send_burst(Burst(Frame(text)), [hearer])
+        return not hearer.bursts
+
+
+def framed(text: bytes) -> bytes:
+    return Frame(text).websocket
 
 
 class Transport(TestCase):
@@ -134,19 +147,19 @@ class Transport(TestCase):
         await self.speakers[1].lost.addTimeout(10, reactor)
 
     async def test_now(self) -> None:
-        """What is written now has left at once; but not before what waits for the turn to end."""
+        """What goes to many has left at once; but not before what waits for the turn to end."""
         sent: list[bool] = []
 
         def begin(speaker: Speaker) -> None:
-            sent.append(speaker.transport.write_now(b"one "))
-            speaker.transport.write(b"two ")
-            sent.append(speaker.transport.write_now(b"three "))
-            reactor.callLater(0.05, lambda: sent.append(speaker.transport.write_now(b"four")))
+            sent.append(speaker.hear(b"one"))
+            speaker.transport.write(b" two ")
+            sent.append(speaker.hear(b"three"))
+            reactor.callLater(0.05, lambda: sent.append(speaker.hear(b"four")))
             reactor.callLater(0.1, speaker.transport.loseConnection)
 
         await self.listen(begin)
 
-        self.assertEqual(b"one two four", await self.heard())
+        self.assertEqual(framed(b"one") + b" two " + framed(b"four"), await self.heard())
         self.assertEqual([True, False, True], sent)
 
     async def test_more_than_fits_now(self) -> None:
@@ -154,18 +167,18 @@ class Transport(TestCase):
         sent: list[bool] = []
 
         def begin(speaker: Speaker) -> None:
-            sent.append(speaker.transport.write_now(BIG))
-            sent.append(speaker.transport.write_now(b"overtakes"))
+            sent.append(speaker.hear(BIG))
+            sent.append(speaker.hear(b"overtakes"))
             speaker.transport.write(b" then ")
             reactor.callLater(0.5, finish, speaker)
 
         def finish(speaker: Speaker) -> None:
-            sent.append(speaker.transport.write_now(b"the end"))
+            sent.append(speaker.hear(b"the end"))
             speaker.transport.loseConnection()
 
         await self.listen(begin)
 
-        self.assertEqual(BIG + b" then the end", await self.heard())
+        self.assertEqual(framed(BIG) + b" then " + framed(b"the end"), await self.heard())
         self.assertEqual([True, False, True], sent)
 
     async def test_now_to_nobody(self) -> None:
@@ -178,11 +191,11 @@ class Transport(TestCase):
         speaker.transport.stopReading()  # so that only sending can find out
         await deferLater(reactor, 0.1)
 
-        speaker.transport.write_now(b"anybody?")
-        speaker.transport.write_now(b"hello?")
+        speaker.hear(b"anybody?")
+        speaker.hear(b"hello?")
 
         await speaker.lost.addTimeout(10, reactor)
-        self.assertFalse(speaker.transport.write_now(b"never mind"))
+        self.assertFalse(speaker.hear(b"never mind"))
 
     def _reset(self, at: int) -> None:
         connection = socket.create_connection(("127.0.0.1", at))

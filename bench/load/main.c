@@ -2,8 +2,9 @@
  *
  *   load run HTTP_PORT WS_PORT raw|io SECONDS WARM_UP CONNECTIONS RATE   < the plan (plan.c)
  *       opens the sockets, says "connected" and waits for a line; then sends the plan's requests in turn over so many
- *       connections: each as soon as the last was answered (RATE 0), or RATE a second of them all, late ones counted
- *       from when they were due. Says "measuring" and "measured" where its counting begins and ends.
+ *       connections: each as soon as the last was answered (RATE 0), or once that has reached everybody, too (RATE -1),
+ *       or RATE a second of them all, late ones counted from when they were due. Says "measuring" and "measured" where
+ *       its counting begins and ends.
  *   load drain PORT SECONDS SOCKETS
  *       only reads, for bench/peers/limit.c, until that hangs up.
  *
@@ -28,6 +29,13 @@ static double own_cpu(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Whether what was answered has reached all who listen. */
+static int all_heard(void) {
+    long expected = 0;
+    for (size_t i = 0; i < n_groups; i++) expected += groups[i]->acknowledged * groups[i]->listeners;
+    return delivered >= expected;
+}
+
 /* What is due is sent by connections that are free, in turn. */
 static void send_due(void) {
     if (stopping) return;
@@ -41,7 +49,7 @@ static void send_due(void) {
         due += (uint64_t)(1e9 / rate);
         if (due > now) wake_at(due);
     }
-    if (rate > 0) return;
+    if (rate > 0 || (rate < 0 && !all_heard())) return;
     for (size_t i = 0; i < n_senders; i++)
         if (!senders[i]->sent_at) post(senders[i], now_ns());
 }

@@ -117,12 +117,12 @@ class Registry:
 
     def _serve(self, delivery: "_Delivery", most: int) -> bool:
         """Send to so many of those who have not been sent it; whether there are more."""
-        start, burst, unbound = delivery.served, delivery.burst, self._unbound
+        start, unbound = delivery.served, self._unbound
         hearers = delivery.hearers[start : start + most]
         delivery.served += most
-        for connection in hearers:
-            if not unbound or unbound.get(connection, 0) < delivery.number:
-                connection.send_burst(burst)
+        if unbound:
+            hearers = [connection for connection in hearers if unbound.get(connection, 0) < delivery.number]
+        send_burst(delivery.burst, hearers)
         return delivery.served < len(delivery.hearers)
 
     def session_ended(self, session: Session) -> None:
@@ -140,3 +140,20 @@ class Registry:
         for connections in expired:
             for connection in tuple(connections):
                 connection.close(SESSION_OVER, LoginTimeout.detail)
+
+
+def send_burst(burst: Burst, hearers: Iterable[IConnection]) -> None:
+    """Send to each of them: past its buffer if it can, and in this loop, since a call costs a third of a send."""
+    frames = burst.websocket
+    length = len(frames)
+    for connection in hearers:
+        wire = connection.wire
+        if wire is None or (send := wire.send_now) is None:
+            connection.send_burst(burst)
+            continue
+        try:
+            sent = send(frames)
+        except OSError:
+            sent = 0  # write() meets it again
+        if sent != length:
+            wire.write(frames[sent:])

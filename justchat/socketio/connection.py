@@ -33,6 +33,8 @@ DISCONNECTED = Packet(b"41")
 class Connection:
     """The default namespace of one client (Socket.IO protocol 5, "Connection to a namespace", "Sending data")."""
 
+    wire = None
+
     def __init__(self, engine: "Engine") -> None:
         self.session: Session | None = None
         self._engine = engine

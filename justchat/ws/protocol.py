@@ -101,7 +101,7 @@ class Socket(BoundedSocket):
             self._too_slow()
 
     def send_burst(self, burst: Burst) -> None:
-        if not self.write_now(burst.websocket):
+        if not self.write_in_turn(burst.websocket):
             self._too_slow()
 
     def _too_slow(self) -> None:

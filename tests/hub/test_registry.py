@@ -1,6 +1,7 @@
 """The registry serves a crowd a part at a time; everyone hears everything once, in order."""
 
 from datetime import timedelta
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.task import Clock
@@ -21,6 +22,7 @@ class Hearer:
     """A connection of the least kind there is."""
 
     session: Session | None = None
+    wire: Any = None
     heard: list[str] = field(factory=list)
     closed: int | None = None
 
