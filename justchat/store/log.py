@@ -230,7 +230,7 @@ class Log(Generic[S]):
 
     async def _load_heads(self, batch: list[_Append[S]]) -> None:
         """Heads that are not in memory are read together: one after another, two daemons would crawl."""
-        missing = {append.stream for append in batch} - self._heads.keys()
+        missing = {append.stream for append in batch if append.stream not in self._heads}
         if not missing:
             return
         loads = {stream: ensureDeferred(self.head(stream)) for stream in missing}
