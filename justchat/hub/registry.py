@@ -18,8 +18,8 @@ SESSION_OVER = 4440
 AT_ONCE = 64
 """Connections served between two looks at the clock."""
 SLICE = 0.001
-"""Seconds of sending, after which others have their turn. Short, so that requests come first while more is said than can
-be sent: what waits for a socket leaves joined, so who falls behind costs the less.
+"""Seconds of sending, after which others have their turn. Short, so that requests come first while more is said than
+can be sent: what waits for a socket leaves joined, so who falls behind costs the less.
 """
 
 
