@@ -198,8 +198,8 @@ class IMailboxes(Interface):
     async def dialogs(user: Id) -> list[Dialog]:
         """The user's dialogs, the latest first."""
 
-    async def mark_as_read(message: Id, at: Moment) -> DirectMessage:
-        """The message, read since ``at`` or before."""
+    async def mark_as_read(message: DirectMessage, at: Moment) -> DirectMessage:
+        """The message as it is now, read since ``at`` or before."""
 
     async def remove(user: Id, message: DirectMessage) -> None:
         """Remove the user's copy of a message."""

@@ -82,7 +82,7 @@ def make_stores(
         users=Users(database, now, settings.sms.key_lifetime),
         sessions=Sessions(database, now, settings.sessions.lifetime),
         rooms=Rooms(database, hear, reactor, shared=shared),
-        mailboxes=Mailboxes(database, hear_mailbox, reactor),
+        mailboxes=Mailboxes(database, hear_mailbox, reactor, shared=shared),
         ledger=Ledger(database, now),
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),

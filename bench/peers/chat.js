@@ -85,7 +85,7 @@ exports.serve = async (remembered) => {
         return [200, { data: { message: [reading.direct(entry)] } }];
     });
 
-    for (const [path, answer] of Object.entries(reading.calls({ rooms, log, dialogs, roomOf }))) call(path, answer);
+    for (const [path, answer] of Object.entries(reading.calls({ rooms, log, dialogs, roomOf, remembered }))) call(path, answer);
 
     io.on("connection", (socket) => {
         socket.on("init", async ({ session_key: key }) => {

@@ -38,7 +38,11 @@ const counting = (rooms) => {
     };
 };
 
-exports.calls = ({ rooms, log, dialogs, roomOf }, counted = counting(rooms)) => ({
+exports.calls = ({ rooms, log, dialogs, roomOf, remembered }, counted = counting(rooms), unreadOf = remembered((user) =>
+    log.aggregate([
+        { $match: { kind: "direct-message", user: new ObjectId(user), read: false } },
+        { $group: { _id: "$author", n: { $sum: 1 } } },
+    ], { hint: "user_author_read_kind" }).toArray())) => ({
     "/room/chat": async (user, { room: id, skip = 0, limit = 100 }) => {
         const room = await roomOf(id);
         if (!room) return [404, { error: "room-not-found" }];
@@ -62,10 +66,7 @@ exports.calls = ({ rooms, log, dialogs, roomOf }, counted = counting(rooms)) => 
         const mine = await dialogs.find({ owner: user }).sort({ at: -1 }).limit(500).toArray();
         const [last, unread] = await Promise.all([
             log.find({ _id: { $in: mine.map((dialog) => dialog.last) } }).toArray(),
-            log.aggregate([
-                { $match: { kind: "direct-message", user, read: false } },
-                { $group: { _id: "$author", n: { $sum: 1 } } },
-            ], { hint: "user_author_read_kind" }).toArray(),
+            unreadOf(String(user)),
         ]);
         const messages = new Map(last.map((entry) => [String(entry._id), entry]));
         const counts = new Map(unread.map((row) => [String(row._id), row.n]));

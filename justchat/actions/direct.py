@@ -115,7 +115,7 @@ class DirectMessages:
             )
 
         await self.mailboxes.append_once(direct.author, derived_id("read", direct.id), make)
-        return await self.mailboxes.mark_as_read(direct.id, at)
+        return await self.mailboxes.mark_as_read(direct, at)
 
     async def remove(self, user: Id, message: Id) -> None:
         """Remove one's own copy of a message. Raises MessageNotFound."""

@@ -27,6 +27,7 @@ from justchat.store.documents import direct_from_document, entry_from_document, 
 from justchat.store.indexes import DIALOGS, LOG, UNREAD
 from justchat.store.log import WAITING, Head, Log
 from justchat.store.rounds import Rounds
+from justchat.store.unread import LIFETIME, Counts, Unread
 
 DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 NOT_READ = {"$in": [False, None]}
@@ -46,15 +47,23 @@ LOOKED_AT = BEHIND + WAITING
 
 @implementer(IMailboxes)
 class Mailboxes:
-    """See IMailboxes. ``hear`` is told each entry that became durable."""
+    """See IMailboxes. ``hear`` is told each entry that became durable; ``shared``: other daemons may write, too."""
 
     _log = Logger()
 
-    def __init__(self, database: Database, hear: Callable[[Mailbox, Entry], None], reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hear: Callable[[Mailbox, Entry], None],
+        reactor: IReactorTime,
+        *,
+        shared: bool = True,
+    ) -> None:
         self._database = database
         self._hear = hear
         self._reactor = reactor
         self._entries: Log[Mailbox] = Log(database, self._load, self._heard)
+        self._unread = Unread(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
         self._news: dict[tuple[Id, Id], tuple[Moment, Id]] = {}
         """By owner and other, the last message that their dialog may not know of."""
         self._behind = 0
@@ -112,6 +121,7 @@ class Mailboxes:
         return entry_from_document(document)
 
     def _heard(self, head: Head[Mailbox], entry: Entry) -> None:
+        self._unread.changed(entry.stream)  # void may be what was a message while it was in doubt
         if entry.kind is Kind.DIRECT_MESSAGE:
             self._behind += 1
             last = (entry.create_at, entry.id)
@@ -194,11 +204,11 @@ class Mailboxes:
     async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
         if to is not None:
             return await self._database.count(LOG, {**self._choice(user, author, to), "read": NOT_READ})
-        counts = await self._unread(user)
+        counts = await self._unread.of(user)
         return sum(counts.values()) if author is None else counts.get(author, 0)
 
-    async def _unread(self, user: Id) -> dict[Id, int]:
-        """How much of what was sent to the user is unread, by author. Read from an index alone."""
+    async def _count_unread(self, user: Id) -> Counts:
+        """Read from an index alone."""
         rows = await self._database.aggregate(
             LOG,
             [
@@ -236,7 +246,7 @@ class Mailboxes:
             LOG, {"_id": {"$in": [dialog["last"] for dialog in dialogs]}}, limit=DIALOGS_SHOWN
         )
         messages = {document["_id"]: direct_from_document(document) for document in last}
-        unread = await self._unread(user)
+        unread = await self._unread.of(user)
         return [
             Dialog(other=other, last_message=messages[dialog["last"]], unread=unread.get(other, 0))
             for dialog in dialogs
@@ -244,17 +254,19 @@ class Mailboxes:
             for other in [Id(str(dialog["other"]))]
         ]
 
-    async def mark_as_read(self, message: Id, at: Moment) -> DirectMessage:
-        await self._database.update(
-            LOG, {"_id": ObjectId(message), "read": NOT_READ}, {"$set": {"read": True, "read_at": at}}
-        )
-        document = await self._database.find_one(LOG, {"_id": ObjectId(message)})
+    async def mark_as_read(self, message: DirectMessage, at: Moment) -> DirectMessage:
+        query = {"_id": ObjectId(message.id)}
+        try:
+            await self._database.update(LOG, {**query, "read": NOT_READ}, {"$set": {"read": True, "read_at": at}})
+        finally:
+            self._unread.changed(message.user)
+        document = await self._database.find_one(LOG, query)
         assert document is not None
         return direct_from_document(document)
 
     async def remove(self, user: Id, message: DirectMessage) -> None:
         await self._dialogs_noted()
-        await self._database.update(LOG, {"_id": ObjectId(message.id)}, _removal(user))
+        await self._remove(user, [ObjectId(message.id)])
         other = message.user if message.author == user else message.author
         await self._renew_dialog(user, other, [ObjectId(message.id)])
 
@@ -264,8 +276,14 @@ class Mailboxes:
         sort = {"create_at": -1, "_id": -1}
         while documents := await self._database.find(LOG, query, sort=sort, limit=REMOVED_AT_ONCE, fields=["_id"]):
             ids = [document["_id"] for document in documents]
-            await self._database.update_all(LOG, {"_id": {"$in": ids}}, _removal(user))
+            await self._remove(user, ids)
             await self._renew_dialog(user, other, ids)
+
+    async def _remove(self, user: Id, messages: Sequence[ObjectId]) -> None:
+        try:
+            await self._database.update_all(LOG, {"_id": {"$in": messages}}, _removal(user))
+        finally:
+            self._unread.changed(user)
 
     async def _renew_dialog(self, owner: Id, other: Id, gone: Sequence[ObjectId]) -> None:
         """The dialog's last message is the last that its owner has not removed; without any there is no dialog."""

@@ -1,5 +1,6 @@
 """Direct messages: two people, each with a copy of their dialog."""
 
+from collections.abc import Coroutine
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred, gatherResults
@@ -128,6 +129,37 @@ class Listing(DirectCase):
         self.assertEqual(1, await self.unread(self.boris, author=self.anna.id))
         self.assertEqual(1, await self.unread(self.anna, user=self.boris.id))
         self.assertEqual(0, await self.unread(self.anna))
+
+    async def test_counts_follow(self) -> None:
+        """Asked for before and after each change, what is unread is as the change left it."""
+        counts = [await self.unread(self.boris)]
+
+        messages = []
+        for text in ("one", "two", "three"):
+            messages.append(await self.write(self.anna, self.boris, text))
+            counts.append(await self.unread(self.boris))
+        for call, message in (("mark-as-read", messages[0]), ("remove", messages[1])):
+            await self.boris.call(f"/user/messages/{call}", message=message["_id"])
+            counts.append(await self.unread(self.boris))
+        await self.boris.call("/user/remove-dialog", user=self.anna.id)
+        counts.append(await self.unread(self.boris))
+
+        self.assertEqual([0, 1, 2, 3, 2, 1, 0], counts)
+
+    async def test_counts_at_once(self) -> None:
+        """Counted while messages come and are read, what is unread is right in the end."""
+        messages = [await self.write(self.anna, self.boris, f"a{i}") for i in range(8)]
+        doing: list[Coroutine[Any, Any, object]] = []
+        for i, message in enumerate(messages):
+            doing.append(self.boris.call("/user/messages/mark-as-read", message=message["_id"]))
+            doing.append(self.unread(self.boris))
+            doing.append(self.write(self.eve, self.boris, f"e{i}"))
+            doing.append(self.boris.call("/user/dialogs"))
+
+        await gatherResults([ensureDeferred(each) for each in doing])
+
+        self.assertEqual(8, await self.unread(self.boris))
+        self.assertEqual(0, await self.unread(self.boris, author=self.anna.id))
 
     async def test_dialogs(self) -> None:
         """Dialogs are listed latest first, with the last message and how many are unread."""
