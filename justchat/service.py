@@ -385,11 +385,12 @@ def spare_the_search_for_garbage() -> None:
 
     What the start has made stays for the daemon's life, and connections for hours: looking through them while
     thousands come would hold the reactor for 150 ms again and again. What requests make is nearly all gone without a
-    search, and so are raw sockets; for the rest there is one every GARBAGE_EVERY seconds.
+    search, and so are raw sockets; for the rest there is one every GARBAGE_EVERY seconds. What is young is looked
+    through a little at a time, at 0.2 microseconds an object.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 1_000_000)
+    gc.set_threshold(5_000, 2, 1_000_000)
 
 
 def make_rates(limits: Limits) -> Rates | None:

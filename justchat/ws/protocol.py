@@ -32,7 +32,7 @@ from justchat.websockets import CLOSE_TIMEOUT, BoundedSocket, BoundedSocketFacto
 
 NO_INIT = 4408
 GOING_DOWN = 1001
-CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.1, 50
+CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.01, 20
 """When the daemon goes down: seconds over which sockets are closed, seconds between batches, least size of a batch."""
 
 
@@ -166,14 +166,15 @@ class SocketFactory(BoundedSocketFactory):
         gone: Deferred[None] = Deferred()
         self._all_gone = lambda: None if gone.called else gone.callback(None)
         gone.addTimeout(CLOSE_OVER + CLOSE_TIMEOUT, self.reactor, lambda *_: None)
-        sockets = tuple(self.sockets)
+        sockets = list(self.sockets)
         batch = max(CLOSE_AT_ONCE, ceil(len(sockets) * CLOSE_PAUSE / CLOSE_OVER))
-        for start in range(0, len(sockets), batch):
-            if start:  # so that those who come back do not all come at once
-                await deferLater(self.reactor, CLOSE_PAUSE)
-            for socket in sockets[start : start + batch]:
+        while sockets:
+            # Taken out of the list: were all of them let go at its end, it would take 4 microseconds each.
+            for socket in [sockets.pop() for _ in range(min(batch, len(sockets)))]:
                 if socket in self.sockets:
                     socket.close(GOING_DOWN, "the daemon goes down")
+            if sockets:  # so that those who come back do not all come at once
+                await deferLater(self.reactor, CLOSE_PAUSE)
         await gone
 
 

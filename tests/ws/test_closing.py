@@ -62,7 +62,7 @@ class Closing(TestCase):
 
         self.successResultOf(closing)
         self.assertEqual({(1001,)}, {tuple(socket.codes) for socket in sockets})
-        self.assertLess(max(after - before for before, after in pairwise(closed)), 400)
+        self.assertLess(max(after - before for before, after in pairwise(closed)), 50)
 
     def test_hanging(self) -> None:
         """One that does not go is not waited for without end."""
