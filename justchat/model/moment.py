@@ -14,7 +14,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def now() -> Moment:
     """The present, cut to the millisecond."""
-    return datetime.fromtimestamp(time_ns() // 1_000_000 / 1000, UTC)
+    return _moment_of(time_ns() // 1_000_000)
+
+
+@lru_cache(2)  # under load it is asked for many times in each
+def _moment_of(value: int) -> Moment:
+    return datetime.fromtimestamp(value / 1000, UTC)
 
 
 @lru_cache(256)  # most are told twice: in an event and in an answer

@@ -34,6 +34,10 @@ class Room:
 
     def after(self, entry: Entry) -> "Room":
         """The room once this entry has happened. Entries are facts: nothing is checked here."""
+        if (
+            entry.kind is Kind.MESSAGE
+        ):  # nearly all are: words change nothing, and need not be asked ten times what they are
+            return self
         match entry.kind:
             case Kind.NEW_ROOMMATE:
                 return evolve(
@@ -67,7 +71,7 @@ class Room:
             case Kind.VOID:
                 return evolve(self, voids=(*self.voids, entry.seq))
             case _:
-                return self  # words change nothing
+                return self
 
     def _silenced(self, entry: Entry) -> Mapping[Id, Moment]:
         """Silences after a new one; those that have run out by then, and one that ends in the past, are dropped."""

@@ -171,7 +171,9 @@ class Log(Generic[S]):
             self._watch = reactor.callLater(PATIENCE, self._lose_patience)
         if not self._busy:
             self._busy = True
-            ensureDeferred(self._work())
+            # When this turn ends, with what else it brings: of many who come together the first would go alone, and the
+            # others all wait for it.
+            reactor.callLater(0, lambda: ensureDeferred(self._work()))
         return await append.outcome
 
     def _lose_patience(self) -> None:
