@@ -21,6 +21,7 @@ from pymongo.uri_parser import parse_uri
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.interfaces import IWriteDescriptor
 from twisted.internet.ssl import (
     Certificate,
     PrivateCertificate,
@@ -106,8 +107,11 @@ class Database:
         """An OP_MSG and its answer. txmongo's own way to send it, past sessions nobody uses, takes twice as long."""
         connected = self._pool.getprotocol()
         connection = await (connected if connected.called else _timed(connected, patience))
-        message = Msg(body=command, payload=more)
-        answer: Document = await _timed(connection.send_msg(message, CODEC, None), patience)
+        answering = connection.send_msg(Msg(body=command, payload=more), CODEC, None)
+        if IWriteDescriptor.providedBy(connection.transport):  # TLS is none
+            # Now: the reactor would do it after all else of this turn, and the database has its own processor.
+            connection.transport.doWrite()
+        answer: Document = await _timed(answering, patience)
         return answer
 
     async def find_one(self, collection: str, query: Document, fields: Sequence[str] | None = None) -> Document | None:

@@ -114,6 +114,10 @@ class Log(Generic[S]):
         self._waiting: deque[_Append[S]] = deque()
         self._undecided: deque[tuple[float, _Append[S]]] = deque()
         self._watch: IDelayedCall | None = None
+        self._unanswered: deque[_Append[S]] = deque()
+        """Of the batch before: durable and heard, and their callers do not know yet."""
+        self._read_first: set[Id] = set()
+        """Entries that a look at the log, for those of other daemons, found and told while a batch was on its way."""
         self._busy = False
         self._closed = False
         self._gives_up_at: float | None = None
@@ -208,7 +212,7 @@ class Log(Generic[S]):
     async def _work(self) -> None:
         settled = True
         try:
-            while self._waiting:
+            while self._waiting or self._unanswered:
                 batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
                 await self._load_heads(batch)
                 batch = [append for append in batch if not append.outcome.called]
@@ -225,6 +229,8 @@ class Log(Generic[S]):
             while self._waiting:
                 _fail(self._waiting.popleft(), Failure(DatabaseAway()))
         finally:
+            while self._unanswered:
+                _answer(self._unanswered.popleft())
             self._busy = False
             self._forget_decided()
             if self._closed:
@@ -235,6 +241,7 @@ class Log(Generic[S]):
         missing = {append.stream for append in batch if append.stream not in self._heads}
         if not missing:
             return
+        await self._answer_all()
         loads = {stream: ensureDeferred(self.head(stream)) for stream in missing}
         for stream, load in loads.items():
             try:
@@ -263,6 +270,7 @@ class Log(Generic[S]):
         streams = {append.stream for append in batch if append.entry is None}
         if not streams:
             return
+        await self._answer_all()
         before = {stream: self._heads[stream].seq for stream in streams}
         for looking in [ensureDeferred(self._catch_up(stream)) for stream in streams]:
             await looking
@@ -274,8 +282,11 @@ class Log(Generic[S]):
         """Store a batch and tell each append its outcome; what falls with a refusal of the index waits again."""
         writes = [append for append in batch if append.entry is not None]
         documents = [entry_to_document(append.entry) for append in writes if append.entry]
+        inserting = ensureDeferred(self._database.insert_many(LOG, documents)) if documents else None
+        # While the database is at it, and before the reactor waits for it.
+        await self._answer_all()
         try:
-            stored, clash = await self._database.insert_many(LOG, documents) if documents else (0, None)
+            stored, clash = await inserting if inserting else (0, None)
             in_doubt = any(append.outcome.called for append in writes)  # it came so late that callers were told 503
         except DatabaseAway:
             in_doubt = True
@@ -287,7 +298,7 @@ class Log(Generic[S]):
         if in_doubt:
             stored, clash = await self._settle(batch, writes)
         fallen = len(batch) if clash is None else batch.index(writes[stored])
-        await self._tell_all(batch[:fallen])
+        await self._hear_all(batch[:fallen])
         if clash is None:
             return
         if "_id" in clash:
@@ -297,27 +308,28 @@ class Log(Generic[S]):
             await self._catch_up(writes[stored].stream)
         self._waiting.extendleft(reversed(batch[fallen:]))
 
-    async def _tell_all(self, decided: list[_Append[S]]) -> None:
-        """Others have a turn between: each is heard by a room, and answered."""
+    async def _hear_all(self, decided: list[_Append[S]]) -> None:
+        """Appends are decided: their entries, if they made some, are durable. Others have a turn between."""
         for append in decided:
             append.decided = True
         until = reactor.seconds() + SLICE
         for append in decided:
-            self._tell(append)
+            self._unanswered.append(append)
+            if append.head is not None and append.entry is not None and append.entry.id not in self._read_first:
+                self._advance(append.head, append.entry)
             if reactor.seconds() > until:
                 await deferLater(reactor, 0)
                 until = reactor.seconds() + SLICE
+        self._read_first.clear()
 
-    def _tell(self, append: _Append[S]) -> None:
-        """An append is decided: its entry, if it made one, is durable."""
-        head, entry = append.head, append.entry
-        if append.refusal is not None:
-            _fail(append, append.refusal)
-        elif head is not None:
-            if entry is not None:
-                self._advance(head, entry)
-            if not append.outcome.called:
-                append.outcome.callback((head.state, entry))
+    async def _answer_all(self) -> None:
+        """Others have a turn between."""
+        until = reactor.seconds() + SLICE
+        while self._unanswered:
+            _answer(self._unanswered.popleft())
+            if reactor.seconds() > until:
+                await deferLater(reactor, 0)
+                until = reactor.seconds() + SLICE
 
     def _advance(self, head: Head[S], entry: Entry) -> None:
         self._heads[entry.stream] = head
@@ -344,9 +356,17 @@ class Log(Generic[S]):
                 # The head is out of date, so it must not be used. It is read anew when the database is back.
                 self._heads.pop(stream, None)
                 return
+            known = self._heads.get(stream)
+            if known is None:
+                return
+            head = known  # by now it may be ahead of some of them
             for entry in map(entry_from_document, documents):
+                if entry.seq <= head.seq:
+                    continue
                 head = Head(head.state.after(entry), entry.seq)
                 self._advance(head, entry)
+                if self._busy:
+                    self._read_first.add(entry.id)
             if len(documents) < 1000:
                 return
 
@@ -418,6 +438,14 @@ def _void(entry: Entry) -> Entry:
 
 def _matters(append: _Append[Any]) -> bool:
     return append.entry is not None and append.entry.kind is not Kind.VOID
+
+
+def _answer(append: _Append[Any]) -> None:
+    """Tell the caller what was decided."""
+    if append.refusal is not None:
+        _fail(append, append.refusal)
+    elif append.head is not None and not append.outcome.called:
+        append.outcome.callback((append.head.state, append.entry))
 
 
 def _fail(append: _Append[Any], failure: Failure) -> None:

@@ -1,6 +1,6 @@
 """The log of rooms: one order, no gap, no double, whatever happens to its database."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
@@ -14,7 +14,7 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.store import log as log_module
-from justchat.store.database import Database
+from justchat.store.database import Database, Document
 from justchat.store.indexes import LOG, create_indexes
 from justchat.store.rooms import Rooms
 from tests.support.mongo import RunningMongod, close, fresh_uri
@@ -71,6 +71,22 @@ class LogCase(TestCase):
         await rooms.append(room.id, move(self.anna, Kind.NEW_ROOMMATE))
         return room.id
 
+    def after_insert(self, rooms: Rooms, number: int, do: Callable[[], Awaitable[None]]) -> None:
+        """Once, when so many batches more are stored, do something before the log knows."""
+        (database,) = (database for each, database in self._parts if each is rooms)
+        insert_many = database.insert_many
+        inserted = 0
+
+        async def insert_and_do(collection: str, documents: Sequence[Document]) -> tuple[int, Document | None]:
+            nonlocal inserted
+            result = await insert_many(collection, documents)
+            inserted += 1
+            if inserted == number:
+                await do()
+            return result
+
+        self.patch(database, "insert_many", insert_and_do)
+
     async def seqs(self, rooms: Rooms, room: Id) -> list[int]:
         return [entry.seq for entry in await rooms.history(room, 0, ALL)]
 
@@ -94,6 +110,28 @@ class OneDaemon(LogCase):
         await gatherResults([ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(100)])
 
         self.assertEqual(await self.seqs(rooms, room), heard)
+
+    async def test_answered_meanwhile(self) -> None:
+        """While one batch is on its way, the callers of the one before are answered; and those of the last, too."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        stored, go_on = Deferred[None](), Deferred[None]()
+
+        async def wait() -> None:
+            stored.callback(None)
+            await go_on
+
+        self.after_insert(rooms, 2, wait)
+        first = ensureDeferred(rooms.append(room, say(self.anna)))
+        await deferLater(reactor, 0)  # it is on its way
+        second = ensureDeferred(rooms.append(room, say(self.anna)))
+        await stored
+
+        self.successResultOf(first)
+        self.assertNoResult(second)
+        go_on.callback(None)
+        _, last = await second.addTimeout(5, reactor)
+        self.assertEqual(3, last.seq)
 
     async def test_refusal(self) -> None:
         """A proposal that the rules refuse raises their error and stores nothing."""
@@ -239,6 +277,21 @@ class TwoDaemons(LogCase):
                     inside = entry.kind is Kind.NEW_ROOMMATE
         self.assertGreater(said, 0)
         self.assertGreater(refused, 0)
+
+    async def test_read_meanwhile(self) -> None:
+        """A look at the log, for what the other wrote, may find what is on its way from here: that is heard once."""
+        heard: list[int] = []
+        rooms = await self.a_daemon(lambda room, entry: heard.append(entry.seq))
+        room = await self.a_room(rooms)
+
+        async def look() -> None:
+            await rooms.get(room)
+
+        self.after_insert(rooms, 1, look)
+        await rooms.append(room, say(self.anna))
+
+        self.assertEqual([1, 2], heard)
+        self.assertEqual((await rooms.get(room)).id, room)
 
     async def test_rules_asked_again(self) -> None:
         """A proposal that lost its seq to another daemon is asked again, of the room as that one left it."""

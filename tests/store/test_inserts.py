@@ -1,0 +1,48 @@
+"""Many documents are inserted in order, up to the first that an index refuses, however large they are together."""
+
+from twisted.trial.unittest import TestCase
+
+from justchat.store import database as database_module
+from justchat.store.database import Database, Document
+from tests.support.mongo import close, fresh_uri
+
+
+class Inserts(TestCase):
+    async def setUp(self) -> None:
+        self.patch(database_module, "PART", 1000)
+        self.database = Database(fresh_uri())
+        self.database.open()
+
+    async def tearDown(self) -> None:
+        await close(self.database)
+
+    def documents(self, *ids: int) -> list[Document]:
+        """Each two fifths of what goes together."""
+        return [{"_id": id, "text": "x" * 400} for id in ids]
+
+    async def ids(self) -> list[int]:
+        return [document["_id"] for document in await self.database.find("things", {}, sort={"_id": 1}, limit=100)]
+
+    async def test_parts(self) -> None:
+        """What is too much for one message goes in several."""
+        outcome = await self.database.insert_many("things", self.documents(*range(9)))
+
+        self.assertEqual((9, None), outcome)
+        self.assertEqual(list(range(9)), await self.ids())
+
+    async def test_refused(self) -> None:
+        """The place of the one refused is that among all; what follows it is not inserted."""
+        await self.database.insert_many("things", self.documents(5))
+
+        outcome = await self.database.insert_many("things", self.documents(*range(9)))
+
+        self.assertEqual((5, {"_id": 1}), outcome)
+        self.assertEqual([0, 1, 2, 3, 4, 5], await self.ids())
+
+    async def test_large(self) -> None:
+        """One that is larger than a part goes alone."""
+        large = {"_id": 1, "text": "x" * 5000}
+
+        await self.database.insert_many("things", [*self.documents(0), large, *self.documents(2)])
+
+        self.assertEqual([0, 1, 2], await self.ids())
