@@ -175,6 +175,6 @@ class DatabaseStopped(CrashCase):
         await self.crowd.reach(600)
         await self.crowd.end()
 
-        messages = await self.history(by_count=True)
+        messages = await self.history()
 
         self.assertEqual({1}, set(Counter(message["_id"] for message in messages).values()))
