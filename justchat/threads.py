@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from twisted.internet import reactor
@@ -42,6 +43,8 @@ class Workers:
 
 
 def _nicely(work: Callable[[], T]) -> T:
-    # On Linux this is the calling thread's alone (setpriority(2), "C library/kernel differences").
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    # On Linux this is the calling thread's alone (setpriority(2), "C library/kernel differences"). Where a container or
+    # a unit of systemd's does not allow it, the work is done all the same.
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     return work()

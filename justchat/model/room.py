@@ -34,10 +34,8 @@ class Room:
 
     def after(self, entry: Entry) -> "Room":
         """The room once this entry has happened. Entries are facts: nothing is checked here."""
-        if (
-            entry.kind is Kind.MESSAGE
-        ):  # nearly all are: words change nothing, and need not be asked ten times what they are
-            return self
+        if entry.kind is Kind.MESSAGE:
+            return self  # words change nothing; nearly all entries are words, and below they would be compared last
         match entry.kind:
             case Kind.NEW_ROOMMATE:
                 return evolve(

@@ -50,6 +50,8 @@ PART = 16 * 1024 * 1024
 """Bytes of documents in one insert: a third of what a message may have."""
 DUPLICATE = 11000
 """MongoDB's code for what a unique index refuses."""
+STEPPED_DOWN = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
+"""Its codes for what a server that stops, or is no more the primary, broke off in the middle."""
 
 _AWAY = (
     AutoReconnect,
@@ -108,7 +110,7 @@ class Database:
         connected = self._pool.getprotocol()
         connection = await (connected if connected.called else _timed(connected, patience))
         answering = connection.send_msg(Msg(body=command, payload=more), CODEC, None)
-        if IWriteDescriptor.providedBy(connection.transport):  # TLS is none
+        if IWriteDescriptor.providedBy(connection.transport):
             # Now: the reactor would do it after all else of this turn, and the database has its own processor.
             connection.transport.doWrite()
         answer: Document = await _timed(answering, patience)
@@ -170,6 +172,8 @@ class Database:
             answer = await self._run(command, {"documents": part})
             if "writeErrors" in answer:
                 (refusal,) = answer["writeErrors"]
+                if refusal["code"] in STEPPED_DOWN:
+                    raise DatabaseAway
                 if refusal["code"] != DUPLICATE:
                     raise BulkWriteError(answer)
                 return inserted + refusal["index"], refusal.get("keyPattern", {})

@@ -115,6 +115,24 @@ class UnitTests(SynchronousTestCase):
 
         self.assertEqual(said, "")
 
+    def test_threads(self) -> None:
+        """The unit lets threads lower their priority, and mongod's life be tied to the daemon's."""
+        allowed: set[str] = set()
+        for line in re.findall(r"^SystemCallFilter=(.*)", UNIT.read_text(), re.MULTILINE):
+            named = {call for word in line.removeprefix("~").split() for call in self.calls(word)}
+            allowed = allowed - named if line.startswith("~") else allowed | named
+
+        self.assertIn("sendto", allowed)
+        self.assertNotIn("reboot", allowed)
+        self.assertLessEqual({"setpriority", "capset", "prctl"}, allowed)
+
+    def calls(self, word: str) -> set[str]:
+        """The system calls that a word of SystemCallFilter= stands for."""
+        if not word.startswith("@"):
+            return {word}
+        lines = [line.strip() for line in self.analyze("syscall-filter", word).splitlines()[1:]]
+        return {call for line in lines if line and not line.startswith("#") for call in self.calls(line)}
+
     def test_exposure(self) -> None:
         """systemd rates the unit's exposure at no more than 2.0 of 10."""
         said = self.analyze("security", "--offline=true", str(UNIT))

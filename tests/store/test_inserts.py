@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
+from justchat.errors import DatabaseAway
 from justchat.store import database as database_module
 from justchat.store.database import Database, Document
 from tests.support.mongo import close, fresh_uri
@@ -38,6 +39,20 @@ class Inserts(TestCase):
 
         self.assertEqual((5, {"_id": 1}), outcome)
         self.assertEqual([0, 1, 2, 3, 4, 5], await self.ids())
+
+    async def test_broken_off(self) -> None:
+        """A server that steps down in the middle leaves it in doubt what it kept: the database is away."""
+        broken_off = {"ok": 1, "n": 0, "writeErrors": [{"index": 0, "code": 11602, "errmsg": "stepping down"}]}
+        perhaps = {"ok": 1, "n": 1, "writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
+        for answer in (broken_off, perhaps):
+
+            async def run(*_: object, answer: Document = answer) -> Document:
+                return answer
+
+            self.patch(self.database, "_run", run)
+
+            with self.assertRaises(DatabaseAway):
+                await self.database.insert_many("things", self.documents(1))
 
     async def test_large(self) -> None:
         """One that is larger than a part goes alone."""
