@@ -192,7 +192,7 @@ MEASURES = [
     Measure("send", "/room/sendMessage, 32 connections, empty room", send),
     Measure("room", "the same with 100 sockets in the room", room_100),
     Measure("event", "one event to 1,000 sockets, one frame per send", one_event),
-    Measure("socketio", "one event to 1,000 clients of Socket.IO", socket_io),
+    Measure("socketio", "one event to 1,000 clients of Socket.IO", socket_io, most=3),
     Measure("crowd", "10,000 sockets", crowd, most=3),
     Measure("syscalls", "system calls per delivery", count_syscalls, most=2),
     Measure("rooms", "500 rooms of 20 sockets, every room speaking", many_rooms, most=3),
