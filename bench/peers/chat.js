@@ -24,6 +24,7 @@ exports.serve = async (remembered) => {
     const sessionOf = remembered((key) => sessions.findOne({ digest: createHash("sha256").update(key).digest() }));
     const roomOf = remembered((id) => rooms.findOne({ _id: new ObjectId(id) }));
     const userOf = remembered((id) => users.findOne({ _id: new ObjectId(id) }));
+    const unreadOf = remembered(reading.unread(log));
 
     const numberOf = (stream) => numbers.get(stream) || 0;
     const nextNumber = (stream) => {
@@ -85,7 +86,8 @@ exports.serve = async (remembered) => {
         return [200, { data: { message: [reading.direct(entry)] } }];
     });
 
-    for (const [path, answer] of Object.entries(reading.calls({ rooms, log, dialogs, roomOf, remembered }))) call(path, answer);
+    const readings = reading.calls({ rooms, log, dialogs, roomOf, unreadOf });
+    for (const [path, answer] of Object.entries(readings)) call(path, answer);
 
     io.on("connection", (socket) => {
         socket.on("init", async ({ session_key: key }) => {

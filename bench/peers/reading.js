@@ -38,11 +38,12 @@ const counting = (rooms) => {
     };
 };
 
-exports.calls = ({ rooms, log, dialogs, roomOf, remembered }, counted = counting(rooms), unreadOf = remembered((user) =>
-    log.aggregate([
-        { $match: { kind: "direct-message", user: new ObjectId(user), read: false } },
-        { $group: { _id: "$author", n: { $sum: 1 } } },
-    ], { hint: "user_author_read_kind" }).toArray())) => ({
+exports.unread = (log) => (user) => log.aggregate([
+    { $match: { kind: "direct-message", user: new ObjectId(user), read: false } },
+    { $group: { _id: "$author", n: { $sum: 1 } } },
+], { hint: "user_author_read_kind" }).toArray();
+
+exports.calls = ({ rooms, log, dialogs, roomOf, unreadOf }, counted = counting(rooms)) => ({
     "/room/chat": async (user, { room: id, skip = 0, limit = 100 }) => {
         const room = await roomOf(id);
         if (!room) return [404, { error: "room-not-found" }];
