@@ -138,7 +138,7 @@ class Daemon(Service):
         uri = self._mongod.uri if self._mongod else settings.mongo.uri
         assert uri is not None
         self._database = Database(uri)
-        self._passwords = Passwords()
+        self._passwords = Passwords(reactor)
         registry = Registry(now, reactor)
         delivery = Delivery(registry, lambda room: self._stores.rooms.known(room))
         self._notices = Notices(lambda: self._stores.mailboxes, reactor)
@@ -270,7 +270,7 @@ class Daemon(Service):
         self._database.open()
         await self._wait_for_database()
         await create_indexes(self._database)
-        self._passwords.workers.start()
+        self._passwords.start()
         self._stores.rooms.start()
         self._images.workers.start()
         await self._actions.shop.open(read_gifts(CATALOGUE))
@@ -359,7 +359,7 @@ class Daemon(Service):
         await gatherResults([Deferred.fromCoroutine(kind.close_all()) for kind in (self._sockets, self._engines)])
         await self._stores.rooms.stop()
         await self._stores.mailboxes.stop()
-        self._passwords.workers.stop()
+        await self._passwords.stop()
         self._images.workers.stop()
         await self._database.close()
         if self._mongod is not None:

@@ -72,7 +72,7 @@ def _furnish(settings: Settings, database: Database, images: Images, reactor: An
         settings,
         stores,
         registry=Registry(now, reactor),
-        passwords=Passwords(),
+        passwords=Passwords(reactor),
         images=images,
         sms=Outbox(settings.data_dir / "sms-outbox.jsonl", now),
         captcha=NoCaptcha(),

@@ -116,7 +116,7 @@ class UnitTests(SynchronousTestCase):
         self.assertEqual(said, "")
 
     def test_threads(self) -> None:
-        """The unit lets threads lower their priority, and mongod's life be tied to the daemon's."""
+        """The unit lets threads and processes lower their priority, and mongod's life be tied to the daemon's."""
         allowed: set[str] = set()
         for line in re.findall(r"^SystemCallFilter=(.*)", UNIT.read_text(), re.MULTILINE):
             named = {call for word in line.removeprefix("~").split() for call in self.calls(word)}
@@ -124,7 +124,7 @@ class UnitTests(SynchronousTestCase):
 
         self.assertIn("sendto", allowed)
         self.assertNotIn("reboot", allowed)
-        self.assertLessEqual({"setpriority", "capset", "prctl"}, allowed)
+        self.assertLessEqual({"setpriority", "sched_setscheduler", "capset", "prctl"}, allowed)
 
     def calls(self, word: str) -> set[str]:
         """The system calls that a word of SystemCallFilter= stands for."""
