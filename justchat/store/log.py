@@ -83,6 +83,8 @@ class _Append(Generic[S]):
     refusal: Failure | None = None
     decided: bool = False
     """Its outcome stands, and is about to be told."""
+    heard: bool = False
+    """Its entry was found and told by a look at the log, for entries of other daemons."""
 
 
 class _GivenUp(Exception):
@@ -114,8 +116,8 @@ class Log(Generic[S]):
         self._waiting: deque[_Append[S]] = deque()
         self._undecided: deque[tuple[float, _Append[S]]] = deque()
         self._watch: IDelayedCall | None = None
-        self._unanswered: deque[_Append[S]] = deque()
-        """Of the batch before: durable and heard, and their callers do not know yet."""
+        self._untold: deque[_Append[S]] = deque()
+        """Of the batch before: decided, and nobody knows yet. In memory their entries have not happened."""
         self._read_first: set[Id] = set()
         """Entries that a look at the log, for those of other daemons, found and told while a batch was on its way."""
         self._busy = False
@@ -212,7 +214,7 @@ class Log(Generic[S]):
     async def _work(self) -> None:
         settled = True
         try:
-            while self._waiting or self._unanswered:
+            while self._waiting or self._untold:
                 batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
                 await self._load_heads(batch)
                 batch = [append for append in batch if not append.outcome.called]
@@ -220,7 +222,6 @@ class Log(Generic[S]):
                 if self._shared:
                     await self._ask_again(batch)
                 await self._commit(batch)
-                self._forget_decided()
         except _GivenUp as given_up:
             self._log.error("closed while the database was away, with {n} entries in doubt", n=given_up.args[0])
             settled = False
@@ -229,8 +230,8 @@ class Log(Generic[S]):
             while self._waiting:
                 _fail(self._waiting.popleft(), Failure(DatabaseAway()))
         finally:
-            while self._unanswered:
-                _answer(self._unanswered.popleft())
+            while self._untold:
+                self._tell(self._untold.popleft())
             self._busy = False
             self._forget_decided()
             if self._closed:
@@ -241,7 +242,7 @@ class Log(Generic[S]):
         missing = {append.stream for append in batch if append.stream not in self._heads}
         if not missing:
             return
-        await self._answer_all()
+        await self._tell_all()
         loads = {stream: ensureDeferred(self.head(stream)) for stream in missing}
         for stream, load in loads.items():
             try:
@@ -253,7 +254,9 @@ class Log(Generic[S]):
 
     def _propose(self, batch: list[_Append[S]]) -> None:
         """Ask every proposal, each of the state that those before it leave."""
-        ahead: dict[Id, Head[S]] = {}
+        ahead = {
+            append.stream: append.head for append in self._untold if append.head and append.entry and not append.heard
+        }
         for append in batch:
             head = ahead.get(append.stream) or self._heads[append.stream]
             try:
@@ -270,7 +273,7 @@ class Log(Generic[S]):
         streams = {append.stream for append in batch if append.entry is None}
         if not streams:
             return
-        await self._answer_all()
+        await self._tell_all()
         before = {stream: self._heads[stream].seq for stream in streams}
         for looking in [ensureDeferred(self._catch_up(stream)) for stream in streams]:
             await looking
@@ -283,8 +286,8 @@ class Log(Generic[S]):
         writes = [append for append in batch if append.entry is not None]
         documents = [entry_to_document(append.entry) for append in writes if append.entry]
         inserting = ensureDeferred(self._database.insert_many(LOG, documents)) if documents else None
-        # While the database is at it, and before the reactor waits for it.
-        await self._answer_all()
+        # Not before: the database has nothing to do until it has the next batch.
+        await self._tell_all()
         try:
             stored, clash = await inserting if inserting else (0, None)
             in_doubt = any(append.outcome.called for append in writes)  # it came so late that callers were told 503
@@ -298,9 +301,10 @@ class Log(Generic[S]):
         if in_doubt:
             stored, clash = await self._settle(batch, writes)
         fallen = len(batch) if clash is None else batch.index(writes[stored])
-        await self._hear_all(batch[:fallen])
+        self._decide(batch[:fallen])
         if clash is None:
             return
+        await self._tell_all()
         if "_id" in clash:
             _fail(batch[fallen], Failure(AlreadyStored()))
             fallen += 1
@@ -308,28 +312,30 @@ class Log(Generic[S]):
             await self._catch_up(writes[stored].stream)
         self._waiting.extendleft(reversed(batch[fallen:]))
 
-    async def _hear_all(self, decided: list[_Append[S]]) -> None:
-        """Appends are decided: their entries, if they made some, are durable. Others have a turn between."""
-        for append in decided:
+    def _decide(self, batch: list[_Append[S]]) -> None:
+        """The outcomes of a batch stand: its entries are durable."""
+        found, self._read_first = self._read_first, set()
+        for append in batch:
             append.decided = True
-        until = reactor.seconds() + SLICE
-        for append in decided:
-            self._unanswered.append(append)
-            if append.head is not None and append.entry is not None and append.entry.id not in self._read_first:
-                self._advance(append.head, append.entry)
-            if reactor.seconds() > until:
-                await deferLater(reactor, 0)
-                until = reactor.seconds() + SLICE
-        self._read_first.clear()
+            append.heard = append.entry is not None and append.entry.id in found
+        self._untold.extend(batch)
 
-    async def _answer_all(self) -> None:
-        """Others have a turn between."""
+    async def _tell_all(self) -> None:
+        """Tell everyone what was decided. Others have a turn between."""
         until = reactor.seconds() + SLICE
-        while self._unanswered:
-            _answer(self._unanswered.popleft())
+        while self._untold:
+            self._tell(self._untold.popleft())
             if reactor.seconds() > until:
                 await deferLater(reactor, 0)
                 until = reactor.seconds() + SLICE
+        self._forget_decided()
+
+    def _tell(self, append: _Append[S]) -> None:
+        """Those who hear of it first, then its caller."""
+        entry = append.entry
+        if append.head is not None and entry is not None and not append.heard and entry.id not in self._read_first:
+            self._advance(append.head, entry)
+        _answer(append)
 
     def _advance(self, head: Head[S], entry: Entry) -> None:
         self._heads[entry.stream] = head

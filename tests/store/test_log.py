@@ -133,6 +133,29 @@ class OneDaemon(LogCase):
         _, last = await second.addTimeout(5, reactor)
         self.assertEqual(3, last.seq)
 
+    async def test_next_before_telling(self) -> None:
+        """The next batch leaves before the last one is told, and follows it all the same."""
+        done: list[object] = []
+        rooms = await self.a_daemon(lambda room, entry: done.append(entry.seq))
+        room = await self.a_room(rooms)
+        (database,) = (database for _, database in self._parts)
+        insert_many = database.insert_many
+
+        async def send(collection: str, documents: Sequence[Document]) -> tuple[int, Document | None]:
+            done.append([document["seq"] for document in documents])
+            return await insert_many(collection, documents)
+
+        self.patch(database, "insert_many", send)
+        done.clear()
+        first = ensureDeferred(rooms.append(room, move(self.anna, Kind.LEAVE)))
+        await deferLater(reactor, 0)  # it is on its way
+        second = ensureDeferred(rooms.append(room, move(self.anna, Kind.NEW_ROOMMATE)))
+        third = ensureDeferred(rooms.append(room, say(self.anna)))
+
+        await gatherResults([first, second, third])
+
+        self.assertEqual([[2], [3, 4], 2, 3, 4], done)
+
     async def test_refusal(self) -> None:
         """A proposal that the rules refuse raises their error and stores nothing."""
         rooms = await self.a_daemon()
