@@ -230,10 +230,12 @@ class Log(Generic[S]):
             while self._waiting:
                 _fail(self._waiting.popleft(), Failure(DatabaseAway()))
         finally:
+            # At once: what comes while others have a turn would wait for the next.
             while self._untold:
-                self._tell(self._untold.popleft())
-            self._busy = False
+                self._be_heard(self._untold[0])
+                _answer(self._untold.popleft())
             self._forget_decided()
+            self._busy = False
             if self._closed:
                 self._idle.callback(settled)
 
@@ -321,21 +323,27 @@ class Log(Generic[S]):
         self._untold.extend(batch)
 
     async def _tell_all(self) -> None:
-        """Tell everyone what was decided. Others have a turn between."""
+        """Tell what was decided: first those who hear of it, then the callers. Others have a turn between."""
         until = reactor.seconds() + SLICE
+        told: list[_Append[S]] = []
         while self._untold:
-            self._tell(self._untold.popleft())
+            append = self._untold.popleft()
+            self._be_heard(append)
+            told.append(append)
+            if reactor.seconds() > until:
+                await deferLater(reactor, 0)
+                until = reactor.seconds() + SLICE
+        for append in told:
+            _answer(append)
             if reactor.seconds() > until:
                 await deferLater(reactor, 0)
                 until = reactor.seconds() + SLICE
         self._forget_decided()
 
-    def _tell(self, append: _Append[S]) -> None:
-        """Those who hear of it first, then its caller."""
-        entry = append.entry
-        if append.head is not None and entry is not None and not append.heard and entry.id not in self._read_first:
-            self._advance(append.head, entry)
-        _answer(append)
+    def _be_heard(self, append: _Append[S]) -> None:
+        head, entry = append.head, append.entry
+        if head is not None and entry is not None and not append.heard and entry.id not in self._read_first:
+            self._advance(head, entry)
 
     def _advance(self, head: Head[S], entry: Entry) -> None:
         self._heads[entry.stream] = head
