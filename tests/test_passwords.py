@@ -34,6 +34,10 @@ class NoRoom:
 
 
 class PasswordsCase(TestCase):
+    def setUp(self) -> None:
+        # It gives way to the other tests, too.
+        self.patch(passwords, "PATIENCE", 60.0)
+
     def started(self, reactor: Any = reactor) -> Passwords:
         made = Passwords(reactor)
         made.start()
@@ -78,7 +82,6 @@ class Hashes(PasswordsCase):
     async def test_by_process(self) -> None:
         """The process makes them, and tells what is right."""
         made = self.started()
-        await self.is_up(made)
         self.without_threads(made)
 
         await self.check(made)
@@ -90,7 +93,6 @@ class Hashes(PasswordsCase):
     async def test_impossible(self) -> None:
         """What cannot be hashed is an error, and the process goes on."""
         made = self.started()
-        await self.is_up(made)
         pid = self.pid(made)
 
         with self.assertRaises(UnicodeEncodeError):
@@ -99,11 +101,6 @@ class Hashes(PasswordsCase):
         self.without_threads(made)
         self.assertIs(True, await made.matches("a", await made.hash("a")))
         self.assertEqual(pid, self.pid(made))
-
-    async def is_up(self, made: Passwords) -> None:
-        """A process that starts may take longer than it has for a hash."""
-        while await made.process.ask("a") is None:
-            pass
 
 
 class ItsProcess(PasswordsCase):
@@ -117,8 +114,7 @@ class ItsProcess(PasswordsCase):
     async def test_session(self) -> None:
         """It is of our session, but not ended by Ctrl-C."""
         made = self.started()
-        while await made.process.ask("a") is None:
-            pass
+        await made.process.ask("a")  # it is up
 
         os.kill(self.pid(made), signal.SIGINT)
 
@@ -132,9 +128,8 @@ class ItsProcess(PasswordsCase):
         made = self.started()
         process = made.process
         hash = await made.hash(SECRET)
-        while await process.ask("a") is None:
-            pass
         os.kill(self.pid(made), signal.SIGSTOP)
+        self.patch(passwords, "PATIENCE", 0.1)
 
         self.assertIs(True, await made.matches(SECRET, hash))
         asked = ensureDeferred(process.ask(SECRET, hash))
@@ -143,6 +138,7 @@ class ItsProcess(PasswordsCase):
 
         os.kill(self.pid(made), signal.SIGCONT)
         await eventually(lambda: not process._asked, "it to catch up")
+        self.patch(passwords, "PATIENCE", 60.0)
         self.without_threads(made)
         self.assertIs(False, await made.matches(SECRET + "!", hash))
 
@@ -175,6 +171,7 @@ class ItsProcess(PasswordsCase):
 
     async def test_too_many(self) -> None:
         """It is asked no more at once than it can do in time; the threads take what is more, up to their bound."""
+        self.patch(passwords, "PATIENCE", 2.0)
         made = self.started()
         os.kill(self.pid(made), signal.SIGSTOP)
         asked = [ensureDeferred(made.process.ask(SECRET)) for _ in range(WAITING_FOR_PROCESS)]
