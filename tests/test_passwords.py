@@ -20,8 +20,6 @@ SECRET = "Спи, моя радость ☾ \"'\\\n"
 class NoRoom:
     """A reactor on a machine that has no room for another process."""
 
-    spawnProcess: Any
-
     def __init__(self) -> None:
         self.tries = 0
 
@@ -60,7 +58,7 @@ class PasswordsCase(TestCase):
         return lines
 
     def without_threads(self, of: Passwords) -> None:
-        """What is not the process's work is none of its tests."""
+        """From now on a test fails where the threads are asked."""
 
         def refuse(*_: object) -> None:
             raise AssertionError("the threads were asked")
