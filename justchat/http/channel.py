@@ -12,7 +12,7 @@ from email.utils import formatdate
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
@@ -194,6 +194,7 @@ class CallChannel(Protocol, TimeoutMixin):
         """The connection is lost; connectionLost() tells."""
 
 
+@implementer(IProtocolNegotiationFactory)
 class CallFactory(Factory):
     """Makes the connections of the HTTP port."""
 
@@ -214,6 +215,10 @@ class CallFactory(Factory):
     def doStop(self) -> None:
         super().doStop()
         self.site.doStop()
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """See IProtocolNegotiationFactory: without it, a client that offers ALPN fails the handshake."""
+        return self.site.acceptableProtocols()
 
     def buildProtocol(self, addr: IAddress | None) -> CallChannel:
         return CallChannel(self)

@@ -357,5 +357,9 @@ class JustChatSite(Site):
         self.upload_limit = limits.image + FORM_OVERHEAD
         self.displayTracebacks = False
 
+    def acceptableProtocols(self) -> list[bytes]:
+        """What a client is told by ALPN. twisted's own names h2, too, where that is installed: we do not speak it."""
+        return [b"http/1.1", b"http/1.0"]
+
     def log(self, request: Any) -> None:
         """No access log: a proxy keeps one where it is wanted."""

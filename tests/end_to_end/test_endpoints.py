@@ -1,4 +1,4 @@
-"""The ports behind TLS, and behind a proxy that speaks the PROXY protocol."""
+"""The ports behind a proxy that speaks the PROXY protocol. (``test_tls`` has those behind TLS.)"""
 
 import json
 import shutil
@@ -6,19 +6,12 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from autobahn.twisted.websocket import WebSocketClientFactory
-from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.listening import is_exposed
 from tests.http.wire import a_request, exchange
-from tests.support.certificates import Authority
 from tests.support.chat import ChatTestCase
-from tests.support.client import Listener
 from tests.support.daemon import Daemon
 from tests.ws.test_limits import UPGRADE
 
@@ -71,59 +64,6 @@ class ProxyProtocol(ChatTestCase):
     async def test_no_proxy(self) -> None:
         """Who does not speak the protocol is hung up on."""
         self.assertEqual([], await exchange(self.daemon.http, a_request("GET /livez")))
-
-
-class Tls(ChatTestCase):
-    """Endpoints of the form ``ssl:…``."""
-
-    async def setUp(self) -> None:
-        await super().setUp()
-        folder = Path(tempfile.mkdtemp(prefix="jc-"))
-        self.addCleanup(shutil.rmtree, folder)
-        authority = Authority(folder)
-        pair = authority.issue("localhost")
-        endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pair}:certKey={pair}"
-        self.daemon = Daemon("--http", endpoint, "--websocket", endpoint)
-        self._logged = 0
-        await self.daemon.start()
-        self.trust = trustRootFromCertificates([Certificate.loadPEM(authority.certificate.read_bytes())])
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        self.daemon.remove()
-
-    def endpoint(self, port: int) -> IStreamClientEndpoint:
-        """One that verifies the daemon's certificate."""
-        plain = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
-        return wrapClientTLS(optionsForClientTLS("localhost", trustRoot=self.trust), plain)
-
-    async def test_calls(self) -> None:
-        """Calls are answered, by the short way and by twisted.web's."""
-        said = a_request("POST /init/reg", body=b'{"phone": "none"}') + a_request("GET /livez", last=True)
-
-        answers = await exchange(self.daemon.http, said, self.endpoint(self.daemon.http))
-
-        self.assertEqual([400, 200], [answer.status for answer in answers])
-        self.assertNotIn("plain HTTP", self.daemon.log)
-
-    async def test_sockets(self) -> None:
-        """Sockets open on both ports."""
-        for port in (self.daemon.http, self.daemon.websocket):
-            factory = WebSocketClientFactory(f"wss://localhost:{port}/ws", reactor=reactor)
-            factory.protocol = Listener
-            socket = await self.endpoint(port).connect(factory)
-            self._listeners.append(socket)
-            await socket.opened
-
-            socket.say({"event": "init", "data": {"session_key": "nobody's"}})
-
-            self.assertEqual(4440, await socket.closed())
-
-    async def test_plain(self) -> None:
-        """Plain HTTP gets no answer there."""
-        answers = await exchange(self.daemon.http, a_request("GET /livez", last=True))
-
-        self.assertNotIn("HTTP", "".join(answer.line for answer in answers))
 
 
 class Exposed(SynchronousTestCase):
