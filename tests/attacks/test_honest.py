@@ -1,0 +1,45 @@
+"""The measure of what attacks do to others sees a daemon that stands still, one that refuses, and one that is well."""
+
+import os
+import signal
+from collections.abc import Awaitable
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from tests.http.wire import OwnDaemonCase
+from tests.support.honest import harm, honest_people
+
+
+class Measuring(OwnDaemonCase):
+    async def test_seen(self) -> None:
+        """A quiet daemon does nobody harm; one that stands still for a second and a half is seen."""
+        await self.start("")
+        assert self.daemon.process is not None
+        pid = self.daemon.process.pid
+
+        async def stand_still() -> None:
+            os.kill(pid, signal.SIGSTOP)
+            await deferLater(reactor, 1.5)
+            os.kill(pid, signal.SIGCONT)
+            await deferLater(reactor, 0.5)
+
+        async with honest_people(self.daemon) as people:
+            quiet = await people.during(quietly(2))
+            stopped = await people.during(stand_still())
+
+        self.assertEqual({"send", "history", "dialogs", "sign in", "upload"}, set(quiet.calls))
+        self.assertEqual([], harm(quiet, quiet))
+        self.assertEqual({"send", "history", "dialogs"}, {"send", "history", "dialogs"} & told(harm(quiet, stopped)))
+        self.assertEqual({}, stopped.failed)
+        self.assertEqual(["send 503: 2"], harm(quiet, evolve(quiet, failed={"send 503": 2})))
+        self.assertGreater(quiet.memory_after, 32 * 2**20)
+
+
+def told(harms: list[str]) -> set[str]:
+    return {harm.partition(":")[0] for harm in harms}
+
+
+def quietly(seconds: float) -> Awaitable[None]:
+    return deferLater(reactor, seconds)

@@ -1,0 +1,274 @@
+"""Honest people at a daemon that is under attack: how long their calls take, and what they are refused.
+
+They live in a process of their own, so that an attack made by the test's process does not slow their clocks, and
+call from addresses of their own, 127.1.0.1 and on, so that limits by address are not theirs. A call's time counts
+from the moment it was due, not from when it could be sent: a daemon that stands still for a second is seen by every
+call of that second.
+
+    async with honest_people(self.daemon) as people:
+        quiet = await people.during(sleep(2))
+        attacked = await people.during(the_attack())
+        self.assertEqual([], harm(quiet, attacked))
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, define, field, frozen
+from PIL import Image
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.threads import deferToThread
+
+from tests.support.chat import a_person, a_room
+from tests.support.daemon import Daemon
+
+LARGE = bool(os.environ.get("JUSTCHAT_ATTACK"))
+"""Whether ``make attack`` runs: large forms of each attack, and the strict bounds."""
+PEOPLE = 3
+A_SECOND = {"send": 10.0, "history": 5.0, "dialogs": 5.0, "sign in": 1.0, "upload": 0.5}
+"""How often each of them does what."""
+TIMES, MOST = 5, 0.25
+"""Under attack a call may take so many times as long as without at the 99th percentile, and so many seconds."""
+SHORTEST = 0.02
+"""Seconds: quiet calls that are faster than this count as this, or a busy test machine would decide."""
+LENIENT = 1.0
+"""Seconds that the 99th percentile may be on a machine that has other work, as CI's."""
+KEPT = 64 * 2**20
+"""Bytes of memory that may stay in use after an attack: what the allocator keeps for the next time."""
+
+
+@frozen
+class Times:
+    """Of one kind of call: how many, and the median, 99th percentile and longest, in seconds."""
+
+    count: int
+    p50: float
+    p99: float
+    longest: float
+
+
+@frozen
+class Measured:
+    """A span: the times of each kind of call, what was not answered by success, and bytes of memory."""
+
+    calls: dict[str, Times]
+    failed: dict[str, int]
+    """By kind and status, as ``send 503``; 0 is a connection that broke, or no answer in ten seconds."""
+    memory_before: int
+    memory_peak: int
+    memory_after: int
+
+    @property
+    def worst(self) -> tuple[str, Times]:
+        """The kind of call with the largest 99th percentile."""
+        return max(self.calls.items(), key=lambda item: item[1].p99)
+
+
+def harm(quiet: Measured, attacked: Measured, *, strict: bool = LARGE, kept: int = KEPT) -> list[str]:
+    """What an attack did to others beyond what it may; empty where nothing."""
+    found = [f"{what}: {count}" for what, count in attacked.failed.items()]
+    for kind, times in attacked.calls.items():
+        before = max(quiet.calls[kind].p99, SHORTEST)
+        allowed = min(TIMES * before, max(MOST, before)) if strict else max(TIMES * before, LENIENT)
+        if times.p99 > allowed:
+            found.append(f"{kind}: p99 {times.p99 * 1000:.0f} ms, {before * 1000:.0f} ms before")
+    if attacked.memory_after - attacked.memory_before > kept:
+        found.append(f"memory: {(attacked.memory_after - attacked.memory_before) >> 20} MiB more")
+    return found
+
+
+def memory_of(pid: int) -> int:
+    """Resident bytes of a process and its children, without mongod."""
+    total = 0
+    with suppress(OSError, ValueError):
+        if "mongod" not in Path(f"/proc/{pid}/comm").read_text():
+            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                total += sum(memory_of(int(child)) for child in (task / "children").read_text().split())
+    return total
+
+
+@define
+class People:
+    """The honest people's process, seen from the test."""
+
+    daemon: Daemon
+    process: "subprocess.Popen[str]"
+
+    async def during(self, doing: Awaitable[Any], *, settle: float = 0.0) -> Measured:
+        """What they met while something was done; memory is looked at again ``settle`` seconds after it."""
+        assert self.daemon.process is not None
+        pid = self.daemon.process.pid
+        await self._report()
+        before = peak = memory_of(pid)
+
+        def look() -> None:
+            nonlocal peak
+            peak = max(peak, memory_of(pid))
+
+        looking = LoopingCall(look)
+        looking.start(0.1)
+        try:
+            await ensureDeferred(doing)  # type: ignore[arg-type]
+            reported = await self._report()
+            if settle:
+                await deferLater(reactor, settle)
+        finally:
+            looking.stop()
+        calls = {kind: Times(**times) for kind, times in reported["calls"].items()}
+        return Measured(calls, reported["failed"], before, peak, memory_of(pid))
+
+    async def _report(self) -> Any:
+        """What they met since the last report."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(await deferToThread(self.process.stdout.readline))
+
+
+@asynccontextmanager
+async def honest_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> AsyncIterator[People]:
+    """People who talk, read, sign in and upload for as long as the block lasts."""
+    people = [await a_person(daemon) for _ in range(PEOPLE)]
+    # Their sign-ins are another's, should a person have only so many sessions.
+    others = [await a_person(daemon) for _ in range(PEOPLE)]
+    room = await a_room(people[0], *people)
+    for person, other in zip(people, others, strict=True):
+        await person.call("/user/sendMessage", message={"user": other.id, "text": "hello"})
+    plan = {
+        "port": daemon.http,
+        "room": room,
+        "sessions": [person.session_key for person in people],
+        "keys": [(other.phone, other.key) for other in others],
+        "a_second": a_second,
+    }
+    process = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "tests.support.honest"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(plan) + "\n")
+        process.stdin.flush()
+        await deferToThread(process.stdout.readline)  # every one of them has called once
+        yield People(daemon, process)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def a_picture() -> bytes:
+    """A PNG of some 12 KB."""
+    made = BytesIO()
+    Image.frombytes("RGB", (64, 64), os.urandom(64 * 64 * 3)).save(made, "PNG")
+    return made.getvalue()
+
+
+@define
+class _Caller:
+    """One person's calls of one kind, on a connection of their own, each when it is due."""
+
+    plan: dict[str, Any]
+    number: int
+    kind: str
+    notes: "_Notes"
+    _connection: HTTPConnection | None = None
+
+    def live(self) -> None:
+        every = 1 / self.plan["a_second"][self.kind]
+        due = time.monotonic() + every * self.number / PEOPLE
+        while True:
+            time.sleep(max(0.0, due - time.monotonic()))
+            status = self.call()
+            self.notes.note(self.kind, time.monotonic() - due, status)
+            # After a long standstill nobody makes up for all of it.
+            due = max(due + every, time.monotonic() - 1)
+
+    def call(self) -> int:
+        path, body, headers = self._request()
+        if self._connection is None:
+            address = (f"127.1.0.{self.number + 1}", 0)
+            self._connection = HTTPConnection("127.0.0.1", self.plan["port"], timeout=10, source_address=address)
+        try:
+            self._connection.request("POST", path, body, headers)
+            response = self._connection.getresponse()
+            response.read()
+            return response.status
+        except (OSError, HTTPException):
+            self._connection.close()
+            self._connection = None
+            return 0
+
+    def _request(self) -> tuple[str, bytes, dict[str, str]]:
+        headers = {"Authorization": f"Bearer {self.plan['sessions'][self.number]}"}
+        if self.kind == "upload":
+            return "/upload", a_picture(), {**headers, "Content-Type": "image/png"}
+        phone, key = self.plan["keys"][self.number]
+        path, body = {
+            "send": ("/room/sendMessage", {"message": {"room_id": self.plan["room"], "text": "tea?"}}),
+            "history": ("/room/chat", {"room": self.plan["room"], "skip": -50}),
+            "dialogs": ("/user/dialogs", {}),
+            "sign in": ("/init/auth", {"phone": phone, "key": key}),
+        }[self.kind]
+        return path, json.dumps(body).encode(), headers
+
+
+@define
+class _Notes:
+    """What the callers met since the last report."""
+
+    times: dict[str, list[float]] = field(factory=dict)
+    failed: Counter[str] = field(factory=Counter)
+    lock: threading.Lock = field(factory=threading.Lock)
+
+    def note(self, kind: str, seconds: float, status: int) -> None:
+        with self.lock:
+            self.times.setdefault(kind, []).append(seconds)
+            if status not in (200, 201):
+                self.failed[f"{kind} {status}"] += 1
+
+    def report(self) -> dict[str, Any]:
+        with self.lock:
+            times, self.times = self.times, {}
+            failed, self.failed = self.failed, Counter()
+        return {"calls": {kind: asdict(_times(found)) for kind, found in sorted(times.items())}, "failed": failed}
+
+
+def _times(found: Sequence[float]) -> Times:
+    found = sorted(found)
+    return Times(len(found), found[len(found) // 2], found[min(len(found) - 1, len(found) * 99 // 100)], found[-1])
+
+
+def _live() -> None:
+    plan, notes = json.loads(sys.stdin.readline()), _Notes()
+    for number in range(PEOPLE):
+        for kind in plan["a_second"]:
+            caller = _Caller(plan, number, kind, notes)
+            caller.call()
+            threading.Thread(target=caller.live, daemon=True).start()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(notes.report()), flush=True)
+
+
+if __name__ == "__main__":
+    _live()
