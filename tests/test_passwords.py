@@ -120,6 +120,16 @@ class ItsProcess(PasswordsCase):
         await made.hash(SECRET)
         self.assertEqual(os.getsid(0), os.getsid(self.pid(made)))
 
+    async def test_interrupted_start(self) -> None:
+        """Ctrl-C while it starts does not end it, either."""
+        said, made = self.said(), self.started()
+
+        os.kill(self.pid(made), signal.SIGINT)
+
+        self.without_threads(made)
+        await made.hash(SECRET)
+        self.assertEqual([], said)
+
     async def test_too_slow(self) -> None:
         """What it has not done in time is done all the same, what comes then does not wait for it; later it is asked
         again, and gives nobody the answer of another."""
@@ -135,14 +145,13 @@ class ItsProcess(PasswordsCase):
         self.assertIs(False, await made.matches(SECRET + "!", hash))
 
         os.kill(self.pid(made), signal.SIGCONT)
-        await eventually(lambda: not process._asked, "it to catch up")
+        await eventually(lambda: not process.unanswered, "it to catch up")
         self.patch(passwords, "PATIENCE", 60.0)
         self.without_threads(made)
         self.assertIs(False, await made.matches(SECRET + "!", hash))
 
     async def test_killed(self) -> None:
         """Nothing that it was asked is lost when it dies, and another is started."""
-        self.patch(passwords, "RESTART", 0.1)
         said = self.said()
         made = self.started()
         first = self.pid(made)
@@ -165,7 +174,7 @@ class ItsProcess(PasswordsCase):
         self.started(full)
 
         await eventually(lambda: full.tries > 2, "it to be tried again")
-        self.assertIn("no process", said[0])
+        self.assertIn("cannot be started: no more processes", said[0])
 
     async def test_too_many(self) -> None:
         """It is asked no more at once than it can do in time; the threads take what is more, up to their bound."""
