@@ -19,8 +19,6 @@ from typing import Any, get_args
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -54,7 +52,7 @@ from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.images import Images
 from justchat.interfaces import ISmsSender
-from justchat.listening import address_of, bind, is_exposed, server_of
+from justchat.listening import address_of, bind, check_unix, is_exposed, is_unix, server_of
 from justchat.model.entry import Entry
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
@@ -89,18 +87,21 @@ HOUSEKEEPING = 10.0
 
 def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> "Daemon":
     """The daemon of these settings. Raises StartupError for what can be seen to be wrong before it forks."""
-    for table, endpoint in (("http", settings.http.endpoint), ("websocket", settings.websocket.endpoint)):
-        server = server_of(table, endpoint, default_reactor)
-        if twistd and not twistd.get("nodaemon") and endpoint.startswith(("tcp:", "ssl:")):
-            # Tried before twistd forks: what goes wrong after that, it tells in its own words. (Not otherwise: a
-            # client that is early would be turned away.)
-            bind(table, endpoint, server, Factory()).stopListening()
+    for table, endpoint in endpoints_of_settings(settings):
+        server_of(table, endpoint, default_reactor)
     if settings.bus.uri is not None:
         raise StartupError("[bus] uri: no bus is built in yet; several daemons cannot be joined")
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
     prepare_data_dir(settings.data_dir)
-    return Daemon(settings, twistd or {})
+    daemon = Daemon(settings, twistd or {})
+    daemon.bind()
+    return daemon
+
+
+def endpoints_of_settings(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Each table that has an endpoint, with that."""
+    return ("http", settings.http.endpoint), ("websocket", settings.websocket.endpoint)
 
 
 def generated_secret(file: Path) -> str:
@@ -241,19 +242,29 @@ class Daemon(Service):
 
     # Starting
 
+    def bind(self) -> None:
+        """Bind the ports, before twistd forks. Nobody is accepted yet. Raises StartupError, see ``listening``."""
+        for table, endpoint in endpoints_of_settings(self._settings):
+            if is_unix(endpoint):
+                check_unix(table, endpoint)
+            else:
+                self._listen(table, endpoint)
+
     def privilegedStartService(self) -> None:
-        """Bind the ports: low ones need root, and one in use is to be told before twistd says it has started."""
+        """Bind what could not be bound before the fork."""
         super().privilegedStartService()
         try:
-            self._listen("http", self._settings.http.endpoint, self._calls)
-            self._listen("websocket", self._settings.websocket.endpoint, self._socket_site)
+            for table, endpoint in endpoints_of_settings(self._settings):
+                if is_unix(endpoint):
+                    self._listen(table, endpoint)
         except StartupError as error:
             if not self._twistd.get("nodaemon"):
                 raise  # twistd's parent process says it, and exits with 1
             self._remove_pid_file()
             raise SystemExit(f"justchat: {error}") from error
 
-    def _listen(self, table: str, endpoint: str, factory: IProtocolFactory) -> None:
+    def _listen(self, table: str, endpoint: str) -> None:
+        factory = self._calls if table == "http" else self._socket_site
         port = bind(table, endpoint, server_of(table, endpoint, self._turn_reactor), factory)
         port.stopReading()
         self._ports.append((table, endpoint, port))

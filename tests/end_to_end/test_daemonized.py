@@ -4,12 +4,15 @@ import contextlib  # a global "suppress" would be a setting of trial's
 import os
 import re
 import signal
+import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
+from tests.support.certificates import Authority
 from tests.support.client import eventually, request
 from tests.support.daemon import LOOPBACK, TWISTD
 from tests.support.starting import StartCase, free_port, processes
@@ -32,32 +35,46 @@ class Daemonized(StartCase):
     async def gone(self) -> None:
         await eventually(lambda: not processes(self.folder), "every process to end")
 
-    async def launch(self, *options: str) -> tuple[int, str]:
+    async def launch(self, *options: str, prefix: Sequence[str] = (), keep: Sequence[int] = ()) -> tuple[int, str]:
         """The exit code and the output of the process that forks."""
-        command = [TWISTD, f"--pidfile={self.pid_file}", "-l", str(self.log_file), "justchat"]
+        command = [*prefix, TWISTD, f"--pidfile={self.pid_file}", "-l", str(self.log_file), "justchat"]
         command += ["--data-dir", str(self.data), "--http", LOOPBACK, "--websocket", LOOPBACK, *options]
         output = self.folder / "output"
-        parent = self.spawn(command, output)
+        parent = self.spawn(command, output, keep)
         for _ in range(3000):
             if parent.poll() is not None:
                 return parent.returncode, output.read_text()
             await deferLater(reactor, 0.02)
         raise AssertionError(f"it does not fork: {output.read_text()}")
 
-    def spawn(self, command: list[str], output: Path) -> "subprocess.Popen[bytes]":
+    def spawn(self, command: list[str], output: Path, keep: Sequence[int]) -> "subprocess.Popen[bytes]":
         with open(output, "wb") as opened:
-            return subprocess.Popen(command, stdout=opened, stderr=subprocess.STDOUT, cwd=self.folder)
+            return subprocess.Popen(
+                command, stdout=opened, stderr=subprocess.STDOUT, cwd=self.folder, pass_fds=tuple(keep)
+            )
+
+    async def up(self, *options: str, prefix: Sequence[str] = (), keep: Sequence[int] = ()) -> str:
+        """What a daemon has logged once it is up."""
+        code, output = await self.launch(*options, prefix=prefix, keep=keep)
+        self.assertEqual((0, ""), (code, output))
+        for _ in range(1500):
+            log = self.log_file.read_text()
+            if "websocket listens on" in log:
+                return log
+            self.assertTrue(processes(self.folder), log)
+            await deferLater(reactor, 0.02)
+        raise AssertionError(f"it does not listen: {self.log_file.read_text()}")
 
     async def launched(self) -> int:
         """A daemon that is up; its HTTP port."""
-        code, output = await self.launch()
-        self.assertEqual((0, ""), (code, output))
-        for _ in range(1500):
-            found = dict(re.findall(r"(http|websocket) listens on 127\.0\.0\.1:(\d+)", self.log_file.read_text()))
-            if len(found) == 2:
-                return int(found["http"])
-            await deferLater(reactor, 0.02)
-        raise AssertionError(f"it does not listen: {self.log_file.read_text()}")
+        found = re.findall(r"http listens on 127\.0\.0\.1:(\d+)", await self.up())
+        return int(found[0])
+
+    async def stopped(self) -> None:
+        """Stop the one that is up; its log is begun anew by the next."""
+        os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
+        await self.gone()
+        self.log_file.unlink()
 
     async def refused(self, *options: str) -> str:
         """The one line of the process started, once that has failed and nothing is left running."""
@@ -76,6 +93,60 @@ class Daemonized(StartCase):
 
             self.assertIn(f"[{table}] endpoint", line)
             self.assertIn(endpoint, line)
+            self.assertIn(f"take another one by --{table} tcp:", line)
+
+    async def test_fixed_ports(self) -> None:
+        """It listens on the ports that it is told, plain and by TLS, by IPv4 and IPv6."""
+        pair = Authority(self.folder).issue("localhost")
+        tls = f"privateKey={pair}:certKey={pair}"
+        for kind, more in (
+            ("tcp", "interface=127.0.0.1"),
+            ("ssl", f"interface=127.0.0.1:{tls}"),
+            ("tcp6", "interface=\\:\\:1"),
+        ):
+            http, websocket = free_port(), free_port()
+
+            await self.up("--http", f"{kind}:{http}:{more}", "--websocket", f"{kind}:{websocket}:{more}")
+
+            for port in (http, websocket):
+                socket.create_connection(("::1" if kind == "tcp6" else "127.0.0.1", port), 10).close()
+            await self.stopped()
+
+    async def test_fixed_ports_in_use(self) -> None:
+        """A second daemon on the ports of one in the background is refused, and the first goes on."""
+        http = free_port()
+        await self.up("--http", f"tcp:{http}:interface=127.0.0.1")
+
+        second = self.a_daemon("--data-dir", str(self.folder / "other"), "--http", f"tcp:{http}:interface=127.0.0.1")
+        second.spawn()
+        self.assertGreater(await second.ended(), 0)
+
+        self.assertIn(f"--http tcp:{http + 1}:interface=127.0.0.1", self.one_line(second.log))
+        self.assertEqual(200, (await request(http, "GET", "/readyz")).status)
+
+    async def test_handed_over(self) -> None:
+        """It listens on sockets that systemd has bound for it."""
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            fd = bound.fileno()
+            script = f'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=http exec "$@" 3<&{fd}'
+            await self.up("--http", "systemd:domain=INET:index=0", prefix=["bash", "-c", script, "bash"], keep=[fd])
+
+            answer = await request(bound.getsockname()[1], "GET", "/readyz")
+
+        self.assertEqual(200, answer.status)
+
+    async def test_unix_socket(self) -> None:
+        """Unix sockets are listened on, and those that cannot be are one line of the process started."""
+        path = self.folder / "http.sock"
+        await self.up("--http", f"unix:{path}")
+
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+        for wrong in (path, self.folder / "missing" / "http.sock"):
+            other = self.a_daemon("--data-dir", str(self.folder / "other"), "--http", f"unix:{wrong}")
+            other.spawn()
+            self.assertGreater(await other.ended(), 0)
+            self.assertIn("[http] endpoint: cannot listen on unix:", self.one_line(other.log))
 
     async def test_wrong_setting(self) -> None:
         """A wrong setting is one line of the process started."""

@@ -1,5 +1,10 @@
 """A wrong start is one line and an exit code."""
 
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest
+
 from tests.support.client import request
 from tests.support.starting import StartCase, free_port, processes
 
@@ -55,6 +60,9 @@ class WrongStart(StartCase):
             ("http", "tcp:0:interface=nowhere"),
             ("websocket", ""),
             ("websocket", "tcp:"),
+            ("http", "systemd:domain=INET:index=0"),
+            ("http", "systemd:domain=INET:name=none"),
+            ("http", "unix:/no/such/folder/socket"),
         )
 
         lines = await self.refusals(*((f"--{table}", endpoint) for table, endpoint in wrong))
@@ -72,6 +80,21 @@ class WrongStart(StartCase):
 
             self.assertIn(f"[{table}] endpoint", line)
             self.assertIn(endpoint, line)
+            self.assertIn(f"take another one by --{table} tcp:", line)
+
+    async def test_privileged_port(self) -> None:
+        """A port that only root may take is named, with one that anybody may."""
+        if os.geteuid() or int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 1024:
+            raise SkipTest("needs root, which gives up that right, on a machine where low ports are root's")
+        daemon = self.a_daemon("--http", "tcp:81:interface=127.0.0.1")
+        daemon.prefix = ["setpriv", "--bounding-set=-net_bind_service", "--"]
+        daemon.spawn()
+
+        self.assertGreater(await daemon.ended(), 0)
+
+        line = self.one_line(daemon.log)
+        self.assertIn("[http] endpoint", line)
+        self.assertIn("--http tcp:8081:interface=127.0.0.1", line)
 
     async def test_mongo_refuses(self) -> None:
         """A MongoDB that nobody answers at is told of."""

@@ -25,6 +25,7 @@ class Daemon:
         self.data = self.folder / "data"
         self.options = options
         self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", "JUSTCHAT_STALLS": "1", **(environ or {})}
+        self.prefix: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         self.http = self.websocket = 0
         self._runs = 0
@@ -45,7 +46,7 @@ class Daemon:
         command = [TWISTD, "--nodaemon", "--pidfile=", "justchat", "--data-dir", str(self.data)]
         command += ["--http", LOOPBACK, "--websocket", LOOPBACK, *self.options]
         # Should the tests be killed, nothing stays behind.
-        command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
+        command = [*self.prefix, "setpriv", "--pdeathsig", "KILL", "--", *command]
         with open(self._log_file, "wb") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=self.environ, cwd=self.folder
