@@ -155,6 +155,8 @@ class Limits(_Table):
     wrong_keys_per_phone: RateTexts = ("20/hour",)
     """Wrong keys of a phone, over all of its keys; of one key there are five."""
     wrong_keys_per_address: RateTexts = ("300/hour",)
+    unnumbered_top_ups: RateTexts = ("20/day",)
+    """Top-ups of a user that come without a payment_id, so that a signature that was seen is not sent for ever."""
     sms_per_phone: RateTexts | None = None
     """SMS to a phone; for the next ones, too, None is SPENDING with a gateway, and no limit without."""
     sms_per_address: RateTexts | None = None

@@ -2,17 +2,20 @@
 
 import hashlib
 import hmac
+from contextlib import suppress
 from typing import Literal
 
 from attrs import frozen
 
-from justchat.errors import Conflict, NotEnoughCoins, RoomNotFound, TooSoon, WrongSignature
-from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IRooms, IUsers
+from justchat.errors import ApiError, Conflict, NotEnoughCoins, RoomNotFound, TooSoon, WrongSignature
+from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IRooms, IUsers, IWindows
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
+from justchat.model.rate import Rate
 
+UNNUMBERED = "unnumbered-top-ups"
 Network = Literal["mailru", "vk", "facebook", "twitter"]
 
 
@@ -20,25 +23,29 @@ Network = Literal["mailru", "vk", "facebook", "twitter"]
 class Money:
     """What one can do with coins.
 
-    ``secret_key`` signs top-ups; ``free_coins`` is what each network gives in 24 hours."""
+    ``secret_key`` signs top-ups; ``unnumbered`` are the rates of one user's top-ups without a ``payment_id``;
+    ``free_coins`` is what each network gives in 24 hours."""
 
     users: IUsers
     rooms: IRooms
     ledger: ILedger
     catalogue: ICatalogue
     mailboxes: IMailboxes
+    windows: IWindows
     clock: Clock
     secret_key: str
     allow_unnumbered: bool
+    unnumbered: tuple[Rate, ...]
     free_coins: int
 
     async def top_up(self, user: Id, coins: int, secret: str, payment_id: str | None, once: Id | None = None) -> None:
         """Add coins that somebody paid for, as the signature says.
 
-        With a ``payment_id``, or the same ``once``, once, however often it is sent. Raises WrongSignature, and
-        Conflict for a payment that was for somebody else or another sum.
+        With a ``payment_id``, or the same ``once``, once, however often it is sent. Raises WrongSignature,
+        Conflict for a payment that was for somebody else or another sum, and TooManyRequests for one payment without
+        a ``payment_id`` too many.
         """
-        if not self._is_signed(coins, secret, payment_id):
+        if not self._is_signed(user, coins, secret, payment_id):
             raise WrongSignature
         transfer = Transfer(
             id=(once or new_id()) if payment_id is None else derived_id("payment", payment_id),
@@ -48,7 +55,7 @@ class Money:
             create_at=self.clock(),
             note=payment_id,
         )
-        if not await self.ledger.begin(transfer):
+        if not await self._begin_top_up(transfer):
             known = await self.ledger.get(transfer.id)
             assert known is not None
             first, finished = known
@@ -59,14 +66,32 @@ class Money:
         await self.ledger.apply(transfer)
         await self._finish(transfer)
 
-    def _is_signed(self, coins: int, secret: str, payment_id: str | None) -> bool:
+    async def _begin_top_up(self, transfer: Transfer) -> bool:
+        """Put a top-up into the ledger; False where it is there. Without a ``payment_id`` it counts if it is new."""
+        if transfer.note is not None:
+            return await self.ledger.begin(transfer)
+        await self.windows.hit(UNNUMBERED, transfer.user, self.unnumbered)
+        try:
+            begun = await self.ledger.begin(transfer)
+        except ApiError:  # nothing is answered for good: it may be sent again
+            with suppress(ApiError):
+                await self.windows.give_back(UNNUMBERED, transfer.user, self.unnumbered)
+            raise
+        if not begun:
+            await self.windows.give_back(UNNUMBERED, transfer.user, self.unnumbered)
+        return begun
+
+    def _is_signed(self, user: Id, coins: int, secret: str, payment_id: str | None) -> bool:
+        # Coins are whole and at most 10^9, which Python and JavaScript print alike.
         if payment_id is None:
             if not self.allow_unnumbered:
                 return False
             # The original's signature, which can be replayed; an operator can refuse it.
             right = hashlib.md5(f"{self.secret_key}{coins}".encode(), usedforsecurity=False).hexdigest()
         else:
-            right = hmac.new(self.secret_key.encode(), f"{payment_id}:{coins}".encode(), hashlib.sha256).hexdigest()
+            # The last two parts have no colon, so a payment_id may have some.
+            signed = f"{payment_id}:{coins}:{user}"
+            right = hmac.new(self.secret_key.encode(), signed.encode(), hashlib.sha256).hexdigest()
         return hmac.compare_digest(right.encode(), secret.lower().encode())
 
     async def take_free_coins(self, user: Id, network: Network, once: Id | None = None) -> None:

@@ -28,6 +28,8 @@ APPLIED_KEPT = 200
 """A user's document notes this many of their latest transfers; one is repeated within seconds, if at all."""
 TRANSFER_TAKES = timedelta(seconds=10)
 """A transfer that has not ended after this long belongs to a daemon that died."""
+AHEAD = timedelta(hours=1)
+"""No daemon's clock is this far ahead of another's: what seems begun later was begun before a clock was set back."""
 
 
 @implementer(ILedger)
@@ -59,7 +61,12 @@ class Ledger:
         }
         if transfer.reason is Reason.FREE_COINS:
             last = f"free_coins.{transfer.note}"
-            query["$or"] = [{last: None}, {last: {"$lte": transfer.create_at - FREE_COINS_EVERY}}]
+            query["$or"] = [
+                {last: None},
+                {last: {"$lte": transfer.create_at - FREE_COINS_EVERY}},
+                # Taken more than a day from now: by a clock that was wrong. It is not to keep anybody for years.
+                {last: {"$gt": transfer.create_at + FREE_COINS_EVERY}},
+            ]
             update["$set"] = {last: transfer.create_at}
         return await self._database.update(USERS, query, update) or await self.is_applied(transfer)
 
@@ -74,8 +81,12 @@ class Ledger:
         await self._database.update(LEDGER, {"_id": ObjectId(transfer.id)}, {"$unset": {"begun": ""}})
 
     async def unfinished(self, *, all: bool) -> list[Transfer]:
-        before = self._clock() if all else self._clock() - TRANSFER_TAKES
-        documents = await self._database.find(LEDGER, {"begun": {"$lte": before}}, limit=1000)
+        # The clock may have been set back since: at a start with a database of our own the time does not matter.
+        now = self._clock()
+        wanted: Document = {"begun": {"$exists": True}}
+        if not all:
+            wanted = {"$or": [{"begun": {"$lte": now - TRANSFER_TAKES}}, {"begun": {"$gt": now + AHEAD}}]}
+        documents = await self._database.find(LEDGER, wanted, limit=1000)
         return [transfer_from_document(document) for document in documents]
 
     async def of(self, user: Id, limit: int) -> list[Transfer]:

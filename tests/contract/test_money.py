@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import ensureDeferred, gatherResults
 
 from tests.support.chat import ChatTestCase, Person, a_room
-from tests.support.client import Answer
+from tests.support.client import Answer, call
 
 
 class MoneyCase(ChatTestCase):
@@ -23,8 +23,11 @@ class MoneyCase(ChatTestCase):
         return await who.call("/user/updateBalance", balance=coins, secret=self.md5(str(coins)))
 
     async def pay(self, who: Person, payment_id: str, coins: int) -> Answer:
-        secret = hmac.new(self.secret_key.encode(), f"{payment_id}:{coins}".encode(), "sha256").hexdigest()
+        secret = self.hmac(f"{payment_id}:{coins}:{who.id}")
         return await who.call("/user/updateBalance", balance=coins, payment_id=payment_id, secret=secret)
+
+    def hmac(self, written: str) -> str:
+        return hmac.new(self.secret_key.encode(), written.encode(), "sha256").hexdigest()
 
     async def balance(self, who: Person) -> int:
         balance: int = (await who.shown())["balance"]
@@ -79,13 +82,66 @@ class TopUps(MoneyCase):
         self.assertEqual({200}, {answer.status for answer in [*answers, late]})
         self.assertEqual(70, await self.balance(self.anna))
 
-    async def test_somebody_elses_payment(self) -> None:
-        """A payment that was somebody else's is 409, and adds nothing."""
+    async def test_payment_id_of_another(self) -> None:
+        """A payment_id that was redeemed for somebody else, or for another sum, is 409, and adds nothing."""
         await self.pay(self.anna, f"order-{self.anna.id}", 70)
 
-        answer = await self.pay(self.boris, f"order-{self.anna.id}", 70)
+        others = await self.pay(self.boris, f"order-{self.anna.id}", 70)
+        more = await self.pay(self.anna, f"order-{self.anna.id}", 71)
 
-        self.assertEqual((409, 0), (answer.status, await self.balance(self.boris)))
+        self.assertEqual([(409, "conflict")] * 2, [(answer.status, answer.code) for answer in (others, more)])
+        self.assertEqual((70, 0), (await self.balance(self.anna), await self.balance(self.boris)))
+
+    async def test_signed_for_one_user(self) -> None:
+        """A signature is its user's alone: with another's, or with none in it, it is 403, also in the first place."""
+        for_anna = self.hmac(f"order-{self.anna.id}:70:{self.anna.id}")
+        for_nobody = self.hmac(f"order-{self.anna.id}:70")
+
+        for secret in (for_anna, for_nobody, self.md5("70")):
+            answer = await self.boris.call(
+                "/user/updateBalance", balance=70, payment_id=f"order-{self.anna.id}", secret=secret
+            )
+
+            self.assertEqual((403, "wrong-signature"), (answer.status, answer.code))
+        self.assertEqual(0, await self.balance(self.boris))
+
+    async def test_payment_id_with_colons(self) -> None:
+        """A payment_id that looks like another one's signed text is a payment of its own."""
+        for payment_id, coins in ((f"{self.anna.id}:1", 5), (self.anna.id, 1), (f"{self.anna.id}:1:5", 7)):
+            self.assertEqual(200, (await self.pay(self.anna, payment_id, coins)).status)
+
+        self.assertEqual(13, await self.balance(self.anna))
+
+
+class Unnumbered(MoneyCase):
+    async def test_a_day(self) -> None:
+        """Twenty top-ups a day have no payment_id, even at once; one more is 429 and adds nothing."""
+        paying = [ensureDeferred(self.top_up(self.anna, 3)) for _ in range(25)]
+        answers = await gatherResults(paying)
+
+        self.assertEqual([200] * 20 + [429] * 5, sorted(answer.status for answer in answers))
+        (refused, *_) = [answer for answer in answers if answer.status == 429]
+        self.assertEqual(['"unnumbered-top-ups";q=20;w=86400'], refused.headers.getRawHeaders("RateLimit-Policy"))
+        self.assertEqual(60, await self.balance(self.anna))
+
+    async def test_others(self) -> None:
+        """Each user has their own twenty; wrong signatures use up none of them, and numbered ones need none."""
+        for _ in range(21):
+            await self.anna.call("/user/updateBalance", balance=3, secret=self.md5("4"))
+        statuses = [(await self.top_up(self.anna, 3)).status for _ in range(21)]
+
+        self.assertEqual([200] * 20 + [429], statuses)
+        self.assertEqual(200, (await self.top_up(self.boris, 3)).status)
+        self.assertEqual(200, (await self.pay(self.anna, f"late-{self.anna.id}", 3)).status)
+
+    async def test_sent_again(self) -> None:
+        """The same call under one Idempotency-Key counts once."""
+        body = {"session_key": self.anna.session_key, "balance": 3, "secret": self.md5("3")}
+        headers = {"Idempotency-Key": self.anna.id}
+        again = [(await call(self.daemon.http, "/user/updateBalance", body, headers)).status for _ in range(25)]
+
+        self.assertEqual([200] * 25, again)
+        self.assertEqual([200] * 19 + [429], [(await self.top_up(self.anna, 3)).status for _ in range(20)])
 
 
 class FreeCoins(MoneyCase):

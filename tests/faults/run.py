@@ -59,7 +59,7 @@ class Talker:
                 return
             name = f"{self.person.phone}-{number}"
             if number % 20 == 0:
-                signature = hmac.new(secret, f"{name}:{COINS}".encode(), hashlib.sha256).hexdigest()
+                signature = hmac.new(secret, f"{name}:{COINS}:{self.person.id}".encode(), hashlib.sha256).hexdigest()
                 payment = {"balance": COINS, "payment_id": name, "secret": signature}
                 while self.call("/user/updateBalance", payment) != 200:
                     time.sleep(0.05)
