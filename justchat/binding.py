@@ -4,6 +4,7 @@ The order that loses nothing: bind to the live events first and hold them back, 
 was missed up to there, then let through what was held and is newer.
 """
 
+from collections import deque
 from typing import Any
 
 from attrs import frozen
@@ -26,6 +27,9 @@ FAULT = 1011
 MOST_HELD = 1024 * 1024
 """Bytes held back during one replay; more, and the client is too slow to come back this way (4413)."""
 TOO_SLOW = 4413
+MOST_INITS = 128
+"""Inits that may wait for their answers. Of the keys that wait, what is longer than a key is let go."""
+LONGEST_KEY = 256
 
 
 @frozen(kw_only=True)
@@ -47,25 +51,37 @@ class Binding:
         self._connection = connection
         self._services = services
         self._bound: IConnection | None = None
-        self._busy = False
+        self._inits: deque[tuple[str, Position]] = deque()
+        """Those that wait their turn, the one under way first."""
         self._over = False
 
     def receive(self, data: object) -> None:
-        """The data of an ``init``. The answer goes through the connection."""
+        """The data of an ``init``. The answers go through the connection, in the order of the inits."""
         init = asked(data)
-        if init is None or self._busy:
+        if init is None:
             self._connection.close(MALFORMED, "an init has a session_key, and perhaps n, room and seq")
             return
-        self._busy = True
-        Deferred.fromCoroutine(self._init(*init)).addErrback(self._failed)
+        if len(self._inits) == MOST_INITS:
+            self._connection.close(TOO_MANY, "too many inits at once")
+            return
+        self._inits.append(init)
+        if len(self._inits) == 1:
+            Deferred.fromCoroutine(self._answer()).addErrback(self._failed)
 
     def leave(self) -> None:
         """The connection is going: hear nothing more."""
         self._over = True
+        self._inits.clear()
         self._unbind()
 
     def _is_over(self) -> bool:
         return self._over
+
+    async def _answer(self) -> None:
+        while self._inits:
+            await self._init(*self._inits[0])
+            if self._inits:
+                self._inits.popleft()
 
     async def _init(self, key: str, have: Position) -> None:
         try:
@@ -77,8 +93,6 @@ class Binding:
             if not self._is_over():
                 self._connection.send(Frame(refusal(error)))
                 self._connection.close(SESSION_OVER if timeout else TRY_LATER, error.detail)
-        finally:
-            self._busy = False
 
     async def _bind(self, session: Session, have: Position) -> None:
         replay = self._services.replay
@@ -182,4 +196,5 @@ def asked(data: Any) -> tuple[str, Position] | None:
         return None
     if room is not None and not isinstance(room, str):
         return None
-    return data["session_key"], Position(n=n, room=None if room is None else as_id(room), seq=seq)
+    key = data["session_key"] if len(data["session_key"]) <= LONGEST_KEY else ""
+    return key, Position(n=n, room=None if room is None else as_id(room), seq=seq)

@@ -6,6 +6,7 @@
 It stands on an Engine.IO session (``engine.py``), whatever carries that.
 """
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import orjson
@@ -39,7 +40,8 @@ class Connection:
         self.session: Session | None = None
         self._engine = engine
         self._connected = False
-        self._ack: int | None = None
+        self._acks: deque[int | None] = deque()
+        """The ids under which inits want to be acknowledged, in the order in which they are answered."""
         self._binding: Binding | None = Binding(self, engine.engines.services)
         self._init_timer: IDelayedCall | None = engine.engines.reactor.callLater(
             engine.engines.settings.init_timeout, self._no_init
@@ -82,7 +84,7 @@ class Connection:
     def _event(self, data: object, id: int | None) -> None:
         match data:
             case ["init", init, *_] if self._connected and self._binding is not None:
-                self._ack = id
+                self._acks.append(id)
                 self._binding.receive(init)
             case _:
                 self.close(MALFORMED, 'the one event we know is "init", with {"session_key": "…"}')
@@ -94,9 +96,10 @@ class Connection:
 
     def send(self, frame: Frame) -> None:
         self._engine.send(frame.socketio)
-        if self._ack is not None and frame.name in ("ready", "error"):
-            self._engine.send(Packet(b"43%d[%s]" % (self._ack, frame.data)))
-            self._ack = None
+        if self._acks and frame.name in ("ready", "error"):
+            ack = self._acks.popleft()
+            if ack is not None:
+                self._engine.send(Packet(b"43%d[%s]" % (ack, frame.data)))
 
     def send_burst(self, burst: Burst) -> None:
         for frame in burst.frames:

@@ -20,7 +20,7 @@ from justchat.config import Websocket
 from justchat.door import TOO_MANY, Pace
 from justchat.events import Packet
 from justchat.socketio.connection import GONE, Connection
-from justchat.socketio.packets import CLOSE, MESSAGE, PING, PONG, Incoming
+from justchat.socketio.packets import CLOSE, MESSAGE, NOOP, PING, PONG, Incoming
 from justchat.websockets import CLOSE_TIMEOUT
 
 GOING_DOWN = 1001
@@ -127,7 +127,7 @@ class Engine:
             self.send(Packet(b"3" + packet.text.encode("utf-8", "replace")))
         elif packet.type == CLOSE:
             self.close(GONE, "goodbye")
-        else:
+        elif packet.type != NOOP:
             self.malformed()
 
     def malformed(self) -> None:

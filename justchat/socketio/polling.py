@@ -1,10 +1,14 @@
 """Long-polling: the client's GET waits for packets, its POST brings some (Engine.IO protocol 4, "HTTP long-polling").
 
 At most one GET waits. What comes while none does is kept, up to the raw socket's bound.
+
+Pages of old browsers poll by script elements, and post forms: JSONP, which a session speaks whose handshake has ``j``.
 """
 
+import re
 from typing import Any
 
+import orjson
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -12,7 +16,7 @@ from justchat.binding import TOO_SLOW
 from justchat.events import Packet
 from justchat.socketio.connection import GONE
 from justchat.socketio.engine import Engines
-from justchat.socketio.packets import Malformed, packets_of
+from justchat.socketio.packets import Incoming, Malformed, jsonp_payload, packets_of
 from justchat.websockets import CLOSE_TIMEOUT
 
 NOOP = Packet(b"6")
@@ -24,7 +28,9 @@ class Polling:
 
     name = "polling"
 
-    def __init__(self, engines: Engines, version: int, address: str | None) -> None:
+    def __init__(self, engines: Engines, version: int, address: str | None, jsonp: str | None = None) -> None:
+        self._jsonp = None if jsonp is None else re.sub("[^0-9]", "", jsonp).encode()
+        """The number of the page's function that is called with each answer."""
         self._waiting: list[Packet] = []
         self._bytes = 0
         self._poll: Any = None
@@ -69,15 +75,25 @@ class Polling:
             _answer(request, 413, b"")
             return
         # Whatever it is, as the reference server does: who polls on is told by what comes then.
-        _answer(request, 200, b"ok")
+        # A form's answer is shown in a frame of the page.
+        _answer(request, 200, b"ok", TEXT if self._jsonp is None else HTML)
         try:
-            packets = packets_of(body, self.engine.version)
+            packets = self._packets(request, body)
         except Malformed:
             self.engine.malformed()
             return
         for packet in packets:
             if self.engine.keeps_pace():
                 self.engine.receive(packet)
+
+    def _packets(self, request: Any, body: bytes) -> list[Incoming]:
+        """What a POST brings. Raises Malformed."""
+        if self._jsonp is not None:
+            payload = jsonp_payload(body)
+            return [] if payload is None else packets_of(payload, self.engine.version)
+        if not body and self.engine.version == 3 and request.getHeader(b"content-type") == OCTETS:
+            return []  # no packets, in the binary form
+        return packets_of(body, self.engine.version)
 
     def release(self) -> None:
         """Let a waiting poll go, so that the client can change over to its WebSocket."""
@@ -108,7 +124,10 @@ class Polling:
             body = b"\x1e".join([packet.text for packet in packets])
         else:
             body = b"".join([packet.counted for packet in packets])
-        _answer(request, 200, body)
+        if self._jsonp is None:
+            _answer(request, 200, body)
+        else:
+            _answer(request, 200, b"___eio[%s](%s);" % (self._jsonp, _script_string(body)), SCRIPT)
         if last:
             self.forget()
 
@@ -126,9 +145,18 @@ class Polling:
         self.engine.engines.gone(self.engine)
 
 
-def _answer(request: Any, status: int, body: bytes) -> None:
+OCTETS = b"application/octet-stream"
+TEXT, HTML, SCRIPT = (b"text/plain; charset=UTF-8", b"text/html; charset=UTF-8", b"text/javascript; charset=UTF-8")
+
+
+def _script_string(text: bytes) -> bytes:
+    """Text as a string of JavaScript's, in which two characters end the line that JSON allows."""
+    return orjson.dumps(text.decode()).replace("\u2028".encode(), rb"\u2028").replace("\u2029".encode(), rb"\u2029")
+
+
+def _answer(request: Any, status: int, body: bytes, kind: bytes = TEXT) -> None:
     request.setResponseCode(status)
-    request.setHeader(b"Content-Type", b"text/plain; charset=UTF-8")
+    request.setHeader(b"Content-Type", kind)
     request.setHeader(b"Cache-Control", b"no-store")
     request.setHeader(b"Content-Length", b"%d" % len(body))
     request.write(body)

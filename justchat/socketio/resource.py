@@ -62,7 +62,8 @@ class SocketIo(Resource):
         if upgrade:
             return self._websocket.render(request)
         if engine is None:
-            Polling(self._engines, int(version), address).open(request)
+            jsonp = _first(request, b"j") if b"j" in request.args else None
+            Polling(self._engines, int(version), address, jsonp).open(request)
         else:
             self._poll(request, engine.transport)
         return NOT_DONE_YET

@@ -63,9 +63,7 @@ class EngineSocket(BoundedSocket):
         if engine is None:
             return
         try:
-            if isBinary:
-                raise Malformed("binary packets are not spoken here")
-            packet = packet_of(payload.decode())
+            packet = packet_of(payload if isBinary else payload.decode(), engine.version)
         except Malformed:
             if engine.transport is self:
                 engine.malformed()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.binding import asked
-from justchat.socketio.packets import Malformed, packets_of, said_in
+from justchat.socketio.packets import MOST_PACKETS, Malformed, jsonp_payload, packets_of, said_in
 from justchat.ws.protocol import init_data
 
 MANY = settings(
@@ -19,8 +19,15 @@ FRAMES = (
     | NEARLY_JSON.map(lambda text: text.encode("utf-8", "surrogatepass"))
     | NEARLY_JSON.map(lambda text: b'{"event": "init", "data": %s}' % text.encode("utf-8", "surrogatepass"))
 )
-PACKETS = st.binary(max_size=200) | st.text(st.sampled_from('0123456:,-/\x1e[]{}"abé\U0001f600'), max_size=60).map(
-    str.encode
+FRAMED = st.lists(st.tuples(st.booleans(), st.binary(max_size=9), st.integers(-1, 2))).map(
+    lambda packets: b"".join(
+        bytes([binary, max(0, len(packet) + off) % 10, 255]) + packet for binary, packet, off in packets
+    )
+)
+PACKETS = (
+    FRAMED
+    | st.binary(max_size=200)
+    | st.text(st.sampled_from('0123456:,-/\x1e[]{}"abé\U0001f600'), max_size=60).map(str.encode)
 )
 
 
@@ -45,10 +52,11 @@ class Parsers(SynchronousTestCase):
         """A payload of Socket.IO is packets of known types, few of them, or malformed."""
         try:
             packets = packets_of(payload, version)
+            jsonp_payload(payload)
         except Malformed:
             return
 
-        self.assertLessEqual(len(packets), 16)
+        self.assertLessEqual(len(packets), MOST_PACKETS)
         for packet in packets:
             self.assertIn(packet.type, range(7))
             try:

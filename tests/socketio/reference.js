@@ -1,7 +1,9 @@
-// The reference server, with the bounds of the daemon it is compared with. Prints its port.
+// A reference server, of version 4 or 2, with the bounds of the daemon it is compared with. Prints its port.
 const { createServer } = require("node:http");
-const { Server } = require("socket.io");
 const server = createServer();
-new Server(server, { allowEIO3: true, maxHttpBufferSize: Number(process.argv[2]), serveClient: false });
+const [bound, version] = process.argv.slice(2);
+const options = { maxHttpBufferSize: Number(bound), serveClient: false };
+if (version === "2") require("socket.io-v2")(server, options);
+else new (require("socket.io").Server)(server, { ...options, allowEIO3: true });
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 process.stdin.on("end", () => process.exit(0)).resume();

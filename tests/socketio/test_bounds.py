@@ -91,6 +91,17 @@ class WebSocket(PlainCase):
             self.assertEqual(4400, await socket.told_why(), packet)
             self.assertIn("41", socket.heard)
 
+    async def test_binary_frames(self) -> None:
+        """In Engine.IO 3 a binary frame's first byte is its type; in 4, and as a message, it is an attachment of
+        nothing: 4400."""
+        old = await self._open("EIO=3&transport=websocket")
+        old.sendMessage(b"\x02", isBinary=True)
+        await old.hear("3")
+        for socket, frame in ((old, b"\x04x"), (await self.packets(), b"\x03")):
+            socket.sendMessage(frame, isBinary=True)
+
+            self.assertEqual(4400, await socket.told_why())
+
     async def test_origin(self) -> None:
         """A page of an origin that is not allowed gets 403; of one that is, a socket."""
         await self.packets(origin="https://chat.example.com")

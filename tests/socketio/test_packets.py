@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.events import Event, Frame, Packet
-from justchat.socketio.packets import Malformed, Said, packets_of, said_in
+from justchat.socketio.packets import Malformed, Said, jsonp_payload, packets_of, said_in
 
 
 class Out(SynchronousTestCase):
@@ -26,11 +26,32 @@ class In(SynchronousTestCase):
 
         self.assertEqual([(4, "я🎈"), (2, "")], [(packet.type, packet.text) for packet in packets])
 
+    def test_framed(self) -> None:
+        """The binary form counts bytes; it mixes text with binary packets, of which none is a message."""
+        packets = packets_of(b"\0\1\0\xff2" + b"x" * 9 + b"\1\3\xff\2ab\0\3\xff4" + "я".encode(), 3)
+
+        self.assertEqual([(2, "x" * 9), (2, "ab"), (4, "я")], [(packet.type, packet.text) for packet in packets])
+
+    def test_form(self) -> None:
+        """A page's form brings its payload under ``d``, with line ends that it has escaped."""
+        for form, payload in (
+            (b"d=40", b"40"),
+            (b"x=1&d=4%5Cn%5C%5Cn", b"4\n\\n"),
+            ("d=я".encode(), "я".encode()),
+            (b"", None),
+            (b"d=1&d=2", None),
+        ):
+            self.assertEqual(payload, jsonp_payload(form))
+        for form in (b"\xff", b"a=1&" * 20):
+            self.assertRaises(Malformed, jsonp_payload, form)
+
     def test_malformed_payloads(self) -> None:
         """What is no payload is refused."""
         for version, payloads in (
-            (3, (b"", b"4", b"9:4", b":4", b"0:", b"-1:4", b"99999999:4", b"1:7", b"\xff", b"1:2" * 17)),
-            (4, (b"", b"7", b"x", b"\xff", b"d=40", b"2\x1e", b"\x1e".join([b"2"] * 17), b"bAAAA")),
+            (3, (b"", b"4", b"9:4", b":4", b"-1:4", b"99999999:4", b"1:7", b"\xff", b"1:2" * 1025)),
+            (3, (b"\0", b"\0\1", b"\0\1\xff", b"\0\2\xff2", b"\0\xff", b"\0\0\xff", b"\0\x0a\xff" + b"2" * 10)),
+            (3, (b"\0" + b"\1" * 9 + b"\xff2", b"\2\1\xff2", b"\0\1\xff2\0", b"\1\1\xff2", b"\0\1\xff\xff")),
+            (4, (b"", b"7", b"x", b"\xff", b"d=40", b"2\x1e", b"\x1e".join([b"2"] * 1026), b"bAAAA")),
         ):
             for payload in payloads:
                 self.assertRaises(Malformed, packets_of, payload, version)
