@@ -70,7 +70,7 @@ from justchat.stalls import Stalls
 from justchat.starter import CATALOGUE
 from justchat.store.database import Database, check_reachable
 from justchat.store.first_answers import FirstAnswers
-from justchat.store.indexes import create_indexes
+from justchat.store.indexes import create_indexes, read_arrivals
 from justchat.store.sessions import Sessions
 from justchat.systemd import Notifier
 from justchat.transport import TurnReactor
@@ -281,6 +281,7 @@ class Daemon(Service):
         self._database.open()
         await self._wait_for_database()
         await create_indexes(self._database)
+        await read_arrivals(self._database)
         self._passwords.start()
         self._stores.rooms.start()
         self._images.workers.start()

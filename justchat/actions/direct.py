@@ -49,7 +49,7 @@ class DirectMessages:
                 create_at=self.clock(),
             )
 
-        return await self.mailboxes.append(to, make)
+        return await self.mailboxes.send(author, to, make)
 
     async def messages(
         self, user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int

@@ -20,7 +20,10 @@ class Mailbox:
 
 @record(kw_only=True)
 class DirectMessage:
-    """What ``author`` wrote to ``user``; ``read_at`` is None until the receiver has marked it as read."""
+    """What ``author`` wrote to ``user``; ``read_at`` is None until the receiver has marked it as read.
+
+    ``order`` is its place among all direct messages; None for one that an earlier release stored.
+    """
 
     id: Id
     author: Id
@@ -28,6 +31,7 @@ class DirectMessage:
     text: str
     create_at: Moment
     read_at: Moment | None = None
+    order: int | None = None
 
 
 @frozen(kw_only=True)

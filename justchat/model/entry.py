@@ -38,7 +38,8 @@ class Entry:
     """One entry of a stream's log. ``(stream, seq)`` is unique, ``seq`` counts 1, 2, 3 ….
 
     ``user`` is whom a service message is about; ``ref_message`` the whole entry referred to, itself without one;
-    ``finished`` when a silence ends; ``gift`` what was given, and ``room`` where its receiver was then.
+    ``finished`` when a silence ends; ``gift`` what was given, and ``room`` where its receiver was then; ``order`` its
+    place among the direct messages, or the changes of rooms, of all streams, where the store has given it one.
     """
 
     id: Id
@@ -53,3 +54,4 @@ class Entry:
     finished: Moment | None = None
     gift: Gift | None = None
     room: Id | None = None
+    order: int | None = None

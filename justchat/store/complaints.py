@@ -18,7 +18,7 @@ from justchat.store.documents import (
     entry_to_document,
     moment,
 )
-from justchat.store.indexes import COMPLAINTS
+from justchat.store.indexes import COMPLAINTS, NEWEST
 
 
 @implementer(IComplaints)
@@ -41,6 +41,7 @@ class ComplaintStore:
                 "text": complaint.text,
                 "create_at": complaint.create_at,
                 "closed": False,
+                "order": self._database.arrivals.next(),
             },
         )
 
@@ -51,11 +52,11 @@ class ComplaintStore:
         return _from_document(document)
 
     async def open(self, limit: int) -> list[Complaint]:
-        documents = await self._database.find(COMPLAINTS, {"closed": False}, sort={"_id": -1}, limit=limit)
+        documents = await self._database.find(COMPLAINTS, {"closed": False}, sort=NEWEST, limit=limit)
         return [_from_document(document) for document in documents]
 
     async def all(self, limit: int) -> list[Complaint]:
-        documents = await self._database.find(COMPLAINTS, {}, sort={"_id": -1}, limit=limit)
+        documents = await self._database.find(COMPLAINTS, {}, sort=NEWEST, limit=limit)
         return [_from_document(document) for document in documents]
 
     async def close(self, complaint: Id, note: str, at: Moment) -> None:

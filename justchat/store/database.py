@@ -33,6 +33,7 @@ from txmongo.errors import TimeExceeded
 from txmongo.protocol import MongoAuthenticationError, Msg
 
 from justchat.errors import DatabaseAway, StartupError
+from justchat.store.arrivals import Arrivals
 
 Document = dict[str, Any]
 
@@ -72,6 +73,8 @@ class Database:
         self._parsed = parse_uri(uri)
         self._options = {key.lower(): value for key, value in self._parsed["options"].items()}
         self._pool: Any = None
+        self.arrivals = Arrivals()
+        """Numbers what is stored by the order in which it comes."""
 
     def open(self) -> None:
         """Begin to connect; operations wait for that."""

@@ -79,6 +79,8 @@ def entry_to_document(entry: Entry) -> Document:
         document["finished"] = entry.finished
     if entry.room is not None:
         document["room"] = ObjectId(entry.room)
+    if entry.order is not None:
+        document["order"] = entry.order
     if entry.gift is not None:
         document["gift"] = gift_to_document(entry.gift)
     if entry.kind is Kind.DIRECT_MESSAGE:
@@ -99,6 +101,7 @@ def direct_from_document(document: Document) -> DirectMessage:
         text=document["text"],
         create_at=moment(document["create_at"]),
         read_at=_moment(document.get("read_at")),
+        order=document.get("order"),
     )
 
 
@@ -190,6 +193,7 @@ def _more_of(document: Document) -> dict[str, Any]:
         "finished": _moment(document.get("finished")),
         "gift": None if gift is None else gift_from_document(gift),
         "room": None if room is None else _id(room),
+        "order": document.get("order"),
     }
 
 

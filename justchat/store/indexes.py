@@ -22,12 +22,17 @@ UNREAD = _index(
     partialFilterExpression={**_DIRECT, "read": {"$in": [False, None]}},
 )
 
+NEWEST = {"order": -1, "create_at": -1, "_id": -1}
+"""By arrival; what an earlier release stored has no ``order`` and comes last, by its time (arrivals.py)."""
+LATEST = {"order": -1, "create_at": -1, "seq": -1}
+"""The same of entries. Within a stream, ``seq`` decides between equal times."""
+
 LISTINGS: dict[str, dict[str, int]] = {
-    "create_at": {"create_at": -1, "_id": -1},
-    "name": {"folded": 1, "create_at": -1, "_id": -1},
-    "users": {"n_users": 1, "create_at": -1, "_id": -1},
-    "max_users": {"max_users": 1, "create_at": -1, "_id": -1},
-    "admin": {"admin": 1, "create_at": -1, "_id": -1},
+    "create_at": NEWEST,
+    "name": {"folded": 1, **NEWEST},
+    "users": {"n_users": 1, **NEWEST},
+    "max_users": {"max_users": 1, **NEWEST},
+    "admin": {"admin": 1, **NEWEST},
     "_id": {"_id": -1},
 }
 """What rooms can be sorted by, and the order of the index that serves it; the opposite order is the same index."""
@@ -53,6 +58,10 @@ def listing_index(sort: str) -> str:
     return str(_listing(LISTINGS[sort])["name"])
 
 
+TRIGRAMS = str(_listing(NEWEST, before={"trigrams": 1}, after={})["name"])
+"""The name of the index by three letters of a name."""
+
+
 INDEXES: dict[str, list[Document]] = {
     LOG: [
         _index({"stream": 1, "seq": 1}, unique=True),
@@ -60,20 +69,20 @@ INDEXES: dict[str, list[Document]] = {
         _index({"user": 1, "seq": -1}, partialFilterExpression=_DIRECT),
         # … or by one; what passed between two; what is unread.
         _index({"user": 1, "author": 1, "seq": -1}, partialFilterExpression=_DIRECT),
-        _index({"pair": 1, "create_at": -1, "_id": -1}, partialFilterExpression=_DIRECT),
+        _index({"pair": 1, **LATEST}, partialFilterExpression=_DIRECT),
         UNREAD,
         _index({"stream": 1, "kind": 1, "seq": -1}, partialFilterExpression={"kind": Kind.GIFT.value}),
         # The latest of all, of which a crash may have kept dialogs from knowing.
-        _index({"create_at": -1, "_id": -1}, partialFilterExpression=_DIRECT),
+        _index(LATEST, name="latest_direct", partialFilterExpression=_DIRECT),
         # Rooms whose snapshots a crash may have left behind.
-        _index({"create_at": -1}, partialFilterExpression={"changes": True}),
+        _index(LATEST, name="latest_changes", partialFilterExpression={"changes": True}),
     ],
     DIALOGS: [
         _index({"owner": 1, "other": 1}, unique=True),
-        _index({"owner": 1, "at": -1}),
+        _index({"owner": 1, "order": -1, "at": -1}),
     ],
     LEDGER: [
-        _index({"user": 1, "create_at": -1}),
+        _index({"user": 1, **NEWEST}),
         _index({"begun": 1}, sparse=True),
     ],
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
@@ -84,13 +93,13 @@ INDEXES: dict[str, list[Document]] = {
         _index({"busy": 1}, sparse=True),
     ],
     WINDOWS: [_index({"ends": 1}, expireAfterSeconds=0)],
-    COMPLAINTS: [_index({"closed": 1, "_id": -1})],
+    COMPLAINTS: [_index({"closed": 1, **NEWEST}), _index(NEWEST)],
     ROOMS: [
-        _index({"admin": 1, "_id": 1}, partialFilterExpression={"removed": False}),
+        _index({"admin": 1, **NEWEST}, partialFilterExpression={"removed": False}),
         _index({"removed": 1}, partialFilterExpression={"removed": True}),
         # /room/get: filters, then the order, then the name, so that a search reads keys, and no rooms but those found.
         *(_listing(keys) for keys in LISTINGS.values()),
-        _listing({"create_at": -1, "_id": -1}, before={"trigrams": 1}, after={}),
+        _listing(NEWEST, before={"trigrams": 1}, after={}),
     ],
     USERS: [
         _index({"phone": 1}, unique=True),
@@ -98,14 +107,54 @@ INDEXES: dict[str, list[Document]] = {
     ],
     SESSIONS: [
         _index({"digest": 1}, unique=True),
-        _index({"user": 1, "_id": 1}),
+        _index({"user": 1, **NEWEST}),
         _index({"expires_at": 1}, expireAfterSeconds=0),
+        _index({"order": -1}),
     ],
 }
 
 
+OBSOLETE: dict[str, tuple[str, ...]] = {
+    LOG: ("pair_create_at__id", "create_at__id", "create_at"),
+    DIALOGS: ("owner_at",),
+    LEDGER: ("user_create_at",),
+    COMPLAINTS: ("closed__id",),
+    ROOMS: (
+        "admin__id",
+        "removed_private_full_create_at__id_folded",
+        "removed_private_full_folded_create_at__id",
+        "removed_private_full_n_users_create_at__id_folded",
+        "removed_private_full_max_users_create_at__id_folded",
+        "removed_private_full_admin_create_at__id_folded",
+        "trigrams_removed_private_full_create_at__id",
+    ),
+    SESSIONS: ("user__id",),
+}
+"""Indexes of earlier releases, by name. Each would go on to cost something at every write."""
+
+
 async def create_indexes(database: Database) -> None:
-    """Create what is missing; says nothing and does nothing where all is there."""
+    """Create what is missing, and drop what only an earlier release used; does nothing where all is as it should be."""
     for collection, indexes in INDEXES.items():
         # Where a large database has none of them, as one has that was filled by other means, this takes minutes.
         await database.command({"createIndexes": collection, "indexes": indexes}, patience=BUILDING)
+    for collection, names in OBSOLETE.items():
+        there = await database.command({"listIndexes": collection})
+        obsolete = [index["name"] for index in there["cursor"]["firstBatch"] if index["name"] in names]
+        if obsolete:
+            await database.command({"dropIndexes": collection, "index": obsolete}, patience=BUILDING)
+
+
+async def read_arrivals(database: Database) -> None:
+    """Find the last order of arrival that was given, so that what comes now comes after it."""
+    either = {"$in": [False, True]}
+    latest: list[tuple[str, Document, dict[str, int]]] = [
+        (LOG, _DIRECT, LATEST),
+        (LOG, {"changes": True}, LATEST),
+        (ROOMS, {"removed": either, "private": either, "full": either}, NEWEST),
+        (COMPLAINTS, {}, NEWEST),
+        (SESSIONS, {}, {"order": -1}),
+    ]
+    for collection, query, order in latest:
+        for document in await database.find(collection, query, sort=order, limit=1, fields=["order"]):
+            database.arrivals.saw(document.get("order"))

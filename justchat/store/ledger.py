@@ -21,7 +21,7 @@ from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.store.database import Database, Document
 from justchat.store.documents import transfer_from_document, transfer_to_document
-from justchat.store.indexes import LEDGER, USERS
+from justchat.store.indexes import LEDGER, NEWEST, USERS
 
 FREE_COINS_EVERY = timedelta(hours=24)
 APPLIED_KEPT = 200
@@ -41,7 +41,15 @@ class Ledger:
         self._clock = clock
 
     async def begin(self, transfer: Transfer) -> bool:
-        document = {**transfer_to_document(transfer), "begun": transfer.create_at}
+        last = await self._database.find(
+            LEDGER, {"user": ObjectId(transfer.user)}, sort=NEWEST, limit=1, fields=["order"]
+        )
+        self._database.arrivals.saw(last[0].get("order") if last else None)  # an operator's command knows of no other
+        document = {
+            **transfer_to_document(transfer),
+            "begun": transfer.create_at,
+            "order": self._database.arrivals.next(),
+        }
         return await self._database.insert(LEDGER, document)
 
     async def get(self, transfer: Id) -> tuple[Transfer, bool] | None:
@@ -90,5 +98,5 @@ class Ledger:
         return [transfer_from_document(document) for document in documents]
 
     async def of(self, user: Id, limit: int) -> list[Transfer]:
-        documents = await self._database.find(LEDGER, {"user": ObjectId(user)}, sort={"create_at": -1}, limit=limit)
+        documents = await self._database.find(LEDGER, {"user": ObjectId(user)}, sort=NEWEST, limit=limit)
         return [transfer_from_document(document) for document in documents]

@@ -13,7 +13,7 @@ from bson import ObjectId
 from justchat.model.ids import is_well_formed
 from justchat.model.room import RoomSearch
 from justchat.store.documents import trigrams
-from justchat.store.indexes import LISTINGS, listing_index
+from justchat.store.indexes import LISTINGS, TRIGRAMS, listing_index
 
 
 def listing(wanted: RoomSearch) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def listing(wanted: RoomSearch) -> dict[str, Any]:
     hint = listing_index(wanted.sort)
     if wanted.sort == "create_at" and len(folded) >= 3:
         query["trigrams"] = {"$all": trigrams(folded)}
-        hint = "trigrams_removed_private_full_create_at__id"
+        hint = TRIGRAMS
     return {"query": query, "sort": sort, "hint": hint}
 
 

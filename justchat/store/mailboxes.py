@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from attrs import evolve, frozen
 from bson import ObjectId
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -24,7 +25,7 @@ from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
 from justchat.store.database import Database, Document
 from justchat.store.documents import direct_from_document, entry_from_document, moment, object_id, pair
-from justchat.store.indexes import DIALOGS, LOG, UNREAD
+from justchat.store.indexes import DIALOGS, LATEST, LOG, UNREAD
 from justchat.store.log import WAITING, Head, Log
 from justchat.store.rounds import Rounds
 from justchat.store.unread import LIFETIME, Counts, Unread
@@ -64,7 +65,8 @@ class Mailboxes:
         self._reactor = reactor
         self._entries: Log[Mailbox] = Log(database, self._load, self._heard)
         self._unread = Unread(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
-        self._news: dict[tuple[Id, Id], tuple[Moment, Id]] = {}
+        self._shared = shared
+        self._news: dict[tuple[Id, Id], _Last] = {}
         """By owner and other, the last message that their dialog may not know of."""
         self._behind = 0
         """Messages since dialogs were last written."""
@@ -82,8 +84,9 @@ class Mailboxes:
 
     async def _load(self, user: Id) -> Head[Mailbox]:
         last = await self._database.find(
-            LOG, {"stream": ObjectId(user)}, sort={"stream": -1, "seq": -1}, limit=1, fields=["seq"]
+            LOG, {"stream": ObjectId(user)}, sort={"stream": -1, "seq": -1}, limit=1, fields=["seq", "order"]
         )
+        self._database.arrivals.saw(last[0].get("order") if last else None)
         return Head(Mailbox(id=user), last[0]["seq"] if last else 0)
 
     async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
@@ -92,6 +95,16 @@ class Mailboxes:
         _, entry = await self._entries.append(user, lambda _, seq: make(seq))
         assert entry is not None
         return entry
+
+    async def send(self, author: Id, to: Id, make: Callable[[int], Entry]) -> Entry:
+        if self._shared:
+            # What another daemon has put into this dialog comes before.
+            latest = await self._database.find(
+                LOG, {**DIRECT, "pair": pair(author, to)}, sort=LATEST, limit=1, fields=["order"]
+            )
+            self._database.arrivals.saw(latest[0].get("order") if latest else None)
+        # Numbered at the head of the log, where it gets its seq: both rise alike.
+        return await self.append(to, lambda seq: evolve(make(seq), order=self._database.arrivals.next()))
 
     async def append_once(self, user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
         while True:
@@ -124,13 +137,14 @@ class Mailboxes:
         self._unread.changed(entry.stream)  # void may be what was a message while it was in doubt
         if entry.kind is Kind.DIRECT_MESSAGE:
             self._behind += 1
-            last = (entry.create_at, entry.id)
+            self._database.arrivals.saw(entry.order)  # it may be another daemon's
+            last = _Last(entry.order, entry.create_at, entry.seq, entry.id)
             self._to_note((entry.stream, entry.author), last)
             self._to_note((entry.author, entry.stream), last)
         self._hear(head.state, entry)
 
-    def _to_note(self, dialog: tuple[Id, Id], last: tuple[Moment, Id]) -> None:
-        self._news[dialog] = max(last, self._news.get(dialog, last))
+    def _to_note(self, dialog: tuple[Id, Id], last: "_Last") -> None:
+        self._news[dialog] = max(last, self._news.get(dialog, last), key=_Last.place)
         if self._timer is None:
             self._timer = self._reactor.callLater(NOTED_AFTER, self._note_behind)
 
@@ -154,7 +168,7 @@ class Mailboxes:
             await self._find_left_behind()
             self._just_started = False
         news, self._news, noted = self._news, {}, self._behind
-        updates = [_dialog_update(*dialog, *last) for dialog, last in news.items()]
+        updates = [_dialog_update(*dialog, last) for dialog, last in news.items()]
         try:
             for start in range(0, len(updates), NOTED_AT_ONCE):
                 await self._database.upsert_many(DIALOGS, updates[start : start + NOTED_AT_ONCE])
@@ -170,13 +184,15 @@ class Mailboxes:
             documents = await self._database.find(
                 LOG,
                 DIRECT,
-                sort={"create_at": -1, "_id": -1},
+                sort=LATEST,
                 skip=skip,
                 limit=NOTED_AT_ONCE,
-                fields=["author", "user", "create_at", "removed_by"],
+                fields=["author", "user", "create_at", "removed_by", "order", "seq"],
             )
             for document in documents:
-                last = (moment(document["create_at"]), Id(str(document["_id"])))
+                last = _Last(
+                    document.get("order"), moment(document["create_at"]), document["seq"], Id(str(document["_id"]))
+                )
                 sides = document["user"], document["author"]
                 for owner, other in (sides, sides[::-1]):
                     if owner not in document["removed_by"]:
@@ -233,7 +249,7 @@ class Mailboxes:
         documents = await self._database.find(
             LOG,
             {**DIRECT, "pair": pair(user, other), "removed_by": {"$ne": ObjectId(user)}},
-            sort={"create_at": -1, "_id": -1},
+            sort=LATEST,
             skip=skip,
             limit=limit,
         )
@@ -241,7 +257,9 @@ class Mailboxes:
 
     async def dialogs(self, user: Id) -> list[Dialog]:
         await self._dialogs_noted()
-        dialogs = await self._database.find(DIALOGS, {"owner": ObjectId(user)}, sort={"at": -1}, limit=DIALOGS_SHOWN)
+        dialogs = await self._database.find(
+            DIALOGS, {"owner": ObjectId(user)}, sort={"order": -1, "at": -1}, limit=DIALOGS_SHOWN
+        )
         last = await self._database.find(
             LOG, {"_id": {"$in": [dialog["last"] for dialog in dialogs]}}, limit=DIALOGS_SHOWN
         )
@@ -273,8 +291,7 @@ class Mailboxes:
     async def remove_dialog(self, user: Id, other: Id) -> None:
         await self._dialogs_noted()
         query = {**DIRECT, "pair": pair(user, other), "removed_by": {"$ne": ObjectId(user)}}
-        sort = {"create_at": -1, "_id": -1}
-        while documents := await self._database.find(LOG, query, sort=sort, limit=REMOVED_AT_ONCE, fields=["_id"]):
+        while documents := await self._database.find(LOG, query, sort=LATEST, limit=REMOVED_AT_ONCE, fields=["_id"]):
             ids = [document["_id"] for document in documents]
             await self._remove(user, ids)
             await self._renew_dialog(user, other, ids)
@@ -290,15 +307,33 @@ class Mailboxes:
         key = {"owner": ObjectId(owner), "other": ObjectId(other), "last": {"$in": gone}}
         left = await self.dialog(owner, other, skip=0, limit=1)
         if left:
-            await self._database.update(DIALOGS, key, {"$set": {"last": ObjectId(left[0].id), "at": left[0].create_at}})
+            last = {"last": ObjectId(left[0].id), "at": left[0].create_at, "order": left[0].order}
+            await self._database.update(DIALOGS, key, {"$set": last})
         else:
             await self._database.delete_and_get(DIALOGS, key)
 
 
-def _dialog_update(owner: Id, other: Id, at: Moment, message: Id) -> tuple[Document, Document]:
+@frozen
+class _Last:
+    """A message that may be the last of a dialog."""
+
+    order: int | None
+    at: Moment
+    seq: int
+    message: Id
+
+    def place(self) -> tuple[int, Moment, int]:
+        return (self.order or 0, self.at, self.seq)
+
+
+def _dialog_update(owner: Id, other: Id, last: _Last) -> tuple[Document, Document]:
     """What makes a message the last of somebody's dialog. Where that has a later one, the index refuses another."""
-    dialog = {"owner": ObjectId(owner), "other": ObjectId(other), "at": {"$lte": at}}
-    return dialog, {"$set": {"last": ObjectId(message), "at": at}}
+    dialog: Document = {"owner": ObjectId(owner), "other": ObjectId(other)}
+    if last.order is None:
+        dialog |= {"order": None, "at": {"$lte": last.at}}
+    else:
+        dialog["$or"] = [{"order": None}, {"order": {"$lt": last.order}}]
+    return dialog, {"$set": {"last": ObjectId(last.message), "at": last.at, "order": last.order}}
 
 
 def _removal(user: Id) -> list[Document]:

@@ -30,7 +30,7 @@ from justchat.store.documents import (
     room_from_document,
     room_to_document,
 )
-from justchat.store.indexes import LOG, ROOMS
+from justchat.store.indexes import LATEST, LOG, ROOMS
 from justchat.store.listing import listing
 from justchat.store.log import Head, Log
 
@@ -83,7 +83,9 @@ class Rooms:
             await self._save()
 
     async def create(self, room: Room) -> None:
-        if not await self._database.insert(ROOMS, room_to_document(room, 0)):
+        if not await self._database.insert(
+            ROOMS, {**room_to_document(room, 0), "order": self._database.arrivals.next()}
+        ):
             raise Conflict
         self._entries.known(Head(room, 0))
 
@@ -98,7 +100,10 @@ class Rooms:
         def propose_if_there(state: Room, seq: int) -> Entry | None:
             if state.removed:
                 raise RoomNotFound
-            return propose(state, seq)
+            entry = propose(state, seq)
+            if entry is None or entry.kind is Kind.MESSAGE:
+                return entry
+            return evolve(entry, order=self._database.arrivals.next())
 
         return await self._entries.append(room, propose_if_there)
 
@@ -197,7 +202,7 @@ class Rooms:
             await self._purge(Id(str(document["_id"])))
 
     async def reconcile(self) -> list[Entry]:
-        latest = await self._database.find(LOG, {"changes": True}, sort={"create_at": -1}, limit=RECONCILED)
+        latest = await self._database.find(LOG, {"changes": True}, sort=LATEST, limit=RECONCILED)
         streams = {document["stream"] for document in latest}
         for loading in [ensureDeferred(self._entries.head(Id(str(stream)))) for stream in streams]:
             with suppress(RoomNotFound):

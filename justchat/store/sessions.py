@@ -21,7 +21,7 @@ from justchat.model.moment import Clock, Moment
 from justchat.model.user import Session
 from justchat.store.database import Database, Document
 from justchat.store.documents import session_from_document, session_to_document
-from justchat.store.indexes import ENDED, SESSIONS
+from justchat.store.indexes import ENDED, NEWEST, SESSIONS
 
 KEY_BYTES = 24
 CACHED = 50_000
@@ -50,7 +50,9 @@ class Sessions:
         at = self._clock()
         session = Session(id=new_id(), user=user, create_at=at, seen_at=at, expires_at=at + self._lifetime)
         digest = _digest(key)
-        await self._database.insert(SESSIONS, session_to_document(session, digest))
+        await self._database.insert(
+            SESSIONS, {**session_to_document(session, digest), "order": self._database.arrivals.next()}
+        )
         self._remember(digest, session)
         return key
 
@@ -83,7 +85,7 @@ class Sessions:
 
     async def of(self, user: Id) -> list[Session]:
         documents = await self._database.find(
-            SESSIONS, {"user": ObjectId(user), "expires_at": {"$gt": self._clock()}}, sort={"_id": -1}, limit=SHOWN
+            SESSIONS, {"user": ObjectId(user), "expires_at": {"$gt": self._clock()}}, sort=NEWEST, limit=SHOWN
         )
         return [session_from_document(document) for document in documents]
 
@@ -104,7 +106,7 @@ class Sessions:
 
     async def ended_elsewhere(self) -> list[Session]:
         at = self._clock()
-        since = self._noticed - NOTICED_AGAIN
+        since = min(self._noticed, at) - NOTICED_AGAIN  # the clock may have been set back
         notices = await self._database.find(ENDED, {"at": {"$gte": since}}, sort={"at": -1}, limit=NOTICES_READ)
         for notice in notices:
             self._remember(bytes(notice["digest"]), None)

@@ -22,7 +22,7 @@ from justchat.store.documents import (
     user_from_document,
     user_to_document,
 )
-from justchat.store.indexes import LOG, ROOMS, USERS
+from justchat.store.indexes import LOG, NEWEST, ROOMS, USERS
 
 KEY_TRIES = 5
 VISITED_ROOMS_KEPT = 1_000
@@ -73,7 +73,7 @@ class Users:
         place, the rooms' ``admin`` and the user's stream, not in the user's document again.
         """
         rooms = await self._database.find(
-            ROOMS, {"admin": document["_id"], "removed": False}, sort={"_id": -1}, limit=ROOMS_SHOWN, fields=["_id"]
+            ROOMS, {"admin": document["_id"], "removed": False}, sort=NEWEST, limit=ROOMS_SHOWN, fields=["_id"]
         )
         gifts = await self._database.find(
             LOG, {"stream": document["_id"], "kind": Kind.GIFT.value}, sort={"seq": -1}, limit=GIFTS_SHOWN

@@ -32,6 +32,21 @@ class DirectCase(ChatTestCase):
         return [message["text"] for message in answer.data["dialog"]]
 
 
+class Order(DirectCase):
+    async def test_within_a_millisecond(self) -> None:
+        """A dialog is in the order of arrival, as ``/user/messages`` is, however many arrive in one millisecond."""
+        await gatherResults(
+            ensureDeferred(self.write(self.anna, self.boris, f"{n}", client_id=f"{n}")) for n in range(150)
+        )
+
+        received = await self.texts(self.boris, limit=500)
+        self.assertEqual(150, len(received))
+        for person, other in ((self.boris, self.anna), (self.anna, self.boris)):
+            self.assertEqual(received, await self.dialog(person, other, limit=500))
+            (dialog,) = (await person.call("/user/dialogs")).data["dialogs"]
+            self.assertEqual(received[0], dialog["last_message"]["text"])
+
+
 class Writing(DirectCase):
     async def test_answer(self) -> None:
         """A direct message is answered as a list of one, unread."""
