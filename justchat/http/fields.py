@@ -25,6 +25,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import with_info_after_validator_function
 
 from justchat.config import Limits
+from justchat.http.patterns import MOMENT, birthday
 from justchat.model.ids import Id, as_id
 from justchat.model.moment import Moment, from_iso, from_milliseconds
 from justchat.model.phone import Phone, parse_phone
@@ -192,7 +193,11 @@ def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
     return phones
 
 
-_Written = {"oneOf": [{"type": "string", "maxLength": WRITTEN}, {"type": "integer"}]}
+_Milliseconds = {"minimum": -62_135_596_800_000, "maximum": 253_402_300_799_999}
+"""The years 1 to 9999."""
+_Digits = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
+_AsPhone = {"anyOf": [{"type": "string", "maxLength": WRITTEN, "format": "phone"}, _Digits]}
+_AsKey = {"anyOf": [{"type": "string", "maxLength": WRITTEN}, _Digits]}
 
 Filled = Annotated[str, AfterValidator(_not_blank), Says({"pattern": r"\S"})]
 Text = Annotated[Filled, AtMost("text")]
@@ -201,16 +206,16 @@ RoomName = Annotated[Filled, AtMost("room_name")]
 Password = Annotated[str, AtMost("password")]
 ClientId = Annotated[Filled, AtMost("client_id")]
 PhotoUrl = Annotated[str, AtMost("photo")]
-IdField = Annotated[str, AfterValidator(_as_id), Says({"description": "an id: 24 hexadecimal digits"})]
+IdField = Annotated[str, AfterValidator(_as_id), Says({"description": "24 hexadecimal digits"})]
 """A malformed id is no error of shape: it names nothing, which is 404."""
-PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_Written)]
-KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema(_Written)]
+PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_AsPhone)]
+KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema(_AsKey)]
 Dob = Annotated[
     date | None,
     PlainValidator(_dob),
-    WithJsonSchema({"type": ["string", "null"], "pattern": _DOB.pattern}),
+    WithJsonSchema({"type": ["string", "null"], "pattern": birthday(datetime.now(UTC).year)}),
 ]
-Gender = Annotated[int, Field(ge=0, le=1), BeforeValidator(_whole)]
+Gender = Annotated[int, Field(ge=0, le=1), BeforeValidator(_whole), Says({"enum": [0, 1]})]
 MaxUsers = Annotated[
     int,
     Field(ge=1),
@@ -224,7 +229,7 @@ Limit = Annotated[
     Field(ge=1, le=2**53),
     AfterValidator(_page),
     BeforeValidator(_whole),
-    Says({"description": "a larger one is cut to x-cut-to", "x-cut-to": LimitName("page")}),
+    Says({"description": "a larger one is cut to what x-cut-to says", "x-cut-to": LimitName("page")}),
 ]
 
 OptionalText = Annotated[str, AtMost("text")]
@@ -234,7 +239,9 @@ Secret = Annotated[str, Field(max_length=256)]
 CaptchaToken = Annotated[str, Field(max_length=8192)]
 Phones = Annotated[list[PhoneField], AfterValidator(_invited), Says({"maxItems": LimitName("invites")})]
 MomentField = Annotated[
-    Moment, PlainValidator(_moment), WithJsonSchema({"oneOf": [{"type": "integer"}, {"type": "string"}]})
+    Moment,
+    PlainValidator(_moment),
+    WithJsonSchema({"anyOf": [{"type": "integer", **_Milliseconds}, {"type": "string", "pattern": MOMENT}]}),
 ]
 Coins = Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_whole)]
 Page = Annotated[int, Field(ge=1, le=10**6), BeforeValidator(_whole)]

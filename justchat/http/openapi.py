@@ -6,54 +6,91 @@ from typing import Any
 from pydantic import BaseModel
 
 from justchat.config import Limits
-from justchat.errors import ApiError, DatabaseAway, LoginTimeout, NotFound, TooManyRequests, Unavailable, reason_phrase
+from justchat.errors import (
+    ApiError,
+    DatabaseAway,
+    LoginTimeout,
+    MethodNotAllowed,
+    NotFound,
+    TooManyRequests,
+    Unavailable,
+    reason_phrase,
+)
 from justchat.http.dispatch import errors_of
 from justchat.http.endpoint import NONE, Endpoint
 from justchat.http.fields import LimitName
+from justchat.http.schemas import REFERENCE, Schemas, camel
 
-REFERENCE = "#/components/schemas/{model}"
+DESCRIPTION = """\
+A call is a POST with a JSON object. A session's key, from `/init/auth`, goes into the header
+`Authorization: Bearer KEY` or into the body as `session_key`.
+
+An error has `error`, the status's reason phrase, `code`, a slug for programs, and `detail`, a sentence for people.
+
+Status 440, "Login Timeout", is the original API's own: the session is unknown, ended or expired; sign in again. It is
+not in HTTP's registry of statuses. A client whose library knows those alone maps it before the library looks at it:
+see "Generated clients" in docs/protocol.rst.
+"""
+TAGS = {
+    "init": "Signing up and in, sessions, one's own profile",
+    "user": "Direct messages, coins, and people",
+    "gifts": "Gifts",
+    "room": "Rooms and what is said in them",
+    "complaints": "Complaints",
+    "upload": "Pictures",
+    "daemon": "For those who watch the daemon, and for programs",
+}
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+BYTES = "application/octet-stream"
 PICTURE = {"type": "string", "format": "binary"}
-SESSION_KEY = {"type": ["string", "null"], "description": "instead of the Authorization header"}
+SESSION_KEY = {"type": ["string", "null"]}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "sent again with the same key, the call is answered as the first time and not carried out again",
     "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
 }
-WELL = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
+PICTURE_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "what /upload answered, without uploads/",
+    "schema": {"type": "string", "pattern": r"^[0-9a-f]{32}\.(png|jpg|gif|webp)$"},
+}
+HEADERS = {
+    "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}},
+    "RateLimit": {"description": "the rate, and when one more is free", "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": "how many in how many seconds", "schema": {"type": "string"}},
+}
+WELL = {"type": "object", "properties": {"status": {"type": "string", "const": "ok"}}, "required": ["status"]}
+DOCUMENT = {"type": "object", "description": "an OpenAPI 3.1 document"}
+GET_ERRORS = (MethodNotAllowed,)
 
 
 def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str) -> dict[str, Any]:
     """The document, with the limits as they are configured."""
-    schemas: dict[str, Any] = {}
+    schemas = Schemas()
     paths = {endpoint.path: {"post": _operation(endpoint, schemas)} for endpoint in endpoints}
-    for path, summary, kinds, schema, errors in (
-        ("/livez", "The process answers", ["application/json"], WELL, ()),
-        ("/readyz", "Its database answers, too", ["application/json"], WELL, (Unavailable, DatabaseAway)),
-        ("/openapi.json", "This document", ["application/json"], {"type": "object"}, ()),
-        ("/uploads/{name}", "A picture that was uploaded", PICTURES, PICTURE, (NotFound,)),
-    ):
-        answer = {"description": reason_phrase(200), "content": {kind: {"schema": schema} for kind in kinds}}
-        paths[path] = {"get": {"summary": summary, "responses": {"200": answer, **_failures(errors)}}}
-    paths["/openapi.json"]["get"]["responses"]["304"] = {"description": reason_phrase(304)}
-    paths["/uploads/{name}"]["get"]["parameters"] = [
-        {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
-    ]
     document = {
         "openapi": "3.1.0",
-        "info": {"title": "JustChat", "version": version},
-        "paths": paths,
+        "info": {"title": "JustChat", "version": version, "description": DESCRIPTION},
+        "servers": [{"url": "/", "description": "the daemon that serves this document"}],
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
+        "paths": {**paths, **_pages(schemas)},
         "components": {
-            "schemas": schemas,
-            "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas.named,
+            "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY},
+            "headers": HEADERS,
+            "securitySchemes": {
+                "session": {"type": "http", "scheme": "bearer", "description": "a session's key, from /init/auth"}
+            },
         },
     }
     configured: dict[str, Any] = _with_limits(document, limits)
     return configured
 
 
-def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.path.strip("/").replace("/", "."),
         "summary": endpoint.summary,
@@ -63,29 +100,32 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
             "content": _body(endpoint, schemas),
             "x-max-bytes": LimitName("body" if issubclass(endpoint.body, BaseModel) else "image"),
         },
-        "responses": {**_successes(endpoint, schemas), **_failures(_errors(endpoint))},
+        "responses": {**_successes(endpoint, schemas), **_failures(_errors(endpoint), schemas)},
+        # The key may stand in the body, so that no scheme is required here.
+        "security": [] if endpoint.session is NONE else [{"session": []}, {}],
     }
     if endpoint.once:
-        operation["parameters"] = [IDEMPOTENCY_KEY]
-    if endpoint.session is not NONE:
-        # The key may stand in the body, so that no scheme is required here.
-        operation["security"] = [{"session": []}, {}]
+        operation["parameters"] = [{"$ref": "#/components/parameters/IdempotencyKey"}]
     return operation
 
 
-def _body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    name = camel(endpoint.path) + "Request"
     if not issubclass(endpoint.body, BaseModel):
-        form = {"type": "object", "properties": {"photo": PICTURE, "session_key": SESSION_KEY}, "required": ["photo"]}
-        return {"multipart/form-data": {"schema": form}, **{kind: {"schema": PICTURE} for kind in PICTURES}}
-    schema = _gathered(endpoint.body.model_json_schema(ref_template=REFERENCE), schemas)
+        properties = {"photo": PICTURE, "session_key": {"type": "string"}}
+        form = schemas.name(name, {"type": "object", "properties": properties, "required": ["photo"]})
+        # The kind is read from the bytes: whatever type is named, or none, the body is the picture.
+        return {"multipart/form-data": {"schema": form}, **{kind: {"schema": PICTURE} for kind in (BYTES, *PICTURES)}}
+    schema = endpoint.body.model_json_schema(ref_template=REFERENCE)
     schema.setdefault("properties", {})
     if endpoint.session is not NONE:
         schema["properties"] = {"session_key": SESSION_KEY, **schema["properties"]}
-    return {"application/json": {"schema": schema, "example": endpoint.example}}
+    schema["description"] = f"The body of {endpoint.path}"
+    return {"application/json": {"schema": schemas.name(name, schema), "example": endpoint.example}}
 
 
-def _successes(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    schema = _gathered(endpoint.answers.json_schema(ref_template=REFERENCE), schemas)
+def _successes(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    schema = schemas.answer(endpoint.answers.json_schema(ref_template=REFERENCE))
     answer = {"application/json": {"schema": schema}}
     return {str(status): {"description": reason_phrase(status), "content": answer} for status in endpoint.statuses}
 
@@ -96,37 +136,57 @@ def _errors(endpoint: Endpoint) -> set[type[ApiError]]:
     return errors - {LoginTimeout} if endpoint.session is NONE else errors
 
 
-def _failures(errors: Iterable[type[ApiError]]) -> dict[str, Any]:
+def _failures(errors: Iterable[type[ApiError]], schemas: Schemas) -> dict[str, Any]:
     """The answers of these errors, each status with exactly the codes that it may have here."""
     errors = set(errors)
     responses: dict[str, Any] = {}
     for status in sorted({error.status for error in errors}):
         of_status = [error for error in errors if error.status == status]
-        properties: dict[str, Any] = {
-            "error": {"const": reason_phrase(status)},
-            "code": {"enum": sorted({error.code for error in of_status})},
-            "detail": {"type": "string"},
-        }
-        if status == 400:
-            field = {"type": "object", "properties": {"field": {"type": "string"}, "detail": {"type": "string"}}}
-            properties["fields"] = {"type": "array", "items": field}
-        schema = {"type": "object", "properties": properties, "required": ["error", "code", "detail"]}
         response: dict[str, Any] = {
             "description": reason_phrase(status),
-            "content": {"application/json": {"schema": schema}},
+            "content": {"application/json": {"schema": schemas.errors(of_status)}},
         }
-        if any(issubclass(error, Unavailable | TooManyRequests) for error in of_status):
-            response["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+        headers: tuple[str, ...] = ()
+        if any(issubclass(error, TooManyRequests) for error in of_status):
+            headers = ("Retry-After", "RateLimit", "RateLimit-Policy")
+        elif any(issubclass(error, Unavailable) for error in of_status):
+            headers = ("Retry-After",)
+        if headers:
+            response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
         responses[str(status)] = response
     return responses
 
 
-def _gathered(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schema, its definitions put among those of the document."""
-    for name, definition in schema.pop("$defs", {}).items():
-        known = schemas.setdefault(name, definition)
-        assert known == definition, f"two schemas are called {name}"
-    return schema
+def _pages(schemas: Schemas) -> dict[str, Any]:
+    """What is got rather than called."""
+    well, document = schemas.name("Well", WELL), schemas.name("OpenApiDocument", DOCUMENT)
+    pages: dict[str, Any] = {}
+    for path, operation_id, summary, content, errors in (
+        ("/livez", "livez", "The process answers", {"application/json": well}, ()),
+        ("/readyz", "readyz", "Its database answers, too", {"application/json": well}, (Unavailable, DatabaseAway)),
+        ("/openapi.json", "openapi", "This document", {"application/json": document}, ()),
+        ("/uploads/{name}", "uploads", "A picture that was uploaded", dict.fromkeys(PICTURES, PICTURE), (NotFound,)),
+    ):
+        answer = {
+            "description": reason_phrase(200),
+            "content": {kind: {"schema": one} for kind, one in content.items()},
+        }
+        pages[path] = {
+            "get": {
+                "operationId": operation_id,
+                "summary": summary,
+                "tags": ["daemon" if operation_id != "uploads" else "upload"],
+                "security": [],
+                "responses": {"200": answer, **_failures((*errors, *GET_ERRORS), schemas)},
+            }
+        }
+    pages["/openapi.json"]["get"]["responses"]["304"] = {"description": reason_phrase(304)}
+    picture = pages["/uploads/{name}"]["get"]
+    picture["parameters"] = [PICTURE_NAME]
+    picture["responses"]["206"] = {**picture["responses"]["200"], "description": reason_phrase(206)}
+    picture["responses"]["304"] = {"description": reason_phrase(304)}
+    picture["responses"]["416"] = {"description": reason_phrase(416)}
+    return pages
 
 
 def _with_limits(value: Any, limits: Limits) -> Any:

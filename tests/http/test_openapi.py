@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -35,10 +36,27 @@ def names(schema: dict[str, Any], document: dict[str, Any], prefix: str = "") ->
     return found
 
 
-def codes(response: dict[str, Any]) -> list[str | None]:
+def resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The schema that is meant, where this is a reference to one."""
+    if "$ref" not in schema:
+        return schema
+    found: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def every(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a document."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from every(inner)
+
+
+def codes(response: dict[str, Any], document: dict[str, Any]) -> list[str | None]:
     """The codes of an error's description; that of a success has None."""
-    schema = response["content"]["application/json"]["schema"]
-    return schema.get("properties", {}).get("code", {}).get("enum", [None])
+    schema = resolved(response["content"]["application/json"]["schema"], document)
+    found: list[str | None] = schema.get("properties", {}).get("code", {}).get("enum", [None])
+    return found
 
 
 class Document(ChatTestCase):
@@ -66,7 +84,8 @@ class Document(ChatTestCase):
             assert issubclass(endpoint.body, Body)
             schema = self.operation(endpoint.path)["requestBody"]["content"]["application/json"]["schema"]
 
-            self.assertEqual(field_names(endpoint.body), names(schema, self.document) - {"session_key"})
+            sortable = {name for name in names(schema, self.document) if name.startswith("sort.")}
+            self.assertEqual(field_names(endpoint.body), names(schema, self.document) - {"session_key"} - sortable)
 
     async def test_answers(self) -> None:
         """A call has the statuses and codes that it declares, those of every call, and no others."""
@@ -78,7 +97,9 @@ class Document(ChatTestCase):
 
             responses = self.operation(endpoint.path)["responses"]
 
-            described = {(status, code) for status, response in responses.items() for code in codes(response)}
+            described = {
+                (status, code) for status, response in responses.items() for code in codes(response, self.document)
+            }
             self.assertEqual(expected, described, endpoint.path)
 
     async def test_sessions(self) -> None:
@@ -89,20 +110,76 @@ class Document(ChatTestCase):
 
             content = next(iter(operation["requestBody"]["content"].values()))
 
-            self.assertEqual(takes, "session_key" in content["schema"]["properties"], endpoint.path)
-            self.assertEqual([{"session": []}, {}] if takes else None, operation.get("security"), endpoint.path)
+            properties = resolved(content["schema"], self.document)["properties"]
+            self.assertEqual(takes, "session_key" in properties, endpoint.path)
+            self.assertEqual([{"session": []}, {}] if takes else [], operation["security"], endpoint.path)
 
-    async def test_retry(self) -> None:
-        """Every 503 has Retry-After."""
-        operations = [operation for item in self.document["paths"].values() for operation in item.values()]
+    async def test_headers(self) -> None:
+        """Every 503 has Retry-After, every 429 the RateLimit fields besides; no other answer has either."""
+        told: dict[str, set[frozenset[str]]] = {}
+        for item in self.document["paths"].values():
+            for operation in item.values():
+                for status, response in operation["responses"].items():
+                    told.setdefault(status, set()).add(frozenset(response.get("headers", ())))
 
-        headers = [
-            operation["responses"]["503"].get("headers", {})
-            for operation in operations
-            if "503" in operation["responses"]
+        self.assertEqual({frozenset({"Retry-After"})}, told.pop("503"))
+        self.assertEqual({frozenset({"Retry-After", "RateLimit", "RateLimit-Policy"})}, told.pop("429"))
+        self.assertEqual({frozenset()}, set.union(*told.values()))
+
+    async def test_statuses(self) -> None:
+        """Every call may answer the statuses of every call, 440 where it takes a session (contract, sections 1, 3)."""
+        for endpoint in test_docs.declared():
+            expected = {"400", "413", "429", "500", "503", *(() if endpoint.session is NONE else ("440",))}
+
+            self.assertEqual(set(), expected - set(self.operation(endpoint.path)["responses"]), endpoint.path)
+
+    async def test_described(self) -> None:
+        """Every field of every schema says what it is."""
+        silent = [
+            (name, field)
+            for name, schema in self.document["components"]["schemas"].items()
+            for field, said in schema.get("properties", {}).items()
+            if not said.get("description")
         ]
 
-        self.assertEqual([{"Retry-After"}] * (len(test_docs.declared()) + 1), [set(names) for names in headers])
+        self.assertEqual([], silent)
+
+    async def test_named(self) -> None:
+        """Every body and every JSON answer is a schema with a name, or one of several."""
+        for item in self.document["paths"].values():
+            for operation in item.values():
+                said = [operation.get("requestBody", {}), *operation["responses"].values()]
+                for content in (each.get("content", {}) for each in said):
+                    for kind, media in content.items():
+                        if kind == "application/json":
+                            references = media["schema"].get("anyOf", [media["schema"]])
+                            self.assertEqual([["$ref"]] * len(references), [list(each) for each in references])
+
+    async def test_no_stumbling_blocks(self) -> None:
+        """Nothing is in it on which generators of clients disagree: no default, no title of a schema."""
+        for schema in every(self.document["components"]["schemas"]):
+            self.assertNotIn("default", schema)
+            self.assertNotIsInstance(schema.get("title"), str)
+
+    async def test_times(self) -> None:
+        """Ids and times of answers are described as what they are."""
+        message = self.document["components"]["schemas"]["MessageDocument"]["properties"]
+
+        self.assertEqual("date-time", message["create_at"]["format"])
+        self.assertEqual("^[0-9a-f]{24}$", message["_id"]["pattern"])
+
+    async def test_pictures(self) -> None:
+        """An upload may be a form, bytes of no kind, or a picture of each kind."""
+        kinds = self.operation("/upload")["requestBody"]["content"]
+
+        pictures = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+        self.assertEqual({"multipart/form-data", "application/octet-stream", *pictures}, set(kinds))
+        self.assertEqual(pictures, set(self.document["paths"]["/uploads/{name}"]["get"]["responses"]["200"]["content"]))
+
+    async def test_no_example_that_works_once(self) -> None:
+        """No example has a field by which the next message that is sent as it says is swallowed."""
+        for endpoint in declared():
+            self.assertNotIn("client_id", json.dumps(endpoint.example))
 
     async def test_pages(self) -> None:
         """What is got rather than called is in it, and answers with a status that it has there."""

@@ -1,7 +1,7 @@
 """The calls ``/init/…``."""
 
 from attrs import frozen
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from justchat.actions.accounts import Accounts
 from justchat.documents import UserDocument, user_document
@@ -62,6 +62,10 @@ class GetUser(Body):
 
 class Invite(Body):
     """``phons`` is the original's spelling; ``phones`` does as well."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"properties": {"phons": {"type": "null"}, "phones": {"type": "null"}}}}
+    )
 
     phons: Phones | None = None
     phones: Phones | None = None

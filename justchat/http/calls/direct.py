@@ -1,7 +1,7 @@
 """The calls ``/user/…`` of direct messages."""
 
 from attrs import frozen
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from justchat.actions.direct import DirectMessages
 from justchat.documents import direct_document
@@ -37,6 +37,14 @@ class Write(Body):
 
 
 class List(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {
+                "properties": {"author": {"type": "string"}, "user": {"type": "string"}},
+                "required": ["author", "user"],
+            }
+        }
+    )
     author: IdField | None = None
     user: IdField | None = None
     countOnly: bool = False

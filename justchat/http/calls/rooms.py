@@ -1,6 +1,6 @@
 """The calls ``/room/…``: being in rooms, and what is said there."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from attrs import frozen
 from pydantic import field_validator
@@ -31,6 +31,7 @@ from justchat.http.fields import (
     Page,
     Password,
     RoomName,
+    Says,
     SearchedName,
     Skip,
     Text,
@@ -50,6 +51,10 @@ SORTABLE = {
     "created_at": "create_at",
 }
 """What rooms can be sorted by, and the field that is meant; ``users`` is by how many there are."""
+SORT = {
+    "properties": {field: {"type": "integer", "enum": [1, -1]} for field in SORTABLE},
+    "additionalProperties": False,
+}
 
 
 class NewRoom(Body):
@@ -75,7 +80,7 @@ class Get(Body):
     name: SearchedName | None = None
     page: Page = 1
     per_page: Limit = 40
-    sort: dict[str, Direction] = {}
+    sort: Annotated[dict[str, Direction], Says(SORT)] = {}
     filter: Filter = Filter()
 
     @field_validator("sort")
@@ -232,7 +237,7 @@ class RoomCalls:
     @post(
         "/room/sendMessage",
         body=SendMessage,
-        example={"message": {"room_id": "52ee29b565e203779f2e37f3", "text": "SUP", "client_id": "1"}},
+        example={"message": {"room_id": "52ee29b565e203779f2e37f3", "text": "SUP"}},
         answer=MessageAnswer,
         once=True,
         session=REQUIRED,

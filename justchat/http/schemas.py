@@ -1,0 +1,121 @@
+"""The schemas of the OpenAPI document, each under a name of its own, in a form that generators of clients agree on.
+
+What they do not agree on is left out: ``default`` makes a field required for some, ``title`` names a class for some
+and clashes for others, and ``anyOf`` with null is a union of two classes where a type of two kinds is a plain field.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from justchat.errors import ApiError, BadRequest, InvalidFields, reason_phrase
+from justchat.http.field_descriptions import DESCRIPTIONS, SHAPES
+
+REFERENCE = "#/components/schemas/{model}"
+AS_IT_IS = ("description", "required", "not", "example")
+Schema = dict[str, Any]
+
+
+class Schemas:
+    """The named schemas of a document, as they are gathered."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, Schema] = {}
+
+    def name(self, name: str, schema: Schema) -> Schema:
+        """Puts a schema among the named ones; a reference to it. One name is one schema."""
+        schema = dict(schema)
+        answers = not name.endswith("Request")
+        for inner, definition in schema.pop("$defs", {}).items():
+            self._put(inner, _tidy(inner, definition, answers=answers))
+        self._put(name, _tidy(name, schema, answers=answers))
+        return {"$ref": REFERENCE.format(model=name)}
+
+    def answer(self, schema: Schema) -> Schema:
+        """A reference to what a call answers, or to each of the kinds it answers."""
+        schema = dict(schema)
+        for inner, definition in schema.pop("$defs", {}).items():
+            self._put(inner, _tidy(inner, definition, answers=True))
+        return self.name(schema["title"], schema) if "title" in schema else schema
+
+    def errors(self, errors: Iterable[type[ApiError]]) -> Schema:
+        """A reference to the body of these errors, which have one status. Its name tells their codes."""
+        errors = set(errors)
+        (status,) = {error.status for error in errors}
+        codes = sorted({error.code for error in errors})
+        own = sorted({error.code for error in errors} - {BadRequest.code, InvalidFields.code}) or ["bad-request"]
+        properties: Schema = {
+            "error": {"type": "string", "const": reason_phrase(status)},
+            "code": {"type": "string", "enum": codes},
+            "detail": {"type": "string"},
+        }
+        if InvalidFields in errors:
+            both = {"field": {"type": "string"}, "detail": {"type": "string"}}
+            one = {"type": "object", "properties": both, "required": sorted(both)}
+            properties["fields"] = {"type": "array", "items": self.name("BadField", one)}
+        return self.name(
+            "Or".join(camel(code) for code in own) + "Error",
+            {"type": "object", "properties": properties, "required": ["error", "code", "detail"]},
+        )
+
+    def _put(self, name: str, schema: Schema) -> None:
+        known = self.named.setdefault(name, schema)
+        assert known == schema, f"two schemas are called {name}"
+
+
+def camel(words: str) -> str:
+    """``RoomSendMessage`` of ``/room/sendMessage``, ``NotInRoom`` of ``not-in-room``."""
+    return "".join(word[:1].upper() + word[1:] for word in words.replace("/", "-").split("-"))
+
+
+def _tidy(owner: str, schema: Any, *, answers: bool) -> Any:
+    """The schema without what generators stumble over, and with each property described."""
+    if isinstance(schema, list):
+        return [_tidy(owner, item, answers=answers) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    tidied = {
+        key: value if key in AS_IT_IS else _tidy(owner, value, answers=answers)
+        for key, value in schema.items()
+        if key not in ("title", "default", "properties")
+    }
+    if "properties" in schema:
+        tidied["properties"] = {
+            name: _property(owner, name, value, answers=answers) for name, value in schema["properties"].items()
+        }
+    return _nullable(tidied)
+
+
+def _property(owner: str, name: str, schema: Mapping[str, Any], *, answers: bool) -> Any:
+    tidied = _tidy(f"{owner}.{name}", schema, answers=answers)
+    if answers:
+        _shape(name, tidied)
+    said = next((DESCRIPTIONS[key] for key in (f"{owner}.{name}", f"{owner}.*", name) if key in DESCRIPTIONS), None)
+    parts = [part for part in (said, tidied.get("description")) if part]
+    default = schema.get("default")
+    if default is not None and not isinstance(default, Mapping):
+        parts.append(f"{json.dumps(default)} where absent")
+    return {**tidied, "description": "; ".join(parts)} if parts else tidied
+
+
+def _shape(name: str, schema: Schema) -> None:
+    """Adds what strings of this name look like."""
+    kinds = schema.get("type")
+    if kinds == "array":
+        _shape(name, schema["items"])
+    elif (kinds == "string" or (isinstance(kinds, list) and "string" in kinds)) and "const" not in schema:
+        schema.update(SHAPES.get(name, {}))
+
+
+def _nullable(schema: Schema) -> Schema:
+    """``anyOf`` a plain type and null as a type of two kinds."""
+    kinds = schema.get("anyOf", ())
+    if len(kinds) != 2 or {"type": "null"} not in kinds:
+        return schema
+    (kind,) = (kind for kind in kinds if kind != {"type": "null"})
+    if not isinstance(kind.get("type"), str):
+        return schema
+    if "enum" in kind:
+        kind = {**kind, "enum": [*kind["enum"], None]}
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return {**kind, "type": [kind["type"], "null"], **rest}
