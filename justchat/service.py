@@ -70,6 +70,7 @@ from justchat.stalls import Stalls
 from justchat.starter import CATALOGUE
 from justchat.store.database import Database, check_reachable
 from justchat.store.first_answers import FirstAnswers
+from justchat.store.folding import fold_anew
 from justchat.store.indexes import create_indexes, read_arrivals
 from justchat.store.sessions import Sessions
 from justchat.systemd import Notifier
@@ -282,6 +283,7 @@ class Daemon(Service):
         await self._wait_for_database()
         await create_indexes(self._database)
         await read_arrivals(self._database)
+        await fold_anew(self._database)
         self._passwords.start()
         self._stores.rooms.start()
         self._images.workers.start()

@@ -8,6 +8,7 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.room import Room, RoomSearch
+from justchat.model.text import as_password, password_forms
 from justchat.policy import may_enter, may_not_be_banned, may_remove, needs_password
 
 
@@ -22,13 +23,14 @@ class RoomActions:
 
     async def create(self, user: Id, name: str, password: str | None, max_users: int, once: Id | None = None) -> Room:
         """Open a room. Its creator is the admin, and not yet inside. The same ``once`` opens one room."""
+        secret = as_password(password or "")
         room = Room(
             id=once or new_id(),
             name=name,
             admin=user,
             create_at=self.clock(),
             max_users=max_users,
-            password=await self.passwords.hash(password) if password else None,
+            password=await self.passwords.hash(secret) if secret else None,
         )
         try:
             await self.rooms.create(room)
@@ -47,7 +49,7 @@ class RoomActions:
         """
         room = await self.rooms.get(room_id)
         may_not_be_banned(room, user)
-        if needs_password(room, user) and not await self.passwords.matches(password or "", room.password):
+        if needs_password(room, user) and not await self._is_password(password or "", room):
             raise WrongPassword
         may_enter(room, user)
         if user in room.users:
@@ -65,6 +67,12 @@ class RoomActions:
             raise
         await self._settle(user, [place, unfinished], room.id)
         return room
+
+    async def _is_password(self, written: str, room: Room) -> bool:
+        for form in password_forms(written):
+            if await self.passwords.matches(form, room.password):
+                return True
+        return False
 
     async def remove(self, user: Id, room_id: Id) -> None:
         """Remove a room: everyone inside is put out and told. Raises RoomNotFound, NotAdmin."""

@@ -29,6 +29,7 @@ from justchat.http.patterns import MOMENT, birthday
 from justchat.model.ids import Id, as_id
 from justchat.model.moment import Moment, from_iso, from_milliseconds
 from justchat.model.phone import Phone, parse_phone
+from justchat.model.text import SHOWN, as_key, composed, shows
 
 
 @frozen
@@ -82,7 +83,7 @@ class Says:
 
 @frozen
 class AtMost:
-    """A bound on a text's length, by the name of its limit."""
+    """A bound on a text's length in NFC, by the name of its limit."""
 
     limit: str
 
@@ -94,15 +95,25 @@ class AtMost:
 
     def _check(self, text: str, info: ValidationInfo) -> str:
         longest: int = getattr(_shape(info).limits, self.limit)
-        if len(text) > longest:
+        if len(text) > longest and len(composed(text)) > longest:
             raise wrong(f"longer than {longest} characters")
         return text
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
+def _shown(text: str) -> str:
+    if not shows(text):
         raise wrong("empty")
     return text
+
+
+def _filled(text: str) -> str:
+    if not shows(text):
+        raise wrong("empty")
+    return composed(text)
+
+
+def _perhaps_filled(text: str) -> str:
+    return composed(text) if shows(text) else ""
 
 
 WRITTEN = 64
@@ -126,7 +137,7 @@ def _key(value: Any) -> str:
     text = str(value)
     if len(text) > WRITTEN:
         raise wrong("too long for a key")
-    return text.strip()
+    return as_key(text)
 
 
 _DOB = re.compile(r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})$")
@@ -199,11 +210,17 @@ _Digits = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
 _AsPhone = {"anyOf": [{"type": "string", "maxLength": WRITTEN, "format": "phone"}, _Digits]}
 _AsKey = {"anyOf": [{"type": "string", "maxLength": WRITTEN}, _Digits]}
 
-Filled = Annotated[str, AfterValidator(_not_blank), Says({"pattern": r"\S"})]
+Filled = Annotated[str, AfterValidator(_filled), Says({"pattern": SHOWN})]
+"""Text in NFC, of which something shows (docs/protocol.rst, "Text")."""
+PerhapsFilled = Annotated[str, AfterValidator(_perhaps_filled)]
+"""Text in NFC; of one that shows nothing, nothing."""
+AsWritten = Annotated[str, AfterValidator(_shown), Says({"pattern": SHOWN})]
+"""What somebody signs, or a machine made: not one character of it is changed."""
 Text = Annotated[Filled, AtMost("text")]
-Name = Annotated[str, AtMost("name")]
+Name = Annotated[PerhapsFilled, AtMost("name")]
 RoomName = Annotated[Filled, AtMost("room_name")]
 Password = Annotated[str, AtMost("password")]
+"""As it was written: see ``model.text.password_forms``."""
 ClientId = Annotated[Filled, AtMost("client_id")]
 PhotoUrl = Annotated[str, AtMost("photo")]
 IdField = Annotated[str, AfterValidator(_as_id), Says({"description": "24 hexadecimal digits"})]
@@ -232,9 +249,9 @@ Limit = Annotated[
     Says({"description": "a larger one is cut to what x-cut-to says", "x-cut-to": LimitName("page")}),
 ]
 
-OptionalText = Annotated[str, AtMost("text")]
-SearchedName = Annotated[str, AtMost("room_name")]
-PaymentId = Annotated[Filled, AtMost("payment_id")]
+OptionalText = Annotated[PerhapsFilled, AtMost("text")]
+SearchedName = Annotated[PerhapsFilled, AtMost("room_name")]
+PaymentId = Annotated[AsWritten, AtMost("payment_id")]
 Secret = Annotated[str, Field(max_length=256)]
 CaptchaToken = Annotated[str, Field(max_length=8192)]
 Phones = Annotated[list[PhoneField], AfterValidator(_invited), Says({"maxItems": LimitName("invites")})]

@@ -15,6 +15,7 @@ from justchat.model.ids import Id, Members, is_well_formed
 from justchat.model.moment import EPOCH, Moment
 from justchat.model.phone import Phone
 from justchat.model.room import Room
+from justchat.model.text import fold
 from justchat.model.user import Profile, Session, User
 from justchat.store.database import Document
 
@@ -202,14 +203,24 @@ def room_to_document(room: Room, seq: int) -> Document:
     return {
         "_id": ObjectId(room.id),
         "name": room.name,
-        "folded": room.name.casefold(),
-        "trigrams": trigrams(room.name.casefold()),
+        **searched_name(room.name),
         "private": room.password is not None,
         "admin": ObjectId(room.admin),
         "create_at": room.create_at,
         "password": room.password,
         **room_changes(room, seq),
     }
+
+
+def searched_name(name: str) -> Document:
+    """What of a room's snapshot its name is searched by."""
+    folded = fold(name)
+    return {"folded": folded, "trigrams": trigrams(folded)}
+
+
+def searched_nickname(nickname: str | None) -> Document:
+    """What of a user's document their nickname is searched by; null is found by nobody."""
+    return {"folded": fold(nickname) if nickname else None}
 
 
 def trigrams(folded: str) -> list[str]:
@@ -263,7 +274,13 @@ def room_from_document(document: Document) -> tuple[Room, int]:
 
 
 def profile_to_document(profile: Profile) -> Document:
-    return {field: _at_midnight(value) if isinstance(value, date) else value for field, value in profile.items()}
+    document: Document = {
+        field: _at_midnight(value) if isinstance(value, date) else value for field, value in profile.items()
+    }
+    if "nickname" in profile:
+        nickname = profile["nickname"]
+        document |= searched_nickname(nickname if isinstance(nickname, str) else None)
+    return document
 
 
 def _at_midnight(day: date) -> datetime:
@@ -280,6 +297,7 @@ def user_to_document(user: User) -> Document:
         "key_at": user.create_at,
         "create_at": user.create_at,
         "nickname": user.nickname,
+        **searched_nickname(user.nickname),
         "location": user.location,
         "photo": user.photo,
         "dob": None if user.dob is None else _at_midnight(user.dob),

@@ -5,7 +5,7 @@ from justchat.store.database import Database, Document
 
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
-ENDED, ANSWERS, WINDOWS = "ended", "answers", "windows"
+ENDED, ANSWERS, WINDOWS, VERSIONS = "ended", "answers", "windows", "versions"
 
 BUILDING = 3600.0
 """Seconds that the database may take to build a collection's indexes."""
@@ -104,6 +104,8 @@ INDEXES: dict[str, list[Document]] = {
     USERS: [
         _index({"phone": 1}, unique=True),
         _index({"moving.at": 1}, sparse=True),
+        # Nicknames by their beginning.
+        _index({"folded": 1, "_id": 1}, partialFilterExpression={"folded": {"$exists": True}}),
     ],
     SESSIONS: [
         _index({"digest": 1}, unique=True),

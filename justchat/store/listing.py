@@ -12,6 +12,7 @@ from bson import ObjectId
 
 from justchat.model.ids import is_well_formed
 from justchat.model.room import RoomSearch
+from justchat.model.text import fold
 from justchat.store.documents import trigrams
 from justchat.store.indexes import LISTINGS, TRIGRAMS, listing_index
 
@@ -19,7 +20,7 @@ from justchat.store.indexes import LISTINGS, TRIGRAMS, listing_index
 def listing(wanted: RoomSearch) -> dict[str, Any]:
     """The ``query``, ``sort`` and ``hint`` of a search."""
     query: dict[str, Any] = {"removed": False, "private": _chosen(wanted.private), "full": _chosen(wanted.full)}
-    folded = (wanted.name or "").casefold()
+    folded = fold(wanted.name or "")
     if folded:
         query["folded"] = {"$regex": re.escape(folded)}
     if wanted.room_id is not None:

@@ -79,7 +79,7 @@ class Saying(ChatTestCase):
         """What is said comes back as it was, whatever its characters."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
-        said = ["a\0b", "$where", "{'$gt': ''}", "\u202eabc", "<script>", "👨‍👩‍👧‍👦", "\ufffe\uffff", "\x7f\x1b"]
+        said = ["a\0b", "$where", "{'$gt': ''}", "\u202eabc", "<script>", "👨‍👩‍👧‍👦", "\ufffe\uffff", "\x7f\x1b!"]
 
         for text in said:
             await anna.say(room, text)

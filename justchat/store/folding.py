@@ -1,0 +1,66 @@
+"""Folded texts of another version are made anew at the start: those of an earlier release, or of a Python that knows
+another Unicode.
+
+The version of all of them stands in one document, written last. What a crash interrupts the next start begins again;
+documents that are right are not written.
+"""
+
+from collections.abc import Callable, Mapping
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from justchat.errors import DatabaseAway
+from justchat.model.text import FOLD_VERSION
+from justchat.store.database import DURABLE, Database, Document
+from justchat.store.documents import searched_name, searched_nickname
+from justchat.store.indexes import ROOMS, USERS, VERSIONS
+
+STEP = 500
+"""Documents of one step, so that none takes more than some milliseconds."""
+SEARCHED: Mapping[str, tuple[str, Callable[[str], Document]]] = {
+    ROOMS: ("name", searched_name),
+    USERS: ("nickname", searched_nickname),
+}
+"""The text by which the documents of a collection are searched, and what is made of it."""
+_log = Logger()
+
+
+async def fold_anew(database: Database) -> int:
+    """Bring the folded texts to this version; returns how many were not. Raises DatabaseAway."""
+    known = await database.find_one(VERSIONS, {"_id": "fold"})
+    if known is not None and known["version"] == FOLD_VERSION:
+        return 0
+    changed = 0
+    for collection, (text, searched) in SEARCHED.items():
+        changed += await _fold_collection(database, collection, text, searched)
+    await database.upsert(VERSIONS, {"_id": "fold"}, {"$set": {"version": FOLD_VERSION}})
+    if changed:
+        _log.info("{changed} names can be searched in a new way", changed=changed)
+    return changed
+
+
+async def _fold_collection(database: Database, collection: str, text: str, searched: Callable[[str], Document]) -> int:
+    changed = 0
+    query: Document = {}
+    while documents := await database.find(
+        collection, query, sort={"_id": 1}, limit=STEP, fields=["_id", text, "folded"]
+    ):
+        query = {"_id": {"$gt": documents[-1]["_id"]}}
+        updates = []
+        for document in documents:
+            written = document.get(text)
+            fields = searched(written) if written else {"folded": None}
+            if fields["folded"] != document.get("folded"):
+                # Unless somebody has changed it by now, who has folded it as well.
+                updates.append({"q": {"_id": document["_id"], text: written}, "u": {"$set": fields}})
+        if updates:
+            answer = await database.command(
+                {"update": collection, "updates": updates, "ordered": False, "writeConcern": DURABLE}
+            )
+            if "writeErrors" in answer or "writeConcernError" in answer:
+                raise DatabaseAway
+            changed += len(updates)
+        await deferLater(reactor, 0)
+    return changed

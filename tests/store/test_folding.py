@@ -1,0 +1,99 @@
+"""Names of a database of the release before are found after the first start of this one."""
+
+import secrets
+from unicodedata import normalize
+
+from bson import ObjectId
+from pymongo import MongoClient
+from twisted.trial.unittest import TestCase
+
+from justchat.model.text import FOLD_VERSION
+from justchat.store.database import Database
+from justchat.store.documents import trigrams
+from justchat.store.folding import STEP, fold_anew
+from justchat.store.indexes import create_indexes
+from tests.support.chat import a_person, a_room
+from tests.support.daemon import Daemon
+from tests.support.mongo import close, fresh_uri
+
+
+def made_old(database: object) -> None:
+    """Let a database be as the release before left it."""
+    database.versions.drop()  # type: ignore[attr-defined]
+    database.users.update_many({}, {"$unset": {"folded": ""}})  # type: ignore[attr-defined]
+    for room in database.rooms.find():  # type: ignore[attr-defined]
+        folded = room["name"].casefold()
+        database.rooms.update_one(  # type: ignore[attr-defined]
+            {"_id": room["_id"]}, {"$set": {"folded": folded, "trigrams": trigrams(folded)}}
+        )
+
+
+class Upgrade(TestCase):
+    async def setUp(self) -> None:
+        self.uri = fresh_uri()
+        self.mongo = MongoClient(self.uri)
+        self.addCleanup(self.mongo.close)
+        self.database = self.mongo.get_default_database()
+
+    async def test_old_database(self) -> None:
+        """A room that was made before is found by all forms of its name, after a restart and no sooner."""
+        daemon = await Daemon("--mongo", self.uri).start()
+        self.addCleanup(daemon.remove)
+        anna = await a_person(daemon, nickname="Чайка")
+        mark = secrets.token_hex(4)
+        room = await a_room(anna, name=f"{normalize('NFD', 'Чайная')} {mark}")
+        await daemon.stop()
+        made_old(self.database)
+
+        await daemon.start()
+
+        for name in ("чайная", "ЧАЙНАЯ", normalize("NFD", "чайная"), "ч"):
+            answer = await anna.call("/room/get", name=name)
+            self.assertEqual([room], [found["_id"] for found in answer.data["rooms"]], ascii(name))
+        self.assertEqual("чаика", self.database.users.find_one()["folded"])
+        await daemon.stop()
+
+
+class Steps(TestCase):
+    async def setUp(self) -> None:
+        uri = fresh_uri()
+        self.mongo = MongoClient(uri)
+        self.addCleanup(self.mongo.close)
+        self.raw = self.mongo.get_default_database()
+        self.database = Database(uri)
+        self.database.open()
+        await create_indexes(self.database)
+
+    async def tearDown(self) -> None:
+        await close(self.database)
+
+    async def test_many(self) -> None:
+        """More than one step holds are folded, each once; what is right, and what has no name, is left alone."""
+        people = [{"_id": ObjectId(), "phone": f"{n}", "nickname": f"Ёж {n}"} for n in range(2 * STEP + 1)]
+        self.raw.users.insert_many([*people, {"phone": "x", "nickname": None}, {"phone": "y", "nickname": ""}])
+
+        changed = [await fold_anew(self.database) for _ in range(2)]
+
+        self.assertEqual([2 * STEP + 1, 0], changed)
+        self.assertEqual(
+            {f"еж {n}" for n in range(2 * STEP + 1)} | {None}, set(self.raw.users.distinct("folded")) | {None}
+        )
+        self.assertEqual(FOLD_VERSION, self.raw.versions.find_one()["version"])
+
+    async def test_interrupted(self) -> None:
+        """What a crash left in the middle is completed by the next start."""
+        self.raw.users.insert_many({"phone": f"{n}", "nickname": f"Ёж {n}"} for n in range(10))
+        await fold_anew(self.database)
+        self.raw.versions.drop()
+        self.raw.users.update_many({"phone": {"$gte": "5"}}, {"$unset": {"folded": ""}})
+
+        changed = await fold_anew(self.database)
+
+        self.assertEqual((5, 10), (changed, self.raw.users.count_documents({"folded": {"$regex": "^еж "}})))
+
+    async def test_another_unicode(self) -> None:
+        """Under another version of the rules, or of Unicode, everything is looked at again."""
+        self.raw.users.insert_one({"phone": "1", "nickname": "Ёж", "folded": "ёж"})
+        self.raw.versions.insert_one({"_id": "fold", "version": "0 (Unicode 1.1)"})
+
+        self.assertEqual((1, 0), (await fold_anew(self.database), await fold_anew(self.database)))
