@@ -42,7 +42,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "nickname": "a name to be called by",
     "location": "where they are",
     "photo": "the address of a picture of them",
-    "Upload.photo": "the picture",
+    "UploadRequest.photo": "the picture",
     "dob": "date of birth, YYYY-MM-DD; month and day may have one digit",
     "UserDocument.dob": "date of birth",
     "gender": "0 or 1",
