@@ -11,10 +11,10 @@ from justchat.admin.printing import Outcome, short, table
 from justchat.documents import gift_document
 from justchat.errors import BadFile, Conflict, GiftNotFound, NotAnImage, StartupError, TooLarge
 from justchat.gift_file import NewGift, read_gifts
-from justchat.images import rewritten
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, as_id, derived_id
 from justchat.model.moment import iso
+from justchat.workers.codecs import rewritten
 
 
 async def list_gifts(office: Office, arguments: Namespace) -> Outcome:

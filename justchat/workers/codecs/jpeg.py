@@ -1,0 +1,137 @@
+"""JPEG: the segments that make the first picture, and no others.
+
+What follows the first picture (MPO's second one, a gain map, trailing bytes) is dropped with the metadata.
+"""
+
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any, Final
+
+from attrs import frozen
+from PIL import ImageFile, JpegImagePlugin
+
+from justchat.errors import NotAnImage
+from justchat.workers.codecs.still import MEMORY, Aside, check_memory, check_pixels, shown
+
+_SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE: Final = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
+_KEPT: Final = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD, _SOS, _APP0, _APP14))
+_MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")
+_NEXT: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+"""In the data of a scan: there FF 00 is a byte, and D0 to D7 only mark places to start again from."""
+_WHOLE_ENOUGH: Final = 0.75
+"""A file may lack its end; this part of the rows must be there."""
+_JFIF: Final = 14
+"""Bytes of a segment that says that the colours are YCbCr; a shorter one is broken."""
+_NOWHERE: Final = (255, 0, 254, 255)
+
+
+@frozen
+class _Picture:
+    data: bytes
+    """From its start to the end of its last scan, without EOI."""
+    width: int
+    height: int
+    channels: int
+    scans: int
+    is_progressive: bool
+    has_end: bool
+    aside: Aside
+
+
+def rewritten(data: bytes) -> bytes:
+    """The picture alone; one of more than 25 million pixels at half its width and height.
+
+    Raises NotAnImage, TooLarge.
+    """
+    picture = _read(data)
+    pixels = picture.width * picture.height
+    check_pixels(pixels)
+    if picture.is_progressive:
+        # Its coefficients are all in memory before the first pixel is: 2 bytes each.
+        check_memory(picture.width, picture.height, 4)
+    if not picture.has_end and not _is_whole(picture):
+        raise NotAnImage
+    jpeg = JpegImagePlugin.JpegImageFile(BytesIO(picture.data + bytes((0xFF, _EOI))))
+    options: dict[str, Any] = {"quality": 90, "optimize": True}
+    if pixels * 4 > MEMORY:
+        jpeg.draft(None, (-(-picture.width // 2), -(-picture.height // 2)))
+    elif jpeg.mode != "CMYK":
+        options["subsampling"] = JpegImagePlugin.get_sampling(jpeg)
+    jpeg.load()
+    jpeg.info = {}
+    image = shown(jpeg, picture.aside)
+    output = BytesIO()
+    image.save(output, "JPEG", exif=b"", **options)
+    return output.getvalue()
+
+
+def _read(data: bytes) -> _Picture:
+    kept = [data[:2]]
+    frame = profile = exif = None
+    profiles: dict[int, bytes] = {}
+    scans = pieces = 0
+    has_end = False
+    for marker, segment in _segments(data):
+        if marker == _EOI:
+            has_end = True
+            break
+        content = segment[4:]
+        if marker in _FRAMES and frame is None and len(content) >= 6:
+            frame = (marker, int.from_bytes(content[1:3]), int.from_bytes(content[3:5]), content[5])
+        elif marker == _SOS:
+            scans += 1
+        elif marker == _APP1 and exif is None and content.startswith(b"Exif\0\0"):
+            exif = content
+        elif marker == _APP2 and content.startswith(b"ICC_PROFILE\0") and len(content) > 14:
+            profiles.setdefault(content[12], content[14:])
+            pieces = content[13]
+        if marker in _KEPT and (marker != _APP0 or (content.startswith(b"JFIF\0") and len(content) >= _JFIF)):
+            kept.append(segment)
+    if frame is None or not scans:
+        raise NotAnImage
+    if sorted(profiles) == [*range(1, pieces + 1)]:
+        profile = b"".join(profiles[number] for number in sorted(profiles))
+    marker, height, width, channels = frame
+    progressive = marker in _PROGRESSIVE
+    return _Picture(b"".join(kept), width, height, channels, scans, progressive, has_end, Aside(profile, exif))
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and bytes of each segment, a scan with its data; what stands between them is skipped, as decoders do."""
+    at = 2
+    while (found := _MARKER.search(data, at)) is not None:
+        marker, start = found[1][0], found.end() - 2
+        if marker in (_SOI, 0x01, *range(0xD0, 0xD8)):
+            at = found.end()
+            continue
+        if marker == _EOI:
+            yield marker, b""
+            return
+        end = found.end() + max(int.from_bytes(data[found.end() : found.end() + 2]), 2)
+        if marker == _SOS:
+            following = _NEXT.search(data, end)
+            end = len(data) if following is None else following.start()
+        yield marker, data[start:end]
+        at = end
+
+
+def _is_whole(picture: _Picture) -> bool:
+    """Whether nearly all of a picture is there whose file lacks its end."""
+    if picture.is_progressive:
+        return picture.scans > picture.channels  # the first scans show all of it, the later ones make it sharper
+    check_memory(picture.width, picture.height, 4)
+    jpeg = JpegImagePlugin.JpegImageFile(BytesIO(picture.data))
+    jpeg.load_prepare()
+    nothing = _NOWHERE[: len(jpeg.getbands())]
+    jpeg.im.paste(nothing if len(nothing) > 1 else nothing[0], (0, 0, *jpeg.size))
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        jpeg.load()
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    last = min(int(jpeg.height * _WHOLE_ENOUGH), jpeg.height - 1)
+    row = jpeg.crop((0, last, jpeg.width, last + 1)).getcolors(1)
+    return row is None or row[0][1] not in (nothing, nothing[0])

@@ -1,0 +1,138 @@
+"""WebP: each frame decoded and written again by itself, so that times, places and blending stay as they are."""
+
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any, Final
+
+from attrs import define, field
+from PIL import WebPImagePlugin
+
+from justchat.errors import NotAnImage
+from justchat.workers.codecs.still import MEMORY, Aside, check_memory, check_pixels, decoded, shown
+
+_BYTES: Final = 6
+"""A pixel's: libwebp's decoder holds two copies of four bytes beside Pillow's two."""
+_LOSSLESS_BYTES: Final = 12
+"""For the lossless encoder; what is too large for it is written with losses that are not seen."""
+_ANIMATED, _ALPHA = 0x02, 0x10
+_MISSING: Final = 64
+"""Bytes that the end of a file may lack."""
+
+
+@define
+class _Frame:
+    size: tuple[int, int] = (0, 0)
+    header: bytes = b""
+    """Of ANMF: place, size, duration, blending and disposal."""
+    chunks: dict[bytes, bytes] = field(factory=dict)
+
+    @property
+    def is_lossless(self) -> bool:
+        return b"VP8L" in self.chunks
+
+
+def rewritten(data: bytes) -> bytes:
+    """The picture alone. Raises NotAnImage, TooLarge."""
+    asides: dict[bytes, bytes] = {}
+    still = _Frame()
+    frames: list[_Frame] = []
+    for name, content in _chunks(data[12:]):
+        if name in (b"VP8 ", b"VP8L", b"ALPH"):
+            still.chunks.setdefault(name, content)
+        elif name == b"ANMF" and len(content) > 16:
+            frames.append(_Frame(_canvas(content[6:]), content[:16], dict(_chunks(content[16:]))))
+        else:
+            asides.setdefault(name, content)
+    aside = Aside(asides.get(b"ICCP"), asides.get(b"EXIF"))
+    head = asides.get(b"VP8X", b"")
+    if len(head) >= 10 and head[0] & _ANIMATED and frames:
+        return _animation(head, asides.get(b"ANIM", bytes(6)), frames, aside)
+    still.size = _size(still.chunks)
+    return _encoded(still, aside, turn=True)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks; a few bytes that the last one lacks are made up."""
+    at = 0
+    while at + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, at)
+        content = data[at + 8 : at + 8 + length]
+        if len(content) < length:
+            if length - len(content) > _MISSING:
+                return
+            content = content.ljust(length, b"\0")
+        yield name, content
+        at += 8 + length + length % 2
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+
+
+def _riff(*chunks: bytes) -> bytes:
+    body = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _canvas(six: bytes) -> tuple[int, int]:
+    return int.from_bytes(six[:3], "little") + 1, int.from_bytes(six[3:6], "little") + 1
+
+
+def _size(chunks: dict[bytes, bytes]) -> tuple[int, int]:
+    if len(lossless := chunks.get(b"VP8L", b"")) > 5:
+        bits = int.from_bytes(lossless[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if len(lossy := chunks.get(b"VP8 ", b"")) > 10:
+        width, height = struct.unpack_from("<HH", lossy, 6)
+        return width & 0x3FFF, height & 0x3FFF
+    raise NotAnImage
+
+
+def _file(frame: _Frame) -> bytes:
+    if b"VP8L" in frame.chunks:
+        return _riff(_chunk(b"VP8L", frame.chunks[b"VP8L"]))
+    made = _chunk(b"VP8 ", frame.chunks.get(b"VP8 ", b""))
+    if b"ALPH" not in frame.chunks:
+        return _riff(made)
+    width, height = (side - 1 for side in frame.size)
+    head = bytes((_ALPHA, 0, 0, 0)) + width.to_bytes(3, "little") + height.to_bytes(3, "little")
+    return _riff(_chunk(b"VP8X", head), _chunk(b"ALPH", frame.chunks[b"ALPH"]), made)
+
+
+def _encoded(frame: _Frame, aside: Aside, *, turn: bool) -> bytes:
+    """A frame, decoded and written again as a picture of its own."""
+    check_memory(*frame.size, _BYTES)
+    if _size(frame.chunks) != frame.size:
+        raise NotAnImage
+    image = shown(_decoded(frame), aside, turn=turn)
+    options: dict[str, Any] = {"quality": 90}
+    if frame.is_lossless and image.width * image.height * _LOSSLESS_BYTES <= MEMORY:
+        options = {"lossless": True, "quality": 40}
+    output = BytesIO()
+    image.save(output, "WEBP", exif=b"", icc_profile=b"", xmp=b"", **options)
+    return output.getvalue()
+
+
+def _decoded(frame: _Frame) -> Any:
+    image = decoded(WebPImagePlugin.WebPImageFile, _file(frame))
+    image._decoder = None  # type: ignore[attr-defined]  # it holds two more copies
+    return image
+
+
+def _animation(head: bytes, loops: bytes, frames: list[_Frame], aside: Aside) -> bytes:
+    width, height = _canvas(head[4:])
+    check_pixels(width * height)
+    check_pixels(sum(frame.size[0] * frame.size[1] for frame in frames), len(frames))
+    made: list[bytes] = []
+    for frame in frames:
+        try:
+            written = dict(_chunks(_encoded(frame, aside, turn=False)[12:]))
+        except (OSError, SyntaxError, EOFError, NotAnImage):
+            if not made:
+                raise
+            break  # what is whole is shown
+        picture = [_chunk(name, written[name]) for name in (b"ALPH", b"VP8 ", b"VP8L") if name in written]
+        made.append(_chunk(b"ANMF", frame.header + b"".join(picture)))
+    head = bytes((_ANIMATED | head[0] & _ALPHA, 0, 0, 0)) + head[4:10]
+    return _riff(_chunk(b"VP8X", head), _chunk(b"ANIM", loops[:6].ljust(6, b"\0")), *made)

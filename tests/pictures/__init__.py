@@ -1,0 +1,1 @@
+"""Pictures as real people upload them: odd, and valid."""
