@@ -35,7 +35,7 @@ class RoomDocument(TypedDict):
 
 
 class MessageDocument(TypedDict):
-    """A message, or a service message, which has a ``type``."""
+    """A message, or a service message, which has a ``type``. A silence has ``finished``: its end in milliseconds."""
 
     _id: str
     author: str
@@ -45,7 +45,9 @@ class MessageDocument(TypedDict):
     ref_message: "MessageDocument | None"
     type: str | None
     create_at: str
+    created_at: str
     seq: int
+    finished: NotRequired[int]
 
 
 class DirectMessageDocument(TypedDict):
@@ -59,6 +61,7 @@ class DirectMessageDocument(TypedDict):
     ref_message: None
     type: None
     create_at: str
+    created_at: str
     read: bool
     read_at: str | None
 
@@ -152,21 +155,28 @@ def room_document(room: Room, at: Moment) -> RoomDocument:
 
 def message_document(entry: Entry) -> MessageDocument:
     """A room's entry as its readers see it."""
-    return {
+    create_at = iso(entry.create_at)
+    kind = entry.kind
+    document: MessageDocument = {
         "_id": entry.id,
         "author": entry.author,
         "text": entry.text,
         "room": entry.stream,
         "user": entry.user,
-        "ref_message": message_document(entry.ref_message) if entry.ref_message else None,
-        "type": None if entry.kind is Kind.MESSAGE else entry.kind.value,
-        "create_at": iso(entry.create_at),
+        "ref_message": message_document(entry.ref_message) if entry.ref_message is not None else None,
+        "type": None if kind is Kind.MESSAGE else kind.value,
+        "create_at": create_at,
+        "created_at": create_at,
         "seq": entry.seq,
     }
+    if entry.finished is not None:
+        document["finished"] = milliseconds(entry.finished)
+    return document
 
 
 def direct_document(message: DirectMessage) -> DirectMessageDocument:
     """A direct message as its two sides see it."""
+    create_at = iso(message.create_at)
     return {
         "_id": message.id,
         "author": message.author,
@@ -175,25 +185,33 @@ def direct_document(message: DirectMessage) -> DirectMessageDocument:
         "room": None,
         "ref_message": None,
         "type": None,
-        "create_at": iso(message.create_at),
+        "create_at": create_at,
+        "created_at": create_at,
         "read": message.read_at is not None,
         "read_at": None if message.read_at is None else iso(message.read_at),
     }
 
 
+def sent_document(entry: Entry) -> DirectMessageDocument:
+    """The message that an entry brought, as it was then: not read."""
+    return direct_document(_direct_message(entry, None))
+
+
 def receipt_document(receipt: Entry) -> DirectMessageDocument:
     """The message that a receipt is for, as read."""
-    message = receipt.ref_message
-    assert message is not None and message.user is not None and message.text is not None
-    return direct_document(
-        DirectMessage(
-            id=message.id,
-            author=message.author,
-            user=message.user,
-            text=message.text,
-            create_at=message.create_at,
-            read_at=receipt.create_at,
-        )
+    assert receipt.ref_message is not None
+    return direct_document(_direct_message(receipt.ref_message, receipt.create_at))
+
+
+def _direct_message(entry: Entry, read_at: Moment | None) -> DirectMessage:
+    assert entry.user is not None and entry.text is not None
+    return DirectMessage(
+        id=entry.id,
+        author=entry.author,
+        user=entry.user,
+        text=entry.text,
+        create_at=entry.create_at,
+        read_at=read_at,
     )
 
 

@@ -7,18 +7,23 @@ whoever and however many it goes to.
 import json
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
 
 import orjson
 from attrs import frozen
 
-from justchat.documents import gift_document, message_document, receipt_document
+from justchat.documents import (
+    gift_document,
+    message_document,
+    receipt_document,
+    sended_gift_document,
+    sent_document,
+)
 from justchat.errors import ApiError, reason_phrase
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.moment import iso, milliseconds
+from justchat.model.record import record
 from justchat.model.room import Room
 
 
@@ -118,15 +123,16 @@ class Position:
     seq: int | None
 
 
-@frozen
+@record
 class Event:
     """An event by its name in the protocol; ``data`` is its payload, without ``error``, which is null."""
 
     name: str
-    data: dict[str, Any]
+    data: Mapping[str, object]
 
     def to_json(self) -> bytes:
-        return orjson.dumps({"event": self.name, "data": {"error": None, **self.data}})
+        # Joined, not copied into a larger dictionary: this is done for every message.
+        return b'{"event":"' + self.name.encode() + b'","data":{"error":null,' + orjson.dumps(self.data)[1:] + b"}"
 
 
 def ready(user: Id, at: Position) -> Event:
@@ -141,61 +147,53 @@ def caught_up(recovered: bool) -> Event:
 
 def refusal(error: ApiError) -> bytes:
     """The text of the frame that goes before a socket is closed for ``error``."""
-    return orjson.dumps({"event": "error", "data": {"error": reason_phrase(error.status), "status": error.status}})
+    data = {"error": reason_phrase(error.status), "code": error.code, "status": error.status}
+    return orjson.dumps({"event": "error", "data": data})
 
 
 def of_entry(entry: Entry) -> Event | None:
-    """The event of a room's entry; None where there is nothing to tell."""
+    """The event of a room's entry: what the room's history shows of it. None where there is nothing to tell."""
     if entry.kind is Kind.VOID:
         return None
-    data: dict[str, Any] = {
-        "_id": entry.id,
-        "room": entry.stream,
-        "seq": entry.seq,
-        "author": entry.author,
-        "created_at": iso(entry.create_at),
-    }
-    if entry.kind is Kind.MESSAGE:
-        data["text"] = entry.text
-        if entry.ref_message is not None:
-            data["ref_message"] = message_document(entry.ref_message)
-        return Event("message", data)
-    data["type"] = entry.kind.value
-    data["user"] = entry.user
-    data["ref_message"] = message_document(entry.ref_message) if entry.ref_message else None
-    if entry.text is not None:
-        data["text"] = entry.text
-    if entry.finished is not None:
-        data["finished"] = milliseconds(entry.finished)
-    return Event("service-message", data)
+    name = "message" if entry.kind is Kind.MESSAGE else "service-message"
+    return Event(name, message_document(entry))
 
 
 def of_mailbox(entry: Entry) -> Event | None:
-    """The event of an entry that is addressed to a user; None where there is nothing to tell."""
-    if entry.kind is Kind.VOID:
-        return None
-    data: dict[str, Any] = {
-        "_id": entry.id,
-        "n": entry.seq,
-        "author": entry.author,
-        "user": entry.user,
-        "created_at": iso(entry.create_at),
-    }
+    """The event of an entry that is addressed to a user; None where there is nothing to tell.
+
+    Its data are what the calls show of the same thing, and ``n``.
+    """
     match entry.kind:
+        case Kind.VOID:
+            return None
         case Kind.DIRECT_MESSAGE:
-            data |= {"type": "direct-message", "text": entry.text}
+            shown: Mapping[str, object] = {**sent_document(entry), "type": "direct-message"}
         case Kind.READ:
-            assert entry.ref_message is not None
-            data = {"_id": entry.id, "n": entry.seq, "data": receipt_document(entry)}
+            message = receipt_document(entry)
+            read_at = message["read_at"]
+            shown = {
+                "_id": message["_id"],
+                "author": entry.author,
+                "user": entry.user,
+                "create_at": read_at,
+                "created_at": read_at,
+                "data": message,
+            }
         case Kind.NOTICE:
             assert entry.ref_message is not None
-            told = of_entry(entry.ref_message)
-            assert told is not None
-            data = {**told.data, "n": entry.seq}
+            shown = message_document(entry.ref_message)
         case Kind.GIFT:
             assert entry.gift is not None
-            data |= {"room": entry.room, "gift": gift_document(entry.gift), "text": entry.text}
-    return Event(entry.kind.value, data)
+            given = sended_gift_document(entry)
+            shown = {
+                **given,
+                "created_at": given["create_at"],
+                "room": entry.room,
+                "user": entry.user,
+                "gift": gift_document(entry.gift),
+            }
+    return Event(entry.kind.value, {"n": entry.seq, **shown})
 
 
 def for_roommates(event: Event) -> Event:

@@ -107,6 +107,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "ComplaintDocument.author": "who complains",
     "user": "the user's id",
     "UserMessagesRequest.user": "only messages from the caller to this user; not together with author",
+    "MessageDocument.finished": "when a silence ends, in milliseconds since the epoch; in a silence alone",
     "MessageDocument.user": "whom a service message is about",
     "DirectMessageDocument.user": "whom it was written to",
     "UserData.user": "the user",

@@ -22,7 +22,8 @@ class Saying(ChatTestCase):
         message = answer.data["message"]
         self.assertEqual(MESSAGE_FIELDS, set(message))
         self.assertRegex(message.pop("_id"), r"\A[0-9a-f]{24}\Z")
-        self.assertRegex(message.pop("create_at"), TIME)
+        self.assertRegex(message["create_at"], TIME)
+        self.assertEqual(message.pop("create_at"), message.pop("created_at"))
         self.assertEqual(
             {
                 "author": anna.id,

@@ -25,7 +25,7 @@ ROOM_FIELDS = {
     *("_id", "name", "max_users", "admin", "moderators", "users", "banned", "visiters", "silently"),
     *("is_private", "create_at", "created_at"),
 }
-MESSAGE_FIELDS = {"_id", "author", "text", "room", "user", "ref_message", "type", "create_at", "seq"}
+MESSAGE_FIELDS = {"_id", "author", "text", "room", "user", "ref_message", "type", "create_at", "created_at", "seq"}
 TIME = r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z"
 PHOTO = "uploads/0123456789abcdef0123456789abcdef.png"
 

@@ -146,5 +146,5 @@ class Polling(PlainCase):
 
         heard = await self.until(query, '42["closing"')
 
-        self.assertIn('42["error",{"error":"Login Timeout","status":440}]', heard)
+        self.assertIn('42["error",{"error":"Login Timeout","code":"login-timeout","status":440}]', heard)
         self.assertEqual(4440, closing_code(heard))

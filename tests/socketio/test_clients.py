@@ -88,7 +88,8 @@ class Clients(SettingsCase):
             client.emit("init", {"session_key": secrets.token_hex(24)})
 
         for client in clients:
-            self.assertEqual({"error": "Login Timeout", "status": 440}, await client.next("error"), client.name)
+            told = {"error": "Login Timeout", "code": "login-timeout", "status": 440}
+            self.assertEqual(told, await client.next("error"), client.name)
             self.assertEqual(4440, (await client.next("closing"))["code"], client.name)
             self.assertEqual("io server disconnect", await client.next("disconnect"), client.name)
 

@@ -1,0 +1,126 @@
+"""What the socket tells of a thing is what the calls show of it: one parser serves both."""
+
+import hashlib
+import json
+from typing import Any
+
+from tests.support.chat import ChatTestCase, Person, a_room
+
+Document = dict[str, Any]
+
+
+class OneParser(ChatTestCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.anna, self.boris = await self.a_person(), await self.a_person()
+        self.room = await a_room(self.anna, self.anna)
+        self.ears = await self.a_listener(self.anna)
+
+    def assert_shows(self, document: Document, told: Document, **apart: Any) -> None:
+        """Every field of a document is told, with its value, but for those named."""
+        self.assertIsNone(told["error"])
+        self.assertEqual({**document, **apart}, {name: told[name] for name in document})
+        self.assertEqual(told["create_at"], told["created_at"])
+
+    async def test_room(self) -> None:
+        """Messages and service messages are told as the history shows them, and their answers."""
+        entering = await self.boris.enter(self.room)
+        self.assertEqual(200, entering.status)
+        first = (await self.boris.say(self.room, "one")).data["message"]
+        await self.boris.say(self.room, "two", ref_message=first["_id"])
+        about = {"room_id": self.room, "user_id": self.boris.id}
+        await self.anna.call("/room/silence", **about, finished="2040-01-01T00:00:00Z", text="hush")
+        await self.anna.call("/room/add-moderator", **about)
+        await self.anna.call("/room/remove-moderator", **about)
+        await self.anna.call("/room/kick", **about, ref_message=first["_id"])
+
+        chat = (await self.anna.call("/room/chat", room=self.room)).data["chat"]
+
+        self.assertEqual(8, len(chat))
+        told = {}
+        for document in chat[1:]:
+            event = await self.ears.next()
+            self.assertEqual("message" if document["type"] is None else "service-message", event["event"])
+            self.assert_shows(document, event["data"])
+            self.assertEqual({*document, "error"}, {*event["data"]})
+            told[document["seq"]] = event["data"]
+        self.assert_shows(first, told[first["seq"]])
+        self.assertEqual([2208988800000], [each["finished"] for each in told.values() if "finished" in each])
+
+    async def test_notice(self) -> None:
+        """One who is out is told the same, with ``n``."""
+        ears = await self.a_listener(self.boris)
+        await self.boris.enter(self.room)
+        await self.anna.call("/room/ban", room_id=self.room, user_id=self.boris.id)
+
+        (*_, document) = (await self.anna.call("/room/chat", room=self.room)).data["chat"]
+
+        await ears.next()
+        told = (await ears.next())["data"]
+        self.assert_shows(document, told)
+        self.assertEqual(1, told["n"])
+
+    async def test_direct_message(self) -> None:
+        """A direct message is told as dialogs show it, and its receipt, with the message's ``_id``."""
+        ears = await self.a_listener(self.boris)
+        sent = (await self.anna.call("/user/sendMessage", message={"user": self.boris.id, "text": "psst"})).data
+        (message,) = sent["message"]
+
+        told = (await ears.next("direct-message"))["data"]
+
+        self.assert_shows(message, told, type="direct-message")
+        (shown,) = (await self.boris.call("/user/dialog", user=self.anna.id)).data["dialog"]
+        self.assert_shows(shown, told, type="direct-message")
+        read = (await self.boris.call("/user/messages/mark-as-read", message=message["_id"])).data["message"]
+        receipt = (await self.ears.next("read-message"))["data"]
+        self.assertEqual(read, receipt["data"])
+        self.assertEqual(message["_id"], receipt["_id"])
+        self.assertEqual((self.boris.id, self.anna.id), (receipt["author"], receipt["user"]))
+        self.assertEqual([read["read_at"]] * 2, [receipt["created_at"], receipt["create_at"]])
+
+    async def test_gift(self) -> None:
+        """A gift is told as profiles show it."""
+        neighbour = await self.a_listener(self.boris)
+        await self.boris.enter(self.room)
+        await self.pay(self.boris, 1000)
+        gift = (await self.boris.call("/gifts")).data["gifts"][0]
+        await self.boris.call("/gifts/send", gift=gift["_id"], user=self.anna.id, text="for you")
+
+        (given,) = (await self.anna.shown())["gifts"]
+
+        for ears in (self.ears, neighbour):
+            told = (await ears.next("gift-message"))["data"]
+            self.assert_shows(given, told)
+            self.assertEqual(gift, told["gift"])
+            self.assertEqual((self.room, self.anna.id), (told["room"], told["user"]))
+
+    async def pay(self, who: Person, coins: int) -> None:
+        secret = (self.daemon.data / "payments-secret-key").read_text()
+        signed = hashlib.md5((secret + str(coins)).encode()).hexdigest()
+        self.assertEqual(200, (await who.call("/user/updateBalance", balance=coins, secret=signed)).status)
+
+    async def test_replay(self) -> None:
+        """What is told again to one who comes back is what was told."""
+        await self.boris.enter(self.room)
+        await self.boris.say(self.room, "one")
+        await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": "psst"})
+        live = [await self.ears.next() for _ in range(3)]
+
+        again = await self.a_socket()
+        have = {"n": 0, "room": self.room, "seq": 1}
+        again.say({"event": "init", "data": {"session_key": self.anna.session_key, **have}})
+
+        await again.next("ready")
+        replayed = [await again.next() for _ in range(3)]
+        self.assertEqual(sorted(map(json.dumps, live)), sorted(map(json.dumps, replayed)))
+
+    async def test_error(self) -> None:
+        """The frame before the socket is closed has the error's code, as answers have."""
+        socket = await self.a_socket()
+        socket.say({"event": "init", "data": {"session_key": "nobody's"}})
+
+        self.assertEqual(
+            {"event": "error", "data": {"error": "Login Timeout", "code": "login-timeout", "status": 440}},
+            await socket.next(),
+        )
+        self.assertEqual(4440, await socket.closed())
