@@ -52,7 +52,6 @@ setup(
             "openapi-spec-validator>=0.7",  # the OpenAPI document is one
             "jsonschema>=4.23",  # every answer in the tests is as that document says
             "hypothesis>=6.140",  # inputs nobody would think of
-            "hypothesis-jsonschema>=0.23",  # bodies made from the OpenAPI document's schemas
             "openapi-python-client>=0.29",  # makes a client of that document, which the tests run
         ],
         "fuzz": [

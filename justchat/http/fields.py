@@ -6,6 +6,7 @@ Limits that can be configured are read from the validation's context, which is t
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from math import floor
 from typing import Annotated, Any
 
 from attrs import frozen
@@ -121,6 +122,7 @@ WRITTEN = 64
 
 
 def _phone(value: Any, info: ValidationInfo) -> Phone:
+    value = _whole(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise wrong("a phone is a string or a whole number")
     if len(str(value)) > WRITTEN:
@@ -132,6 +134,7 @@ def _phone(value: Any, info: ValidationInfo) -> Phone:
 
 
 def _key(value: Any) -> str:
+    value = _whole(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise wrong("a key is a string or a whole number")
     text = str(value)
@@ -175,7 +178,7 @@ def _as_id(text: str) -> Id:
 
 def _whole(value: Any) -> Any:
     """JavaScript knows one kind of number: 100.0 is 100."""
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53 else value
 
 
 def _direction(value: int) -> int:
@@ -185,11 +188,10 @@ def _direction(value: int) -> int:
 
 
 def _moment(value: Any) -> Moment:
-    """Milliseconds since the epoch, or an ISO-8601 string."""
-    value = _whole(value)
+    """Milliseconds since the epoch, of which a fraction is cut, or an ISO-8601 string."""
     try:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return from_milliseconds(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return from_milliseconds(floor(value))
         if isinstance(value, str):
             return from_iso(value)
     except (ValueError, OverflowError):
@@ -206,7 +208,7 @@ def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
 
 _Milliseconds = {"minimum": -62_135_596_800_000, "maximum": 253_402_300_799_999}
 """The years 1 to 9999."""
-_Digits = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
+_Digits = {"type": "integer", "minimum": 0, "maximum": 2**53}
 _AsPhone = {"anyOf": [{"type": "string", "maxLength": WRITTEN, "format": "phone"}, _Digits]}
 _AsKey = {"anyOf": [{"type": "string", "maxLength": WRITTEN}, _Digits]}
 
@@ -258,7 +260,7 @@ Phones = Annotated[list[PhoneField], AfterValidator(_invited), Says({"maxItems":
 MomentField = Annotated[
     Moment,
     PlainValidator(_moment),
-    WithJsonSchema({"anyOf": [{"type": "integer", **_Milliseconds}, {"type": "string", "pattern": MOMENT}]}),
+    WithJsonSchema({"anyOf": [{"type": "number", **_Milliseconds}, {"type": "string", "pattern": MOMENT}]}),
 ]
 Coins = Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_whole)]
 Page = Annotated[int, Field(ge=1, le=10**6), BeforeValidator(_whole)]

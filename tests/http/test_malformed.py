@@ -148,7 +148,7 @@ def bodies(scene: Scene) -> dict[str, Fields]:
         "/room/ban": {**about(scene), "ref_message": an_id(scene.message, "null")},
         "/room/silence": {
             **about(scene),
-            "finished": good(0, "negative"),
+            "finished": good(0, "negative", "fraction"),
             "text": good("hush", "null", "word", "empty"),
             "ref_message": an_id(scene.message, "null"),
         },

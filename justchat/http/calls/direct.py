@@ -1,5 +1,7 @@
 """The calls ``/user/…`` of direct messages."""
 
+from typing import Annotated
+
 from attrs import frozen
 from pydantic import ConfigDict, model_validator
 
@@ -16,12 +18,12 @@ from justchat.http.answers import (
     SentAnswer,
 )
 from justchat.http.endpoint import REQUIRED, Requester, post
-from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, Text, wrong
+from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, Says, Text, wrong
 from justchat.model.ids import Id
 
 
 class NewDirectMessage(Body):
-    user: IdField
+    user: Annotated[IdField, Says({"pattern": r"\S"})]
     text: Text
     client_id: ClientId | None = None
 
