@@ -85,6 +85,12 @@ class CaptchaFailed(ApiError):
     status, code, detail = 403, "captcha-failed", "the captcha is missing, was not solved, or was used before"
 
 
+class OriginNotAllowed(ApiError):
+    """At the opening of a socket."""
+
+    status, code, detail = 403, "origin-not-allowed", "pages of this origin may not connect"
+
+
 class NotInRoom(ApiError):
     status, code, detail = 403, "not-in-room", "you are not in this room"
 
@@ -149,6 +155,10 @@ class TooLarge(ApiError):
 
 class NotAnImage(ApiError):
     status, code, detail = 415, "not-an-image", "this is no PNG, JPEG, GIF or WebP image that can be read"
+
+
+class UpgradeRequired(ApiError):
+    status, code, detail = 426, "upgrade-required", "this is a WebSocket"
 
 
 class LoginTimeout(ApiError):

@@ -192,7 +192,6 @@ class Daemon(Service):
         services = Services(sessions=sessions, registry=registry, replay=replay, door=door)
         self._sockets = SocketFactory(
             settings=settings.websocket,
-            allows_origin=settings.http.allows_origin,
             services=services,
             reactor=reactor,
         )

@@ -1,20 +1,33 @@
 """WebSockets of either protocol: what may wait for a slow reader, how they are closed, what an idle one weighs."""
 
+from email.utils import formatdate
 from typing import Any, cast
 
+import orjson
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.config import Websocket
+from justchat.door import RETRY_AFTER
 from justchat.interfaces import IWire
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that a client has to hear why it is closed."""
 OPEN_TIMEOUT = 10
+PROTOCOL_ERROR = 1002
+TOO_MANY_REQUESTS = ("Too Many Requests", "too-many-requests")
+
+
+def end_sending(transport: Any) -> None:
+    """Say that nothing more comes from here, and go on reading; the caller sees to the connection's end."""
+    if ISSLTransport.providedBy(transport):
+        transport.loseConnection()  # TLS says so itself, and waits for the peer's word
+    else:
+        getattr(transport, "loseWriteConnection", transport.loseConnection)()
 
 
 class _Wired:
@@ -31,6 +44,7 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
     """A WebSocket that holds no more for its reader than ``send_buffer`` bytes."""
 
     factory: "BoundedSocketFactory"
+    failedByMe: bool
     paused = False
     _waiting_bytes = 0
 
@@ -70,6 +84,41 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
                 return False
         self.transport.write(frames)
         return True
+
+    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
+        """Answer a handshake that is refused here, as every error of HTTP is answered (autobahn's has no body)."""
+        refused = TOO_MANY_REQUESTS if code == 429 else ("Bad Request", "bad-request")
+        status = code if code == 429 else 400
+        body = orjson.dumps({"error": refused[0], "code": refused[1], "detail": reason})
+        fields = [f"HTTP/1.1 {status} {refused[0]}", "Server: JustChat", f"Date: {formatdate(usegmt=True)}"]
+        fields += ["Content-Type: application/json; charset=utf-8", f"Content-Length: {len(body)}"]
+        fields += ["Connection: close", "Cache-Control: no-store"]
+        if status == 429:
+            fields.append(f"Retry-After: {RETRY_AFTER}")
+        self.sendData("\r\n".join([*fields, "", ""]).encode() + body)
+
+    def close(self, code: int, reason: str) -> None:
+        """Close it, for a reason that its client is told. For subclasses, who have something to end."""
+        self.hang_up(code, reason)
+
+    def _fail_connection(self, code: int = PROTOCOL_ERROR, reason: str = "") -> None:
+        """The client breaks the protocol: it is told so by a close frame (RFC 6455, section 7.1.7), and not heard any
+        more. Autobahn drops the connection, or goes on to read what follows the breach.
+        """
+        if self.state == self.STATE_CLOSED or self.failedByMe:
+            return
+        self.failedByMe = True
+        self.data = b""
+        self.close(code, reason)
+        # The client sees the end at once. Ours comes with its own, or after CLOSE_TIMEOUT: what it still sends is read,
+        # as a reset would take the close frame from it.
+        end_sending(self.transport)
+
+    def consumeData(self) -> None:
+        if self.failedByMe:
+            self.data = b""
+        else:
+            super().consumeData()
 
     def hang_up(self, code: int, reason: str) -> None:
         """Begin the closing handshake."""

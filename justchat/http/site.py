@@ -26,12 +26,23 @@ from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from justchat.addresses import Addresses
 from justchat.config import Http, Limits
-from justchat.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unavailable, reason_phrase
+from justchat.errors import (
+    ApiError,
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    UpgradeRequired,
+    reason_phrase,
+)
+from justchat.handshake import asks_for_websocket, headers_of, judge_handshake
 from justchat.http.dispatch import Answer, Dispatcher, error_answer
 from justchat.http.endpoint import Endpoint
 from justchat.http.form import FORM_OVERHEAD
 from justchat.http.headers import EVERY_ANSWER, PREFLIGHT, bearer_of, of_answer, of_origin
 from justchat.http.pictures import Pictures
+from justchat.websockets import end_sending
 
 DISCARDED = 8
 """A body may be this many times too large and still be read to its end, unkept, so that the 413 is heard."""
@@ -227,7 +238,7 @@ def _refuse(channel: Any, error: ApiError) -> None:
         % (answer.status, reason_phrase(answer.status).encode(), len(answer.body), answer.body)
     )
     transport = channel.transport
-    getattr(transport, "loseWriteConnection", transport.loseConnection)()
+    end_sending(transport)
     reactor.callLater(LINGER, transport.abortConnection)
 
 
@@ -235,6 +246,10 @@ class SocketResource(WebSocketResource):  # type: ignore[misc]
     """autobahn's resource, by which a WebSocket takes over the connection."""
 
     def render(self, request: Any) -> Any:
+        try:
+            judge_handshake(request, request.channel.site.settings.allows_origin)
+        except ApiError as error:
+            return _write_refusal(request, error)
         channel = request.channel
         outcome = super().render(request)
         if outcome is NOT_DONE_YET:
@@ -255,7 +270,7 @@ class Root(Resource):
         self._pictures = pictures
 
     def getChildWithDefault(self, path: bytes, request: Any) -> IResource:
-        if request.path == b"/ws" and request.getHeader(b"upgrade"):
+        if request.path == b"/ws" and asks_for_websocket(request):
             return self._sockets
         if path == b"socket.io":
             return self._socketio
@@ -280,19 +295,22 @@ class SocketPort(Resource):
     def getChildWithDefault(self, path: bytes, request: Any) -> IResource:
         if path == b"socket.io":
             return self._socketio
-        return self._sockets if request.getHeader(b"upgrade") else UpgradeRequired()
+        return self._sockets if asks_for_websocket(request) else NoSocket()
 
 
-class UpgradeRequired(Resource):
+class NoSocket(Resource):
     """The answer to who speaks plain HTTP to the raw socket."""
 
     isLeaf = True
 
     def render(self, request: Any) -> bytes:
-        request.setResponseCode(426)
-        request.setHeader(b"Upgrade", b"websocket")
-        request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
-        return b"This is a WebSocket.\n"
+        return _write_refusal(request, UpgradeRequired())
+
+
+def _write_refusal(request: IRequest, error: ApiError) -> bytes:
+    for name, value in headers_of(error):
+        request.setHeader(name, value)
+    return _write(request, error_answer(error))
 
 
 class SiteChannel(HTTPChannel):

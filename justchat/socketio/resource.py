@@ -12,6 +12,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from justchat.door import RETRY_AFTER
+from justchat.errors import ApiError
+from justchat.handshake import judge_handshake
 from justchat.socketio.engine import Engines
 from justchat.socketio.polling import Polling
 from justchat.socketio.websocket import EngineSocketFactory
@@ -60,6 +62,10 @@ class SocketIo(Resource):
             request.setHeader(b"Retry-After", b"%d" % RETRY_AFTER)
             return _refuse(request, TOO_MANY)
         if upgrade:
+            try:
+                judge_handshake(request, self._allows_origin)
+            except ApiError:
+                return _refuse(request, BAD_REQUEST)
             return self._websocket.render(request)
         if engine is None:
             jsonp = _first(request, b"j") if b"j" in request.args else None

@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from justchat.binding import MALFORMED, TOO_SLOW, Binding, Services
 from justchat.config import Websocket
-from justchat.door import RETRY_AFTER, TOO_MANY, Pace
+from justchat.door import TOO_MANY, Pace
 from justchat.events import Burst, Frame
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
@@ -50,19 +50,12 @@ class Socket(BoundedSocket):
     _pace: Pace
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
-        # autobahn's own check wants a port in every origin.
-        if not self.factory.allows_origin(request.origin or None):
-            raise ConnectionDeny(403, "pages of this origin may not connect")
         door = self.factory.services.door
         self._address = door.address(self.transport.getPeer(), request.headers.get(door.header))
         if door.is_full(self._address):
             raise ConnectionDeny(429, "Too Many Requests")
         # A page that offers subprotocols hangs up unless one is taken (the WebSocket standard of WHATWG).
         return request.protocols[0] if request.protocols else None
-
-    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
-        headers = [("Retry-After", RETRY_AFTER)] if code == 429 else responseHeaders
-        super().failHandshake(reason, code, headers)
 
     def onOpen(self) -> None:
         self.factory.sockets.add(self)
@@ -138,7 +131,6 @@ class SocketFactory(BoundedSocketFactory):
         self,
         *,
         settings: Websocket,
-        allows_origin: Callable[[str | None], bool],
         services: Services,
         reactor: Any,
     ) -> None:
@@ -149,7 +141,6 @@ class SocketFactory(BoundedSocketFactory):
             autoPingInterval=settings.ping_interval,
             autoPingTimeout=settings.ping_timeout,
         )
-        self.allows_origin = allows_origin
         self.services = services
         self.sockets: set[Socket] = set()
         self._all_gone: Callable[[], None] | None = None

@@ -48,7 +48,7 @@ class InsideCase(TestCase):
         self.sessions = OneSession()
         door = Door(Limits(enabled=False), Addresses((), "X-Forwarded-For", ()), reactor)
         services = Services(sessions=self.sessions, registry=self.registry, replay=Nothing(), door=door)
-        self.raw = SocketFactory(settings=Websocket(), allows_origin=lambda _: True, services=services, reactor=reactor)
+        self.raw = SocketFactory(settings=Websocket(), services=services, reactor=reactor)
         self.engines = Engines(settings=Websocket(), services=services, reactor=reactor)
         root = Resource()
         root.putChild(b"socket.io", SocketIo(self.engines, lambda _: True))

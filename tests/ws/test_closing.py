@@ -34,9 +34,7 @@ class Closing(TestCase):
         self.clock = Clock()
         door = Door(Limits(), Addresses((), "X-Forwarded-For", ()), self.clock)
         services: Any = Services(sessions=None, registry=None, replay=None, door=door)  # type: ignore[arg-type]
-        self.factory = SocketFactory(
-            settings=Websocket(), allows_origin=lambda origin: True, services=services, reactor=self.clock
-        )
+        self.factory = SocketFactory(settings=Websocket(), services=services, reactor=self.clock)
 
     def sockets(self, number: int, **how: bool) -> list[FakeSocket]:
         sockets = [FakeSocket(self.factory, **how) for _ in range(number)]
