@@ -3,7 +3,7 @@
 The HTTP body of an error is made from these alone (docs/protocol.rst, "Errors").
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from http import HTTPStatus
 from typing import ClassVar, NamedTuple
@@ -128,7 +128,13 @@ class MessageNotFound(ApiError):
 
 
 class MethodNotAllowed(ApiError):
+    """``allow`` has the methods that the path takes."""
+
     status, code, detail = 405, "method-not-allowed", "this path takes another method"
+
+    def __init__(self, detail: str | None = None, allow: Iterable[str] = ("GET", "HEAD", "OPTIONS", "POST")) -> None:
+        super().__init__(detail)
+        self.allow = tuple(sorted(allow))
 
 
 class Conflict(ApiError):
@@ -145,6 +151,10 @@ class InProgress(ApiError):
     status, code, detail = 409, "in-progress", "a call with this Idempotency-Key is under way; ask again in a moment"
 
 
+class ExpectationFailed(ApiError):
+    status, code, detail = 417, "expectation-failed", "the one expectation that is met is 100-continue"
+
+
 class KeyReused(ApiError):
     status, code, detail = 422, "key-reused", "this Idempotency-Key came with another request before"
 
@@ -153,12 +163,24 @@ class TooLarge(ApiError):
     status, code, detail = 413, "too-large", "the body is too large"
 
 
+class UriTooLong(ApiError):
+    status, code, detail = 414, "uri-too-long", "the request's target is too long"
+
+
+class EncodingNotSupported(ApiError):
+    status, code, detail = 415, "encoding-not-supported", "a body must not be compressed"
+
+
 class NotAnImage(ApiError):
     status, code, detail = 415, "not-an-image", "this is no PNG, JPEG, GIF or WebP image that can be read"
 
 
 class UpgradeRequired(ApiError):
     status, code, detail = 426, "upgrade-required", "this is a WebSocket"
+
+
+class HeadTooLarge(ApiError):
+    status, code, detail = 431, "head-too-large", "the request's header fields are too large, or too many"
 
 
 class LoginTimeout(ApiError):
@@ -181,6 +203,14 @@ class Incident(ApiError):
     """A fault of ours. ``detail`` is the incident's id, which the log carries too."""
 
     status, code = 500, "incident"
+
+
+class NotImplementedHere(ApiError):
+    status, code, detail = 501, "not-implemented", "this is not done here"
+
+
+class VersionNotSupported(ApiError):
+    status, code, detail = 505, "version-not-supported", "HTTP/1.1 is spoken here, or HTTP/1.0"
 
 
 class Unavailable(ApiError):

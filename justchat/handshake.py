@@ -10,9 +10,11 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from justchat.errors import ApiError, BadRequest, MethodNotAllowed, OriginNotAllowed, UpgradeRequired
+from justchat.errors import BadRequest, MethodNotAllowed, OriginNotAllowed, UpgradeRequired
 
 VERSION = b"13"
+UPGRADE = [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"), (b"Sec-WebSocket-Version", VERSION)]
+"""The fields of an answer that asks for another handshake (RFC 6455, section 4.4; RFC 9110, section 15.5.22)."""
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = rb"\s*;\s*" + _TOKEN + rb"(?:\s*=\s*(?:" + _TOKEN + rb'|"' + _TOKEN + rb'"))?'
 _OFFER = re.compile(_TOKEN + rb"(?:" + _PARAMETER + rb")*\Z")
@@ -30,7 +32,7 @@ def judge_handshake(request: Any, allows_origin: Callable[[str | None], bool]) -
     Raises MethodNotAllowed, BadRequest, UpgradeRequired, OriginNotAllowed. What is left in the request, autobahn takes.
     """
     if request.method != b"GET":
-        raise MethodNotAllowed("a WebSocket is opened by GET")
+        raise MethodNotAllowed("a WebSocket is opened by GET", allow=("GET",))
     if b"upgrade" not in _elements(request, b"connection", lower=True):
         raise BadRequest("the Connection field does not name upgrade")
     if _fields(request, b"sec-websocket-version") != [VERSION]:
@@ -54,18 +56,11 @@ def judge_handshake(request: Any, allows_origin: Callable[[str | None], bool]) -
         headers.removeHeader(name)
     if protocols:
         headers.setRawHeaders(b"sec-websocket-protocol", [b", ".join(protocols)])
-    # What autobahn finds there it reads as frames. A body of a GET means nothing; what follows the head may be frames of
-    # a client that does not wait for the answer, which the channel would keep for a next request.
+    # What autobahn finds there it reads as frames. A body of a GET means nothing; what follows the head may be frames
+    # of a client that does not wait for the answer, which the channel would keep for a next request.
     channel = request.channel
     request.content = BytesIO(b"".join([*channel._dataBuffer, channel._buffer]))
     channel._dataBuffer, channel._buffer = [], b""
-
-
-def headers_of(error: ApiError) -> list[tuple[bytes, bytes]]:
-    """The fields that an answer to a refused handshake has to have."""
-    if isinstance(error, UpgradeRequired):
-        return [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"), (b"Sec-WebSocket-Version", VERSION)]
-    return [(b"Allow", b"GET")] if isinstance(error, MethodNotAllowed) else []
 
 
 def _fields(request: Any, name: bytes) -> list[bytes]:

@@ -206,6 +206,7 @@ class Daemon(Service):
             settings.limits,
             addresses,
         )
+        site.calls = app.url_map.bind("")
         self._calls = CallFactory(endpoints, self._dispatcher, site, reactor)
         self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits, addresses)
         self._housekeeping = LoopingCall(self._keep_house, registry)

@@ -23,7 +23,8 @@ from justchat.http.dispatch import Answer, Dispatcher
 from justchat.http.endpoint import Endpoint
 from justchat.http.headers import EVERY_ANSWER, Field, of_answer
 from justchat.http.heads import HEAD, Head, Heads
-from justchat.http.site import JustChatSite, SiteChannel
+from justchat.http.requests import SiteChannel
+from justchat.http.site import JustChatSite
 
 AHEAD = 64 * 1024
 """Bytes a client may send while a call of its own is under way; more are left in the kernel."""

@@ -35,6 +35,8 @@ from justchat.interfaces import ISessions
 from justchat.model.record import record
 from justchat.rates import Rates
 
+_log = Logger()
+
 ANY_CALL = (
     *(InvalidFields, BadRequest, LoginTimeout, TooLarge, TooManyRequests),
     *(Unavailable, DatabaseAway, Busy, Incident),
@@ -64,8 +66,6 @@ class Dispatcher:
     ``debug`` tells a client the message of an exception of ours. ``strict``, for tests, makes a fault of an error
     that the endpoint does not declare, and of an answer that is not as declared.
     """
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -207,13 +207,18 @@ class Dispatcher:
         return body, key or None
 
     def _incident(self, error: Exception) -> Answer:
-        incident = secrets.token_hex(8)
-        self._log.failure("incident {incident}", Failure(error), incident=incident)
-        return error_answer(Incident(f"{incident}: {error}" if self._debug else incident))
+        return incident_answer(Failure(error), debug=self._debug)
 
 
 def _bad_field(loc: Sequence[int | str], detail: str) -> BadField:
     return BadField(".".join(map(str, loc)) or "(body)", detail[:1].lower() + detail[1:])
+
+
+def incident_answer(failure: Failure, *, debug: bool) -> Answer:
+    """A fault of ours goes into the log, and what a client is told of it names its place there."""
+    incident = secrets.token_hex(8)
+    _log.failure("incident {incident}", failure, incident=incident)
+    return error_answer(Incident(f"{incident}: {failure.value}" if debug else incident))
 
 
 def error_answer(error: ApiError) -> Answer:

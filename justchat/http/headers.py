@@ -1,9 +1,13 @@
 """The header fields of answers and requests, apart from who reads or writes them on the wire."""
 
+import re
+from collections.abc import Iterable
+
 from justchat.config import Http
 from justchat.http.dispatch import Answer
 
 Field = tuple[bytes, bytes]
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-fvV:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?\Z")
 
 PREFLIGHT: tuple[Field, ...] = (
     (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
@@ -40,6 +44,16 @@ def of_origin(settings: Http, origin: bytes | None, *, credentials: bool = False
     if not anyone:
         fields.append((b"Vary", b"Origin"))
     return fields
+
+
+def options_of(values: Iterable[bytes]) -> set[bytes]:
+    """The elements of a list of tokens, over all of its fields, in lower case (RFC 9110, section 5.6.1)."""
+    return {option.strip().lower() for value in values for option in value.split(b",")} - {b""}
+
+
+def is_host(value: bytes) -> bool:
+    """Whether a Host field, or the authority of a target, is ``uri-host [":" port]`` (RFC 9110, section 7.2)."""
+    return _HOST.match(value) is not None
 
 
 def bearer_of(authorization: bytes | None) -> str | None:

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import ImageBody
-from justchat.http.headers import Field, bearer_of, of_origin
+from justchat.http.headers import Field, bearer_of, is_host, of_origin, options_of
 from justchat.http.site import JustChatSite
 
 HEAD = 8 * 1024
@@ -109,7 +109,7 @@ class Heads:
         length = int(fields.get(b"content-length", b"0"))
         if not reader.plain or not reader.whole or length > self._site.body_limit:
             return None
-        if not fields.get(b"host", b"").isascii():
+        if not is_host(fields.get(b"host", b"/")):
             return None
         once = fields.get(b"idempotency-key")
         forwarded = fields.get(self._forwarded)
@@ -121,5 +121,5 @@ class Heads:
             None if once is None else once.decode("latin-1"),
             tuple(of_origin(self._site.settings, fields.get(b"origin"))),
             () if forwarded is None else (forwarded,),
-            b"close" in fields.get(b"connection", b"").lower(),
+            b"close" in options_of((fields.get(b"connection", b""),)),
         )

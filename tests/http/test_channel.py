@@ -157,7 +157,7 @@ class BothWays(ChatTestCase):
         """Ten thousand headers are refused, before they have all been read."""
         answers = await exchange(self.daemon.http, a_call(*(f"X-{n}: {n}" for n in range(10_000))))
 
-        self.assertEqual([400], [answer.status for answer in answers])
+        self.assertEqual([431], [answer.status for answer in answers])
 
 
 class OverTls(OwnDaemonCase):

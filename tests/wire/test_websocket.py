@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What RFC 6455 and RFC 7692 ask of a server, one row a MUST: at the raw socket of both ports, and at Socket.IO's."""
 
 import base64
@@ -170,9 +171,7 @@ class WebSocketMusts(ChatTestCase):
                 elif port == self.daemon.http and must.line.endswith("1.0"):
                     status = 404  # without an upgrade, there is nothing at /ws
                 else:
-                    self.assertEqual(
-                        answer.line.partition(" ")[2].partition(" ")[2], answer.json["error"], must.says
-                    )
+                    self.assertEqual(answer.line.partition(" ")[2].partition(" ")[2], answer.json["error"], must.says)
                 found = {name: answer.headers.get(name) for name in expected}
                 if (answer.status, found, answer.headers.get("server")) != (status, expected, "JustChat"):
                     wrong.append((port == self.daemon.http, must, answer.line, found))
