@@ -90,13 +90,15 @@ class Sms(_Table):
 
     sender: Literal["outbox", "http"] = "outbox"
     region: Region = "RU"
-    countries: tuple[Region, ...] = ()
-    """Regions whose phones are sent SMS; none for any."""
+    countries: tuple[Region, ...] | None = None
+    """Regions whose phones are sent SMS; none of them for any. None is ``region`` with a gateway, and any without."""
     key_lifetime: Seconds | None = None
     """Seconds from a key's making until it signs nobody in any more."""
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
     text: str = "Your JustChat key: {key}"
     invite_text: str = "A friend invites you to JustChat."
+    burnt_text: str = "Somebody tried wrong keys for your JustChat account. Your key is void now: ask for a new one."
+    """What an owner is sent, once a day, whose key was tried too often; empty: nothing."""
     url: SecretUrl | None = None
     method: Literal["POST", "GET", "PUT"] = "POST"
     headers: Mapping[str, SecretText] = {}
@@ -121,10 +123,15 @@ class Captcha(_Table):
     """``[captcha]``: what keeps robots from signing up."""
 
     enabled: bool = False
+    """Whether each sign-up needs one; what is configured is asked for at an alarm in any case."""
     url: SecretUrl | None = None
     """A provider's siteverify."""
     secret: SecretText | None = None
     timeout: Seconds = 5
+
+    @property
+    def is_configured(self) -> bool:
+        return self.url is not None and self.secret is not None
 
 
 class Payments(_Table):
@@ -152,14 +159,18 @@ class Limits(_Table):
     upload: RateText = "120/minute"
     share: Positive = 20
     """An address may have as much as this many sessions: many people can be behind one."""
-    wrong_keys_per_phone: RateTexts = ("20/hour",)
+    wrong_keys_per_phone: RateTexts = ("20/hour", "50/day")
     """Wrong keys of a phone, over all of its keys; of one key there are five."""
-    wrong_keys_per_address: RateTexts = ("300/hour",)
+    wrong_keys_per_address: RateTexts = ("300/hour", "600/day")
+    wrong_keys_per_network: RateTexts = ("600/hour", "1200/day")
+    """Of a /24 of IPv4 or a /48 of IPv6."""
+    wrong_keys_in_all: RateTexts = ("2000/hour", "10000/day")
     unnumbered_top_ups: RateTexts = ("20/day",)
     """Top-ups of a user that come without a payment_id, so that a signature that was seen is not sent for ever."""
     sms_per_phone: RateTexts | None = None
     """SMS to a phone; for the next ones, too, None is SPENDING with a gateway, and no limit without."""
     sms_per_address: RateTexts | None = None
+    sms_per_network: RateTexts | None = None
     sms_per_code: RateTexts | None = None
     """SMS to the phones of a dial code, as 7."""
     sms_in_all: RateTexts | None = None
@@ -191,10 +202,11 @@ class Limits(_Table):
         return tuple(rate for rate in found if rate is not None)
 
 
-SmsLimit = Literal["sms_per_phone", "sms_per_address", "sms_per_code", "sms_in_all"]
+SmsLimit = Literal["sms_per_phone", "sms_per_address", "sms_per_network", "sms_per_code", "sms_in_all"]
 SPENDING: Mapping[SmsLimit, RateTexts] = {
-    "sms_per_phone": ("1/minute", "5/hour"),
-    "sms_per_address": ("100/hour",),
+    "sms_per_phone": ("1/minute", "5/hour", "20/day"),
+    "sms_per_address": ("60/hour", "200/day"),
+    "sms_per_network": ("120/hour", "400/day"),
     "sms_per_code": ("5000/day",),
     "sms_in_all": ("10000/day",),
 }
@@ -242,6 +254,13 @@ class Settings(_Table):
         if written is None:
             written = SPENDING[limit] if self.sms.sender == "http" else ()
         return self.limits.rates(written)
+
+    @property
+    def served_countries(self) -> frozenset[str]:
+        """Regions whose phones are sent SMS; none of them for any. Where SMS cost money, those of ``region`` alone."""
+        if self.sms.countries is not None:
+            return frozenset(self.sms.countries)
+        return frozenset({self.sms.region} if self.sms.sender == "http" else ())
 
     @field_validator("captcha")
     @classmethod

@@ -13,9 +13,9 @@ from justchat.model.gift import Gift, Transfer
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.phone import Phone
-from justchat.model.rate import Rate
+from justchat.model.rate import Counter, Hit
 from justchat.model.room import Room, RoomSearch
-from justchat.model.user import Profile, Session, User
+from justchat.model.user import Profile, Session, User, UserKey
 
 Proposal = Callable[[Room, int], Entry | None]
 """Asks the rules of a room at the head of its log, and makes the entry with the given seq.
@@ -42,17 +42,17 @@ class IUsers(Interface):
     async def set_password(phone: Phone, password: str) -> bool:
         """Replace the hash of the phone's key and forgive its wrong tries; False where nobody has the phone."""
 
-    async def try_key(phone: Phone) -> tuple[Id, str] | None:
-        """Count one try of the phone's key: whose it is, and its hash.
+    async def find_key(phone: Phone) -> UserKey | None:
+        """The key of a phone; None where nobody has the phone."""
 
-        None where nobody has the phone, its tries are used up, or it has run out.
+    async def count_wrong_key(key: UserKey) -> bool:
+        """The key was tried, and it was another one. Returns whether that was its last try."""
+
+    async def accept_key(key: UserKey, place: Id) -> bool:
+        """The key was tried, and is right: its wrong tries are forgiven, and its owner is known at the place.
+
+        False, and nothing of it, where its tries were used up in the meantime or there is another key.
         """
-
-    async def give_back_try(user: Id) -> None:
-        """A try that was counted was not made."""
-
-    async def forgive_tries(user: Id, password: str) -> None:
-        """The key whose hash is ``password`` was right: its tries count from zero again."""
 
     async def edit(user: Id, profile: Profile) -> None:
         """Set the given fields of a profile."""
@@ -244,23 +244,32 @@ class ILedger(Interface):
 class IInvites(Interface):
     """Who has invited whom."""
 
-    async def claim(inviter: Id, phone: Phone) -> bool:
-        """Whether the inviter may send this phone an invitation now: once a day."""
+    async def claim(inviter: Id, phone: Phone, by: Id) -> bool:
+        """Whether the inviter may send this phone an invitation now: once a day. ``by`` is this call's own."""
 
-    async def release(inviter: Id, phone: Phone) -> None:
-        """The invitation was not sent after all."""
+    async def release(inviter: Id, phone: Phone, by: Id) -> None:
+        """The invitation that was claimed by this call was not sent after all.
+
+        Raises nothing: where the database is away it is released later.
+        """
 
 
 class IWindows(Interface):
-    """How often something has been done. ``name`` says what, ``of`` by or to whom."""
+    """How often something has been done."""
 
-    async def hit(name: str, of: str, rates: Sequence[Rate]) -> None:
-        """Count one more under each rate. Raises TooManyRequests where one of them is full, and counts it not."""
+    async def used(counters: Sequence[Counter]) -> list[float]:
+        """How full each counter is, from 0 to 1. Raises TooManyRequests where one is full; counts nothing."""
 
-    async def give_back(name: str, of: str, rates: Sequence[Rate]) -> None:
-        """One that was counted was none."""
+    async def take(counters: Sequence[Counter]) -> list[Hit]:
+        """Count one more in each, before it is done. Raises TooManyRequests where one is full, and counts it nowhere.
 
-    async def forget(name: str, of: str, rates: Sequence[Rate]) -> None:
+        Where the database is away it raises DatabaseAway, and what it may have counted is given back later.
+        """
+
+    async def give_back(hits: Sequence[Hit]) -> None:
+        """What was counted was not done. Raises nothing: where the database is away it is given back later."""
+
+    async def forget(counter: Counter) -> None:
         """Count anew from zero."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from justchat.actions.accounts import Accounts, new_key
+from justchat.actions.alarm import Alarm
 from justchat.actions.complaints import Complaints
 from justchat.actions.direct import DirectMessages
 from justchat.actions.guesses import Guesses
@@ -86,8 +87,8 @@ def make_stores(
         ledger=Ledger(database, now),
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),
-        invites=Invites(database, now),
-        windows=Windows(database, now),
+        invites=Invites(database, now, reactor),
+        windows=Windows(database, now, reactor),
     )
 
 
@@ -104,6 +105,7 @@ def make_actions(
 ) -> Actions:
     """``secret_key`` is what top-ups are signed with."""
     limits = settings.limits
+    alarm = Alarm(windows=stores.windows, clock=now)
     users, rooms, mailboxes = stores.users, stores.rooms, stores.mailboxes
     return Actions(
         accounts=Accounts(
@@ -113,6 +115,8 @@ def make_actions(
             passwords=passwords,
             sms=sms,
             captcha=captcha,
+            captcha_always=settings.captcha.enabled,
+            burnt_text=settings.sms.burnt_text,
             farewell=registry,
             clock=now,
             make_key=partial(new_key, settings.sms.key_digits),
@@ -121,16 +125,21 @@ def make_actions(
             invite_text=settings.sms.invite_text,
             guesses=Guesses(
                 windows=stores.windows,
+                alarm=alarm,
                 per_phone=limits.rates(limits.wrong_keys_per_phone),
                 per_address=limits.rates(limits.wrong_keys_per_address),
+                per_network=limits.rates(limits.wrong_keys_per_network),
+                in_all=limits.rates(limits.wrong_keys_in_all),
             ),
             spending=Spending(
                 windows=stores.windows,
+                alarm=alarm,
                 per_phone=settings.spending("sms_per_phone"),
                 per_address=settings.spending("sms_per_address"),
+                per_network=settings.spending("sms_per_network"),
                 per_code=settings.spending("sms_per_code"),
                 in_all=settings.spending("sms_in_all"),
-                countries=frozenset(settings.sms.countries),
+                countries=settings.served_countries,
             ),
         ),
         rooms=RoomActions(users=users, rooms=rooms, passwords=passwords, clock=now),

@@ -165,7 +165,7 @@ class Daemon(Service):
             passwords=self._passwords,
             images=self._images,
             sms=make_sender(settings, reactor),
-            captcha=Captcha(settings.captcha, reactor) if settings.captcha.enabled else NoCaptcha(),
+            captcha=Captcha(settings.captcha, reactor) if settings.captcha.is_configured else NoCaptcha(),
             secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / "payments-secret-key"),
         )
         sessions = self._stores.sessions

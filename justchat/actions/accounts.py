@@ -8,14 +8,15 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from justchat.actions.guesses import Guesses
+from justchat.actions.guesses import Guesses, place_of
 from justchat.actions.spending import Spending
-from justchat.errors import ApiError, RoomNotFound, SmsFailed, TooManyRequests, WrongKey
+from justchat.errors import ApiError, RoomNotFound, SmsFailed, WrongKey
 from justchat.interfaces import ICaptcha, IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
-from justchat.model.user import Profile, Session, User
+from justchat.model.rate import Hit
+from justchat.model.user import Profile, Session, User, UserKey
 
 
 def new_key(digits: int) -> str:
@@ -41,6 +42,10 @@ class Accounts:
     guesses: Guesses
     spending: Spending
     captcha: ICaptcha
+    captcha_always: bool
+    """Whether each sign-up needs a captcha, or those alone that come while there is an alarm."""
+    burnt_text: str
+    """What an owner is sent whose key was tried too often; empty: nothing."""
     sms_failed: Callable[[], None] = lambda: None
     """Counts the SMS that were not accepted."""
 
@@ -53,16 +58,19 @@ class Accounts:
         The key is on record before it is sent; an SMS that fails does not undo that.
         Raises CountryNotServed, CaptchaFailed, TooManyRequests; then no key is made, and the last one goes on working.
         """
-        self.spending.check(phone)
-        await self.captcha.check(captcha)
-        await self.spending.take(phone, address)
+        self.spending.check_country(phone)
+        last = await self.users.find_key(phone)
+        alarmed = await self.spending.check_key(phone, address, last)
+        if alarmed or self.captcha_always:
+            await self.captcha.check(captcha)
+        taken = await self.spending.take_key(phone, address, last)
         key = self.make_key()
         try:
             created = await self._keep(phone, key, profile)
-        except ApiError:
-            await self.spending.give_back(phone, address)
+        except Exception:
+            await self.spending.give_back(taken)
             raise
-        await self._send(phone, self.sms_text.replace("{key}", key), address)
+        await self._send(phone, self.sms_text.replace("{key}", key), taken)
         return created
 
     async def _keep(self, phone: Phone, key: str, profile: Profile) -> bool:
@@ -76,30 +84,42 @@ class Accounts:
                 await self.users.set_password(phone, password)
         return created
 
-    async def sign_in(self, phone: Phone, key: str, address: str | None) -> tuple[str, User]:
+    async def sign_in(
+        self, phone: Phone, key: str, address: str | None, captcha: str | None = None
+    ) -> tuple[str, User]:
         """A new session: its key, and the user.
 
         Raises WrongKey, after five wrong tries for the right key too; TooManyRequests where there were too many wrong
-        ones for this phone, or from this address.
+        ones for this phone, from this address or its network, or in all; CaptchaFailed while there are many.
+        Where it raises anything else, the key was not judged, and nothing is counted.
         """
-        await self.guesses.begin(address)
-        tried = await self.users.try_key(phone)
+        known = await self.users.find_key(phone)
+        if await self.guesses.check(phone, address, known):
+            await self.captcha.check(captcha)
         # Where there is nobody the same is done all the same, the hash above all, so that the time does not tell.
-        if tried is None:
-            await self.guesses.weigh_nothing(phone)
-            await self.passwords.matches(key, None)
+        living = known if known is not None and known.is_living else None
+        if not await self.passwords.matches(key, None if living is None else living.hash) or living is None:
+            await self._refuse(phone, address, living)
             raise WrongKey
-        user, password = tried
-        try:
-            await self.guesses.weigh(phone)
-        except TooManyRequests:
-            await self.users.give_back_try(user)  # it was not looked at: the owner's key is not to be burnt by waiting
-            raise
-        if not await self.passwords.matches(key, password):
+        # Others may have tried meanwhile, too, and too often.
+        await self.guesses.check(phone, address, living)
+        if not await self.users.accept_key(living, place_of(living.user, address)):
             raise WrongKey
-        await self.users.forgive_tries(user, password)
-        await self.guesses.right(phone, address)
-        return await self.sessions.open(user), await self.show(user)
+        await self.guesses.right(phone, address, living)
+        return await self.sessions.open(living.user), await self.show(living.user)
+
+    async def _refuse(self, phone: Phone, address: str | None, living: UserKey | None) -> None:
+        """Count a wrong key. Raises TooManyRequests."""
+        await self.guesses.wrong(phone, address, living)
+        if living is not None and await self.users.count_wrong_key(living) and living.is_proved:
+            warning = Deferred.fromCoroutine(self._warn(phone))
+            warning.addErrback(lambda failure: self._log.failure("an owner is not warned", failure))
+
+    async def _warn(self, phone: Phone) -> None:
+        """Tell an owner that their key was burnt, unless they were told today."""
+        if self.burnt_text:
+            with suppress(ApiError):
+                await self._send(phone, self.burnt_text, await self.spending.take_warning(phone))
 
     async def sign_out(self, key: str) -> None:
         """End a session and close its sockets. An unknown key is no error."""
@@ -122,32 +142,30 @@ class Accounts:
         Raises CountryNotServed, TooManyRequests, and then nobody is sent any.
         """
         for phone in phones:
-            self.spending.check(phone)
-        claimed: list[Phone] = []
-        taken: list[Phone] = []
+            self.spending.check_country(phone)
+        by = new_id()
+        claimed: list[tuple[Phone, list[Hit]]] = []
         try:
             for phone in dict.fromkeys(phones):
-                if await self.invites.claim(user, phone):
-                    claimed.append(phone)
-                    await self.spending.take(phone, address)
-                    taken.append(phone)
+                claimed.append((phone, []))
+                if await self.invites.claim(user, phone, by):
+                    claimed[-1][1].extend(await self.spending.take_invitation(phone, address))
+                else:
+                    claimed.pop()
         except ApiError:
-            for phone in claimed:
-                with suppress(ApiError):  # what can be undone is, each for itself
-                    await self.invites.release(user, phone)
-            for phone in taken:
-                with suppress(ApiError):
-                    await self.spending.give_back(phone, address)
+            for phone, taken in claimed:
+                await self.invites.release(user, phone, by)
+                await self.spending.give_back(taken)
             raise
-        await gatherResults([Deferred.fromCoroutine(self._invite(user, phone, address)) for phone in claimed])
+        await gatherResults([Deferred.fromCoroutine(self._invite(user, phone, by, taken)) for phone, taken in claimed])
 
-    async def _invite(self, user: Id, phone: Phone, address: str | None) -> None:
+    async def _invite(self, user: Id, phone: Phone, by: Id, taken: list[Hit]) -> None:
         # After a failure that nobody can tell the outcome of, it counts as sent: twice would be paid twice.
-        if not await self._send(phone, self.invite_text, address):
-            await self.invites.release(user, phone)
+        if not await self._send(phone, self.invite_text, taken):
+            await self.invites.release(user, phone, by)
 
-    async def _send(self, phone: Phone, text: str, address: str | None) -> bool:
-        """Send an SMS; a failure is logged and counted, and fails nothing else.
+    async def _send(self, phone: Phone, text: str, taken: list[Hit]) -> bool:
+        """Send an SMS that was counted; a failure is logged and counted, and fails nothing else.
 
         False where it was surely not sent, and may be tried again.
         """
@@ -162,7 +180,7 @@ class Accounts:
                 error=error,
             )
             if error.costs_nothing:
-                await self.spending.give_back(phone, address)
+                await self.spending.give_back(taken)
             return not error.costs_nothing
         return True
 

@@ -1,41 +1,88 @@
-"""Wrong keys, counted beyond the five tries of one key: by phone, whatever its key is by now, and by address."""
+"""Wrong keys, counted beyond the five tries of one key: by phone, whatever its key is by now, by address and network,
+and in all.
+
+An owner keeps a way in. From a network where they signed in lately only their own wrong keys count, which no stranger
+can use up, unless in the same network.
+"""
 
 from attrs import frozen
 
+from justchat.actions.alarm import Alarm
 from justchat.interfaces import IWindows
+from justchat.model.ids import Id, derived_id
+from justchat.model.network import network_of
 from justchat.model.phone import Phone
-from justchat.model.rate import Rate
+from justchat.model.rate import Counter, Rate
+from justchat.model.user import UserKey
 
-OF_ADDRESS, OF_PHONE = "wrong-keys-per-address", "wrong-keys-per-phone"
-ENDLESS = Rate(10**9, 60)
+OF_PHONE, OF_ADDRESS, OF_NETWORK = "wrong-keys-per-phone", "wrong-keys-per-address", "wrong-keys-per-network"
+IN_ALL = "wrong-keys-in-all"
+ENDLESS = (Rate(10**9, 60),)
+
+
+def place_of(user: Id, address: str | None) -> Id:
+    """The network of an address as one user's place. None is one that is not counted."""
+    return derived_id("place", user, "" if address is None else network_of(address))
+
+
+def is_at_home(key: UserKey | None, address: str | None) -> bool:
+    """Whether a caller is where the owner of a key signed in lately."""
+    return key is not None and place_of(key.user, address) in key.places
 
 
 @frozen(kw_only=True)
 class Guesses:
-    """How many wrong keys are borne with."""
+    """How many wrong keys are borne with. An address of None is not counted."""
 
     windows: IWindows
+    alarm: Alarm
     per_phone: tuple[Rate, ...]
     per_address: tuple[Rate, ...]
+    per_network: tuple[Rate, ...]
+    in_all: tuple[Rate, ...]
 
-    async def begin(self, address: str | None) -> None:
-        """Somebody tries a key: counted before it is looked at, so that tries at the same time are counted too.
+    async def check(self, phone: Phone, address: str | None, key: UserKey | None) -> bool:
+        """Before a key is judged, and before a right one is let in. Raises TooManyRequests.
 
-        Raises TooManyRequests. An address of None is not counted.
+        Returns whether there are so many wrong keys that a captcha is in order. Nothing is counted yet: what ends
+        before it is judged counts nothing.
         """
-        if address is not None:
-            await self.windows.hit(OF_ADDRESS, address, self.per_address)
+        if key is not None and key.is_living and is_at_home(key, address):
+            await self.windows.used([self._owners(phone)])
+            return False
+        return await self.alarm.watch(
+            [*self._callers(address), *self._phones(phone, key)], [Counter(IN_ALL, "", self.in_all)]
+        )
 
-    async def weigh(self, phone: Phone) -> None:
-        """A key of the phone is tried, which there may or may not be. Raises TooManyRequests."""
-        await self.windows.hit(OF_PHONE, phone, self.per_phone)
+    async def wrong(self, phone: Phone, address: str | None, key: UserKey | None) -> None:
+        """A key was judged wrong. Raises TooManyRequests: then it is answered so, whether right or wrong."""
+        if key is not None and key.is_living and is_at_home(key, address):
+            await self.windows.take([self._owners(phone)])
+        elif key is not None and key.is_living:
+            in_all = Counter(IN_ALL, "", self.in_all)
+            await self.windows.take([*self._callers(address), *self._phones(phone, key), in_all])
+        else:
+            # There is no such key. It takes as much work as counting a try of one, so that the time does not tell.
+            instead = {"tries": ENDLESS, "phone": self.per_phone, "all": self.in_all}
+            others = [Counter("no-key", phone, ENDLESS if rates else (), group) for group, rates in instead.items()]
+            await self.windows.take([*self._callers(address), *others])
 
-    async def weigh_nothing(self, phone: Phone) -> None:
-        """There is no such key. Does as much work as counting a try of one, so that the time does not tell."""
-        await self.windows.hit("no-key", phone, (ENDLESS,) * (1 + len(self.per_phone)))
+    async def right(self, phone: Phone, address: str | None, key: UserKey) -> None:
+        """The key was right: nothing is held against its owner. At home that makes no room for strangers."""
+        at_home = is_at_home(key, address)
+        await self.windows.forget(self._owners(phone) if at_home else Counter(OF_PHONE, phone, self.per_phone))
 
-    async def right(self, phone: Phone, address: str | None) -> None:
-        """The key was right: nothing is held against its owner."""
-        await self.windows.forget(OF_PHONE, phone, self.per_phone)
-        if address is not None:
-            await self.windows.give_back(OF_ADDRESS, address, self.per_address)
+    def _owners(self, phone: Phone) -> Counter:
+        return Counter(OF_PHONE, phone, self.per_phone, "owner")
+
+    def _phones(self, phone: Phone, key: UserKey | None) -> list[Counter]:
+        """A key that is burnt is not counted by phone: it may be tried for ever, and in vain."""
+        return [Counter(OF_PHONE, phone, self.per_phone)] if key is not None and key.is_living else []
+
+    def _callers(self, address: str | None) -> list[Counter]:
+        if address is None:
+            return []
+        return [
+            Counter(OF_ADDRESS, address, self.per_address),
+            Counter(OF_NETWORK, network_of(address), self.per_network),
+        ]

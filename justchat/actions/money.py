@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from contextlib import suppress
 from typing import Literal
 
 from attrs import frozen
@@ -13,7 +12,7 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
-from justchat.model.rate import Rate
+from justchat.model.rate import Counter, Rate
 
 UNNUMBERED = "unnumbered-top-ups"
 Network = Literal["mailru", "vk", "facebook", "twitter"]
@@ -70,15 +69,14 @@ class Money:
         """Put a top-up into the ledger; False where it is there. Without a ``payment_id`` it counts if it is new."""
         if transfer.note is not None:
             return await self.ledger.begin(transfer)
-        await self.windows.hit(UNNUMBERED, transfer.user, self.unnumbered)
+        counted = await self.windows.take([Counter(UNNUMBERED, transfer.user, self.unnumbered)])
         try:
             begun = await self.ledger.begin(transfer)
-        except ApiError:  # nothing is answered for good: it may be sent again
-            with suppress(ApiError):
-                await self.windows.give_back(UNNUMBERED, transfer.user, self.unnumbered)
+        except ApiError:  # it may be sent again
+            await self.windows.give_back(counted)
             raise
         if not begun:
-            await self.windows.give_back(UNNUMBERED, transfer.user, self.unnumbered)
+            await self.windows.give_back(counted)
         return begun
 
     def _is_signed(self, user: Id, coins: int, secret: str, payment_id: str | None) -> bool:

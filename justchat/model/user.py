@@ -39,6 +39,23 @@ class User:
 
 
 @frozen(kw_only=True)
+class UserKey:
+    """The key that signs a user in, as it is now. ``hash`` is its hash."""
+
+    user: Id
+    hash: str = field(repr=False)
+    is_living: bool
+    """Whether it may be tried: it has tries left and has not run out."""
+    places: frozenset[Id]
+    """The networks where its owner signed in lately, as ids that tell nothing of them."""
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether somebody with this phone ever signed in; signing up proves nothing."""
+        return bool(self.places)
+
+
+@frozen(kw_only=True)
 class Session:
     """One sign-in of a user, on one device."""
 

@@ -257,13 +257,16 @@ class Database:
         document: Document | None = result["value"]
         return document
 
-    async def upsert_and_get(self, collection: str, query: Document, update: Any) -> Document | None:
-        """Update one document, or make one, and return what was there before."""
+    async def upsert_and_get(
+        self, collection: str, query: Document, update: Any, *, after: bool = False
+    ) -> Document | None:
+        """Update one document, or make one, and return it, as it was before (None: not there) or is after."""
         command = {
             "findAndModify": collection,
             "query": query,
             "update": update,
             "upsert": True,
+            "new": after,
             "writeConcern": DURABLE,
         }
         try:

@@ -1,6 +1,7 @@
 """Who has invited whom, in MongoDB, for a day."""
 
 from datetime import timedelta
+from typing import Any
 
 from bson import ObjectId
 from zope.interface import implementer
@@ -11,6 +12,7 @@ from justchat.model.moment import Clock
 from justchat.model.phone import Phone
 from justchat.store.database import Database
 from justchat.store.indexes import INVITES
+from justchat.store.undoing import Undoing
 
 AGAIN_AFTER = timedelta(days=1)
 
@@ -19,19 +21,26 @@ AGAIN_AFTER = timedelta(days=1)
 class Invites:
     """See IInvites."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, reactor: Any) -> None:
         self._database = database
         self._clock = clock
+        self._undoing = Undoing(reactor)
 
-    async def claim(self, inviter: Id, phone: Phone) -> bool:
-        id, at = _id(inviter, phone), self._clock()
-        if await self._database.insert(INVITES, {"_id": id, "at": at}):
+    async def claim(self, inviter: Id, phone: Phone, by: Id) -> bool:
+        id, at, claim = _id(inviter, phone), self._clock(), ObjectId(by)
+        if await self._database.insert(INVITES, {"_id": id, "at": at, "by": claim}):
             return True
-        # MongoDB has not got round yet to removing one that is a day old.
-        return await self._database.update(INVITES, {"_id": id, "at": {"$lte": at - AGAIN_AFTER}}, {"$set": {"at": at}})
+        # MongoDB has not got round yet to removing one that is a day old; or the clock was set back since.
+        stale = {"_id": id, "$or": [{"at": {"$lte": at - AGAIN_AFTER}}, {"at": {"$gt": at + AGAIN_AFTER}}]}
+        return await self._database.update(INVITES, stale, {"$set": {"at": at, "by": claim}})
 
-    async def release(self, inviter: Id, phone: Phone) -> None:
-        await self._database.delete_and_get(INVITES, {"_id": _id(inviter, phone)})
+    async def release(self, inviter: Id, phone: Phone, by: Id) -> None:
+        claimed = {"_id": _id(inviter, phone), "by": ObjectId(by)}
+
+        async def remove() -> None:
+            await self._database.delete_and_get(INVITES, claimed)
+
+        await self._undoing.undo(remove)
 
 
 def _id(inviter: Id, phone: Phone) -> ObjectId:

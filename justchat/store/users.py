@@ -13,10 +13,11 @@ from justchat.model.entry import Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
-from justchat.model.user import Profile, User
+from justchat.model.user import Profile, User, UserKey
 from justchat.store.database import Database, Document
 from justchat.store.documents import (
     entry_from_document,
+    moment,
     object_id,
     profile_to_document,
     user_from_document,
@@ -25,6 +26,7 @@ from justchat.store.documents import (
 from justchat.store.indexes import LOG, NEWEST, ROOMS, USERS
 
 KEY_TRIES = 5
+PLACES_KEPT = 8
 VISITED_ROOMS_KEPT = 1_000
 ROOMS_SHOWN = 1_000
 GIFTS_SHOWN = 1_000
@@ -88,19 +90,35 @@ class Users:
         key = {"password": password, "tries": 0, "key_at": self._clock()}
         return await self._database.update(USERS, {"phone": phone}, {"$set": key})
 
-    async def try_key(self, phone: Phone) -> tuple[Id, str] | None:
-        # Counted before the key is looked at, so that tries at the same time are counted too.
-        living: Document = {"phone": phone, "tries": {"$lt": KEY_TRIES}}
-        if self._key_lifetime is not None:
-            living["key_at"] = {"$gt": self._clock() - self._key_lifetime}
-        document = await self._database.update_and_get(USERS, living, {"$inc": {"tries": 1}})
-        return None if document is None else (Id(str(document["_id"])), document["password"])
+    async def find_key(self, phone: Phone) -> UserKey | None:
+        fields = ["password", "tries", "key_at", "places"]
+        document = await self._database.find_one(USERS, {"phone": phone}, fields=fields)
+        if document is None:
+            return None
+        # Of a key of old nobody knows the age: it has run out.
+        made = document.get("key_at")
+        lifetime = self._key_lifetime
+        young = lifetime is None or (made is not None and moment(made) > self._clock() - lifetime)
+        return UserKey(
+            user=Id(str(document["_id"])),
+            hash=document["password"],
+            is_living=document["tries"] < KEY_TRIES and young,
+            places=frozenset(Id(str(place)) for place in document.get("places", ())),
+        )
 
-    async def give_back_try(self, user: Id) -> None:
-        await self._database.update(USERS, {"_id": ObjectId(user), "tries": {"$gt": 0}}, {"$inc": {"tries": -1}})
+    # A key is judged first, and the judgement written down then, on condition that the key has tries left: a call
+    # that ends before that, because the database or the daemon is away, has told nobody anything and counts nothing.
+    # Of many tries at once those count that are written down first: four wrong ones may come before the right one.
 
-    async def forgive_tries(self, user: Id, password: str) -> None:
-        await self._database.update(USERS, {"_id": ObjectId(user), "password": password}, {"$set": {"tries": 0}})
+    async def count_wrong_key(self, key: UserKey) -> bool:
+        counted = await self._database.update_and_get(USERS, _trying(key), {"$inc": {"tries": 1}})
+        return counted is not None and counted["tries"] >= KEY_TRIES
+
+    async def accept_key(self, key: UserKey, place: Id) -> bool:
+        at = ObjectId(place)
+        others = {"$filter": {"input": {"$ifNull": ["$places", []]}, "cond": {"$ne": ["$$this", at]}}}
+        places = {"$slice": [{"$concatArrays": [others, [at]]}, -PLACES_KEPT]}
+        return await self._database.update(USERS, _trying(key), [{"$set": {"tries": 0, "places": places}}])
 
     async def edit(self, user: Id, profile: Profile) -> None:
         if profile:
@@ -161,6 +179,10 @@ class Users:
             )
             for document in documents
         ]
+
+
+def _trying(key: UserKey) -> Document:
+    return {"_id": ObjectId(key.user), "password": key.hash, "tries": {"$lt": KEY_TRIES}}
 
 
 def _room(id: ObjectId | None) -> Id | None:

@@ -7,13 +7,14 @@ from twisted.trial.unittest import TestCase
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
 from justchat.model.phone import Phone
-from justchat.model.user import User
+from justchat.model.user import User, UserKey
 from justchat.store.database import Database
 from justchat.store.indexes import USERS, create_indexes
 from justchat.store.users import Users
 from tests.support.mongo import close, fresh_uri
 
 PHONE = Phone("79223438450")
+PLACE = new_id()
 
 
 class KeyTests(TestCase):
@@ -33,8 +34,8 @@ class KeyTests(TestCase):
 
     async def good(self) -> str | None:
         """The key that may be tried."""
-        tried = await self.users.try_key(PHONE)
-        return None if tried is None else tried[1]
+        key = await self.users.find_key(PHONE)
+        return key.hash if key is not None and key.is_living else None
 
     async def test_lifetime(self) -> None:
         """A key is good for its lifetime, from its making; a new one for its own."""
@@ -59,4 +60,46 @@ class KeyTests(TestCase):
         users = Users(self.database, self.clock)
         self.time += timedelta(days=10_000)
 
-        self.assertIsNotNone(await users.try_key(PHONE))
+        key = await users.find_key(PHONE)
+        self.assertTrue(key is not None and key.is_living)
+
+    async def test_five_wrong(self) -> None:
+        """The fifth wrong try is the last; after it not even a right one that was judged before counts."""
+        key = await self.key()
+
+        last = [await self.users.count_wrong_key(key) for _ in range(6)]
+
+        self.assertEqual([False] * 4 + [True, False], last)
+        self.assertFalse(await self.users.accept_key(key, PLACE))
+        self.assertFalse((await self.key()).is_living)
+        self.assertFalse((await self.key()).is_proved)
+
+    async def test_right(self) -> None:
+        """A right one forgives the wrong ones, and its place is known; the latest eight places are."""
+        key = await self.key()
+        for _ in range(4):
+            await self.users.count_wrong_key(key)
+
+        self.assertTrue(await self.users.accept_key(key, PLACE))
+        self.assertEqual([False] * 4, [await self.users.count_wrong_key(key) for _ in range(4)])
+
+        self.assertEqual({PLACE}, (await self.key()).places)
+        others = [new_id() for _ in range(8)]
+        for place in (*others, others[0]):
+            await self.users.accept_key(key, place)
+        self.assertEqual(set(others), (await self.key()).places)
+
+    async def test_another_key(self) -> None:
+        """What was judged of a key counts for no other, which was made meanwhile."""
+        key = await self.key()
+        await self.users.set_password(PHONE, "second")
+
+        self.assertFalse(await self.users.accept_key(key, PLACE))
+        self.assertEqual([False] * 6, [await self.users.count_wrong_key(key) for _ in range(6)])
+
+        self.assertTrue((await self.key()).is_living)
+
+    async def key(self) -> UserKey:
+        key = await self.users.find_key(PHONE)
+        assert key is not None
+        return key

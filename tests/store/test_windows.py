@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import TooManyRequests
+from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
-from justchat.model.rate import Rate
+from justchat.model.rate import Counter, Hit, Rate
 from justchat.store.database import Database
 from justchat.store.indexes import create_indexes
 from justchat.store.windows import Windows
@@ -22,7 +24,7 @@ class WindowsTests(TestCase):
         self.database.open()
         await create_indexes(self.database)
         self.time = now()
-        self.windows = Windows(self.database, self.clock)
+        self.windows = Windows(self.database, self.clock, reactor)
 
     async def tearDown(self) -> None:
         await close(self.database)
@@ -30,10 +32,13 @@ class WindowsTests(TestCase):
     def clock(self) -> Moment:
         return self.time
 
+    def counter(self, *rates: Rate, of: str = "anna", name: str = "sms") -> Counter:
+        return Counter(name, of, rates)
+
     async def hit(self, *rates: Rate, of: str = "anna", windows: Windows | None = None) -> int | None:
         """None where there was room; else the seconds to wait."""
         try:
-            await (windows or self.windows).hit("sms", of, rates)
+            await (windows or self.windows).take([self.counter(*rates, of=of)])
         except TooManyRequests as error:
             return error.after
         return None
@@ -53,7 +58,7 @@ class WindowsTests(TestCase):
 
     async def test_shared(self) -> None:
         """Another daemon, or this one after a restart, goes on with the count."""
-        other = Windows(self.database, self.clock)
+        other = Windows(self.database, self.clock, reactor)
         await self.hit(HOUR)
         await self.hit(HOUR, windows=other)
         await self.hit(HOUR)
@@ -77,20 +82,106 @@ class WindowsTests(TestCase):
         self.time += timedelta(minutes=1)
         self.assertEqual(3600 - 180, await self.hit(HOUR, MINUTE))
 
+    async def test_several_counters(self) -> None:
+        """All counters hold; what one refuses, the others have not counted."""
+        full, free = self.counter(MINUTE, name="full"), self.counter(HOUR)
+        await self.windows.take([full])
+
+        for _ in range(5):
+            with self.assertRaises(TooManyRequests):
+                await self.windows.take([free, full])
+
+        self.assertEqual([0.0], await self.windows.used([free]))
+
+    async def test_at_once_over_several(self) -> None:
+        """Many at once that one counter refuses leave nothing behind in another."""
+        full, free = self.counter(MINUTE, name="full"), self.counter(Rate(50, 3600))
+
+        async def take() -> int:
+            try:
+                return len(await self.windows.take([free, full]))
+            except TooManyRequests:
+                return 0
+
+        taken = await gatherResults([Deferred.fromCoroutine(take()) for _ in range(20)])
+
+        self.assertEqual(2, sum(taken))
+        self.assertEqual([1 / 50], await self.windows.used([free]))
+
+    async def test_used(self) -> None:
+        """How full a counter is, by the rate that is fullest; a full one is refused, and nothing is counted."""
+        for n in range(3):
+            self.assertEqual([n / 3], await self.windows.used([self.counter(Rate(100, 60), HOUR)]))
+            await self.hit(Rate(100, 60), HOUR)
+
+        for _ in range(2):
+            with self.assertRaises(TooManyRequests) as caught:
+                await self.windows.used([self.counter(Rate(100, 60), HOUR)])
+            self.assertEqual((3, 3600), (caught.exception.count, caught.exception.seconds))
+
     async def test_give_back(self) -> None:
-        """What is given back has room again."""
+        """What is given back has room again, once however often it is given back."""
+        taken = [await self.windows.take([self.counter(HOUR)]) for _ in range(3)]
+
+        for _ in range(3):
+            await self.windows.give_back(taken[1])
+
+        self.assertEqual([None, 3600], [await self.hit(HOUR) for _ in range(2)])
+
+    async def test_give_back_late(self) -> None:
+        """What an earlier window counted makes no room in a later one."""
+        taken = await self.windows.take([self.counter(HOUR)])
+        self.time += timedelta(hours=2)
         for _ in range(3):
             await self.hit(HOUR)
 
-        await self.windows.give_back("sms", "anna", [HOUR])
+        await self.windows.give_back(taken)
 
-        self.assertEqual([None, 3600], [await self.hit(HOUR) for _ in range(2)])
+        self.assertIsNotNone(await self.hit(HOUR))
+
+    async def test_give_back_uncounted(self) -> None:
+        """What was never counted gives nothing back."""
+        await self.hit(HOUR)
+
+        await self.windows.give_back([Hit(self.counter(HOUR), new_id(), self.time)])
+
+        self.assertEqual([None, None, 3600], [await self.hit(HOUR) for _ in range(3)])
 
     async def test_forget(self) -> None:
         """After forget() all have room again."""
         for _ in range(3):
             await self.hit(HOUR)
 
-        await self.windows.forget("sms", "anna", [HOUR])
+        await self.windows.forget(self.counter(HOUR))
 
         self.assertEqual([None, None, None, 3600], [await self.hit(HOUR) for _ in range(4)])
+
+    async def test_groups(self) -> None:
+        """Groups of one name are counted apart."""
+        for group in ("", "owner"):
+            counter = Counter("sms", "anna", (MINUTE,), group)
+            await self.windows.take([counter])
+            with self.assertRaises(TooManyRequests) as caught:
+                await self.windows.take([counter])
+            self.assertEqual("sms", caught.exception.name)
+
+    async def test_clock_set_back(self) -> None:
+        """After the clock was set back, nobody waits for longer than a period; what was counted stays counted."""
+        for _ in range(2):
+            await self.hit(HOUR)
+        self.time -= timedelta(days=365)
+
+        self.assertEqual([None, 3600], [await self.hit(HOUR) for _ in range(2)])
+        self.time += timedelta(hours=1)
+        self.assertIsNone(await self.hit(HOUR))
+
+    async def test_clock_set_forward(self) -> None:
+        """A window that began while the clock was ahead ends a period after it was set right."""
+        self.time += timedelta(days=365)
+        for _ in range(3):
+            await self.hit(HOUR)
+        self.time -= timedelta(days=365)
+
+        self.assertEqual(3600, await self.hit(HOUR))
+        self.time += timedelta(hours=1, seconds=1)
+        self.assertIsNone(await self.hit(HOUR))

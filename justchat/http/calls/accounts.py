@@ -50,6 +50,7 @@ class Register(ProfileBody):
 class SignIn(Body):
     phone: PhoneField
     key: KeyField
+    captcha: CaptchaToken | None = None
 
 
 class Edit(Body):
@@ -110,12 +111,12 @@ class AccountCalls:
         example={"phone": "+79223438450", "key": 123456},
         answer=SignedInAnswer,
         session=NONE,
-        raises=(WrongKey,),
+        raises=(WrongKey, CaptchaFailed),
         rate="sign_in",
     )
     async def sign_in(self, requester: Requester, body: SignIn) -> SignedInAnswer:
         """Sign in with the key that came by SMS."""
-        key, user = await self.accounts.sign_in(body.phone, body.key, requester.address)
+        key, user = await self.accounts.sign_in(body.phone, body.key, requester.address, body.captcha)
         return {"data": {"session_key": key, "user": self._document(user, user.id)}}
 
     @post(
