@@ -103,7 +103,11 @@ def bodies(scene: Scene) -> dict[str, Fields]:
     phone = good(scene.anna.phone)
     return {
         "/init/reg": {"phone": phone, "captcha": good(None, *STRINGS - {"endless"}, "null"), **profile()},
-        "/init/auth": {"phone": phone, "key": good(scene.anna.key, *STRINGS - {"endless"}, "negative", "huge number")},
+        "/init/auth": {
+            "phone": phone,
+            "key": good(scene.anna.key, *STRINGS - {"endless"}, "negative", "huge number"),
+            "captcha": good(None, *STRINGS - {"endless"}, "null"),
+        },
         "/init/edit": {"user": {"": good(None, *OBJECTS), **profile()}},
         "/init/getUser": {"user_id": an_id(scene.anna.id, "null")},
         "/init/exit": {},
