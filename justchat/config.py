@@ -19,10 +19,12 @@ from pydantic import (
 )
 
 from justchat.errors import StartupError
+from justchat.model.phone import NumberType
 from justchat.model.rate import Rate, parse_rate
 from justchat.secret import Secret
 from justchat.setting_types import (
     Networks,
+    NumberTypes,
     Positive,
     RateText,
     RateTexts,
@@ -92,6 +94,8 @@ class Sms(_Table):
     region: Region = "RU"
     countries: tuple[Region, ...] | None = None
     """Regions whose phones are sent SMS; none of them for any. None is ``region`` with a gateway, and any without."""
+    number_types: NumberTypes = (NumberType.MOBILE, NumberType.FIXED_LINE_OR_MOBILE)
+    """Types of numbers that are sent SMS: by default those that surely or perhaps get them, at an ordinary price."""
     key_lifetime: Seconds | None = None
     """Seconds from a key's making until it signs nobody in any more."""
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6

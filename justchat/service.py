@@ -173,7 +173,7 @@ class Daemon(Service):
         self._first_answers = FirstAnswers(self._database, now)
         self._dispatcher = Dispatcher(
             sessions,
-            Shape(settings.limits, settings.sms.region),
+            Shape(settings.limits, settings.sms.region, frozenset(settings.sms.number_types)),
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
             once=Once(self._first_answers),

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from justchat.model.phone import is_region
+from justchat.model.phone import NumberType, is_region
 from justchat.model.rate import parse_rate
 from justchat.secret import Secret, resolved
 
@@ -27,6 +27,13 @@ def _region(written: str) -> str:
     return written
 
 
+def _number_type(written: str) -> NumberType:
+    try:
+        return NumberType(written)
+    except ValueError:
+        raise ValueError(f"not one of {', '.join(known.value for known in NumberType)}") from None
+
+
 def _http_url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
@@ -40,6 +47,7 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
 SecretUrl = Annotated[SecretText, AfterValidator(_http_url)]
 Region = Annotated[str, AfterValidator(_region)]
+NumberTypes = Annotated[tuple[Annotated[NumberType, BeforeValidator(_number_type)], ...], Field(min_length=1)]
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
 RateText = Annotated[str, AfterValidator(_rate)]
 RateTexts = tuple[RateText, ...]

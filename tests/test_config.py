@@ -82,6 +82,8 @@ class Wrong(ConfigCase):
             ('[limits]\nsms_per_phone = "5/hour"', "[limits] sms_per_phone"),
             ('[limits]\nsms_per_phone = ["5/hour", "0/day"]', "[limits] sms_per_phone"),
             ('[sms]\ncountries = ["RU", "Germany"]', "[sms] countries"),
+            ('[sms]\nnumber_types = ["mobile", "landline"]', "[sms] number_types"),
+            ("[sms]\nnumber_types = []", "[sms] number_types"),
             ('[sms]\nfailures = { "no-money" = [402] }', "[sms] failures"),
             ('[captcha]\nenabled = true\nurl = "https://example.com/"', "[captcha]"),
             ('[captcha]\nurl = "example.com"', "[captcha] url"),

@@ -29,16 +29,17 @@ from justchat.config import Limits
 from justchat.http.patterns import MOMENT, birthday
 from justchat.model.ids import Id, as_id
 from justchat.model.moment import Moment, from_iso, from_milliseconds
-from justchat.model.phone import Phone, parse_phone
+from justchat.model.phone import NumberType, Phone, number_type_of, parse_phone
 from justchat.model.text import SHOWN, as_key, composed, shows
 
 
 @frozen
 class Shape:
-    """What checking a request needs to know: the limits, and where phones without a plus are from."""
+    """What checking a request needs to know: the limits, where phones without a plus are from, and which get SMS."""
 
     limits: Limits
     region: str
+    number_types: frozenset[NumberType]
 
 
 class Body(BaseModel):
@@ -131,6 +132,12 @@ def _phone(value: Any, info: ValidationInfo) -> Phone:
         return parse_phone(value, _shape(info).region)
     except ValueError as error:
         raise wrong(str(error)) from error
+
+
+def _reachable(phone: Phone, info: ValidationInfo) -> Phone:
+    if number_type_of(phone) not in _shape(info).number_types:
+        raise wrong("no SMS are sent to numbers of this type")
+    return phone
 
 
 def _key(value: Any) -> str:
@@ -228,6 +235,8 @@ PhotoUrl = Annotated[str, AtMost("photo")]
 IdField = Annotated[str, AfterValidator(_as_id), Says({"description": "24 hexadecimal digits"})]
 """A malformed id is no error of shape: it names nothing, which is 404."""
 PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_AsPhone)]
+ReachablePhone = Annotated[PhoneField, AfterValidator(_reachable)]
+"""A phone that is to be sent an SMS."""
 KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema(_AsKey)]
 Dob = Annotated[
     date | None,
@@ -256,7 +265,7 @@ SearchedName = Annotated[PerhapsFilled, AtMost("room_name")]
 PaymentId = Annotated[AsWritten, AtMost("payment_id")]
 Secret = Annotated[str, Field(max_length=256)]
 CaptchaToken = Annotated[str, Field(max_length=8192)]
-Phones = Annotated[list[PhoneField], AfterValidator(_invited), Says({"maxItems": LimitName("invites")})]
+Phones = Annotated[list[ReachablePhone], AfterValidator(_invited), Says({"maxItems": LimitName("invites")})]
 MomentField = Annotated[
     Moment,
     PlainValidator(_moment),

@@ -1,40 +1,165 @@
-"""Phone numbers, kept and shown as E.164 digits without the plus: ``79223438450``."""
+"""Phone numbers, kept and shown as E.164 digits without the plus: ``79223438450``.
+
+What a number is, of which country and of what type, is the phonenumbers library's judgement. What people write and
+paste around its digits is put right here first (docs/protocol.rst, "Ids, times, phones").
+"""
 
 import re
+from enum import Enum
 from typing import NewType
 
 import phonenumbers
+from phonenumbers import CountryCodeSource, PhoneMetadata, PhoneNumberType
+
+from justchat.model.text import with_digits, with_spaces, without_marks
 
 Phone = NewType("Phone", str)
 
-_WRITTEN = re.compile(r"\s*\+?[0-9()\s.\-\u2010-\u2015]{3,40}\Z")
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_SEPARATORS = str.maketrans(_DASHES + "＋﹢（）［］．／～\u2053\u223c\u00b7", "-" * len(_DASHES) + "++()[]./~~~.")
+_WRITTEN = re.compile(r"(?P<plus>\+?)(?P<rest>[0-9()\[\] ./~-]{3,60})\Z")
+_URI = re.compile(r"tel:(?P<number>[^;]*)(?P<parameters>(?:;[^;]*)*)\Z", re.IGNORECASE)
+_CONTEXT = re.compile(r"phone-context=(\+[0-9.()-]+)\Z", re.IGNORECASE)
+_NOT_ONE_LINE = re.compile(r"(?:ext|isub|phone-context|postd|tsp)(?:=|\Z)", re.IGNORECASE)
+_GROUP = re.compile(r"[0-9]+")
+_TRUNK_ZERO = re.compile(r"[(\[] *0 *[)\]]")
+"""As in +44 (0)20, which is to say: 0 at home, nothing from abroad."""
+
+
+class NumberType(Enum):
+    """What is at the other end of a number; the values are those of ``[sms] number_types``."""
+
+    MOBILE = "mobile"
+    FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"
+    """Where the numbers themselves do not tell, as in North America."""
+    FIXED_LINE = "fixed-line"
+    VOIP = "voip"
+    PERSONAL = "personal-number"
+    PAGER = "pager"
+    COMPANY = "uan"
+    VOICEMAIL = "voicemail"
+    TOLL_FREE = "toll-free"
+    SHARED_COST = "shared-cost"
+    PREMIUM_RATE = "premium-rate"
+    GLOBAL = "global-network"
+    """Of no country: satellites (+870, +881), networks (+882, +883), and services (+800, +808, +878, +888, +979)."""
+    UNKNOWN = "unknown"
+    """None that is given out, as far as the library knows."""
+
+
+_TYPES = {
+    PhoneNumberType.MOBILE: NumberType.MOBILE,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: NumberType.FIXED_LINE_OR_MOBILE,
+    PhoneNumberType.FIXED_LINE: NumberType.FIXED_LINE,
+    PhoneNumberType.VOIP: NumberType.VOIP,
+    PhoneNumberType.PERSONAL_NUMBER: NumberType.PERSONAL,
+    PhoneNumberType.PAGER: NumberType.PAGER,
+    PhoneNumberType.UAN: NumberType.COMPANY,
+    PhoneNumberType.VOICEMAIL: NumberType.VOICEMAIL,
+    PhoneNumberType.TOLL_FREE: NumberType.TOLL_FREE,
+    PhoneNumberType.SHARED_COST: NumberType.SHARED_COST,
+    PhoneNumberType.PREMIUM_RATE: NumberType.PREMIUM_RATE,
+}
 
 
 def parse_phone(written: str | int, region: str) -> Phone:
-    """The phone that somebody wrote, with or without ``+``, spaces, dashes or brackets.
+    """The phone that somebody wrote, as a string, a number or a ``tel:`` URI (RFC 3966).
 
-    Without a plus it is read as a number of the default region first (``8 922 …`` in ``RU``), then as an
-    international one whose plus was forgotten. Raises ValueError for what cannot be a phone number.
+    Without a plus it is a number of the default region (``8 922 …`` in ``RU``), after that region's own international
+    prefix (``8~10``) one of another country, or else an international number whose plus was forgotten. With a plus the
+    region does not matter. Raises ValueError for what cannot be a phone number, and rather than guess at a country.
     """
-    text = str(written)
     if isinstance(written, int) and written < 0:
         raise ValueError("not a phone number")
-    if not _WRITTEN.match(text):
+    text = with_spaces(with_digits(without_marks(str(written)))).translate(_SEPARATORS).strip(" ")
+    uri = _URI.match(text)
+    found = _WRITTEN.match(_without_uri(uri) if uri else text)
+    if found is None:
         raise ValueError("not a phone number")
-    readings = [text] if text.lstrip().startswith("+") else [text, f"+{text}"]
-    possible = []
-    for reading in readings:
-        try:
-            number = phonenumbers.parse(reading, region)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(number):
+    rest = found["rest"]
+    abroad = _read(f"+{rest}", None)
+    whole = abroad if abroad is not None and _joined(rest) == _digits(abroad) else None
+    if found["plus"]:
+        readings = [whole or _with_trunk_zero(rest, abroad)]
+    else:
+        readings = [_dialled(rest, region), _plus_forgotten(rest, whole)]
+    for number in readings:
+        if number is not None and phonenumbers.is_valid_number(number):
             return _digits(number)
-        if phonenumbers.is_possible_number(number):
-            possible.append(number)
-    if not possible:
+    # One that is not given out, or not as far as the library knows: if it leaves no doubt about its country.
+    if whole is None or not phonenumbers.is_possible_number(whole):
         raise ValueError("not a possible phone number")
-    return _digits(possible[0])
+    if not found["plus"] and whole.country_code != phonenumbers.country_code_for_region(region):
+        raise ValueError("not a phone number of the region, nor an international one")
+    return _digits(whole)
+
+
+def _without_uri(uri: re.Match[str]) -> str:
+    """The number of a ``tel:`` URI. One of a context that is no number, or with an extension, is nobody's phone."""
+    number = uri["number"].strip()
+    for parameter in uri["parameters"].split(";")[1:]:
+        context = _CONTEXT.match(parameter.strip())
+        if context is not None and not number.startswith("+"):
+            number = f"{context[1]} {number}"
+        elif _NOT_ONE_LINE.match(parameter.strip()):
+            raise ValueError("not a phone number of its own")
+    return number
+
+
+def _read(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, region, keep_raw_input=True)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _with_trunk_zero(rest: str, number: phonenumbers.PhoneNumber | None) -> phonenumbers.PhoneNumber | None:
+    """An international number with home's zero after the country code, which the library drops: +44 (0)20, +44 020.
+
+    Only where the zero stands apart: +810 44 is Russia's way to dial 44, and no Japanese number.
+    """
+    return number if number is not None and _GROUP.findall(rest)[0] == str(number.country_code) else None
+
+
+def _dialled(rest: str, region: str) -> phonenumbers.PhoneNumber | None:
+    """What is dialled like this in a region. After its international prefix there is the whole number and nothing else:
+    011 44 … is no American number where 00 is the prefix.
+    """
+    number = _read(rest, region)
+    if number is None or number.country_code_source != CountryCodeSource.FROM_NUMBER_WITH_IDD:
+        return number
+    metadata = PhoneMetadata.metadata_for_region(region)
+    prefix = (metadata and metadata.international_prefix) or ""
+    for digits in (_joined(rest), _joined(_TRUNK_ZERO.sub("", rest))):
+        if digits.endswith(_digits(number)) and re.fullmatch(prefix, digits.removesuffix(_digits(number))):
+            return number
+    return None
+
+
+def _joined(text: str) -> str:
+    return "".join(_GROUP.findall(text))
+
+
+def _plus_forgotten(rest: str, whole: phonenumbers.PhoneNumber | None) -> phonenumbers.PhoneNumber | None:
+    """An international number without its plus: all of its digits, of which none is a prefix to be dropped.
+
+    Where they are written in groups, the first is the country code, or another country's national number, or its
+    international prefix, would be taken for one.
+    """
+    groups = _GROUP.findall(rest)
+    if whole is None or (len(groups) > 1 and groups[0] != str(whole.country_code)):
+        return None
+    return whole
+
+
+def number_type_of(phone: Phone) -> NumberType:
+    """What is at the other end of a phone."""
+    number = phonenumbers.parse(f"+{phone}")
+    if not phonenumbers.is_valid_number(number):
+        return NumberType.UNKNOWN
+    if phonenumbers.region_code_for_number(number) == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY:
+        return NumberType.GLOBAL
+    return _TYPES.get(phonenumbers.number_type(number), NumberType.UNKNOWN)
 
 
 def country_of(phone: Phone) -> str | None:
@@ -53,4 +178,5 @@ def is_region(region: str) -> bool:
 
 
 def _digits(number: phonenumbers.PhoneNumber) -> Phone:
-    return Phone(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+"))
+    # Not format_number, which gives back what was written where all the digits are zeros.
+    return Phone(f"{number.country_code}{phonenumbers.national_significant_number(number)}")

@@ -32,6 +32,7 @@ SHOWN = f"[^{_CONTROL}{_WHITE_SPACE}{_IGNORABLE}{_BLANK}]"
 """
 _SHOWN = re.compile(f"{SHOWN[:-1]}{_IGNORABLE_BEYOND}{_BLANK_BEYOND}]")
 _WHITE = re.compile(f"[{_WHITE_SPACE}]")
+_MARKS = re.compile(f"[{_IGNORABLE}{_IGNORABLE_BEYOND}]")
 _UNSEEN = re.compile(f"(?![{_WHITE_SPACE}])[{_CONTROL}{_IGNORABLE}{_IGNORABLE_BEYOND}]")
 _VARIANTS = str.maketrans(
     {"đ": "d", "ð": "d", "ħ": "h", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ґ": "г"}
@@ -55,8 +56,13 @@ def shows(text: str) -> bool:
 
 
 def without_marks(text: str) -> str:
-    """The text without the characters that cannot be seen, spaces excepted: for what people paste where digits go."""
-    return _UNSEEN.sub("", text)
+    """The text without the invisible marks that people paste with what they copied. Control characters stay."""
+    return _MARKS.sub("", text)
+
+
+def with_spaces(text: str) -> str:
+    """The text with white space of every kind as U+0020."""
+    return _WHITE.sub(" ", text)
 
 
 def with_digits(text: str) -> str:
@@ -96,12 +102,12 @@ def fold(text: str) -> str:
     By full case folding, NFKD, without accents and what cannot be seen; white space is U+0020. Idempotent. A text
     of accents alone keeps them, so that only a text that shows nothing folds to nothing.
     """
-    text = _WHITE.sub(" ", text)
+    text = with_spaces(text)
     if text.isascii():
         return _UNSEEN.sub("", text).casefold()
     decomposed = _UNSEEN.sub("", normalize("NFKD", normalize("NFKD", text).casefold())).translate(_VARIANTS)
     bare = "".join(character for character in decomposed if character.isascii() or not _is_accent(character))
-    return _WHITE.sub(" ", normalize("NFC", bare if shows(bare) else decomposed))
+    return with_spaces(normalize("NFC", bare if shows(bare) else decomposed))
 
 
 @lru_cache(4096)

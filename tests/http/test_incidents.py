@@ -47,7 +47,7 @@ class Incidents(TestCase):
     async def respond(self, path: str, **how: bool) -> tuple[int, dict[str, Any]]:
         """What a dispatcher answers, its status and body."""
         [endpoint] = [endpoint for endpoint in endpoints_of(Faulty()) if endpoint.path == path]
-        dispatcher = Dispatcher(object(), Shape(Limits(), "RU"), **how)
+        dispatcher = Dispatcher(object(), Shape(Limits(), "RU", frozenset()), **how)
         answer = await dispatcher.respond(endpoint, b"{}", None)
         return answer.status, json.loads(answer.body)
 

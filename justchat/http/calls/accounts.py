@@ -20,6 +20,7 @@ from justchat.http.fields import (
     PhoneField,
     Phones,
     PhotoUrl,
+    ReachablePhone,
     wrong,
 )
 from justchat.model.ids import Id
@@ -43,7 +44,7 @@ class ProfileBody(Body):
 
 
 class Register(ProfileBody):
-    phone: PhoneField
+    phone: ReachablePhone
     captcha: CaptchaToken | None = None
 
 
