@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run check lint trial wheel audit bench fuzz histories storm faults clean
+.PHONY: run check lint trial wheel audit bench fuzz attack histories storm faults clean
 
 run: $(INSTALLED)
 	$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
@@ -42,6 +42,12 @@ fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.attacks.fuzz_frames -max_total_time=$(FUZZ_SECONDS)
 	JUSTCHAT_BODIES=$(BODIES) $(BIN)/trial --temp-directory=_trial_temp tests.http.test_random_bodies \
 		tests.attacks.test_parsers
+
+# Attacks in their large form, what they do to honest people as a table, and schemathesis. ATTACK holds trial targets for
+# some of them, or --docs for the table as docs/security.rst has it.
+attack: $(INSTALLED)
+	$(BIN)/pip install --quiet --editable '.[attack]' --config-settings editable_mode=compat
+	$(BIN)/python -m tests.attacks $(ATTACK)
 
 # Five thousand clients who come back within ten seconds.
 storm: $(INSTALLED)

@@ -11,9 +11,9 @@ call of that second.
         self.assertEqual([], harm(quiet, attacked))
 """
 
+import inspect
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -78,8 +78,11 @@ class Measured:
         return max(self.calls.items(), key=lambda item: item[1].p99)
 
 
-def harm(quiet: Measured, attacked: Measured, *, strict: bool = LARGE, kept: int = KEPT) -> list[str]:
-    """What an attack did to others beyond what it may; empty where nothing."""
+def harm(
+    quiet: Measured, attacked: Measured, *, strict: bool = LARGE, kept: int = KEPT, name: str | None = None
+) -> list[str]:
+    """What an attack did to others beyond what it may; empty where nothing. ``make attack`` shows it as ``name``."""
+    note_row(name, quiet, attacked)
     found = [f"{what}: {count}" for what, count in attacked.failed.items()]
     for kind, times in attacked.calls.items():
         before = max(quiet.calls[kind].p99, SHORTEST)
@@ -89,6 +92,21 @@ def harm(quiet: Measured, attacked: Measured, *, strict: bool = LARGE, kept: int
     if attacked.memory_after - attacked.memory_before > kept:
         found.append(f"memory: {(attacked.memory_after - attacked.memory_before) >> 20} MiB more")
     return found
+
+
+def note_row(name: str | None, quiet: Measured, attacked: Measured) -> None:
+    """Notes a row of the table that ``make attack`` prints; without a name it has that of the test's method."""
+    rows = os.environ.get("JUSTCHAT_ATTACK_ROWS")
+    if rows is None:
+        return
+    frames = (frame.function for frame in inspect.stack())
+    row = {
+        "name": name or next((called for called in frames if called.startswith("test_")), "?"),
+        "quiet": asdict(quiet),
+        "attacked": asdict(attacked),
+    }
+    with open(rows, "a") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def memory_of(pid: int) -> int:
@@ -132,6 +150,13 @@ class People:
         calls = {kind: Times(**times) for kind, times in reported["calls"].items()}
         return Measured(calls, reported["failed"], before, peak, memory_of(pid))
 
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.close()
+
     async def _report(self) -> Any:
         """What they met since the last report."""
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -143,6 +168,15 @@ class People:
 @asynccontextmanager
 async def honest_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> AsyncIterator[People]:
     """People who talk, read, sign in and upload for as long as the block lasts."""
+    people = await begin_people(daemon, a_second)
+    try:
+        yield people
+    finally:
+        people.end()
+
+
+async def begin_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> People:
+    """The same, until they are told to end, or the tests do."""
     people = [await a_person(daemon) for _ in range(PEOPLE)]
     # Their sign-ins are another's, should a person have only so many sessions.
     others = [await a_person(daemon) for _ in range(PEOPLE)]
@@ -164,16 +198,10 @@ async def honest_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -
         cwd=Path(__file__).parents[2],
     )
     assert process.stdin is not None and process.stdout is not None
-    try:
-        process.stdin.write(json.dumps(plan) + "\n")
-        process.stdin.flush()
-        await deferToThread(process.stdout.readline)  # every one of them has called once
-        yield People(daemon, process)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
+    process.stdin.write(json.dumps(plan) + "\n")
+    process.stdin.flush()
+    await deferToThread(process.stdout.readline)  # every one of them has called once
+    return People(daemon, process)
 
 
 def a_picture() -> bytes:

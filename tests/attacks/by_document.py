@@ -1,0 +1,43 @@
+"""``python -m tests.attacks.by_document``: schemathesis at a daemon of its own, by that daemon's OpenAPI document.
+
+It sends what the document allows, and what it does not, in sequences of calls, too: no answer is a 500, has a status or
+a Content-Type that the document does not name, or a body off its schema, and what is off a request's schema is refused.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.internet import defer, task
+
+from tests.support.chat import a_person, a_room
+from tests.support.daemon import Daemon
+
+EXAMPLES = os.environ.get("JUSTCHAT_EXAMPLES", "100")
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+
+
+async def run(reactor: object) -> None:
+    daemon = await Daemon().start()
+    try:
+        anna = await a_person(daemon)
+        await a_room(anna, anna)
+        command = [
+            *(Path(sys.executable).with_name("schemathesis"), "run", f"http://127.0.0.1:{daemon.http}/openapi.json"),
+            *("--header", f"Authorization: Bearer {anna.session_key}", "--checks", CHECKS),
+            *("--max-examples", EXAMPLES, "--exclude-path-regex", "^/init/exit", "--suppress-health-check", "all"),
+            *("--generation-database", "none", "--no-color"),
+        ]
+        done = subprocess.run(command, cwd=daemon.folder, check=False)
+        said = [line for line in daemon.log.splitlines() if "incident" in line]
+        if done.returncode or said:
+            print("\n".join(said[:20]))
+            raise SystemExit(1)
+    finally:
+        await daemon.stop()
+        daemon.remove()
+
+
+if __name__ == "__main__":
+    task.react(lambda reactor: defer.ensureDeferred(run(reactor)))
