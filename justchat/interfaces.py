@@ -353,9 +353,9 @@ class IPasswords(Interface):
 class IImages(Interface):
     """Pictures that people uploaded."""
 
-    async def keep(data: bytes, once: Id | None = None) -> str:
+    async def keep(data: bytes, once: Id | None = None, owner: str = "") -> str:
         """Decode a picture, write it again without what else the file told, and return its name, which for the same
-        ``once`` is the same.
+        ``once`` is the same. Owners take turns.
 
         Raises NotAnImage, TooLarge (pixels), DiskFull or Busy, and then nothing is left on the disk.
         """

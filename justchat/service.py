@@ -157,7 +157,7 @@ class Daemon(Service):
             hear_mailbox=delivery.hear_mailbox,
             shared=self._mongod is None,
         )
-        self._images = Images(settings.data_dir / "uploads")
+        self._images = Images(settings.data_dir / "uploads", settings.data_dir / "spool", reactor)
         self._actions = make_actions(
             settings,
             self._stores,
@@ -286,7 +286,7 @@ class Daemon(Service):
         await fold_anew(self._database)
         self._passwords.start()
         self._stores.rooms.start()
-        self._images.workers.start()
+        self._images.start()
         await self._actions.shop.open(read_gifts(CATALOGUE))
         if self._mongod is not None:
             await self._first_answers.release_all()
@@ -374,7 +374,7 @@ class Daemon(Service):
         await self._stores.rooms.stop()
         await self._stores.mailboxes.stop()
         await self._passwords.stop()
-        self._images.workers.stop()
+        await self._images.stop()
         await self._database.close()
         if self._mongod is not None:
             await self._mongod.stop()

@@ -12,9 +12,9 @@ class Uploads:
 
     images: IImages
 
-    async def upload(self, data: bytes, once: Id | None = None) -> str:
-        """Keep a picture; returns its path, the same for the same ``once``.
+    async def upload(self, data: bytes, owner: str, once: Id | None = None) -> str:
+        """Keep a picture; returns its path, the same for the same ``once``. Owners take turns.
 
         Raises NotAnImage, TooLarge, DiskFull, Busy.
         """
-        return f"uploads/{await self.images.keep(data, once)}"
+        return f"uploads/{await self.images.keep(data, once, owner)}"

@@ -54,14 +54,14 @@ async def open_office(settings: Settings, reactor: Any) -> AsyncIterator[Office]
     """Raises StartupError where the database cannot be had."""
     async with _database_uri(settings, reactor) as uri:
         database = Database(uri)
-        images = Images(settings.data_dir / "uploads")
+        images = Images(settings.data_dir / "uploads", settings.data_dir / "spool", reactor)
         database.open()
-        images.workers.start()
+        images.start()
         try:
             await database.ping()
             yield _furnish(settings, database, images, reactor)
         finally:
-            images.workers.stop()
+            await images.stop()
             await database.close()
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -36,20 +36,28 @@ class WorkerProcess(ProcessProtocol):
     """``module``, run as a program that calls ``child.serve``.
 
     ``name`` says in the log which process it is. ``pause`` is the seconds until another try when the process could
-    not be started. The process stays in the daemon's session: where Linux groups by sessions (autogroup), only there
-    it gives way to the daemon.
+    not be started. ``when_ready`` is called whenever a process has begun to take requests. The process stays in the
+    daemon's session: where Linux groups by sessions (autogroup), only there it gives way to the daemon.
     """
 
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, module: str, name: str, *, pause: float, environment: Mapping[str, str] = {}
+        self,
+        reactor: Any,
+        module: str,
+        name: str,
+        *,
+        pause: float,
+        environment: Mapping[str, str] = {},
+        when_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._reactor = reactor
         self._module = module
         self._name = name
         self._pause = pause
         self._environment = environment
+        self._when_ready = when_ready
         self._running = self._ready = False
         self._asked: deque[Deferred[object]] = deque()
         self._unread = b""
@@ -60,6 +68,11 @@ class WorkerProcess(ProcessProtocol):
     def pid(self) -> int | None:
         """The process, while there is one."""
         return self._transport.pid if self._running else None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process takes requests."""
+        return self._ready
 
     @property
     def unanswered(self) -> int:
@@ -118,9 +131,6 @@ class WorkerProcess(ProcessProtocol):
         self._transport.write(json.dumps(work).encode() + b"\n")
         return answer
 
-    def is_ready(self) -> None:
-        """Called when the process has begun to take requests."""
-
     def outReceived(self, data: bytes) -> None:
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
@@ -130,7 +140,7 @@ class WorkerProcess(ProcessProtocol):
                     answer.callback(json.loads(line))
             else:  # its first line says that it has started
                 self._ready = True
-                self.is_ready()
+                self._when_ready()
 
     def errReceived(self, data: bytes) -> None:
         self._log.error("{name}: {said}", name=self._name, said=data.decode(errors="replace")[:ERRORS_KEPT])

@@ -10,6 +10,7 @@ from typing import Any
 import treq
 from PIL import Image
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SkipTest
 from twisted.web.client import Agent
 
@@ -193,9 +194,10 @@ class FullDisk(UploadCase):
 
     async def test_full(self) -> None:
         """A picture for which there is no room on the disk is 503, and nothing of it is left."""
-        images = Images(self.small)
-        images.workers.start()
-        self.addCleanup(images.workers.stop)
+        spool = self.small.with_name("spool")
+        images = Images(self.small, spool, reactor)
+        images.start()
+        self.addCleanup(lambda: ensureDeferred(images.stop()))
         noise = Image.frombytes("RGB", (300, 300), os.urandom(300 * 300 * 3))
         written = io.BytesIO()
         noise.save(written, "PNG")

@@ -30,4 +30,6 @@ class UploadCalls:
         """Upload a picture: the form field ``photo``, or the picture itself as the body."""
         if self.require_session and requester.session is None:
             raise LoginTimeout
-        return {"url": await self.uploads.upload(body.data, requester.once)}
+        # Many people can be behind one address: those who are signed in take turns of their own.
+        owner = (requester.address or "") if requester.session is None else requester.user
+        return {"url": await self.uploads.upload(body.data, owner, requester.once)}

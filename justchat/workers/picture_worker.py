@@ -1,0 +1,75 @@
+"""Writes pictures anew in a process of its own, whose memory and time are bounded.
+
+It answers ``[source, start, length, folder, stem]`` with ``{"ending", "size"}`` once the picture is on the disk as
+``folder/stem.ending``, or with ``{"error"}``: the name of a class of ``justchat.errors`` (see ``child``).
+"""
+
+import errno
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from justchat.errors import Busy, DiskFull, NotAnImage, TooLarge
+from justchat.workers.child import serve
+from justchat.workers.codecs import rewritten
+
+MEMORY: Final = 512 * 1024 * 1024
+"""Bytes of address space beyond what the process has when it starts."""
+SECONDS: Final = 20
+"""Of a processor, for one picture; then the process is ended by SIGXCPU."""
+NICENESS: Final = 10
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _answer(source: str, start: int, length: int, folder: str, stem: str) -> dict[str, str | int]:
+    _bound_time()
+    try:
+        with open(source, "rb") as file:
+            file.seek(start)
+            data = file.read(length)
+        written, ending = rewritten(data)
+        _keep(written, Path(folder), f"{stem}.{ending}")
+    except (NotAnImage, TooLarge) as refused:
+        return {"error": type(refused).__name__}
+    except OSError as error:
+        return {"error": (DiskFull if error.errno in _FULL else Busy).__name__}
+    except MemoryError:
+        return {"error": Busy.__name__}
+    return {"ending": ending, "size": len(written)}
+
+
+def _keep(written: bytes, folder: Path, name: str) -> None:
+    temporary = folder / f".{name}.{os.getpid()}"
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(written)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(folder / name)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _bound_time() -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    bound = int(used.ru_utime + used.ru_stime) + 1 + SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (bound if most == resource.RLIM_INFINITY else min(bound, most), most))
+
+
+def _bound_memory() -> None:
+    with suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        bound = pages * resource.getpagesize() + MEMORY
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (bound if most == resource.RLIM_INFINITY else min(bound, most), most))
+    # What it was working on when it died is nobody's business.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    _bound_memory()
+    serve(_answer, NICENESS)
