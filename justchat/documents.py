@@ -13,12 +13,16 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift
 from justchat.model.ids import Id
 from justchat.model.moment import Moment, iso, milliseconds
-from justchat.model.room import Room
+from justchat.model.room import ListedRoom, Room
 from justchat.model.user import User
 
 
 class RoomDocument(TypedDict):
-    """A room; ``silently`` has the end of each silence in milliseconds since the epoch."""
+    """A room; ``silently`` has the end of each silence in milliseconds since the epoch.
+
+    In a list of rooms ``banned``, ``visiters`` and ``silently`` are absent, ``moderators`` and ``users`` have the first
+    100 each. ``users_count`` is always that of all.
+    """
 
     _id: str
     name: str
@@ -26,9 +30,10 @@ class RoomDocument(TypedDict):
     admin: str
     moderators: list[str]
     users: list[str]
-    banned: list[str]
-    visiters: list[str]
-    silently: dict[str, int]
+    users_count: int
+    banned: NotRequired[list[str]]
+    visiters: NotRequired[list[str]]
+    silently: NotRequired[dict[str, int]]
     is_private: bool
     create_at: str
     created_at: str
@@ -74,6 +79,7 @@ class GiftDocument(TypedDict):
     image: str
     price: int
     create_at: str
+    created_at: str
 
 
 class SendedGiftDocument(GiftDocument):
@@ -84,7 +90,9 @@ class SendedGiftDocument(GiftDocument):
 
 
 class UserDocument(TypedDict):
-    """A user. ``balance`` is shown to its owner alone, ``phone`` as the operator chose."""
+    """A user. ``balance`` is shown to its owner alone, ``phone`` as the operator chose. ``gifts`` are the latest of
+    ``gifts_count``.
+    """
 
     _id: str
     phone: NotRequired[str]
@@ -97,8 +105,10 @@ class UserDocument(TypedDict):
     rooms: list[str]
     visitedRooms: list[str]
     gifts: list[SendedGiftDocument]
+    gifts_count: int
     balance: NotRequired[int]
     create_at: str
+    created_at: str
 
 
 class ComplaintDocument(TypedDict):
@@ -110,10 +120,12 @@ class ComplaintDocument(TypedDict):
     message: MessageDocument | DirectMessageDocument
     text: str
     create_at: str
+    created_at: str
 
 
 def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     """The user as ``viewer`` may see them."""
+    create_at = iso(user.create_at)
     document: UserDocument = {
         "_id": user.id,
         "nickname": user.nickname,
@@ -125,7 +137,9 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
         "rooms": list(user.rooms),
         "visitedRooms": list(user.visited_rooms),
         "gifts": [sended_gift_document(gift) for gift in user.gifts],
-        "create_at": iso(user.create_at),
+        "gifts_count": user.gifts_count,
+        "create_at": create_at,
+        "created_at": create_at,
     }
     if show_phones or viewer == user.id:
         document["phone"] = user.phone
@@ -134,9 +148,27 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     return document
 
 
-def room_document(room: Room, at: Moment) -> RoomDocument:
-    """The room at a moment: silences that have run out by then are not shown."""
+def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocument:
+    """The room at a moment: silences that have run out by then are not shown. Without ``people`` it shows none of them,
+    only how many are inside.
+    """
     create_at = iso(room.create_at)
+    if not people:
+        return {
+            "_id": room.id,
+            "name": room.name,
+            "max_users": room.max_users,
+            "admin": room.admin,
+            "moderators": [],
+            "users": [],
+            "users_count": len(room.users),
+            "banned": [],
+            "visiters": [],
+            "silently": {},
+            "is_private": room.password is not None,
+            "create_at": create_at,
+            "created_at": create_at,
+        }
     return {
         "_id": room.id,
         "name": room.name,
@@ -144,10 +176,28 @@ def room_document(room: Room, at: Moment) -> RoomDocument:
         "admin": room.admin,
         "moderators": list(room.moderators),
         "users": list(room.users),
+        "users_count": len(room.users),
         "banned": list(room.banned),
         "visiters": list(room.visiters),
         "silently": {user: milliseconds(until) for user, until in room.silently.items() if until > at},
         "is_private": room.password is not None,
+        "create_at": create_at,
+        "created_at": create_at,
+    }
+
+
+def listed_room_document(room: ListedRoom, *, people: bool) -> RoomDocument:
+    """The room in a list of rooms; without ``people`` it shows none of them, only how many are inside."""
+    create_at = iso(room.create_at)
+    return {
+        "_id": room.id,
+        "name": room.name,
+        "max_users": room.max_users,
+        "admin": room.admin,
+        "moderators": list(room.moderators) if people else [],
+        "users": list(room.users) if people else [],
+        "users_count": room.users_count,
+        "is_private": room.is_private,
         "create_at": create_at,
         "created_at": create_at,
     }
@@ -217,22 +267,26 @@ def _direct_message(entry: Entry, read_at: Moment | None) -> DirectMessage:
 
 def gift_document(gift: Gift) -> GiftDocument:
     """A gift of the catalogue."""
+    create_at = iso(gift.create_at)
     return {
         "_id": gift.id,
         "name": gift.name,
         "image": gift.image,
         "price": gift.price,
-        "create_at": iso(gift.create_at),
+        "create_at": create_at,
+        "created_at": create_at,
     }
 
 
 def sended_gift_document(entry: Entry) -> SendedGiftDocument:
     """What the entry of a gift gave; its time and id are those of the giving."""
     assert entry.gift is not None
+    create_at = iso(entry.create_at)
     return {
         **gift_document(entry.gift),
         "_id": entry.id,
-        "create_at": iso(entry.create_at),
+        "create_at": create_at,
+        "created_at": create_at,
         "text": entry.text or "",
         "author": entry.author,
     }
@@ -241,11 +295,13 @@ def sended_gift_document(entry: Entry) -> SendedGiftDocument:
 def complaint_document(complaint: Complaint) -> ComplaintDocument:
     """A complaint."""
     message = complaint.message
+    create_at = iso(complaint.create_at)
     return {
         "_id": complaint.id,
         "author": complaint.author,
         "room": complaint.room,
         "message": message_document(message) if isinstance(message, Entry) else direct_document(message),
         "text": complaint.text,
-        "create_at": iso(complaint.create_at),
+        "create_at": create_at,
+        "created_at": create_at,
     }

@@ -1,6 +1,6 @@
 """What the rooms of the house ask of each other: zope interfaces, handed out by ``service.py``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from attrs import frozen
 from zope.interface import Attribute, Interface
@@ -14,7 +14,7 @@ from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.phone import Phone
 from justchat.model.rate import Counter, Hit
-from justchat.model.room import Room, RoomSearch
+from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.user import Profile, Session, User, UserKey
 
 Proposal = Callable[[Room, int], Entry | None]
@@ -32,6 +32,12 @@ class IUsers(Interface):
 
     async def get(user: Id) -> User:
         """The user with this id, or UserNotFound."""
+
+    async def several(users: Sequence[Id]) -> list[User]:
+        """Those of the users that exist, in this order, with fewer of their gifts."""
+
+    async def gifts(user: Id, skip: int, limit: int) -> tuple[list[Entry], int]:
+        """What the user was given, newest first, and how many gifts there are. Raises UserNotFound."""
 
     async def exists(user: Id) -> None:
         """Raises UserNotFound unless there is such a user."""
@@ -127,8 +133,11 @@ class IRooms(Interface):
     async def entry(room: Id, entry: Id) -> Entry:
         """An entry of this room, or MessageNotFound."""
 
-    async def search(wanted: RoomSearch) -> list[Room]:
+    async def search(wanted: RoomSearch) -> list[ListedRoom]:
         """A page of rooms."""
+
+    async def private(rooms: Collection[Id]) -> set[Id]:
+        """Those of the rooms that have a password."""
 
     async def count(wanted: RoomSearch) -> int:
         """How many rooms there are on all pages."""

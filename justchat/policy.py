@@ -6,7 +6,7 @@ Each rule raises the error that the client is told, or returns nothing.
 from justchat.errors import Banned, NotAdmin, NotInRoom, Outranked, RoomFull, Silenced
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
-from justchat.model.room import Room
+from justchat.model.room import ListedRoom, Room
 
 
 def may_not_be_banned(room: Room, user: Id) -> None:
@@ -40,6 +40,16 @@ def may_read(room: Room, user: Id) -> None:
     """A room's history is for those in it, and its admin."""
     if user not in room.users and user != room.admin:
         raise NotInRoom
+
+
+def may_see_people(room: Room, user: Id) -> bool:
+    """Who is and was in a room with a password is for those in it, and its admin."""
+    return room.password is None or user in room.users or user == room.admin
+
+
+def may_see_listed_people(room: ListedRoom, user: Id, inside: Id | None) -> bool:
+    """The same of a room in a list, for a user who is in the room ``inside``."""
+    return not room.is_private or inside == room.id or user == room.admin
 
 
 def rank(room: Room, user: Id) -> int:

@@ -1,7 +1,7 @@
 """Accounts: signing up by phone, signing in and out, and what people say of themselves."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from attrs import evolve, frozen
@@ -9,9 +9,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from justchat.actions.guesses import Guesses, place_of
+from justchat.actions.presence import inside, room_of
 from justchat.actions.spending import Spending
-from justchat.errors import ApiError, RoomNotFound, SmsFailed, WrongKey
+from justchat.errors import ApiError, SmsFailed, WrongKey
 from justchat.interfaces import ICaptcha, IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
+from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
@@ -184,9 +186,29 @@ class Accounts:
             return not error.costs_nothing
         return True
 
-    async def show(self, user: Id) -> User:
-        """A user, in the room they are in. Raises UserNotFound."""
-        return await self._placed(await self.users.get(user))
+    async def show(self, user: Id, viewer: Id | None = None) -> User:
+        """A user, in the room they are in, as ``viewer`` may see them; None is the user. Raises UserNotFound."""
+        shown = await self._placed(await self.users.get(user))
+        return shown if viewer is None else (await self._without_private([shown], viewer))[0]
+
+    async def show_several(self, users: Sequence[Id], viewer: Id) -> list[User]:
+        """Those of the users that exist, in this order, as ``viewer`` may see them."""
+        found = [await self._placed(user) for user in await self.users.several(users)]
+        return await self._without_private(found, viewer)
+
+    async def _without_private(self, users: list[User], viewer: Id) -> list[User]:
+        """Rooms with a password are left out of others' rooms, but for the one that the viewer is in."""
+        others = [user for user in users if user.id != viewer]
+        named = {room for user in others for room in (*user.rooms, *user.visited_rooms, user.room) if room is not None}
+        hidden = await self.rooms.private(named) if named else set()
+        if not hidden:
+            return users
+        hidden -= {await room_of(viewer, self.users, self.rooms)}
+        return [user if user.id == viewer else _without(user, hidden) for user in users]
+
+    async def gifts(self, user: Id, skip: int, limit: int) -> tuple[list[Entry], int]:
+        """What a user was given, newest first, and how many gifts there are. Raises UserNotFound."""
+        return await self.users.gifts(user, skip, limit)
 
     async def edit(self, user: Id, profile: Profile) -> User:
         """Change what a user says of themselves."""
@@ -195,13 +217,17 @@ class Accounts:
 
     async def _placed(self, user: User) -> User:
         """The user's document says where to look for them; the room's log decides whether they are there."""
-        if user.room is None:
-            return user
-        try:
-            room = await self.rooms.get(user.room)
-        except RoomNotFound:
-            return evolve(user, room=None)
-        return user if user.id in room.users else evolve(user, room=None)
+        room = await inside(user.id, user.room, self.rooms)
+        return user if room == user.room else evolve(user, room=None)
+
+
+def _without(user: User, rooms: Collection[Id]) -> User:
+    return evolve(
+        user,
+        room=None if user.room in rooms else user.room,
+        rooms=tuple(room for room in user.rooms if room not in rooms),
+        visited_rooms=tuple(room for room in user.visited_rooms if room not in rooms),
+    )
 
 
 def masked(phone: Phone) -> str:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from attrs import frozen
 
-from justchat.errors import ApiError, Conflict, NotEnoughCoins, RoomNotFound, TooSoon, WrongSignature
+from justchat.actions.presence import room_of
+from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
 from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IRooms, IUsers, IWindows
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
@@ -162,7 +163,7 @@ class Money:
         await self.ledger.finish(transfer)
 
     async def _hand_over(self, transfer: Transfer, gift: Gift, to: Id) -> None:
-        room = await self._place(to)
+        room = await room_of(to, self.users, self.rooms)
 
         def make(id: Id, seq: int) -> Entry:
             return Entry(
@@ -179,17 +180,6 @@ class Money:
             )
 
         await self.mailboxes.append_once(to, transfer.id, make)
-
-    async def _place(self, user: Id) -> Id | None:
-        """The room that somebody is in."""
-        place = (await self.users.get(user)).room
-        if place is None:
-            return None
-        try:
-            room = await self.rooms.get(place)
-        except RoomNotFound:
-            return None
-        return place if user in room.users else None
 
     async def finish_transfers(self, *, all: bool) -> None:
         """Complete the transfers that a crash left half done, and forget those that had not begun to matter."""

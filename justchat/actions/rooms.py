@@ -2,12 +2,13 @@
 
 from attrs import frozen
 
+from justchat.actions.presence import room_of
 from justchat.errors import Conflict, RoomNotFound, WrongPassword
 from justchat.interfaces import IPasswords, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
-from justchat.model.room import Room, RoomSearch
+from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.text import as_password, password_forms
 from justchat.policy import may_enter, may_not_be_banned, may_remove, needs_password
 
@@ -86,9 +87,22 @@ class RoomActions:
         room, _ = await self.rooms.append(room_id, propose)
         await self.rooms.bury(room.id)
 
-    async def search(self, wanted: RoomSearch) -> tuple[list[Room], int]:
+    async def search(self, wanted: RoomSearch) -> tuple[list[ListedRoom], int]:
         """A page of rooms, and how many there are on all pages."""
         return await self.rooms.search(wanted), await self.rooms.count(wanted)
+
+    async def shown(self, wanted: RoomSearch, room: Id) -> Room | None:
+        """The one room with this id, where it is among those that are wanted."""
+        if not await self.rooms.search(wanted):
+            return None
+        try:
+            return await self.rooms.get(room)
+        except RoomNotFound:
+            return None
+
+    async def inside(self, user: Id) -> Id | None:
+        """The room that a user is in."""
+        return await room_of(user, self.users, self.rooms)
 
     async def count(self, wanted: RoomSearch) -> int:
         """How many rooms there are."""

@@ -8,6 +8,7 @@ from justchat.documents import (
     GiftDocument,
     MessageDocument,
     RoomDocument,
+    SendedGiftDocument,
     UserDocument,
 )
 
@@ -22,6 +23,23 @@ class UserData(TypedDict):
 
 class UserAnswer(TypedDict):
     data: UserData
+
+
+class UsersData(TypedDict):
+    users: list[UserDocument]
+
+
+class UsersAnswer(TypedDict):
+    data: UsersData
+
+
+class SentGiftsData(TypedDict):
+    gifts: list[SendedGiftDocument]
+    count: int
+
+
+class SentGiftsAnswer(TypedDict):
+    data: SentGiftsData
 
 
 class SignedInData(TypedDict):
@@ -71,6 +89,7 @@ class SessionDocument(TypedDict):
 
     _id: str
     create_at: str
+    created_at: str
     seen_at: str
     current: bool
 

@@ -213,6 +213,9 @@ def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
     return phones
 
 
+ASKED_AT_ONCE = 100
+"""Users that one call asks after."""
+
 _Milliseconds = {"minimum": -62_135_596_800_000, "maximum": 253_402_300_799_999}
 """The years 1 to 9999."""
 _Digits = {"type": "integer", "minimum": 0, "maximum": 2**53}
@@ -234,6 +237,7 @@ ClientId = Annotated[Filled, AtMost("client_id")]
 PhotoUrl = Annotated[str, AtMost("photo")]
 IdField = Annotated[str, AfterValidator(_as_id), Says({"description": "24 hexadecimal digits"})]
 """A malformed id is no error of shape: it names nothing, which is 404."""
+Ids = Annotated[list[IdField], Field(max_length=ASKED_AT_ONCE)]
 PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_AsPhone)]
 ReachablePhone = Annotated[PhoneField, AfterValidator(_reachable)]
 """A phone that is to be sent an SMS."""

@@ -77,6 +77,25 @@ class Room:
         return {user: until for user, until in silences.items() if until > entry.create_at}
 
 
+LISTED_PEOPLE = 100
+"""Users, and moderators, that a list of rooms has of each."""
+
+
+@record(kw_only=True)
+class ListedRoom:
+    """A room in a list of rooms: of its people the first LISTED_PEOPLE alone, and how many are inside."""
+
+    id: Id
+    name: str
+    admin: Id
+    create_at: Moment
+    max_users: int
+    is_private: bool
+    moderators: tuple[Id, ...]
+    users: tuple[Id, ...]
+    users_count: int
+
+
 @frozen(kw_only=True)
 class RoomSearch:
     """Which rooms to list. ``private`` and ``full``: only those that are, or are not; None is both.

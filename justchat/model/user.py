@@ -35,6 +35,8 @@ class User:
     visited_rooms: tuple[Id, ...] = ()
     gifts: tuple[Entry, ...] = ()
     """The entries of the latest gifts, the newest last."""
+    gifts_count: int = 0
+    """How many gifts they were given in all."""
     balance: int = 0
 
 

@@ -131,10 +131,10 @@ class Database:
         sort: Mapping[str, int] | None = None,
         skip: int = 0,
         limit: int,
-        fields: Sequence[str] | None = None,
+        fields: Sequence[str] | Mapping[str, Any] | None = None,
         hint: str | None = None,
     ) -> list[Document]:
-        """The first ``limit`` documents of a query.
+        """The first ``limit`` documents of a query; ``fields`` are names, or a projection.
 
         A command of our own: txmongo's find() takes no hint, and costs more than all else of a short read.
         """
@@ -142,7 +142,7 @@ class Database:
         if sort:
             wanted["sort"] = dict(sort)
         if fields:
-            wanted["projection"] = dict.fromkeys(fields, 1)
+            wanted["projection"] = dict(fields) if isinstance(fields, Mapping) else dict.fromkeys(fields, 1)
         if hint:
             wanted["hint"] = hint
         found: list[Document] = []

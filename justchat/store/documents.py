@@ -14,7 +14,7 @@ from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, Members, is_well_formed
 from justchat.model.moment import EPOCH, Moment
 from justchat.model.phone import Phone
-from justchat.model.room import Room
+from justchat.model.room import LISTED_PEOPLE, ListedRoom, Room
 from justchat.model.text import fold
 from justchat.model.user import Profile, Session, User
 from justchat.store.database import Document
@@ -273,6 +273,29 @@ def room_from_document(document: Document) -> tuple[Room, int]:
     return room, document["seq"]
 
 
+LISTED_ROOM: Document = {
+    **dict.fromkeys(("name", "admin", "create_at", "max_users", "private", "n_users"), 1),
+    "moderators": {"$slice": LISTED_PEOPLE},
+    "users": {"$slice": LISTED_PEOPLE},
+}
+"""The projection for a list of rooms: a page of whole ones might be megabytes of visitors."""
+
+
+def listed_room_from_document(document: Document) -> ListedRoom:
+    """A room as LISTED_ROOM has it."""
+    return ListedRoom(
+        id=_id(document["_id"]),
+        name=document["name"],
+        admin=_id(document["admin"]),
+        create_at=moment(document["create_at"]),
+        max_users=document["max_users"],
+        is_private=document["private"],
+        moderators=tuple(map(_id, document["moderators"])),
+        users=tuple(map(_id, document["users"])),
+        users_count=document["n_users"],
+    )
+
+
 def profile_to_document(profile: Profile) -> Document:
     document: Document = {
         field: _at_midnight(value) if isinstance(value, date) else value for field, value in profile.items()
@@ -308,8 +331,10 @@ def user_to_document(user: User) -> Document:
     }
 
 
-def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry]) -> User:
-    """The user; ``rooms`` are those they created and ``gifts`` those they got, which their document does not repeat."""
+def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry], gifts_count: int) -> User:
+    """The user; ``rooms`` are those they created and ``gifts`` the latest that they got, which their document does not
+    repeat.
+    """
     room, dob = document["room"], document["dob"]
     return User(
         id=_id(document["_id"]),
@@ -325,6 +350,7 @@ def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[En
         rooms=tuple(map(_id, rooms)),
         visited_rooms=tuple(map(_id, document["visitedRooms"])),
         gifts=tuple(gifts),
+        gifts_count=gifts_count,
         balance=document["balance"],
     )
 

@@ -27,6 +27,9 @@ NEWEST = {"order": -1, "create_at": -1, "_id": -1}
 LATEST = {"order": -1, "create_at": -1, "seq": -1}
 """The same of entries. Within a stream, ``seq`` decides between equal times."""
 
+PRIVATE = _index({"private": 1, "_id": 1}, partialFilterExpression={"private": True})
+"""Which of some rooms have a password, read from the index alone."""
+
 LISTINGS: dict[str, dict[str, int]] = {
     "create_at": NEWEST,
     "name": {"folded": 1, **NEWEST},
@@ -97,6 +100,7 @@ INDEXES: dict[str, list[Document]] = {
     ROOMS: [
         _index({"admin": 1, **NEWEST}, partialFilterExpression={"removed": False}),
         _index({"removed": 1}, partialFilterExpression={"removed": True}),
+        PRIVATE,
         # /room/get: filters, then the order, then the name, so that a search reads keys, and no rooms but those found.
         *(_listing(keys) for keys in LISTINGS.values()),
         _listing(NEWEST, before={"trigrams": 1}, after={}),

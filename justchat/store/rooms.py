@@ -4,7 +4,7 @@ The log alone decides what is true. A snapshot saves reading it from the start: 
 log's tail replayed over it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from attrs import evolve
@@ -19,18 +19,20 @@ from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFoun
 from justchat.interfaces import IRooms, Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.room import Room, RoomSearch
+from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.store.database import Database
 from justchat.store.documents import (
+    LISTED_ROOM,
     OF_USERS,
     ROOM,
     entry_from_document,
+    listed_room_from_document,
     object_id,
     room_changes,
     room_from_document,
     room_to_document,
 )
-from justchat.store.indexes import LATEST, LOG, ROOMS
+from justchat.store.indexes import LATEST, LOG, PRIVATE, ROOMS
 from justchat.store.listing import listing
 from justchat.store.log import Head, Log
 
@@ -41,6 +43,8 @@ SLOW_COUNT = 0.1
 COUNT_LASTS = 10
 COUNTS_KEPT = 1000
 PURGED_AT_ONCE = 1000
+ASKED_AT_ONCE = 1000
+"""Rooms that one query asks after."""
 RECONCILED = 200
 TAIL = 1000
 """A room's log may be about this many messages ahead of its snapshot."""
@@ -157,12 +161,31 @@ class Rooms:
             return None
         return entry_from_document(document)
 
-    async def search(self, wanted: RoomSearch) -> list[Room]:
+    async def search(self, wanted: RoomSearch) -> list[ListedRoom]:
         await self._save()  # what was answered before must be found
         documents = await self._database.find(
-            ROOMS, **listing(wanted), skip=(wanted.page - 1) * wanted.per_page, limit=wanted.per_page, fields=ROOM
+            ROOMS,
+            **listing(wanted),
+            skip=(wanted.page - 1) * wanted.per_page,
+            limit=wanted.per_page,
+            fields=LISTED_ROOM,
         )
-        return [room_from_document(document)[0] for document in documents]
+        return [listed_room_from_document(document) for document in documents]
+
+    async def private(self, rooms: Collection[Id]) -> set[Id]:
+        found: set[Id] = set()
+        ids = list(rooms)
+        for start in range(0, len(ids), ASKED_AT_ONCE):
+            some = [ObjectId(id) for id in ids[start : start + ASKED_AT_ONCE]]
+            documents = await self._database.find(
+                ROOMS,
+                {"private": True, "_id": {"$in": some}},
+                limit=ASKED_AT_ONCE,
+                fields=["_id"],
+                hint=PRIVATE["name"],
+            )
+            found.update(Id(str(document["_id"])) for document in documents)
+        return found
 
     async def count(self, wanted: RoomSearch) -> int:
         await self._save()

@@ -1,16 +1,18 @@
 """The people, in MongoDB."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bson import ObjectId
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from justchat.errors import Busy, UserNotFound
 from justchat.interfaces import IUsers
-from justchat.model.entry import Kind
-from justchat.model.ids import Id
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
 from justchat.model.user import Profile, User, UserKey
@@ -29,7 +31,11 @@ KEY_TRIES = 5
 PLACES_KEPT = 8
 VISITED_ROOMS_KEPT = 1_000
 ROOMS_SHOWN = 1_000
-GIFTS_SHOWN = 1_000
+GIFTS_SHOWN = 100
+GIFTS_LISTED = 10
+"""Of each user in a list of users, since a gift may have a text of kilobytes."""
+READ_AT_ONCE = 10
+"""Users of a list that are read together."""
 KNOWN = 50_000
 """Users whose existence is remembered."""
 MOVE_TAKES = timedelta(seconds=10)
@@ -56,6 +62,26 @@ class Users:
             raise UserNotFound
         return await self._whole(document)
 
+    async def several(self, users: Sequence[Id]) -> list[User]:
+        ids = [ObjectId(user) for user in users if is_well_formed(user)]
+        documents = await self._database.find(USERS, {"_id": {"$in": ids}}, limit=len(ids)) if ids else []
+        by_id = {document["_id"]: document for document in documents}
+        there = [by_id[id] for id in ids if id in by_id]
+        found: list[User] = []
+        for start in range(0, len(there), READ_AT_ONCE):
+            some = [ensureDeferred(self._whole(one, GIFTS_LISTED)) for one in there[start : start + READ_AT_ONCE]]
+            found += await gatherResults(some, consumeErrors=True)
+        return found
+
+    async def gifts(self, user: Id, skip: int, limit: int) -> tuple[list[Entry], int]:
+        await self.exists(user)
+        query = {"stream": ObjectId(user), "kind": Kind.GIFT.value}
+        gifts = await self._database.find(LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1)
+        # The end of the list tells their number, but for an empty one.
+        counted = len(gifts) <= limit and (gifts or not skip)
+        count = skip + len(gifts) if counted else await self._database.count(LOG, query)
+        return [entry_from_document(gift) for gift in gifts[:limit]], count
+
     async def exists(self, user: Id) -> None:
         if user in self._there:
             return
@@ -70,21 +96,15 @@ class Users:
         document = await self._database.find_one(USERS, {"phone": phone})
         return None if document is None else await self._whole(document)
 
-    async def _whole(self, document: Document) -> User:
-        """The user with the rooms they created and the gifts they were given, newest last. Those are kept in one
+    async def _whole(self, document: Document, most_gifts: int = GIFTS_SHOWN) -> User:
+        """The user with the rooms they created and the latest gifts they were given, newest last. Those are kept in one
         place, the rooms' ``admin`` and the user's stream, not in the user's document again.
         """
         rooms = await self._database.find(
             ROOMS, {"admin": document["_id"], "removed": False}, sort=NEWEST, limit=ROOMS_SHOWN, fields=["_id"]
         )
-        gifts = await self._database.find(
-            LOG, {"stream": document["_id"], "kind": Kind.GIFT.value}, sort={"seq": -1}, limit=GIFTS_SHOWN
-        )
-        return user_from_document(
-            document,
-            [room["_id"] for room in reversed(rooms)],
-            [entry_from_document(gift) for gift in reversed(gifts)],
-        )
+        gifts, count = await self.gifts(Id(str(document["_id"])), 0, most_gifts)
+        return user_from_document(document, [room["_id"] for room in reversed(rooms)], gifts[::-1], count)
 
     async def set_password(self, phone: Phone, password: str) -> bool:
         key = {"password": password, "tries": 0, "key_at": self._clock()}

@@ -22,6 +22,9 @@ TABLE = """
 /init/invite                nobody              440  440  200  200  200  200  200  200  200
 /init/edit                  oneself             440  440  200  200  200  200  200  200  200
 /init/getUser               another             440  440  200  200  200  200  200  200  200
+/init/getUsers              others              440  440  200  200  200  200  200  200  200
+/user/gifts                 another             440  440  200  200  200  200  200  200  200
+/user/gifts                 nobody              440  440  404  404  404  404  404  404  404
 /init/sessions              one's own           440  440  200  200  200  200  200  200  200
 /user/updateBalance         a wrong signature   440  440  403  403  403  403  403  403  403
 /gifts/send                 no coins            440  440  402  402  402  402  402  402  402

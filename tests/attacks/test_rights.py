@@ -76,6 +76,8 @@ class Scene:
             "/init/invite": {"phons": []},
             "/init/edit": {"user": {"nickname": "x"}},
             "/init/getUser": {"user_id": whom},
+            "/init/getUsers": {"user_ids": [self.anna.id, self.boris.id]},
+            "/user/gifts": {"user": NOBODY if about == "nobody" else whom},
             "/user/updateBalance": {"balance": 10**6, "secret": "0" * 32},
             "/user/free-coins": {"type": "vk"},
             "/gifts/send": {"gift": self.gift, "user": self.anna.id, "text": "x"},

@@ -110,6 +110,8 @@ def bodies(scene: Scene) -> dict[str, Fields]:
         },
         "/init/edit": {"user": {"": good(None, *OBJECTS), **profile()}},
         "/init/getUser": {"user_id": an_id(scene.anna.id, "null")},
+        "/init/getUsers": {"user_ids": good([scene.anna.id], "empty list")},
+        "/user/gifts": {"user": an_id(scene.anna.id), "skip": good(0), "limit": good(100)},
         "/init/exit": {},
         "/room/create": {
             "room": {

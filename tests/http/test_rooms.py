@@ -41,6 +41,7 @@ class Creating(ChatTestCase):
                 "admin": anna.id,
                 "moderators": [],
                 "users": [],
+                "users_count": 0,
                 "banned": [],
                 "visiters": [],
                 "silently": {},

@@ -19,11 +19,11 @@ NOBODY = "0123456789abcdef01234567"
 """A well-formed id that names nothing."""
 USER_FIELDS = {
     *("_id", "phone", "nickname", "location", "photo", "dob", "gender", "room", "rooms", "visitedRooms"),
-    *("gifts", "balance", "create_at"),
+    *("gifts", "gifts_count", "balance", "create_at", "created_at"),
 }
 ROOM_FIELDS = {
     *("_id", "name", "max_users", "admin", "moderators", "users", "banned", "visiters", "silently"),
-    *("is_private", "create_at", "created_at"),
+    *("users_count", "is_private", "create_at", "created_at"),
 }
 MESSAGE_FIELDS = {"_id", "author", "text", "room", "user", "ref_message", "type", "create_at", "created_at", "seq"}
 TIME = r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z"

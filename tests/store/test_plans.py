@@ -79,6 +79,7 @@ class Plans(ChatTestCase):
             await anna.call("/room/chat", room=room, skip=skip)
         await anna.call("/init/edit", user={"nickname": "anna"})
         await anna.call("/init/getUser", user_id=boris.id)
+        await anna.call("/init/getUsers", user_ids=[boris.id, eve.id])
         await anna.call("/init/invite", phons=[a_phone()])
         await anna.call("/init/sessions")
         for name, sort, way, filled, privated, count in itertools.product(
@@ -119,6 +120,8 @@ class Plans(ChatTestCase):
         given = await anna.call("/gifts/send", gift=gifts[0]["_id"], user=boris.id, text="x")
         self.assertEqual(200, given.status)
         await boris.shown()
+        for skip in (0, 1):
+            await anna.call("/user/gifts", user=boris.id, skip=skip)
         picture = io.BytesIO()
         Image.new("RGB", (5, 5)).save(picture, "PNG")
         self.called.add("/upload")

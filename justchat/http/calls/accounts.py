@@ -4,9 +4,9 @@ from attrs import frozen
 from pydantic import ConfigDict, model_validator
 
 from justchat.actions.accounts import Accounts
-from justchat.documents import UserDocument, user_document
+from justchat.documents import UserDocument, sended_gift_document, user_document
 from justchat.errors import CaptchaFailed, CountryNotServed, UserNotFound, WrongKey
-from justchat.http.answers import Nothing, SessionsAnswer, SignedInAnswer, UserAnswer
+from justchat.http.answers import Nothing, SentGiftsAnswer, SessionsAnswer, SignedInAnswer, UserAnswer, UsersAnswer
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import (
     Body,
@@ -15,8 +15,11 @@ from justchat.http.fields import (
     Empty,
     Gender,
     IdField,
+    Ids,
     KeyField,
+    Limit,
     Name,
+    Offset,
     PhoneField,
     Phones,
     PhotoUrl,
@@ -60,6 +63,16 @@ class Edit(Body):
 
 class GetUser(Body):
     user_id: IdField | None = None
+
+
+class GetUsers(Body):
+    user_ids: Ids
+
+
+class Gifts(Body):
+    user: IdField
+    skip: Offset = 0
+    limit: Limit = 100
 
 
 class Invite(Body):
@@ -145,8 +158,37 @@ class AccountCalls:
     )
     async def get_user(self, requester: Requester, body: GetUser) -> UserAnswer:
         """Show a user; the caller, where none is named."""
-        user = await self.accounts.show(Id(body.user_id) if body.user_id is not None else requester.user)
+        shown = Id(body.user_id) if body.user_id is not None else requester.user
+        user = await self.accounts.show(shown, requester.user)
         return {"data": {"user": self._document(user, requester.user)}}
+
+    @post(
+        "/init/getUsers",
+        body=GetUsers,
+        example={"user_ids": ["52efb7baf009c900003731c7"]},
+        answer=UsersAnswer,
+        session=REQUIRED,
+        rate="read",
+    )
+    async def get_users(self, requester: Requester, body: GetUsers) -> UsersAnswer:
+        """Show several users, in the order in which they are named."""
+        ids = list(dict.fromkeys(map(Id, body.user_ids)))
+        users = await self.accounts.show_several(ids, requester.user)
+        return {"data": {"users": [self._document(user, requester.user) for user in users]}}
+
+    @post(
+        "/user/gifts",
+        body=Gifts,
+        example={"user": "52efb7baf009c900003731c7", "skip": 0, "limit": 100},
+        answer=SentGiftsAnswer,
+        session=REQUIRED,
+        raises=(UserNotFound,),
+        rate="read",
+    )
+    async def gifts(self, requester: Requester, body: Gifts) -> SentGiftsAnswer:
+        """List what a user was given, newest first."""
+        gifts, count = await self.accounts.gifts(Id(body.user), body.skip, body.limit)
+        return {"data": {"gifts": [sended_gift_document(gift) for gift in gifts], "count": count}}
 
     @post("/init/exit", body=Empty, answer=Nothing, session=KEY_ONLY)
     async def exit(self, requester: Requester, body: Empty) -> Nothing:
@@ -170,6 +212,7 @@ class AccountCalls:
                     {
                         "_id": session.id,
                         "create_at": iso(session.create_at),
+                        "created_at": iso(session.create_at),
                         "seen_at": iso(session.seen_at),
                         "current": session.id == requester.session.id,
                     }

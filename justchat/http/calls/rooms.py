@@ -7,7 +7,7 @@ from pydantic import field_validator
 
 from justchat.actions.messages import Messages
 from justchat.actions.rooms import RoomActions
-from justchat.documents import message_document, room_document
+from justchat.documents import RoomDocument, listed_room_document, message_document, room_document
 from justchat.errors import (
     Banned,
     Conflict,
@@ -40,6 +40,7 @@ from justchat.http.fields import (
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.room import Room, RoomSearch
+from justchat.policy import may_see_listed_people, may_see_people
 
 SORTABLE = {
     "_id": "_id",
@@ -172,9 +173,8 @@ class RoomCalls:
     async def create(self, requester: Requester, body: Create) -> RoomAnswer:
         """Open a room; the caller is its admin, not yet inside."""
         new = body.room
-        return self._answer(
-            await self.rooms.create(requester.user, new.name, new.password, new.max_users, requester.once)
-        )
+        room = await self.rooms.create(requester.user, new.name, new.password, new.max_users, requester.once)
+        return self._answer(room, requester.user)
 
     @post(
         "/room/enter",
@@ -187,7 +187,8 @@ class RoomCalls:
     )
     async def enter(self, requester: Requester, body: Enter) -> RoomAnswer:
         """Go into a room, and out of the one before."""
-        return self._answer(await self.rooms.enter(requester.user, Id(body.room.id), body.room.password))
+        room = await self.rooms.enter(requester.user, Id(body.room.id), body.room.password)
+        return self._answer(room, requester.user)
 
     @post(
         "/room/get",
@@ -202,9 +203,15 @@ class RoomCalls:
         wanted = body.wanted()
         if body.filter.countOnly:
             return {"data": {"count": await self.rooms.count(wanted)}}
+        viewer = requester.user
+        if wanted.room_id is not None:
+            room = await self.rooms.shown(wanted, wanted.room_id)
+            whole = [] if room is None else [self._document(room, viewer)]
+            return {"data": {"rooms": whole, "count": len(whole)}}
         rooms, count = await self.rooms.search(wanted)
-        at = self.clock()
-        return {"data": {"rooms": [room_document(room, at) for room in rooms], "count": count}}
+        inside = await self.rooms.inside(viewer) if any(room.is_private for room in rooms) else None
+        listed = [listed_room_document(room, people=may_see_listed_people(room, viewer, inside)) for room in rooms]
+        return {"data": {"rooms": listed, "count": count}}
 
     @post(
         "/room/remove",
@@ -267,5 +274,8 @@ class RoomCalls:
         entries = await self.messages.history(requester.user, Id(body.room), body.skip, body.limit)
         return {"data": {"chat": [message_document(entry) for entry in entries]}}
 
-    def _answer(self, room: Room) -> RoomAnswer:
-        return {"data": {"room": room_document(room, self.clock())}}
+    def _answer(self, room: Room, viewer: Id) -> RoomAnswer:
+        return {"data": {"room": self._document(room, viewer)}}
+
+    def _document(self, room: Room, viewer: Id) -> RoomDocument:
+        return room_document(room, self.clock(), people=may_see_people(room, viewer))
