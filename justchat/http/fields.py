@@ -237,7 +237,7 @@ ClientId = Annotated[Filled, AtMost("client_id")]
 PhotoUrl = Annotated[str, AtMost("photo")]
 IdField = Annotated[str, AfterValidator(_as_id), Says({"description": "24 hexadecimal digits"})]
 """A malformed id is no error of shape: it names nothing, which is 404."""
-Ids = Annotated[list[IdField], Field(max_length=ASKED_AT_ONCE)]
+Ids = Annotated[list[IdField], Field(max_length=ASKED_AT_ONCE), Says({"description": "the ids of users"})]
 PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_AsPhone)]
 ReachablePhone = Annotated[PhoneField, AfterValidator(_reachable)]
 """A phone that is to be sent an SMS."""
