@@ -99,7 +99,7 @@ class Sessions(ChatTestCase):
         sessions = answer.data["sessions"]
         self.assertEqual([True, False], [session["current"] for session in sessions])
         for session in sessions:
-            self.assertEqual({"_id", "create_at", "seen_at", "current"}, set(session))
+            self.assertEqual({"_id", "create_at", "created_at", "seen_at", "current"}, set(session))
 
     async def test_exit_all(self) -> None:
         """``/init/exit-all`` ends every session of the caller, sockets and all, and nobody else's."""

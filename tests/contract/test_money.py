@@ -166,7 +166,7 @@ class Gifts(MoneyCase):
 
         self.assertTrue(gifts)
         for gift in gifts:
-            self.assertEqual({"_id", "name", "image", "price", "create_at"}, set(gift))
+            self.assertEqual({"_id", "name", "image", "price", "create_at", "created_at"}, set(gift))
             self.assertGreater(gift["price"], 0)
 
     async def test_given(self) -> None:
