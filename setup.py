@@ -18,7 +18,6 @@ setup(
     install_requires=[
         "twisted[tls]>=26.4",  # the reactor, HTTP, processes; its plug-in is how the daemon starts
         "autobahn>=25.9",  # the WebSocket protocol
-        "python-engineio>=4.12",  # Engine.IO packets and payloads are decoded by its codec
         "python-socketio>=5.14",  # Socket.IO packets are decoded by its codec; CVE-2025-61765 before
         "klein>=24.8",  # HTTP routes
         "txmongo>=26.0",  # MongoDB without blocking the reactor
@@ -52,6 +51,8 @@ setup(
             "openapi-spec-validator>=0.7",  # the OpenAPI document is one
             "jsonschema>=4.23",  # every answer in the tests is as that document says
             "hypothesis>=6.140",  # inputs nobody would think of
+            "websockets>=15",  # one of the clients that are not ours
+            "aiohttp>=3.12",  # another, and what python-socketio's client stands on
             "openapi-python-client>=0.29",  # makes a client of that document, which the tests run
         ],
         "fuzz": [

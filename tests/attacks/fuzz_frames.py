@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import atheris
 
-with atheris.instrument_imports(include=["justchat.binding", "justchat.socketio.packets", "engineio", "socketio"]):
+with atheris.instrument_imports(include=["justchat.binding", "justchat.socketio.packets", "socketio"]):
     from justchat.binding import asked
     from justchat.socketio.packets import Malformed, packets_of, said_in
     from justchat.ws.protocol import init_data

@@ -51,13 +51,13 @@ class DevTools(Listener):
 class Browser(ProcessProtocol):
     """A headless Chromium that shows a page."""
 
-    def __init__(self, page: Path) -> None:
+    def __init__(self, page: Path, *options: str) -> None:
         self.ended: Deferred[None] = Deferred()
         self.said = ""
         assert CHROMIUM is not None
         command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         command += ["--no-first-run", "--disable-background-networking", "--remote-debugging-port=0"]
-        command += [f"--user-data-dir={page.parent / 'profile'}", page.as_uri()]
+        command += [f"--user-data-dir={page.parent / 'profile'}", *options, page.as_uri()]
         reactor.spawnProcess(self, CHROMIUM, command, env={**os.environ, "HOME": str(page.parent)})
 
     def errReceived(self, data: bytes) -> None:
