@@ -169,6 +169,11 @@ class Limits(_Table):
     wrong_keys_per_network: RateTexts = ("600/hour", "1200/day")
     """Of a /24 of IPv4 or a /48 of IPv6."""
     wrong_keys_in_all: RateTexts = ("2000/hour", "10000/day")
+    wrong_passwords_per_user: RateTexts = ("10/minute", "60/day")
+    """Wrong passwords of rooms that one person tries."""
+    wrong_passwords_per_address: RateTexts = ("60/hour", "300/day")
+    wrong_passwords_per_room: RateTexts = ("200/hour", "1000/day")
+    """Those of all who were never in the room."""
     unnumbered_top_ups: RateTexts = ("20/day",)
     """Top-ups of a user that come without a payment_id, so that a signature that was seen is not sent for ever."""
     sms_per_phone: RateTexts | None = None

@@ -1,6 +1,7 @@
 """What the rooms of the house ask of each other: zope interfaces, handed out by ``service.py``."""
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Literal, NamedTuple
 
 from attrs import frozen
 from zope.interface import Attribute, Interface
@@ -349,13 +350,20 @@ class IComplaints(Interface):
         """Close a complaint with a note. Raises NotFound, and Conflict where it is closed already."""
 
 
+class HashFor(NamedTuple):
+    """Whose turn a hash is: ``queue`` is ``keys`` or ``rooms``, ``owner`` who shares turns there."""
+
+    queue: Literal["keys", "rooms"]
+    owner: str
+
+
 class IPasswords(Interface):
-    """Slow salted hashes, made off the reactor thread."""
+    """Slow salted hashes, made off the reactor thread. Raises Busy where too much of whose turn it is waits already."""
 
-    async def hash(secret: str) -> str:
-        """The hash to keep. Raises Busy when too many are waiting."""
+    async def hash(secret: str, turn: HashFor) -> str:
+        """The hash to keep."""
 
-    async def matches(secret: str, hash: str | None) -> bool:
+    async def matches(secret: str, hash: str | None, turn: HashFor) -> bool:
         """Whether the hash is the secret's; takes as long where there is no hash."""
 
 

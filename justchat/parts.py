@@ -10,7 +10,7 @@ from justchat.actions.accounts import Accounts, new_key
 from justchat.actions.alarm import Alarm
 from justchat.actions.complaints import Complaints
 from justchat.actions.direct import DirectMessages
-from justchat.actions.guesses import Guesses
+from justchat.actions.guesses import Guesses, PasswordGuesses
 from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
@@ -142,7 +142,18 @@ def make_actions(
                 countries=settings.served_countries,
             ),
         ),
-        rooms=RoomActions(users=users, rooms=rooms, passwords=passwords, clock=now),
+        rooms=RoomActions(
+            users=users,
+            rooms=rooms,
+            passwords=passwords,
+            guesses=PasswordGuesses(
+                windows=stores.windows,
+                per_user=limits.rates(limits.wrong_passwords_per_user),
+                per_address=limits.rates(limits.wrong_passwords_per_address),
+                per_room=limits.rates(limits.wrong_passwords_per_room),
+            ),
+            clock=now,
+        ),
         messages=Messages(rooms=rooms, clock=now),
         moderation=Moderation(users=users, rooms=rooms, clock=now),
         direct=DirectMessages(users=users, mailboxes=mailboxes, clock=now),

@@ -12,10 +12,21 @@ from justchat.actions.guesses import Guesses, place_of
 from justchat.actions.presence import inside, room_of
 from justchat.actions.spending import Spending
 from justchat.errors import ApiError, SmsFailed, WrongKey
-from justchat.interfaces import ICaptcha, IFarewell, IInvites, IPasswords, IRooms, ISessions, ISmsSender, IUsers
+from justchat.interfaces import (
+    HashFor,
+    ICaptcha,
+    IFarewell,
+    IInvites,
+    IPasswords,
+    IRooms,
+    ISessions,
+    ISmsSender,
+    IUsers,
+)
 from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
+from justchat.model.network import network_of
 from justchat.model.phone import Phone
 from justchat.model.rate import Hit
 from justchat.model.user import Profile, Session, User, UserKey
@@ -68,16 +79,16 @@ class Accounts:
         taken = await self.spending.take_key(phone, address, last)
         key = self.make_key()
         try:
-            created = await self._keep(phone, key, profile)
+            created = await self._keep(phone, key, profile, _turn_of(address))
         except Exception:
             await self.spending.give_back(taken)
             raise
         await self._send(phone, self.sms_text.replace("{key}", key), taken)
         return created
 
-    async def _keep(self, phone: Phone, key: str, profile: Profile) -> bool:
+    async def _keep(self, phone: Phone, key: str, profile: Profile, turn: HashFor) -> bool:
         """Put a phone's new key on record; whether that made the account, too."""
-        password = await self.passwords.hash(key)
+        password = await self.passwords.hash(key, turn)
         created = False
         if not await self.users.set_password(phone, password):
             user = User(id=new_id(), phone=phone, password=password, create_at=self.clock(), **profile)  # type: ignore[arg-type]
@@ -100,7 +111,8 @@ class Accounts:
             await self.captcha.check(captcha)
         # Where there is nobody the same is done all the same, the hash above all, so that the time does not tell.
         living = known if known is not None and known.is_living else None
-        if not await self.passwords.matches(key, None if living is None else living.hash) or living is None:
+        hash = None if living is None else living.hash
+        if not await self.passwords.matches(key, hash, _turn_of(address)) or living is None:
             await self._refuse(phone, address, living)
             raise WrongKey
         # Others may have tried meanwhile, too, and too often.
@@ -228,6 +240,11 @@ def _without(user: User, rooms: Collection[Id]) -> User:
         rooms=tuple(room for room in user.rooms if room not in rooms),
         visited_rooms=tuple(room for room in user.visited_rooms if room not in rooms),
     )
+
+
+def _turn_of(address: str | None) -> HashFor:
+    """Networks take turns: who has many addresses in one has no more turns than others."""
+    return HashFor("keys", "" if address is None else network_of(address))
 
 
 def masked(phone: Phone) -> str:

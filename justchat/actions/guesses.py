@@ -1,4 +1,6 @@
-"""Wrong keys, counted beyond the five tries of one key: by phone, whatever its key is by now, by address and network,
+"""Wrong keys and room passwords.
+
+Wrong keys are counted beyond the five tries of one key: by phone, whatever its key is by now, by address and network,
 and in all.
 
 An owner keeps a way in. From a network where they signed in lately only their own wrong keys count, which no stranger
@@ -13,6 +15,7 @@ from justchat.model.ids import Id, derived_id
 from justchat.model.network import network_of
 from justchat.model.phone import Phone
 from justchat.model.rate import Counter, Rate
+from justchat.model.room import Room
 from justchat.model.user import UserKey
 
 OF_PHONE, OF_ADDRESS, OF_NETWORK = "wrong-keys-per-phone", "wrong-keys-per-address", "wrong-keys-per-network"
@@ -86,3 +89,32 @@ class Guesses:
             Counter(OF_ADDRESS, address, self.per_address),
             Counter(OF_NETWORK, network_of(address), self.per_network),
         ]
+
+
+@frozen(kw_only=True)
+class PasswordGuesses:
+    """How many wrong room passwords are borne with: by person, by address and by room.
+
+    Who was inside before is not counted by room: strangers who guess keep them out of no room of theirs.
+    """
+
+    windows: IWindows
+    per_user: tuple[Rate, ...]
+    per_address: tuple[Rate, ...]
+    per_room: tuple[Rate, ...]
+
+    async def check(self, user: Id, address: str | None, room: Room) -> None:
+        """Before a password is judged, and before a right one opens. Raises TooManyRequests. Counts nothing."""
+        await self.windows.used(self._counters(user, address, room))
+
+    async def wrong(self, user: Id, address: str | None, room: Room) -> None:
+        """A password was judged wrong. Raises TooManyRequests: then it is answered so, whether right or wrong."""
+        await self.windows.take(self._counters(user, address, room))
+
+    def _counters(self, user: Id, address: str | None, room: Room) -> list[Counter]:
+        counters = [Counter("wrong-passwords-per-user", user, self.per_user)]
+        if address is not None:
+            counters.append(Counter("wrong-passwords-per-address", address, self.per_address))
+        if user not in room.visiters:
+            counters.append(Counter("wrong-passwords-per-room", room.id, self.per_room))
+        return counters

@@ -2,9 +2,10 @@
 
 from attrs import frozen
 
+from justchat.actions.guesses import PasswordGuesses
 from justchat.actions.presence import room_of
 from justchat.errors import Conflict, RoomNotFound, WrongPassword
-from justchat.interfaces import IPasswords, IRooms, IUsers
+from justchat.interfaces import HashFor, IPasswords, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
@@ -20,6 +21,7 @@ class RoomActions:
     users: IUsers
     rooms: IRooms
     passwords: IPasswords
+    guesses: PasswordGuesses
     clock: Clock
 
     async def create(self, user: Id, name: str, password: str | None, max_users: int, once: Id | None = None) -> Room:
@@ -31,7 +33,7 @@ class RoomActions:
             admin=user,
             create_at=self.clock(),
             max_users=max_users,
-            password=await self.passwords.hash(secret) if secret else None,
+            password=await self.passwords.hash(secret, HashFor("rooms", user)) if secret else None,
         )
         try:
             await self.rooms.create(room)
@@ -41,8 +43,9 @@ class RoomActions:
             return await self.rooms.get(once)
         return room
 
-    async def enter(self, user: Id, room_id: Id, password: str | None) -> Room:
-        """Go into a room, and out of the one before. Raises RoomNotFound, Banned, WrongPassword, RoomFull.
+    async def enter(self, user: Id, room_id: Id, password: str | None, address: str | None = None) -> Room:
+        """Go into a room, and out of the one before. Raises RoomNotFound, Banned, WrongPassword, RoomFull, and
+        TooManyRequests after too many wrong passwords; one that was not judged is not counted.
 
         The one place of a user spans two rooms' logs and the user's document: a move is claimed in the document,
         entries are appended (the new room's first, since it may refuse), and the claim is settled. What a crash
@@ -50,8 +53,8 @@ class RoomActions:
         """
         room = await self.rooms.get(room_id)
         may_not_be_banned(room, user)
-        if needs_password(room, user) and not await self._is_password(password or "", room):
-            raise WrongPassword
+        if needs_password(room, user):
+            await self._check_password(user, room, password or "", address)
         may_enter(room, user)
         if user in room.users:
             return room
@@ -69,11 +72,15 @@ class RoomActions:
         await self._settle(user, [place, unfinished], room.id)
         return room
 
-    async def _is_password(self, written: str, room: Room) -> bool:
+    async def _check_password(self, user: Id, room: Room, written: str, address: str | None) -> None:
+        """Raises WrongPassword, TooManyRequests."""
+        await self.guesses.check(user, address, room)
         for form in password_forms(written):
-            if await self.passwords.matches(form, room.password):
-                return True
-        return False
+            if await self.passwords.matches(form, room.password, HashFor("rooms", user)):
+                # Others may have been tried meanwhile, and too many.
+                return await self.guesses.check(user, address, room)
+        await self.guesses.wrong(user, address, room)
+        raise WrongPassword
 
     async def remove(self, user: Id, room_id: Id) -> None:
         """Remove a room: everyone inside is put out and told. Raises RoomNotFound, NotAdmin."""

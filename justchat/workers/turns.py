@@ -1,6 +1,7 @@
 """A queue whose owners take turns, so that who has much waiting keeps nobody waiting who has little."""
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from justchat.errors import Busy
@@ -9,11 +10,16 @@ T = TypeVar("T")
 
 
 class Turns(Generic[T]):
-    """At most ``each`` things of an owner wait, and ``most`` of all owners together."""
+    """At most ``each`` things of an owner wait, and ``most`` of all owners together.
 
-    def __init__(self, *, each: int, most: int) -> None:
+    With ``give_way`` many owners cannot keep others out together: where all room is used up, the latest thing of the
+    owner who has most waiting is handed to it and waits no more.
+    """
+
+    def __init__(self, *, each: int, most: int, give_way: Callable[[T], None] | None = None) -> None:
         self._each = each
         self._most = most
+        self._give_way = give_way
         self._waiting: OrderedDict[str, deque[T]] = OrderedDict()
         self._count = 0
 
@@ -23,12 +29,20 @@ class Turns(Generic[T]):
     def put(self, owner: str, thing: T) -> None:
         """Raises Busy where the owner's share, or all room, is used up."""
         own = self._waiting.get(owner)
-        if self._count >= self._most or (own is not None and len(own) >= self._each):
+        if own is not None and len(own) >= self._each:
             raise Busy
-        if own is None:
-            own = self._waiting[owner] = deque()
-        own.append(thing)
+        if self._count >= self._most:
+            self._make_room(0 if own is None else len(own))
+        self._waiting.setdefault(owner, deque()).append(thing)
         self._count += 1
+
+    def _make_room(self, fewer: int) -> None:
+        """Let the owner who has most waiting give way to one who has ``fewer``. Raises Busy where nobody has more."""
+        fullest = max(self._waiting.values(), key=len)
+        if self._give_way is None or len(fullest) <= max(fewer, 1):
+            raise Busy
+        self._count -= 1
+        self._give_way(fullest.pop())
 
     def put_back(self, owner: str, thing: T) -> None:
         """It was taken and is to be taken again, next of all."""

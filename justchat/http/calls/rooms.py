@@ -187,7 +187,7 @@ class RoomCalls:
     )
     async def enter(self, requester: Requester, body: Enter) -> RoomAnswer:
         """Go into a room, and out of the one before."""
-        room = await self.rooms.enter(requester.user, Id(body.room.id), body.room.password)
+        room = await self.rooms.enter(requester.user, Id(body.room.id), body.room.password, requester.address)
         return self._answer(room, requester.user)
 
     @post(
