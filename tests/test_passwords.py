@@ -7,13 +7,16 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.logger import formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from justchat import passwords
 from justchat.errors import Busy
-from justchat.passwords import WAITING, WAITING_FOR_PROCESS, Passwords
+from justchat.interfaces import HashFor
+from justchat.passwords import EACH, Passwords
 from tests.support.client import eventually
 
+TURN = HashFor("keys", "198.51.100.0/24")
 SECRET = "Спи, моя радость ☾ \"'\\\n"
 
 
@@ -63,19 +66,19 @@ class PasswordsCase(TestCase):
         def refuse(*_: object) -> None:
             raise AssertionError("the threads were asked")
 
-        self.patch(of._workers, "do", refuse)
+        self.patch(of._threads, "do", refuse)
 
 
 class Hashes(PasswordsCase):
     async def check(self, made: Passwords) -> None:
-        hash = await made.hash(SECRET)
+        hash = await made.hash(SECRET, TURN)
 
         self.assertTrue(hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$"), hash)
-        self.assertNotEqual(hash, await made.hash(SECRET), "each has a salt of its own")
-        self.assertIs(True, await made.matches(SECRET, hash))
-        self.assertIs(False, await made.matches(SECRET + " ", hash))
-        self.assertIs(False, await made.matches("", None))
-        self.assertIs(False, await made.matches(SECRET, "no hash"))
+        self.assertNotEqual(hash, await made.hash(SECRET, TURN), "each has a salt of its own")
+        self.assertIs(True, await made.matches(SECRET, hash, TURN))
+        self.assertIs(False, await made.matches(SECRET + " ", hash, TURN))
+        self.assertIs(False, await made.matches("", None, TURN))
+        self.assertIs(False, await made.matches(SECRET, "no hash", TURN))
 
     async def test_by_process(self) -> None:
         """The process makes them, and tells what is right."""
@@ -94,10 +97,10 @@ class Hashes(PasswordsCase):
         pid = self.pid(made)
 
         with self.assertRaises(UnicodeEncodeError):
-            await made.hash("\ud800")
+            await made.hash("\ud800", TURN)
 
         self.without_threads(made)
-        self.assertIs(True, await made.matches("a", await made.hash("a")))
+        self.assertIs(True, await made.matches("a", await made.hash("a", TURN), TURN))
         self.assertEqual(pid, self.pid(made))
 
 
@@ -105,19 +108,19 @@ class ItsProcess(PasswordsCase):
     async def test_idle(self) -> None:
         """It gives way to whoever wants its core."""
         made = self.started()
-        await made.hash(SECRET)
+        await made.hash(SECRET, TURN)
 
         await eventually(lambda: os.sched_getscheduler(self.pid(made)) == os.SCHED_IDLE, "it to give way")
 
     async def test_session(self) -> None:
         """It is of our session, but not ended by Ctrl-C."""
         made = self.started()
-        await made.process.ask("a")  # it is up
+        await made.process.send("a")  # it is up
 
         os.kill(self.pid(made), signal.SIGINT)
 
         self.without_threads(made)
-        await made.hash(SECRET)
+        await made.hash(SECRET, TURN)
         self.assertEqual(os.getsid(0), os.getsid(self.pid(made)))
 
     async def test_interrupted_start(self) -> None:
@@ -127,7 +130,7 @@ class ItsProcess(PasswordsCase):
         os.kill(self.pid(made), signal.SIGINT)
 
         self.without_threads(made)
-        await made.hash(SECRET)
+        await made.hash(SECRET, TURN)
         self.assertEqual([], said)
 
     async def test_too_slow(self) -> None:
@@ -135,20 +138,18 @@ class ItsProcess(PasswordsCase):
         again, and gives nobody the answer of another."""
         made = self.started()
         process = made.process
-        hash = await made.hash(SECRET)
+        hash = await made.hash(SECRET, TURN)
         os.kill(self.pid(made), signal.SIGSTOP)
         self.patch(passwords, "PATIENCE", 0.1)
 
-        self.assertIs(True, await made.matches(SECRET, hash))
-        asked = ensureDeferred(process.ask(SECRET, hash))
-        self.assertIsNone(self.successResultOf(asked))
-        self.assertIs(False, await made.matches(SECRET + "!", hash))
+        self.assertIs(True, await made.matches(SECRET, hash, TURN))
+        self.assertIs(False, await made.matches(SECRET + "!", hash, TURN))
 
         os.kill(self.pid(made), signal.SIGCONT)
         await eventually(lambda: not process.unanswered, "it to catch up")
         self.patch(passwords, "PATIENCE", 60.0)
         self.without_threads(made)
-        self.assertIs(False, await made.matches(SECRET + "!", hash))
+        self.assertIs(False, await made.matches(SECRET + "!", hash, TURN))
 
     async def test_killed(self) -> None:
         """Nothing that it was asked is lost when it dies, and another is started."""
@@ -156,12 +157,12 @@ class ItsProcess(PasswordsCase):
         made = self.started()
         first = self.pid(made)
         os.kill(first, signal.SIGSTOP)
-        hashes = [ensureDeferred(made.hash(SECRET)) for _ in range(5)]
+        hashes = [ensureDeferred(made.hash(SECRET, TURN)) for _ in range(5)]
 
         os.kill(first, signal.SIGKILL)
 
         for hash in await gatherResults(hashes):
-            self.assertIs(True, await made.matches(SECRET, hash))
+            self.assertIs(True, await made.matches(SECRET, hash, TURN))
         await eventually(lambda: made.process.pid not in (None, first), "another process")
         self.assertTrue([line for line in said if "signal 9" in line], said)
         self.assertNotIn(SECRET, "".join(said))
@@ -176,22 +177,73 @@ class ItsProcess(PasswordsCase):
         await eventually(lambda: full.tries > 2, "it to be tried again")
         self.assertIn("cannot be started: no more processes", said[0])
 
-    async def test_too_many(self) -> None:
-        """It is asked no more at once than it can do in time; the threads take what is more, up to their bound."""
-        self.patch(passwords, "PATIENCE", 2.0)
+    async def stopped(self) -> Passwords:
+        """Whose process stands still and whose threads do nothing: all that is asked waits."""
         made = self.started()
+        await made.process.send("a")
         os.kill(self.pid(made), signal.SIGSTOP)
-        asked = [ensureDeferred(made.process.ask(SECRET)) for _ in range(WAITING_FOR_PROCESS)]
+        return made
 
-        self.assertIsNone(self.successResultOf(ensureDeferred(made.process.ask(SECRET))))
+    async def test_turns(self) -> None:
+        """Who has much waiting keeps nobody waiting who has little; keys and room passwords take turns, too."""
+        made = await self.stopped()
+        done: list[str] = []
 
-        for each in asked:
-            self.assertNoResult(each)
-        threads: Deferred[Any] = gatherResults([ensureDeferred(made.hash("a")) for _ in range(WAITING)])
+        def ask(queue: Any, owner: str) -> "Deferred[Any]":
+            asked = ensureDeferred(made.hash(SECRET, HashFor(queue, owner)))
+            return asked.addCallback(lambda _: done.append(owner))
+
+        flood = [ask("rooms", "flood") for _ in range(EACH["rooms"])]
+        flood += [ask("keys", "10.0.0.0/24") for _ in range(12)]
+        honest = [ask("rooms", "honest"), ask("keys", "198.51.100.0/24")]
+        os.kill(self.pid(made), signal.SIGCONT)
+        await gatherResults(honest)
+
+        # Two were sent before; then two of each queue come before an honest one at most, and two more are sent.
+        self.assertLessEqual(len(done), 8)
+        await gatherResults(flood)
+        self.assertEqual(EACH["rooms"] + 12 + 2, len(done))
+
+    async def test_too_many(self) -> None:
+        """Of one owner so many wait; one more is Busy, and others' are taken."""
+        made = await self.stopped()
+        asked = [ensureDeferred(made.hash(SECRET, HashFor("rooms", "flood"))) for _ in range(EACH["rooms"] + 2)]
+
         with self.assertRaises(Busy):
-            await made.hash("a")
-        self.assertEqual(WAITING, len(set(await threads)))
-        self.assertEqual([None] * len(asked), await gatherResults(asked))
+            await made.hash(SECRET, HashFor("rooms", "flood"))
+
+        other = ensureDeferred(made.hash(SECRET, HashFor("rooms", "honest")))
+        self.assertNoResult(other)
+        os.kill(self.pid(made), signal.SIGCONT)
+        await gatherResults([*asked, other])
+
+    async def test_full(self) -> None:
+        """Where all room is used up, who has most waiting gives way; none who has but one."""
+        made = await self.stopped()
+        self.patch(made._queues["rooms"], "_most", 6)
+        asked = [ensureDeferred(made.hash(SECRET, HashFor("keys", "first"))) for _ in range(2)]
+        flood = [ensureDeferred(made.hash(SECRET, HashFor("rooms", "flood"))) for _ in range(5)]
+        others = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(5)]
+
+        self.assertEqual(4, len([each for each in flood if isinstance(getattr(each, "result", None), Failure)]))
+        for each in flood[1:]:
+            self.failureResultOf(each, Busy)
+        with self.assertRaises(Busy):
+            await made.hash(SECRET, HashFor("rooms", "late"))
+        os.kill(self.pid(made), signal.SIGCONT)
+        await gatherResults([*asked, flood[0], *others])
+
+    async def test_threads_help(self) -> None:
+        """Where many keys wait, threads help the process; not for room passwords."""
+        made = await self.stopped()
+        rooms = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(30)]
+        self.assertEqual(0, made._in_threads)
+
+        keys = [ensureDeferred(made.hash(SECRET, HashFor("keys", f"{n}"))) for n in range(30)]
+
+        self.assertEqual(passwords.THREADS, made._in_threads)
+        os.kill(self.pid(made), signal.SIGCONT)
+        await gatherResults([*rooms, *keys])
 
     async def test_stop(self) -> None:
         """When all is stopped it is gone, also one that hangs; and there is no other."""

@@ -1,0 +1,108 @@
+"""Guessing a room's password: so many wrong ones of a person, an address and a room; and it keeps nobody waiting."""
+
+import itertools
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from tests.http.wire import OwnDaemonCase, at_once
+from tests.support.chat import Person, a_person, a_room
+from tests.support.client import Answer, call
+from tests.support.honest import LARGE, harm, honest_people
+
+PROXIES = '[http]\nproxies = ["127.0.0.0/8"]\n'
+PASSWORD = "correct horse"
+
+
+class Guessing(OwnDaemonCase):
+    async def enter(self, person: Person, room: str, password: str, address: str = "192.0.2.1") -> Answer:
+        body = {"session_key": person.session_key, "room": {"id": room, "password": password}}
+        return await call(self.daemon.http, "/room/enter", body, {"X-Forwarded-For": address})
+
+    async def test_person(self) -> None:
+        """Ten wrong passwords a minute are one person's, over all rooms; then the right one is 429, too, with
+        Retry-After. Who enters by the right one is not counted."""
+        await self.start(PROXIES)
+        admin, eve, bert = [await a_person(self.daemon) for _ in range(3)]
+        rooms = [await a_room(admin, password=PASSWORD) for _ in range(2)]
+        addresses = (f"10.0.{n}.1" for n in itertools.count())
+
+        right = [(await self.enter(bert, room, PASSWORD, next(addresses))).status for room in rooms * 10]
+        wrong = [await self.enter(eve, room, "wrong", next(addresses)) for room in rooms * 6]
+
+        self.assertEqual([200] * 20, right)
+        self.assertEqual([401] * 10 + [429] * 2, [answer.status for answer in wrong])
+        self.assertIn(int((wrong[-1].headers.getRawHeaders("Retry-After") or ["0"])[0]), range(1, 61))
+        refused = await self.enter(eve, rooms[0], PASSWORD, next(addresses))
+        self.assertEqual((429, "too-many-requests"), (refused.status, refused.code))
+        self.assertEqual(200, (await self.enter(bert, rooms[0], PASSWORD)).status)
+
+    async def test_address(self) -> None:
+        """One address has so many, whoever calls from it."""
+        await self.start(f'{PROXIES}[limits]\nwrong_passwords_per_address = ["6/hour"]\n')
+        admin, *people = [await a_person(self.daemon) for _ in range(5)]
+        room = await a_room(admin, password=PASSWORD)
+
+        answers = [(await self.enter(person, room, "wrong")).status for person in people * 2]
+
+        self.assertEqual([401] * 6 + [429] * 2, answers)
+        self.assertEqual(429, (await self.enter(people[0], room, PASSWORD)).status)
+        self.assertEqual(200, (await self.enter(people[0], room, PASSWORD, "192.0.2.2")).status)
+
+    async def test_room(self) -> None:
+        """One room has so many, whoever guesses from wherever; who was inside before comes in all the same."""
+        await self.start(f'{PROXIES}[limits]\nwrong_passwords_per_room = ["6/hour"]\n')
+        admin, bert, *people = [await a_person(self.daemon) for _ in range(6)]
+        room, other = [await a_room(admin, password=PASSWORD) for _ in range(2)]
+        addresses = (f"10.0.{n}.1" for n in itertools.count())
+        await self.enter(bert, room, PASSWORD)
+        await bert.call("/room/leave", room_id=room)
+
+        guesses = at_once(self.enter(person, room, "wrong", next(addresses)) for person in people * 3)
+        answers = sorted(answer.status for answer in await guesses)
+
+        self.assertEqual([401] * 6 + [429] * 6, answers)
+        self.assertEqual(429, (await self.enter(people[0], room, PASSWORD, next(addresses))).status)
+        self.assertEqual(200, (await self.enter(bert, room, PASSWORD, next(addresses))).status)
+        self.assertEqual(200, (await self.enter(admin, room, "", next(addresses))).status)
+        self.assertEqual(200, (await self.enter(people[0], other, PASSWORD, next(addresses))).status)
+
+    async def test_disabled(self) -> None:
+        """Without limits nothing is counted."""
+        await self.start(f"{PROXIES}[limits]\nenabled = false\n")
+        admin, eve = [await a_person(self.daemon) for _ in range(2)]
+        room = await a_room(admin, password=PASSWORD)
+
+        self.assertEqual([401] * 15, [(await self.enter(eve, room, "wrong")).status for _ in range(15)])
+
+
+class Flood(OwnDaemonCase):
+    async def test_honest_sign_ins(self) -> None:
+        """Beside a flood of guesses, which no limit stops, others sign in as fast as before, or nearly, and none is
+        503."""
+        seconds, guessers = (20, 40) if LARGE else (3, 12)
+        await self.start("[limits]\nenabled = false\n")
+        admin, *people = [await a_person(self.daemon) for _ in range(guessers + 1)]
+        room = await a_room(admin, password=PASSWORD)
+        statuses: list[int] = []
+
+        async def guess(person: Person, until: list[Any]) -> None:
+            while not until:
+                statuses.append((await person.enter(room, password="wrong")).status)
+
+        async def flood() -> None:
+            until: list[Any] = []
+            guessing = at_once(guess(person, until) for person in people for _ in range(4))
+            guessing_ended = Deferred.fromCoroutine(guessing)
+            await deferLater(reactor, seconds)
+            until.append(True)
+            await guessing_ended
+
+        async with honest_people(self.daemon, {"send": 5.0, "sign in": 1.0}) as honest:
+            quiet = await honest.during(deferLater(reactor, seconds))
+            attacked = await honest.during(flood())
+
+        self.assertLessEqual(set(statuses), {401, 503})
+        self.assertEqual([], harm(quiet, attacked))
