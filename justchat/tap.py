@@ -1,6 +1,7 @@
 """``twistd justchat``: the command line."""
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from twisted.application.service import IService
@@ -55,8 +56,13 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """The daemon, ready to be started by twistd."""
+    from twisted.internet import reactor
+
     from justchat.service import make_daemon
 
+    # Timers go by a clock that nobody sets. Twisted's is the wall clock: set back an hour, it stops every timer for an
+    # hour; set forward, it ends whatever waits for an answer.
+    reactor.seconds = monotonic  # type: ignore[method-assign]
     try:
         return make_daemon(options.settings, options.parent)
     except StartupError as error:
