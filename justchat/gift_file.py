@@ -1,15 +1,16 @@
 """Catalogue files: the gifts of an operator, as TOML or JSON (docs/operating.rst)."""
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Annotated
 
 from attrs import frozen
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from justchat.errors import BadFile
 from justchat.model.ids import Id
+from justchat.model.text import composed, shows
 
 NAME_LENGTH = 64
 
@@ -24,10 +25,19 @@ class NewGift:
     id: Id | None = None
 
 
+def _gift_name(written: str) -> str:
+    name = composed(written)
+    if not shows(name):
+        raise ValueError("empty")
+    if len(name) > NAME_LENGTH:
+        raise ValueError(f"longer than {NAME_LENGTH} characters")
+    return name
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"\S", max_length=NAME_LENGTH)]
+    name: Annotated[str, AfterValidator(_gift_name)]
     price: Annotated[int, Field(ge=1, le=10**9)]
     image: Annotated[str, Field(min_length=1, max_length=1024)]
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")] | None = None
@@ -43,7 +53,7 @@ def read_gifts(file: Path) -> list[NewGift]:
     """The gifts of a file. Raises BadFile with the row and the field that is wrong."""
     try:
         text = file.read_text("utf-8")
-        content = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+        content = tomllib.loads(text) if file.suffix == ".toml" else from_json(text)
     except OSError as error:
         raise BadFile(f"{file}: {error.strerror}") from error
     except ValueError as error:  # both parsers', and that of UTF-8
@@ -53,7 +63,7 @@ def read_gifts(file: Path) -> list[NewGift]:
     except ValidationError as error:
         wrong = error.errors()[0]
         place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
-        raise BadFile(f"{file}: {place}: {wrong['msg']}") from error
+        raise BadFile(f"{file}: {place}: {wrong['msg'].removeprefix('Value error, ')}") from error
     return [_gift(row, file.parent) for row in rows]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from justchat.admin import complaints, gifts, users
 from justchat.gift_file import NAME_LENGTH
+from justchat.model.text import composed, shows
 
 LONGEST_TEXT = 4096
 MOST_COINS = 10**9
@@ -72,7 +73,7 @@ def _gifts(area: Any) -> None:
             "--name", type=_name, metavar="NAME", required=required, help=f"at most {NAME_LENGTH} characters"
         )
         command.add_argument("--price", type=_price, metavar="COINS", required=required, help="in coins")
-        command.add_argument("--image", type=_text, metavar="FILE", required=required, help=picture)
+        command.add_argument("--image", type=_path, metavar="FILE", required=required, help=picture)
     _command(area, "withdraw", gifts.withdraw).add_argument("id", metavar="ID", help="the gift's id")
 
 
@@ -95,17 +96,30 @@ def _users(area: Any) -> None:
 
 
 def _text(written: str) -> str:
+    try:
+        written.encode()
+    except UnicodeEncodeError:  # bytes of another encoding
+        raise ArgumentTypeError("not UTF-8") from None
+    if not shows(written):
+        raise ArgumentTypeError("empty")
+    text = composed(written)
+    if len(text) > LONGEST_TEXT:
+        raise ArgumentTypeError(f"longer than {LONGEST_TEXT} characters")
+    return text
+
+
+def _path(written: str) -> str:
+    """A file's name, which may be of any bytes but is never put into another form, or a URL."""
     if not written.strip():
         raise ArgumentTypeError("empty")
-    if len(written) > LONGEST_TEXT:
-        raise ArgumentTypeError(f"longer than {LONGEST_TEXT} characters")
     return written
 
 
 def _name(written: str) -> str:
-    if len(_text(written)) > NAME_LENGTH:
+    name = _text(written)
+    if len(name) > NAME_LENGTH:
         raise ArgumentTypeError(f"longer than {NAME_LENGTH} characters")
-    return written
+    return name
 
 
 def _coins(written: str) -> int:

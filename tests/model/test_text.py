@@ -2,14 +2,15 @@
 
 import re
 import sys
-from unicodedata import category, normalize
+from time import perf_counter
+from unicodedata import category, combining, normalize
 
 from docutils import nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.model.text import SHOWN, as_key, as_password, composed, fold, password_forms, shows
+from justchat.model.text import _MANY_MARKS, SHOWN, as_key, as_password, composed, fold, password_forms, shows
 from tests.test_docs import PROJECT, parsed
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
@@ -118,6 +119,23 @@ class Storing(SynchronousTestCase):
         self.assertEqual("한국", composed(normalize("NFD", "한국")))
         for text in ("👨\u200d👩\u200d👧", "❤\ufe0f", "می\u200cخواهم", "क्\u200dष", "a\0b", "ﬁ"):
             self.assertEqual(text, composed(text))
+
+    def test_many_marks(self) -> None:
+        """However many marks stand on a letter, in whatever order, the form is the same, and made in no time."""
+        for marks in ("\u0301\u0323", "\u0323\u0344\u0301", "\u0f73\u0f71", "\u0327\U0001e94a\u05b0"):
+            text = f"a{marks * 200}b{marks[::-1] * 200}й"
+            self.assertEqual(normalize("NFC", text), composed(text))
+
+        began = perf_counter()
+        composed("a" + "\u0301\u0323" * 16_000)
+        fold("a" + "\u0301" * 250 + "\u0323" * 250)
+        self.assertLess(perf_counter() - began, 0.3)
+
+    def test_all_marks(self) -> None:
+        """Every character that has a combining class is known as a mark."""
+        marks = [chr(code) for code in range(sys.maxunicode + 1) if combining(chr(code))]
+
+        self.assertEqual([], [mark for mark in marks if not _MANY_MARKS.fullmatch(mark * 32)])
 
 
 class Secrets(SynchronousTestCase):
