@@ -351,9 +351,12 @@ class IComplaints(Interface):
 
 
 class HashFor(NamedTuple):
-    """Whose turn a hash is: ``queue`` is ``keys`` or ``rooms``, ``owner`` who shares turns there."""
+    """Whose turn a hash is: ``queue`` says of what, ``owner`` who shares turns there.
 
-    queue: Literal["keys", "rooms"]
+    ``owners`` are keys that are tried from where their owner signed in lately, ``keys`` all others.
+    """
+
+    queue: Literal["owners", "keys", "rooms"]
     owner: str
 
 

@@ -4,9 +4,10 @@ A hash takes some 20 ms of a core, and argon2 lets go of the GIL; but a thread t
 waiting for milliseconds (docs/speed.rst). The process does not. On a core that is never idle it would not get on at
 all, so what it has not done in time the threads do.
 
-Whoever asks waits for their turn: keys and room passwords have a queue each, of which the first of one and the first of
-the other are taken by turns; in a queue the networks, or the people, take turns. So a flood keeps waiting whom it comes
-from. The process is sent only as much as keeps it at work, since what it was sent has no turns any more.
+Whoever asks waits for their turn: owners at home, all others who sign in, and those who enter rooms have a queue each,
+which take turns; in a queue the people take turns, or the networks. So a flood keeps those waiting whom it comes from;
+one from everywhere keeps no owner at home waiting. The process is sent only as much as keeps it at work, since what it
+was sent has no turn any more.
 """
 
 from functools import partial
@@ -31,8 +32,8 @@ SENT = 2
 """As many hashes as the process is sent at once: one to make, and the next."""
 LONG = 15
 """Where more keys than this wait, threads help the process: it makes as many in its PATIENCE on a core of its own."""
-EACH = {"keys": 200, "rooms": 5}
-"""Hashes that may wait for one network that signs in, and for one person who enters rooms; one more is Busy."""
+EACH = {"owners": 20, "keys": 200, "rooms": 5}
+"""Hashes that may wait for one owner, one network that signs in, one person who enters rooms; one more is Busy."""
 MOST = 1000
 """Hashes that may wait in one queue; then those who have most waiting give way."""
 RESTART = 10.0

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from justchat.actions.guesses import Guesses, place_of
+from justchat.actions.guesses import Guesses, is_at_home, place_of
 from justchat.actions.presence import inside, room_of
 from justchat.actions.spending import Spending
 from justchat.errors import ApiError, SmsFailed, WrongKey
@@ -112,7 +112,7 @@ class Accounts:
         # Where there is nobody the same is done all the same, the hash above all, so that the time does not tell.
         living = known if known is not None and known.is_living else None
         hash = None if living is None else living.hash
-        if not await self.passwords.matches(key, hash, _turn_of(address)) or living is None:
+        if not await self.passwords.matches(key, hash, _turn_of(address, living)) or living is None:
             await self._refuse(phone, address, living)
             raise WrongKey
         # Others may have tried meanwhile, too, and too often.
@@ -242,8 +242,10 @@ def _without(user: User, rooms: Collection[Id]) -> User:
     )
 
 
-def _turn_of(address: str | None) -> HashFor:
+def _turn_of(address: str | None, key: UserKey | None = None) -> HashFor:
     """Networks take turns: who has many addresses in one has no more turns than others."""
+    if key is not None and is_at_home(key, address):
+        return HashFor("owners", key.user)
     return HashFor("keys", "" if address is None else network_of(address))
 
 

@@ -182,7 +182,7 @@ class Dispatcher:
             status, result = result.status, result.body
         if self._strict:
             assert status in endpoint.statuses, f"{endpoint.path} does not declare {status}"
-            endpoint.answers.validate_python(result, strict=True)
+            _check_declared(endpoint, result)
         return status, orjson.dumps(result)
 
     def _parse(self, model: type[Body], raw: bytes) -> tuple[Body, str | None]:
@@ -208,6 +208,15 @@ class Dispatcher:
 
     def _incident(self, error: Exception) -> Answer:
         return incident_answer(Failure(error), debug=self._debug)
+
+
+def _check_declared(endpoint: Endpoint, answer: object) -> None:
+    """Raises AssertionError where an answer is not as declared; it has nothing of the answer, which may be secret."""
+    try:
+        endpoint.answers.validate_python(answer, strict=True)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)
+        raise AssertionError(f"{endpoint.path} does not answer as declared: {wrong}") from None
 
 
 def _bad_field(loc: Sequence[int | str], detail: str) -> BadField:

@@ -40,6 +40,8 @@ KNOWN = 50_000
 """Users whose existence is remembered."""
 MOVE_TAKES = timedelta(seconds=10)
 """A move that has not ended after this long belongs to a daemon that died."""
+AHEAD = timedelta(hours=1)
+"""No daemon's clock is this far ahead of another's: what seems begun later was begun before a clock was set back."""
 
 
 @implementer(IUsers)
@@ -118,7 +120,8 @@ class Users:
         # Of a key of old nobody knows the age: it has run out.
         made = document.get("key_at")
         lifetime = self._key_lifetime
-        young = lifetime is None or (made is not None and moment(made) > self._clock() - lifetime)
+        # One that was made in the future was made by a clock that was wrong: it lives no longer than others.
+        young = lifetime is None or (made is not None and abs(self._clock() - moment(made)) < lifetime)
         return UserKey(
             user=Id(str(document["_id"])),
             hash=document["password"],
@@ -152,7 +155,11 @@ class Users:
                 USERS,
                 {
                     "_id": object_id(user, UserNotFound),
-                    "$or": [{"moving": None}, {"moving.at": {"$lt": at - MOVE_TAKES}}],
+                    "$or": [
+                        {"moving": None},
+                        {"moving.at": {"$lt": at - MOVE_TAKES}},
+                        {"moving.at": {"$gt": at + AHEAD}},
+                    ],
                 },
                 {"$set": {"moving": {"to": ObjectId(to), "at": at}}},
                 before=True,
@@ -187,10 +194,12 @@ class Users:
         await self._database.update(USERS, {"_id": ObjectId(user), "room": ObjectId(room)}, {"$set": {"room": None}})
 
     async def unfinished_moves(self, *, all: bool) -> list[tuple[Id, Id | None, Id]]:
-        before = self._clock() if all else self._clock() - MOVE_TAKES
-        documents = await self._database.find(
-            USERS, {"moving.at": {"$lte": before}}, limit=1000, fields=["room", "moving"]
-        )
+        # The clock may have been set back since: at a start with a database of our own the time does not matter.
+        now = self._clock()
+        wanted: Document = {"moving.at": {"$exists": True}}
+        if not all:
+            wanted = {"$or": [{"moving.at": {"$lte": now - MOVE_TAKES}}, {"moving.at": {"$gt": now + AHEAD}}]}
+        documents = await self._database.find(USERS, wanted, limit=1000, fields=["room", "moving"])
         return [
             (
                 Id(str(document["_id"])),

@@ -1,20 +1,23 @@
 """Guessing keys and pumping SMS from many addresses: bounded in all, told to the operator, and no owner is kept out."""
 
 import itertools
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from tests.http.test_captcha import provider
 from tests.http.wire import OwnDaemonCase, at_once
 from tests.sms import FakeGateway
 from tests.support.chat import Person, a_phone, last_sms, register, sign_in
 from tests.support.client import Answer, call, eventually
+from tests.support.honest import LARGE, harm, honest_people
 
-MANY = 20 if os.environ.get("JUSTCHAT_ATTACK") else 1
+MANY = 20 if LARGE else 1
 HOME, ELSEWHERE = "198.51.100.7", "192.0.2.1"
 PROXIES = '[http]\nproxies = ["127.0.0.0/8"]\n'
 
@@ -191,6 +194,38 @@ class WithCaptcha(AttackCase):
         self.assertEqual([201] * 4 + [403] * 2, signed_up)
         self.assertEqual(201, (await self.reg(a_phone(), next(addresses), captcha=solved)).status)
         self.assertEqual(200, (await self.reg(owner, HOME)).status)
+
+
+class Flood(AttackCase):
+    async def test_honest_sign_ins(self) -> None:
+        """Beside wrong keys from many networks at once, owners sign in at home as fast as before, or nearly. None is
+        503, and messages do not wait."""
+        seconds, networks = (20, 100) if LARGE else (3, 20)
+        await self.start(PROXIES)
+        phones = [a_phone() for _ in range(5)]
+        for phone in phones:
+            await register(self.daemon, phone)
+        statuses: list[int] = []
+
+        async def guess(address: str, until: list[bool]) -> None:
+            for phone in itertools.cycle([*phones, a_phone()]):
+                if until:
+                    return
+                statuses.append((await self.auth(phone, "1", address)).status)
+
+        async def flood() -> None:
+            until: list[bool] = []
+            guessing = Deferred.fromCoroutine(at_once(guess(address, until) for address in islice(v4(), networks)))
+            await deferLater(reactor, seconds)
+            until.append(True)
+            await guessing
+
+        async with honest_people(self.daemon, {"send": 5.0, "sign in": 1.0}) as honest:
+            quiet = await honest.during(deferLater(reactor, seconds))
+            attacked = await honest.during(flood())
+
+        self.assertLessEqual(set(statuses), {401, 429, 503})
+        self.assertEqual([], harm(quiet, attacked))
 
 
 class Countries(OwnDaemonCase):

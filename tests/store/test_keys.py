@@ -49,6 +49,14 @@ class KeyTests(TestCase):
 
         self.assertEqual(["first", None, "second"], keys)
 
+    async def test_clock_set_back(self) -> None:
+        """A key that was made while the clock was ahead is not good for as long as it was wrong."""
+        self.time += timedelta(days=365)
+        await self.users.set_password(PHONE, "second")
+        self.time -= timedelta(days=365)
+
+        self.assertIsNone(await self.good())
+
     async def test_of_old(self) -> None:
         """A key whose age nobody knows, since it was made before ages were kept, has run out."""
         await self.database.update(USERS, {"phone": PHONE}, {"$unset": {"key_at": ""}})
