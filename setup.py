@@ -6,10 +6,12 @@ from setuptools import find_packages, setup
 
 setup(
     name="justchat",
-    version="0.1.0",
+    version="0.2.0",  # raised with every release: pip upgrades by it
     description="A self-hosted chat back end: phone sign-up, rooms, direct messages, coins.",
     long_description=Path("README.rst").read_text("utf-8"),
     long_description_content_type="text/x-rst",
+    # Named, so that an editable install puts this folder itself on the path: only there twistd finds the plug-in.
+    package_dir={"": "."},
     packages=[*find_packages(include=["justchat", "justchat.*"]), "twisted.plugins"],
     package_data={"justchat": ["py.typed"], "justchat.starter": ["*.toml", "*.png"]},
     entry_points={"console_scripts": ["justchat-admin = justchat.admin.main:main"]},

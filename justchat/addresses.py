@@ -34,7 +34,9 @@ class Addresses:
         self._proxies = [ip_network(network) for network in proxies]
         self._exempt = [ip_network(network) for network in exempt]
         self.header = header.lower().encode()
-        self._warned = False
+        self.other_header = b"forwarded" if header == "X-Forwarded-For" else b"x-forwarded-for"
+        """The header that is not looked at; who sends it may be a proxy all the same."""
+        self._warned: set[str] = set()
         self._of = lru_cache(KNOWN)(self._found_out)
         self._heeds = lru_cache(KNOWN)(self._is_heeded)
 
@@ -45,9 +47,40 @@ class Addresses:
         address is its /64, which is what one customer has.
         """
         host = getattr(peer, "host", "")
-        if not forwarded or not self._heeds(host):
+        if not forwarded:
+            return self._of(host, b"")
+        if not self._heeds(host):
+            self.warn_of(host)
             return self._of(host, b"")
         return self._of(host, b",".join(forwarded)[-LONGEST:])
+
+    def warn_of(self, host: str) -> None:
+        """Say, once, that somebody speaks for others who is no proxy of ours."""
+        self._warn(
+            "proxy",
+            f"{host} is a proxy, as its headers say, but not among [http] proxies: all behind it share its rates",
+        )
+
+    def saw_other_header(self) -> None:
+        """Somebody sent the header that is not looked at. Where no proxy is named, that is worth a word."""
+        if not self._proxies:
+            self._warn(
+                "header",
+                f"requests have a header {self.other_header.decode().title()}, but what sends it is not among [http]"
+                f" proxies, and {self.header.decode().title()} is [http] proxy_header: everybody behind it shares its"
+                " rates",
+            )
+
+    def saw_proxy_protocol(self) -> None:
+        """Somebody spoke the PROXY protocol to a port that does not expect it."""
+        self._warn(
+            "protocol", "a proxy speaks the PROXY protocol, but the endpoint does not: it should begin with haproxy:"
+        )
+
+    def _warn(self, what: str, said: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            self._log.warn("{said}", said=said)
 
     def _is_heeded(self, peer: str) -> bool:
         """Whether it matters what the header says: of strangers' headers none is to be remembered."""
@@ -64,13 +97,7 @@ class Addresses:
         if _is_in(host, self._exempt):
             if not forwarded:
                 return None
-            if not self._warned:
-                self._warned = True
-                self._log.warn(
-                    "{host} is a proxy, as its headers say, but not among [http] proxies: everybody behind it"
-                    " shares its rates",
-                    host=host,
-                )
+            self.warn_of(peer)
         return _key(host)
 
     def _hop(self, proxy: _Address | None, forwarded: bytes) -> str | None:

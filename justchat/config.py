@@ -17,12 +17,15 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import ErrorDetails
 
 from justchat.errors import StartupError
 from justchat.model.phone import NumberType
 from justchat.model.rate import Rate, parse_rate
 from justchat.secret import Secret
 from justchat.setting_types import (
+    UNREAD,
+    NeededSecret,
     Networks,
     NumberTypes,
     Positive,
@@ -30,6 +33,7 @@ from justchat.setting_types import (
     RateTexts,
     Region,
     Seconds,
+    SecretTemplate,
     SecretText,
     SecretUrl,
 )
@@ -45,6 +49,8 @@ class Http(_Table):
     """``[http]``: the API, ``/ws``, uploads."""
 
     endpoint: str = "tcp:4000"
+    workers: int = 1
+    """Processes of the daemon. More than one is not built yet."""
     allow_origins: tuple[str, ...] = ("*",)
     """Origins whose pages may call the API and open sockets; ``*`` is any."""
     proxies: Networks = ()
@@ -55,6 +61,13 @@ class Http(_Table):
     """Seconds without a word, after which a connection is closed; a request must be whole within ten times that."""
     debug: bool = False
     """Whether a 500 tells the exception's own message."""
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _is_built(cls, workers: object) -> object:
+        if workers != 1:
+            raise ValueError("must be 1: several processes of one daemon are not built yet")
+        return workers
 
     def allows_origin(self, origin: str | None) -> bool:
         """Whether a page of this origin may talk to us. None is no page, but a native app."""
@@ -78,7 +91,7 @@ class Websocket(_Table):
 class Mongo(_Table):
     """``[mongo]``: where the data lives; no URI means the embedded database."""
 
-    uri: SecretText | None = None
+    uri: NeededSecret | None = None
 
 
 class Bus(_Table):
@@ -106,7 +119,7 @@ class Sms(_Table):
     url: SecretUrl | None = None
     method: Literal["POST", "GET", "PUT"] = "POST"
     headers: Mapping[str, SecretText] = {}
-    body: SecretText = Secret("")
+    body: SecretTemplate = Secret("")
     success_status: tuple[int, ...] = (200, 201, 202, 204)
     success_path: str | None = None
     success_value: str | int | bool | None = None
@@ -152,7 +165,7 @@ class Limits(_Table):
     """``[limits]``: ``enabled`` switches rates, connection counts and spend limits, never the sizes below."""
 
     enabled: bool = True
-    exempt: Networks = ("127.0.0.0/8", "::1/128")
+    exempt: Networks = ()
     """Networks whose callers are not counted, unless they come through a proxy."""
     sign_in: RateText = "1000/minute"
     """Sign-ups and sign-ins of an address."""
@@ -283,13 +296,22 @@ class Settings(_Table):
     def _sender_is_complete(cls, sms: Sms, _info: ValidationInfo) -> Sms:
         if sms.sender == "http" and sms.url is None:
             raise ValueError('sender = "http" needs a url')
+        if sms.sender == "http":
+            templates = (sms.url or "", sms.body, *sms.headers.values())
+            for place in ("{phone}", "{text}"):
+                if not any(place in template or template is UNREAD for template in templates):
+                    raise ValueError(f"neither url nor body nor headers have {place}: nobody would receive a key")
         return sms
 
 
-def load_settings(file: str | None, overrides: Mapping[str, Mapping[str, Any]], data_dir: str | None) -> Settings:
+def load_settings(
+    file: str | None, overrides: Mapping[str, Mapping[str, Any]], data_dir: str | None, *, secrets: bool = True
+) -> Settings:
     """The settings of a TOML file (none: the defaults), with what the command line says on top.
 
-    ``overrides`` maps a table to the keys that win. Raises StartupError with the one line that says what is wrong.
+    ``overrides`` maps a table to the keys that win. Without ``secrets`` those that stand in another file or in the
+    environment are not read, but for ``[mongo] uri``: systemd hands them to the daemon alone.
+    Raises StartupError with a line for each thing that is wrong.
     """
     tables: dict[str, Any] = {}
     if file is not None:
@@ -310,9 +332,11 @@ def load_settings(file: str | None, overrides: Mapping[str, Mapping[str, Any]], 
     else:
         tables["data_dir"] = Path(os.path.abspath(Settings.model_fields["data_dir"].default))
     try:
-        return Settings.model_validate(_frozen(tables))
+        return Settings.model_validate(_frozen(tables), context={"secrets": secrets})
     except ValidationError as error:
-        raise StartupError(f"{file or 'command line'}: {_line(error)}") from error
+        # A value that none of a setting's types fits has an error for each: the first will do.
+        lines = {each["loc"][:2]: f"{file or 'command line'}: {_line(each)}" for each in reversed(error.errors())}
+        raise StartupError("\n".join(reversed(lines.values()))) from error
 
 
 def _frozen(value: Any) -> Any:
@@ -322,10 +346,9 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
-def _line(error: ValidationError) -> str:
-    first = error.errors()[0]
-    table, *keys = (str(part) for part in first["loc"])
+def _line(error: ErrorDetails) -> str:
+    table, *keys = (str(part) for part in error["loc"])
     place = f"[{table}]" + (f" {'.'.join(keys)}" if keys else "")
-    if first["type"] == "extra_forbidden":
+    if error["type"] == "extra_forbidden":
         return f"{place}: unknown {'key' if keys else 'table'}"
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"

@@ -75,12 +75,16 @@ class Images:
         self.process = _Process(self._next, reactor)
 
     def start(self) -> None:
+        if self._spool.parent.is_dir():  # justchat-admin on a database elsewhere needs none
+            self._clear_spool()
+        self.process.start()
+
+    def _clear_spool(self) -> None:
         self._spool.mkdir(mode=0o700, exist_ok=True)
         for left in self._spool.iterdir():  # by a crash; justchat-admin may be at work there
             with suppress(OSError):
                 if time() - left.stat().st_mtime > LEFT_BEHIND:
                     left.unlink()
-        self.process.start()
 
     async def stop(self) -> None:
         """Returns when the process is gone; what was waiting is told Busy."""

@@ -92,8 +92,11 @@ def is_exposed(endpoint: str, port: Any, proxies: Sequence[str]) -> bool:
     """Whether what is said on this port can be read on its way: plain TCP beyond this machine, and no proxy of ours
     in front that may speak TLS.
     """
-    if proxies or endpoint.startswith(("ssl:", "haproxy:")):
-        return False
+    return not proxies and not endpoint.startswith(("ssl:", "haproxy:")) and is_beyond_loopback(port)
+
+
+def is_beyond_loopback(port: Any) -> bool:
+    """Whether other machines may reach this port."""
     try:
         return not ip_address(port.getHost().host.partition("%")[0]).is_loopback
     except (AttributeError, ValueError):  # a Unix socket

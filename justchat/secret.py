@@ -32,10 +32,10 @@ def resolved(written: object) -> object:
     match list(written.items()):
         case [("file", str(name))]:
             return _content(name)
-        case [("env", str(name))] if name in os.environ:
+        case [("env", str(name))] if os.environ.get(name):
             return os.environ[name]
         case [("env", str(name))]:
-            raise ValueError(f"the environment has no {name}")
+            raise ValueError(f"the environment has no {name}, or an empty one")
         case _:
             raise ValueError('must be a text, { file = "…" } or { env = "…" }')
 

@@ -7,7 +7,6 @@ then clients who came early are served as if they had come now. What goes wrong 
 import atexit
 import gc
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,6 +18,7 @@ from typing import Any, get_args
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -27,7 +27,7 @@ from justchat.addresses import Addresses
 from justchat.binding import Services
 from justchat.captcha import Captcha, NoCaptcha
 from justchat.config import Limits, Settings
-from justchat.data_dir import DAEMON_LOCK, prepare_data_dir, try_lock
+from justchat.data_dir import DAEMON_LOCK, SECRET_KEY, generated_secret, prepare_data_dir, try_lock
 from justchat.door import Door
 from justchat.errors import ApiError, DatabaseAway, StartupError
 from justchat.gift_file import read_gifts
@@ -52,7 +52,7 @@ from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.images import Images
 from justchat.interfaces import ISmsSender
-from justchat.listening import address_of, bind, check_unix, is_exposed, is_unix, server_of
+from justchat.listening import bind, check_unix, is_unix, server_of
 from justchat.model.entry import Entry
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
@@ -68,7 +68,8 @@ from justchat.socketio.engine import Engines
 from justchat.socketio.resource import SocketIo
 from justchat.stalls import Stalls
 from justchat.starter import CATALOGUE
-from justchat.store.database import Database, check_reachable
+from justchat.startup import cautions, check_start, endpoints_of_settings, owner_of, take_signals, welcome
+from justchat.store.database import Database
 from justchat.store.first_answers import FirstAnswers
 from justchat.store.folding import fold_anew
 from justchat.store.indexes import create_indexes, read_arrivals
@@ -87,34 +88,14 @@ HOUSEKEEPING = 10.0
 
 
 def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> "Daemon":
-    """The daemon of these settings. Raises StartupError for what can be seen to be wrong before it forks."""
-    for table, endpoint in endpoints_of_settings(settings):
-        server_of(table, endpoint, default_reactor)
-    if settings.bus.uri is not None:
-        raise StartupError("[bus] uri: no bus is built in yet; several daemons cannot be joined")
-    if settings.mongo.uri is not None:
-        check_reachable(settings.mongo.uri)
-    prepare_data_dir(settings.data_dir)
+    """The daemon of these settings, its ports bound. Raises StartupError for what can be seen to be wrong so early."""
+    check_start(settings, twistd or {})
+    prepare_data_dir(settings.data_dir, owner_of(twistd or {}))
+    # It would say that each factory starts and stops, with an address in memory.
+    Factory.noisy = False
     daemon = Daemon(settings, twistd or {})
     daemon.bind()
     return daemon
-
-
-def endpoints_of_settings(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """Each table that has an endpoint, with that."""
-    return ("http", settings.http.endpoint), ("websocket", settings.websocket.endpoint)
-
-
-def generated_secret(file: Path) -> str:
-    """A secret of ours: made at random on first start and kept, for its owner's eyes alone."""
-    try:
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write(secrets.token_urlsafe(32))
-            opened.flush()
-            os.fsync(opened.fileno())
-    except FileExistsError:
-        pass
-    return file.read_text()
 
 
 class Daemon(Service):
@@ -166,7 +147,8 @@ class Daemon(Service):
             images=self._images,
             sms=make_sender(settings, reactor),
             captcha=Captcha(settings.captcha, reactor) if settings.captcha.is_configured else NoCaptcha(),
-            secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / "payments-secret-key"),
+            secret_key=settings.payments.secret_key
+            or generated_secret(settings.data_dir / SECRET_KEY, owner_of(self._twistd)),
         )
         sessions = self._stores.sessions
         endpoints = make_endpoints(settings, self._actions)
@@ -272,6 +254,7 @@ class Daemon(Service):
 
     def startService(self) -> None:
         super().startService()
+        take_signals(self._hung_up)
         self._started = Deferred.fromCoroutine(self._start())
         self._started.addErrback(self._cannot_start)
 
@@ -295,15 +278,12 @@ class Daemon(Service):
         self._housekeeping.start(HOUSEKEEPING, now=False)
         self._parting.start(ENDED_SESSIONS_EVERY, now=False)
         self._searching.start(GARBAGE_EVERY, now=False)
-        for table, endpoint, port in self._ports:
+        for _, _, port in self._ports:
             port.startReading()
-            self._log.info("{table} listens on {address}", table=table, address=address_of(port))
-            if is_exposed(endpoint, port, self._settings.http.proxies):
-                self._log.warn(
-                    "{table} speaks plain HTTP beyond this machine: keys and messages can be read on their way. Give it"
-                    " an ssl: endpoint, or put a proxy with TLS in front and name it in [http] proxies",
-                    table=table,
-                )
+        for caution in cautions(self._settings, self._ports):
+            self._log.warn("{caution}", caution=caution)
+        for line in welcome(self._settings, self._ports):
+            self._log.info("{line}", line=line)
         spare_the_search_for_garbage()
         if os.environ.get("JUSTCHAT_STALLS") == "1":
             Stalls(self._reactor, self._stalled)
@@ -344,6 +324,13 @@ class Daemon(Service):
         atexit.register(_exit_failed)
         # Asked to stop inside a Deferred of its own start, the reactor would wait for that start.
         self._reactor.callLater(0, self._stop_reactor)
+
+    def _hung_up(self, *_: object) -> None:
+        if sys.stdout is not None and sys.stdout.isatty():
+            # The terminal is gone: nobody else would end it.
+            self._reactor.callFromThread(self._stop_reactor)
+        else:
+            self._reactor.callFromThread(self._log.info, "SIGHUP: settings are read at the start alone; restart me")
 
     def _stop_reactor(self) -> None:
         if self._reactor.running:

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
 from justchat.model.phone import NumberType, is_region
 from justchat.model.rate import parse_rate
@@ -42,9 +42,34 @@ def _http_url(url: str) -> str:
     return url
 
 
+UNREAD = Secret("https://unread.invalid/{phone}/{text}")
+"""Stands for a secret that is somewhere else, where the caller of ``load_settings`` needs none."""
+
+
+def _needed(written: object, handler: ValidatorFunctionWrapHandler) -> Secret:
+    text = handler(resolved(written))
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return Secret(text)
+
+
+def _secret(written: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Secret:
+    if isinstance(written, dict) and (info.context or {}).get("secrets") is False:
+        return UNREAD
+    return _needed(written, handler)
+
+
+def _template(written: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Secret:
+    return Secret("") if written == "" else _secret(written, handler, info)
+
+
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-SecretText = Annotated[str, BeforeValidator(resolved), AfterValidator(Secret)]
+NeededSecret = Annotated[str, WrapValidator(_needed)]
+"""A secret that is read by whoever reads the settings."""
+SecretText = Annotated[str, WrapValidator(_secret)]
+SecretTemplate = Annotated[str, WrapValidator(_template)]
+"""A secret that may be empty."""
 SecretUrl = Annotated[SecretText, AfterValidator(_http_url)]
 Region = Annotated[str, AfterValidator(_region)]
 NumberTypes = Annotated[tuple[Annotated[NumberType, BeforeValidator(_number_type)], ...], Field(min_length=1)]

@@ -1,14 +1,18 @@
 """``twistd justchat``: the command line."""
 
+import signal
 from collections.abc import Sequence
+from importlib.metadata import version
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
 from twisted.python import usage
 
-from justchat.config import Settings, load_settings
 from justchat.errors import StartupError
+
+if TYPE_CHECKING:
+    from justchat.config import Settings
 
 
 class Options(usage.Options):
@@ -26,32 +30,52 @@ class Options(usage.Options):
         ],
         ["mongo", None, None, "URI of an existing MongoDB; by default a private one is started"],
         ["bus", None, None, "URI of the bus that joins several daemons; by default there is one process"],
+        ["workers", None, None, "processes of this daemon; 1 is all that is built yet"],
     ]
+    optFlags = [["check-config", None, "say what is wrong with the settings, and exit"]]
 
-    settings: Settings
+    settings: "Settings"
+
+    def opt_version(self) -> None:
+        """Show JustChat's version, and exit."""
+        print(f"JustChat {version('justchat')}")
+        raise SystemExit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        _end_quietly_by_ctrl_c()
         # twistd answers a UsageError with its whole help and exit code 0.
         try:
             super().parseOptions(options)
         except (usage.UsageError, StartupError) as error:
-            raise SystemExit(f"justchat: {error}") from error
+            raise _refused(error) from error
 
     def parseArgs(self, *args: str) -> None:
         if args:
             raise usage.UsageError(f"unexpected: {' '.join(args)}")
 
     def postOptions(self) -> None:
+        # Imported here: until Ctrl-C ends us quietly, as little as possible is to be done.
+        from justchat.config import load_settings
+
         overrides: dict[str, dict[str, Any]] = {}
         for option, table, key in (
             ("http", "http", "endpoint"),
             ("websocket", "websocket", "endpoint"),
             ("mongo", "mongo", "uri"),
             ("bus", "bus", "uri"),
+            ("workers", "http", "workers"),
         ):
             if self[option] is not None:
                 overrides.setdefault(table, {})[key] = self[option]
+        if str(self["workers"]).isdigit():
+            overrides["http"]["workers"] = int(self["workers"])
         self.settings = load_settings(self["config"], overrides, self["data-dir"])
+        if self["check-config"]:
+            from justchat.startup import check_start
+
+            check_start(self.settings, self.parent or {})
+            print("justchat: nothing is wrong with the settings")
+            raise SystemExit(0)
 
 
 def makeService(options: Options) -> IService:
@@ -66,4 +90,14 @@ def makeService(options: Options) -> IService:
     try:
         return make_daemon(options.settings, options.parent)
     except StartupError as error:
-        raise SystemExit(f"justchat: {error}") from error
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> SystemExit:
+    return SystemExit("\n".join(f"justchat: {line}" for line in str(error).splitlines()))
+
+
+def _end_quietly_by_ctrl_c() -> None:
+    # There is nothing to undo yet, and nobody to read a traceback. Daemon.startService gives Ctrl-C to the reactor.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

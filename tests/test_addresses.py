@@ -30,7 +30,7 @@ class Strangers(AddressCase):
         self.assertEqual("192.0.2.1", self.address("192.0.2.1", b"127.0.0.1", b"10.0.0.1"))
 
     def test_exempt(self) -> None:
-        """The machine itself is not counted."""
+        """Networks that are exempt are not counted."""
         self.assertEqual([None, None], [self.address("127.0.0.1"), self.address("::1")])
 
     def test_unknown_proxy(self) -> None:

@@ -226,7 +226,7 @@ class OptionTests(TestCase):
 
     def test_options(self) -> None:
         """Every option is explained in the README and in the protocol."""
-        options = {f"--{name}" for name, *_ in Options.optParameters}
+        options = {f"--{name}" for name, *_ in (*Options.optParameters, *Options.optFlags)}
 
         missing = {
             (page, option)

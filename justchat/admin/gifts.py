@@ -6,8 +6,9 @@ from pathlib import Path
 
 from attrs import evolve
 
-from justchat.admin.office import Office, check_owner
+from justchat.admin.office import Office
 from justchat.admin.printing import Outcome, short, table
+from justchat.data_dir import check_owner
 from justchat.documents import gift_document
 from justchat.errors import BadFile, Conflict, GiftNotFound, NotAnImage, StartupError, TooLarge
 from justchat.gift_file import NewGift, read_gifts

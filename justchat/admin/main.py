@@ -35,7 +35,7 @@ async def run(reactor: Any, arguments: Namespace) -> None:
     )
     try:
         overrides = {} if arguments.mongo is None else {"mongo": {"uri": arguments.mongo}}
-        settings = load_settings(arguments.config, overrides, arguments.data_dir)
+        settings = load_settings(arguments.config, overrides, arguments.data_dir, secrets=False)
         async with open_office(settings, reactor) as office:
             outcome = await arguments.command(office, arguments)
     except DatabaseAway as error:

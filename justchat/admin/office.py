@@ -6,7 +6,6 @@ that none finds the mongod of another, which is about to stop.
 """
 
 import os
-import pwd
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ from justchat.actions.operating import Operating
 from justchat.actions.shop import Shop
 from justchat.captcha import NoCaptcha
 from justchat.config import Settings
-from justchat.data_dir import DAEMON_LOCK, try_lock
+from justchat.data_dir import DAEMON_LOCK, check_owner, try_lock
 from justchat.errors import StartupError
 from justchat.hub.registry import Registry
 from justchat.images import Images
@@ -122,17 +121,6 @@ async def _database_uri(settings: Settings, reactor: Any) -> AsyncIterator[str]:
     finally:
         for lock in reversed(locks):
             os.close(lock)
-
-
-def check_owner(data_dir: Path) -> None:
-    """Files that we make there must be the daemon's, or it could not start again. Raises StartupError."""
-    owner = data_dir.stat().st_uid
-    if owner != os.geteuid():
-        try:
-            name = pwd.getpwuid(owner).pw_name
-        except KeyError:
-            name = f"#{owner}"
-        raise StartupError(f"--data-dir: {data_dir} is another user's: sudo -u {name} justchat-admin …")
 
 
 async def _turn(data_dir: Path, reactor: Any) -> int:

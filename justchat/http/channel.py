@@ -153,6 +153,7 @@ class CallChannel(Protocol, TimeoutMixin):
 
     def _hand_over(self) -> bool:
         """Let the Site go on from the start of this request."""
+        self._calls.heads.look_at_stranger(self._received)
         self.setTimeout(None)
         self.transport.unregisterProducer()
         channel = self._calls.site.buildProtocol(self.transport.getPeer())

@@ -15,6 +15,8 @@ HEAD = 8 * 1024
 KNOWN_HEAD, KNOWN_HEADS = 1024, 2048
 """Bytes of a head, and number of heads, that are remembered."""
 NOT_OURS = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"content-encoding"})
+PROXY_PROTOCOL = (b"PROXY TCP", b"PROXY UNKNOWN", b"\r\n\r\n\0\r\nQUIT\n")
+"""How a connection begins whose proxy speaks that protocol, in its first and its second version."""
 WANTED = frozenset(
     {b"content-length", b"authorization", b"content-type", b"origin", b"host", b"connection", b"idempotency-key"}
 )
@@ -72,7 +74,8 @@ class Heads:
         }
         self._site = site
         self._forwarded = site.addresses.header
-        self._wanted = WANTED | {self._forwarded}
+        self._addresses = site.addresses
+        self._wanted = WANTED | {self._forwarded, self._addresses.other_header}
         self._known: dict[bytes, Head] = {}
 
     def may_become_ours(self, start: bytes) -> bool:
@@ -80,6 +83,11 @@ class Heads:
         method, _, rest = start[:128].partition(b" ")
         path, ended, _ = rest.partition(b" ")
         return b"POST".startswith(method) and (not ended or path in self._calls)
+
+    def look_at_stranger(self, start: bytes) -> None:
+        """Warn of a proxy that speaks its protocol where none is expected: the Site answers it with 400."""
+        if start.startswith(PROXY_PROTOCOL):
+            self._addresses.saw_proxy_protocol()
 
     def read(self, data: bytes) -> Head | None:
         """What a whole head asks for; None where that is for the Site to judge.
@@ -111,6 +119,8 @@ class Heads:
             return None
         if not is_host(fields.get(b"host", b"/")):
             return None
+        if self._addresses.other_header in fields:
+            self._addresses.saw_other_header()
         once = fields.get(b"idempotency-key")
         forwarded = fields.get(self._forwarded)
         return Head(

@@ -52,6 +52,21 @@ def make_app(
     for endpoint in endpoints:
         route(endpoint)
 
+    front = {
+        "name": "JustChat",
+        "version": description["info"]["version"],
+        "about": "This is the API of a chat. Calls are POST with a JSON object.",
+        "calls": "/openapi.json",
+        "websocket": "/ws",
+        "socket.io": "/socket.io/",
+        "docs": 'README.rst, "Walk-through", and docs/protocol.rst, in the project\'s folder',
+    }
+
+    @app.route("/", methods=["GET"])
+    def index(request: IRequest) -> bytes:
+        """What this is, for somebody who opens it in a browser."""
+        return write_answer(request, Answer(200, orjson.dumps(front, option=orjson.OPT_INDENT_2) + b"\n"))
+
     @app.route("/livez", methods=["GET"])
     def livez(request: IRequest) -> bytes:
         """The process answers."""
@@ -107,6 +122,8 @@ async def _serve(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> by
 def _address(request: Any) -> str | None:
     """Where a request comes from; None is one that is not counted."""
     addresses: Addresses = request.channel.site.addresses
+    if request.requestHeaders.hasHeader(addresses.other_header):
+        addresses.saw_other_header()
     return addresses.of(request.getClientAddress(), request.requestHeaders.getRawHeaders(addresses.header, ()))
 
 

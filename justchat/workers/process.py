@@ -96,8 +96,8 @@ class WorkerProcess(ProcessProtocol):
         command = [sys.executable, "-P", "-m", self._module]
         path = os.pathsep.join(filter(None, sys.path))
         environment = {**os.environ, **self._environment, "PYTHONPATH": path}
-        # Ctrl-C is for the daemon, which may still need the child: blocked, from the child's first instruction on.
-        signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # Ctrl-C and SIGHUP are for the daemon, which may still need the child: blocked, from its first instruction on.
+        signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
             self._reactor.spawnProcess(self, sys.executable, command, environment)
         except OSError as error:

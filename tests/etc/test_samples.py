@@ -53,14 +53,33 @@ def known_settings() -> list[tuple[str, str]]:
     ]
 
 
+PRODUCTION = {
+    ("payments", "allow_unnumbered"),
+    ("privacy", "show_phones"),
+    ("privacy", "show_registered"),
+    ("uploads", "require_session"),
+}
+"""Settings whose default is the original's, and whose safe value is the sample's."""
+
+
 class SettingsTests(SynchronousTestCase):
     maxDiff = None
 
     def test_defaults(self) -> None:
-        """The sample, as it is, gives exactly the default settings."""
-        loaded = load_settings(str(TOML), {}, None)
+        """The sample has the default settings, but for those that are safer in production, and says so there."""
+        loaded, default = load_settings(str(TOML), {}, None), load_settings(None, {}, None)
 
-        self.assertEqual(loaded, load_settings(None, {}, None))
+        changed = {
+            (table, key)
+            for table, key in known_settings()
+            if self.get(loaded, table, key) != self.get(default, table, key)
+        }
+        said = {(line.table, line.key) for line in sample_lines() if line.above.startswith("# Production: ")}
+        self.assertEqual(PRODUCTION, changed)
+        self.assertEqual(PRODUCTION, said)
+
+    def get(self, settings: Settings, table: str, key: str) -> object:
+        return getattr(getattr(settings, table), key)
 
     def test_complete(self) -> None:
         """Every setting there is stands in the sample once, in its table, and no other does."""

@@ -1,5 +1,8 @@
 """What all answers have in common: their form, methods, CORS, and the calls of those who watch the daemon."""
 
+import json
+from importlib.metadata import version
+
 from tests.http.wire import NOBODY, OwnDaemonCase, a_request, exchange
 from tests.support.chat import ChatTestCase, a_phone, a_room
 from tests.support.client import Answer, call, request
@@ -106,10 +109,18 @@ class Form(ChatTestCase):
 class Paths(ChatTestCase):
     async def test_unknown_path(self) -> None:
         """A path that is none is 404, whatever the method and however it is written."""
-        for line in ("POST /init/nothing", "GET /", "PUT /a/b", "POST /init/auth/x", "GET /ws", "POST //"):
+        for line in ("POST /init/nothing", "GET /nothing", "PUT /a/b", "POST /init/auth/x", "GET /ws", "POST //x"):
             [answer] = await exchange(self.daemon.http, a_request(line, body=b"{}", last=True))
 
             self.assertEqual((404, "Not Found"), (answer.status, answer.json["error"]), line)
+
+    async def test_front(self) -> None:
+        """Who opens the daemon in a browser is told what it is, and where to go on."""
+        [answer] = await exchange(self.daemon.http, a_request("GET /", last=True))
+
+        said = json.loads(answer.body)
+        self.assertEqual((200, "JustChat", version("justchat")), (answer.status, said["name"], said["version"]))
+        self.assertIn("README.rst", said["docs"])
 
     async def test_path_not_utf8(self) -> None:
         """A path that is not UTF-8 is one of those that there are not: 404, and no fault in the log."""

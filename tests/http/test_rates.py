@@ -122,11 +122,51 @@ class RatesTests(RatesCase):
         self.assertEqual(429, (await self.read("no key", address)).status)
 
 
-class DefaultTests(RatesCase):
-    settings = '[limits]\nsign_in = "1/hour"\nread = "1/hour"\n'
+class LoopbackTests(RatesCase):
+    settings = '[limits]\nread = "1/hour"\n'
+
+    async def test_counted(self) -> None:
+        """By default nobody is exempt, the machine itself neither."""
+        anna = await a_person(self.daemon)
+
+        self.assertEqual([200, 429], [(await anna.call("/init/getUser")).status for _ in range(2)])
+
+    async def test_unnamed_proxy(self) -> None:
+        """A proxy that [http] proxies does not name is warned of once, whatever header it writes, and is one caller."""
+        [first, other] = [{"X-Forwarded-For": "192.0.2.1"}, {"X-Forwarded-For": "192.0.2.2"}]
+        body = {"session_key": "nobody's"}
+
+        answers = [await call(self.daemon.http, "/init/getUser", body, head) for head in (first, other, other)]
+
+        self.assertEqual([440] + [440] * 2, [answer.status for answer in answers])
+        self.assertEqual(1, self.daemon.log.count("not among [http] proxies"))
+
+
+class OtherHeaderTests(RatesCase):
+    settings = '[limits]\nread = "2/hour"\n'
+
+    async def test_other_header(self) -> None:
+        """So is one that writes the header which is not looked at, by the short way and by the long one."""
+        said = a_request("POST /init/getUser", "Forwarded: for=192.0.2.1", body=b"{}")
+        for request_ in (said, a_request("GET /livez", "Forwarded: for=192.0.2.1", last=True)):
+            await exchange(
+                self.daemon.http, request_ if b"livez" in request_ else request_ + a_request("GET /livez", last=True)
+            )
+
+        self.assertEqual(1, self.daemon.log.count("not among [http] proxies"))
+
+    async def test_proxy_protocol(self) -> None:
+        """The PROXY protocol on a port that does not expect it is warned of."""
+        await exchange(self.daemon.http, b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 443\r\n" + a_request("GET /livez"))
+
+        self.assertIn("PROXY protocol", self.daemon.log)
+
+
+class ExemptTests(RatesCase):
+    settings = '[limits]\nexempt = ["127.0.0.0/8"]\nsign_in = "1/hour"\nread = "1/hour"\n'
 
     async def test_exempt(self) -> None:
-        """The machine itself is not counted."""
+        """Networks that are named are not counted."""
         anna, _ = await a_person(self.daemon), await a_person(self.daemon)
 
         self.assertEqual([200] * 5, [(await anna.call("/init/getUser")).status for _ in range(5)])
