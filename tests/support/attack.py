@@ -41,7 +41,7 @@ _stages: dict[str, Stage] = {}
 class AttackCase(ChatTestCase):
     """Attacks on a daemon with these settings."""
 
-    settings = ""
+    settings = "[limits]\nexempt = []\n"
     timeout = 600
 
     async def setUp(self) -> None:
