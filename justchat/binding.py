@@ -5,6 +5,7 @@ was missed up to there, then let through what was held and is newer.
 """
 
 from collections import deque
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
 from attrs import frozen
@@ -106,8 +107,9 @@ class Binding:
         at = await replay.position(session.user)
         self._tell(Frame(ready(session.user, at).to_json()))
         if have.n is not None or have.seq is not None:
-            recovered = await replay.replay(session.user, have, at, self._tell)
+            recovered = await replay.replay(session.user, have, at, self._tell_in_turn)
             self._tell(Frame(caught_up(recovered).to_json()))
+            await self._tell_in_turn(gate.held(at))
         if self._is_over() or self._bound is not stand_in:
             return
         self._services.registry.replace(gate, self._connection, session)
@@ -117,6 +119,14 @@ class Binding:
     def _tell(self, frame: Frame) -> None:
         if not self._is_over():
             self._connection.send(frame)
+
+    async def _tell_in_turn(self, frames: Iterable[Frame]) -> bool:
+        """Send frames as fast as they are read; whether the connection is still there."""
+        for frame in frames:
+            self._tell(frame)
+            while not self._is_over() and (full := self._connection.full()) is not None:
+                await full
+        return not self._is_over()
 
     def _switch_to(self, connection: IConnection, session: Session) -> None:
         self._connection.session = session
@@ -144,7 +154,7 @@ class _Gate:
     def __init__(self, connection: IConnection, session: Session) -> None:
         self._connection = connection
         self.session = session
-        self._held: list[Frame] = []
+        self._held: deque[Frame] = deque()
         self._bytes = 0
         self._opened_at: Position | None = None
 
@@ -159,6 +169,14 @@ class _Gate:
         else:
             self._held.append(frame)
 
+    def held(self, at: Position) -> Iterator[Frame]:
+        """What is held back and ``at`` does not count, one by one, and what comes while it is taken."""
+        while self._held:
+            frame = self._held.popleft()
+            self._bytes -= len(frame.text)
+            if self._is_due(frame, at):
+                yield frame
+
     def send_burst(self, burst: Burst) -> None:
         for frame in burst.frames:
             self.send(frame)
@@ -166,13 +184,18 @@ class _Gate:
     def open(self, at: Position) -> None:
         """Let through what ``at`` does not count, from now on too."""
         self._opened_at = at
-        for frame in self._held:
-            self._let_through(frame, at)
-        self._held.clear()
+        for frame in self.held(at):
+            self._connection.send(frame)
 
     def _let_through(self, frame: Frame, at: Position) -> None:
-        if self._connection.session is self.session and _is_newer(frame, self.session.user, at):
+        if self._is_due(frame, at):
             self._connection.send(frame)
+
+    def _is_due(self, frame: Frame, at: Position) -> bool:
+        return self._connection.session is self.session and _is_newer(frame, self.session.user, at)
+
+    def full(self) -> Awaitable[None] | None:
+        return self._connection.full()
 
     def close(self, code: int, reason: str) -> None:
         self._connection.close(code, reason)

@@ -1,6 +1,6 @@
 """What the rooms of the house ask of each other: zope interfaces, handed out by ``service.py``."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from attrs import frozen
@@ -154,6 +154,9 @@ class IRooms(Interface):
 
     async def position(room: Id) -> int:
         """The seq of the room's last entry, 0 for none."""
+
+    async def enters_next(user: Id, room: Id, after: int) -> bool:
+        """Whether the first move of this user after an entry is into the room: they were out of it before."""
 
     async def entries(room: Id, after: int, limit: int) -> list[Entry]:
         """At most ``limit`` entries with a seq greater than ``after``, in order, void ones too."""
@@ -424,10 +427,13 @@ class IReplay(Interface):
     async def position(user: Id) -> Position:
         """How far the user's events, and those of the room they are in, have come."""
 
-    async def replay(user: Id, have: Position, upto: Position, send: Callable[[Frame], None]) -> bool:
-        """Send every event after ``have`` up to ``upto``, once each and in order.
+    async def replay(
+        user: Id, have: Position, upto: Position, send: Callable[[Iterable[Frame]], Awaitable[bool]]
+    ) -> bool:
+        """Send every event after ``have`` up to ``upto``, once each and in order, page by page.
 
-        False, with nothing sent, where that cannot be: it is too long ago, or was another room.
+        ``send`` returns when there is room for more, with False where nobody listens any more. The result is False
+        where events cannot be told: they are too long ago, or of another room, or were removed meanwhile.
         """
 
 
@@ -451,6 +457,9 @@ class IConnection(Interface):
 
     def send_burst(burst: Burst) -> None:
         """Send several frames, one after another."""
+
+    def full() -> Awaitable[None] | None:
+        """None where the reader keeps up; else what is done when they have, or are gone. One may wait for it."""
 
     def close(code: int, reason: str) -> None:
         """Close the connection; sending to it afterwards does nothing."""

@@ -6,6 +6,7 @@ from typing import Any, cast
 import orjson
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -47,6 +48,7 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
     failedByMe: bool
     paused = False
     _waiting_bytes = 0
+    _read: Deferred[None] | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,6 +69,7 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self.wire = None
+        self._go_on()
         # What leads back to it would keep it until a search for garbage, which holds the reactor the longer for that.
         self.is_open = self.is_closed = None
 
@@ -133,6 +136,19 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
 
     def resumeProducing(self) -> None:
         self.paused = False
+        self._go_on()
+
+    def full(self) -> Deferred[None] | None:
+        """See IConnection."""
+        if not self.paused or self.state != self.STATE_OPEN:
+            return None
+        self._read = Deferred()
+        return self._read
+
+    def _go_on(self) -> None:
+        read, self._read = self._read, None
+        if read is not None:
+            read.callback(None)
 
     def stopProducing(self) -> None:
         """The connection is lost; connectionLost() tells."""

@@ -1,8 +1,9 @@
 """Replay: a client that comes back hears what it missed, from the logs, before anything new."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
@@ -18,8 +19,14 @@ AT_ONCE = 8
 """Those who come that are looked up, or read for, at the same time; the others wait, so that many who come back
 together do not starve the rest.
 """
+PAGE = 64
+"""Entries that are read at once; more are read when the reader has taken these."""
 FRAMES_KEPT = 4096
 """Those who come back together have mostly missed the same: it is encoded once."""
+
+T = TypeVar("T")
+Read = Callable[[int, int], Coroutine[Any, Any, list[Entry]]]
+Send = Callable[[Iterable[Frame]], Awaitable[bool]]
 
 
 @implementer(IReplay)
@@ -53,59 +60,91 @@ class Replay:
                 pass
         return Position(n=n, room=None, seq=None)
 
-    async def replay(self, user: Id, have: Position, upto: Position, send: Callable[[Frame], None]) -> bool:
-        recovered: bool = await self._turns.run(lambda: ensureDeferred(self._replay(user, have, upto, send)))
-        return recovered
-
-    async def _replay(self, user: Id, have: Position, upto: Position, send: Callable[[Frame], None]) -> bool:
+    async def replay(self, user: Id, have: Position, upto: Position, send: Send) -> bool:
         if have.room != upto.room and not (have.room is None and have.seq is None):
             return False
-        own = await self._missed(have.n, upto.n, lambda after, limit: self._mailboxes.entries(user, after, limit))
-        room_id = upto.room if have.room is not None else None
-        of_room: list[Entry] | None = []
-        if room_id is not None:
-            of_room = await self._missed(
-                have.seq, upto.seq, lambda after, limit: self._rooms.entries(room_id, after, limit)
-            )
-        if own is None or of_room is None:
+        own = _Missed(have.n, upto.n, lambda after, limit: self._mailboxes.entries(user, after, limit))
+        room = upto.room if have.room is not None else None
+        of_room = _Missed(None, None, None)
+        if room is not None:
+            of_room = _Missed(have.seq, upto.seq, lambda after, limit: self._rooms.entries(room, after, limit))
+        # Before anything is told it is known whether all of it can be.
+        pages = [await self._first_page(missed) for missed in (own, of_room)]
+        if pages[0] is None or pages[1] is None:
             return False
-        for entry in own:
-            self._send(entry, of_mailbox, send)
-        for entry in _heard_inside(user, of_room):
-            self._send(entry, of_entry, send)
-        return True
+        inside = True
+        if room is not None and of_room.count:
+            inside = not await self._turn(self._rooms.enters_next(user, room, of_room.after))
 
-    async def _missed(
-        self, after: int | None, upto: int | None, read: Callable[[int, int], object]
-    ) -> list[Entry] | None:
-        """The entries after one up to another; None where they are too many, too old, or not there yet."""
-        if after is None or upto is None:
-            return []
-        if after > upto or upto - after > self._events:
+        def all_of_them(page: list[Entry]) -> Iterable[Frame]:
+            return self._frames_of(page, of_mailbox)
+
+        def heard_inside(page: list[Entry]) -> Iterable[Frame]:
+            nonlocal inside
+            heard, inside = _heard_inside(user, page, inside)
+            return self._frames_of(heard, of_entry)
+
+        return await self._tell(own, pages[0], all_of_them, send) and await self._tell(
+            of_room, pages[1], heard_inside, send
+        )
+
+    async def _turn(self, work: Coroutine[Any, Any, T]) -> T:
+        """Done when it is its turn. Nobody has one while their reader is waited for."""
+        done: T = await self._turns.run(lambda: ensureDeferred(work))
+        return done
+
+    async def _first_page(self, missed: "_Missed") -> list[Entry] | None:
+        """The first entries that were missed; None where they are too many, too old, or not there yet."""
+        if missed.count < 0 or missed.count > self._events:
             return None
-        if after == upto:
-            return []
-        entries: list[Entry] = await read(after, upto - after)  # type: ignore[misc]
-        if entries and self._clock() - entries[0].create_at > self._age:
+        page = await self._page(missed, missed.after)
+        if page and self._clock() - page[0].create_at > self._age:
             return None
-        return entries
+        return page
 
-    def _send(self, entry: Entry, tell: Callable[[Entry], Event | None], send: Callable[[Frame], None]) -> None:
-        frame = self._frames.get(entry.id)
-        if frame is None:
-            event = tell(entry)
-            if event is None:
-                return
-            frame = self._frames[entry.id] = Frame(event.to_json(), entry.stream, entry.seq)
-            if len(self._frames) > FRAMES_KEPT:
-                self._frames.popitem(last=False)
-        send(frame)
+    async def _page(self, missed: "_Missed", after: int) -> list[Entry]:
+        limit = min(PAGE, missed.after + missed.count - after)
+        return await self._turn(missed.read(after, limit)) if limit > 0 and missed.read is not None else []
+
+    async def _tell(
+        self, missed: "_Missed", page: list[Entry], told: Callable[[list[Entry]], Iterable[Frame]], send: Send
+    ) -> bool:
+        """Send what was missed, from this page on; False where some of it is there no more, or nobody listens."""
+        at = missed.after
+        while page:
+            if not await send(told(page)):
+                return False
+            at = page[-1].seq
+            page = await self._page(missed, at)
+        return at == missed.after + missed.count
+
+    def _frames_of(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[Frame]:
+        for entry in entries:
+            frame = self._frames.get(entry.id)
+            if frame is None:
+                event = event_of(entry)
+                if event is None:
+                    continue
+                frame = self._frames[entry.id] = Frame(event.to_json(), entry.stream, entry.seq)
+                if len(self._frames) > FRAMES_KEPT:
+                    self._frames.popitem(last=False)
+            yield frame
 
 
-def _heard_inside(user: Id, entries: list[Entry]) -> list[Entry]:
-    """What of a room's entries its sockets would have told one who was out of it for a part of them."""
-    moves = [entry.kind for entry in entries if entry.user == user and entry.kind in (Kind.NEW_ROOMMATE, *_OUT)]
-    inside = not (moves and moves[0] is Kind.NEW_ROOMMATE)
+class _Missed:
+    """The entries of a stream that a client may have missed: how many after which one, and how they are read."""
+
+    def __init__(self, after: int | None, upto: int | None, read: Read | None) -> None:
+        self.after = after or 0
+        self.count = 0 if after is None or upto is None else upto - after
+        self.read = read
+
+
+def _heard_inside(user: Id, entries: list[Entry], inside: bool) -> tuple[list[Entry], bool]:
+    """What of a room's entries its sockets would have told one who was out of it for a part of them.
+
+    ``inside`` is whether they were in the room before, and in the result whether they are afterwards.
+    """
     heard = []
     for entry in entries:
         if entry.user == user and entry.kind is Kind.NEW_ROOMMATE:
@@ -114,7 +153,7 @@ def _heard_inside(user: Id, entries: list[Entry]) -> list[Entry]:
             inside = False  # of which their own stream tells
         if inside:
             heard.append(entry)
-    return heard
+    return heard, inside
 
 
 _OUT = (Kind.LEAVE, Kind.KICK, Kind.BAN)

@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import orjson
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
@@ -104,6 +105,9 @@ class Connection:
     def send_burst(self, burst: Burst) -> None:
         for frame in burst.frames:
             self.send(frame)
+
+    def full(self) -> Deferred[None] | None:
+        return self._engine.transport.full()
 
     def close(self, code: int, reason: str) -> None:
         """Tell why, as an event of its own, since polling knows no close codes."""

@@ -35,6 +35,9 @@ class Transport(Protocol):
     def send(self, packet: Packet) -> None:
         """Send a packet, or keep it until it can be sent."""
 
+    def full(self) -> Deferred[None] | None:
+        """See IConnection."""
+
     def close(self, code: int, reason: str) -> None:
         """Send what waits, and then no more."""
 
@@ -46,6 +49,9 @@ class _Nowhere:
 
     def send(self, packet: Packet) -> None:
         """There is nobody to send to."""
+
+    def full(self) -> None:
+        """Nothing waits."""
 
     def close(self, code: int, reason: str) -> None:
         """It is."""

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 import orjson
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -21,6 +22,8 @@ from justchat.websockets import CLOSE_TIMEOUT
 
 NOOP = Packet(b"6")
 CLOSED = Packet(b"1")
+FULL = 4
+"""The part of ``send_buffer`` that is filled for one who comes back, before their next poll is waited for."""
 
 
 class Polling:
@@ -35,6 +38,7 @@ class Polling:
         self._bytes = 0
         self._poll: Any = None
         self._closed = False
+        self._read: Deferred[None] | None = None
         self._forget: IDelayedCall | None = None
         self.engine = engines.open(version, self, address)
 
@@ -52,6 +56,13 @@ class Polling:
             self.engine.too_slow(TOO_SLOW)
         elif self._poll is not None:
             self._answer()
+
+    def full(self) -> Deferred[None] | None:
+        """See IConnection: a poll takes all that waits."""
+        if self._closed or self._bytes <= self.engine.engines.settings.send_buffer // FULL:
+            return None
+        self._read = Deferred()
+        return self._read
 
     def poll(self, request: Any) -> None:
         """A GET."""
@@ -103,10 +114,18 @@ class Polling:
     def drain(self) -> list[Packet]:
         """What waits, which is another's to send now."""
         waiting, self._waiting, self._bytes = self._waiting, [], 0
+        self._go_on()
         return waiting
+
+    def _go_on(self) -> None:
+        read, self._read = self._read, None
+        if read is not None:
+            # Not now: who sends more is to find the poll answered.
+            self.engine.engines.reactor.callLater(0, read.callback, None)
 
     def close(self, code: int, reason: str) -> None:
         self._closed = True
+        self._go_on()
         self._forget = self.engine.engines.reactor.callLater(CLOSE_TIMEOUT, self.forget)
         if self._poll is not None:
             self._answer()

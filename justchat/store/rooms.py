@@ -149,6 +149,11 @@ class Rooms:
     async def entries(self, room: Id, after: int, limit: int) -> list[Entry]:
         return await self._read(room, after, limit)
 
+    async def enters_next(self, user: Id, room: Id, after: int) -> bool:
+        moves = [kind.value for kind in (Kind.NEW_ROOMMATE, Kind.LEAVE, Kind.KICK, Kind.BAN)]
+        found = await self._read(room, after, 1, user=ObjectId(user), kind={"$in": moves})
+        return bool(found) and found[0].kind is Kind.NEW_ROOMMATE
+
     async def any_entry(self, entry: Id) -> Entry:
         document = await self._database.find_one(LOG, {"_id": object_id(entry, MessageNotFound)})
         if document is None or document["kind"] in NOT_OF_ROOMS:
