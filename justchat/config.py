@@ -246,6 +246,8 @@ class Privacy(_Table):
     show_phones: bool = True
     show_registered: bool = True
     """Whether ``/init/reg`` tells a new phone (201) from a known one (200)."""
+    search_users: bool = False
+    """Whether ``/user/search`` finds people by the beginning of their nickname."""
 
 
 class Uploads(_Table):

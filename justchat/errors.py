@@ -91,6 +91,10 @@ class OriginNotAllowed(ApiError):
     status, code, detail = 403, "origin-not-allowed", "pages of this origin may not connect"
 
 
+class SearchOff(ApiError):
+    status, code, detail = 403, "search-off", "people cannot be searched for here"
+
+
 class NotInRoom(ApiError):
     status, code, detail = 403, "not-in-room", "you are not in this room"
 

@@ -115,6 +115,7 @@ def make_actions(
             passwords=passwords,
             sms=sms,
             captcha=captcha,
+            search_users=settings.privacy.search_users,
             captcha_always=settings.captcha.enabled,
             burnt_text=settings.sms.burnt_text,
             farewell=registry,

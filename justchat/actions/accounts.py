@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from justchat.actions.guesses import Guesses, is_at_home, place_of
 from justchat.actions.presence import inside, room_of
 from justchat.actions.spending import Spending
-from justchat.errors import ApiError, SmsFailed, WrongKey
+from justchat.errors import ApiError, SearchOff, SmsFailed, WrongKey
 from justchat.interfaces import (
     HashFor,
     ICaptcha,
@@ -59,6 +59,8 @@ class Accounts:
     """Whether each sign-up needs a captcha, or those alone that come while there is an alarm."""
     burnt_text: str
     """What an owner is sent whose key was tried too often; empty: nothing."""
+    search_users: bool = False
+    """Whether people are found by their nicknames."""
     sms_failed: Callable[[], None] = lambda: None
     """Counts the SMS that were not accepted."""
 
@@ -207,6 +209,15 @@ class Accounts:
         """Those of the users that exist, in this order, as ``viewer`` may see them."""
         found = [await self._placed(user) for user in await self.users.several(users)]
         return await self._without_private(found, viewer)
+
+    async def search(self, beginning: str, skip: int, limit: int, viewer: Id) -> list[User]:
+        """Those whose nickname begins so, by Unicode's rules, in its order, as ``viewer`` may see them.
+
+        Raises SearchOff where the operator has not switched it on.
+        """
+        if not self.search_users:
+            raise SearchOff
+        return await self.show_several(await self.users.named(beginning, skip, limit), viewer)
 
     async def _without_private(self, users: list[User], viewer: Id) -> list[User]:
         """Rooms with a password are left out of others' rooms, but for the one that the viewer is in."""

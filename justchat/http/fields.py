@@ -213,6 +213,8 @@ def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
     return phones
 
 
+FOUND = 1000
+"""People that a search shows at most, page by page: it is for finding somebody, not for taking everybody along."""
 ASKED_AT_ONCE = 100
 """Users that one call asks after."""
 
@@ -265,6 +267,8 @@ Limit = Annotated[
 ]
 
 OptionalText = Annotated[PerhapsFilled, AtMost("text")]
+SearchedNickname = Annotated[Filled, AtMost("name")]
+SearchSkip = Annotated[int, Field(ge=0, le=FOUND), BeforeValidator(_whole)]
 SearchedName = Annotated[PerhapsFilled, AtMost("room_name")]
 PaymentId = Annotated[AsWritten, AtMost("payment_id")]
 Secret = Annotated[str, Field(max_length=256)]

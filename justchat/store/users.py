@@ -15,6 +15,7 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
+from justchat.model.text import fold
 from justchat.model.user import Profile, User, UserKey
 from justchat.store.database import Database, Document
 from justchat.store.documents import (
@@ -36,6 +37,8 @@ GIFTS_LISTED = 10
 """Of each user in a list of users, since a gift may have a text of kilobytes."""
 READ_AT_ONCE = 10
 """Users of a list that are read together."""
+LAST = chr(0x10FFFF)
+"""No text goes on with a character after this one."""
 KNOWN = 50_000
 """Users whose existence is remembered."""
 MOVE_TAKES = timedelta(seconds=10)
@@ -74,6 +77,19 @@ class Users:
             some = [ensureDeferred(self._whole(one, GIFTS_LISTED)) for one in there[start : start + READ_AT_ONCE]]
             found += await gatherResults(some, consumeErrors=True)
         return found
+
+    async def named(self, beginning: str, skip: int, limit: int) -> list[Id]:
+        first = fold(beginning)
+        documents = await self._database.find(
+            USERS,
+            {"folded": {"$gte": first, "$lt": first + LAST}},
+            sort={"folded": 1, "_id": 1},
+            skip=skip,
+            limit=limit,
+            fields=["_id"],
+            hint="folded__id",
+        )
+        return [Id(str(document["_id"])) for document in documents]
 
     async def gifts(self, user: Id, skip: int, limit: int) -> tuple[list[Entry], int]:
         await self.exists(user)

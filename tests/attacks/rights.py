@@ -23,6 +23,7 @@ TABLE = """
 /init/edit                  oneself             440  440  200  200  200  200  200  200  200
 /init/getUser               another             440  440  200  200  200  200  200  200  200
 /init/getUsers              others              440  440  200  200  200  200  200  200  200
+/user/search                another             440  440  403  403  403  403  403  403  403
 /user/gifts                 another             440  440  200  200  200  200  200  200  200
 /user/gifts                 nobody              440  440  404  404  404  404  404  404  404
 /init/sessions              one's own           440  440  200  200  200  200  200  200  200

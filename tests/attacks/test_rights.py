@@ -77,6 +77,7 @@ class Scene:
             "/init/edit": {"user": {"nickname": "x"}},
             "/init/getUser": {"user_id": whom},
             "/init/getUsers": {"user_ids": [self.anna.id, self.boris.id]},
+            "/user/search": {"nickname": "whispered"},
             "/user/gifts": {"user": NOBODY if about == "nobody" else whom},
             "/user/updateBalance": {"balance": 10**6, "secret": "0" * 32},
             "/user/free-coins": {"type": "vk"},

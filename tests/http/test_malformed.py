@@ -111,6 +111,7 @@ def bodies(scene: Scene) -> dict[str, Fields]:
         "/init/edit": {"user": {"": good(None, *OBJECTS), **profile()}},
         "/init/getUser": {"user_id": an_id(scene.anna.id, "null")},
         "/init/getUsers": {"user_ids": good([scene.anna.id], "empty list")},
+        "/user/search": {"nickname": good("anna", "word"), "skip": good(0), "limit": good(40)},
         "/user/gifts": {"user": an_id(scene.anna.id), "skip": good(0), "limit": good(100)},
         "/init/exit": {},
         "/room/create": {

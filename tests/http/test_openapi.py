@@ -59,6 +59,10 @@ def codes(response: dict[str, Any], document: dict[str, Any]) -> list[str | None
     return found
 
 
+OFF_BY_DEFAULT = {"/user/search"}
+"""Calls that are 403 until the operator switches them on."""
+
+
 class Document(ChatTestCase):
     async def setUp(self) -> None:
         await super().setUp()
@@ -208,7 +212,8 @@ class Document(ChatTestCase):
 
             answer = await call(self.daemon.http, endpoint.path, body)
 
-            self.assertIn(answer.status, endpoint.statuses, (endpoint.path, answer.json))
+            expected = (403,) if endpoint.path in OFF_BY_DEFAULT else endpoint.statuses
+            self.assertIn(answer.status, expected, (endpoint.path, answer.json))
 
     async def real(self, path: str, example: str) -> dict[str, Any]:
         """The example in a scene of its own, where what it names is there."""

@@ -21,7 +21,11 @@ class Plans(ChatTestCase):
         self.mongo = MongoClient[dict[str, Any]](uri)
         self.addCleanup(self.mongo.close)
         self.database = self.mongo.get_default_database()
-        self.daemon = await Daemon("--mongo", uri).start()
+        self.daemon = Daemon("--mongo", uri)
+        config = self.daemon.folder / "justchat.toml"
+        config.write_text("[privacy]\nsearch_users = true\n")
+        self.daemon.options += ("--config", str(config))
+        await self.daemon.start()
         self._logged, self._listeners = 0, []
         self.called: set[str] = set()
 
@@ -79,6 +83,8 @@ class Plans(ChatTestCase):
             await anna.call("/room/chat", room=room, skip=skip)
         await anna.call("/init/edit", user={"nickname": "anna"})
         await anna.call("/init/getUser", user_id=boris.id)
+        for nickname, skip in (("anna", 0), ("a", 100)):
+            self.assertEqual(200, (await anna.call("/user/search", nickname=nickname, skip=skip)).status)
         await anna.call("/init/getUsers", user_ids=[boris.id, eve.id])
         await anna.call("/init/invite", phons=[a_phone()])
         await anna.call("/init/sessions")

@@ -5,10 +5,11 @@ from pydantic import ConfigDict, model_validator
 
 from justchat.actions.accounts import Accounts
 from justchat.documents import UserDocument, sended_gift_document, user_document
-from justchat.errors import CaptchaFailed, CountryNotServed, UserNotFound, WrongKey
+from justchat.errors import CaptchaFailed, CountryNotServed, SearchOff, UserNotFound, WrongKey
 from justchat.http.answers import Nothing, SentGiftsAnswer, SessionsAnswer, SignedInAnswer, UserAnswer, UsersAnswer
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import (
+    ASKED_AT_ONCE,
     Body,
     CaptchaToken,
     Dob,
@@ -24,6 +25,8 @@ from justchat.http.fields import (
     Phones,
     PhotoUrl,
     ReachablePhone,
+    SearchedNickname,
+    SearchSkip,
     wrong,
 )
 from justchat.model.ids import Id
@@ -67,6 +70,12 @@ class GetUser(Body):
 
 class GetUsers(Body):
     user_ids: Ids
+
+
+class SearchUsers(Body):
+    nickname: SearchedNickname
+    skip: SearchSkip = 0
+    limit: Limit = 40
 
 
 class Gifts(Body):
@@ -174,6 +183,21 @@ class AccountCalls:
         """Show several users, in the order in which they are named."""
         ids = list(dict.fromkeys(map(Id, body.user_ids)))
         users = await self.accounts.show_several(ids, requester.user)
+        return {"data": {"users": [self._document(user, requester.user) for user in users]}}
+
+    @post(
+        "/user/search",
+        body=SearchUsers,
+        example={"nickname": "ann", "skip": 0, "limit": 40},
+        answer=UsersAnswer,
+        session=REQUIRED,
+        raises=(SearchOff,),
+        rate="read",
+    )
+    async def search(self, requester: Requester, body: SearchUsers) -> UsersAnswer:
+        """Find people by the beginning of their nickname."""
+        limit = min(body.limit, ASKED_AT_ONCE)
+        users = await self.accounts.search(body.nickname, body.skip, limit, requester.user)
         return {"data": {"users": [self._document(user, requester.user) for user in users]}}
 
     @post(
