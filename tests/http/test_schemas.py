@@ -17,12 +17,13 @@ from justchat.config import Limits
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import Shape
 from justchat.http.openapi import openapi
+from justchat.model.phone import NumberType
 from tests.http.test_malformed import declared, inner_model
 from tests.http.test_random_bodies import JSON
 
 EXAMPLES = int(os.environ.get("JUSTCHAT_BODIES", "30"))
 """For each call and each way."""
-SHAPE = Shape(Limits(), "RU")
+SHAPE = Shape(Limits(), "RU", frozenset(NumberType))
 PHONES = ("+79223438450", "8 (922) 343-84-50", 79223438450, "79223438450")
 """What a phone number is, no schema can tell."""
 LIKELY = st.one_of(
