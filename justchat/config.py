@@ -211,6 +211,12 @@ class Limits(_Table):
     invites: Positive = 50
     """Phones of one ``/init/invite``."""
     photo: Positive = 1024
+    rooms_per_user: Positive = 1000
+    """Rooms of one admin."""
+    searches: Positive = 1
+    """Slow searches under way at once."""
+    searches_per_user: Positive = 8
+    """Slow searches of a user that are under way, or wait for their turn."""
     room_users: Positive = 100_000
     """The largest ``max_users`` that a room may be given."""
     body: Positive = 64 * 1024

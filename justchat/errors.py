@@ -203,6 +203,10 @@ class TooManyRequests(ApiError):
         self.name, self.count, self.seconds, self.after = name, count, seconds, max(after, 1)
 
 
+class TooManyRooms(ApiError):
+    status, code, detail = 409, "too-many-rooms", "you have as many rooms as one may have; remove one first"
+
+
 class Incident(ApiError):
     """A fault of ours. ``detail`` is the incident's id, which the log carries too."""
 

@@ -137,14 +137,17 @@ class IRooms(Interface):
     async def entry(room: Id, entry: Id) -> Entry:
         """An entry of this room, or MessageNotFound."""
 
-    async def search(wanted: RoomSearch) -> list[ListedRoom]:
-        """A page of rooms."""
+    async def search(wanted: RoomSearch, by: Id) -> list[ListedRoom]:
+        """A page of rooms, for a user. Raises TooManyRequests where too many slow searches are under way."""
+
+    async def opened(admin: Id, most: int) -> int:
+        """How many rooms there are of this admin, counted to ``most``."""
 
     async def private(rooms: Collection[Id]) -> set[Id]:
         """Those of the rooms that have a password."""
 
-    async def count(wanted: RoomSearch) -> int:
-        """How many rooms there are on all pages."""
+    async def count(wanted: RoomSearch, by: Id) -> int:
+        """How many rooms there are on all pages. Raises TooManyRequests, as ``search``."""
 
     async def bury(room: Id) -> None:
         """Delete a removed room with its history. Returns when it is certain to happen."""

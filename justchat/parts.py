@@ -154,6 +154,7 @@ def make_actions(
                 per_room=limits.rates(limits.wrong_passwords_per_room),
             ),
             clock=now,
+            rooms_per_user=limits.rooms_per_user,
         ),
         messages=Messages(rooms=rooms, clock=now),
         moderation=Moderation(users=users, rooms=rooms, clock=now),

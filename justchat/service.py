@@ -74,6 +74,7 @@ from justchat.store.first_answers import FirstAnswers
 from justchat.store.folding import fold_anew
 from justchat.store.indexes import create_indexes, read_arrivals
 from justchat.store.sessions import Sessions
+from justchat.store.turns import Turns
 from justchat.systemd import Notifier
 from justchat.transport import TurnReactor
 from justchat.ws.protocol import SocketFactory
@@ -120,7 +121,8 @@ class Daemon(Service):
         settings, reactor = self._settings, self._reactor
         uri = self._mongod.uri if self._mongod else settings.mongo.uri
         assert uri is not None
-        self._database = Database(uri)
+        turns = Turns(reactor, settings.limits.searches, settings.limits.searches_per_user)
+        self._database = Database(uri, turns)
         self._passwords = Passwords(reactor)
         registry = Registry(now, reactor)
         delivery = Delivery(registry, lambda room: self._stores.rooms.known(room))

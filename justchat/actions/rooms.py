@@ -1,10 +1,12 @@
 """Rooms: opening one, entering, leaving."""
 
+from contextlib import suppress
+
 from attrs import frozen
 
 from justchat.actions.guesses import PasswordGuesses
 from justchat.actions.presence import room_of
-from justchat.errors import Conflict, RoomNotFound, WrongPassword
+from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
 from justchat.interfaces import HashFor, IPasswords, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
@@ -23,9 +25,15 @@ class RoomActions:
     passwords: IPasswords
     guesses: PasswordGuesses
     clock: Clock
+    rooms_per_user: int
 
     async def create(self, user: Id, name: str, password: str | None, max_users: int, once: Id | None = None) -> Room:
-        """Open a room. Its creator is the admin, and not yet inside. The same ``once`` opens one room."""
+        """Open a room. Its creator is the admin, and not yet inside. The same ``once`` opens one room.
+
+        Raises TooManyRooms.
+        """
+        if await self.rooms.opened(user, self.rooms_per_user) >= self.rooms_per_user:
+            return await self._opened_before(once)
         secret = as_password(password or "")
         room = Room(
             id=once or new_id(),
@@ -42,6 +50,13 @@ class RoomActions:
                 raise
             return await self.rooms.get(once)
         return room
+
+    async def _opened_before(self, once: Id | None) -> Room:
+        """The room that was the last one that its admin may have, and is asked for again."""
+        if once is not None:
+            with suppress(RoomNotFound):
+                return await self.rooms.get(once)
+        raise TooManyRooms
 
     async def enter(self, user: Id, room_id: Id, password: str | None, address: str | None = None) -> Room:
         """Go into a room, and out of the one before. Raises RoomNotFound, Banned, WrongPassword, RoomFull, and
@@ -94,13 +109,13 @@ class RoomActions:
         room, _ = await self.rooms.append(room_id, propose)
         await self.rooms.bury(room.id)
 
-    async def search(self, wanted: RoomSearch) -> tuple[list[ListedRoom], int]:
-        """A page of rooms, and how many there are on all pages."""
-        return await self.rooms.search(wanted), await self.rooms.count(wanted)
+    async def search(self, wanted: RoomSearch, by: Id) -> tuple[list[ListedRoom], int]:
+        """A page of rooms, and how many there are on all pages. Raises TooManyRequests."""
+        return await self.rooms.search(wanted, by), await self.rooms.count(wanted, by)
 
-    async def shown(self, wanted: RoomSearch, room: Id) -> Room | None:
+    async def shown(self, wanted: RoomSearch, room: Id, by: Id) -> Room | None:
         """The one room with this id, where it is among those that are wanted."""
-        if not await self.rooms.search(wanted):
+        if not await self.rooms.search(wanted, by):
             return None
         try:
             return await self.rooms.get(room)
@@ -111,9 +126,9 @@ class RoomActions:
         """The room that a user is in."""
         return await room_of(user, self.users, self.rooms)
 
-    async def count(self, wanted: RoomSearch) -> int:
-        """How many rooms there are."""
-        return await self.rooms.count(wanted)
+    async def count(self, wanted: RoomSearch, by: Id) -> int:
+        """How many rooms there are. Raises TooManyRequests."""
+        return await self.rooms.count(wanted, by)
 
     async def leave(self, user: Id, room_id: Id) -> None:
         """Go out of a room. Not to be inside is no error."""

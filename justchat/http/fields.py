@@ -215,6 +215,8 @@ def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
 
 FOUND = 1000
 """People that a search shows at most, page by page: it is for finding somebody, not for taking everybody along."""
+DEEPEST = 100_000
+"""So many of a list may be left out before a page of it: the database reads them all."""
 ASKED_AT_ONCE = 100
 """Users that one call asks after."""
 
@@ -281,5 +283,5 @@ MomentField = Annotated[
 ]
 Coins = Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_whole)]
 Page = Annotated[int, Field(ge=1, le=10**6), BeforeValidator(_whole)]
-Offset = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
+Offset = Annotated[int, Field(ge=0, le=DEEPEST), BeforeValidator(_whole)]
 Direction = Annotated[int, AfterValidator(_direction), BeforeValidator(_whole), Says({"enum": [1, -1]})]

@@ -112,6 +112,11 @@ class RoomSearch:
     page: int = 1
     per_page: int = 40
 
+    @property
+    def skip(self) -> int:
+        """How many rooms the pages before have."""
+        return (self.page - 1) * self.per_page
+
 
 def _whom(entry: Entry) -> Id:
     assert entry.user is not None, f"{entry.kind} is about nobody"

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from bson import encode
@@ -13,6 +14,7 @@ from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
+    ExecutionTimeout,
     InvalidURI,
     NotPrimaryError,
     PyMongoError,
@@ -34,13 +36,30 @@ from txmongo.protocol import MongoAuthenticationError, Msg
 
 from justchat.errors import DatabaseAway, StartupError
 from justchat.store.arrivals import Arrivals
+from justchat.store.turns import Turns
 
 Document = dict[str, Any]
 
 OPERATION_TIMEOUT = 4.0
 """Seconds. A call has 5 to answer 503 in."""
-POOL_SIZE = 4
-"""More connections were slower (docs/design.rst)."""
+READ_TIME = 3.5
+"""Seconds after which the database gives up a read by itself: what nobody waits for any more must not go on."""
+
+
+class Lane(Enum):
+    """Connections apart from others, since the database answers those of one in their order; and how many there are.
+
+    More were slower (docs/design.rst).
+    """
+
+    LOG = 2
+    """Inserts of the logs, of which each has one under way."""
+    ORDINARY = 4
+    """Whatever takes milliseconds."""
+    SLOW = 3
+    """Reads that may take long, and had to wait for their turn."""
+
+
 DEFAULT_NAME = "justchat"
 DURABLE = {"w": "majority", "j": True}
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=False)
@@ -62,26 +81,37 @@ _AWAY = (
     CancelledError,
     DeferredTimeout,
     MongoAuthenticationError,
+    ExecutionTimeout,
 )
 
 
 class Database:
-    """One MongoDB database. Writes are acknowledged when they are in the journal of a majority."""
+    """One MongoDB database. Writes are acknowledged when they are in the journal of a majority.
 
-    def __init__(self, uri: str) -> None:
+    ``turns`` bounds the slow reads that are under way at once; without it there may be any number.
+    """
+
+    def __init__(self, uri: str, turns: Turns | None = None) -> None:
         self._uri = uri
         self._parsed = parse_uri(uri)
         self._options = {key.lower(): value for key, value in self._parsed["options"].items()}
-        self._pool: Any = None
+        self._pools: dict[Lane, Any] = {}
+        self._turns = turns
         self.arrivals = Arrivals()
         """Numbers what is stored by the order in which it comes."""
 
     def open(self) -> None:
         """Begin to connect; operations wait for that."""
+        parsed = self._parsed
+        self._pools = {lane: self._connect(lane.value) for lane in Lane}
+        self._name = parsed["database"] or DEFAULT_NAME
+        self._database = self._pools[Lane.ORDINARY][self._name]
+
+    def _connect(self, size: int) -> Any:
         parsed, options = self._parsed, self._options
-        self._pool = _Pool(
+        pool = _Pool(
             self._uri,
-            pool_size=POOL_SIZE,
+            pool_size=size,
             ssl_context_factory=_tls(parsed["nodelist"][0][0], options),
             codec_options=CODEC,
             # The delay between attempts to connect grows to this. (retry_delay is the connect timeout too.)
@@ -92,25 +122,40 @@ class Database:
             # txmongo takes credentials from a URI only when the URI names a database.
             source = options.get("authsource") or parsed["database"] or "admin"
             mechanism = options.get("authmechanism", "DEFAULT")
-            self._pool.authenticate(source, parsed["username"], parsed["password"] or "", mechanism)
-        self._name = parsed["database"] or DEFAULT_NAME
-        self._database = self._pool[self._name]
+            pool.authenticate(source, parsed["username"], parsed["password"] or "", mechanism)
+        return pool
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.disconnect()
+        for pool in self._pools.values():
+            await pool.disconnect()
 
     async def ping(self) -> None:
         """Raises DatabaseAway unless the database answers."""
         await self.command({"ping": 1})
 
-    async def command(self, command: Document, *, patience: float = OPERATION_TIMEOUT) -> Document:
+    async def command(
+        self, command: Document, *, patience: float = OPERATION_TIMEOUT, lane: Lane = Lane.ORDINARY
+    ) -> Document:
         """Run a database command, within so many seconds; ``command`` itself is left as it is."""
-        return await self._run(encode({**command, "$db": self._name}), {}, patience)
+        return await self._run(encode({**command, "$db": self._name}), {}, patience, lane)
 
-    async def _run(self, command: bytes, more: dict[str, list[bytes]], patience: float = OPERATION_TIMEOUT) -> Document:
+    async def _read(self, command: Document, slow: str | None) -> Document:
+        """Run a command that reads; one that is ``slow``, for this user, in its turn, apart from all others."""
+        command = {**command, "maxTimeMS": int(READ_TIME * 1000)}
+        if slow is None or self._turns is None:
+            return await self.command(command)
+        async with self._turns.turn(slow):
+            return await self.command(command, lane=Lane.SLOW)
+
+    async def _run(
+        self,
+        command: bytes,
+        more: dict[str, list[bytes]],
+        patience: float = OPERATION_TIMEOUT,
+        lane: Lane = Lane.ORDINARY,
+    ) -> Document:
         """An OP_MSG and its answer. txmongo's own way to send it, past sessions nobody uses, takes twice as long."""
-        connected = self._pool.getprotocol()
+        connected = self._pools[lane].getprotocol()
         connection = await (connected if connected.called else _timed(connected, patience))
         answering = connection.send_msg(Msg(body=command, payload=more), CODEC, None)
         if IWriteDescriptor.providedBy(connection.transport):
@@ -133,8 +178,11 @@ class Database:
         limit: int,
         fields: Sequence[str] | Mapping[str, Any] | None = None,
         hint: str | None = None,
+        slow: str | None = None,
     ) -> list[Document]:
         """The first ``limit`` documents of a query; ``fields`` are names, or a projection.
+
+        ``slow`` is the user for whom a query is made that may take long. Raises TooManyRequests for those alone.
 
         A command of our own: txmongo's find() takes no hint, and costs more than all else of a short read.
         """
@@ -149,7 +197,7 @@ class Database:
         cursor = -1
         while cursor and len(found) < limit:
             left = limit - len(found)
-            answer = await self.command({**wanted, "skip": skip + len(found), "limit": left, "batchSize": left})
+            answer = await self._read({**wanted, "skip": skip + len(found), "limit": left, "batchSize": left}, slow)
             cursor = answer["cursor"]["id"]
             found += answer["cursor"]["firstBatch"]
             if cursor:  # there is more than the 16 MiB that fit into an answer
@@ -172,7 +220,7 @@ class Database:
         command = encode({"insert": collection, "ordered": True, "writeConcern": DURABLE, "$db": self._name})
         inserted = 0
         for part in _parts([encode(document) for document in documents]):
-            answer = await self._run(command, {"documents": part})
+            answer = await self._run(command, {"documents": part}, lane=Lane.LOG)
             if "writeErrors" in answer:
                 (refusal,) = answer["writeErrors"]
                 if refusal["code"] in STEPPED_DOWN:
@@ -224,18 +272,26 @@ class Database:
         """Delete every document that matches: for queries that are bounded."""
         await _timed(self._database[collection].delete_many(query))
 
-    async def count(self, collection: str, query: Document) -> int:
-        number: int = await _timed(self._database[collection].count_documents(query))
-        return number
+    async def count(self, collection: str, query: Document, *, slow: str | None = None) -> int:
+        """How many documents match; ``slow`` as for ``find``."""
+        rows = await self.aggregate(
+            collection, [{"$match": query}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], slow=slow
+        )
+        return int(rows[0]["n"]) if rows else 0
 
     async def aggregate(
-        self, collection: str, pipeline: Sequence[Document], *, hint: str | None = None
+        self,
+        collection: str,
+        pipeline: Sequence[Document],
+        *,
+        hint: str | None = None,
+        slow: str | None = None,
     ) -> list[Document]:
         """What comes out of a pipeline: 16 MiB at most, so for what is bounded by nature."""
         command: Document = {"aggregate": collection, "pipeline": list(pipeline), "cursor": {"batchSize": 2**31 - 1}}
         if hint:
             command["hint"] = hint
-        documents: list[Document] = (await self.command(command))["cursor"]["firstBatch"]
+        documents: list[Document] = (await self._read(command, slow))["cursor"]["firstBatch"]
         return documents
 
     async def replace(self, collection: str, query: Document, document: Document) -> None:

@@ -16,6 +16,9 @@ from justchat.model.text import fold
 from justchat.store.documents import trigrams
 from justchat.store.indexes import LISTINGS, TRIGRAMS, listing_index
 
+EARLY = 1000
+"""A page that begins later than after so many is a late one: what comes before it is read."""
+
 
 def listing(wanted: RoomSearch) -> dict[str, Any]:
     """The ``query``, ``sort`` and ``hint`` of a search."""
@@ -35,6 +38,15 @@ def listing(wanted: RoomSearch) -> dict[str, Any]:
         query["trigrams"] = {"$all": trigrams(folded)}
         hint = TRIGRAMS
     return {"query": query, "sort": sort, "hint": hint}
+
+
+def is_slow(wanted: RoomSearch) -> bool:
+    """Whether a search reads many keys: for a part of a name that no index leads to, or a late page."""
+    if wanted.room_id is not None:
+        return False
+    folded = fold(wanted.name or "")
+    found_at_once = not folded or (wanted.sort == "create_at" and len(folded) >= 3)
+    return not found_at_once or wanted.skip > EARLY
 
 
 def _chosen(wanted: bool | None) -> Any:

@@ -26,6 +26,7 @@ from justchat.model.moment import Moment
 from justchat.store.database import Database, Document
 from justchat.store.documents import direct_from_document, entry_from_document, moment, object_id, pair
 from justchat.store.indexes import DIALOGS, LATEST, LOG, UNREAD
+from justchat.store.listing import EARLY
 from justchat.store.log import WAITING, Head, Log
 from justchat.store.rounds import Rounds
 from justchat.store.unread import LIFETIME, Counts, Unread
@@ -213,7 +214,12 @@ class Mailboxes:
         self, user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int
     ) -> list[DirectMessage]:
         documents = await self._database.find(
-            LOG, self._choice(user, author, to), sort={"seq": -1}, skip=offset, limit=limit
+            LOG,
+            self._choice(user, author, to),
+            sort={"seq": -1},
+            skip=offset,
+            limit=limit,
+            slow=user if offset > EARLY else None,
         )
         return [direct_from_document(document) for document in documents]
 
@@ -252,6 +258,7 @@ class Mailboxes:
             sort=LATEST,
             skip=skip,
             limit=limit,
+            slow=user if skip > EARLY else None,
         )
         return [direct_from_document(document) for document in documents]
 

@@ -32,8 +32,8 @@ from justchat.store.documents import (
     room_from_document,
     room_to_document,
 )
-from justchat.store.indexes import LATEST, LOG, PRIVATE, ROOMS
-from justchat.store.listing import listing
+from justchat.store.indexes import LATEST, LOG, NEWEST, PRIVATE, ROOMS
+from justchat.store.listing import is_slow, listing
 from justchat.store.log import Head, Log
 
 SNAPSHOT_EVERY = 0.5
@@ -166,14 +166,15 @@ class Rooms:
             return None
         return entry_from_document(document)
 
-    async def search(self, wanted: RoomSearch) -> list[ListedRoom]:
+    async def search(self, wanted: RoomSearch, by: Id) -> list[ListedRoom]:
         await self._save()  # what was answered before must be found
         documents = await self._database.find(
             ROOMS,
             **listing(wanted),
-            skip=(wanted.page - 1) * wanted.per_page,
+            skip=wanted.skip,
             limit=wanted.per_page,
             fields=LISTED_ROOM,
+            slow=by if is_slow(wanted) else None,
         )
         return [listed_room_from_document(document) for document in documents]
 
@@ -192,7 +193,7 @@ class Rooms:
             found.update(Id(str(document["_id"])) for document in documents)
         return found
 
-    async def count(self, wanted: RoomSearch) -> int:
+    async def count(self, wanted: RoomSearch, by: Id) -> int:
         await self._save()
         # How many there are does not hang on their order, and the usual one finds names fastest.
         query = listing(evolve(wanted, sort="create_at"))["query"]
@@ -200,14 +201,21 @@ class Rooms:
         number, until = self._counts.get(asked, (0, 0.0))
         if began < until:
             return number
-        number = await self._database.count(ROOMS, query)
+        # Counting reads a key for each room.
+        number = await self._database.count(ROOMS, query, slow=by)
         took = self._reactor.seconds() - began
         if took > SLOW_COUNT:
-            # Counting reads a key for each room: where they are many, a number may be a little out of date.
+            # Where they are many, or many wait, a number may be a little out of date.
             if len(self._counts) > COUNTS_KEPT:
                 self._counts.clear()
             self._counts[asked] = (number, began + COUNT_LASTS * took)
         return number
+
+    async def opened(self, admin: Id, most: int) -> int:
+        found = await self._database.find(
+            ROOMS, {"admin": ObjectId(admin), "removed": False}, sort=NEWEST, limit=most, fields=["_id"]
+        )
+        return len(found)
 
     async def bury(self, room: Id) -> None:
         await self._database.update(ROOMS, {"_id": ObjectId(room)}, {"$set": {"removed": True}})

@@ -27,6 +27,7 @@ from justchat.store.documents import (
     user_to_document,
 )
 from justchat.store.indexes import LOG, NEWEST, ROOMS, USERS
+from justchat.store.listing import EARLY
 
 KEY_TRIES = 5
 PLACES_KEPT = 8
@@ -94,7 +95,9 @@ class Users:
     async def gifts(self, user: Id, skip: int, limit: int) -> tuple[list[Entry], int]:
         await self.exists(user)
         query = {"stream": ObjectId(user), "kind": Kind.GIFT.value}
-        gifts = await self._database.find(LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1)
+        gifts = await self._database.find(
+            LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1, slow=user if skip > EARLY else None
+        )
         # The end of the list tells their number, but for an empty one.
         counted = len(gifts) <= limit and (gifts or not skip)
         count = skip + len(gifts) if counted else await self._database.count(LOG, query)

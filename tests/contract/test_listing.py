@@ -3,7 +3,9 @@
 import secrets
 from typing import Any
 
+from tests.http.wire import OwnDaemonCase
 from tests.support.chat import ChatTestCase, a_room
+from tests.support.client import call
 
 
 class Listing(ChatTestCase):
@@ -116,3 +118,33 @@ class Listing(ChatTestCase):
             answer = await self.anna.call("/room/get", room_id=room)
 
             self.assertIn(person.id, answer.data["rooms"][0]["users"])
+
+    async def test_too_deep(self) -> None:
+        """A page that begins after more than 100,000 rooms is 400, since the database would read them all."""
+        pages = ((2, 500), (201, 500), (202, 500), (100_001, 1), (100_002, 1))
+        answers = [await self.anna.call("/room/get", page=page, per_page=each) for page, each in pages]
+
+        self.assertEqual([200, 200, 400, 200, 400], [answer.status for answer in answers])
+        for path, more in (("/user/messages", "offset"), ("/user/dialog", "skip"), ("/user/gifts", "skip")):
+            user = {} if path == "/user/messages" else {"user": self.anna.id}
+            answers = [await self.anna.call(path, **user, **{more: deep}) for deep in (100_000, 100_001)]
+
+            self.assertEqual([200, 400], [answer.status for answer in answers], path)
+
+
+class Many(OwnDaemonCase):
+    async def test_rooms_of_one(self) -> None:
+        """A person may have so many rooms; then one more is 409, until one is removed. The last may be sent again."""
+        await self.start("[limits]\nrooms_per_user = 3\n")
+        anna, boris = await self.a_person(), await self.a_person()
+        headers = {"Idempotency-Key": "one", "Authorization": f"Bearer {anna.session_key}"}
+        ids = [await a_room(anna) for _ in range(2)]
+        last = [await call(self.daemon.http, "/room/create", {"room": {"name": "x"}}, headers) for _ in range(2)]
+
+        refused = await anna.call("/room/create", room={"name": "x"})
+
+        self.assertEqual((409, "too-many-rooms"), (refused.status, refused.code))
+        self.assertEqual(last[0].data, last[1].data)
+        self.assertEqual(201, (await boris.call("/room/create", room={"name": "x"})).status)
+        await anna.call("/room/remove", room={"id": ids[0]})
+        self.assertEqual(201, (await anna.call("/room/create", room={"name": "x"})).status)

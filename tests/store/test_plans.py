@@ -54,6 +54,8 @@ class Plans(ChatTestCase):
             if "profile" not in operation["ns"]
         ]
         self.assertEqual([], bad)
+        reads = [operation["command"] for operation in operations if {"find", "aggregate"} & set(operation["command"])]
+        self.assertEqual([], [command for command in reads if not command.get("maxTimeMS")])
 
     async def silence(self) -> None:
         """Wait for a round of snapshots."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from attrs import frozen
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from justchat.actions.messages import Messages
 from justchat.actions.rooms import RoomActions
@@ -17,11 +17,13 @@ from justchat.errors import (
     RoomFull,
     RoomNotFound,
     Silenced,
+    TooManyRooms,
     WrongPassword,
 )
 from justchat.http.answers import ChatAnswer, CountAnswer, MessageAnswer, Nothing, RoomAnswer, RoomsAnswer
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import (
+    DEEPEST,
     Body,
     ClientId,
     Direction,
@@ -91,6 +93,12 @@ class Get(Body):
             if field not in SORTABLE:
                 raise wrong(f"rooms are sorted by {', '.join(SORTABLE)}")
         return sort
+
+    @model_validator(mode="after")
+    def _not_too_deep(self) -> "Get":
+        if (self.page - 1) * self.per_page > DEEPEST:
+            raise wrong(f"pages go no deeper than {DEEPEST} rooms")
+        return self
 
     def wanted(self) -> RoomSearch:
         # The first field decides; rooms that are equal in it come with the newest first.
@@ -167,7 +175,7 @@ class RoomCalls:
         answer=RoomAnswer,
         once=True,
         session=REQUIRED,
-        raises=(Conflict,),
+        raises=(Conflict, TooManyRooms),
         statuses=(201,),
     )
     async def create(self, requester: Requester, body: Create) -> RoomAnswer:
@@ -202,13 +210,13 @@ class RoomCalls:
         """Search rooms, by pages, or count them."""
         wanted = body.wanted()
         if body.filter.countOnly:
-            return {"data": {"count": await self.rooms.count(wanted)}}
+            return {"data": {"count": await self.rooms.count(wanted, requester.user)}}
         viewer = requester.user
         if wanted.room_id is not None:
-            room = await self.rooms.shown(wanted, wanted.room_id)
+            room = await self.rooms.shown(wanted, wanted.room_id, viewer)
             whole = [] if room is None else [self._document(room, viewer)]
             return {"data": {"rooms": whole, "count": len(whole)}}
-        rooms, count = await self.rooms.search(wanted)
+        rooms, count = await self.rooms.search(wanted, viewer)
         inside = await self.rooms.inside(viewer) if any(room.is_private for room in rooms) else None
         listed = [listed_room_document(room, people=may_see_listed_people(room, viewer, inside)) for room in rooms]
         return {"data": {"rooms": listed, "count": count}}

@@ -1,0 +1,72 @@
+"""Slow searches, as many at once as one session can send: others' messages and reads do not wait for them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import MongoClient
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from justchat.model.ids import new_id
+from justchat.model.room import Room
+from justchat.store.documents import room_to_document
+from tests.http.wire import at_once
+from tests.support.chat import ChatTestCase, a_person
+from tests.support.daemon import Daemon
+from tests.support.honest import LARGE, harm, honest_people
+from tests.support.mongo import fresh_uri
+
+ROOMS = 60_000 if LARGE else 6_000
+SECONDS = 8 if LARGE else 2
+SEARCHERS = 16
+DOING = {"send": 10.0, "history": 5.0, "dialogs": 5.0}
+
+
+class Searches(ChatTestCase):
+    async def setUp(self) -> None:
+        uri = fresh_uri()
+        self.mongo = MongoClient[dict[str, Any]](uri)
+        self.addCleanup(self.mongo.close)
+        self.rooms = self.mongo.get_default_database()["rooms"]
+        self.fill()
+        self.daemon = await Daemon("--mongo", uri).start()
+        self._logged, self._listeners = 0, []
+
+    async def tearDown(self) -> None:
+        await super().tearDown()
+        await self.daemon.stop()
+        self.daemon.remove()
+
+    def fill(self) -> None:
+        admin, at = new_id(), datetime.now(UTC).replace(microsecond=0)
+        for start in range(0, ROOMS, 1000):
+            names = (f"tea and talk, table {number}" for number in range(start, start + 1000))
+            rooms = [Room(id=new_id(), name=name, admin=admin, create_at=at, max_users=255) for name in names]
+            self.rooms.insert_many([room_to_document(room, 0) for room in rooms], ordered=False)
+
+    async def test_slow_searches(self) -> None:
+        """Whatever one session searches for, all at once, others' calls take as long as before."""
+        attacker = await a_person(self.daemon)
+        statuses: set[int] = set()
+        until = reactor.seconds() + 3600.0
+
+        async def search(number: int) -> None:
+            while reactor.seconds() < until:
+                bodies: list[dict[str, Any]] = [
+                    {"name": "xq", "sort": {"users": -1}},
+                    {"name": "le", "sort": {"name": 1}, "page": 100},
+                    {"name": "table", "sort": {"users": 1}},
+                ]
+                answer = await attacker.call("/room/get", **bodies[number % 3])
+                statuses.add(answer.status)
+                if answer.status == 429:
+                    await deferLater(reactor, 0.2)
+
+        async with honest_people(self.daemon, DOING) as people:
+            quiet = await people.during(deferLater(reactor, SECONDS))
+            until = reactor.seconds() + SECONDS
+            attacked = await people.during(at_once(search(number) for number in range(SEARCHERS)))
+
+        self.assertEqual([], harm(quiet, attacked))
+        self.assertLessEqual({200}, statuses)
+        self.assertLessEqual(statuses, {200, 429})

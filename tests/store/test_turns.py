@@ -1,0 +1,135 @@
+"""Slow reads take turns, on connections of their own, and end in time."""
+
+from typing import Any
+
+from bson import ObjectId
+from pymongo import MongoClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from justchat.errors import DatabaseAway, TooManyRequests
+from justchat.store import database, turns
+from justchat.store.database import Database
+from justchat.store.turns import Turns
+from tests.support.mongo import close, fresh_uri
+
+
+class TurnsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.turns = Turns(self.clock, at_once=2, of_one=3)
+        self.began: list[str] = []
+
+    def take(self, user: str) -> "tuple[Deferred[None], Deferred[None]]":
+        """A search of a user: what ends it, and its outcome."""
+        end: Deferred[None] = Deferred()
+
+        async def search() -> None:
+            async with self.turns.turn(user):
+                self.began.append(user)
+                await end
+
+        return end, ensureDeferred(search())
+
+    def test_at_once(self) -> None:
+        """So many are under way; the next begins when one ends."""
+        ends = [self.take(user)[0] for user in "abc"]
+        self.assertEqual(["a", "b"], self.began)
+
+        ends[0].callback(None)
+
+        self.assertEqual(["a", "b", "c"], self.began)
+
+    def test_of_one(self) -> None:
+        """A user has so many, under way and waiting; one more is refused, and others' are not."""
+        taken = [self.take("a") for _ in range(3)]
+
+        self.failureResultOf(self.take("a")[1], TooManyRequests)
+        self.assertNoResult(self.take("b")[1])
+        taken[0][0].callback(None)
+        self.assertNoResult(self.take("a")[1])
+
+    def test_in_turn(self) -> None:
+        """Who has many waits for themselves: others are served between them."""
+        ends = [self.take(user)[0] for user in "aaabb"]
+        ends[0].callback(None)
+        ends[1].callback(None)
+
+        self.assertEqual(["a", "a", "a", "b"], self.began)
+        ends[2].callback(None)
+        self.take("a")
+        ends[3].callback(None)
+        self.assertEqual(["a", "a", "a", "b", "b", "a"], self.began)
+
+    def test_too_late(self) -> None:
+        """Who has waited too long is refused, and holds nothing."""
+        ends = [self.take(user)[0] for user in "ab"]
+        waiting = self.take("c")[1]
+
+        self.clock.advance(turns.PATIENCE)
+
+        self.assertEqual(1, self.failureResultOf(waiting, TooManyRequests).value.after)
+        for end in ends:
+            end.callback(None)
+        self.assertEqual(["a", "b"], self.began)
+        self.take("c")
+        self.assertEqual(["a", "b", "c"], self.began)
+
+    def test_waiting(self) -> None:
+        """Only so many wait in all."""
+        self.patch(turns, "WAITING", 1)
+        for user in "abc":
+            self.take(user)
+
+        self.failureResultOf(self.take("d")[1], TooManyRequests)
+
+
+class Lanes(TestCase):
+    async def setUp(self) -> None:
+        self.uri = fresh_uri()
+        self.database = Database(self.uri, Turns(reactor, 1, 10))
+        self.database.open()
+        await self.database.insert("slow", {"_id": ObjectId()})
+
+    async def tearDown(self) -> None:
+        await close(self.database)
+
+    async def sleep(self, seconds: float, slow: str | None = None) -> int:
+        """A read that takes so long."""
+        query = {"$where": f"sleep({seconds * 1000}) || true"}
+        return len(await self.database.find("slow", query, limit=1, slow=slow))
+
+    async def test_log(self) -> None:
+        """Inserts of the log wait for no read, however many are slow."""
+        reads = [ensureDeferred(self.sleep(1.5, slow)) for slow in (*[None] * 4, "anna", "anna")]
+        await deferLater(reactor, 0.05)
+
+        await self.database.insert_many("log", [{"_id": ObjectId()}])
+
+        self.assertEqual([False] * 6, [read.called for read in reads])
+        await gatherResults(reads)
+
+    async def test_ordinary(self) -> None:
+        """What takes milliseconds does not wait for slow reads."""
+        reads = [ensureDeferred(self.sleep(0.5, "anna")) for _ in range(3)]
+        await deferLater(reactor, 0.05)
+
+        await self.database.find_one("slow", {})
+
+        self.assertEqual([False] * 3, [read.called for read in reads])
+        await gatherResults(reads)
+
+    async def test_given_up(self) -> None:
+        """A read that takes too long is given up by the database itself."""
+        self.patch(database, "READ_TIME", 0.1)
+
+        with self.assertRaises(DatabaseAway):
+            await self.sleep(30.0)
+
+        with MongoClient[dict[str, Any]](self.uri) as client:
+            under_way = client["admin"].aggregate(
+                [{"$currentOp": {}}, {"$match": {"command.filter.$where": {"$exists": 1}}}]
+            )
+            self.assertEqual([], list(under_way))
