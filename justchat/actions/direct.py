@@ -7,7 +7,7 @@ from justchat.errors import MessageNotFound
 from justchat.interfaces import IMailboxes, IUsers
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, derived_id
+from justchat.model.ids import Id, derived_id, resent_direct_id
 from justchat.model.moment import Clock
 
 
@@ -26,8 +26,8 @@ class DirectMessages:
         """
         entry = await sent_once(
             author,
-            # A room's messages have client_ids of their own.
-            None if client_id is None else f"direct:{client_id}",
+            client_id,
+            resent_direct_id,
             self.clock,
             lambda id: self._write(id, author, to, text),
             self.mailboxes.sent,

@@ -5,7 +5,7 @@ from attrs import evolve, frozen
 from justchat.actions.resending import sent_once
 from justchat.interfaces import IRooms
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id
+from justchat.model.ids import Id, resent_message_id
 from justchat.model.moment import Clock
 from justchat.model.room import Room
 from justchat.policy import may_read, may_speak
@@ -27,6 +27,7 @@ class Messages:
         return await sent_once(
             user,
             client_id,
+            resent_message_id,
             self.clock,
             lambda id: self._say(id, user, room_id, text, ref_message),
             self.rooms.sent,

@@ -14,6 +14,7 @@ Id = NewType("Id", str)
 Members = Mapping[Id, None]
 """A set of ids that remembers the order in which they came."""
 
+_DIRECT = "direct:"
 _PROCESS = secrets.token_hex(5)
 _numbers = count(secrets.randbits(24))
 _WELL_FORMED = re.compile(r"[0-9a-f]{24}\Z")
@@ -37,12 +38,20 @@ def is_well_formed(id: Id) -> bool:
     return _WELL_FORMED.match(id) is not None
 
 
-def resent_id(author: Id, client_id: str, turn: int) -> Id:
-    """The id of what an author sends under a client_id: the same for the same, so that a unique ``_id`` is
-    all it takes to store it once, on any number of daemons. ``turn`` counts the days-long pauses after
-    which the client_id may be used anew.
+def resent_message_id(author: Id, client_id: str, turn: int) -> Id:
+    """The id of the message that an author sends to a room under a client_id: the same for the same, so that a unique
+    ``_id`` is all it takes to store it once, on any number of daemons. ``turn`` counts the days-long pauses after which
+    the client_id may be used anew.
     """
+    if client_id.startswith(_DIRECT):
+        # Else it were the id of a direct message. (Ids of all others are as earlier releases made them.)
+        return derived_id("message", author, str(turn), client_id)
     return derived_id(author, str(turn), client_id)
+
+
+def resent_direct_id(author: Id, client_id: str, turn: int) -> Id:
+    """The same of a direct message."""
+    return derived_id(author, str(turn), _DIRECT + client_id)
 
 
 def derived_id(*parts: str) -> Id:

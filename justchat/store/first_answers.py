@@ -10,8 +10,8 @@ from zope.interface import implementer
 from justchat.errors import InProgress, KeyReused
 from justchat.interfaces import Claim, IFirstAnswers
 from justchat.model.ids import Id
-from justchat.model.moment import Clock
-from justchat.store.database import Database
+from justchat.model.moment import Clock, Moment
+from justchat.store.database import Database, Document
 from justchat.store.indexes import ANSWERS
 
 KEPT = timedelta(days=1)
@@ -38,12 +38,12 @@ class FirstAnswers:
                 return claim
             # A call that was given up, or whose daemon died, is gone on with; a day-old answer, which MongoDB has yet
             # to remove, makes room.
-            free = {"status": None, "request": request, "$or": [{"busy": None}, {"at": {"$lte": now - LEASE}}]}
-            given_up = {"_id": ObjectId(id), "at": {"$gt": now - KEPT}, **free}
+            free = {"status": None, "request": request, "$or": [{"busy": None}, *_is_over(now, LEASE)]}
+            given_up = {"_id": ObjectId(id), "at": {"$gt": now - KEPT, "$lte": now + KEPT}, **free}
             found = await self._database.update_and_get(ANSWERS, given_up, {"$set": begun})
             if found is not None:
                 return evolve(claim, once=Id(found["once"]))
-            over = {"_id": ObjectId(id), "at": {"$lte": now - KEPT}}
+            over = {"_id": ObjectId(id), "$or": _is_over(now, KEPT)}
             renewed = {"$set": first, "$unset": {"status": 1, "answer": 1}}
             if await self._database.update_and_get(ANSWERS, over, renewed) is not None:
                 return claim
@@ -66,3 +66,10 @@ class FirstAnswers:
 
     async def release_all(self) -> None:
         await self._database.update_all(ANSWERS, {"busy": True}, {"$unset": {"busy": 1}})
+
+
+def _is_over(now: Moment, lasts: timedelta) -> list[Document]:
+    """When what was made at ``at`` is over, for ``$or``: it is older than it may be, or was made so far in the future that
+    the clock must have been set back since. Else it would hold until then.
+    """
+    return [{"at": {"$lte": now - lasts}}, {"at": {"$gt": now + lasts}}]

@@ -69,7 +69,7 @@ class Sessions:
         # MongoDB removes what has expired within a minute or so; here it is exact.
         if session is None or session.expires_at <= at:
             raise LoginTimeout
-        if at - session.seen_at >= SEEN_EVERY:
+        if abs(at - session.seen_at) >= SEEN_EVERY:  # the clock may have been set back
             session = evolve(session, seen_at=at)
             self._remember(digest, session)
             # Nobody waits for this, and nothing is lost when it fails.

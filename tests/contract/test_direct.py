@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import ensureDeferred, gatherResults
 
-from tests.support.chat import ChatTestCase, Person
+from tests.support.chat import ChatTestCase, Person, a_room
 
 
 class DirectCase(ChatTestCase):
@@ -45,6 +45,19 @@ class Order(DirectCase):
             self.assertEqual(received, await self.dialog(person, other, limit=500))
             (dialog,) = (await person.call("/user/dialogs")).data["dialogs"]
             self.assertEqual(received[0], dialog["last_message"]["text"])
+
+
+class Apart(DirectCase):
+    async def test_client_ids(self) -> None:
+        """Whatever its client_id, a room's message is never taken for a direct one, nor a direct one for a room's."""
+        room = await a_room(self.anna, self.anna)
+        for client_id in ("1", "direct:1", "direct:direct:1", "message:1"):
+            written = await self.write(self.anna, self.boris, f"letter {client_id}", client_id=client_id)
+            said = (await self.anna.say(room, f"said {client_id}", client_id=client_id)).data["message"]
+
+            self.assertEqual((f"letter {client_id}", self.boris.id), (written["text"], written["user"]))
+            self.assertEqual((f"said {client_id}", room), (said["text"], said["room"]))
+        self.assertEqual(4, len(await self.dialog(self.boris, self.anna)))
 
 
 class Writing(DirectCase):

@@ -2,7 +2,17 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.model.ids import Id, as_id, is_well_formed, joined, new_id, parted, resent_id
+from justchat.model.ids import (
+    Id,
+    as_id,
+    derived_id,
+    is_well_formed,
+    joined,
+    new_id,
+    parted,
+    resent_direct_id,
+    resent_message_id,
+)
 
 A, B, C = Id("a" * 24), Id("b" * 24), Id("c" * 24)
 
@@ -28,8 +38,9 @@ class Ids(SynchronousTestCase):
 class ResentIds(SynchronousTestCase):
     def test_same(self) -> None:
         """The same author, client_id and turn have the same id, a well-formed one."""
-        self.assertEqual(resent_id(A, "x", 0), resent_id(A, "x", 0))
-        self.assertTrue(is_well_formed(resent_id(A, "x", 0)))
+        for make_id in (resent_message_id, resent_direct_id):
+            self.assertEqual(make_id(A, "x", 0), make_id(A, "x", 0))
+            self.assertTrue(is_well_formed(make_id(A, "x", 0)))
 
     def test_different(self) -> None:
         """Another author, client_id or turn has another id, however the parts are cut."""
@@ -42,9 +53,19 @@ class ResentIds(SynchronousTestCase):
             (A, "x", 10),
             (A, "0:x", 1),
             (A, "", 0),
+            (A, "direct:", 0),
+            (A, "direct:x", 0),
+            (A, "direct:direct:x", 0),
+            (A, f"direct:{A}:0:x", 0),
         ]
 
-        self.assertEqual(len(parts), len({resent_id(*part) for part in parts}))
+        ids = {make_id(*part) for part in parts for make_id in (resent_message_id, resent_direct_id)}
+        self.assertEqual(2 * len(parts), len(ids))
+
+    def test_of_an_earlier_release(self) -> None:
+        """What was sent to an earlier release is found: ids are made as they were."""
+        self.assertEqual(derived_id(A, "0", "x"), resent_message_id(A, "x", 0))
+        self.assertEqual(derived_id(A, "0", "direct:x"), resent_direct_id(A, "x", 0))
 
 
 class Membership(SynchronousTestCase):

@@ -1,0 +1,140 @@
+"""What was begun before the clock was set back, or by a clock that was wrong, holds nobody up."""
+
+from datetime import timedelta
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from justchat.actions.messages import Messages
+from justchat.actions.rooms import RoomActions
+from justchat.errors import InProgress
+from justchat.interfaces import Claim
+from justchat.model.ids import new_id
+from justchat.model.moment import Moment, now
+from justchat.model.phone import Phone
+from justchat.model.room import Room
+from justchat.model.user import User
+from justchat.store.database import Database
+from justchat.store.first_answers import FirstAnswers
+from justchat.store.indexes import create_indexes
+from justchat.store.rooms import Rooms
+from justchat.store.sessions import Sessions
+from justchat.store.users import Users
+from tests.support.mongo import close, fresh_uri
+
+DAY = timedelta(days=1)
+
+
+class Clocks(TestCase):
+    async def setUp(self) -> None:
+        self.at = now()
+        self.database = Database(fresh_uri())
+        self.database.open()
+        await create_indexes(self.database)
+        self.rooms = Rooms(self.database, lambda room, entry: None, reactor)
+        self.users = Users(self.database, self.clock, 600.0)
+        self.anna = User(id=new_id(), phone=Phone("79223438450"), password="hash", create_at=self.at)
+        await self.users.add(self.anna)
+        self.room = Room(id=new_id(), name="a room", admin=self.anna.id, create_at=self.at, max_users=9)
+        await self.rooms.create(self.room)
+
+    async def tearDown(self) -> None:
+        await self.rooms.stop()
+        await close(self.database)
+
+    def clock(self) -> Moment:
+        return self.at
+
+    def actions(self) -> RoomActions:
+        return RoomActions(
+            users=self.users,
+            rooms=self.rooms,
+            passwords=None,
+            guesses=None,
+            clock=self.clock,
+            rooms_per_user=9,
+        )
+
+    async def test_move_at_a_start(self) -> None:
+        """A move that a crash left is found at a start, though it was begun at a later time."""
+        await self.users.begin_move(self.anna.id, self.room.id)
+        self.at -= timedelta(seconds=5)
+
+        self.assertEqual(1, len(await self.users.unfinished_moves(all=True)))
+        await self.actions().finish_moves(all=True)
+
+        self.assertEqual([], await self.users.unfinished_moves(all=True))
+
+    async def test_move(self) -> None:
+        """A move that was begun tomorrow keeps nobody from entering, and is found while the daemon runs."""
+        await self.users.begin_move(self.anna.id, self.room.id)
+        self.at -= DAY
+
+        self.assertEqual(1, len(await self.users.unfinished_moves(all=False)))
+        room = await self.actions().enter(self.anna.id, self.room.id, None)
+
+        self.assertIn(self.anna.id, room.users)
+
+    async def test_move_under_way(self) -> None:
+        """A move that was begun this moment, by a clock that differs a little, is left alone."""
+        await self.users.begin_move(self.anna.id, self.room.id)
+        for shift in (5, -10):
+            self.at += timedelta(seconds=shift)
+
+            self.assertEqual([], await self.users.unfinished_moves(all=False))
+
+    async def test_key(self) -> None:
+        """A key that was made tomorrow does not live until then."""
+        await self.users.set_password(self.anna.phone, "hash")
+        living = []
+        for shift in (timedelta(), -DAY, 2 * DAY):
+            self.at += shift
+            key = await self.users.find_key(self.anna.phone)
+            assert key is not None
+            living.append(key.is_living)
+
+        self.assertEqual([True, False, False], living)
+
+    async def test_claim(self) -> None:
+        """A call that was begun tomorrow, and whose daemon died, is carried out when it is sent again."""
+        answers, id, request = FirstAnswers(self.database, self.clock), new_id(), b"request"
+        first = await answers.claim(id, request, new_id())
+        with self.assertRaises(InProgress):
+            await answers.claim(id, request, new_id())
+        self.at -= timedelta(hours=1)
+
+        again = await answers.claim(id, request, new_id())
+
+        assert isinstance(first, Claim) and isinstance(again, Claim)
+        self.assertEqual(first.once, again.once)
+
+    async def test_answer(self) -> None:
+        """An answer of more than a day from now makes room."""
+        answers, id, by = FirstAnswers(self.database, self.clock), new_id(), new_id()
+        await answers.claim(id, b"request", by)
+        await answers.keep(id, by, 200, b"{}")
+        self.assertEqual((200, b"{}"), await answers.claim(id, b"request", new_id()))
+        self.at -= 2 * DAY
+
+        self.assertIsInstance(await answers.claim(id, b"another", new_id()), Claim)
+
+    async def test_client_id(self) -> None:
+        """A client_id that was used in a year from now swallows nothing; one of within a day does."""
+        messages = Messages(rooms=self.rooms, clock=self.clock)
+        await self.actions().enter(self.anna.id, self.room.id, None)
+        said = []
+        for shift in (timedelta(), timedelta(hours=-1), -365 * DAY):
+            self.at += shift
+            said.append((await messages.say(self.anna.id, self.room.id, f"{len(said)}", None, "client id")).text)
+
+        self.assertEqual(["0", "0", "2"], said)
+
+    async def test_seen(self) -> None:
+        """When a session was seen last is noted after the clock was set back, too."""
+        sessions = Sessions(self.database, self.clock, 86400.0)
+        key = await sessions.open(self.anna.id)
+        self.at -= timedelta(hours=1)
+
+        self.assertEqual(self.at, (await sessions.get(key)).seen_at)
+        while (await sessions.of(self.anna.id))[0].seen_at != self.at:
+            pass
