@@ -69,7 +69,7 @@ class FirstAnswers:
 
 
 def _is_over(now: Moment, lasts: timedelta) -> list[Document]:
-    """When what was made at ``at`` is over, for ``$or``: it is older than it may be, or was made so far in the future that
-    the clock must have been set back since. Else it would hold until then.
+    """When what was made at ``at`` is over, for ``$or``: it is older than it may be, or was made so far in the future
+    that the clock must have been set back since. Else it would hold until then.
     """
     return [{"at": {"$lte": now - lasts}}, {"at": {"$gt": now + lasts}}]
