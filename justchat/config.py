@@ -221,6 +221,9 @@ class Limits(_Table):
     """The largest ``max_users`` that a room may be given."""
     body: Positive = 64 * 1024
     image: Positive = 5 * 1024 * 1024
+    uploads_per_address: Positive = 500
+    """Uploads of one address that may be under way; they may have half of that many times ``image`` bytes so far."""
+    uploads_in_all: Positive = 2000
     page: Positive = 500
     """The largest ``limit`` or ``per_page``; a larger one is cut to it."""
 
@@ -260,6 +263,8 @@ class Uploads(_Table):
     """``[uploads]``: whether ``/upload`` wants a session."""
 
     require_session: bool = False
+    free_space: Annotated[int, Field(ge=0)] = 512 * 1024 * 1024
+    """Bytes that the disk must have left for an upload to be taken."""
 
 
 class Settings(_Table):

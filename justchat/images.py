@@ -24,7 +24,6 @@ from zope.interface import implementer
 from justchat.errors import ApiError, Busy, DiskFull, NotAnImage, TooLarge
 from justchat.interfaces import IImages
 from justchat.model.ids import Id
-from justchat.model.spooled import Spooled
 from justchat.workers import picture_worker
 from justchat.workers.process import WorkerDied, WorkerProcess
 from justchat.workers.turns import Turns
@@ -53,7 +52,7 @@ _ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1
 
 @define(eq=False)
 class _Work:
-    picture: Spooled
+    file: Path
     stem: str
     done: "Deferred[str]" = field(factory=Deferred)
     tries: int = 0
@@ -98,16 +97,16 @@ class Images:
         path = self._spool / secrets.token_hex(16)
         try:
             _write(path, data)
-            return await self.keep_file(Spooled(path, 0, len(data)), once, owner)
+            return await self.keep_file(path, once, owner)
         except OSError as error:
             raise DiskFull from error
         finally:
             path.unlink(missing_ok=True)
 
-    async def keep_file(self, picture: Spooled, once: Id | None = None, owner: str = "") -> str:
+    async def keep_file(self, file: Path, once: Id | None = None, owner: str = "") -> str:
         # A name that nobody can guess: ``once`` is random, too.
         stem = secrets.token_hex(16) if once is None else sha256(once.encode()).hexdigest()[:32]
-        work = _Work(picture, stem)
+        work = _Work(file, stem)
         self._turns.put(owner, work)
         self._next()
         try:
@@ -132,8 +131,7 @@ class Images:
             self._reactor.callLater(HURRY, self.process.hurry, True),
             self._reactor.callLater(PATIENCE, self._too_late),
         ]
-        picture = work.picture
-        sent = self.process.send(str(picture.path), picture.start, picture.length, str(self._folder), work.stem)
+        sent = self.process.send(str(work.file), str(self._folder), work.stem)
         sent.addCallbacks(self._answered, self._died)
 
     def _too_late(self) -> None:

@@ -1,6 +1,7 @@
 """What the rooms of the house ask of each other: zope interfaces, handed out by ``service.py``."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from attrs import frozen
@@ -388,6 +389,9 @@ class IImages(Interface):
 
         Raises NotAnImage, TooLarge (pixels), DiskFull or Busy, and then nothing is left on the disk.
         """
+
+    async def keep_file(file: Path, once: Id | None = None, owner: str = "") -> str:
+        """The same with a picture that is in a file."""
 
 
 class ICaptcha(Interface):

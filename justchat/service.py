@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, get_args
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -40,12 +41,13 @@ from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.channel import CallFactory
 from justchat.http.dispatch import Dispatcher
-from justchat.http.endpoint import Endpoint, Rated, endpoints_of
-from justchat.http.fields import Shape
+from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
+from justchat.http.fields import ImageBody, Shape
 from justchat.http.once import Once
 from justchat.http.openapi import openapi
 from justchat.http.pictures import Pictures
-from justchat.http.site import JustChatSite, Root, SocketPort, make_app
+from justchat.http.site import JustChatSite, Root, SocketPort, judge_uploads, make_app
+from justchat.http.spool import Spool
 from justchat.hub.delivery import Delivery
 from justchat.hub.notices import Notices
 from justchat.hub.registry import Registry
@@ -152,6 +154,14 @@ class Daemon(Service):
             secret_key=settings.payments.secret_key
             or generated_secret(settings.data_dir / SECRET_KEY, owner_of(self._twistd)),
         )
+        spool = Spool(
+            settings.data_dir / "spool",
+            free=settings.uploads.free_space,
+            files=settings.limits.uploads_per_address,
+            bytes=settings.limits.uploads_per_address * settings.limits.image // 2,
+            all_files=settings.limits.uploads_in_all,
+            all_bytes=settings.limits.uploads_in_all * settings.limits.image // 2,
+        )
         sessions = self._stores.sessions
         endpoints = make_endpoints(settings, self._actions)
         self._first_answers = FirstAnswers(self._database, now)
@@ -162,6 +172,7 @@ class Daemon(Service):
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
             once=Once(self._first_answers),
             rates=make_rates(settings.limits),
+            spool=spool,
         )
         replay = Replay(
             users=self._stores.users,
@@ -191,6 +202,11 @@ class Daemon(Service):
             addresses,
         )
         site.calls = app.url_map.bind("")
+        site.judges = {
+            endpoint.path.encode(): judge_uploads(endpoint, self._dispatcher, spool)
+            for endpoint in endpoints
+            if endpoint.body is ImageBody
+        }
         self._calls = CallFactory(endpoints, self._dispatcher, site, reactor)
         self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits, addresses)
         self._housekeeping = LoopingCall(self._keep_house, registry)
@@ -379,7 +395,10 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
         *endpoints_of(DirectCalls(actions.direct)),
         *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
         *endpoints_of(ComplaintCalls(actions.complaints)),
-        *endpoints_of(UploadCalls(actions.uploads, settings.uploads.require_session)),
+        *(
+            evolve(endpoint, session=REQUIRED) if settings.uploads.require_session else endpoint
+            for endpoint in endpoints_of(UploadCalls(actions.uploads))
+        ),
     ]
 
 

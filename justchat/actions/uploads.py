@@ -1,5 +1,7 @@
 """Uploading pictures."""
 
+from pathlib import Path
+
 from attrs import frozen
 
 from justchat.interfaces import IImages
@@ -12,9 +14,9 @@ class Uploads:
 
     images: IImages
 
-    async def upload(self, data: bytes, owner: str, once: Id | None = None) -> str:
-        """Keep a picture; returns its path, the same for the same ``once``. Owners take turns.
+    async def upload(self, file: Path, owner: str, once: Id | None = None) -> str:
+        """Keep the picture that a file is; returns its path, the same for the same ``once``. Owners take turns.
 
         Raises NotAnImage, TooLarge, DiskFull, Busy.
         """
-        return f"uploads/{await self.images.keep(data, once, owner)}"
+        return f"uploads/{await self.images.keep_file(file, once, owner)}"

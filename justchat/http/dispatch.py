@@ -27,10 +27,11 @@ from justchat.errors import (
     Unavailable,
     reason_phrase,
 )
-from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, Endpoint, Reply, Requester
+from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, REQUIRED, Endpoint, Reply, Requester
 from justchat.http.fields import Body, ImageBody, Shape
-from justchat.http.form import read_upload
+from justchat.http.form import is_form, read_upload
 from justchat.http.once import ONCE, Once, fingerprint, key_id
+from justchat.http.spool import Spool, SpoolFile
 from justchat.interfaces import ISessions
 from justchat.model.record import record
 from justchat.rates import Rates
@@ -76,12 +77,14 @@ class Dispatcher:
         strict: bool = False,
         once: Once | None = None,
         rates: Rates | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self._sessions = sessions
         self._shape = shape
         self._debug = debug
         self._strict = strict
         self._once = once
+        self._spool = spool
         self.rates = rates
         """None where calls are not counted."""
         self._under_way = 0
@@ -91,21 +94,25 @@ class Dispatcher:
     async def respond(
         self,
         endpoint: Endpoint,
-        body: bytes,
+        body: bytes | SpoolFile,
         bearer: str | None,
         content_type: str = "",
         idempotency_key: str | None = None,
         address: str | None = None,
+        judged: bool = False,
     ) -> Answer:
-        """The answer to a call; never raises. ``address`` is where it comes from; None is one that is not counted."""
+        """The answer to a call; never raises. ``address`` is where it comes from; None is one that is not counted.
+
+        ``judged``: judge() has counted it already.
+        """
         if self._closed:
             return error_answer(Unavailable("the daemon goes down; nothing was stored"))
         self._under_way += 1
         try:
-            if address is not None and self.rates is not None:
+            if address is not None and self.rates is not None and not judged:
                 # Before anything is looked at: what is too much is to cost least.
                 self.rates.hit_address(endpoint.rate, address)
-            return await self._call(endpoint, body, bearer, content_type, idempotency_key, address)
+            return await self._call(endpoint, body, bearer, content_type, idempotency_key, address, judged)
         except ApiError as error:
             if self._strict and not isinstance(error, errors_of(endpoint)):
                 return self._incident(AssertionError(f"{endpoint.path} does not declare {error!r}"))
@@ -117,6 +124,22 @@ class Dispatcher:
             if not self._under_way and self._all_done is not None:
                 self._all_done.callback(None)
                 self._all_done = None
+
+    async def judge(self, endpoint: Endpoint, bearer: str | None, content_type: str, address: str | None) -> None:
+        """Count a call whose body has not come yet, and look at its session. Raises TooManyRequests, LoginTimeout.
+
+        The key of a session may also be in the form that is the body.
+        """
+        if self._closed:
+            raise Unavailable("the daemon goes down; nothing was stored")
+        if address is not None and self.rates is not None:
+            self.rates.hit_address(endpoint.rate, address)
+        if bearer is not None:
+            session = await self._sessions.get(bearer)
+            if address is not None and self.rates is not None:
+                self.rates.hit_session(endpoint.rate, session.id)
+        elif endpoint.session is REQUIRED and not is_form(content_type):
+            raise LoginTimeout
 
     async def drained(self, seconds: float, reactor: object) -> None:
         """Returns when every request under way is answered, or after some seconds."""
@@ -130,39 +153,46 @@ class Dispatcher:
     async def _call(
         self,
         endpoint: Endpoint,
-        raw: bytes,
+        raw: bytes | SpoolFile,
         bearer: str | None,
         content_type: str,
         idempotency_key: str | None,
         address: str | None,
+        judged: bool,
     ) -> Answer:
         body: Body | ImageBody
         if issubclass(endpoint.body, ImageBody):
-            body, key = read_upload(raw, content_type, self._shape.limits)
+            assert isinstance(raw, SpoolFile) and self._spool is not None
+            body, key = await read_upload(raw, content_type, self._shape.limits, self._spool)
         else:
+            assert isinstance(raw, bytes)
             body, key = self._parse(endpoint.body, raw)
-        session = None
-        if endpoint.session is NONE:
-            key = None
-        else:
-            key = key or bearer
-            if key is None and endpoint.session is not OPTIONAL:
-                raise LoginTimeout
-            if key is not None and endpoint.session is not KEY_ONLY:
-                session = await self._sessions.get(key)
-                if address is not None and self.rates is not None:
-                    self.rates.hit_session(endpoint.rate, session.id)
-        if self._once is None or idempotency_key is None or not endpoint.once:
-            return Answer(*await self._carry_out(endpoint, body, Requester(key, session, None, address)))
-        id = key_id(idempotency_key, None if session is None else session.id)
-        return Answer(
-            *await self._once.answer(
-                id,
-                fingerprint(endpoint, raw, body),
-                lambda once: self._carry_out(endpoint, body, Requester(key, session, once, address)),
-                lambda error: self._outcome(endpoint, error),
+        try:
+            session = None
+            if endpoint.session is NONE:
+                key = None
+            else:
+                key = key or bearer
+                if key is None and endpoint.session is not OPTIONAL:
+                    raise LoginTimeout
+                if key is not None and endpoint.session is not KEY_ONLY:
+                    session = await self._sessions.get(key)
+                    if address is not None and self.rates is not None and not (judged and key == bearer):
+                        self.rates.hit_session(endpoint.rate, session.id)
+            if self._once is None or idempotency_key is None or not endpoint.once:
+                return Answer(*await self._carry_out(endpoint, body, Requester(key, session, None, address)))
+            id = key_id(idempotency_key, None if session is None else session.id)
+            return Answer(
+                *await self._once.answer(
+                    id,
+                    fingerprint(endpoint, raw, body),
+                    lambda once: self._carry_out(endpoint, body, Requester(key, session, once, address)),
+                    lambda error: self._outcome(endpoint, error),
+                )
             )
-        )
+        finally:
+            if isinstance(body, ImageBody):
+                body.file.close()
 
     def _outcome(self, endpoint: Endpoint, error: Exception) -> tuple[int, bytes] | None:
         """What an exception is answered for good; None where it leaves the call to be sent again."""

@@ -27,6 +27,7 @@ from pydantic_core.core_schema import with_info_after_validator_function
 
 from justchat.config import Limits
 from justchat.http.patterns import MOMENT, birthday
+from justchat.http.spool import SpoolFile
 from justchat.model.ids import Id, as_id
 from justchat.model.moment import Moment, from_iso, from_milliseconds
 from justchat.model.phone import NumberType, Phone, number_type_of, parse_phone
@@ -50,9 +51,9 @@ class Body(BaseModel):
 
 @frozen
 class ImageBody:
-    """The body of an upload: the picture's bytes."""
+    """The body of an upload: the picture, in a file."""
 
-    data: bytes
+    file: SpoolFile
 
 
 class Empty(Body):

@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from justchat.errors import ApiError, BadField, InProgress, InvalidFields, KeyReused, Unavailable
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import Body, ImageBody
+from justchat.http.spool import SpoolFile
 from justchat.interfaces import IFirstAnswers
 from justchat.model.ids import Id, derived_id, new_id
 
@@ -41,11 +42,12 @@ def key_id(key: str, caller: Id | None) -> Id:
     return derived_id("once", caller or "", key)
 
 
-def fingerprint(endpoint: Endpoint, raw: bytes, body: Body | ImageBody) -> bytes:
+def fingerprint(endpoint: Endpoint, raw: bytes | SpoolFile, body: Body | ImageBody) -> bytes:
     """What makes a request the same: its path and what it says, however that is written, but not the session key."""
     if isinstance(body, ImageBody):
-        said = body.data
+        said = body.file.digest
     else:
+        assert isinstance(raw, bytes)
         document = from_json(raw)
         document.pop("session_key", None)
         # Not orjson, which refuses integers that the call itself may drop unread.

@@ -37,6 +37,7 @@ from justchat.errors import (
 from justchat.handshake import UPGRADE
 from justchat.http.dispatch import Answer, error_answer
 from justchat.http.headers import EVERY_ANSWER, PREFLIGHT, is_host, of_answer, of_origin, options_of
+from justchat.http.spool import SpoolFile
 from justchat.websockets import end_sending
 
 DISCARDED = 8
@@ -74,6 +75,8 @@ class JustChatRequest(Request):
     channel: Any
     refusal: ApiError | None = None
     """What its head, or the length of its body, is refused for."""
+    spool: SpoolFile | None = None
+    """Where its body goes, if it was judged by its head; whoever takes it from here closes it."""
     _kept = 0
 
     @property
@@ -87,18 +90,44 @@ class JustChatRequest(Request):
         if self.refusal is not None:
             self.content = BytesIO()
             return
+        if self.spool is not None:
+            self.content = self.spool
+            return
         super().gotLength(min(length or 0, self._limit))
 
     def handleContentChunk(self, data: bytes) -> None:
         self._kept += len(data)
         limit = self._limit
         if self._kept > limit and self.refusal is None:
-            self.refusal = TooLarge()
-            self.content = BytesIO()
+            self._refuse(TooLarge())
         if self._kept > limit * DISCARDED:
             self.channel.refuse(self.refusal)
         elif self.refusal is None:
-            super().handleContentChunk(data)
+            try:
+                super().handleContentChunk(data)
+            except ApiError as error:
+                self._refuse(error)
+
+    def _refuse(self, error: ApiError) -> None:
+        """What comes of its body from now on is dropped."""
+        self.refusal = error
+        self.content = BytesIO()
+        self._drop_spool()
+
+    def _drop_spool(self) -> None:
+        if self.spool is not None:
+            self.spool.close()
+            self.spool = None
+
+    def connectionLost(self, reason: Failure) -> None:
+        """See Request."""
+        self._drop_spool()
+        super().connectionLost(reason)
+
+    def finish(self) -> None:
+        """See Request."""
+        self._drop_spool()
+        super().finish()
 
     def process(self) -> None:
         # Socket.IO clients of version 2 ask with credentials.

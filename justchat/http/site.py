@@ -5,6 +5,7 @@ Here is all that knows of HTTP's wire: methods, paths, bodies' sizes, CORS, head
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -28,10 +29,12 @@ from justchat.errors import ApiError, MethodNotAllowed, NotFound, Unavailable, U
 from justchat.handshake import asks_for_websocket, judge_handshake
 from justchat.http.dispatch import Answer, Dispatcher, error_answer, incident_answer
 from justchat.http.endpoint import Endpoint
+from justchat.http.fields import ImageBody
 from justchat.http.form import FORM_OVERHEAD
 from justchat.http.headers import bearer_of
 from justchat.http.pictures import Pictures
 from justchat.http.requests import Judge, JustChatRequest, SiteChannel, write_answer, write_refusal
+from justchat.http.spool import Spool, SpoolFile
 
 
 def make_app(
@@ -113,10 +116,52 @@ async def _serve(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> by
     key = request.getHeader(b"idempotency-key")
     once = None if key is None else key.decode("latin-1")
     address = None if dispatcher.rates is None else _address(request)
-    answer = await _whole(dispatcher.respond(endpoint, request.content.read(), bearer, content_type, once, address))
+    if endpoint.body is ImageBody:
+        try:
+            answering = await _of_upload(request, endpoint, dispatcher, bearer, content_type, once, address)
+        except ApiError as error:
+            return write_refusal(request, error)
+    else:
+        answering = dispatcher.respond(endpoint, request.content.read(), bearer, content_type, once, address)
+    answer = await _whole(answering)
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")
     return write_answer(request, answer)
+
+
+async def _of_upload(
+    request: Any,
+    endpoint: Endpoint,
+    dispatcher: Dispatcher,
+    bearer: str | None,
+    content_type: str,
+    once: str | None,
+    address: str | None,
+) -> Coroutine[Any, Any, Answer]:
+    if request.spool is None:  # it has no body, before which it would have been judged
+        await request.channel.site.judges[request.path](request)
+    # From now on it does not end with the connection.
+    body, request.spool, request.content = request.spool, None, BytesIO()
+    return _closing(body, dispatcher.respond(endpoint, body, bearer, content_type, once, address, judged=True))
+
+
+async def _closing(spool: SpoolFile, answering: Coroutine[Any, Any, Answer]) -> Answer:
+    try:
+        return await answering
+    finally:
+        spool.close()
+
+
+def judge_uploads(endpoint: Endpoint, dispatcher: Dispatcher, spool: Spool) -> Judge:
+    """Judges an upload by its head, and gives its body a place."""
+
+    async def judge(request: JustChatRequest) -> None:
+        address = None if dispatcher.rates is None else _address(request)
+        content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
+        await dispatcher.judge(endpoint, bearer_of(request.getHeader(b"authorization")), content_type, address)
+        request.spool = spool.open(address)
+
+    return judge
 
 
 def _address(request: Any) -> str | None:

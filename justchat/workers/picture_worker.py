@@ -1,6 +1,6 @@
 """Writes pictures anew in a process of its own, whose memory and time are bounded.
 
-It answers ``[source, start, length, folder, stem]`` with ``{"ending", "size"}`` once the picture is on the disk as
+It answers ``[source, folder, stem]`` with ``{"ending", "size"}`` once the picture is on the disk as
 ``folder/stem.ending``, or with ``{"error"}``: the name of a class of ``justchat.errors`` (see ``child``).
 """
 
@@ -23,13 +23,10 @@ NICENESS: Final = 10
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _answer(source: str, start: int, length: int, folder: str, stem: str) -> dict[str, str | int]:
+def _answer(source: str, folder: str, stem: str) -> dict[str, str | int]:
     _bound_time()
     try:
-        with open(source, "rb") as file:
-            file.seek(start)
-            data = file.read(length)
-        written, ending = rewritten(data)
+        written, ending = rewritten(Path(source).read_bytes())
         _keep(written, Path(folder), f"{stem}.{ending}")
     except (NotAnImage, TooLarge) as refused:
         return {"error": type(refused).__name__}

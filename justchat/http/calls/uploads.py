@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from justchat.actions.uploads import Uploads
-from justchat.errors import DiskFull, LoginTimeout, NotAnImage, TooLarge
+from justchat.errors import DiskFull, NotAnImage, TooLarge
 from justchat.http.answers import UploadAnswer
 from justchat.http.endpoint import OPTIONAL, Requester, post
 from justchat.http.fields import ImageBody
@@ -14,7 +14,6 @@ class UploadCalls:
     """See docs/protocol.rst, "Complaints and images"."""
 
     uploads: Uploads
-    require_session: bool
 
     @post(
         "/upload",
@@ -28,8 +27,6 @@ class UploadCalls:
     )
     async def upload(self, requester: Requester, body: ImageBody) -> UploadAnswer:
         """Upload a picture: the form field ``photo``, or the picture itself as the body."""
-        if self.require_session and requester.session is None:
-            raise LoginTimeout
         # Many people can be behind one address: those who are signed in take turns of their own.
         owner = (requester.address or "") if requester.session is None else requester.user
-        return {"url": await self.uploads.upload(body.data, owner, requester.once)}
+        return {"url": await self.uploads.upload(body.file.path, owner, requester.once)}
