@@ -154,6 +154,14 @@ class JustChatRequest(Request):
         return reason
 
 
+def kept(error: ApiError) -> ApiError:
+    """An error that outlives its handling: its traceback, and those of what it came from, lead back to the request,
+    which would then be there until a search for garbage.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
+
+
 def fields_of(error: ApiError) -> list[tuple[bytes, bytes]]:
     """The fields that the answer to a refused head has to have."""
     if isinstance(error, MethodNotAllowed):
@@ -288,7 +296,7 @@ class SiteChannel(HTTPChannel):
         try:
             self._judge_head(request)
         except ApiError as error:
-            request.refusal = error
+            request.refusal = kept(error)
         judge = self.site.judges.get(self.path_of_request)
         if judge is None or request.refusal is not None or self.length == 0:
             self._take_body(request)
@@ -302,7 +310,7 @@ class SiteChannel(HTTPChannel):
         try:
             await judge(request)
         except ApiError as error:
-            request.refusal = error
+            request.refusal = kept(error)
         if self._over or request not in self.requests:
             return  # the connection is lost
         self._take_body(request)

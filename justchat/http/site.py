@@ -277,9 +277,9 @@ class JustChatSite(Site):
         try:
             self.calls.match(unquote_to_bytes(path).decode(), method="POST")
         except WrongMethod as error:
-            raise MethodNotAllowed(allow={*(error.valid_methods or ()), "OPTIONS"}) from error
-        except HTTPException as error:
-            raise NotFound("there is no such path") from error
+            raise MethodNotAllowed(allow={*(error.valid_methods or ()), "OPTIONS"}) from None
+        except HTTPException:
+            raise NotFound("there is no such path") from None
 
     def incident(self, failure: Failure) -> Answer:
         """The answer for a fault of ours."""

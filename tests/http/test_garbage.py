@@ -1,0 +1,58 @@
+"""Requests that are over are gone: what waits for a search for garbage, which is seldom, is memory for strangers."""
+
+import gc
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+from werkzeug.routing import Map, Rule
+
+from justchat.config import Http, Limits
+from justchat.http.requests import JustChatRequest, SiteChannel
+from justchat.http.site import JustChatSite
+from tests.http.wire import a_request
+
+BODY = b"x" * 1000
+# Not what is answered in the middle of a request, which lingers for two seconds.
+REFUSED = {
+    "too large": a_request("POST /init/auth", body=b"x" * 70_000),
+    "in chunks, too large": a_request("POST /init/auth", "Transfer-Encoding: chunked")
+    + b"1000\r\n%b\r\n" % (b"x" * 4096) * 20
+    + b"0\r\n\r\n",
+    "encoded": a_request("POST /init/auth", "Content-Encoding: gzip", body=BODY),
+    "nowhere": a_request("POST /nothing", body=BODY),
+    "wrong method": a_request("PUT /init/auth", body=BODY),
+    "expecting": a_request("POST /init/auth", "Expect: tea", body=BODY),
+    "not text": a_request("GET /%ff"),
+    "no such page": a_request("GET /nothing"),
+}
+
+
+class Garbage(TestCase):
+    def test_refused(self) -> None:
+        """A refused request, its channel and its body are gone with their connection, without a search."""
+        site = JustChatSite(Resource(), Http(), Limits(), None)  # type: ignore[arg-type]
+        site.calls = Map([Rule("/init/auth", methods=["POST"])]).bind("")
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        left = {}
+        for name, said in REFUSED.items():
+            self.ask(site, said)
+
+            if any(type(one) in (JustChatRequest, SiteChannel) for one in gc.get_objects()):
+                left[name] = gc.collect()
+
+        self.assertEqual({}, left)
+
+    def ask(self, site: JustChatSite, said: bytes) -> None:
+        channel = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+        assert channel is not None
+        transport = StringTransportWithDisconnection()
+        transport.protocol = channel
+        channel.makeConnection(transport)
+        channel.dataReceived(said)
+        if transport.connected:
+            transport.loseConnection()
+        transport.protocol = transport.producer = None  # as a connection that is lost does
