@@ -73,7 +73,7 @@ from justchat.starter import CATALOGUE
 from justchat.startup import cautions, check_start, endpoints_of_settings, owner_of, take_signals, welcome
 from justchat.store.database import Database
 from justchat.store.first_answers import FirstAnswers
-from justchat.store.folding import fold_anew
+from justchat.store.folding import Folding
 from justchat.store.indexes import create_indexes, read_arrivals
 from justchat.store.sessions import Sessions
 from justchat.store.turns import Turns
@@ -125,6 +125,7 @@ class Daemon(Service):
         assert uri is not None
         turns = Turns(reactor, settings.limits.searches, settings.limits.searches_per_user)
         self._database = Database(uri, turns)
+        self._folding = Folding(self._database, reactor)
         self._passwords = Passwords(reactor)
         registry = Registry(now, reactor)
         delivery = Delivery(registry, lambda room: self._stores.rooms.known(room))
@@ -284,7 +285,7 @@ class Daemon(Service):
         await self._wait_for_database()
         await create_indexes(self._database)
         await read_arrivals(self._database)
-        await fold_anew(self._database)
+        await self._folding.start()
         self._passwords.start()
         self._stores.rooms.start()
         self._images.start()
@@ -374,6 +375,7 @@ class Daemon(Service):
         for call in (self._housekeeping, self._parting, self._searching):
             if call.running:
                 call.stop()
+        self._folding.stop()
         await self._dispatcher.drained(DRAIN, self._reactor)
         await gatherResults([Deferred.fromCoroutine(kind.close_all()) for kind in (self._sockets, self._engines)])
         await self._stores.rooms.stop()

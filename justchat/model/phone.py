@@ -7,6 +7,7 @@ paste around its digits is put right here first (docs/protocol.rst, "Ids, times,
 import re
 from enum import Enum
 from typing import NewType
+from urllib.parse import unquote
 
 import phonenumbers
 from phonenumbers import CountryCodeSource, PhoneMetadata, PhoneNumberType
@@ -18,7 +19,9 @@ Phone = NewType("Phone", str)
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SEPARATORS = str.maketrans(_DASHES + "＋﹢（）［］．／～\u2053\u223c\u00b7", "-" * len(_DASHES) + "++()[]./~~~.")
 _WRITTEN = re.compile(r"(?P<plus>\+?)(?P<rest>[0-9()\[\] ./~-]{3,60})\Z")
-_URI = re.compile(r"tel:(?P<number>[^;]*)(?P<parameters>(?:;[^;]*)*)\Z", re.IGNORECASE)
+_BRACKETED_CODE = re.compile(r"[(\[] *(\+ *[0-9]+) *[)\]]")
+"""As in (+7) 922."""
+_URI = re.compile(r"tel:(?://)?(?P<number>[^;]*)(?P<parameters>(?:;[^;]*)*)\Z", re.IGNORECASE)
 _CONTEXT = re.compile(r"phone-context=(\+[0-9.()-]+)\Z", re.IGNORECASE)
 _NOT_ONE_LINE = re.compile(r"(?:ext|isub|phone-context|postd|tsp)(?:=|\Z)", re.IGNORECASE)
 _GROUP = re.compile(r"[0-9]+")
@@ -73,7 +76,7 @@ def parse_phone(written: str | int, region: str) -> Phone:
         raise ValueError("not a phone number")
     text = with_spaces(with_digits(without_marks(str(written)))).translate(_SEPARATORS).strip(" ")
     uri = _URI.match(text)
-    found = _WRITTEN.match(_without_uri(uri) if uri else text)
+    found = _WRITTEN.match(_BRACKETED_CODE.sub(r"\1 ", _without_uri(uri) if uri else text, count=1))
     if found is None:
         raise ValueError("not a phone number")
     rest = found["rest"]
@@ -96,7 +99,7 @@ def parse_phone(written: str | int, region: str) -> Phone:
 
 def _without_uri(uri: re.Match[str]) -> str:
     """The number of a ``tel:`` URI. One of a context that is no number, or with an extension, is nobody's phone."""
-    number = uri["number"].strip()
+    number = unquote(uri["number"]).strip(" ")
     for parameter in uri["parameters"].split(";")[1:]:
         context = _CONTEXT.match(parameter.strip())
         if context is not None and not number.startswith("+"):

@@ -8,23 +8,56 @@ documents that are right are not written.
 from collections.abc import Callable, Mapping
 
 from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from justchat.errors import DatabaseAway
+from justchat.errors import ApiError, DatabaseAway
 from justchat.model.text import FOLD_VERSION
 from justchat.store.database import DURABLE, Database, Document
 from justchat.store.documents import searched_name, searched_nickname
 from justchat.store.indexes import ROOMS, USERS, VERSIONS
 
-STEP = 500
-"""Documents of one step, so that none takes more than some milliseconds."""
+STEP = 100
+"""Documents of one step, so that none holds the reactor for more than some milliseconds."""
 SEARCHED: Mapping[str, tuple[str, Callable[[str], Document]]] = {
     ROOMS: ("name", searched_name),
     USERS: ("nickname", searched_nickname),
 }
 """The text by which the documents of a collection are searched, and what is made of it."""
+PATIENCE = 10.0
+"""Seconds that a start waits for it: enough for 100,000 names. The rest is done beside the daemon's other work."""
 _log = Logger()
+
+
+class Folding:
+    """Brings the folded texts to this version, once the daemon starts."""
+
+    def __init__(self, database: Database, reactor: IReactorTime) -> None:
+        self._database = database
+        self._reactor = reactor
+        self._work: Deferred[None] | None = None
+
+    async def start(self) -> None:
+        """Returns when it is done, or after PATIENCE; then some names are found by their old form alone for a while."""
+        self._work = Deferred.fromCoroutine(self._fold())
+        waited: Deferred[None] = Deferred()
+        self._work.addCallback(lambda _: None if waited.called else waited.callback(None))
+        await waited.addTimeout(PATIENCE, self._reactor, lambda *_: None)
+
+    async def _fold(self) -> None:
+        try:
+            await fold_anew(self._database)
+        except (ApiError, CancelledError) as error:
+            _log.warn("the next start goes on folding names for searches: {error!r}", error=error)
+        except Exception:
+            _log.failure("names cannot be folded for searches")
+
+    def stop(self) -> None:
+        """Leave the rest to the next start."""
+        if self._work is not None:
+            self._work.cancel()
 
 
 async def fold_anew(database: Database) -> int:

@@ -75,6 +75,22 @@ class Hostile(ChatTestCase):
 
         self.assertEqual([], wrong)
 
+    async def test_sockets(self) -> None:
+        """A socket's first words may say anything: it is told what is wrong, or let in, and nothing is our fault."""
+        anna = await self.a_person()
+
+        for kind, value in HOSTILE.items():
+            if len(value) > 1000:  # a frame has its own bound
+                continue
+            for more in ({"session_key": value}, {"session_key": anna.session_key, "room": value, "n": 0, "seq": 0}):
+                listener = await self.a_socket()
+                listener.say({"event": "init", "data": more})
+
+                self.assertIn((await listener.next())["event"], ("ready", "error"), kind)
+            listener = await self.a_socket()
+            listener.say({"event": value, "data": {value: value}})
+            self.assertEqual(4400, await listener.closed(), kind)
+
     async def test_keys(self) -> None:
         """Hostile keys, beside a call's own fields or in their place, are no fault of ours either."""
         scene = await self.a_scene()

@@ -78,6 +78,13 @@ class Parsing(SynchronousTestCase):
             *("  +7 922 343 84 50  ", "8\u00a0922\u00a0343\u00a084\u00a050", "8 922 343\u201384\u201350"),
             *("8.922.3438450", "8/922/343-84-50", "[8] 922 3438450", "٧٩٢٢٣٤٣٨٤٥٠", "＋７９２２３４３８４５０"),
             *("tel:+7-922-343-84-50", "TEL:89223438450", "tel:922-343-84-50;phone-context=+7", "tel:+79223438450;x=y"),
+            *(
+                "(+7) 922 343-84-50",
+                "[+7]9223438450",
+                "( +7 )922 343 84 50",
+                "tel://+79223438450",
+                "tel:%2B7%20922-343-84-50",
+            ),
         ):
             self.assertEqual("79223438450", parse_phone(written, "RU"), written)
 
@@ -119,7 +126,14 @@ class Parsing(SynchronousTestCase):
         for written in (
             *("tel:+79223438450;ext=12", "tel:+79223438450;isub=1", "tel:9223438450;phone-context=example.com"),
             *("tel:", "tel:+", "tel:;phone-context=+7", "sms:+79223438450", "tel:+7922343845o", "tel:tel:+79223438450"),
-            *("tel:+79223438450;EXT=1", "tel:9223438450;phone-context=+7;phone-context=example.com"),
+            *(
+                "tel:+79223438450;EXT=1",
+                "tel:7922%003438450",
+                "(+7922) 343",
+                "8(+7)9223438450",
+                "(+7)(+7)9223438450",
+                "tel:9223438450;phone-context=+7;phone-context=example.com",
+            ),
         ):
             self.assertIsNone(outcome(written, "RU"), written)
 

@@ -5,12 +5,16 @@ from unicodedata import normalize
 
 from bson import ObjectId
 from pymongo import MongoClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from justchat.hashing import hash_of
 from justchat.model.text import FOLD_VERSION
 from justchat.store.database import Database
 from justchat.store.documents import trigrams
-from justchat.store.folding import STEP, fold_anew
+from justchat.store.folding import PATIENCE, STEP, Folding, fold_anew
 from justchat.store.indexes import create_indexes
 from tests.support.chat import a_person, a_room
 from tests.support.daemon import Daemon
@@ -53,6 +57,23 @@ class Upgrade(TestCase):
         self.assertEqual("чаика", self.database.users.find_one()["folded"])
         await daemon.stop()
 
+    async def test_old_password(self) -> None:
+        """A room's password that was hashed as it was written, in another form, goes on letting people in."""
+        daemon = await Daemon("--mongo", self.uri).start()
+        self.addCleanup(daemon.remove)
+        anna, boris = await a_person(daemon), await a_person(daemon)
+        old = {written: await a_room(anna, password="new") for written in ("cafe\u0301", "two\u00a0words", "\u200b")}
+        await daemon.stop()
+        for written, room in old.items():
+            self.database.rooms.update_one({"_id": ObjectId(room)}, {"$set": {"password": hash_of(written)}})
+
+        await daemon.start()
+
+        for written, room in old.items():
+            statuses = [(await boris.enter(room, password=tried)).status for tried in ("new", "", written)]
+            self.assertEqual([401, 401, 200], statuses, ascii(written))
+        await daemon.stop()
+
 
 class Steps(TestCase):
     async def setUp(self) -> None:
@@ -79,6 +100,28 @@ class Steps(TestCase):
             {f"еж {n}" for n in range(2 * STEP + 1)} | {None}, set(self.raw.users.distinct("folded")) | {None}
         )
         self.assertEqual(FOLD_VERSION, self.raw.versions.find_one()["version"])
+
+    async def test_slow(self) -> None:
+        """A start waits for so long and no longer; the rest is done afterwards, or by the next start."""
+        self.raw.users.insert_many({"phone": f"{n}", "nickname": f"Ёж {n}"} for n in range(5 * STEP))
+        clock = Clock()
+        folding = Folding(self.database, clock)
+
+        started = Deferred.fromCoroutine(folding.start())
+        self.assertNoResult(started)
+        clock.advance(PATIENCE)
+        self.successResultOf(started)
+        folding.stop()
+
+        self.assertIsNone(self.raw.versions.find_one())
+        await Folding(self.database, reactor).start()
+        self.assertEqual(5 * STEP, self.raw.users.count_documents({"folded": {"$regex": "^еж "}}))
+
+    async def test_away(self) -> None:
+        """Where the database goes away meanwhile, the daemon starts all the same."""
+        await self.database.close()
+
+        await Folding(self.database, reactor).start()
 
     async def test_interrupted(self) -> None:
         """What a crash left in the middle is completed by the next start."""
