@@ -174,6 +174,10 @@ class Limits(_Table):
     change: RateText = "3000/minute"
     read: RateText = "6000/minute"
     upload: RateText = "120/minute"
+    enter: RateText = "60/minute"
+    """Enterings of one person into one room, of which everybody inside is told."""
+    moderate: RateText = "120/minute"
+    """What one person does with their rank in one room."""
     share: Positive = 20
     """An address may have as much as this many sessions: many people can be behind one."""
     wrong_keys_per_phone: RateTexts = ("20/hour", "50/day")

@@ -202,9 +202,13 @@ def for_roommates(event: Event) -> Event:
 
 
 def absent(room: Room, entry: Entry) -> Iterable[Id]:
-    """Those an entry is about who are not in the room once it has happened: they are told by their own stream."""
+    """Those an entry is about who are not in the room any more once it has happened: their own stream tells them.
+
+    Who was never inside is told nothing: anybody can open a room, and have words for anybody.
+    """
     if entry.kind is Kind.REMOVE_ROOM:
         return room.users
-    if entry.user is not None and entry.user not in room.users:
-        return (entry.user,)
-    return ()
+    if entry.user is None or entry.user in room.users:
+        return ()
+    was_inside = entry.kind in (Kind.LEAVE, Kind.KICK) or entry.user in room.visiters
+    return (entry.user,) if was_inside else ()

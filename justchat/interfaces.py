@@ -25,6 +25,9 @@ Proposal = Callable[[Room, int], Entry | None]
 Raises the rule's error; returns None where there is nothing to do. May be called more than once.
 """
 
+Count = Callable[[Id, Id], None]
+"""Counts what a person does in a room, of which everybody inside is told. Raises TooManyRequests."""
+
 
 class IUsers(Interface):
     """The people. Every method raises DatabaseAway when the database does not answer."""

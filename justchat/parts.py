@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from attrs import frozen
@@ -18,15 +19,18 @@ from justchat.actions.rooms import RoomActions
 from justchat.actions.shop import Shop
 from justchat.actions.spending import Spending
 from justchat.actions.uploads import Uploads
-from justchat.config import Settings
+from justchat.config import Limits, Settings
 from justchat.hub.registry import Registry
 from justchat.images import Images
-from justchat.interfaces import ICaptcha, ISmsSender
+from justchat.interfaces import Count, ICaptcha, ISmsSender
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry
+from justchat.model.ids import Id
 from justchat.model.moment import now
+from justchat.model.rate import parse_rate
 from justchat.model.room import Room
 from justchat.passwords import Passwords
+from justchat.rates import Window
 from justchat.store.catalogue import Catalogue
 from justchat.store.complaints import ComplaintStore
 from justchat.store.database import Database
@@ -155,9 +159,10 @@ def make_actions(
             ),
             clock=now,
             rooms_per_user=limits.rooms_per_user,
+            count_entering=count_in_room("enter", limits),
         ),
         messages=Messages(rooms=rooms, clock=now),
-        moderation=Moderation(users=users, rooms=rooms, clock=now),
+        moderation=Moderation(users=users, rooms=rooms, clock=now, count=count_in_room("moderate", limits)),
         direct=DirectMessages(users=users, mailboxes=mailboxes, clock=now),
         money=Money(
             users=users,
@@ -176,3 +181,15 @@ def make_actions(
         complaints=Complaints(rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, clock=now),
         uploads=Uploads(images=images),
     )
+
+
+def count_in_room(name: str, limits: Limits) -> Count:
+    """Counts what a person does in a room, by a rate of ``[limits]``."""
+    rate = parse_rate(getattr(limits, name)) if limits.enabled else None
+    window = None if rate is None else Window(name, rate, monotonic)
+
+    def count(user: Id, room: Id) -> None:
+        if window is not None:
+            window.hit((user, room))
+
+    return count

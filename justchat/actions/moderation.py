@@ -5,7 +5,7 @@ from collections.abc import Callable
 from attrs import evolve, frozen
 
 from justchat.errors import Banned
-from justchat.interfaces import IRooms, IUsers
+from justchat.interfaces import Count, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment
@@ -21,11 +21,13 @@ class Moderation:
     """What those with a rank can do about the others. Each raises RoomNotFound, UserNotFound, Outranked.
 
     What is true already is no error, and tells nobody anything.
+    TooManyRequests is raised where one person does too much in one room.
     """
 
     users: IUsers
     rooms: IRooms
     clock: Clock
+    count: Count
 
     async def kick(self, user: Id, room: Id, whom: Id, ref_message: Id | None) -> None:
         """Put somebody out."""
@@ -89,6 +91,9 @@ class Moderation:
         about = None
         if ref_message is not None:
             about = evolve(await self.rooms.entry(room.id, ref_message), ref_message=None)
+        rule(room, user, whom)
+        if news(room):
+            self.count(user, room.id)
 
         def propose(room: Room, seq: int) -> Entry | None:
             rule(room, user, whom)

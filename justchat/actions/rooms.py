@@ -7,7 +7,7 @@ from attrs import frozen
 from justchat.actions.guesses import PasswordGuesses
 from justchat.actions.presence import room_of
 from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
-from justchat.interfaces import HashFor, IPasswords, IRooms, IUsers
+from justchat.interfaces import Count, HashFor, IPasswords, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
@@ -26,6 +26,7 @@ class RoomActions:
     guesses: PasswordGuesses
     clock: Clock
     rooms_per_user: int
+    count_entering: Count
 
     async def create(self, user: Id, name: str, password: str | None, max_users: int, once: Id | None = None) -> Room:
         """Open a room. Its creator is the admin, and not yet inside. The same ``once`` opens one room.
@@ -60,7 +61,7 @@ class RoomActions:
 
     async def enter(self, user: Id, room_id: Id, password: str | None, address: str | None = None) -> Room:
         """Go into a room, and out of the one before. Raises RoomNotFound, Banned, WrongPassword, RoomFull, and
-        TooManyRequests after too many wrong passwords; one that was not judged is not counted.
+        TooManyRequests after too many enterings or wrong passwords; one that was not judged is not counted.
 
         The one place of a user spans two rooms' logs and the user's document: a move is claimed in the document,
         entries are appended (the new room's first, since it may refuse), and the claim is settled. What a crash
@@ -73,6 +74,7 @@ class RoomActions:
         may_enter(room, user)
         if user in room.users:
             return room
+        self.count_entering(user, room.id)
 
         def propose(room: Room, seq: int) -> Entry | None:
             may_enter(room, user)

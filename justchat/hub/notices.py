@@ -67,5 +67,7 @@ class Notices:
                 continue
             with suppress(RoomNotFound):
                 room = await rooms.get(entry.stream)
+                if entry.kind is Kind.BAN and entry.user not in room.visiters:
+                    continue  # of somebody who was never inside
                 for user in room.users if entry.kind is Kind.REMOVE_ROOM else [entry.user or entry.author]:
                     await self._append(user, entry)

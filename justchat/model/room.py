@@ -52,9 +52,12 @@ class Room:
             case Kind.BAN:
                 # Who is banned has no rank to come back with.
                 whom = _whom(entry)
+                # One who came before the latest thousand is still known to have been inside.
+                was_inside = whom in self.users and whom not in self.visiters
                 return evolve(
                     self,
                     users=parted(self.users, whom),
+                    visiters=_latest(joined(self.visiters, whom)) if was_inside else self.visiters,
                     moderators=parted(self.moderators, whom),
                     banned=joined(self.banned, whom),
                 )

@@ -51,6 +51,15 @@ class Entries(SynchronousTestCase):
         self.assertEqual(([], [], [ANNA]), (list(banned.users), list(banned.moderators), list(banned.banned)))
         self.assertEqual([], list(after(banned, (Kind.UNBAN, ANNA)).banned))
 
+    def test_ban_of_an_early_one(self) -> None:
+        """Who came before the latest visiters, and stayed, is one of these when banned; a stranger is not."""
+        others = [(Kind.NEW_ROOMMATE, new_id()) for _ in range(VISITERS_KEPT)]
+        room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), *others)
+        self.assertNotIn(ANNA, room.visiters)
+
+        self.assertIn(ANNA, after(room, (Kind.BAN, ANNA)).visiters)
+        self.assertNotIn(BORIS, after(room, (Kind.BAN, BORIS)).visiters)
+
     def test_moderators(self) -> None:
         """A moderator is one until removed."""
         room = after(ROOM, (Kind.NEW_MODERATOR, ANNA), (Kind.NEW_MODERATOR, BORIS), (Kind.REMOVE_MODERATOR, ANNA))
