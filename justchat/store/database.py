@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from bson import encode
+from bson import Int64, encode
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.errors import (
@@ -13,6 +13,7 @@ from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
+    CursorNotFound,
     DuplicateKeyError,
     ExecutionTimeout,
     InvalidURI,
@@ -82,6 +83,7 @@ _AWAY = (
     DeferredTimeout,
     MongoAuthenticationError,
     ExecutionTimeout,
+    CursorNotFound,
 )
 
 
@@ -139,13 +141,8 @@ class Database:
         """Run a database command, within so many seconds; ``command`` itself is left as it is."""
         return await self._run(encode({**command, "$db": self._name}), {}, patience, lane)
 
-    async def _read(self, command: Document, slow: str | None) -> Document:
-        """Run a command that reads; one that is ``slow``, for this user, in its turn, apart from all others."""
-        command = {**command, "maxTimeMS": int(READ_TIME * 1000)}
-        if slow is None or self._turns is None:
-            return await self.command(command)
-        async with self._turns.turn(slow):
-            return await self.command(command, lane=Lane.SLOW)
+    async def _read(self, command: Document, lane: Lane) -> Document:
+        return await self.command({**command, "maxTimeMS": int(READ_TIME * 1000)}, lane=lane)
 
     async def _run(
         self,
@@ -178,11 +175,13 @@ class Database:
         limit: int,
         fields: Sequence[str] | Mapping[str, Any] | None = None,
         hint: str | None = None,
+        batch: int | None = None,
         slow: str | None = None,
     ) -> list[Document]:
         """The first ``limit`` documents of a query; ``fields`` are names, or a projection.
 
-        ``slow`` is the user for whom a query is made that may take long. Raises TooManyRequests for those alone.
+        Large documents are read ``batch`` at a time: others have a turn of the reactor between. ``slow`` is the user
+        for whom a query is made that may take long. Raises TooManyRequests for those alone.
 
         A command of our own: txmongo's find() takes no hint, and costs more than all else of a short read.
         """
@@ -193,15 +192,19 @@ class Database:
             wanted["projection"] = dict(fields) if isinstance(fields, Mapping) else dict.fromkeys(fields, 1)
         if hint:
             wanted["hint"] = hint
-        found: list[Document] = []
-        cursor = -1
-        while cursor and len(found) < limit:
-            left = limit - len(found)
-            answer = await self._read({**wanted, "skip": skip + len(found), "limit": left, "batchSize": left}, slow)
-            cursor = answer["cursor"]["id"]
-            found += answer["cursor"]["firstBatch"]
-            if cursor:  # there is more than the 16 MiB that fit into an answer
-                await self.command({"killCursors": collection, "cursors": [cursor]})
+        wanted |= {"skip": skip, "limit": limit, "batchSize": batch or limit}
+        if slow is None or self._turns is None:
+            return await self._read_all(wanted, Lane.ORDINARY)
+        async with self._turns.turn(slow):
+            return await self._read_all(wanted, Lane.SLOW)
+
+    async def _read_all(self, find: Document, lane: Lane) -> list[Document]:
+        cursor = (await self._read(find, lane))["cursor"]
+        found: list[Document] = cursor["firstBatch"]
+        while cursor["id"]:  # the rest, where a batch was asked for, or more than the 16 MiB that fit into an answer
+            more = {"getMore": Int64(cursor["id"]), "collection": find["find"], "batchSize": find["batchSize"]}
+            cursor = (await self.command(more, lane=lane))["cursor"]
+            found += cursor["nextBatch"]
         return found
 
     async def insert(self, collection: str, document: Document) -> bool:
@@ -291,7 +294,12 @@ class Database:
         command: Document = {"aggregate": collection, "pipeline": list(pipeline), "cursor": {"batchSize": 2**31 - 1}}
         if hint:
             command["hint"] = hint
-        documents: list[Document] = (await self._read(command, slow))["cursor"]["firstBatch"]
+        if slow is None or self._turns is None:
+            answer = await self._read(command, Lane.ORDINARY)
+        else:
+            async with self._turns.turn(slow):
+                answer = await self._read(command, Lane.SLOW)
+        documents: list[Document] = answer["cursor"]["firstBatch"]
         return documents
 
     async def replace(self, collection: str, query: Document, document: Document) -> None:

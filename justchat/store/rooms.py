@@ -11,7 +11,7 @@ from attrs import evolve
 from bson import ObjectId
 from twisted.internet.defer import DeferredLock, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -43,6 +43,7 @@ SLOW_COUNT = 0.1
 COUNT_LASTS = 10
 COUNTS_KEPT = 1000
 PURGED_AT_ONCE = 1000
+LISTED_AT_ONCE = 100
 ASKED_AT_ONCE = 1000
 """Rooms that one query asks after."""
 RECONCILED = 200
@@ -174,9 +175,15 @@ class Rooms:
             skip=wanted.skip,
             limit=wanted.per_page,
             fields=LISTED_ROOM,
+            batch=LISTED_AT_ONCE,
             slow=by if is_slow(wanted) else None,
         )
-        return [listed_room_from_document(document) for document in documents]
+        found: list[ListedRoom] = []
+        for start in range(0, len(documents), LISTED_AT_ONCE):
+            if start:
+                await deferLater(self._reactor, 0)  # each may have two hundred people: others have their turn between
+            found += map(listed_room_from_document, documents[start : start + LISTED_AT_ONCE])
+        return found
 
     async def private(self, rooms: Collection[Id]) -> set[Id]:
         found: set[Id] = set()

@@ -161,8 +161,10 @@ class SetBack(Case):
                 await self.start()
             await self.rooms.create(Room(id=id, name="a room", admin=self.anna, create_at=self.at, max_users=9))
 
-        self.assertEqual(ids, [room.id for room in reversed(await self.rooms.search(RoomSearch()))])
-        self.assertEqual(ids, [room.id for room in reversed(await self.rooms.search(RoomSearch(name="room")))])
+        self.assertEqual(ids, [room.id for room in reversed(await self.rooms.search(RoomSearch(), self.anna))])
+        self.assertEqual(
+            ids, [room.id for room in reversed(await self.rooms.search(RoomSearch(name="room"), self.anna))]
+        )
         self.assertEqual(tuple(ids), (await users.get(self.anna)).rooms)
 
     async def test_snapshots(self) -> None:
@@ -279,7 +281,7 @@ class OfAnEarlierRelease(Case):
                 await self.database.update(ROOMS, {"_id": ObjectId(room.id)}, {"$unset": {"order": 1}})
                 self.at -= HOUR
 
-        self.assertEqual(["1", "0"], [room.name for room in await self.rooms.search(RoomSearch())])
+        self.assertEqual(["1", "0"], [room.name for room in await self.rooms.search(RoomSearch(), self.anna)])
 
     async def test_indexes(self) -> None:
         """Indexes that only an earlier release used go; what is not ours stays."""

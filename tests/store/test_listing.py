@@ -38,7 +38,7 @@ class Listing(TestCase):
         )
         await self.rooms.create(room)
 
-        (listed,) = await self.rooms.search(RoomSearch())
+        (listed,) = await self.rooms.search(RoomSearch(), people[0])
 
         first = tuple(people[:100])
         self.assertEqual((150, first, first), (listed.users_count, listed.users, listed.moderators))
