@@ -113,6 +113,8 @@ class Page(ChatTestCase):
             raise AssertionError(f"{text} is not shown, but {heard}; {browser.said}")
 
         await shown(f'"user":"{bob.id}"')
-        await ann.say(room, "Tea is ready ☕.")
+        long = "Tea is ready ☕." + "e" * 900
+        await ann.say(room, long)
 
-        self.assertIn('"error":null', await shown("Tea is ready ☕."))
+        self.assertIn('"error":null', await shown(long))
+        self.assertTrue(await tools.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it runs off")
