@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -16,7 +17,12 @@ import time
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.core import publish_doctree
 
 REPOSITORY = Path(__file__).parents[1]
 ENDPOINTS = [
@@ -25,6 +31,8 @@ ENDPOINTS = [
 ]
 PATIENCE = 60.0
 """Seconds that the daemon may take for one thing."""
+EARLY = "8ef5a77"
+"""A commit of the first weeks, from which people upgrade."""
 PHONE = "79161234567"
 
 
@@ -130,21 +138,29 @@ def port_of(log: Path, what: str, is_up: Callable[[], bool]) -> int:
     return int(found[1])
 
 
-def register(port: int, folder: Path) -> None:
-    """Sign up; the key must come into the outbox."""
-    body = json.dumps({"phone": PHONE}).encode()
-    head = "POST /init/reg HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+def call(port: int, path: str, expected: int, **fields: object) -> dict[str, Any]:
+    """The body of an answer that has the expected status."""
+    body = json.dumps(fields).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     # Not by urllib: this script's own folder is on the path, and tests/http hides Python's http.
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.sendall(head.encode() + body)
-        status = connection.makefile("rb").readline().decode().split()
-    if status[1:2] != ["201"]:
-        raise StepFailed(f"/init/reg answered {' '.join(status)}")
+        head_of_answer, _, said = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    if head_of_answer.split()[1:2] != [b"%d" % expected]:
+        raise StepFailed(f"{path} answered {head_of_answer.decode().splitlines()[:1]} {said.decode()}")
+    answer: dict[str, Any] = json.loads(said)
+    return answer
+
+
+def register(port: int, folder: Path, expected: int = 201) -> str:
+    """Sign up; the key, which must come into the outbox."""
+    call(port, "/init/reg", expected, phone=PHONE)
     lines = (folder / "justchat-data" / "sms-outbox.jsonl").read_text("utf-8").splitlines()
     sms = json.loads(lines[-1])
     if sms["phone"] != PHONE or not re.search(r"\d{4,}", sms["text"]):
         raise StepFailed(f"no key in the outbox: {sms}")
+    return "".join(filter(str.isdigit, sms["text"]))
 
 
 def try_foreground(twistd: Path, folder: Path) -> None:
@@ -200,6 +216,70 @@ def try_background(twistd: Path, folder: Path) -> None:
                 os.kill(int(pid_file.read_text()), signal.SIGKILL)
 
 
+@contextmanager
+def running(twistd: Path, home: Path, log: Path) -> Iterator[int]:
+    """A daemon in the foreground; its port."""
+    with open(log, "wb") as output:
+        daemon = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "--", twistd, "--nodaemon", "--pidfile=", "justchat", *ENDPOINTS],
+            cwd=home,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield port_of(log, "line of the port", lambda: daemon.poll() is None)
+    finally:
+        daemon.terminate()
+        daemon.wait(PATIENCE)
+
+
+def upgrade_lines() -> str:
+    """What the README says under "Upgrading"."""
+    settings = {"syntax_highlight": "none", "_disable_config": True}
+    document = publish_doctree((REPOSITORY / "README.rst").read_text("utf-8"), settings_overrides=settings)
+    (section,) = (
+        part for part in document.findall(nodes.section) if part.next_node(nodes.title).astext() == "Upgrading"
+    )
+    return str(section.next_node(nodes.literal_block).astext())
+
+
+def try_upgrade(folder: Path, tree: Path) -> None:
+    """An early release, with data, becomes today's by the README's lines, and the data are served."""
+    if subprocess.run(["git", "cat-file", "-e", f"{EARLY}^{{commit}}"], cwd=REPOSITORY, capture_output=True).returncode:
+        print(f"the upgrade from {EARLY} is not tried: this clone is shallow and does not have it")
+        return
+    early, home, environment = folder / "early", folder / "upgrade", folder / "upgraded"
+    for made in (early, home):
+        made.mkdir()
+    with step(f"the upgrade: {EARLY} is built and installed"):
+        archive = subprocess.run(["git", "archive", EARLY], cwd=REPOSITORY, stdout=subprocess.PIPE, check=True)
+        subprocess.run(["tar", "-x"], cwd=early, input=archive.stdout, check=True)
+        run(sys.executable, "-m", "build", "--wheel", "--outdir", early / "dist", early, folder=early)
+        (wheel,) = (early / "dist").glob("*.whl")
+        twistd = install(wheel, environment)
+    with step("the upgrade: a person and a room are made"), running(twistd, home, folder / "early.log") as port:
+        key = register(port, home)
+        session = call(port, "/init/auth", 200, phone=PHONE, key=key)["data"]["session_key"]
+        room = call(port, "/room/create", 201, session_key=session, room={"name": "Kitchen"})["data"]["room"]["_id"]
+        call(port, "/room/enter", 200, session_key=session, room={"id": room})
+        said = {"room_id": room, "text": "Tea is ready."}
+        call(port, "/room/sendMessage", 200, session_key=session, message=said)
+    with step("the upgrade: the README's lines are carried out"):
+        lines = upgrade_lines()
+        if "/opt/justchat/bin/pip install" not in lines or "systemctl restart justchat" not in lines:
+            raise StepFailed(f"the README's upgrade has changed:\n{lines}")
+        script = lines.replace("/opt/justchat", shlex.quote(str(environment))).replace("systemctl", ": systemctl")
+        run("sh", "-eu", "-c", script, folder=tree)
+        if f"JustChat {version('justchat')}" not in run(twistd, "justchat", "--version", folder=home):
+            raise StepFailed("the version is not today's")
+    with step("the upgrade: the data are served"), running(twistd, home, folder / "today.log") as port:
+        history = call(port, "/room/chat", 200, session_key=session, room=room)["data"]["chat"]
+        if "Tea is ready." not in [message["text"] for message in history]:
+            raise StepFailed(f"the message is gone: {history}")
+        call(port, "/room/sendMessage", 200, session_key=session, message={"room_id": room, "text": "Still?"})
+        call(port, "/init/auth", 200, phone=PHONE, key=register(port, home, expected=200))
+
+
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="justchat-wheel-"))
     try:
@@ -211,6 +291,7 @@ def main() -> None:
             home = folder / attempt.__name__
             home.mkdir()
             attempt(twistd, home)
+        try_upgrade(folder, folder / "tree")
     except (StepFailed, OSError, subprocess.SubprocessError) as error:
         raise SystemExit(f"wheel: {error}") from error
     finally:

@@ -170,6 +170,8 @@ class Log(Generic[S]):
             raise Busy
         if stream not in self._heads:
             await self.head(stream)
+            if self._closed:  # meanwhile
+                raise Busy
         append = _Append(stream, propose)
         self._waiting.append(append)
         self._undecided.append((reactor.seconds() + PATIENCE, append))
@@ -225,10 +227,10 @@ class Log(Generic[S]):
         except _GivenUp as given_up:
             self._log.error("closed while the database was away, with {n} entries in doubt", n=given_up.args[0])
             settled = False
+            self._refuse_undecided()
         except Exception:
             self._log.failure("the log stopped unexpectedly")
-            while self._waiting:
-                _fail(self._waiting.popleft(), Failure(DatabaseAway()))
+            self._refuse_undecided()
         finally:
             # At once: what comes while others have a turn would wait for the next.
             while self._untold:
@@ -238,6 +240,13 @@ class Log(Generic[S]):
             self._busy = False
             if self._closed:
                 self._idle.callback(settled)
+
+    def _refuse_undecided(self) -> None:
+        """Tell all 503 who have no outcome, those of the batch under way too: nobody else would."""
+        self._waiting.clear()
+        for _, append in self._undecided:
+            if not append.decided:
+                _fail(append, Failure(DatabaseAway()))
 
     async def _load_heads(self, batch: list[_Append[S]]) -> None:
         """Heads that are not in memory are read together: one after another, two daemons would crawl."""

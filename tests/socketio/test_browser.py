@@ -117,4 +117,6 @@ class Page(ChatTestCase):
         await ann.say(room, long)
 
         self.assertIn('"error":null', await shown(long))
-        self.assertTrue(await tools.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it runs off")
+        self.assertTrue(
+            await tools.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it runs off"
+        )
