@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -273,7 +275,7 @@ class Daemon(Service):
 
     def startService(self) -> None:
         super().startService()
-        take_signals(self._hung_up)
+        take_signals(self._reactor, self._hung_up)
         self._started = Deferred.fromCoroutine(self._start())
         self._started.addErrback(self._cannot_start)
 
@@ -297,6 +299,8 @@ class Daemon(Service):
         self._housekeeping.start(HOUSEKEEPING, now=False)
         self._parting.start(ENDED_SESSIONS_EVERY, now=False)
         self._searching.start(GARBAGE_EVERY, now=False)
+        if not self.running:  # stopped meanwhile
+            return
         for _, _, port in self._ports:
             port.startReading()
         for caution in cautions(self._settings, self._ports):
@@ -352,7 +356,7 @@ class Daemon(Service):
             self._reactor.callFromThread(self._log.info, "SIGHUP: settings are read at the start alone; restart me")
 
     def _stop_reactor(self) -> None:
-        if self._reactor.running:
+        with suppress(ReactorNotRunning):  # it is being stopped
             self._reactor.stop()
 
     def _remove_pid_file(self) -> None:

@@ -1,7 +1,7 @@
 """What is judged before the daemon starts, and what it tells of itself when it has."""
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -88,8 +88,9 @@ def _url(endpoint: str, port: Any) -> str | None:
     return f"{'https' if endpoint.startswith('ssl:') else 'http'}://{name}:{host.port}/"
 
 
-def take_signals(on_hangup: Any) -> None:
-    """Ctrl-C is the reactor's from now on. SIGHUP ends nothing: settings are read at the start alone."""
+def take_signals(reactor: Any, on_hangup: Callable[..., None]) -> None:
+    """Ctrl-C is the reactor's from now on, which stops in order once it runs; SIGHUP ends nothing."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # The reactor would only take it over from Python's own handler, and a little later.
+        signal.signal(signal.SIGINT, reactor.sigInt)
     signal.signal(signal.SIGHUP, on_hangup)

@@ -46,6 +46,31 @@ class Places(SecretCase):
 
         self.assertEqual(SECRET, self.load('[payments]\nsecret_key = { file = "key" }').payments.secret_key)
 
+    def test_unread(self) -> None:
+        """Who needs no secrets need not be able to read them, but for the database's URI."""
+        file = self.folder / "justchat.toml"
+        sms = "sender = 'http'\nurl = { env = 'NONE' }\nbody = { env = 'NONE' }\nheaders = { A = { file = 'none' } }"
+        file.write_text(
+            f"[payments]\nsecret_key = {{ file = 'none' }}\n[captcha]\nsecret = {{ file = 'none' }}\n[sms]\n{sms}\n"
+        )
+
+        settings = load_settings(str(file), {}, None, secrets=False)
+
+        self.assertEqual("http", settings.sms.sender)
+        with self.assertRaises(StartupError):
+            load_settings(str(file), {}, None)
+        file.write_text("[mongo]\nuri = { file = 'none' }")
+        with self.assertRaises(StartupError):
+            load_settings(str(file), {}, None, secrets=False)
+
+    def test_empty(self) -> None:
+        """An empty secret is none, wherever it stands."""
+        os.environ["A_SECRET"] = ""
+        for place in ('""', '"  "', '{ env = "A_SECRET" }', f'{{ file = "{self.a_file(b" ")}" }}'):
+            with self.assertRaises(StartupError) as caught:
+                self.load(f"[payments]\nsecret_key = {place}")
+            self.assertIn("[payments] secret_key", str(caught.exception))
+
     def test_environment(self) -> None:
         """Or an environment variable's; for every setting that may hold a secret."""
         os.environ["A_SECRET"] = "https://hush-5ab9"

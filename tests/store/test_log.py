@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from justchat.errors import AlreadyStored, Busy, DatabaseAway, NotInRoom, RoomNotFound
+from justchat.errors import AlreadyStored, DatabaseAway, NotInRoom, RoomNotFound
 from justchat.interfaces import Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
@@ -384,18 +384,6 @@ class DatabaseDies(LogCase):
             await self.assertFailure(each, DatabaseAway)
         await rooms.stop()
         self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
-        self.assertEqual([], [call for call in reactor.getDelayedCalls() if "_lose_patience" in str(call)])
-
-    async def test_closed_meanwhile(self) -> None:
-        """Who waits for a room's head while the log is closed is refused, and leaves nothing behind."""
-        rooms = await self.a_daemon()
-        room = await self.a_room(rooms)
-        rooms._entries._heads.clear()
-        asked = ensureDeferred(rooms.append(room, say(self.anna)))
-
-        await rooms.stop()
-
-        await self.assertFailure(asked, Busy)
         self.assertEqual([], [call for call in reactor.getDelayedCalls() if "_lose_patience" in str(call)])
 
     async def all_seqs(self) -> list[int]:

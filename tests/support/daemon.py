@@ -60,11 +60,18 @@ class Daemon:
 
     async def start(self) -> "Daemon":
         """Start it; returns once it listens."""
+        return await self._up(r"127\.0\.0\.1")
+
+    async def start_anywhere(self) -> "Daemon":
+        """The same, of one that listens beyond loopback."""
+        return await self._up(r"\S+")
+
+    async def _up(self, host: str) -> "Daemon":
         self.spawn()
         found: dict[str, str] = {}
         for _ in range(3000):
-            found = dict(re.findall(r"(http|websocket) listens on 127\.0\.0\.1:(\d+)", self.log))
-            if len(found) == 2:
+            found = dict(re.findall(rf"(http|websocket) listens on {host}:(\d+)", self.log))
+            if len(found) == 2 and "is up" in self.log:
                 break
             assert self.process is not None and self.process.poll() is None, self.log
             await deferLater(reactor, 0.02)
