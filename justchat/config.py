@@ -178,6 +178,8 @@ class Limits(_Table):
     """Enterings of one person into one room, of which everybody inside is told."""
     moderate: RateText = "120/minute"
     """What one person does with their rank in one room."""
+    kept_answers: RateText = "67108864/day"
+    """Bytes of a user's answers that are kept for their Idempotency-Keys; of an address, where there is no session."""
     share: Positive = 20
     """An address may have as much as this many sessions: many people can be behind one."""
     wrong_keys_per_phone: RateTexts = ("20/hour", "50/day")

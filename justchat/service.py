@@ -425,7 +425,8 @@ def make_rates(limits: Limits) -> Rates | None:
     """The rates of calls, as ``[limits]`` says; None where they are switched off."""
     if not limits.enabled:
         return None
-    return Rates({name: parse_rate(getattr(limits, name)) for name in get_args(Rated)}, limits.share, monotonic)
+    rates = {name: parse_rate(getattr(limits, name)) for name in get_args(Rated)}
+    return Rates(rates, limits.share, monotonic, parse_rate(limits.kept_answers))
 
 
 def make_sender(settings: Settings, reactor: Any) -> ISmsSender:

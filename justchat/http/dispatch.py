@@ -33,6 +33,7 @@ from justchat.http.form import is_form, read_upload
 from justchat.http.once import ONCE, Once, fingerprint, key_id
 from justchat.http.spool import Spool, SpoolFile
 from justchat.interfaces import ISessions
+from justchat.model.ids import Id
 from justchat.model.record import record
 from justchat.rates import Rates
 
@@ -182,12 +183,23 @@ class Dispatcher:
             if self._once is None or idempotency_key is None or not endpoint.once:
                 return Answer(*await self._carry_out(endpoint, body, Requester(key, session, None, address)))
             id = key_id(idempotency_key, None if session is None else session.id)
+            keeper = None if address is None else (address if session is None else session.user)
+            if keeper is not None and self.rates is not None:
+                self.rates.hit_kept(keeper)
+
+            async def carry_out(once: Id) -> tuple[int, bytes]:
+                answer = await self._carry_out(endpoint, body, Requester(key, session, once, address))
+                if keeper is not None and self.rates is not None and endpoint.keeps_answer:
+                    self.rates.charge_kept(keeper, len(answer[1]))
+                return answer
+
             return Answer(
                 *await self._once.answer(
                     id,
                     fingerprint(endpoint, raw, body),
-                    lambda once: self._carry_out(endpoint, body, Requester(key, session, once, address)),
+                    carry_out,
                     lambda error: self._outcome(endpoint, error),
+                    endpoint.keeps_answer,
                 )
             )
         finally:

@@ -82,6 +82,8 @@ class Endpoint:
     handler: Handler
     once: bool
     """Whether it takes an Idempotency-Key."""
+    keeps_answer: bool
+    """Whether the answer under a key is kept; else the call is carried out again, which changes nothing."""
     rate: Rated
     answers: "TypeAdapter[Any]" = field(init=False, eq=False)
 
@@ -100,6 +102,7 @@ def post(
     statuses: tuple[int, ...] = (200,),
     example: Mapping[str, Any] = {},
     once: bool = False,
+    keeps_answer: bool = True,
     rate: Rated = "change",
 ) -> Callable[[H], H]:
     """Declare a method of an area to be a call. The first of ``statuses`` is the usual one.
@@ -120,6 +123,7 @@ def post(
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
             handler=handler,
             once=once,
+            keeps_answer=keeps_answer,
             rate=rate,
         )
         return handler

@@ -75,8 +75,12 @@ class Once:
         request: bytes,
         carry_out: Callable[[Id], Awaitable[tuple[int, bytes]]],
         refusal: Callable[[Exception], tuple[int, bytes] | None],
+        keeps_answer: bool = True,
     ) -> tuple[int, bytes]:
-        """Status and body. ``refusal`` makes an answer of an exception, or None where nothing was carried out."""
+        """Status and body. ``refusal`` makes an answer of an exception, or None where nothing was carried out.
+
+        Where the answer is not kept, the call is carried out again when it is sent again.
+        """
         by = new_id()
         try:
             claim = await self._answers.claim(id, request, by)
@@ -93,7 +97,7 @@ class Once:
                 await self._settle(lambda: self._answers.release(id, by))
                 raise
             status, body = refused
-        if len(body) > LARGEST:
+        if len(body) > LARGEST or not keeps_answer:
             await self._settle(lambda: self._answers.release(id, by))
         else:
             await self._settle(lambda: self._answers.keep(id, by, status, body))

@@ -190,6 +190,7 @@ class RoomCalls:
         example={"room": {"id": "52ee29b565e203779f2e37f3", "password": "baz"}},
         answer=RoomAnswer,
         once=True,
+        keeps_answer=False,
         session=REQUIRED,
         raises=(WrongPassword, Banned, RoomNotFound, RoomFull),
     )

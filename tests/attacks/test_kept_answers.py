@@ -1,0 +1,51 @@
+"""Answers that are kept for Idempotency-Keys: none that can be made again, and of a person no more than their share."""
+
+from twisted.internet.defer import ensureDeferred
+
+from justchat.store.database import Database
+from tests.http.test_sending_again import keyed
+from tests.http.wire import OwnDaemonCase
+from tests.support.chat import a_room
+from tests.support.mongo import close, fresh_uri
+
+CALLS = 40
+
+
+class KeptAnswers(OwnDaemonCase):
+    async def test_entering(self) -> None:
+        """Of entering under ever new keys nothing is kept but that it happened."""
+        uri = fresh_uri()
+        database = Database(uri)
+        database.open()
+        self.addCleanup(lambda: ensureDeferred(close(database)))
+        self.daemon.options = ("--mongo", uri)
+        await self.daemon.start()
+        anna = await self.a_person()
+        room = await a_room(anna)
+
+        for number in range(CALLS):
+            self.assertEqual(200, (await keyed(anna, f"k{number}", "/room/enter", room={"id": room})).status)
+
+        kept = await database.find("answers", {}, limit=CALLS + 1)
+        self.assertEqual(CALLS, len(kept))
+        self.assertEqual([], [each for each in kept if each.get("answer") is not None])
+
+    async def test_share(self) -> None:
+        """Who has had their share of a day kept is 429, with a key; others are not, nor are calls without one."""
+        await self.start('[limits]\nexempt = []\nkept_answers = "20000/day"\n')
+        anna, boris = await self.a_person(), await self.a_person()
+        room = await a_room(anna)
+        await anna.enter(room)
+        await boris.enter(room)
+        message = {"room_id": room, "text": "x" * 4000}
+        statuses = [
+            (await keyed(anna, f"k{number}", "/room/sendMessage", message=message)).status for number in range(8)
+        ]
+
+        refused = await keyed(anna, "k8", "/room/sendMessage", message=message)
+        other = await keyed(boris, "k8", "/room/sendMessage", message=message)
+
+        self.assertEqual((200, 429), (statuses[0], statuses[-1]))
+        self.assertEqual((429, "too-many-requests", 200), (refused.status, refused.code, other.status))
+        self.assertIn("kept-answers", refused.json["detail"])
+        self.assertEqual(200, (await anna.call("/room/sendMessage", message=message)).status)
