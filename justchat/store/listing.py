@@ -16,6 +16,8 @@ from justchat.model.text import fold
 from justchat.store.documents import trigrams
 from justchat.store.indexes import LISTINGS, TRIGRAMS, listing_index
 
+SHORT = 100
+"""A longer page takes tens of milliseconds of the daemon's processor."""
 EARLY = 1000
 """A page that begins later than after so many is a late one: what comes before it is read."""
 
@@ -41,12 +43,12 @@ def listing(wanted: RoomSearch) -> dict[str, Any]:
 
 
 def is_slow(wanted: RoomSearch) -> bool:
-    """Whether a search reads many keys: for a part of a name that no index leads to, or a late page."""
+    """Whether a search reads much: for a part of a name that no index leads to, for a late page, or a long one."""
     if wanted.room_id is not None:
         return False
     folded = fold(wanted.name or "")
     found_at_once = not folded or (wanted.sort == "create_at" and len(folded) >= 3)
-    return not found_at_once or wanted.skip > EARLY
+    return not found_at_once or wanted.skip > EARLY or wanted.per_page > SHORT
 
 
 def _chosen(wanted: bool | None) -> Any:
