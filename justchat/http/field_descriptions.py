@@ -81,7 +81,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "visiters": "those who have been inside, in the order of their first visit",
     "silently": "the silenced, each with the end in milliseconds since the epoch",
     "is_private": "whether entering needs a password",
-    "page": "which page, from 1",
+    "page": "which page, from 1; pages go no deeper than 100,000 rooms",
     "per_page": "rooms on a page",
     "sort": "what to sort by, 1 for ascending and -1 for descending; newest first where absent",
     "RoomGetRequest.sort.*": "by this",

@@ -9,6 +9,7 @@ from justchat.config import Limits
 from justchat.errors import (
     ApiError,
     DatabaseAway,
+    EncodingNotSupported,
     LoginTimeout,
     MethodNotAllowed,
     NotFound,
@@ -64,7 +65,10 @@ HEADERS = {
 }
 WELL = {"type": "object", "properties": {"status": {"type": "string", "const": "ok"}}, "required": ["status"]}
 DOCUMENT = {"type": "object", "description": "an OpenAPI 3.1 document"}
+FRONT = {"type": "object", "description": "the daemon's name and release, and the paths of what it serves"}
 GET_ERRORS = (MethodNotAllowed,)
+OF_THE_BODY = (EncodingNotSupported,)
+"""What every call's body may be refused for before the call sees it."""
 
 
 def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str) -> dict[str, Any]:
@@ -132,7 +136,7 @@ def _successes(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
 
 def _errors(endpoint: Endpoint) -> set[type[ApiError]]:
     """Every error the call may answer."""
-    errors: set[type[ApiError]] = set(errors_of(endpoint))
+    errors: set[type[ApiError]] = {*errors_of(endpoint), *OF_THE_BODY}
     return errors - {LoginTimeout} if endpoint.session is NONE else errors
 
 
@@ -160,8 +164,10 @@ def _failures(errors: Iterable[type[ApiError]], schemas: Schemas) -> dict[str, A
 def _pages(schemas: Schemas) -> dict[str, Any]:
     """What is got rather than called."""
     well, document = schemas.name("Well", WELL), schemas.name("OpenApiDocument", DOCUMENT)
+    front = schemas.name("Front", FRONT)
     pages: dict[str, Any] = {}
     for path, operation_id, summary, content, errors in (
+        ("/", "front", "What this is, and where the rest of it", {"application/json": front}, ()),
         ("/livez", "livez", "The process answers", {"application/json": well}, ()),
         ("/readyz", "readyz", "Its database answers, too", {"application/json": well}, (Unavailable, DatabaseAway)),
         ("/openapi.json", "openapi", "This document", {"application/json": document}, ()),

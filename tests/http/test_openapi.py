@@ -8,7 +8,7 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from twisted.trial.unittest import TestCase
 
-from justchat.errors import LoginTimeout
+from justchat.errors import EncodingNotSupported, LoginTimeout
 from justchat.http.dispatch import ANY_CALL
 from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
@@ -94,7 +94,9 @@ class Document(ChatTestCase):
     async def test_answers(self) -> None:
         """A call has the statuses and codes that it declares, those of every call, and no others."""
         for endpoint in test_docs.declared():
-            errors = {*ANY_CALL, *endpoint.raises} - ({LoginTimeout} if endpoint.session is NONE else set())
+            errors = {*ANY_CALL, EncodingNotSupported, *endpoint.raises} - (
+                {LoginTimeout} if endpoint.session is NONE else set()
+            )
             errors |= set(ONCE) if endpoint.once else set()
             expected = {(str(status), None) for status in endpoint.statuses}
             expected |= {(str(error.status), error.code) for error in errors}
@@ -133,7 +135,7 @@ class Document(ChatTestCase):
     async def test_statuses(self) -> None:
         """Every call may answer the statuses of every call, 440 where it takes a session (contract, sections 1, 3)."""
         for endpoint in test_docs.declared():
-            expected = {"400", "413", "429", "500", "503", *(() if endpoint.session is NONE else ("440",))}
+            expected = {"400", "413", "415", "429", "500", "503", *(() if endpoint.session is NONE else ("440",))}
 
             self.assertEqual(set(), expected - set(self.operation(endpoint.path)["responses"]), endpoint.path)
 
@@ -189,7 +191,7 @@ class Document(ChatTestCase):
         """What is got rather than called is in it, and answers with a status that it has there."""
         described = {path: item["get"] for path, item in self.document["paths"].items() if "get" in item}
 
-        self.assertEqual({"/livez", "/readyz", "/openapi.json", "/uploads/{name}"}, set(described))
+        self.assertEqual({"/", "/livez", "/readyz", "/openapi.json", "/uploads/{name}"}, set(described))
         for path, operation in described.items():
             answer = await request(self.daemon.http, "GET", path)
 

@@ -15,13 +15,13 @@ from twisted.trial.unittest import TestCase
 
 from justchat.config import Limits
 from justchat.http.endpoint import Endpoint
-from justchat.http.fields import Shape
+from justchat.http.fields import DEEPEST, Shape
 from justchat.http.openapi import openapi
 from justchat.model.phone import NumberType
 from tests.http.test_malformed import declared, inner_model
 from tests.http.test_random_bodies import JSON
 
-EXAMPLES = int(os.environ.get("JUSTCHAT_BODIES", "30"))
+EXAMPLES = int(os.environ.get("JUSTCHAT_BODIES", "15"))
 """For each call and each way."""
 SHAPE = Shape(Limits(), "RU", frozenset(NumberType))
 PHONES = ("+79223438450", "8 (922) 343-84-50", 79223438450, "79223438450")
@@ -111,7 +111,7 @@ class Schemas(TestCase):
         """A body that is made from a call's schema is not refused for its shape."""
         for endpoint in declared():
             made = made_from(inlined(self.request(endpoint.path), self.document))
-            for_each(made, lambda body, endpoint=endpoint: self.assertIsNone(refusal(endpoint, body)))
+            for_each(made.filter(not_too_deep), lambda body, of=endpoint: self.assertIsNone(refusal(of, body)))
 
     def test_taken_is_described(self) -> None:
         """A body that the daemon takes is one that the call's schema allows."""
@@ -127,6 +127,11 @@ class Schemas(TestCase):
                     self.assertEqual([], wrong, f"{endpoint.path} takes {body}")
 
             for_each(likely(endpoint.body), described)
+
+
+def not_too_deep(body: dict[str, Any]) -> bool:
+    """No schema can tell the bound of a product."""
+    return (body.get("page", 1) - 1) * body.get("per_page", 40) <= DEEPEST
 
 
 def refusal(endpoint: Endpoint, body: Any) -> str | None:
