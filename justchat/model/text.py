@@ -5,6 +5,7 @@ docs/protocol.rst, "Text", has the rules as a table with examples; tests/model/t
 
 import re
 from functools import lru_cache
+from itertools import groupby
 from unicodedata import category, combining, decimal, decomposition, name, normalize, unidata_version
 
 FOLD_VERSION = f"1 (Unicode {unidata_version})"
@@ -32,7 +33,7 @@ SHOWN = f"[^{_CONTROL}{_WHITE_SPACE}{_IGNORABLE}{_BLANK}]"
 """
 _SHOWN = re.compile(f"{SHOWN[:-1]}{_IGNORABLE_BEYOND}{_BLANK_BEYOND}]")
 _WHITE = re.compile(f"[{_WHITE_SPACE}]")
-SHORT = 500
+SHORT = 1000
 """Characters of which normalize() is fast, whatever they are."""
 _MARKS = re.compile(f"[{_IGNORABLE}{_IGNORABLE_BEYOND}]")
 _UNSEEN = re.compile(f"(?![{_WHITE_SPACE}])[{_CONTROL}{_IGNORABLE}{_IGNORABLE_BEYOND}]")
@@ -51,25 +52,33 @@ def composed(text: str) -> str:
     """The text in Normalization Form C, as all text is stored (UAX #15)."""
     if text.isascii():
         return text
-    return normalize("NFC", text if len(text) <= SHORT else _MANY_MARKS.sub(_in_order, text))
-
-
-def _in_order(run: re.Match[str]) -> str:
-    return "".join(sorted("".join(map(_parts, run[0])), key=combining))
+    if len(text) > SHORT and _MANY_MARKS.search(text):
+        text = _RUN.sub(_in_order, text)
+    return normalize("NFC", text)
 
 
 def _parts(character: str) -> str:
     return normalize("NFD", character)
 
 
-def _run_of_marks() -> re.Pattern[str]:
-    """Finds many marks in a row, which normalize() puts in order in quadratic time: 1.6 s for a request of them."""
-    marks = (chr(code) for code in range(0x300, 0x1F000))  # those with a combining class end at U+1E94A
-    found = "".join(mark for mark in marks if combining(mark) or (decomposition(mark) and combining(_parts(mark)[0])))
-    return re.compile(f"[{found}]{{32,}}")
+def _is_mark(character: str) -> bool:
+    """Whether it has a combining class, or begins with what has one once it is decomposed."""
+    return bool(combining(character) or (decomposition(character) and combining(_parts(character)[0])))
 
 
-_MANY_MARKS = _run_of_marks()
+def _in_order(run: re.Match[str]) -> str:
+    parts: list[str] = []
+    for are_marks, group in groupby(run[0], _is_mark):
+        characters = list(group)
+        parts += sorted("".join(map(_parts, characters)), key=combining) if are_marks else characters
+    return "".join(parts)
+
+
+_MARK = "".join(filter(_is_mark, map(chr, range(0x300, 0x10000)))) + "\U000101fd-\U0001e94a"
+"""Marks; beyond the first 65,536 code points all from the first to the last of them, since sets of those are slow."""
+_MANY_MARKS = re.compile(f"[{_MARK}]{{32}}")
+"""Finds many marks in a row, which normalize() puts in order in quadratic time: 1.6 s for a request of them."""
+_RUN = re.compile(f"[{_MARK}]+")
 
 
 def shows(text: str) -> bool:
