@@ -215,6 +215,7 @@ def asked(data: Any) -> tuple[str, Position] | None:
     if not isinstance(data, dict) or not isinstance(data.get("session_key"), str):
         return None
     n, room, seq = (data.get(name) for name in ("n", "room", "seq"))
+    n, seq = (int(number) if type(number) is float and number.is_integer() else number for number in (n, seq))
     if not all(number is None or (type(number) is int and 0 <= number < 2**53) for number in (n, seq)):
         return None
     if room is not None and not isinstance(room, str):

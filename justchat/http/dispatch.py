@@ -4,6 +4,7 @@ Knows nothing of HTTP's wire: bytes come in, a status and bytes go out.
 """
 
 import secrets
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 
 import orjson
@@ -229,10 +230,7 @@ class Dispatcher:
 
     def _parse(self, model: type[Body], raw: bytes) -> tuple[Body, str | None]:
         """The checked body and the session key in it. Raises BadRequest, InvalidFields."""
-        try:
-            document = from_json(raw, allow_inf_nan=False)
-        except ValueError as error:
-            raise BadRequest(f"the body is not JSON: {error}") from error
+        document = _json(raw)
         if not isinstance(document, dict):
             raise BadRequest
         fields: list[BadField] = []
@@ -259,6 +257,17 @@ def _check_declared(endpoint: Endpoint, answer: object) -> None:
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False, include_input=False)
         raise AssertionError(f"{endpoint.path} does not answer as declared: {wrong}") from None
+
+
+def _json(raw: bytes) -> object:
+    """The document. Raises BadRequest."""
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        if raw.startswith(BOM_UTF8) and not raw.startswith(BOM_UTF8 * 2):
+            # A parser may ignore it (RFC 8259, section 8.1).
+            return _json(raw.removeprefix(BOM_UTF8))
+        raise BadRequest(f"the body is not JSON: {error}") from error
 
 
 def _bad_field(loc: Sequence[int | str], detail: str) -> BadField:

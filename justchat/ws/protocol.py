@@ -8,6 +8,7 @@ frame we know, 4408 no ``init`` in time, 4413 too slow a reader, 4429 too many f
 goes down (docs/protocol.rst).
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from math import ceil
 from typing import Any
@@ -172,7 +173,7 @@ class SocketFactory(BoundedSocketFactory):
 def init_data(payload: bytes) -> object:
     """The data of an ``init`` frame; None for any other frame."""
     try:
-        frame = orjson.loads(payload)
+        frame = orjson.loads(payload.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError:
         return None
     match frame:

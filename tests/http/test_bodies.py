@@ -76,6 +76,19 @@ class Bodies(ChatTestCase):
 
         self.assertEqual(dict.fromkeys(NOT_OBJECTS, 400), statuses)
 
+    async def test_byte_order_mark(self) -> None:
+        """A body may begin with a byte order mark, by either way (RFC 8259, section 8.1)."""
+        body = b"\xef\xbb\xbf" + json.dumps({"phone": a_phone(), "key": "1"}).encode()
+
+        answers = await exchange(
+            self.daemon.http,
+            a_request("POST /init/auth", body=body)
+            + a_request("POST /init/auth", "Content-Encoding: identity", body=body)
+            + a_request("POST /init/auth", body=b"\xef\xbb\xbf" + body, last=True),
+        )
+
+        self.assertEqual([401, 401, 400], [answer.status for answer in answers])
+
     async def test_no_body(self) -> None:
         """A POST that has no body at all is 400."""
         [answer] = await exchange(self.daemon.http, a_request("POST /init/auth", last=True))

@@ -34,6 +34,31 @@ class Inits(SettingsCase):
         self.assertEqual("heard", (await socket.next())["data"]["text"])
         self.assertEqual([], await socket.silence())
 
+    async def test_floats(self) -> None:
+        """What a client has may be written as its language writes numbers, after a byte order mark, too."""
+        anna, boris = await self.a_person(), await self.a_person()
+        room = await a_room(anna, anna)
+        for text in ("one", "two"):
+            await boris.call("/user/sendMessage", message={"user": anna.id, "text": text})
+        socket = await self.a_socket()
+
+        for start in (b"", b"\xef\xbb\xbf"):
+            have = f'"session_key": "{anna.session_key}", "n": 1.0, "room": "{room}", "seq": 1e0'
+            socket.sendMessage(start + b'{"event": "init", "data": {%s}}' % have.encode())
+
+            heard = [await socket.next() for _ in range(3)]
+            self.assertEqual(["ready", "direct-message", "caught-up"], [event["event"] for event in heard])
+            self.assertTrue(heard[2]["data"]["recovered"])
+
+    async def test_halves(self) -> None:
+        """Half an event is no place to go on from: 4400."""
+        for have in ('"n": 1.5', '"n": -1.0', '"seq": 1e300', '"n": true'):
+            socket = await self.a_socket()
+
+            socket.sendMessage(b'{"event": "init", "data": {"session_key": "x", %s}}' % have.encode())
+
+            self.assertEqual(4400, await socket.closed(), have)
+
     async def test_missed_events(self) -> None:
         """Each is told what it missed, whole, before the next is answered."""
         anna, boris = await self.a_person(), await self.a_person()

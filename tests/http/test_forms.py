@@ -1,0 +1,72 @@
+"""Forms with a picture, as the world's clients write them (RFC 7578, RFC 2046)."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.config import Limits
+from justchat.errors import BadRequest, InvalidFields
+from justchat.http.form import read_upload
+
+PICTURE = b"\x89PNG\r\n\x1a\n\r\n--BOUN\r\n\0\xff"
+NAMED = b'Content-Disposition: form-data; name="photo"'
+TYPE = "multipart/form-data; boundary=BOUND"
+
+
+def form(*parts: bytes, boundary: bytes = b"BOUND", before: bytes = b"", after: bytes = b"\r\n") -> bytes:
+    """A form; a part is its head, or its head and body."""
+    written = [part if b"\r\n\r\n" in part else part + b"\r\n\r\n" + PICTURE for part in parts]
+    return before + b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in written) + b"--%b--" % boundary + after
+
+
+FILENAMES = (
+    *(b'filename="\xff\xfe.png"', 'filename="фото.png"'.encode("cp1251"), 'filename="фото.png"'.encode()),
+    *(b"filename*=UTF-8''%e2%82%ac.png", b"filename*=UTF-9''%e2%zz.png", b"filename*=x", b'filename=""'),
+    *(b'filename="a\\"b.png"', b'filename="a%22b.png"', b'filename="C:\\photos\\a.png"', b'filename="a;name=x;.png"'),
+    *(b'filename="../../etc/passwd"', b'filename="a\0b.png"'),
+)
+GOOD = {
+    **{repr(name): (form(NAMED + b"; " + name), TYPE) for name in FILENAMES},
+    "a filename before the name": (form(b"Content-Disposition: form-data; filename*=UTF-8''%ff.png; name=photo"), TYPE),
+    "a quoted boundary": (form(NAMED, boundary=b"a b:c"), 'multipart/form-data; boundary="a b:c"'),
+    "other cases": (form(b'content-disposition: FORM-DATA; NAME="photo"'), "Multipart/Form-Data; Boundary=BOUND"),
+    "parameters after the boundary": (form(NAMED), TYPE + "; charset=utf-8"),
+    "a preamble": (form(NAMED, before=b"This is a form.\r\n\r\n"), TYPE),
+    "an epilogue": (form(NAMED, after=b"\r\nbye\r\n--BOUND\r\n"), TYPE),
+    "no line end at the end": (form(NAMED, after=b""), TYPE),
+    "other fields of a part": (form(NAMED + b"\r\nContent-Type: image/x\r\nContent-Transfer-Encoding: binary\r\nX: \xff"), TYPE),
+    "other parts": (form(b'Content-Disposition: form-data; name="\xff"\r\n\r\n1', NAMED), TYPE),
+    "two pictures: the first": (form(NAMED, NAMED + b"\r\n\r\nsecond"), TYPE),
+    "a folded field": (form(b'Content-Disposition: form-data;\r\n name="photo"'), TYPE),
+}  # fmt: skip
+CUT = form(NAMED)
+BAD = {
+    "no boundary": (form(NAMED), "multipart/form-data"),
+    "no last boundary": (CUT.removesuffix(b"--BOUND--\r\n"), TYPE),
+    "cut in its middle": (CUT[:-30], TYPE),
+    "nothing": (b"", TYPE),
+    "another boundary": (form(NAMED, boundary=b"x"), TYPE),
+    "too many parts": (form(*[b'Content-Disposition: form-data; name="a"\r\n\r\n1'] * 500, NAMED), TYPE),
+}
+
+
+class Forms(SynchronousTestCase):
+    def test_taken(self) -> None:
+        """A picture is found in every form that is one, whatever its file was called."""
+        for name, (raw, content_type) in GOOD.items():
+            self.assertEqual(PICTURE, read_upload(raw, content_type, Limits())[0].data, name)
+
+    def test_key(self) -> None:
+        """The session's key may stand beside it."""
+        key = b'Content-Disposition: form-data; name="session_key"\r\n\r\nKEY'
+
+        self.assertEqual("KEY", read_upload(form(NAMED, key), TYPE, Limits())[1])
+
+    def test_refused(self) -> None:
+        """A form that is not whole is no form."""
+        for name, (raw, content_type) in BAD.items():
+            with self.assertRaises(BadRequest, msg=name):
+                read_upload(raw, content_type, Limits())
+
+    def test_missing(self) -> None:
+        """A form without the picture is told what is missing."""
+        with self.assertRaises(InvalidFields):
+            read_upload(form(b'Content-Disposition: form-data; name="foto"'), TYPE, Limits())
