@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Forms with a picture, as the world's clients write them (RFC 7578, RFC 2046)."""
 
 from twisted.trial.unittest import SynchronousTestCase
