@@ -82,6 +82,13 @@ class Addresses:
             self._warned.add(what)
             self._log.warn("{said}", said=said)
 
+    def of_connection(self, peer: object) -> str | None:
+        """The address to count a connection by; None for one that is not counted: a proxy's carry many people."""
+        host = _parsed(getattr(peer, "host", ""))
+        if host is None or _is_in(host, self._proxies) or _is_in(host, self._exempt):
+            return None
+        return _key(host)
+
     def _is_heeded(self, peer: str) -> bool:
         """Whether it matters what the header says: of strangers' headers none is to be remembered."""
         host = _parsed(peer)

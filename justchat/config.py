@@ -180,6 +180,8 @@ class Limits(_Table):
     """What one person does with their rank in one room."""
     kept_answers: RateText = "67108864/day"
     """Bytes of a user's answers that are kept for their Idempotency-Keys; of an address, where there is no session."""
+    get: RateText = "12000/minute"
+    """Of an address: whatever is asked for that is no call, answers to what is refused among it."""
     share: Positive = 20
     """An address may have as much as this many sessions: many people can be behind one."""
     wrong_keys_per_phone: RateTexts = ("20/hour", "50/day")
@@ -202,6 +204,9 @@ class Limits(_Table):
     sms_per_code: RateTexts | None = None
     """SMS to the phones of a dial code, as 7."""
     sms_in_all: RateTexts | None = None
+    connections: Positive = 20_000
+    """Connections of HTTP that may be open, less where the process may open fewer files."""
+    connections_per_address: Positive = 1000
     sockets_per_address: Positive = 2000
     """Sockets that one address may have open: a whole town can be behind one."""
     sockets_per_session: Positive = 1000

@@ -228,6 +228,13 @@ class Unavailable(ApiError):
     retry_after: ClassVar[int] = 1
 
 
+class TooManyConnections(Unavailable):
+    """The connection that is one too many is closed with the answer."""
+
+    status, code, detail = 429, "too-many-connections", "too many connections are open"
+    retry_after = 10
+
+
 class DatabaseAway(Unavailable):
     code, detail = "database-away", "the database is away; nothing was stored"
 

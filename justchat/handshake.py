@@ -61,6 +61,7 @@ def judge_handshake(request: Any, allows_origin: Callable[[str | None], bool]) -
     channel = request.channel
     request.content = BytesIO(b"".join([*channel._dataBuffer, channel._buffer]))
     channel._dataBuffer, channel._buffer = [], b""
+    channel.give_up()
 
 
 def _fields(request: Any, name: bytes) -> list[bytes]:

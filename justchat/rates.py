@@ -11,6 +11,8 @@ from math import ceil
 from justchat.errors import TooManyRequests
 from justchat.model.rate import Rate
 
+BY_ADDRESS = frozenset({"sign_in", "get"})
+"""Rates of what is done without a session."""
 KEPT = 20_000
 """Callers of one rate that are surely remembered; those who were silent while twice as many others called are not."""
 
@@ -63,7 +65,7 @@ class Rates:
         self._kept = Window("kept-answers", kept, seconds) if kept else None
         self._of_session = {name: Window(name, rate, seconds) for name, rate in rates.items() if rate}
         self._of_address = {
-            name: Window(f"{name}-address", rate if name == "sign_in" else rate.times(share), seconds)
+            name: Window(f"{name}-address", rate if name in BY_ADDRESS else rate.times(share), seconds)
             for name, rate in rates.items()
             if rate
         }

@@ -30,6 +30,7 @@ from justchat.addresses import Addresses
 from justchat.binding import Services
 from justchat.captcha import Captcha, NoCaptcha
 from justchat.config import Limits, Settings
+from justchat.connections import Connections
 from justchat.data_dir import DAEMON_LOCK, SECRET_KEY, generated_secret, prepare_data_dir, try_lock
 from justchat.door import Door
 from justchat.errors import ApiError, DatabaseAway, StartupError
@@ -198,20 +199,23 @@ class Daemon(Service):
         app = make_app(
             endpoints, self._dispatcher, self._database.ping, openapi(endpoints, settings.limits, version("justchat"))
         )
+        connections = Connections(settings.limits, addresses)
+        counted: Any = {"addresses": addresses, "connections": connections, "rates": self._dispatcher.rates}
         site = JustChatSite(
             Root(app, self._sockets, socketio, Pictures(settings.data_dir / "uploads")),
             settings.http,
             settings.limits,
-            addresses,
+            **counted,
+            routes=app.url_map.bind(""),
+            endpoints=endpoints,
         )
-        site.calls = app.url_map.bind("")
         site.judges = {
             endpoint.path.encode(): judge_uploads(endpoint, self._dispatcher, spool)
             for endpoint in endpoints
             if endpoint.body is ImageBody
         }
         self._calls = CallFactory(endpoints, self._dispatcher, site, reactor)
-        self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits, addresses)
+        self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits, **counted)
         self._housekeeping = LoopingCall(self._keep_house, registry)
         self._housekeeping.clock = reactor
         self._parting = LoopingCall(self._part, sessions, registry)
@@ -425,7 +429,7 @@ def make_rates(limits: Limits) -> Rates | None:
     """The rates of calls, as ``[limits]`` says; None where they are switched off."""
     if not limits.enabled:
         return None
-    rates = {name: parse_rate(getattr(limits, name)) for name in get_args(Rated)}
+    rates = {name: parse_rate(getattr(limits, name)) for name in (*get_args(Rated), "get")}
     return Rates(rates, limits.share, monotonic, parse_rate(limits.kept_answers))
 
 

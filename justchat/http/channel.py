@@ -18,14 +18,17 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from justchat.errors import reason_phrase
-from justchat.http.dispatch import Answer, Dispatcher
+from justchat.connections import Place
+from justchat.errors import TooManyConnections, reason_phrase
+from justchat.http.dispatch import Answer, Dispatcher, error_answer
 from justchat.http.endpoint import Endpoint
 from justchat.http.headers import EVERY_ANSWER, Field, of_answer
 from justchat.http.heads import HEAD, Head, Heads
-from justchat.http.requests import SiteChannel
 from justchat.http.site import JustChatSite
+from justchat.http.site_channel import SLICE, WHOLE
 
+AT_ONCE = 16
+"""Calls of one connection that are answered in one turn of the reactor, where none of them waits for anything."""
 AHEAD = 64 * 1024
 """Bytes a client may send while a call of its own is under way; more are left in the kernel."""
 CLOSE: tuple[Field, ...] = ((b"Connection", b"close"),)
@@ -45,10 +48,21 @@ class CallChannel(Protocol, TimeoutMixin):
     """Not reading."""
     _looking = False
     """Inside _next(), which goes on by itself."""
+    _yielding = False
+    """Others have their turn before the next call."""
+    _rest = memoryview(b"")
+    """What is left to send of a long answer."""
+    _taken = False
+    """The client has taken something of it since the last look."""
+    _sending_until = 0.0
+    """When it must have taken all of it."""
+    _place: Place | None = None
     _over = False
     """The last answer is given, or the connection is lost."""
     _peer: object = None
     """Known from the first call on: with the PROXY protocol, not before."""
+    _last = False
+    """The connection ends with the answer that is under way."""
     _head: Head
     """Of the call that is under way."""
     _answering: Coroutine["Deferred[Any]", None, Answer]
@@ -61,6 +75,11 @@ class CallChannel(Protocol, TimeoutMixin):
             self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
         self.setTimeout(self._calls.site.settings.idle_timeout)
+        try:
+            self._place = self._calls.site.connections.enter(self.transport.getPeer())
+        except TooManyConnections as error:
+            self.transport.write(self._calls.answer(error_answer(error), (), True))
+            self._end()
 
     def take_back(self, data: bytes) -> None:
         """The Site has answered; ``data`` is what has come since."""
@@ -72,23 +91,35 @@ class CallChannel(Protocol, TimeoutMixin):
             self.dataReceived(data)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._over:
+            return
         if not self._received:
             self.resetTimeout()  # not for each byte: who sends them one by one has no more time
         self._received += data
         self._next()
-        if self._busy and len(self._received) > AHEAD and not self._resting:
+        if (self._busy or self._yielding) and len(self._received) > AHEAD and not self._resting:
             self._read(False)
 
     def _next(self) -> None:
         """Carry out what has been received, one request after another: a loop, as answers may come at once."""
-        if self._looking:
+        if self._looking or self._yielding:
             return
         self._looking = True
+        left = AT_ONCE
         try:
             while self._received and not (self._busy or self._full or self._over) and self._carry_out():
-                pass
+                left -= 1
+                if not left:
+                    self._yielding = True
+                    self._calls.reactor.callLater(0, self._next_turn)
+                    break
         finally:
             self._looking = False
+
+    def _next_turn(self) -> None:
+        self._yielding = False
+        self._next()
+        self._read_on()
 
     def _carry_out(self) -> bool:
         """Begin the next call; False where it is not whole yet, or not ours."""
@@ -139,25 +170,56 @@ class CallChannel(Protocol, TimeoutMixin):
         self._busy = False
         if self._over:
             return
-        last = self._head.last or self._calls.dispatcher.closing
-        self.transport.write(self._calls.answer(answer, self._head.extra, last))
-        if last:
-            self._over = True
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
+        self._last = self._head.last or self._calls.dispatcher.closing
+        data = self._calls.answer(answer, self._head.extra, self._last)
+        if len(data) > SLICE:
+            self._busy = True
+            self._rest = memoryview(data)
+            self._sending_until = self._calls.reactor.seconds() + WHOLE * self._calls.site.settings.idle_timeout
+            self._send_slice()
+        else:
+            self.transport.write(data)
+            self._answered()
+
+    def _send_slice(self) -> None:
+        """Send the next part of a long answer: others are served in between, and the transport holds no more of it."""
+        if self._over or self._full or not self._rest:
             return
-        if self._resting and not self._full and len(self._received) <= AHEAD:
-            self._read(True)
+        self._taken = True
+        part, self._rest = self._rest[:SLICE], self._rest[SLICE:]
+        self.transport.write(bytes(part))
+        if not self._rest:
+            self._busy = False
+            self._answered()
+        elif not self._full:
+            self._calls.reactor.callLater(0, self._send_slice)
+
+    def _answered(self) -> None:
+        if self._last:
+            self._end()
+            return
+        self._read_on()
         if self._received:
             self._next()
+
+    def _end(self) -> None:
+        """Hang up, once the client has taken what has been sent, or its time is over."""
+        self._over = True
+        self.resetTimeout()
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _read_on(self) -> None:
+        if self._resting and not self._full and (len(self._received) <= AHEAD or not (self._busy or self._yielding)):
+            self._read(True)
 
     def _hand_over(self) -> bool:
         """Let the Site go on from the start of this request."""
         self._calls.heads.look_at_stranger(self._received)
         self.setTimeout(None)
         self.transport.unregisterProducer()
-        channel = self._calls.site.buildProtocol(self.transport.getPeer())
-        assert isinstance(channel, SiteChannel)
+        channel = self._calls.site.channel(self.transport.getPeer())
+        channel.place = self._place
         channel.answered = self.take_back
         _speak(self.transport, channel)
         received, self._received = self._received, b""
@@ -167,14 +229,19 @@ class CallChannel(Protocol, TimeoutMixin):
 
     def timeoutConnection(self) -> None:
         # It counts from the start of a request: one timer set less for each answer.
-        if self._busy:
+        taking = self._taken and self._calls.reactor.seconds() < self._sending_until
+        if self._busy and (taking or not self._rest):
+            self._taken = False
             self.setTimeout(self._calls.site.settings.idle_timeout)
         else:
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._over = True
+        self._rest = memoryview(b"")
         self.setTimeout(None)
+        if self._place is not None:
+            self._place.leave()
 
     def _read(self, go_on: bool) -> None:
         self._resting = not go_on
@@ -189,8 +256,9 @@ class CallChannel(Protocol, TimeoutMixin):
 
     def resumeProducing(self) -> None:
         self._full = False
-        self._read(True)
+        self._send_slice()
         self._next()
+        self._read_on()
 
     def stopProducing(self) -> None:
         """The connection is lost; connectionLost() tells."""
@@ -206,7 +274,7 @@ class CallFactory(Factory):
         self.heads = Heads(endpoints, site)
         self.dispatcher = dispatcher
         self.site = site
-        self._reactor = reactor
+        self.reactor = reactor
         self._starts: dict[int, bytes] = {}
         self._dated = 0
 
@@ -227,7 +295,7 @@ class CallFactory(Factory):
 
     def answer(self, answer: Answer, extra: tuple[Field, ...], last: bool) -> bytes:
         """The bytes of an answer. Most of those before its body are made once a second."""
-        second = int(self._reactor.seconds())
+        second = int(self.reactor.seconds())
         if second != self._dated:
             self._dated = second
             self._starts.clear()

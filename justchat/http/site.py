@@ -13,6 +13,7 @@ import orjson
 from autobahn.twisted.resource import WebSocketResource
 from klein import Klein
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import CACHED
@@ -25,7 +26,8 @@ from werkzeug.routing import MapAdapter
 
 from justchat.addresses import Addresses
 from justchat.config import Http, Limits
-from justchat.errors import ApiError, MethodNotAllowed, NotFound, Unavailable, UpgradeRequired
+from justchat.connections import Connections
+from justchat.errors import ApiError, MethodNotAllowed, NotFound, TooManyConnections, Unavailable, UpgradeRequired
 from justchat.handshake import asks_for_websocket, judge_handshake
 from justchat.http.dispatch import Answer, Dispatcher, error_answer, incident_answer
 from justchat.http.endpoint import Endpoint
@@ -33,8 +35,10 @@ from justchat.http.fields import ImageBody
 from justchat.http.form import FORM_OVERHEAD
 from justchat.http.headers import bearer_of
 from justchat.http.pictures import Pictures
-from justchat.http.requests import Judge, JustChatRequest, SiteChannel, write_answer, write_refusal
+from justchat.http.requests import Judge, JustChatRequest, write_answer, write_refusal
+from justchat.http.site_channel import SiteChannel
 from justchat.http.spool import Spool, SpoolFile
+from justchat.rates import Rates
 
 
 def make_app(
@@ -115,7 +119,7 @@ async def _serve(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> by
     content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
     key = request.getHeader(b"idempotency-key")
     once = None if key is None else key.decode("latin-1")
-    address = None if dispatcher.rates is None else _address(request)
+    address = None if dispatcher.rates is None else address_of(request)
     if endpoint.body is ImageBody:
         try:
             answering = await _of_upload(request, endpoint, dispatcher, bearer, content_type, once, address)
@@ -156,7 +160,7 @@ def judge_uploads(endpoint: Endpoint, dispatcher: Dispatcher, spool: Spool) -> J
     """Judges an upload by its head, and gives its body a place."""
 
     async def judge(request: JustChatRequest) -> None:
-        address = None if dispatcher.rates is None else _address(request)
+        address = None if dispatcher.rates is None else address_of(request)
         content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
         await dispatcher.judge(endpoint, bearer_of(request.getHeader(b"authorization")), content_type, address)
         request.spool = spool.open(address)
@@ -164,7 +168,7 @@ def judge_uploads(endpoint: Endpoint, dispatcher: Dispatcher, spool: Spool) -> J
     return judge
 
 
-def _address(request: Any) -> str | None:
+def address_of(request: Any) -> str | None:
     """Where a request comes from; None is one that is not counted."""
     addresses: Addresses = request.channel.site.addresses
     if request.requestHeaders.hasHeader(addresses.other_header):
@@ -256,26 +260,61 @@ class JustChatSite(Site):
     protocol = SiteChannel  # type: ignore[assignment]
     requestFactory = JustChatRequest
 
-    def __init__(self, root: IResource, settings: Http, limits: Limits, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        root: IResource,
+        settings: Http,
+        limits: Limits,
+        *,
+        addresses: Addresses,
+        connections: Connections,
+        rates: Rates | None,
+        routes: MapAdapter | None = None,
+        endpoints: Sequence[Endpoint] = (),
+    ) -> None:
+        """``routes`` are those of the Klein app, None where there is none; ``endpoints`` the calls among them."""
         super().__init__(root, timeout=settings.idle_timeout, parsePOSTFormSubmission=False)
         self.settings = settings
         self.addresses = addresses
+        self.connections = connections
+        self._rates = rates
+        self._routes = routes
+        self.paths = frozenset(endpoint.path.encode() for endpoint in endpoints)
         self.body_limit = limits.body
         self.upload_limit = limits.image + FORM_OVERHEAD
         self.displayTracebacks = False
         self.judges: dict[bytes, Judge] = {}
         """Paths whose requests are looked at before any of their bodies is read, and how."""
-        self.calls: MapAdapter | None = None
-        """The routes of the calls; None where there are none."""
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A channel for a connection that comes to this port."""
+        channel = self.channel(addr)
+        try:
+            channel.place = self.connections.enter(addr)
+        except TooManyConnections as error:
+            channel.turned_away = error
+        return channel
+
+    def channel(self, addr: IAddress | None) -> SiteChannel:
+        """A channel for a connection that has its place."""
+        channel = super().buildProtocol(addr)
+        assert isinstance(channel, SiteChannel)
+        return channel
+
+    def hit(self, request: Any) -> None:
+        """Count a request that is no call. Raises TooManyRequests."""
+        address = None if self._rates is None else address_of(request)
+        if address is not None and self._rates is not None:
+            self._rates.hit_address("get", address)
 
     def check_call(self, path: bytes) -> None:
         """Whether something at this path takes a body. Raises NotFound, MethodNotAllowed, UpgradeRequired."""
         if path.startswith(b"/socket.io"):
             return
-        if self.calls is None:
+        if self._routes is None:
             raise UpgradeRequired
         try:
-            self.calls.match(unquote_to_bytes(path).decode(), method="POST")
+            self._routes.match(unquote_to_bytes(path).decode(), method="POST")
         except WrongMethod as error:
             raise MethodNotAllowed(allow={*(error.valid_methods or ()), "OPTIONS"}) from None
         except HTTPException:
