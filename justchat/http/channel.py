@@ -115,11 +115,11 @@ class CallChannel(Protocol, TimeoutMixin):
                     break
         finally:
             self._looking = False
+        self._read_on()
 
     def _next_turn(self) -> None:
         self._yielding = False
         self._next()
-        self._read_on()
 
     def _carry_out(self) -> bool:
         """Begin the next call; False where it is not whole yet, or not ours."""
@@ -198,9 +198,7 @@ class CallChannel(Protocol, TimeoutMixin):
         if self._last:
             self._end()
             return
-        self._read_on()
-        if self._received:
-            self._next()
+        self._next()
 
     def _end(self) -> None:
         """Hang up, once the client has taken what has been sent, or its time is over."""
@@ -258,7 +256,6 @@ class CallChannel(Protocol, TimeoutMixin):
         self._full = False
         self._send_slice()
         self._next()
-        self._read_on()
 
     def stopProducing(self) -> None:
         """The connection is lost; connectionLost() tells."""
