@@ -15,6 +15,8 @@ FORM_OVERHEAD = 64 * 1024
 """Bytes of a form beside its picture."""
 _PIECE = 256 * 1024
 """Bytes of a form that are read in one turn of the reactor."""
+_PARTS = 128
+"""Parts of a form: thousands of small ones in a piece would hold the reactor."""
 _KEY = 1024
 """Bytes of a session key at most."""
 
@@ -51,7 +53,9 @@ async def _read_form(raw: SpoolFile, boundary: str, spool: Spool) -> tuple[Spool
     photo, found, key, name = spool.open(None), False, b"", ""
     try:
         # File names need not be UTF-8; what they say is of no use.
-        parser = PushMultipartParser(boundary, content_length=raw.size, header_charset="latin-1")
+        parser = PushMultipartParser(
+            boundary, content_length=raw.size, header_charset="latin-1", max_segment_count=_PARTS
+        )
         with parser:
             async for piece in _pieces(raw):
                 for event in parser.parse(piece):

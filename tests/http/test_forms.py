@@ -1,11 +1,14 @@
 # ruff: noqa: E501
 """Forms with a picture, as the world's clients write them (RFC 7578, RFC 2046)."""
 
-from twisted.trial.unittest import SynchronousTestCase
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
 
 from justchat.config import Limits
 from justchat.errors import BadRequest, InvalidFields
 from justchat.http.form import read_upload
+from justchat.http.spool import Spool
 
 PICTURE = b"\x89PNG\r\n\x1a\n\r\n--BOUN\r\n\0\xff"
 NAMED = b'Content-Disposition: form-data; name="photo"'
@@ -35,7 +38,7 @@ GOOD = {
     "no line end at the end": (form(NAMED, after=b""), TYPE),
     "other fields of a part": (form(NAMED + b"\r\nContent-Type: image/x\r\nContent-Transfer-Encoding: binary\r\nX: \xff"), TYPE),
     "other parts": (form(b'Content-Disposition: form-data; name="\xff"\r\n\r\n1', NAMED), TYPE),
-    "two pictures: the first": (form(NAMED, NAMED + b"\r\n\r\nsecond"), TYPE),
+    "two pictures: the last": (form(NAMED + b"\r\n\r\nfirst", NAMED), TYPE),
     "a folded field": (form(b'Content-Disposition: form-data;\r\n name="photo"'), TYPE),
 }  # fmt: skip
 CUT = form(NAMED)
@@ -49,25 +52,42 @@ BAD = {
 }
 
 
-class Forms(SynchronousTestCase):
-    def test_taken(self) -> None:
+class Forms(TestCase):
+    def setUp(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.spool = Spool(folder, free=0, files=9, bytes=10**9, all_files=9, all_bytes=10**9)
+
+    async def read(self, raw: bytes, content_type: str) -> tuple[bytes, str | None]:
+        """The picture's bytes and the session's key."""
+        file = self.spool.open(None)
+        file.write(raw)
+        try:
+            body, key = await read_upload(file, content_type, Limits(), self.spool)
+            picture = body.file.piece(0, body.file.size)
+            body.file.close()
+        finally:
+            file.close()
+        return picture, key
+
+    async def test_taken(self) -> None:
         """A picture is found in every form that is one, whatever its file was called."""
         for name, (raw, content_type) in GOOD.items():
-            self.assertEqual(PICTURE, read_upload(raw, content_type, Limits())[0].data, name)
+            self.assertEqual(PICTURE, (await self.read(raw, content_type))[0], name)
 
-    def test_key(self) -> None:
+    async def test_key(self) -> None:
         """The session's key may stand beside it."""
         key = b'Content-Disposition: form-data; name="session_key"\r\n\r\nKEY'
 
-        self.assertEqual("KEY", read_upload(form(NAMED, key), TYPE, Limits())[1])
+        self.assertEqual("KEY", (await self.read(form(NAMED, key), TYPE))[1])
 
-    def test_refused(self) -> None:
+    async def test_refused(self) -> None:
         """A form that is not whole is no form."""
         for name, (raw, content_type) in BAD.items():
             with self.assertRaises(BadRequest, msg=name):
-                read_upload(raw, content_type, Limits())
+                await self.read(raw, content_type)
 
-    def test_missing(self) -> None:
+    async def test_missing(self) -> None:
         """A form without the picture is told what is missing."""
         with self.assertRaises(InvalidFields):
-            read_upload(form(b'Content-Disposition: form-data; name="foto"'), TYPE, Limits())
+            await self.read(form(b'Content-Disposition: form-data; name="foto"'), TYPE)
