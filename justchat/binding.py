@@ -14,20 +14,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from justchat.door import TOO_MANY, Door
+from justchat.close_codes import CloseCode
+from justchat.door import Door
 from justchat.errors import ApiError, LoginTimeout
 from justchat.events import Burst, Frame, Position, caught_up, ready, refusal
 from justchat.interfaces import IConnection, IRegistry, IReplay, ISessions
 from justchat.model.ids import Id, as_id
 from justchat.model.user import Session
 
-MALFORMED = 4400
-SESSION_OVER = 4440
-TRY_LATER = 1013
-FAULT = 1011
 MOST_HELD = 1024 * 1024
 """Bytes held back during one replay; more, and the client is too slow to come back this way (4413)."""
-TOO_SLOW = 4413
 MOST_INITS = 128
 """Inits that may wait for their answers. Of the keys that wait, what is longer than a key is let go."""
 LONGEST_KEY = 256
@@ -60,10 +56,10 @@ class Binding:
         """The data of an ``init``. The answers go through the connection, in the order of the inits."""
         init = asked(data)
         if init is None:
-            self._connection.close(MALFORMED, "an init has a session_key, and perhaps n, room and seq")
+            self._connection.close(CloseCode.MALFORMED, "an init has a session_key, and perhaps n, room and seq")
             return
         if len(self._inits) == MOST_INITS:
-            self._connection.close(TOO_MANY, "too many inits at once")
+            self._connection.close(CloseCode.TOO_MANY, "too many inits at once")
             return
         self._inits.append(init)
         if len(self._inits) == 1:
@@ -93,13 +89,13 @@ class Binding:
             timeout = isinstance(error, LoginTimeout)
             if not self._is_over():
                 self._connection.send(Frame(refusal(error)))
-                self._connection.close(SESSION_OVER if timeout else TRY_LATER, error.detail)
+                self._connection.close(CloseCode.SESSION_OVER if timeout else CloseCode.TRY_LATER, error.detail)
 
     async def _bind(self, session: Session, have: Position) -> None:
         replay = self._services.replay
         self._unbind()
         if self._services.door.is_too_many(self._services.registry.sockets_of(session)):
-            self._connection.close(TOO_MANY, "the session has as many sockets as it may")
+            self._connection.close(CloseCode.TOO_MANY, "the session has as many sockets as it may")
             return
         gate = _Gate(self._connection, session)
         stand_in: IConnection = gate
@@ -142,7 +138,7 @@ class Binding:
     def _failed(self, failure: Failure) -> None:
         self._log.failure("a connection could not be bound", failure)
         if not self._is_over():
-            self._connection.close(FAULT, "a fault of ours")
+            self._connection.close(CloseCode.FAULT, "a fault of ours")
 
 
 @implementer(IConnection)
@@ -165,7 +161,7 @@ class _Gate:
         self._bytes += len(frame.text)
         if self._bytes > MOST_HELD:
             self._held.clear()
-            self._connection.close(TOO_SLOW, "too much happened while you were catching up")
+            self._connection.close(CloseCode.TOO_SLOW, "too much happened while you were catching up")
         else:
             self._held.append(frame)
 

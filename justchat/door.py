@@ -9,8 +9,6 @@ from typing import Any
 from justchat.addresses import Addresses
 from justchat.config import Limits
 
-TOO_MANY = 4429
-"""The close code of a socket that is one too many for its session, or that says too much."""
 RETRY_AFTER = 60
 """Seconds after which an address that has too many sockets is asked to come back."""
 MINUTE = 60.0

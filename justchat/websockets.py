@@ -12,6 +12,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from justchat.close_codes import CloseCode
 from justchat.config import Websocket
 from justchat.door import RETRY_AFTER
 from justchat.interfaces import IWire
@@ -19,7 +20,6 @@ from justchat.interfaces import IWire
 CLOSE_TIMEOUT = 5.0
 """Seconds that a client has to hear why it is closed."""
 OPEN_TIMEOUT = 10
-PROTOCOL_ERROR = 1002
 TOO_MANY_REQUESTS = ("Too Many Requests", "too-many-requests")
 
 
@@ -104,7 +104,7 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
         """Close it, for a reason that its client is told. For subclasses, who have something to end."""
         self.hang_up(code, reason)
 
-    def _fail_connection(self, code: int = PROTOCOL_ERROR, reason: str = "") -> None:
+    def _fail_connection(self, code: int = CloseCode.PROTOCOL_ERROR, reason: str = "") -> None:
         """The client breaks the protocol: it is told so by a close frame (RFC 6455, section 7.1.7), and not heard any
         more. Autobahn drops the connection, or goes on to read what follows the breach.
         """

@@ -1,5 +1,6 @@
 """The documentation says what the code says."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from twisted.trial.unittest import TestCase
 
 from justchat import errors
+from justchat.close_codes import CloseCode
 from justchat.config import Settings
 from justchat.errors import ApiError
 from justchat.http import calls
@@ -24,6 +26,7 @@ from justchat.store.indexes import INDEXES
 from justchat.tap import Options
 
 PROJECT = Path(__file__).parents[1]
+PROTOCOL = PROJECT / "docs" / "protocol.rst"
 PAGES = sorted([*PROJECT.glob("*.rst"), *PROJECT.glob("docs/*.rst")])
 
 
@@ -87,6 +90,33 @@ def api_errors() -> list[type[ApiError]]:
         for _, error in inspect.getmembers(errors, inspect.isclass)
         if issubclass(error, ApiError) and error is not ApiError
     ]
+
+
+class CloseCodeTests(TestCase):
+    """The table of close codes."""
+
+    def test_table(self) -> None:
+        """It has every code with which a socket is closed, and no other; of each, why, and what a client does then."""
+        (section,) = (s for s in parsed(PROTOCOL).findall(nodes.section) if title(s) == "Close codes")
+        table = next(iter(section.findall(nodes.table)))
+        rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)][1:]
+
+        self.assertEqual([str(int(code)) for code in CloseCode], [code for code, _, _ in rows])
+        for code, why, then in rows:
+            self.assertTrue(why.endswith(".") and then.endswith("."), code)
+
+    def test_one_list(self) -> None:
+        """No other file of the package names such a code by its number."""
+        codes = set(map(int, CloseCode)) - {1000}  # a round number of many things
+        named = {
+            (path.name, node.value)
+            for path in PROJECT.glob("justchat/**/*.py")
+            if path.name != "close_codes.py"
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Constant) and type(node.value) is int and node.value in codes
+        }
+
+        self.assertEqual(set(), named)
 
 
 class PageTests(TestCase):

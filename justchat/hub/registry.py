@@ -7,6 +7,7 @@ from typing import Any
 from attrs import define
 from zope.interface import implementer
 
+from justchat.close_codes import CloseCode
 from justchat.errors import LoginTimeout
 from justchat.events import Burst, Frame
 from justchat.interfaces import IConnection, IFarewell, IRegistry
@@ -14,7 +15,6 @@ from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.user import Session
 
-SESSION_OVER = 4440
 AT_ONCE = 64
 """Connections served between two looks at the clock."""
 SLICE = 0.001
@@ -129,7 +129,7 @@ class Registry:
 
     def session_ended(self, session: Session) -> None:
         for connection in tuple(self._by_session.get(session.id, ())):
-            connection.close(SESSION_OVER, LoginTimeout.detail)
+            connection.close(CloseCode.SESSION_OVER, LoginTimeout.detail)
 
     def close_expired(self) -> None:
         """Close the connections of sessions that have run out."""
@@ -141,7 +141,7 @@ class Registry:
         ]
         for connections in expired:
             for connection in tuple(connections):
-                connection.close(SESSION_OVER, LoginTimeout.detail)
+                connection.close(CloseCode.SESSION_OVER, LoginTimeout.detail)
 
 
 def send_burst(burst: Burst, hearers: Iterable[IConnection]) -> None:

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
-from justchat.binding import MALFORMED, SESSION_OVER, Binding
-from justchat.door import TOO_MANY
+from justchat.binding import Binding
+from justchat.close_codes import CloseCode
 from justchat.events import Burst, Frame, Packet
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
@@ -24,9 +24,7 @@ from justchat.socketio.packets import CONNECT, DISCONNECT, Malformed, said_in
 if TYPE_CHECKING:
     from justchat.socketio.engine import Engine
 
-NO_INIT = 4408
-GONE = 1000
-FINAL = (MALFORMED, NO_INIT, TOO_MANY, SESSION_OVER)
+FINAL = (CloseCode.MALFORMED, CloseCode.NO_INIT, CloseCode.TOO_MANY, CloseCode.SESSION_OVER)
 """Reasons for which a client need not come back by itself: they are told as Socket.IO's DISCONNECT."""
 DISCONNECTED = Packet(b"41")
 
@@ -59,14 +57,14 @@ class Connection:
         try:
             said = said_in(text)
         except Malformed as error:
-            self.close(MALFORMED, str(error))
+            self.close(CloseCode.MALFORMED, str(error))
             return
         if said.namespace != "/":
             self._refuse_namespace(said.type, said.namespace)
         elif said.type == CONNECT:
             self._connect()
         elif said.type == DISCONNECT:
-            self._engine.close(GONE, "goodbye")
+            self._engine.close(CloseCode.GONE, "goodbye")
         else:
             self._event(said.data, said.id)
 
@@ -77,7 +75,7 @@ class Connection:
 
     def _refuse_namespace(self, type: int, namespace: str) -> None:
         if type != CONNECT:
-            self.close(MALFORMED, "there is the default namespace alone")
+            self.close(CloseCode.MALFORMED, "there is the default namespace alone")
             return
         why: object = "Invalid namespace" if self._engine.version == 3 else {"message": "Invalid namespace"}
         self._engine.send(Packet(b"44%s,%s" % (namespace.encode("utf-8", "replace"), orjson.dumps(why))))
@@ -88,12 +86,12 @@ class Connection:
                 self._acks.append(id)
                 self._binding.receive(init)
             case _:
-                self.close(MALFORMED, 'the one event we know is "init", with {"session_key": "…"}')
+                self.close(CloseCode.MALFORMED, 'the one event we know is "init", with {"session_key": "…"}')
 
     def _no_init(self) -> None:
         self._init_timer = None
         if self.session is None:
-            self.close(NO_INIT, "no init in time")
+            self.close(CloseCode.NO_INIT, "no init in time")
 
     def send(self, frame: Frame) -> None:
         self._engine.send(frame.socketio)

@@ -15,15 +15,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from justchat.binding import MALFORMED, Services
+from justchat.binding import Services
+from justchat.close_codes import CloseCode
 from justchat.config import Websocket
-from justchat.door import TOO_MANY, Pace
+from justchat.door import Pace
 from justchat.events import Packet
-from justchat.socketio.connection import GONE, Connection
+from justchat.socketio.connection import Connection
 from justchat.socketio.packets import CLOSE, MESSAGE, NOOP, PING, PONG, Incoming
 from justchat.websockets import CLOSE_TIMEOUT
 
-GOING_DOWN = 1001
 PING_PACKET = Packet(b"2")
 
 
@@ -111,13 +111,13 @@ class Engine:
         self.send(PING_PACKET)
 
     def _silent(self) -> None:
-        self.close(GONE, "ping timeout")
+        self.close(CloseCode.GONE, "ping timeout")
 
     def keeps_pace(self) -> bool:
         """Count a packet or a frame; False, and the session over, where it is one too many."""
         if self.engines.services.door.keeps(self._pace):
             return True
-        self._end(TOO_MANY, "too many packets in a minute")
+        self._end(CloseCode.TOO_MANY, "too many packets in a minute")
         return False
 
     def receive(self, packet: Incoming) -> None:
@@ -132,13 +132,13 @@ class Engine:
             self._beat()
             self.send(Packet(b"3" + packet.text.encode("utf-8", "replace")))
         elif packet.type == CLOSE:
-            self.close(GONE, "goodbye")
+            self.close(CloseCode.GONE, "goodbye")
         elif packet.type != NOOP:
             self.malformed()
 
     def malformed(self) -> None:
         """What came is no packet that belongs here."""
-        self._end(MALFORMED, "no packet that belongs here")
+        self._end(CloseCode.MALFORMED, "no packet that belongs here")
 
     def send(self, packet: Packet) -> None:
         if not self.closed:
@@ -169,7 +169,7 @@ class Engine:
         self.transport.close(code, reason)
 
     def going_down(self) -> None:
-        self._end(GOING_DOWN, "the daemon goes down")
+        self._end(CloseCode.GOING_DOWN, "the daemon goes down")
 
     def _end(self, code: int, reason: str) -> None:
         """Close, and tell the client why."""

@@ -13,9 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from justchat.binding import TOO_SLOW
+from justchat.close_codes import CloseCode
 from justchat.events import Packet
-from justchat.socketio.connection import GONE
 from justchat.socketio.engine import Engines
 from justchat.socketio.packets import Incoming, Malformed, jsonp_payload, packets_of
 from justchat.websockets import CLOSE_TIMEOUT
@@ -53,7 +52,7 @@ class Polling:
         self._waiting.append(packet)
         if self._bytes > self.engine.engines.settings.send_buffer and not self.engine.closed:
             self.drain()
-            self.engine.too_slow(TOO_SLOW)
+            self.engine.too_slow(CloseCode.TOO_SLOW)
         elif self._poll is not None:
             self._answer()
 
@@ -69,7 +68,7 @@ class Polling:
         if self._poll is not None:
             # As the reference server does.
             _answer(request, 400, b"")
-            self.engine.close(GONE, "two polls at once")
+            self.engine.close(CloseCode.GONE, "two polls at once")
             return
         self._poll = request
         request.notifyFinish().addErrback(self._hung_up, request)
@@ -154,7 +153,7 @@ class Polling:
         """The client has let a waiting poll go: what was on its way in it may be lost, so the session is."""
         if self._poll is request:
             self._poll = None
-            self.engine.close(GONE, "the poll was let go")
+            self.engine.close(CloseCode.GONE, "the poll was let go")
 
     def forget(self) -> None:
         """There is nothing more to say."""

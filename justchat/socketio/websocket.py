@@ -7,9 +7,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from justchat.binding import TOO_SLOW
+from justchat.close_codes import CloseCode
 from justchat.events import Packet
-from justchat.socketio.connection import GONE
 from justchat.socketio.engine import Engine, Engines
 from justchat.socketio.packets import PING, UPGRADE, Malformed, packet_of
 from justchat.socketio.polling import Polling
@@ -46,11 +45,11 @@ class EngineSocket(BoundedSocket):
             return
         engine = engines.get(self._sid)
         if engine is None or engine.closed or engine.probe is not None or engine.transport.name != "polling":
-            self.close(GONE, "there is nothing to upgrade")
+            self.close(CloseCode.GONE, "there is nothing to upgrade")
             return
         self._engine = engine
         patience = min(UPGRADE_TIMEOUT, engines.settings.init_timeout)
-        self._trial = engines.reactor.callLater(patience, self.close, GONE, "no upgrade in time")
+        self._trial = engines.reactor.callLater(patience, self.close, CloseCode.GONE, "no upgrade in time")
         engine.probe = self
 
     def onFrameBegin(self) -> None:
@@ -68,7 +67,7 @@ class EngineSocket(BoundedSocket):
             if engine.transport is self:
                 engine.malformed()
             else:
-                self.close(GONE, "no probe")
+                self.close(CloseCode.GONE, "no probe")
             return
         if engine.transport is self:
             engine.receive(packet)
@@ -79,7 +78,7 @@ class EngineSocket(BoundedSocket):
         elif packet.type == UPGRADE and engine.probe is self:
             self._upgrade(engine)
         else:
-            self.close(GONE, "no probe")
+            self.close(CloseCode.GONE, "no probe")
 
     def _upgrade(self, engine: Engine) -> None:
         """Take over from polling, with what waited there."""
@@ -93,7 +92,7 @@ class EngineSocket(BoundedSocket):
         if engine.closed:
             # It ended while the client was changing over, and listened to no poll.
             before.forget()
-            self.close(GONE, "closed during the upgrade")
+            self.close(CloseCode.GONE, "closed during the upgrade")
 
     def send(self, packet: Packet) -> None:
         engine = self._engine
@@ -102,7 +101,7 @@ class EngineSocket(BoundedSocket):
         if engine.closed:
             self.transport.write(packet.websocket)  # why it is
         else:
-            engine.too_slow(TOO_SLOW)
+            engine.too_slow(CloseCode.TOO_SLOW)
 
     def close(self, code: int, reason: str) -> None:
         self._stop_trial()
@@ -116,7 +115,7 @@ class EngineSocket(BoundedSocket):
         if engine.probe is self:
             engine.probe = None
         elif engine.transport is self:
-            engine.close(GONE, "the connection is lost")
+            engine.close(CloseCode.GONE, "the connection is lost")
             self.factory.engines.gone(engine)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

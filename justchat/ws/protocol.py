@@ -3,9 +3,7 @@
     > {"event": "init", "data": {"session_key": "…"}}
     < {"event": "ready", "data": {"error": null, "user": "<id>"}}
 
-A client speaks only to bind itself; everything else it hears. Close codes: 4440 no such session, 4400 not a
-frame we know, 4408 no ``init`` in time, 4413 too slow a reader, 4429 too many frames or sockets, 1001 the daemon
-goes down (docs/protocol.rst).
+A client speaks only to bind itself; everything else it hears.
 """
 
 from codecs import BOM_UTF8
@@ -23,16 +21,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from justchat.binding import MALFORMED, TOO_SLOW, Binding, Services
+from justchat.binding import Binding, Services
+from justchat.close_codes import CloseCode
 from justchat.config import Websocket
-from justchat.door import TOO_MANY, Pace
+from justchat.door import Pace
 from justchat.events import Burst, Frame
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
 from justchat.websockets import CLOSE_TIMEOUT, BoundedSocket, BoundedSocketFactory
 
-NO_INIT = 4408
-GOING_DOWN = 1001
 CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.01, 20
 """When the daemon goes down: seconds over which sockets are closed, seconds between batches, least size of a batch."""
 
@@ -69,13 +66,13 @@ class Socket(BoundedSocket):
     def onFrameBegin(self) -> None:
         # Pings and parts of messages, too.
         if not self.factory.services.door.keeps(self._pace):
-            self.close(TOO_MANY, "too many frames in a minute")
+            self.close(CloseCode.TOO_MANY, "too many frames in a minute")
         super().onFrameBegin()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         data = None if isBinary else init_data(payload)
         if data is None:
-            self.close(MALFORMED, 'the one frame we know is {"event": "init", "data": {"session_key": "…"}}')
+            self.close(CloseCode.MALFORMED, 'the one frame we know is {"event": "init", "data": {"session_key": "…"}}')
         else:
             assert self._binding is not None
             self._binding.receive(data)
@@ -83,7 +80,7 @@ class Socket(BoundedSocket):
     def _no_init(self) -> None:
         self._init_timer = None
         if self.session is None:
-            self.close(NO_INIT, "no init in time")
+            self.close(CloseCode.NO_INIT, "no init in time")
 
     def _stop_timer(self) -> None:
         if self._init_timer is not None:
@@ -100,7 +97,7 @@ class Socket(BoundedSocket):
 
     def _too_slow(self) -> None:
         self._logger.info("a reader too slow to keep up is disconnected")
-        self.close(TOO_SLOW, "too slow a reader")
+        self.close(CloseCode.TOO_SLOW, "too slow a reader")
 
     def close(self, code: int, reason: str) -> None:
         self._leave()
@@ -164,7 +161,7 @@ class SocketFactory(BoundedSocketFactory):
             # Taken out of the list: were all of them let go at its end, it would take 4 microseconds each.
             for socket in [sockets.pop() for _ in range(min(batch, len(sockets)))]:
                 if socket in self.sockets:
-                    socket.close(GOING_DOWN, "the daemon goes down")
+                    socket.close(CloseCode.GOING_DOWN, "the daemon goes down")
             if sockets:  # so that those who come back do not all come at once
                 await deferLater(self.reactor, CLOSE_PAUSE)
         await gone
