@@ -83,7 +83,7 @@ bench: $(INSTALLED)
 
 .PHONY: anew
 $(RUNS): setup.py pyproject.toml $(ANEW)
-	@echo "Installing JustChat and a MongoDB into $(VENV): 120 MB to download, once."
+	@echo "Installing JustChat and a MongoDB into $(VENV): 90 MB to download, once."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "JustChat needs Python 3.11 or newer")'
 	@$(if $(ANEW),rm -rf $(VENV))
 	@$(PYTHON) -m venv $(VENV)

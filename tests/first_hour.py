@@ -24,7 +24,7 @@ from tests.socketio.test_browser import CHROMIUM, Browser
 
 REPOSITORY = Path(__file__).parents[1]
 USER = "justchat-newcomer"
-PATIENCE = 170.0
+PATIENCE = 300.0
 """Seconds for the slowest step, which downloads."""
 IGNORED = {".venv/", "justchat-data/", "justchat.egg-info/", "twisted/plugins/dropin.cache"}
 """What git ignores and may be there afterwards, besides Python's own caches."""
@@ -45,7 +45,7 @@ def blocks() -> list[tuple[str, str]]:
 
 
 class FirstHour(TestCase):
-    timeout = 400
+    timeout = 700
 
     async def setUp(self) -> None:
         for port in (4000, 8000):
