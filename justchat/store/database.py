@@ -48,17 +48,20 @@ READ_TIME = 3.5
 
 
 class Lane(Enum):
-    """Connections apart from others, since the database answers those of one in their order; and how many there are.
+    """Connections apart from others, since the database answers those of one in their order."""
 
-    More were slower (docs/design.rst).
-    """
-
-    LOG = 2
-    """Inserts of the logs, of which each has one under way."""
-    ORDINARY = 4
+    LOG = "log"
+    """Inserts of the logs."""
+    ORDINARY = "ordinary"
     """Whatever takes milliseconds."""
-    SLOW = 3
+    SLOW = "slow"
     """Reads that may take long, and had to wait for their turn."""
+
+
+CONNECTIONS = {Lane.LOG: 2, Lane.ORDINARY: 4}
+"""Each of the two logs has one insert under way; more for what is ordinary were slower (docs/design.rst). Slow reads
+have one for each turn.
+"""
 
 
 DEFAULT_NAME = "justchat"
@@ -105,7 +108,8 @@ class Database:
     def open(self) -> None:
         """Begin to connect; operations wait for that."""
         parsed = self._parsed
-        self._pools = {lane: self._connect(lane.value) for lane in Lane}
+        sizes = {**CONNECTIONS, **({Lane.SLOW: self._turns.at_once} if self._turns else {})}
+        self._pools = {lane: self._connect(size) for lane, size in sizes.items()}
         self._name = parsed["database"] or DEFAULT_NAME
         self._database = self._pools[Lane.ORDINARY][self._name]
 

@@ -23,7 +23,7 @@ class Turns:
 
     def __init__(self, reactor: IReactorTime, at_once: int, of_one: int) -> None:
         self._reactor = reactor
-        self._free = at_once
+        self.at_once = self._free = at_once
         self._of_one = of_one
         self._held: dict[str, int] = {}
         """By user, those that are under way and those that wait."""

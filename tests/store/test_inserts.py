@@ -46,7 +46,7 @@ class Inserts(TestCase):
         perhaps = {"ok": 1, "n": 1, "writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
         for answer in (broken_off, perhaps):
 
-            async def run(*_: object, answer: Document = answer) -> Document:
+            async def run(*_: object, answer: Document = answer, **__: object) -> Document:
                 return answer
 
             self.patch(self.database, "_run", run)
