@@ -192,7 +192,7 @@ class Limits(_Table):
     wrong_keys_in_all: RateTexts = ("2000/hour", "10000/day")
     wrong_passwords_per_user: RateTexts = ("10/minute", "60/day")
     """Wrong passwords of rooms that one person tries."""
-    wrong_passwords_per_address: RateTexts = ("60/hour", "300/day")
+    wrong_passwords_per_address: RateTexts = ("300/hour", "1000/day")
     wrong_passwords_per_room: RateTexts = ("200/hour", "1000/day")
     """Those of all who were never in the room."""
     unnumbered_top_ups: RateTexts = ("20/day",)
@@ -247,8 +247,8 @@ class Limits(_Table):
 SmsLimit = Literal["sms_per_phone", "sms_per_address", "sms_per_network", "sms_per_code", "sms_in_all"]
 SPENDING: Mapping[SmsLimit, RateTexts] = {
     "sms_per_phone": ("1/minute", "5/hour", "20/day"),
-    "sms_per_address": ("60/hour", "200/day"),
-    "sms_per_network": ("120/hour", "400/day"),
+    "sms_per_address": ("100/hour", "200/day"),
+    "sms_per_network": ("200/hour", "400/day"),
     "sms_per_code": ("5000/day",),
     "sms_in_all": ("10000/day",),
 }

@@ -165,7 +165,7 @@ class Accounts:
             for phone in dict.fromkeys(phones):
                 claimed.append((phone, []))
                 if await self.invites.claim(user, phone, by):
-                    claimed[-1][1].extend(await self.spending.take_invitation(phone, address))
+                    claimed[-1][1].extend(await self.spending.take_invitation(user, phone, address))
                 else:
                     claimed.pop()
         except ApiError:

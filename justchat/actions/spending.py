@@ -11,6 +11,7 @@ from justchat.actions.alarm import Alarm
 from justchat.actions.guesses import is_at_home
 from justchat.errors import CountryNotServed
 from justchat.interfaces import IWindows
+from justchat.model.ids import Id
 from justchat.model.network import network_of
 from justchat.model.phone import Phone, country_of, dial_code_of
 from justchat.model.rate import Counter, Hit, Rate
@@ -18,6 +19,10 @@ from justchat.model.user import UserKey
 
 USERS, OWNERS = "user", "owner"
 A_DAY = (Rate(1, 24 * 3600),)
+SHARE = 2 / 5
+"""Of the keys that strangers may have sent to an owner's phone, one network has this part: some is left for others, of
+whom one may be the owner.
+"""
 
 
 @frozen(kw_only=True)
@@ -54,10 +59,11 @@ class Spending:
         """
         return await self.windows.take(self._of_key(phone, address, key))
 
-    async def take_invitation(self, phone: Phone, address: str | None) -> list[Hit]:
-        """An invitation is to be sent. Raises TooManyRequests."""
+    async def take_invitation(self, user: Id, phone: Phone, address: str | None) -> list[Hit]:
+        """An invitation by a user is to be sent. Raises TooManyRequests."""
+        per_user = Counter("invites-per-user", user, self.per_address)
         per_phone = Counter("invites-per-phone", phone, self.per_phone)
-        return await self.windows.take([*self._callers(address), per_phone, *self._totals(phone, "")])
+        return await self.windows.take([*self._callers(address), per_user, per_phone, *self._totals(phone, "")])
 
     async def take_warning(self, phone: Phone) -> list[Hit]:
         """An owner is to be told that their key was burnt: once a day. Raises TooManyRequests."""
@@ -74,6 +80,9 @@ class Spending:
         elif key is not None and key.is_proved:
             purse = USERS
         callers = [] if purse == OWNERS else self._callers(address)
+        if purse == USERS and address is not None:
+            share = tuple(Rate(max(1, int(most * SHARE)), seconds) for most, seconds in self.per_phone)
+            callers.append(Counter("sms-per-phone", f"{phone} {network_of(address)}", share, purse))
         return [*callers, Counter("sms-per-phone", phone, self.per_phone, purse), *self._totals(phone, purse)]
 
     def _callers(self, address: str | None) -> list[Counter]:

@@ -1,21 +1,20 @@
 """Guessing keys and pumping SMS from many addresses: bounded in all, told to the operator, and no owner is kept out."""
 
 import itertools
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Awaitable, Iterator
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 
 from tests.http.test_captcha import provider
 from tests.http.wire import OwnDaemonCase, at_once
 from tests.sms import FakeGateway
+from tests.support import attack
 from tests.support.chat import Person, a_phone, last_sms, register, sign_in
 from tests.support.client import Answer, call, eventually
-from tests.support.honest import LARGE, harm, honest_people
+from tests.support.honest import LARGE
 
 MANY = 20 if LARGE else 1
 HOME, ELSEWHERE = "198.51.100.7", "192.0.2.1"
@@ -32,7 +31,7 @@ def of_one_48() -> Iterator[str]:
     return (f"2001:db8:7:{n:x}::1" for n in itertools.count(1))
 
 
-class AttackCase(OwnDaemonCase):
+class KeysCase(OwnDaemonCase):
     async def auth(self, phone: str, key: str, address: str, **more: object) -> Answer:
         body = {"phone": phone, "key": key, **more}
         return await call(self.daemon.http, "/init/auth", body, {"X-Forwarded-For": address})
@@ -52,7 +51,7 @@ class AttackCase(OwnDaemonCase):
         return [line for line in lines if f'"{phone}"' in line]
 
 
-class Guessing(AttackCase):
+class Guessing(KeysCase):
     async def test_network(self) -> None:
         """The /64s of one /48 have one bound together, and so do the addresses of a /24."""
         bound = 6 * MANY
@@ -123,7 +122,7 @@ class Guessing(AttackCase):
         self.assertEqual(401, (await self.auth(phone, key, next(addresses))).status)
 
 
-class Pumping(AttackCase):
+class Pumping(KeysCase):
     async def test_one_48(self) -> None:
         """One /48 spends its own bound, and not the country's: others sign up, and invitations go."""
         bound = 8 * MANY
@@ -152,6 +151,16 @@ class Pumping(AttackCase):
         self.assertEqual([200, 200], [(await self.reg(phone, address)).status for address in (ELSEWHERE, HOME)])
         self.assertEqual(2, self.daemon.log.count("ALARM: [limits] sms_per_code"))
 
+    async def test_owner_elsewhere(self) -> None:
+        """A stranger in one network does not use up the SMS of an owner's hour: elsewhere the owner has a key sent."""
+        await self.start(f'{PROXIES}[limits]\nsms_per_phone = ["5/hour"]\n')
+        phone, _ = await self.an_owner()
+
+        stranger = [(await self.reg(phone, f"203.0.113.{n}")).status for n in range(1, 6)]
+        owner = [(await self.reg(phone, ELSEWHERE)).status for _ in range(3)]
+
+        self.assertEqual(([200] * 2 + [429] * 3, [200] * 2 + [429]), (stranger, owner))
+
     async def test_invitations(self) -> None:
         """Invitations of one phone are bounded, and use up none of its keys."""
         await self.start(f'{PROXIES}[limits]\nsms_per_phone = ["2/day"]\n')
@@ -164,11 +173,11 @@ class Pumping(AttackCase):
         invited = [(await inviter.call("/init/invite", phons=[phone])).status for inviter in inviters]
 
         self.assertEqual([200, 200, 429, 429], invited)
-        self.assertEqual([200, 200, 429], [(await self.reg(phone, ELSEWHERE)).status for _ in range(3)])
+        self.assertEqual([200, 429], [(await self.reg(phone, ELSEWHERE)).status for _ in range(2)])
         self.assertEqual(200, (await self.reg(phone, HOME)).status)
 
 
-class WithCaptcha(AttackCase):
+class WithCaptcha(KeysCase):
     async def setUp(self) -> None:
         await super().setUp()
         self.provider = FakeGateway()
@@ -196,36 +205,33 @@ class WithCaptcha(AttackCase):
         self.assertEqual(200, (await self.reg(owner, HOME)).status)
 
 
-class Flood(AttackCase):
-    async def test_honest_sign_ins(self) -> None:
-        """Beside wrong keys from many networks at once, owners sign in at home as fast as before, or nearly. None is
-        503, and messages do not wait."""
-        seconds, networks = (20, 100) if LARGE else (3, 20)
-        await self.start(PROXIES)
+class Flood(attack.AttackCase):
+    """Each request is another network's."""
+
+    settings = f'{PROXIES}[limits]\nsms_in_all = ["1000/day"]\n'
+
+    def from_everywhere(self, path: str, bodies: Iterator[dict[str, object]]) -> Awaitable[int]:
+        addresses = v4()
+
+        def said(*_: int) -> bytes:
+            return attack.post(path, json.dumps(next(bodies)).encode(), f"X-Forwarded-For: {next(addresses)}")
+
+        return attack.flood(self.daemon.http, 24 if LARGE else 3, said, pause=0.02 if LARGE else 0.1)
+
+    async def test_keys(self) -> None:
+        """Beside wrong keys, owners sign in at home as fast as before, or nearly; none is 503, and no message waits."""
         phones = [a_phone() for _ in range(5)]
         for phone in phones:
             await register(self.daemon, phone)
-        statuses: list[int] = []
+        bodies: Iterator[dict[str, object]] = ({"phone": phone, "key": "1"} for phone in itertools.cycle(phones))
 
-        async def guess(address: str, until: list[bool]) -> None:
-            for phone in itertools.cycle([*phones, a_phone()]):
-                if until:
-                    return
-                statuses.append((await self.auth(phone, "1", address)).status)
+        await self.assert_unharmed("keys, many networks", self.from_everywhere("/init/auth", bodies))
 
-        async def flood() -> None:
-            until: list[bool] = []
-            guessing = Deferred.fromCoroutine(at_once(guess(address, until) for address in islice(v4(), networks)))
-            await deferLater(reactor, seconds)
-            until.append(True)
-            await guessing
+    async def test_sms(self) -> None:
+        """Beside sign-ups of ever new phones, too."""
+        bodies: Iterator[dict[str, object]] = ({"phone": a_phone()} for _ in itertools.count())
 
-        async with honest_people(self.daemon, {"send": 5.0, "sign in": 1.0}) as honest:
-            quiet = await honest.during(deferLater(reactor, seconds))
-            attacked = await honest.during(flood())
-
-        self.assertLessEqual(set(statuses), {401, 429, 503})
-        self.assertEqual([], harm(quiet, attacked))
+        await self.assert_unharmed("SMS, many networks", self.from_everywhere("/init/reg", bodies))
 
 
 class Countries(OwnDaemonCase):
@@ -233,7 +239,7 @@ class Countries(OwnDaemonCase):
         """Where SMS cost money they go to phones of the region alone, unless the settings name others."""
         gateway = FakeGateway()
         self.addCleanup(lambda: Deferred.fromCoroutine(gateway.stop()))
-        sms = f"[sms]\nsender = 'http'\nurl = '{gateway.address}'\n"
+        sms = f"[sms]\nsender = 'http'\nurl = '{gateway.address}'\nbody = '{{phone}} {{text}}'\n"
         for countries, statuses in (("", [201, 400, 400]), ("countries = []\n", [201, 201, 201])):
             await self.start(sms + countries)
             phones = (a_phone(), "77012345678", "33612345678")

@@ -1,16 +1,13 @@
 """Guessing a room's password: so many wrong ones of a person, an address and a room; and it keeps nobody waiting."""
 
 import itertools
-from typing import Any
-
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
+import json
 
 from tests.http.wire import OwnDaemonCase, at_once
+from tests.support.attack import AttackCase, flood, post
 from tests.support.chat import Person, a_person, a_room
 from tests.support.client import Answer, call
-from tests.support.honest import LARGE, harm, honest_people
+from tests.support.honest import LARGE
 
 PROXIES = '[http]\nproxies = ["127.0.0.0/8"]\n'
 PASSWORD = "correct horse"
@@ -78,31 +75,16 @@ class Guessing(OwnDaemonCase):
         self.assertEqual([401] * 15, [(await self.enter(eve, room, "wrong")).status for _ in range(15)])
 
 
-class Flood(OwnDaemonCase):
+class Flood(AttackCase):
+    settings = "[limits]\nenabled = false\n"
+
     async def test_honest_sign_ins(self) -> None:
-        """Beside a flood of guesses, which no limit stops, others sign in as fast as before, or nearly, and none is
-        503."""
-        seconds, guessers = (20, 40) if LARGE else (3, 12)
-        await self.start("[limits]\nenabled = false\n")
-        admin, *people = [await a_person(self.daemon) for _ in range(guessers + 1)]
+        """Beside guesses that no limit stops, others sign in as fast as before, or nearly, and none is 503."""
+        admin, *people = [await a_person(self.daemon) for _ in range(9)]
         room = await a_room(admin, password=PASSWORD)
-        statuses: list[int] = []
+        body = json.dumps({"room": {"id": room, "password": "wrong"}}).encode()
+        said = [post("/room/enter", body, f"Authorization: Bearer {person.session_key}") for person in people]
 
-        async def guess(person: Person, until: list[Any]) -> None:
-            while not until:
-                statuses.append((await person.enter(room, password="wrong")).status)
-
-        async def flood() -> None:
-            until: list[Any] = []
-            guessing = at_once(guess(person, until) for person in people for _ in range(4))
-            guessing_ended = Deferred.fromCoroutine(guessing)
-            await deferLater(reactor, seconds)
-            until.append(True)
-            await guessing_ended
-
-        async with honest_people(self.daemon, {"send": 5.0, "sign in": 1.0}) as honest:
-            quiet = await honest.during(deferLater(reactor, seconds))
-            attacked = await honest.during(flood())
-
-        self.assertLessEqual(set(statuses), {401, 503})
-        self.assertEqual([], harm(quiet, attacked))
+        await self.assert_unharmed(
+            "room passwords", flood(self.daemon.http, 48 if LARGE else 16, lambda number, _: said[number % len(said)])
+        )

@@ -77,6 +77,37 @@ def go_on(pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
+class Killed(OwnDaemonCase):
+    async def test_killed(self) -> None:
+        """A daemon that is killed while right keys are judged has burnt none, and lets nobody try more wrong ones."""
+        await self.start("")
+        phone = a_phone()
+        key = await register(self.daemon, phone)
+        wrong = [(await self.auth(phone, "1" + key)).status for _ in range(3)]
+
+        for _ in range(2):
+            trying = at_once(self.outcome(phone, key) for _ in range(12))
+            await deferLater(reactor, 0.03)
+            await self.daemon.kill()
+            await trying
+            await self.daemon.start()
+
+        self.assertEqual([401] * 3, wrong)
+        self.assertEqual(200, (await self.auth(phone, key)).status)
+        self.assertEqual([401] * 5, [(await self.auth(phone, "1" + key)).status for _ in range(5)])
+        self.assertEqual(401, (await self.auth(phone, key)).status)
+
+    async def auth(self, phone: str, key: str) -> Answer:
+        return await call(self.daemon.http, "/init/auth", {"phone": phone, "key": key})
+
+    async def outcome(self, phone: str, key: str) -> int:
+        """The status, or 0 where the daemon was gone."""
+        try:
+            return (await self.auth(phone, key)).status
+        except Exception:
+            return 0
+
+
 class Faulty(Database):
     """A real database of which some answers are lost: before, or until long after it has done what it was told."""
 

@@ -10,8 +10,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from tests.support.chat import ChatTestCase, Person, a_person, a_room
-from tests.support.client import Answer, Listener
+from tests.support.chat import ChatTestCase, Person, a_person, a_phone, a_room, register
+from tests.support.client import Answer, Listener, call
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 
@@ -129,6 +129,20 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual({200: 3, 409: 5}, Counter(answer.status for answer in answers))
         entered = [message for message in await self.history(admin, room) if message["type"] == "new roommate"]
         self.assertEqual(3, len(entered))
+
+    async def test_wrong_keys(self) -> None:
+        """Of wrong keys at both at once five are judged: then the right one is refused by both."""
+        phone = a_phone()
+        key = await register(self.daemon, phone)
+        ports = (self.daemon.http, self.other.http)
+
+        async def auth(port: int, key: str) -> int:
+            return (await call(port, "/init/auth", {"phone": phone, "key": key})).status
+
+        wrong = await together(*(auth(port, "1" + key) for port in ports * 8))
+
+        self.assertEqual({401}, set(wrong))
+        self.assertEqual([401, 401], [await auth(port, key) for port in ports])
 
     async def test_client_id(self) -> None:
         """What is sent through both at once under one client_id is one message."""
