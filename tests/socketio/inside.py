@@ -6,13 +6,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import DeferredList
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
-from twisted.web.server import Site
 
 from justchat.addresses import Addresses
 from justchat.binding import Services
-from justchat.config import Limits, Websocket
+from justchat.config import Http, Limits, Websocket
+from justchat.connections import Connections
 from justchat.door import Door
 from justchat.events import Position
+from justchat.http.site import JustChatSite
 from justchat.hub.registry import Registry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
@@ -46,13 +47,16 @@ class InsideCase(TestCase):
     async def setUp(self) -> None:
         self.registry = Registry(now, reactor)
         self.sessions = OneSession()
-        door = Door(Limits(enabled=False), Addresses((), "X-Forwarded-For", ()), reactor)
+        limits, addresses = Limits(enabled=False), Addresses((), "X-Forwarded-For", ())
+        door = Door(limits, addresses, reactor)
         services = Services(sessions=self.sessions, registry=self.registry, replay=Nothing(), door=door)
         self.raw = SocketFactory(settings=Websocket(), services=services, reactor=reactor)
         self.engines = Engines(settings=Websocket(), services=services, reactor=reactor)
         root = Resource()
         root.putChild(b"socket.io", SocketIo(self.engines, lambda _: True))
-        self.ports = [reactor.listenTCP(0, factory, interface="127.0.0.1") for factory in (self.raw, Site(root))]
+        connections = Connections(limits, addresses)
+        site = JustChatSite(root, Http(), limits, addresses=addresses, connections=connections, rates=None)
+        self.ports = [reactor.listenTCP(0, factory, interface="127.0.0.1") for factory in (self.raw, site)]
         self.raw_port, self.http_port = (port.getHost().port for port in self.ports)
         self.listeners: list[Listener] = []
         self.queries: list[str] = []
