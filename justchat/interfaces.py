@@ -44,8 +44,10 @@ class IUsers(Interface):
     async def named(beginning: str, skip: int, limit: int) -> list[Id]:
         """Those whose nickname, folded, begins like this, in the order of the folded nicknames."""
 
-    async def gifts(user: Id, skip: int, limit: int) -> tuple[list[Entry], int]:
-        """What the user was given, newest first, and how many gifts there are. Raises UserNotFound."""
+    async def gifts(user: Id, skip: int, limit: int, by: Id) -> tuple[list[Entry], int]:
+        """What the user was given, newest first, and how many gifts there are. Raises UserNotFound; TooManyRequests
+        where ``by``, who asks, has too many slow searches under way.
+        """
 
     async def exists(user: Id) -> None:
         """Raises UserNotFound unless there is such a user."""

@@ -229,9 +229,9 @@ class Accounts:
         hidden -= {await room_of(viewer, self.users, self.rooms)}
         return [user if user.id == viewer else _without(user, hidden) for user in users]
 
-    async def gifts(self, user: Id, skip: int, limit: int) -> tuple[list[Entry], int]:
-        """What a user was given, newest first, and how many gifts there are. Raises UserNotFound."""
-        return await self.users.gifts(user, skip, limit)
+    async def gifts(self, user: Id, skip: int, limit: int, viewer: Id) -> tuple[list[Entry], int]:
+        """What a user was given, newest first, and how many gifts there are. Raises UserNotFound, TooManyRequests."""
+        return await self.users.gifts(user, skip, limit, viewer)
 
     async def edit(self, user: Id, profile: Profile) -> User:
         """Change what a user says of themselves."""

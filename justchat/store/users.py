@@ -92,11 +92,11 @@ class Users:
         )
         return [Id(str(document["_id"])) for document in documents]
 
-    async def gifts(self, user: Id, skip: int, limit: int) -> tuple[list[Entry], int]:
+    async def gifts(self, user: Id, skip: int, limit: int, by: Id) -> tuple[list[Entry], int]:
         await self.exists(user)
         query = {"stream": ObjectId(user), "kind": Kind.GIFT.value}
         gifts = await self._database.find(
-            LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1, slow=user if skip > EARLY else None
+            LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1, slow=by if skip > EARLY else None
         )
         # The end of the list tells their number, but for an empty one.
         counted = len(gifts) <= limit and (gifts or not skip)
@@ -121,10 +121,11 @@ class Users:
         """The user with the rooms they created and the latest gifts they were given, newest last. Those are kept in one
         place, the rooms' ``admin`` and the user's stream, not in the user's document again.
         """
+        user = Id(str(document["_id"]))
         rooms = await self._database.find(
             ROOMS, {"admin": document["_id"], "removed": False}, sort=NEWEST, limit=ROOMS_SHOWN, fields=["_id"]
         )
-        gifts, count = await self.gifts(Id(str(document["_id"])), 0, most_gifts)
+        gifts, count = await self.gifts(user, 0, most_gifts, user)
         return user_from_document(document, [room["_id"] for room in reversed(rooms)], gifts[::-1], count)
 
     async def set_password(self, phone: Phone, password: str) -> bool:

@@ -21,7 +21,7 @@ from tests.support.honest import LARGE, harm, honest_people
 from tests.support.mongo import fresh_uri
 
 ROOMS, VISITORS, GIFTS = 500, 1_000, 1_000
-SECONDS = 6 if LARGE else 2
+SECONDS = 6 if LARGE else 1
 AT_ONCE = 8 if LARGE else 3
 DOING = {"send": 10.0, "history": 5.0, "dialogs": 5.0}
 LARGEST = {"/room/get": 2 * 2**20, "/init/getUser": 2**19, "/init/auth": 2**19, "/user/gifts": 3 * 2**20}

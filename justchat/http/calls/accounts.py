@@ -211,7 +211,7 @@ class AccountCalls:
     )
     async def gifts(self, requester: Requester, body: Gifts) -> SentGiftsAnswer:
         """List what a user was given, newest first."""
-        gifts, count = await self.accounts.gifts(Id(body.user), body.skip, body.limit)
+        gifts, count = await self.accounts.gifts(Id(body.user), body.skip, body.limit, requester.user)
         return {"data": {"gifts": [sended_gift_document(gift) for gift in gifts], "count": count}}
 
     @post("/init/exit", body=Empty, answer=Nothing, session=KEY_ONLY)
