@@ -160,6 +160,14 @@ class Payments(_Table):
     free_coins: Positive = 10
     """What telling one network's people of us brings, once in 24 hours."""
 
+    @field_validator("secret_key")
+    @classmethod
+    def _is_there(cls, secret_key: str | None) -> str | None:
+        # By an empty key anybody could sign; an environment variable is easily empty.
+        if secret_key is not None and not secret_key.strip():
+            raise ValueError("is empty: anybody could sign")
+        return secret_key
+
 
 class Limits(_Table):
     """``[limits]``: ``enabled`` switches rates, connection counts and spend limits, never the sizes below."""

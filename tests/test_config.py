@@ -74,6 +74,8 @@ class Wrong(ConfigCase):
             ("[sms]\nkey_digits = true", "[sms] key_digits"),
             ('[sms]\ntext = "no key"', "[sms] text"),
             ("[payments]\nsecret_key = 5", "[payments] secret_key"),
+            ('[payments]\nsecret_key = ""', "[payments] secret_key"),
+            ('[payments]\nsecret_key = " "', "[payments] secret_key"),
             ("[limits]\nenabled = 1", "[limits] enabled"),
             ("[limits]\ntext = 0", "[limits] text"),
             ("[limits]\nbody = 1.5", "[limits] body"),

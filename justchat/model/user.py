@@ -50,11 +50,8 @@ class UserKey:
     """Whether it may be tried: it has tries left and has not run out."""
     places: frozenset[Id]
     """The networks where its owner signed in lately, as ids that tell nothing of them."""
-
-    @property
-    def is_proved(self) -> bool:
-        """Whether somebody with this phone ever signed in; signing up proves nothing."""
-        return bool(self.places)
+    is_proved: bool
+    """Whether somebody with this phone ever signed in; signing up proves nothing."""
 
 
 @frozen(kw_only=True)

@@ -318,6 +318,7 @@ def user_to_document(user: User) -> Document:
         "password": user.password,
         "tries": 0,
         "key_at": user.create_at,
+        "places": [],
         "create_at": user.create_at,
         "nickname": user.nickname,
         **searched_nickname(user.nickname),

@@ -26,7 +26,7 @@ from justchat.store.documents import (
     user_from_document,
     user_to_document,
 )
-from justchat.store.indexes import LOG, NEWEST, ROOMS, USERS
+from justchat.store.indexes import LOG, NEWEST, ROOMS, SESSIONS, USERS
 from justchat.store.listing import EARLY
 
 KEY_TRIES = 5
@@ -142,11 +142,17 @@ class Users:
         lifetime = self._key_lifetime
         # One that was made in the future was made by a clock that was wrong: it lives no longer than others.
         young = lifetime is None or (made is not None and abs(self._clock() - moment(made)) < lifetime)
+        places = document.get("places")
+        if places is None:  # of a release that did not keep them: who has a session did sign in
+            proved = await self._database.find_one(SESSIONS, {"user": document["_id"]}, fields=["_id"]) is not None
+        else:
+            proved = bool(places)
         return UserKey(
             user=Id(str(document["_id"])),
             hash=document["password"],
             is_living=document["tries"] < KEY_TRIES and young,
-            places=frozenset(Id(str(place)) for place in document.get("places", ())),
+            places=frozenset(Id(str(place)) for place in places or ()),
+            is_proved=proved,
         )
 
     # A key is judged first, and the judgement written down then, on condition that the key has tries left: a call

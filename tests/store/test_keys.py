@@ -10,6 +10,7 @@ from justchat.model.phone import Phone
 from justchat.model.user import User, UserKey
 from justchat.store.database import Database
 from justchat.store.indexes import USERS, create_indexes
+from justchat.store.sessions import Sessions
 from justchat.store.users import Users
 from tests.support.mongo import close, fresh_uri
 
@@ -96,6 +97,15 @@ class KeyTests(TestCase):
         for place in (*others, others[0]):
             await self.users.accept_key(key, place)
         self.assertEqual(set(others), (await self.key()).places)
+
+    async def test_of_an_earlier_release(self) -> None:
+        """One whose places nobody kept has signed in if they have a session."""
+        await self.database.update(USERS, {"phone": PHONE}, {"$unset": {"places": ""}})
+        self.assertFalse((await self.key()).is_proved)
+
+        await Sessions(self.database, self.clock, 3600).open((await self.key()).user)
+
+        self.assertTrue((await self.key()).is_proved)
 
     async def test_another_key(self) -> None:
         """What was judged of a key counts for no other, which was made meanwhile."""
