@@ -190,6 +190,10 @@ class Limits(_Table):
     """Bytes of a user's answers that are kept for their Idempotency-Keys; of an address, where there is no session."""
     get: RateText = "12000/minute"
     """Of an address: whatever is asked for that is no call, answers to what is refused among it."""
+    upload_bytes_per_user: Positive = 256 * 1024 * 1024
+    """Bytes of uploads, a day."""
+    upload_bytes_per_address: Positive = 1024 * 1024 * 1024
+    upload_bytes_in_all: Positive = 20 * 1024 * 1024 * 1024
     share: Positive = 20
     """An address may have as much as this many sessions: many people can be behind one."""
     wrong_keys_per_phone: RateTexts = ("20/hour", "50/day")
@@ -284,6 +288,8 @@ class Uploads(_Table):
     require_session: bool = False
     free_space: Annotated[int, Field(ge=0)] = 512 * 1024 * 1024
     """Bytes that the disk must have left for an upload to be taken."""
+    orphan_lifetime: Seconds = 24 * 3600
+    """Seconds after which an uploaded picture that nothing refers to is removed."""
 
 
 class Settings(_Table):

@@ -10,7 +10,6 @@ import secrets
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from time import time
 from typing import Any, Final
@@ -23,8 +22,8 @@ from zope.interface import implementer
 
 from justchat.errors import ApiError, Busy, DiskFull, NotAnImage, TooLarge
 from justchat.interfaces import IImages
-from justchat.model.ids import Id
 from justchat.workers import picture_worker
+from justchat.workers.codecs import ENDINGS
 from justchat.workers.process import WorkerDied, WorkerProcess
 from justchat.workers.turns import Turns
 
@@ -54,7 +53,7 @@ _ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1
 class _Work:
     file: Path
     stem: str
-    done: "Deferred[str]" = field(factory=Deferred)
+    done: "Deferred[tuple[str, int]]" = field(factory=Deferred)
     tries: int = 0
 
 
@@ -93,19 +92,21 @@ class Images:
             self._at_work.tries = 2
         await self.process.stop()
 
-    async def keep(self, data: bytes, once: Id | None = None, owner: str = "") -> str:
+    async def keep(self, data: bytes) -> str:
         path = self._spool / secrets.token_hex(16)
         try:
             _write(path, data)
-            return await self.keep_file(path, once, owner)
+            return (await self.keep_file(path, secrets.token_hex(16), ""))[0]
         except OSError as error:
             raise DiskFull from error
         finally:
             path.unlink(missing_ok=True)
 
-    async def keep_file(self, file: Path, once: Id | None = None, owner: str = "") -> str:
-        # A name that nobody can guess: ``once`` is random, too.
-        stem = secrets.token_hex(16) if once is None else sha256(once.encode()).hexdigest()[:32]
+    def remove(self, stem: str) -> None:
+        for ending in ENDINGS:
+            (self._folder / f"{stem}.{ending}").unlink(missing_ok=True)
+
+    async def keep_file(self, file: Path, stem: str, owner: str) -> tuple[str, int]:
         work = _Work(file, stem)
         self._turns.put(owner, work)
         self._next()
@@ -153,7 +154,7 @@ class Images:
         if "error" in answer:
             work.done.errback(_ERRORS[answer["error"]]())
         else:
-            work.done.callback(f"{work.stem}.{answer['ending']}")
+            work.done.callback((f"{work.stem}.{answer['ending']}", answer["size"]))
         self._next()
 
     def _died(self, failure: Failure) -> None:

@@ -388,15 +388,39 @@ class IPasswords(Interface):
 class IImages(Interface):
     """Pictures that people uploaded."""
 
-    async def keep(data: bytes, once: Id | None = None, owner: str = "") -> str:
-        """Decode a picture, write it again without what else the file told, and return its name, which for the same
-        ``once`` is the same. Owners take turns.
+    async def keep(data: bytes) -> str:
+        """Decode a picture, write it again without what else the file told, and return its name.
 
         Raises NotAnImage, TooLarge (pixels), DiskFull or Busy, and then nothing is left on the disk.
         """
 
-    async def keep_file(file: Path, once: Id | None = None, owner: str = "") -> str:
-        """The same with a picture that is in a file."""
+    async def keep_file(file: Path, stem: str, owner: str) -> tuple[str, int]:
+        """The same with a picture that is in a file; its name is ``stem`` and an ending. Owners take turns.
+
+        Returns its name and its bytes.
+        """
+
+    def remove(stem: str) -> None:
+        """Remove a picture; none is no error."""
+
+
+class IPictureRecords(Interface):
+    """What is known of uploaded pictures. Every method raises DatabaseAway when the database does not answer."""
+
+    async def add(stem: str, user: Id | None, size: int) -> None:
+        """There will be a picture of this name, without its ending, that nothing refers to yet."""
+
+    async def refer(stems: Sequence[str]) -> None:
+        """Something is about to refer to these pictures: they are kept from now on."""
+
+    async def take_orphans(before: Moment, limit: int) -> list[str]:
+        """The oldest pictures, uploaded before a time, that nothing refers to: they are on record no more."""
+
+    async def take_bytes(name: str, of: str, most: int, size: int) -> None:
+        """Count bytes of a day. Raises TooManyRequests where that is more than ``most``, and counts them not."""
+
+    async def add_bytes(name: str, of: str, size: int) -> None:
+        """So many more, or fewer, were used."""
 
 
 class ICaptcha(Interface):

@@ -1,6 +1,7 @@
 """The parts that serve a user's actions, put together around a database: for the daemon and for justchat-admin."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -37,6 +38,7 @@ from justchat.store.database import Database
 from justchat.store.invites import Invites
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
+from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
@@ -56,6 +58,7 @@ class Stores:
     complaints: ComplaintStore
     invites: Invites
     windows: Windows
+    pictures: PictureRecords
 
 
 @frozen(kw_only=True)
@@ -81,8 +84,12 @@ def make_stores(
     hear: Callable[[Room, Entry], None],
     hear_mailbox: Callable[[Mailbox, Entry], None],
     shared: bool = True,
+    folder: str = "",
 ) -> Stores:
-    """``hear`` and ``hear_mailbox`` are told each entry that is stored; ``shared``: other daemons may write too."""
+    """``hear`` and ``hear_mailbox`` are told each entry that is stored; ``shared``: other daemons may write too.
+
+    ``folder`` is what the daemon's own folder of pictures goes by.
+    """
     return Stores(
         users=Users(database, now, settings.sms.key_lifetime),
         sessions=Sessions(database, now, settings.sessions.lifetime),
@@ -93,6 +100,7 @@ def make_stores(
         complaints=ComplaintStore(database),
         invites=Invites(database, now, reactor),
         windows=Windows(database, now, reactor),
+        pictures=PictureRecords(database, now, folder),
     )
 
 
@@ -110,7 +118,7 @@ def make_actions(
     """``secret_key`` is what top-ups are signed with."""
     limits = settings.limits
     alarm = Alarm(windows=stores.windows, clock=now)
-    users, rooms, mailboxes = stores.users, stores.rooms, stores.mailboxes
+    users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
     return Actions(
         accounts=Accounts(
             users=users,
@@ -127,6 +135,7 @@ def make_actions(
             make_key=partial(new_key, settings.sms.key_digits),
             sms_text=settings.sms.text,
             invites=stores.invites,
+            pictures=pictures,
             invite_text=settings.sms.invite_text,
             guesses=Guesses(
                 windows=stores.windows,
@@ -161,14 +170,17 @@ def make_actions(
             rooms_per_user=limits.rooms_per_user,
             count_entering=count_in_room("enter", limits),
         ),
-        messages=Messages(rooms=rooms, clock=now),
-        moderation=Moderation(users=users, rooms=rooms, clock=now, count=count_in_room("moderate", limits)),
-        direct=DirectMessages(users=users, mailboxes=mailboxes, clock=now),
+        messages=Messages(rooms=rooms, pictures=pictures, clock=now),
+        moderation=Moderation(
+            users=users, rooms=rooms, pictures=pictures, clock=now, count=count_in_room("moderate", limits)
+        ),
+        direct=DirectMessages(users=users, mailboxes=mailboxes, pictures=pictures, clock=now),
         money=Money(
             users=users,
             rooms=rooms,
             ledger=stores.ledger,
             catalogue=stores.catalogue,
+            pictures=pictures,
             mailboxes=mailboxes,
             windows=stores.windows,
             clock=now,
@@ -177,9 +189,19 @@ def make_actions(
             unnumbered=limits.rates(limits.unnumbered_top_ups),
             free_coins=settings.payments.free_coins,
         ),
-        shop=Shop(catalogue=stores.catalogue, images=images, clock=now),
-        complaints=Complaints(rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, clock=now),
-        uploads=Uploads(images=images),
+        shop=Shop(catalogue=stores.catalogue, images=images, pictures=pictures, clock=now),
+        complaints=Complaints(
+            rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
+        ),
+        uploads=Uploads(
+            images=images,
+            pictures=pictures,
+            clock=now,
+            per_user=limits.upload_bytes_per_user if limits.enabled else None,
+            per_address=limits.upload_bytes_per_address if limits.enabled else None,
+            in_all=limits.upload_bytes_in_all if limits.enabled else None,
+            orphans=timedelta(seconds=settings.uploads.orphan_lifetime),
+        ),
     )
 
 

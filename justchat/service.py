@@ -86,6 +86,8 @@ from justchat.ws.protocol import SocketFactory
 
 ENDED_SESSIONS_EVERY = 3.0
 """Seconds between looks for sessions that somebody else ended: an operator, or another daemon."""
+UPLOADS_ID = "uploads-id"
+"""A file in the data directory: what its folder of pictures goes by in the database."""
 DRAIN = 5.0
 """Seconds that requests under way are given when the daemon stops."""
 GARBAGE_EVERY = 300.0
@@ -145,6 +147,7 @@ class Daemon(Service):
             hear=hear,
             hear_mailbox=delivery.hear_mailbox,
             shared=self._mongod is None,
+            folder=generated_secret(settings.data_dir / UPLOADS_ID, owner_of(self._twistd)),
         )
         self._images = Images(settings.data_dir / "uploads", settings.data_dir / "spool", reactor)
         self._actions = make_actions(
@@ -238,6 +241,7 @@ class Daemon(Service):
         try:
             await self._finish(all=False)
             await self._stores.rooms.finish_removals()
+            await self._actions.uploads.remove_orphans()
         except ApiError as error:  # the database is away, or too much is waiting: next time, then
             self._log.warn("housekeeping is put off: {error}", error=error)
         except Exception:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import secrets
 import signal
 import tempfile
 import zlib
@@ -50,7 +51,11 @@ class ImagesCase(TestCase):
         return self.images.process.pid or 0
 
     def keep(self, data: bytes = PICTURE, owner: str = "") -> "Deferred[str]":
-        return ensureDeferred(self.images.keep(data, None, owner))
+        """Its name, once it is kept."""
+        stem = secrets.token_hex(16)
+        file = self.folder.with_name(stem)
+        file.write_bytes(data)
+        return ensureDeferred(self.images.keep_file(file, stem, owner)).addCallback(lambda kept: kept[0])
 
     def stopped(self) -> None:
         """The process does nothing until it is ended or woken."""
@@ -67,7 +72,6 @@ class Processes(ImagesCase):
 
         for each in kept:
             self.assertTrue((self.folder / await each).is_file())
-        self.assertEqual([], list(self.spool.iterdir()))
 
     async def test_killed_again(self) -> None:
         """A picture that two processes died of is 503, or 415 where the decoder was to blame; the next ones go on."""
@@ -159,7 +163,7 @@ class Processes(ImagesCase):
     async def test_stop(self) -> None:
         """At the stop it is gone, what waits is told so, and nothing is left where it waited."""
         self.stopped()
-        pid, kept = self.pid, [self.keep() for _ in range(3)]
+        pid, kept = self.pid, [self.keep(), ensureDeferred(self.images.keep(PICTURE))]
 
         await self.images.stop()
 

@@ -18,6 +18,7 @@ from justchat.interfaces import (
     IFarewell,
     IInvites,
     IPasswords,
+    IPictureRecords,
     IRooms,
     ISessions,
     ISmsSender,
@@ -28,6 +29,7 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.network import network_of
 from justchat.model.phone import Phone
+from justchat.model.pictures import pictures_in
 from justchat.model.rate import Hit
 from justchat.model.user import Profile, Session, User, UserKey
 
@@ -51,6 +53,7 @@ class Accounts:
     make_key: Callable[[], str]
     sms_text: str
     invites: IInvites
+    pictures: IPictureRecords
     invite_text: str
     guesses: Guesses
     spending: Spending
@@ -93,6 +96,7 @@ class Accounts:
         password = await self.passwords.hash(key, turn)
         created = False
         if not await self.users.set_password(phone, password):
+            await self._refer(profile)
             user = User(id=new_id(), phone=phone, password=password, create_at=self.clock(), **profile)  # type: ignore[arg-type]
             created = await self.users.add(user)
             if not created:  # somebody registered the same phone in between
@@ -235,8 +239,14 @@ class Accounts:
 
     async def edit(self, user: Id, profile: Profile) -> User:
         """Change what a user says of themselves."""
+        await self._refer(profile)
         await self.users.edit(user, profile)
         return await self.show(user)
+
+    async def _refer(self, profile: Profile) -> None:
+        photo = profile.get("photo")
+        if isinstance(photo, str):
+            await self.pictures.refer(pictures_in(photo))
 
     async def _placed(self, user: User) -> User:
         """The user's document says where to look for them; the room's log decides whether they are there."""

@@ -3,12 +3,13 @@
 from attrs import frozen
 
 from justchat.errors import MessageNotFound
-from justchat.interfaces import IComplaints, IMailboxes, IRooms
+from justchat.interfaces import IComplaints, IMailboxes, IPictureRecords, IRooms
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
+from justchat.model.pictures import pictures_in
 from justchat.policy import may_read
 
 
@@ -19,12 +20,14 @@ class Complaints:
     rooms: IRooms
     mailboxes: IMailboxes
     complaints: IComplaints
+    pictures: IPictureRecords
     clock: Clock
 
     async def complain(self, user: Id, message: Id, text: str, once: Id | None = None) -> Complaint:
         """Complain of any message that one can see. Raises MessageNotFound, NotInRoom. The same ``once`` is one
         complaint.
         """
+        await self.pictures.refer(pictures_in(text))
         id = once or new_id()
         complaint = Complaint(
             id=id, author=user, message=await self._seen(user, message), text=text, create_at=self.clock()

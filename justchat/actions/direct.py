@@ -4,11 +4,12 @@ from attrs import frozen
 
 from justchat.actions.resending import sent_once
 from justchat.errors import MessageNotFound
-from justchat.interfaces import IMailboxes, IUsers
+from justchat.interfaces import IMailboxes, IPictureRecords, IUsers
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id, resent_direct_id
 from justchat.model.moment import Clock
+from justchat.model.pictures import FOLDER, pictures_in
 
 
 @frozen(kw_only=True)
@@ -17,6 +18,7 @@ class DirectMessages:
 
     users: IUsers
     mailboxes: IMailboxes
+    pictures: IPictureRecords
     clock: Clock
 
     async def write(self, author: Id, to: Id, text: str, client_id: str | None) -> DirectMessage:
@@ -24,6 +26,8 @@ class DirectMessages:
 
         With a ``client_id`` the same thing is written once, however often it is sent within a day.
         """
+        if FOLDER in text:
+            await self.pictures.refer(pictures_in(text))
         entry = await sent_once(
             author,
             client_id,

@@ -3,10 +3,11 @@
 from attrs import evolve, frozen
 
 from justchat.actions.resending import sent_once
-from justchat.interfaces import IRooms
+from justchat.interfaces import IPictureRecords, IRooms
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, resent_message_id
 from justchat.model.moment import Clock
+from justchat.model.pictures import FOLDER, pictures_in
 from justchat.model.room import Room
 from justchat.policy import may_read, may_speak
 
@@ -16,6 +17,7 @@ class Messages:
     """What one can do with the messages of rooms."""
 
     rooms: IRooms
+    pictures: IPictureRecords
     clock: Clock
 
     async def say(self, user: Id, room_id: Id, text: str, ref_message: Id | None, client_id: str | None) -> Entry:
@@ -24,6 +26,8 @@ class Messages:
         With a ``client_id`` the same thing is said once, however often it is sent within a day.
         Raises RoomNotFound, MessageNotFound, NotInRoom, Silenced.
         """
+        if FOLDER in text:
+            await self.pictures.refer(pictures_in(text))
         return await sent_once(
             user,
             client_id,

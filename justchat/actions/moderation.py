@@ -5,10 +5,11 @@ from collections.abc import Callable
 from attrs import evolve, frozen
 
 from justchat.errors import Banned
-from justchat.interfaces import Count, IRooms, IUsers
+from justchat.interfaces import Count, IPictureRecords, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment
+from justchat.model.pictures import pictures_in
 from justchat.model.room import Room
 from justchat.policy import may_moderate, may_name_moderators
 
@@ -26,6 +27,7 @@ class Moderation:
 
     users: IUsers
     rooms: IRooms
+    pictures: IPictureRecords
     clock: Clock
     count: Count
 
@@ -47,6 +49,7 @@ class Moderation:
         self, user: Id, room: Id, whom: Id, finished: Moment, text: str | None, ref_message: Id | None
     ) -> None:
         """Let somebody not speak until a moment; one that is past ends their silence."""
+        await self.pictures.refer(pictures_in(text or ""))
         await self._do(
             Kind.SILENCE,
             user,

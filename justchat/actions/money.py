@@ -8,11 +8,12 @@ from attrs import frozen
 
 from justchat.actions.presence import room_of
 from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
-from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IRooms, IUsers, IWindows
+from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IPictureRecords, IRooms, IUsers, IWindows
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
+from justchat.model.pictures import pictures_in
 from justchat.model.rate import Counter, Rate
 
 UNNUMBERED = "unnumbered-top-ups"
@@ -30,6 +31,7 @@ class Money:
     rooms: IRooms
     ledger: ILedger
     catalogue: ICatalogue
+    pictures: IPictureRecords
     mailboxes: IMailboxes
     windows: IWindows
     clock: Clock
@@ -129,6 +131,7 @@ class Money:
         """
         bought = await self.catalogue.get(gift)
         await self.users.exists(to)
+        await self.pictures.refer(pictures_in(text))
         transfer = Transfer(
             id=once or new_id(),
             user=giver,

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from justchat.gift_file import NewGift
-from justchat.interfaces import ICatalogue, IImages
+from justchat.interfaces import ICatalogue, IImages, IPictureRecords
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
+from justchat.model.pictures import pictures_in
 
 
 @frozen(kw_only=True)
@@ -17,6 +18,7 @@ class Shop:
 
     catalogue: ICatalogue
     images: IImages
+    pictures: IPictureRecords
     clock: Clock
 
     async def stock(self, gifts: Sequence[NewGift]) -> list[Gift]:
@@ -66,4 +68,7 @@ class Shop:
         await self.catalogue.withdraw(gift)
 
     async def _picture(self, image: bytes | str) -> str:
-        return image if isinstance(image, str) else f"uploads/{await self.images.keep(image)}"
+        if isinstance(image, str):
+            await self.pictures.refer(pictures_in(image))
+            return image
+        return f"uploads/{await self.images.keep(image)}"

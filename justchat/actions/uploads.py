@@ -1,22 +1,75 @@
-"""Uploading pictures."""
+"""Uploading pictures, and removing those that nothing refers to."""
 
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from attrs import frozen
 
-from justchat.interfaces import IImages
+from justchat.errors import Unavailable
+from justchat.interfaces import IImages, IPictureRecords
 from justchat.model.ids import Id
+from justchat.model.moment import Clock
+
+REMOVED_AT_ONCE = 50
 
 
 @frozen(kw_only=True)
 class Uploads:
-    """What one can do with pictures."""
+    """What one can do with pictures.
+
+    ``per_user``, ``per_address`` and ``in_all`` are bytes a day (UTC), None for any number; ``orphans`` is how long a
+    picture that nothing refers to is kept.
+    """
 
     images: IImages
+    pictures: IPictureRecords
+    clock: Clock
+    per_user: int | None
+    per_address: int | None
+    in_all: int | None
+    orphans: timedelta
 
-    async def upload(self, file: Path, owner: str, once: Id | None = None) -> str:
-        """Keep the picture that a file is; returns its path, the same for the same ``once``. Owners take turns.
+    async def upload(self, file: Path, size: int, user: Id | None, address: str | None, once: Id | None = None) -> str:
+        """Keep the picture that a file of ``size`` bytes is; returns its path, the same for the same ``once``.
 
-        Raises NotAnImage, TooLarge, DiskFull, Busy.
+        ``address`` None is one who is not counted. Users take turns, and so do the addresses of those who have no
+        session. Raises TooManyRequests, NotAnImage, TooLarge, DiskFull, Busy.
         """
-        return f"uploads/{await self.images.keep_file(file, once, owner)}"
+        # A name that nobody can guess: ``once`` is random, too.
+        stem = secrets.token_hex(16) if once is None else sha256(once.encode()).hexdigest()[:32]
+        taken: list[tuple[str, str]] = []
+        try:
+            for name, of, most in self._quotas(user, address):
+                await self.pictures.take_bytes(name, of, most, size)
+                taken.append((name, of))
+            await self.pictures.add(stem, user, size)
+            # Many people can be behind one address: those who are signed in take turns of their own.
+            name, kept = await self.images.keep_file(file, stem, user or address or "")
+        except BaseException:
+            await self._count_more(taken, -size)
+            raise
+        await self._count_more(taken, kept - size)
+        return f"uploads/{name}"
+
+    async def remove_orphans(self) -> None:
+        """Remove some of the pictures that nothing has referred to for long."""
+        for stem in await self.pictures.take_orphans(self.clock() - self.orphans, REMOVED_AT_ONCE):
+            self.images.remove(stem)
+
+    def _quotas(self, user: Id | None, address: str | None) -> Iterator[tuple[str, str, int]]:
+        if address is not None:
+            if self.per_user is not None and user is not None:
+                yield "upload-bytes-per-user", user, self.per_user
+            if self.per_address is not None:
+                yield "upload-bytes-per-address", address, self.per_address
+        if self.in_all is not None:
+            yield "upload-bytes-in-all", "", self.in_all
+
+    async def _count_more(self, taken: list[tuple[str, str]], size: int) -> None:
+        for name, of in taken:
+            with suppress(Unavailable):  # too much is counted, then, for a day
+                await self.pictures.add_bytes(name, of, size)

@@ -5,7 +5,7 @@ from justchat.store.database import Database, Document
 
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
-ENDED, ANSWERS, WINDOWS, VERSIONS = "ended", "answers", "windows", "versions"
+ENDED, ANSWERS, WINDOWS, VERSIONS, PICTURES = "ended", "answers", "windows", "versions", "pictures"
 
 BUILDING = 3600.0
 """Seconds that the database may take to build a collection's indexes."""
@@ -96,6 +96,8 @@ INDEXES: dict[str, list[Document]] = {
         _index({"busy": 1}, sparse=True),
     ],
     WINDOWS: [_index({"ends": 1}, expireAfterSeconds=0)],
+    # Those that nothing refers to, the oldest first.
+    PICTURES: [_index({"folder": 1, "at": 1}, partialFilterExpression={"kept": False})],
     COMPLAINTS: [_index({"closed": 1, **NEWEST}), _index(NEWEST)],
     ROOMS: [
         _index({"admin": 1, **NEWEST}, partialFilterExpression={"removed": False}),

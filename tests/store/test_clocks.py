@@ -17,6 +17,7 @@ from justchat.model.user import User
 from justchat.store.database import Database
 from justchat.store.first_answers import FirstAnswers
 from justchat.store.indexes import create_indexes
+from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
@@ -53,6 +54,7 @@ class Clocks(TestCase):
             guesses=None,
             clock=self.clock,
             rooms_per_user=9,
+            count_entering=lambda *_: None,
         )
 
     async def test_move_at_a_start(self) -> None:
@@ -120,7 +122,7 @@ class Clocks(TestCase):
 
     async def test_client_id(self) -> None:
         """A client_id that was used in a year from now swallows nothing; one of within a day does."""
-        messages = Messages(rooms=self.rooms, clock=self.clock)
+        messages = Messages(rooms=self.rooms, pictures=PictureRecords(self.database, self.clock, ""), clock=self.clock)
         await self.actions().enter(self.anna.id, self.room.id, None)
         said = []
         for shift in (timedelta(), timedelta(hours=-1), -365 * DAY):

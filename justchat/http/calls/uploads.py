@@ -27,6 +27,6 @@ class UploadCalls:
     )
     async def upload(self, requester: Requester, body: ImageBody) -> UploadAnswer:
         """Upload a picture: the form field ``photo``, or the picture itself as the body."""
-        # Many people can be behind one address: those who are signed in take turns of their own.
-        owner = (requester.address or "") if requester.session is None else requester.user
-        return {"url": await self.uploads.upload(body.file.path, owner, requester.once)}
+        user = None if requester.session is None else requester.user
+        file = body.file
+        return {"url": await self.uploads.upload(file.path, file.size, user, requester.address, requester.once)}

@@ -19,6 +19,8 @@ _FORMATS: Final[Mapping[str, tuple[Callable[[bytes], bool], Callable[[bytes], by
 }
 """By the ending under which each is kept: whether a file is one, and what writes it again."""
 
+ENDINGS: Final = tuple(_FORMATS)
+
 
 def rewritten(data: bytes) -> tuple[bytes, str]:
     """The picture alone, and its ending.

@@ -1,0 +1,12 @@
+"""How texts refer to pictures that were uploaded: by their path, or a URL that ends with it."""
+
+import re
+
+FOLDER = "uploads/"
+_PATH = re.compile(r"uploads/([0-9a-f]{32})\.(?:png|jpg|gif|webp)")
+
+
+def pictures_in(text: str) -> list[str]:
+    """The names, without their endings, of the pictures that a text refers to."""
+    # Nearly no text does.
+    return _PATH.findall(text) if FOLDER in text else []

@@ -1,0 +1,74 @@
+"""What is known of uploaded pictures, in MongoDB: whose they are, what is referred to, how many bytes a day.
+
+A record is made before its picture is, and a reference is noted before the text that it is in is stored. So a crash in
+between leaves a picture that is kept for nothing, and never a text whose picture goes.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
+
+from bson import ObjectId
+from zope.interface import implementer
+
+from justchat.errors import TooManyRequests
+from justchat.interfaces import IPictureRecords
+from justchat.model.ids import Id, derived_id
+from justchat.model.moment import Clock, Moment
+from justchat.store.database import Database
+from justchat.store.indexes import PICTURES, WINDOWS
+
+DAY = 24 * 3600
+
+
+@implementer(IPictureRecords)
+class PictureRecords:
+    """See IPictureRecords. ``folder`` tells our pictures from those of other daemons on the database."""
+
+    def __init__(self, database: Database, clock: Clock, folder: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._folder = folder
+
+    async def add(self, stem: str, user: Id | None, size: int) -> None:
+        record = {
+            "folder": self._folder,
+            "user": None if user is None else ObjectId(user),
+            "bytes": size,
+            "at": self._clock(),
+            "kept": False,
+        }
+        # The same picture again, after a crash, is as old as it was, and as kept.
+        await self._database.upsert(PICTURES, {"_id": stem}, {"$setOnInsert": record})
+
+    async def refer(self, stems: Sequence[str]) -> None:
+        if stems:
+            await self._database.update_all(
+                PICTURES, {"_id": {"$in": list(stems)}, "kept": False}, {"$set": {"kept": True}}
+            )
+
+    async def take_orphans(self, before: Moment, limit: int) -> list[str]:
+        orphan = {"folder": self._folder, "kept": False, "at": {"$lt": before}}
+        found = await self._database.find(PICTURES, orphan, sort={"at": 1}, limit=limit, fields=["_id"])
+        orphans = [{"_id": record["_id"], "kept": False} for record in found]
+        # One that is referred to since, or taken by another daemon, is not among them.
+        taken = [await self._database.delete_and_get(PICTURES, each) for each in orphans]
+        return [str(record["_id"]) for record in taken if record is not None]
+
+    async def take_bytes(self, name: str, of: str, most: int, size: int) -> None:
+        id, ends = self._today(name, of)
+        room = {"_id": id, "bytes": {"$lte": most - size}}
+        for _ in range(2):
+            if await self._database.update(WINDOWS, room, {"$inc": {"bytes": size}}):
+                return
+            if size <= most and await self._database.insert(WINDOWS, {"_id": id, "bytes": size, "ends": ends}):
+                return
+        raise TooManyRequests(name, most, DAY, ceil((ends - self._clock()).total_seconds()))
+
+    async def add_bytes(self, name: str, of: str, size: int) -> None:
+        id, _ = self._today(name, of)
+        await self._database.update(WINDOWS, {"_id": id}, {"$inc": {"bytes": size}})
+
+    def _today(self, name: str, of: str) -> tuple[ObjectId, Moment]:
+        start = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
+        return ObjectId(derived_id("bytes", name, of, start.isoformat())), start + timedelta(seconds=DAY)

@@ -1,0 +1,76 @@
+"""Pictures on record: orphans are found and no others, and bytes of a day are bounded, by all daemons together."""
+
+from datetime import timedelta
+
+from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.trial.unittest import TestCase
+
+from justchat.errors import TooManyRequests
+from justchat.model.moment import Moment, now
+from justchat.store.database import Database
+from justchat.store.indexes import create_indexes
+from justchat.store.pictures import PictureRecords
+from tests.support.mongo import close, fresh_uri
+
+DAY = timedelta(days=1)
+
+
+class Records(TestCase):
+    async def setUp(self) -> None:
+        self.database = Database(fresh_uri())
+        self.database.open()
+        self.addCleanup(lambda: ensureDeferred(close(self.database)))
+        await create_indexes(self.database)
+        self.time = now()
+        self.ours, self.theirs = self.records("ours"), self.records("theirs")
+
+    def records(self, folder: str) -> PictureRecords:
+        return PictureRecords(self.database, self.clock, folder)
+
+    def clock(self) -> Moment:
+        return self.time
+
+    async def orphans(self, records: PictureRecords, limit: int = 10) -> list[str]:
+        return await records.take_orphans(self.time - DAY, limit)
+
+    async def test_orphans(self) -> None:
+        """What nothing refers to is taken after a day, once, by the daemon in whose folder it is."""
+        for stem in "abcde":
+            await self.ours.add(stem * 32, None, 1)
+        await self.theirs.add("f" * 32, None, 1)
+        await self.theirs.refer(["b" * 32, "9" * 32])  # a message at another daemon
+
+        self.assertEqual([], await self.orphans(self.ours))
+        self.time += DAY + timedelta(seconds=1)
+        await self.ours.add("0" * 32, None, 1)
+        await self.ours.refer(["c" * 32])
+
+        found = await self.orphans(self.ours, 2) + await self.orphans(self.ours, 2)
+        self.assertEqual(["a" * 32, "d" * 32, "e" * 32], sorted(found))
+        self.assertEqual([], await self.orphans(self.ours))
+
+    async def test_again(self) -> None:
+        """A picture that is uploaded again under the same key stays kept."""
+        await self.ours.add("a" * 32, None, 1)
+        await self.ours.refer(["a" * 32])
+        await self.ours.add("a" * 32, None, 1)
+        self.time += 2 * DAY
+
+        self.assertEqual([], await self.orphans(self.ours))
+
+    async def test_bytes(self) -> None:
+        """Of many at once, at two daemons, as many are taken as there is room for; the next day there is room again."""
+        takers = [self.ours, self.theirs] * 10
+        taking = [ensureDeferred(each.take_bytes("bytes", "anna", 1000, 100)) for each in takers]
+        refused = []
+        for each in taking:
+            each.addErrback(lambda failure: refused.append(failure.trap(TooManyRequests)))
+        await gatherResults(taking)
+
+        self.assertEqual(10, len(refused))
+        await self.ours.take_bytes("bytes", "boris", 1000, 1000)
+        await self.assertFailure(ensureDeferred(self.ours.take_bytes("bytes", "clara", 1000, 1001)), TooManyRequests)
+        await self.ours.add_bytes("bytes", "anna", -100)
+        await self.ours.take_bytes("bytes", "anna", 1000, 100)
+        self.time += DAY
+        await self.ours.take_bytes("bytes", "anna", 1000, 100)
