@@ -41,8 +41,11 @@ class IUsers(Interface):
     async def several(users: Sequence[Id]) -> list[User]:
         """Those of the users that exist, in this order, with fewer of their gifts."""
 
-    async def named(beginning: str, skip: int, limit: int) -> list[Id]:
-        """Those whose nickname, folded, begins like this, in the order of the folded nicknames."""
+    async def named(beginning: str, skip: int, limit: int, by: Id) -> list[Id]:
+        """Those whose nickname, folded, begins like this, in the order of the folded nicknames.
+
+        ``by`` is who searches, in their turn. Raises TooManyRequests.
+        """
 
     async def gifts(user: Id, skip: int, limit: int, by: Id) -> tuple[list[Entry], int]:
         """What the user was given, newest first, and how many gifts there are. Raises UserNotFound; TooManyRequests

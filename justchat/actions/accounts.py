@@ -217,11 +217,11 @@ class Accounts:
     async def search(self, beginning: str, skip: int, limit: int, viewer: Id) -> list[User]:
         """Those whose nickname begins so, by Unicode's rules, in its order, as ``viewer`` may see them.
 
-        Raises SearchOff where the operator has not switched it on.
+        Raises SearchOff where the operator has not switched it on; TooManyRequests.
         """
         if not self.search_users:
             raise SearchOff
-        return await self.show_several(await self.users.named(beginning, skip, limit), viewer)
+        return await self.show_several(await self.users.named(beginning, skip, limit, viewer), viewer)
 
     async def _without_private(self, users: list[User], viewer: Id) -> list[User]:
         """Rooms with a password are left out of others' rooms, but for the one that the viewer is in."""

@@ -70,7 +70,7 @@ async def fold_anew(database: Database) -> int:
         changed += await _fold_collection(database, collection, text, searched)
     await database.upsert(VERSIONS, {"_id": "fold"}, {"$set": {"version": FOLD_VERSION}})
     if changed:
-        _log.info("{changed} names can be searched in a new way", changed=changed)
+        _log.info("{changed} names were folded anew for searches", changed=changed)
     return changed
 
 

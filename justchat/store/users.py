@@ -79,7 +79,7 @@ class Users:
             found += await gatherResults(some, consumeErrors=True)
         return found
 
-    async def named(self, beginning: str, skip: int, limit: int) -> list[Id]:
+    async def named(self, beginning: str, skip: int, limit: int, by: Id) -> list[Id]:
         first = fold(beginning)
         documents = await self._database.find(
             USERS,
@@ -89,6 +89,7 @@ class Users:
             limit=limit,
             fields=["_id"],
             hint="folded__id",
+            slow=by,
         )
         return [Id(str(document["_id"])) for document in documents]
 
