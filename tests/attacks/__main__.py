@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HEADS = ("Attack", "Worst for", "p50 ms", "p99 ms", "Times quiet", "503s", "Memory MiB")
+WEATHER = ("Cause", "Back after s", "Acknowledged", "Lost", "Refused")
 TARGETS = (
     "tests.attacks",
     # What was there before, and belongs to it.
@@ -38,8 +39,13 @@ def cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
+def weather_cells(row: dict[str, Any]) -> list[str]:
+    """A row of the second table; one that lost something is no row, but a test that fails."""
+    return [row["weather"], f"{row['back']:.1f}", str(row["acknowledged"]), "0", str(row["refused"])]
+
+
 def as_text(rows: list[list[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
@@ -56,8 +62,10 @@ def main(arguments: list[str]) -> int:
         environ = {**os.environ, "JUSTCHAT_ATTACK": "1", "JUSTCHAT_ATTACK_ROWS": noted.name}
         trial = [Path(sys.executable).with_name("trial"), "--temp-directory=_trial_temp", *targets]
         failed = subprocess.run(trial, env=environ, check=False).returncode
-        rows = [cells(json.loads(line)) for line in Path(noted.name).read_text().splitlines()]
-    print((as_docs if "--docs" in arguments else as_text)([list(HEADS), *rows]), flush=True)
+        rows = [json.loads(line) for line in Path(noted.name).read_text().splitlines()]
+    printed = as_docs if "--docs" in arguments else as_text
+    print(printed([list(HEADS), *(cells(row) for row in rows if "name" in row)]), end="\n\n")
+    print(printed([list(WEATHER), *(weather_cells(row) for row in rows if "weather" in row)]), flush=True)
     if targets == list(TARGETS):
         failed |= subprocess.run([sys.executable, "-m", "tests.attacks.by_document"], check=False).returncode
     return failed

@@ -28,7 +28,7 @@ from tests.support.chat import ChatTestCase, Person, a_room
 from tests.support.client import eventually, request
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
-from tests.support.honest import LARGE, a_picture
+from tests.support.honest import LARGE, a_picture, note_weather
 from tests.support.mongo import pause
 from tests.support.relay import Relay
 
@@ -54,6 +54,7 @@ class WeatherCase(CrashCase):
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
         self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+        note_weather(self.id().rpartition("test_")[2], took, len(self.crowd.said), len(self.crowd.refused))
 
 
 class Weather(WeatherCase):

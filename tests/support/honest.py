@@ -97,17 +97,21 @@ def harm(
 
 def note_row(name: str | None, quiet: Measured, attacked: Measured) -> None:
     """Notes a row of the table that ``make attack`` prints; without a name it has that of the test's method."""
-    rows = os.environ.get("JUSTCHAT_ATTACK_ROWS")
-    if rows is None:
-        return
     frames = (frame.function for frame in inspect.stack())
-    row = {
-        "name": name or next((called for called in frames if called.startswith("test_")), "?"),
-        "quiet": asdict(quiet),
-        "attacked": asdict(attacked),
-    }
-    with open(rows, "a") as file:
-        file.write(json.dumps(row) + "\n")
+    name = name or next((called for called in frames if called.startswith("test_")), "?")
+    _note({"name": name, "quiet": asdict(quiet), "attacked": asdict(attacked)})
+
+
+def note_weather(name: str, back: float, acknowledged: int, refused: int) -> None:
+    """Notes how long after a cause's end everybody was served, and how many calls were answered meanwhile, and how."""
+    _note({"weather": name, "back": back, "acknowledged": acknowledged, "refused": refused})
+
+
+def _note(row: dict[str, Any]) -> None:
+    rows = os.environ.get("JUSTCHAT_ATTACK_ROWS")
+    if rows is not None:
+        with open(rows, "a") as file:
+            file.write(json.dumps(row) + "\n")
 
 
 def memory_of(pid: int) -> int:
