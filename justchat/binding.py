@@ -5,7 +5,7 @@ was missed up to there, then let through what was held and is newer.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from justchat.close_codes import CloseCode
 from justchat.door import Door
-from justchat.errors import ApiError, LoginTimeout
+from justchat.errors import ApiError, LoginTimeout, TooManyRequests
 from justchat.events import Burst, Frame, Position, caught_up, ready, refusal
 from justchat.interfaces import IConnection, IRegistry, IReplay, ISessions
 from justchat.model.ids import Id, as_id
@@ -37,6 +37,8 @@ class Services:
     registry: IRegistry
     replay: IReplay
     door: Door
+    count_init: Callable[[Id], None] = lambda _: None
+    """Counts an init among the calls of its session. Raises TooManyRequests."""
 
 
 class Binding:
@@ -83,13 +85,13 @@ class Binding:
     async def _init(self, key: str, have: Position) -> None:
         try:
             session = await self._services.sessions.get(key)
+            self._services.count_init(session.id)
             if not self._is_over():
                 await self._bind(session, have)
         except ApiError as error:
-            timeout = isinstance(error, LoginTimeout)
             if not self._is_over():
                 self._connection.send(Frame(refusal(error)))
-                self._connection.close(CloseCode.SESSION_OVER if timeout else CloseCode.TRY_LATER, error.detail)
+                self._connection.close(_code_of(error), error.detail)
 
     async def _bind(self, session: Session, have: Position) -> None:
         replay = self._services.replay
@@ -195,6 +197,17 @@ class _Gate:
 
     def close(self, code: int, reason: str) -> None:
         self._connection.close(code, reason)
+
+
+def _code_of(error: ApiError) -> CloseCode:
+    """What a socket is closed with after an init that is refused."""
+    match error:
+        case LoginTimeout():
+            return CloseCode.SESSION_OVER
+        case TooManyRequests():
+            return CloseCode.TOO_MANY
+        case _:
+            return CloseCode.TRY_LATER
 
 
 def _is_newer(frame: Frame, user: Id, at: Position) -> bool:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
@@ -191,7 +192,9 @@ class Daemon(Service):
         )
         addresses = Addresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
         door = Door(settings.limits, addresses, reactor)
-        services = Services(sessions=sessions, registry=registry, replay=replay, door=door)
+        rates = self._dispatcher.rates
+        count_init = partial(rates.hit_session, "read") if rates is not None else lambda _: None
+        services = Services(sessions=sessions, registry=registry, replay=replay, door=door, count_init=count_init)
         self._sockets = SocketFactory(
             settings=settings.websocket,
             services=services,

@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 from tests.http.wire import SettingsCase
 from tests.socketio.plain import ask
 from tests.support.chat import a_room
 from tests.support.client import eventually
+from tests.support.daemon import Daemon
 
 MANY = 100
 SETTINGS = """
@@ -83,6 +85,28 @@ class Inits(SettingsCase):
         await eventually(lambda: socket.gone.called or len(socket.events) == 1000, "an end")
         if socket.gone.called:
             self.assertEqual(4429, socket.close_code)
+
+    async def test_rate(self) -> None:
+        """Inits count as calls of the session that read, whatever the socket: one too many is told, and closed 4429."""
+        self.daemon = await Daemon("--config", self.config("[limits]\nread = '5/hour'\n")).start()
+        self.addCleanup(self.daemon.stop)
+        anna, boris = await self.a_person(), await self.a_person()
+        for _ in range(5):
+            await self.a_listener(anna)
+
+        for path in (None, "/ws"):
+            socket = await self.a_socket(path)
+            socket.say({"event": "init", "data": {"session_key": anna.session_key}})
+
+            data = (await socket.next("error"))["data"]
+            self.assertEqual(("too-many-requests", 429), (data["code"], data["status"]))
+            self.assertEqual(4429, await socket.closed())
+        await self.a_listener(boris)
+
+    def config(self, text: str) -> str:
+        file = Path(self.mktemp())
+        file.write_text(text)
+        return str(file.absolute())
 
     async def test_wrong_key(self) -> None:
         """One with a wrong key ends the socket when its turn comes: those before it are answered, none after it."""
