@@ -31,6 +31,7 @@ from justchat.errors import (
 from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, REQUIRED, Endpoint, Reply, Requester
 from justchat.http.fields import Body, ImageBody, Shape
 from justchat.http.form import is_form, read_upload
+from justchat.http.long_answers import encoded
 from justchat.http.once import ONCE, Once, fingerprint, key_id
 from justchat.http.spool import Spool, SpoolFile
 from justchat.interfaces import ISessions
@@ -226,7 +227,7 @@ class Dispatcher:
         if self._strict:
             assert status in endpoint.statuses, f"{endpoint.path} does not declare {status}"
             _check_declared(endpoint, result)
-        return status, orjson.dumps(result)
+        return status, await encoded(result) if endpoint.rate == "read" else orjson.dumps(result)
 
     def _parse(self, model: type[Body], raw: bytes) -> tuple[Body, str | None]:
         """The checked body and the session key in it. Raises BadRequest, InvalidFields."""

@@ -6,7 +6,7 @@ for sure ends the connection, too.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -24,7 +24,7 @@ from justchat.errors import (
 )
 from justchat.handshake import UPGRADE
 from justchat.http.dispatch import Answer, error_answer
-from justchat.http.headers import EVERY_ANSWER, PREFLIGHT, is_host, of_answer, of_origin
+from justchat.http.headers import EVERY_ANSWER, PREFLIGHT, is_host, of_answer, of_origin, options_of
 from justchat.http.spool import SpoolFile
 
 DISCARDED = 8
@@ -112,6 +112,9 @@ class JustChatRequest(Request):
         super().finish()
 
     def process(self) -> None:
+        if b"," in (self.getHeader(b"range") or b""):
+            # Of many ranges a thousand pictures could be made. A Range may be ignored (RFC 9110, section 14.2).
+            self.requestHeaders.removeHeader(b"range")
         # Socket.IO clients of version 2 ask with credentials.
         credentials = self.path.startswith(b"/socket.io")
         for name, value in of_origin(self.channel.site.settings, self.getHeader(b"origin"), credentials=credentials):
@@ -168,3 +171,16 @@ def origin_form(method: bytes, target: bytes) -> bytes:
     if b"#" in target:
         raise BadRequest("the request's target has a fragment")
     return target
+
+
+def check_host(hosts: Sequence[bytes], version: bytes) -> None:
+    """Whether a request's Host fields are as RFC 9112, section 3.2, wants them. Raises BadRequest."""
+    if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
+        raise BadRequest("a request has one Host field")
+    if hosts and not is_host(hosts[0]):
+        raise BadRequest("the Host field is no host")
+
+
+def expectations(request: Any, version: bytes) -> set[bytes]:
+    """What a request expects; under HTTP/1.0 nothing (RFC 9110, section 10.1.1)."""
+    return options_of(request.requestHeaders.getRawHeaders(b"expect", ())) if version == b"HTTP/1.1" else set()

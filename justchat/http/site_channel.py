@@ -5,7 +5,7 @@ go of a client that takes too long, to say or to hear something.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -34,8 +34,17 @@ from justchat.errors import (
     reason_phrase,
 )
 from justchat.http.dispatch import Answer, error_answer
-from justchat.http.headers import EVERY_ANSWER, is_host, of_answer, of_origin, options_of
-from justchat.http.requests import DISCARDED, Judge, JustChatRequest, fields_of, kept, origin_form
+from justchat.http.headers import EVERY_ANSWER, of_answer, of_origin, options_of
+from justchat.http.requests import (
+    DISCARDED,
+    Judge,
+    JustChatRequest,
+    check_host,
+    expectations,
+    fields_of,
+    kept,
+    origin_form,
+)
 from justchat.websockets import end_sending
 
 LINGER = 2.0
@@ -65,6 +74,10 @@ class SiteChannel(HTTPChannel):
     """When the client first did not take the answer that is under way."""
     _patience: IDelayedCall | None = None
     """Ends a connection whose client takes nothing."""
+    _rest = memoryview(b"")
+    """What is left to send of a long answer."""
+    _answered = False
+    """The request is done, but for that."""
     _waits_to_go_on = False
     """A request is answered; the next one is not looked at before its client has taken that."""
     _pause = 0.0
@@ -167,7 +180,7 @@ class SiteChannel(HTTPChannel):
         self.persistent = self.checkPersistence(request, self._version)
         try:
             self._path = origin_form(self._command, self._path)
-            self._judge_host(request)
+            check_host(request.requestHeaders.getRawHeaders(b"host", ()), self._version)
         except ApiError as error:
             self.refuse(error)
             return
@@ -211,13 +224,6 @@ class SiteChannel(HTTPChannel):
         path = self.path_of_request
         return (self._command == b"POST" and path in self.site.paths) or path.startswith(b"/socket.io")
 
-    def _judge_host(self, request: JustChatRequest) -> None:
-        hosts = request.requestHeaders.getRawHeaders(b"host", ())
-        if len(hosts) > 1 or (not hosts and self._version == b"HTTP/1.1"):
-            raise BadRequest("a request has one Host field")
-        if hosts and not is_host(hosts[0]):
-            raise BadRequest("the Host field is no host")
-
     def _judge_head(self, request: JustChatRequest) -> None:
         path = self.path_of_request
         if self._command != self._command.upper():  # werkzeug would take it for the other
@@ -231,19 +237,14 @@ class SiteChannel(HTTPChannel):
         encodings = options_of(request.requestHeaders.getRawHeaders(b"content-encoding", ()))
         if self.length != 0 and encodings - {b"identity"}:
             raise EncodingNotSupported
-        if self._expectations(request) - {b"100-continue"}:
+        if expectations(request, self._version) - {b"100-continue"}:
             raise ExpectationFailed
         if self.length != 0 and self._command == b"POST":
             self.site.check_call(path)
 
-    def _expectations(self, request: JustChatRequest) -> set[bytes]:
-        if self._version != b"HTTP/1.1":
-            return set()
-        return options_of(request.requestHeaders.getRawHeaders(b"expect", ()))
-
     def _take_body(self, request: JustChatRequest) -> None:
         """Let the body come, or refuse it to a client that asks before it sends it, or would send too much in vain."""
-        waits = b"100-continue" in self._expectations(request) and self.length != 0
+        waits = b"100-continue" in expectations(request, self._version) and self.length != 0
         endless = self.length is not None and self.length > request._limit * DISCARDED
         if request.refusal is not None and (waits or endless):
             self.refuse(request.refusal)
@@ -297,15 +298,42 @@ class SiteChannel(HTTPChannel):
             headers.setRawHeaders(b"Date", [datetimeToString()])
         super().writeHeaders(version, code, reason, headers)
 
-    def requestDone(self, request: Any) -> None:
-        self._since = self._full_since = None
-        if not self.persistent:
-            super().requestDone(request)
+    def write(self, data: bytes) -> None:
+        """See HTTPChannel: a long answer is sent in slices, so that others are served in between."""
+        if self._rest or len(data) > SLICE:
+            self._rest = memoryview(bytes(self._rest) + data if self._rest else data)
+            self._send_slice()
+        else:
+            self.transport.write(data)
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        self.write(b"".join(iovec))
+
+    def _send_slice(self) -> None:
+        if self._over or self._waitingForTransport or not self._rest:
             return
+        part, self._rest = self._rest[:SLICE], self._rest[SLICE:]
+        self.transport.write(bytes(part))
+        if self._rest:
+            reactor.callLater(0, self._send_slice)
+        elif self._answered:
+            self._next_request()
+
+    def requestDone(self, request: Any) -> None:
+        self._since = None
+        self.requests.remove(request)
+        self._answered = True
+        if not self._rest:
+            self._next_request()
+
+    def _next_request(self) -> None:
         # What follows is read in the next turn: others come in between. Until then it is kept as if this one were not
         # answered yet.
-        self.requests.remove(request)
-        if self._waitingForTransport:
+        self._answered = False
+        self._full_since = None
+        if not self.persistent:
+            self.loseConnection()
+        elif self._waitingForTransport:
             self._waits_to_go_on = True
         else:
             self._go_on_later()
@@ -348,6 +376,7 @@ class SiteChannel(HTTPChannel):
     def resumeProducing(self) -> None:
         self._stop_waiting()
         super().resumeProducing()
+        self._send_slice()
         if self._waitingForTransport:  # what has been let go on has filled it again
             return
         if sum(map(len, self._dataBuffer)) <= self._optimisticEagerReadSize:
@@ -376,5 +405,6 @@ class SiteChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.answered = None
         self._over = True
+        self._rest = memoryview(b"")
         self.give_up()
         super().connectionLost(reason)
