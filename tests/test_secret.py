@@ -8,6 +8,12 @@ from twisted.trial.unittest import TestCase
 
 from justchat.config import Settings, load_settings
 from justchat.errors import StartupError
+from justchat.http.endpoint import Requester
+from justchat.model.ids import new_id
+from justchat.model.moment import now
+from justchat.model.phone import Phone
+from justchat.model.room import Room
+from justchat.model.user import User, UserKey
 from justchat.store.database import check_reachable
 
 SECRET = "hush-5ab9"
@@ -140,3 +146,18 @@ class NotShown(SecretCase):
                     check_reachable(f"{uri}?serverSelectionTimeoutMS=1")
 
                 self.assertNotRegex(str(caught.exception), "5ab9|hu.?sh")
+
+
+class Shown(TestCase):
+    def test_values(self) -> None:
+        """What holds a secret, or its hash, does not show it where it is printed: an exception may quote it."""
+        id, at = new_id(), now()
+        holders = (
+            User(id=id, phone=Phone("79223438450"), password=SECRET, create_at=at),
+            UserKey(user=id, hash=SECRET, is_living=True, places=frozenset(), is_proved=False),
+            Room(id=id, name="a room", admin=id, create_at=at, max_users=5, password=SECRET),
+            Requester(SECRET, None),
+        )
+
+        for holder in holders:
+            self.assertNotIn(SECRET, repr(holder), type(holder).__name__)

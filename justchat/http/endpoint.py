@@ -36,7 +36,7 @@ REQUIRED, KEY_ONLY, OPTIONAL, NONE = SessionUse.REQUIRED, SessionUse.KEY_ONLY, S
 class Requester:
     """Who calls: the session and its key. ``user`` is whose session it is."""
 
-    key: str | None
+    key: str | None = field(repr=False)
     session: Session | None
     once: Id | None = None
     """The same for every time that the call is carried out under one Idempotency-Key; None without one."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, Members, joined, parted
@@ -22,7 +22,7 @@ class Room:
     admin: Id
     create_at: Moment
     max_users: int
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     moderators: Members = {}
     users: Members = {}
     banned: Members = {}
