@@ -131,5 +131,5 @@ class Heads:
             None if once is None else once.decode("latin-1"),
             tuple(of_origin(self._site.settings, fields.get(b"origin"))),
             () if forwarded is None else (forwarded,),
-            b"close" in options_of((fields.get(b"connection", b""),)),
+            b"connection" in fields and b"close" in options_of((fields[b"connection"],)),
         )
