@@ -7,7 +7,8 @@ from justchat.config import Http
 from justchat.http.dispatch import Answer
 
 Field = tuple[bytes, bytes]
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-fvV:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?\Z")
+_NAME = rb"[A-Za-z0-9._~!$&'()*+,;=-]*"
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-fvV:.]+\]|" + _NAME + rb"(?:%[0-9A-Fa-f]{2}" + _NAME + rb")*)(?::[0-9]*)?\Z")
 
 PREFLIGHT: tuple[Field, ...] = (
     (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
