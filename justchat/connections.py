@@ -1,6 +1,9 @@
 """How many plain HTTP connections there may be: of an address, and in all. What became a WebSocket, the door counts."""
 
 from resource import RLIMIT_NOFILE, getrlimit
+from typing import Any
+
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
 from justchat.addresses import Addresses
 from justchat.config import Limits
@@ -37,8 +40,10 @@ class Connections:
         self._of: dict[str, int] = {}
         self._count = 0
 
-    def enter(self, peer: object) -> Place:
-        """A connection more, from this peer. Raises TooManyConnections."""
+    def enter(self, transport: Any) -> Place:
+        """A connection more. Raises TooManyConnections."""
+        # A proxy that speaks the PROXY protocol has not said yet for whom it speaks.
+        peer = None if isinstance(transport, HAProxyProtocolWrapper) else transport.getPeer()
         address = self._addresses.of_connection(peer)
         if self._enabled:
             if self._count >= self._most:

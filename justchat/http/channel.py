@@ -25,7 +25,7 @@ from justchat.http.endpoint import Endpoint
 from justchat.http.headers import EVERY_ANSWER, Field, of_answer
 from justchat.http.heads import HEAD, Head, Heads
 from justchat.http.site import JustChatSite
-from justchat.http.site_channel import SLICE, WHOLE
+from justchat.http.site_channel import SLICE, WHOLE, SiteChannel
 
 AT_ONCE = 16
 """Calls of one connection that are answered in one turn of the reactor, where none of them waits for anything."""
@@ -76,7 +76,7 @@ class CallChannel(Protocol, TimeoutMixin):
         self.transport.registerProducer(self, True)
         self.setTimeout(self._calls.site.settings.idle_timeout)
         try:
-            self._place = self._calls.site.connections.enter(self.transport.getPeer())
+            self._place = self._calls.site.connections.enter(self.transport)
         except TooManyConnections as error:
             self.transport.write(self._calls.answer(error_answer(error), (), True))
             self._end()
@@ -216,7 +216,8 @@ class CallChannel(Protocol, TimeoutMixin):
         self._calls.heads.look_at_stranger(self._received)
         self.setTimeout(None)
         self.transport.unregisterProducer()
-        channel = self._calls.site.channel(self.transport.getPeer())
+        channel = self._calls.site.buildProtocol(self.transport.getPeer())
+        assert isinstance(channel, SiteChannel)
         channel.place = self._place
         channel.answered = self.take_back
         _speak(self.transport, channel)

@@ -13,7 +13,6 @@ import orjson
 from autobahn.twisted.resource import WebSocketResource
 from klein import Klein
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import CACHED
@@ -27,7 +26,7 @@ from werkzeug.routing import MapAdapter
 from justchat.addresses import Addresses
 from justchat.config import Http, Limits
 from justchat.connections import Connections
-from justchat.errors import ApiError, MethodNotAllowed, NotFound, TooManyConnections, Unavailable, UpgradeRequired
+from justchat.errors import ApiError, MethodNotAllowed, NotFound, Unavailable, UpgradeRequired
 from justchat.handshake import asks_for_websocket, judge_handshake
 from justchat.http.dispatch import Answer, Dispatcher, error_answer, incident_answer
 from justchat.http.endpoint import Endpoint
@@ -285,21 +284,6 @@ class JustChatSite(Site):
         self.displayTracebacks = False
         self.judges: dict[bytes, Judge] = {}
         """Paths whose requests are looked at before any of their bodies is read, and how."""
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """A channel for a connection that comes to this port."""
-        channel = self.channel(addr)
-        try:
-            channel.place = self.connections.enter(addr)
-        except TooManyConnections as error:
-            channel.turned_away = error
-        return channel
-
-    def channel(self, addr: IAddress | None) -> SiteChannel:
-        """A channel for a connection that has its place."""
-        channel = super().buildProtocol(addr)
-        assert isinstance(channel, SiteChannel)
-        return channel
 
     def hit(self, request: Any) -> None:
         """Count a request that is no call. Raises TooManyRequests."""

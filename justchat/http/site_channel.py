@@ -28,6 +28,7 @@ from justchat.errors import (
     NotFound,
     NotImplementedHere,
     TooLarge,
+    TooManyConnections,
     TooManyRequests,
     UriTooLong,
     VersionNotSupported,
@@ -66,8 +67,6 @@ class SiteChannel(HTTPChannel):
     answered: Callable[[bytes], None] | None = None
     """Takes the connection, and what has come in since the request."""
     place: Place | None = None
-    turned_away: ApiError | None = None
-    """Why this connection is one too many."""
     _since: float | None = None
     """When the request that comes in began."""
     _full_since: float | None = None
@@ -95,8 +94,12 @@ class SiteChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        if self.turned_away is not None:
-            self.refuse(self.turned_away)
+        if self.place is not None:  # it came by way of calls
+            return
+        try:
+            self.place = self.site.connections.enter(self.transport)
+        except TooManyConnections as error:
+            self.refuse(error)
             self.loseConnection()  # without waiting for what it has to say
 
     def dataReceived(self, data: bytes) -> None:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.listening import is_exposed
 from tests.http.wire import a_request, exchange
+from tests.support.attack import connect
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
 from tests.ws.test_limits import UPGRADE
@@ -27,7 +28,7 @@ class ProxyProtocol(ChatTestCase):
         await super().setUp()
         if ProxyProtocol._one is None:
             config = Path(tempfile.mkdtemp(prefix="jc-")) / "justchat.toml"
-            config.write_text("[limits]\nsockets_per_address = 1")
+            config.write_text("[limits]\nsockets_per_address = 1\nconnections_per_address = 1")
             endpoint = "haproxy:tcp:0:interface=127.0.0.1"
             ProxyProtocol._one = Daemon("--config", str(config), "--http", endpoint, "--websocket", endpoint)
             await ProxyProtocol._one.start()
@@ -60,6 +61,16 @@ class ProxyProtocol(ChatTestCase):
 
             expected = [200, 429, 200] if port == self.daemon.http else [429, 429, 429]
             self.assertEqual(expected, [answers[0].status for answers in (first, again, other)])
+
+    async def test_connections(self) -> None:
+        """The proxy's own connections are not those of one address."""
+        for port in (self.daemon.http, self.daemon.websocket):
+            with connect(port) as held:
+                held.sendall(ANNA + a_request("GET /livez"))
+                held.recv(1)
+                answers = await exchange(port, ANNA + a_request("GET /livez", last=True))
+
+            self.assertIn(answers[0].status, (200, 426))
 
     async def test_no_proxy(self) -> None:
         """Who does not speak the protocol is hung up on."""
