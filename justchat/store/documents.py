@@ -275,10 +275,14 @@ def room_from_document(document: Document) -> tuple[Room, int]:
 
 LISTED_ROOM: Document = {
     **dict.fromkeys(("name", "admin", "create_at", "max_users", "private", "n_users"), 1),
-    "moderators": {"$slice": LISTED_PEOPLE},
-    "users": {"$slice": LISTED_PEOPLE},
+    **{
+        people: {"$map": {"input": {"$slice": [f"${people}", LISTED_PEOPLE]}, "in": {"$toString": "$$this"}}}
+        for people in ("moderators", "users")
+    },
 }
-"""The projection for a list of rooms: a page of whole ones might be megabytes of visitors."""
+"""The projection for a list of rooms: a page of whole ones might be megabytes of visitors. The database makes the ids of
+a page's people: of 50,000 that would take the daemon a twentieth of a second.
+"""
 
 
 def listed_room_from_document(document: Document) -> ListedRoom:
@@ -290,8 +294,8 @@ def listed_room_from_document(document: Document) -> ListedRoom:
         create_at=moment(document["create_at"]),
         max_users=document["max_users"],
         is_private=document["private"],
-        moderators=tuple(map(_id, document["moderators"])),
-        users=tuple(map(_id, document["users"])),
+        moderators=tuple(document["moderators"]),
+        users=tuple(document["users"]),
         users_count=document["n_users"],
     )
 

@@ -27,7 +27,7 @@ from justchat.store.documents import (
     user_to_document,
 )
 from justchat.store.indexes import LOG, NEWEST, ROOMS, SESSIONS, USERS
-from justchat.store.listing import EARLY
+from justchat.store.listing import EARLY, SHORT
 
 KEY_TRIES = 5
 PLACES_KEPT = 8
@@ -97,7 +97,7 @@ class Users:
         await self.exists(user)
         query = {"stream": ObjectId(user), "kind": Kind.GIFT.value}
         gifts = await self._database.find(
-            LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1, slow=by if skip > EARLY else None
+            LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1, slow=by if skip > EARLY or limit > SHORT else None
         )
         # The end of the list tells their number, but for an empty one.
         counted = len(gifts) <= limit and (gifts or not skip)
