@@ -280,8 +280,8 @@ LISTED_ROOM: Document = {
         for people in ("moderators", "users")
     },
 }
-"""The projection for a list of rooms: a page of whole ones might be megabytes of visitors. The database makes the ids of
-a page's people: of 50,000 that would take the daemon a twentieth of a second.
+"""The projection for a list of rooms: a page of whole ones might be megabytes of visitors. The database makes the ids
+of a page's people: of 50,000 that would take the daemon a twentieth of a second.
 """
 
 
