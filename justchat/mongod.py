@@ -32,6 +32,10 @@ SOCKET_PATH_LIMIT = 100
 START_TIMEOUT = 60.0
 """Seconds: recovery after a crash reads the journal."""
 STOP_TIMEOUT = 10.0
+ROOM = 16 * 2**20
+"""Bytes of disk without which a start is not tried: a journal of 4 MiB, and what recovery writes."""
+LOOK_EVERY = 0.2
+"""Seconds between looks at a disk that is full."""
 
 
 class Mongod:
@@ -151,12 +155,21 @@ class Mongod:
     async def _relaunch(self) -> None:
         pause = 0.1
         while not self._stopping:
+            if shutil.disk_usage(self._folder).free < ROOM:
+                # It would die at once, and the pauses would grow while there is no hope.
+                await self._until_there_is_room()
+                continue
             try:
                 return await self._launch()
             except StartupError as error:
                 self._log.error("{error}; trying again in {pause} s", error=error, pause=pause)
             await deferLater(self._reactor, pause)
             pause = min(pause * 2, 10.0)
+
+    async def _until_there_is_room(self) -> None:
+        self._log.error("the disk is full; the embedded database is started when {room} MiB are free", room=ROOM >> 20)
+        while not self._stopping and shutil.disk_usage(self._folder).free < ROOM:
+            await deferLater(self._reactor, LOOK_EVERY)
 
     async def stop(self) -> None:
         """Returns once the process is gone: asked first, killed if it takes too long."""

@@ -16,7 +16,7 @@ class Floods(AttackCase):
         bodies = [b'{"phone": "' + b"7" * size + b'"}' for size in (65_000, 300_000)]
         said = [post("/init/reg", body) for body in bodies]
 
-        await self.assert_unharmed("bytes in", flood(self.daemon.http, CONNECTIONS, lambda _, n: said[n % 2]))
+        await self.assert_unharmed("bytes in", lambda: flood(self.daemon.http, CONNECTIONS, lambda _, n: said[n % 2]))
 
     async def test_bytes_out(self) -> None:
         """Pages of 500 long messages, read over and over."""
@@ -26,7 +26,7 @@ class Floods(AttackCase):
             await anna.say(room, "x" * 4000)
         said = post("/room/chat", json.dumps({"room": room, "limit": 500}).encode(), bearer(anna.session_key))
 
-        await self.assert_unharmed("bytes out", flood(self.daemon.http, CONNECTIONS // 2, lambda *_: said))
+        await self.assert_unharmed("bytes out", lambda: flood(self.daemon.http, CONNECTIONS // 2, lambda *_: said))
 
     async def test_pages(self) -> None:
         """Pages from the far end of lists, and of nothing."""
@@ -38,7 +38,9 @@ class Floods(AttackCase):
         ]
         said = [post(path, json.dumps(body).encode(), bearer(anna.session_key)) for path, body in calls]
 
-        await self.assert_unharmed("pages", flood(self.daemon.http, CONNECTIONS, lambda _, n: said[n % len(said)]))
+        await self.assert_unharmed(
+            "pages", lambda: flood(self.daemon.http, CONNECTIONS, lambda _, n: said[n % len(said)])
+        )
 
     async def test_hashes(self) -> None:
         """Sign-ins with wrong keys, for phones that nobody has, from many addresses: each costs a slow hash."""
@@ -47,14 +49,14 @@ class Floods(AttackCase):
         def wrong(_: int, __: int) -> bytes:
             return post("/init/auth", json.dumps({"phone": next(phones), "key": "000000"}).encode())
 
-        await self.assert_unharmed("hashes", flood(self.daemon.http, CONNECTIONS, wrong, pause=0.02))
+        await self.assert_unharmed("hashes", lambda: flood(self.daemon.http, CONNECTIONS, wrong, pause=0.02))
 
     async def test_queries(self) -> None:
         """Searches that look at every room, by one session."""
         anna = await self.a_person()
         said = post("/room/get", json.dumps({"name": "zz", "sort": {"users": -1}}).encode(), bearer(anna.session_key))
 
-        await self.assert_unharmed("database time", flood(self.daemon.http, CONNECTIONS, lambda *_: said))
+        await self.assert_unharmed("database time", lambda: flood(self.daemon.http, CONNECTIONS, lambda *_: said))
 
 
 def bearer(key: str) -> str:

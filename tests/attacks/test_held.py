@@ -15,26 +15,27 @@ MOST = 10_000 if LARGE else 400
 class Held(AttackCase):
     async def test_half_open(self) -> None:
         """Connections on which nothing is ever said, on both ports."""
-        await self.assert_unharmed("half-open connections", hold(lambda: self.opened(HELD)))
+        await self.assert_unharmed("half-open connections", lambda: hold(lambda: self.opened(HELD)))
 
     async def test_ten_thousand(self) -> None:
         """Ten thousand connections, WebSockets that never bind and keep-alive ones, from a hundred addresses."""
         allow_sockets(MOST)
 
-        await self.assert_unharmed("10,000 connections", hold(lambda: self.opened(MOST, HANDSHAKE % b"/ws")))
+        await self.assert_unharmed("10,000 connections", lambda: hold(lambda: self.opened(MOST, HANDSHAKE % b"/ws")))
 
     async def test_unfinished_bodies(self) -> None:
         """Bodies of which all but the last byte has come."""
         body = post("/init/reg", b'{"phone": "' + b"7" * 60_000 + b'"}')[:-1]
 
-        await self.assert_unharmed("memory held", hold(lambda: self.opened(HELD, body)))
+        await self.assert_unharmed("memory held", lambda: hold(lambda: self.opened(HELD, body)))
 
     async def test_slow_writers(self) -> None:
         """Calls and frames that come byte by byte."""
         start = post("/init/auth", b'{"phone": "79223438450", "key": "1"}')[:60]
 
         await self.assert_unharmed(
-            "slow writers", hold(lambda: self.opened(HELD, start), lambda one: one.send(b"x", socket.MSG_DONTWAIT))
+            "slow writers",
+            lambda: hold(lambda: self.opened(HELD, start), lambda one: one.send(b"x", socket.MSG_DONTWAIT)),
         )
 
     async def test_slow_readers(self) -> None:
@@ -49,13 +50,13 @@ class Held(AttackCase):
         def opened() -> list[socket.socket]:
             return [*stalled(self.daemon.websocket, binding), *self.opened(HELD // 5, page * 20, receive=4096)]
 
-        await self.assert_unharmed("slow readers", hold(opened))
+        await self.assert_unharmed("slow readers", lambda: hold(opened))
 
     async def test_unpolled(self) -> None:
         """Socket.IO sessions that are opened and never asked for what there is."""
         opening = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-        await self.assert_unharmed("polling sessions", hold(lambda: self.opened(HELD, opening)))
+        await self.assert_unharmed("polling sessions", lambda: hold(lambda: self.opened(HELD, opening)))
 
     def opened(self, number: int, said: bytes = b"", *, receive: int | None = None) -> list[socket.socket]:
         """Connections on both ports in turn, over which something was said."""

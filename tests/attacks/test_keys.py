@@ -225,13 +225,13 @@ class Flood(attack.AttackCase):
             await register(self.daemon, phone)
         bodies: Iterator[dict[str, object]] = ({"phone": phone, "key": "1"} for phone in itertools.cycle(phones))
 
-        await self.assert_unharmed("keys, many networks", self.from_everywhere("/init/auth", bodies))
+        await self.assert_unharmed("keys, many networks", lambda: self.from_everywhere("/init/auth", bodies))
 
     async def test_sms(self) -> None:
         """Beside sign-ups of ever new phones, too."""
         bodies: Iterator[dict[str, object]] = ({"phone": a_phone()} for _ in itertools.count())
 
-        await self.assert_unharmed("SMS, many networks", self.from_everywhere("/init/reg", bodies))
+        await self.assert_unharmed("SMS, many networks", lambda: self.from_everywhere("/init/reg", bodies))
 
 
 class Countries(OwnDaemonCase):

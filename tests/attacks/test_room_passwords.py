@@ -86,5 +86,6 @@ class Flood(AttackCase):
         said = [post("/room/enter", body, f"Authorization: Bearer {person.session_key}") for person in people]
 
         await self.assert_unharmed(
-            "room passwords", flood(self.daemon.http, 48 if LARGE else 16, lambda number, _: said[number % len(said)])
+            "room passwords",
+            lambda: flood(self.daemon.http, 48 if LARGE else 16, lambda number, _: said[number % len(said)]),
         )

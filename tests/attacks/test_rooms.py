@@ -131,4 +131,4 @@ class InAndOut(AttackCase):
             post("/room/leave", json.dumps({"room_id": room}).encode(), bearer),
         ]
 
-        await self.assert_unharmed("in and out", flood(self.daemon.http, 1, lambda _, number: said[number % 2]))
+        await self.assert_unharmed("in and out", lambda: flood(self.daemon.http, 1, lambda _, number: said[number % 2]))

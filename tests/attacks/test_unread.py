@@ -55,19 +55,21 @@ async def poured(port: int, kinds: list[bytes], seconds: float = SECONDS) -> Non
 class Unread(AttackCase):
     async def test_document(self) -> None:
         """The largest answer that there is for the shortest request."""
-        await self.assert_unharmed("unread GETs", poured(self.daemon.http, [ASKED["/openapi.json"]]))
+        await self.assert_unharmed("unread GETs", lambda: poured(self.daemon.http, [ASKED["/openapi.json"]]))
 
     async def test_errors(self) -> None:
         """Nothing, over and over."""
-        await self.assert_unharmed("unread 404s", poured(self.daemon.http, [ASKED["404"]]))
+        await self.assert_unharmed("unread 404s", lambda: poured(self.daemon.http, [ASKED["404"]]))
 
     async def test_all_kinds(self) -> None:
         """All that can be asked for without a session, at once."""
         kinds = [*ASKED.values()]
 
-        await self.assert_unharmed("unread answers", poured(self.daemon.http, kinds[: len(kinds) // 2]))
-        await self.assert_unharmed("unread answers, 2", poured(self.daemon.http, kinds[len(kinds) // 2 :]))
+        await self.assert_unharmed("unread answers", lambda: poured(self.daemon.http, kinds[: len(kinds) // 2]))
+        await self.assert_unharmed("unread answers, 2", lambda: poured(self.daemon.http, kinds[len(kinds) // 2 :]))
 
     async def test_socket_port(self) -> None:
         """The same at the socket's own port."""
-        await self.assert_unharmed("unread 426s", poured(self.daemon.websocket, [ASKED["404"], ASKED["Socket.IO"]]))
+        await self.assert_unharmed(
+            "unread 426s", lambda: poured(self.daemon.websocket, [ASKED["404"], ASKED["Socket.IO"]])
+        )

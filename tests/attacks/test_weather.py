@@ -28,12 +28,10 @@ from tests.support.chat import ChatTestCase, Person, a_room
 from tests.support.client import eventually, request
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
-from tests.support.honest import LARGE, a_picture, note_weather
+from tests.support.honest import BACK, LARGE, a_picture, note_weather
 from tests.support.mongo import pause
 from tests.support.relay import Relay
 
-BACK = 2.0 if LARGE else 8.0
-"""Seconds after a cause's end in which everybody is served again; more where the machine has other work."""
 LASTS = 10.0 if LARGE else 0.5
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 

@@ -3,12 +3,17 @@
 import contextlib  # a global "suppress" would be a setting of trial's
 import os
 import subprocess
+import time
 from pathlib import Path
 from unittest import SkipTest
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 
 from tests.support.client import eventually
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
+from tests.support.honest import BACK, LARGE, note_weather
 
 DISK = 160
 """MiB: what an empty database takes, and some."""
@@ -51,11 +56,19 @@ class FullDisk(CrashCase):
             await self.admin.say(self.room, f"{number} {'x' * 4000}")  # the database has some room of its own
         await eventually(lambda: len(self.crowd.refused) >= TALKERS, "refusals")
 
+        # Until a pause between attempts would be long.
+        await deferLater(reactor, 10 if LARGE else 3)
+        began = time.monotonic()
         filler.unlink()
+        await self.crowd.reach(2 * TALKERS)
+        took = time.monotonic() - began
         await self.crowd.reach(100)
         await self.crowd.end()
+
+        self.assertLess(took, BACK)
 
         self.assertEqual({(503, "1")}, {(told.status, told.retry_after) for told in self.crowd.refused})
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
         self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+        note_weather("full disk", took, len(self.crowd.said), len(self.crowd.refused))

@@ -59,11 +59,22 @@ class AttackCase(ChatTestCase):
         self._logged = len(self.daemon.log)
         self._listeners = []
 
-    async def assert_unharmed(self, name: str, attack: Awaitable[Any]) -> None:
-        """Others' calls are slowed and refused no more than may be while it goes on, and its memory is given back."""
-        attacked = await self.stage.people.during(attack, settle=SETTLE)
+    async def assert_unharmed(self, name: str, attack: Callable[[], Awaitable[Any]] | Awaitable[Any]) -> None:
+        """Others' calls are slowed and refused no more than may be while it goes on, and its memory is given back.
 
-        self.assertEqual([], harm(self.stage.quiet, attacked, name=name))
+        A machine with other work is given three tries, where the attack can be made anew: what it does, it does each
+        time.
+        """
+        found: list[str] = []
+        quiet = self.stage.quiet
+        for _ in range(3):
+            attacking = attack() if callable(attack) else attack
+            found = harm(quiet, await self.stage.people.during(attacking, settle=SETTLE), name=name)
+            if LARGE or not found or not callable(attack):
+                break
+            quiet = await self.stage.people.during(deferLater(reactor, SECONDS))
+
+        self.assertEqual([], found)
 
 
 def connect(port: int, number: int = 0, *, receive: int | None = None) -> socket.socket:

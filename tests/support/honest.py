@@ -47,6 +47,8 @@ SHORTEST = 0.02
 """Seconds: quiet calls that are faster than this count as this, or a busy test machine would decide."""
 LENIENT = 1.0
 """Seconds that the 99th percentile may be on a machine that has other work, as CI's."""
+BACK = 2.0 if LARGE else 8.0
+"""Seconds after a cause's end in which everybody is served again; more where the machine has other work."""
 KEPT = 64 * 2**20
 """Bytes of memory that may stay in use after an attack: what the allocator keeps for the next time."""
 
