@@ -14,10 +14,8 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from time import monotonic
-from typing import Any, get_args
+from typing import Any
 
-from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -30,22 +28,14 @@ from twisted.python.failure import Failure
 from justchat.addresses import Addresses
 from justchat.binding import Services
 from justchat.captcha import Captcha, NoCaptcha
-from justchat.config import Limits, Settings
+from justchat.config import Settings
 from justchat.connections import Connections
 from justchat.data_dir import DAEMON_LOCK, SECRET_KEY, generated_secret, prepare_data_dir, try_lock
 from justchat.door import Door
 from justchat.errors import ApiError, DatabaseAway, StartupError
 from justchat.gift_file import read_gifts
-from justchat.http.calls.accounts import AccountCalls
-from justchat.http.calls.complaints import ComplaintCalls
-from justchat.http.calls.direct import DirectCalls
-from justchat.http.calls.moderation import ModerationCalls
-from justchat.http.calls.money import MoneyCalls
-from justchat.http.calls.rooms import RoomCalls
-from justchat.http.calls.uploads import UploadCalls
 from justchat.http.channel import CallFactory
 from justchat.http.dispatch import Dispatcher
-from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
 from justchat.http.fields import ImageBody, Shape
 from justchat.http.once import Once
 from justchat.http.openapi import openapi
@@ -57,19 +47,14 @@ from justchat.hub.notices import Notices
 from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.images import Images
-from justchat.interfaces import ISmsSender
 from justchat.listening import bind, check_unix, is_unix, server_of
 from justchat.model.entry import Entry
 from justchat.model.moment import now
-from justchat.model.rate import parse_rate
 from justchat.model.room import Room
 from justchat.mongod import Mongod
-from justchat.parts import Actions, make_actions, make_stores
+from justchat.parts import make_actions, make_stores
 from justchat.passwords import Passwords
-from justchat.rates import Rates
-from justchat.sms.breaker import Breaker
-from justchat.sms.gateway import Gateway
-from justchat.sms.outbox import Outbox
+from justchat.serving import make_endpoints, make_rates, make_sender
 from justchat.socketio.engine import Engines
 from justchat.socketio.resource import SocketIo
 from justchat.stalls import Stalls
@@ -403,22 +388,6 @@ class Daemon(Service):
         self._notifier.stopped()
 
 
-def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
-    """Every call that is served."""
-    return [
-        *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
-        *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
-        *endpoints_of(ModerationCalls(actions.moderation)),
-        *endpoints_of(DirectCalls(actions.direct)),
-        *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
-        *endpoints_of(ComplaintCalls(actions.complaints)),
-        *(
-            evolve(endpoint, session=REQUIRED) if settings.uploads.require_session else endpoint
-            for endpoint in endpoints_of(UploadCalls(actions.uploads))
-        ),
-    ]
-
-
 def spare_the_search_for_garbage() -> None:
     """Keep the search for garbage short, and what is old out of it.
 
@@ -430,21 +399,6 @@ def spare_the_search_for_garbage() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 2, 1_000_000)
-
-
-def make_rates(limits: Limits) -> Rates | None:
-    """The rates of calls, as ``[limits]`` says; None where they are switched off."""
-    if not limits.enabled:
-        return None
-    rates = {name: parse_rate(getattr(limits, name)) for name in (*get_args(Rated), "get")}
-    return Rates(rates, limits.share, monotonic, parse_rate(limits.kept_answers))
-
-
-def make_sender(settings: Settings, reactor: Any) -> ISmsSender:
-    """Who sends the SMS, as ``[sms] sender`` says."""
-    if settings.sms.sender == "http":
-        return Breaker(Gateway(settings.sms, reactor), monotonic)
-    return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
 
 
 def _exit_failed() -> None:

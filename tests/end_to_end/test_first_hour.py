@@ -114,7 +114,7 @@ class FirstStart(StartCase):
 
             os.killpg(daemon.process.pid, signal.SIGINT)
 
-            await daemon.ended()
+            await daemon.ended(60)
             self.assertNotIn("Traceback", daemon.log)
             self.assertNotIn("the process that", daemon.log)
 

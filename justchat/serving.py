@@ -1,0 +1,55 @@
+"""What the daemon serves, made from the settings: the calls and their rates, and who sends the SMS."""
+
+from time import monotonic
+from typing import Any, get_args
+
+from attrs import evolve
+
+from justchat.config import Limits, Settings
+from justchat.http.calls.accounts import AccountCalls
+from justchat.http.calls.complaints import ComplaintCalls
+from justchat.http.calls.direct import DirectCalls
+from justchat.http.calls.moderation import ModerationCalls
+from justchat.http.calls.money import MoneyCalls
+from justchat.http.calls.rooms import RoomCalls
+from justchat.http.calls.uploads import UploadCalls
+from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
+from justchat.interfaces import ISmsSender
+from justchat.model.moment import now
+from justchat.model.rate import parse_rate
+from justchat.parts import Actions
+from justchat.rates import Rates
+from justchat.sms.breaker import Breaker
+from justchat.sms.gateway import Gateway
+from justchat.sms.outbox import Outbox
+
+
+def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
+    """Every call that is served."""
+    return [
+        *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
+        *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
+        *endpoints_of(ModerationCalls(actions.moderation)),
+        *endpoints_of(DirectCalls(actions.direct)),
+        *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
+        *endpoints_of(ComplaintCalls(actions.complaints)),
+        *(
+            evolve(endpoint, session=REQUIRED) if settings.uploads.require_session else endpoint
+            for endpoint in endpoints_of(UploadCalls(actions.uploads))
+        ),
+    ]
+
+
+def make_rates(limits: Limits) -> Rates | None:
+    """The rates of calls, as ``[limits]`` says; None where they are switched off."""
+    if not limits.enabled:
+        return None
+    rates = {name: parse_rate(getattr(limits, name)) for name in (*get_args(Rated), "get")}
+    return Rates(rates, limits.share, monotonic, parse_rate(limits.kept_answers))
+
+
+def make_sender(settings: Settings, reactor: Any) -> ISmsSender:
+    """Who sends the SMS, as ``[sms] sender`` says."""
+    if settings.sms.sender == "http":
+        return Breaker(Gateway(settings.sms, reactor), monotonic)
+    return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
