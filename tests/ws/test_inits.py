@@ -79,10 +79,10 @@ class Inits(SettingsCase):
         anna = await self.a_person()
         socket = await self.a_socket()
 
-        for _ in range(1000):
+        for _ in range(300):
             socket.say({"event": "init", "data": {"session_key": anna.session_key}})
 
-        await eventually(lambda: socket.gone.called or len(socket.events) == 1000, "an end")
+        await eventually(lambda: socket.gone.called or len(socket.events) == 300, "an end")
         if socket.gone.called:
             self.assertEqual(4429, socket.close_code)
 
