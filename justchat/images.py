@@ -1,6 +1,7 @@
 """Pictures that people uploaded: written anew by a process of its own, one after another, and kept in a folder.
 
-Who wants pictures kept takes turns with all others: 20 pictures of one keep nobody else's waiting. The process gives
+Who wants pictures kept takes turns with all others, those first whose pictures took least time lately: many or large
+pictures of some keep nobody else's waiting for more than the one that is being written. The process gives
 way to the daemon; what it has not done within seconds goes on at a higher priority, so that it gets on where the cores
 are never idle.
 """
@@ -65,11 +66,12 @@ class Images:
         self._folder = folder
         self._spool = spool
         self._reactor = reactor
-        self._turns: Turns[_Work] = Turns(each=SHARE, most=WAITING)
+        self._turns: Turns[_Work] = Turns(each=SHARE, most=WAITING, seconds=reactor.seconds)
         self._at_work: _Work | None = None
         self._owner = ""
         self._timers: list[IDelayedCall] = []
         self._late = False
+        self._began = 0.0
         self.process = _Process(self._next, reactor)
 
     def start(self) -> None:
@@ -127,6 +129,7 @@ class Images:
         self._owner, work = turn
         self._at_work = work
         self._late = False
+        self._began = self._reactor.seconds()
         work.tries += 1
         self._timers = [
             self._reactor.callLater(HURRY, self.process.hurry, True),
@@ -142,6 +145,7 @@ class Images:
     def _over(self) -> _Work:
         work, self._at_work = self._at_work, None
         assert work is not None
+        self._turns.charge(self._owner, self._reactor.seconds() - self._began)
         for timer in self._timers:
             if timer.active():
                 timer.cancel()

@@ -16,7 +16,7 @@ from twisted.trial.unittest import TestCase
 from justchat import images
 from justchat.errors import Busy, NotAnImage, TooLarge
 from justchat.images import Images
-from justchat.workers.turns import Turns
+from justchat.workers.turns import HALF, Turns
 from tests.pictures.files import SIGNATURE, chunk, ihdr, quarters, saved
 from tests.support.client import eventually
 from tests.support.crowd import memory
@@ -194,7 +194,7 @@ class InTurns(ImagesCase):
 
     def test_order(self) -> None:
         """Owners take turns; what is put back is next."""
-        turns: Turns[int] = Turns(each=3, most=6)
+        turns: Turns[int] = Turns(each=3, most=6, seconds=lambda: 0.0)
         for owner, thing in (("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5)):
             turns.put(owner, thing)
         self.assertRaises(Busy, turns.put, "a", 9)
@@ -206,6 +206,25 @@ class InTurns(ImagesCase):
 
         self.assertEqual([1, 4, 5, 2, 6, 3], [thing[1] for thing in iter(turns.take, None)])
         self.assertEqual(0, len(turns))
+
+    def test_cost(self) -> None:
+        """Who cost less lately is before those who cost more, until that is forgotten."""
+        time = [0.0]
+        turns: Turns[int] = Turns(each=3, most=9, seconds=lambda: time[0])
+        turns.charge("large", 5)
+        turns.charge("small", 1)
+        for owner in ("large", "small", "new"):
+            turns.put(owner, 1)
+            turns.put(owner, 2)
+
+        order = [owner for owner, _ in iter(turns.take, None)]
+        time[0] = 5 * HALF
+        turns.charge("small", 1)
+        turns.put("small", 1)
+        turns.put("large", 1)
+
+        self.assertEqual(["new", "new", "small", "small", "large", "large"], order)
+        self.assertEqual(("large", 1), turns.take())
 
 
 def _status(pid: int, name: str) -> int:
