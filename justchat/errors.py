@@ -155,6 +155,10 @@ class InProgress(ApiError):
     status, code, detail = 409, "in-progress", "a call with this Idempotency-Key is under way; ask again in a moment"
 
 
+class RangeNotSatisfiable(ApiError):
+    status, code, detail = 416, "range-not-satisfiable", "the file has no such bytes"
+
+
 class ExpectationFailed(ApiError):
     status, code, detail = 417, "expectation-failed", "the one expectation that is met is 100-continue"
 

@@ -18,6 +18,7 @@ from justchat.errors import (
     BadRequest,
     EncodingNotSupported,
     MethodNotAllowed,
+    RangeNotSatisfiable,
     TooLarge,
     UpgradeRequired,
     reason_phrase,
@@ -109,6 +110,8 @@ class JustChatRequest(Request):
     def finish(self) -> None:
         """See Request."""
         self._drop_spool()
+        if self.code == RangeNotSatisfiable.status and not self.startedWriting:  # twisted's has no body
+            self.write(write_answer(self, error_answer(RangeNotSatisfiable())))
         super().finish()
 
     def process(self) -> None:

@@ -1,6 +1,7 @@
 """Uploads: pictures, and nothing but pictures."""
 
 import io
+import json
 import os
 import secrets
 import subprocess
@@ -99,6 +100,18 @@ class Uploading(UploadCase):
         response, content = await self.fetch(answer.json["url"], {"Range": "bytes=1-3"})
 
         self.assertEqual((206, b"PNG"), (response.code, content))
+
+    async def test_odd_ranges(self) -> None:
+        """A thousand ranges are answered the picture, once; bytes that there are not, 416 with an error's body."""
+        url = (await self.upload(picture("PNG"))).json["url"]
+        _, whole = await self.fetch(url)
+
+        many, once = await self.fetch(url, {"Range": "bytes=" + ",".join(["0-"] * 1000)})
+        beyond, body = await self.fetch(url, {"Range": "bytes=999999-"})
+
+        self.assertEqual((200, whole), (many.code, once))
+        self.assertEqual((416, "range-not-satisfiable"), (beyond.code, json.loads(body)["code"]))
+        self.assertEqual([b"bytes */%d" % len(whole)], beyond.headers.getRawHeaders(b"Content-Range"))
 
     async def test_metadata_goes(self) -> None:
         """What a camera wrote beside the picture is gone; how it is to be turned is applied."""
