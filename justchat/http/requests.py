@@ -6,11 +6,12 @@ for sure ends the connection, too.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from io import BytesIO
 from typing import Any
 
 from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 from justchat.errors import (
@@ -25,7 +26,7 @@ from justchat.errors import (
 )
 from justchat.handshake import UPGRADE
 from justchat.http.dispatch import Answer, error_answer
-from justchat.http.headers import EVERY_ANSWER, PREFLIGHT, is_host, of_answer, of_origin, options_of
+from justchat.http.headers import EVERY_ANSWER, PREFLIGHT, Field, is_host, of_answer, of_origin, options_of
 from justchat.http.spool import SpoolFile
 
 DISCARDED = 8
@@ -187,3 +188,12 @@ def check_host(hosts: Sequence[bytes], version: bytes) -> None:
 def expectations(request: Any, version: bytes) -> set[bytes]:
     """What a request expects; under HTTP/1.0 nothing (RFC 9110, section 10.1.1)."""
     return options_of(request.requestHeaders.getRawHeaders(b"expect", ())) if version == b"HTTP/1.1" else set()
+
+
+def last_headers(answer: Answer, more: Iterable[Field]) -> Headers:
+    """The fields of an answer that ends its connection."""
+    headers = Headers()
+    length = (b"Content-Length", b"%d" % len(answer.body))
+    for name, value in (*EVERY_ANSWER, length, (b"Connection", b"close"), *of_answer(answer), *more):
+        headers.addRawHeader(name, value)
+    return headers

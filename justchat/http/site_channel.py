@@ -35,7 +35,7 @@ from justchat.errors import (
     reason_phrase,
 )
 from justchat.http.dispatch import Answer, error_answer
-from justchat.http.headers import EVERY_ANSWER, of_answer, of_origin, options_of
+from justchat.http.headers import of_origin, options_of
 from justchat.http.requests import (
     DISCARDED,
     Judge,
@@ -44,6 +44,7 @@ from justchat.http.requests import (
     expectations,
     fields_of,
     kept,
+    last_headers,
     origin_form,
 )
 from justchat.websockets import end_sending
@@ -268,16 +269,7 @@ class SiteChannel(HTTPChannel):
             return
         self._over = True
         self.setTimeout(None)
-        headers = Headers()
-        for name, value in (
-            *EVERY_ANSWER,
-            (b"Content-Length", b"%d" % len(answer.body)),
-            (b"Connection", b"close"),
-            *of_answer(answer),
-            *fields,
-            *self._of_origin(),
-        ):
-            headers.addRawHeader(name, value)
+        headers = last_headers(answer, (*fields, *self._of_origin()))
         self.writeHeaders(b"HTTP/1.1", b"%d" % answer.status, reason_phrase(answer.status).encode(), headers)
         if getattr(self, "_command", b"") != b"HEAD":
             self.transport.write(answer.body)
