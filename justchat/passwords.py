@@ -96,7 +96,8 @@ class Passwords:
                 return
             Deferred.fromCoroutine(self._by_process(work))
         while self._in_threads < THREADS and (process.pid is None or process.is_behind or self._is_long()):
-            work = self._take()
+            # One thread is always left to those who sign in.
+            work = self._take(but="rooms" if self._in_threads == THREADS - 1 else None)
             if work is None:
                 return
             self._by_thread(work)
@@ -104,9 +105,9 @@ class Passwords:
     def _is_long(self) -> bool:
         return len(self._queues["keys"]) > LONG
 
-    def _take(self) -> _Work | None:
-        """The next whose turn it is, of the queue whose turn it is."""
-        for name in list(self._queues):
+    def _take(self, but: str | None = None) -> _Work | None:
+        """The next whose turn it is, of the queue whose turn it is, but for one queue."""
+        for name in [name for name in self._queues if name != but]:
             queue = self._queues.pop(name)
             self._queues[name] = queue  # it is the last now
             taken = queue.take()

@@ -233,6 +233,17 @@ class ItsProcess(PasswordsCase):
         os.kill(self.pid(made), signal.SIGCONT)
         await gatherResults([*asked, flood[0], *others])
 
+    async def test_thread_for_keys(self) -> None:
+        """While there is no process, room passwords have one thread, and those who sign in the other."""
+        made = self.started(NoRoom())
+        rooms = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(10)]
+        self.assertEqual(passwords.THREADS - 1, made._in_threads)
+
+        key = ensureDeferred(made.hash(SECRET, TURN))
+
+        self.assertEqual(passwords.THREADS, made._in_threads)
+        await gatherResults([*rooms, key])
+
     async def test_threads_help(self) -> None:
         """Where many keys wait, threads help the process; not for room passwords."""
         made = await self.stopped()
