@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pymongo import MongoClient
 
 from bench.cores import LOAD_CORE, on_core
-from justchat.mongod import find_binary, library_environment
+from justchat.runtime.mongod import find_binary, library_environment
 from justchat.store.indexes import INDEXES
 
 

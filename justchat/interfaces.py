@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 from attrs import frozen
 from zope.interface import Attribute, Interface
 
-from justchat.events import Burst, Frame, Position
 from justchat.model.complaint import Complaint
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry
@@ -18,6 +17,7 @@ from justchat.model.phone import Phone
 from justchat.model.rate import Counter, Hit
 from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.user import Profile, Session, User, UserKey
+from justchat.protocol.events import Burst, Frame, Position
 
 Proposal = Callable[[Room, int], Entry | None]
 """Asks the rules of a room at the head of its log, and makes the entry with the given seq.

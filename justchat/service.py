@@ -25,50 +25,50 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from justchat.addresses import Addresses
-from justchat.binding import Services
-from justchat.captcha import Captcha, NoCaptcha
-from justchat.config import Settings
-from justchat.connections import Connections
-from justchat.data_dir import DAEMON_LOCK, SECRET_KEY, generated_secret, prepare_data_dir, try_lock
-from justchat.door import Door
+from justchat.config.gift_file import read_gifts
+from justchat.config.settings import Settings
 from justchat.errors import ApiError, DatabaseAway, StartupError
-from justchat.gift_file import read_gifts
-from justchat.http.channel import CallFactory
-from justchat.http.dispatch import Dispatcher
+from justchat.http.dispatcher import Dispatcher
+from justchat.http.fast_lane.channel import CallFactory
 from justchat.http.fields import ImageBody, Shape
-from justchat.http.once import Once
+from justchat.http.idempotency import Once
 from justchat.http.openapi import openapi
-from justchat.http.pictures import Pictures
 from justchat.http.site import JustChatSite, Root, SocketPort, judge_uploads, make_app
 from justchat.http.spool import Spool
-from justchat.hub.delivery import Delivery
-from justchat.hub.notices import Notices
+from justchat.http.uploaded_files import Pictures
+from justchat.hub.absentee_notices import Notices
+from justchat.hub.publisher import Delivery
 from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
-from justchat.images import Images
-from justchat.listening import bind, check_unix, is_unix, server_of
+from justchat.limits.client_address import Addresses
+from justchat.limits.connection_limiter import Door
+from justchat.limits.connections import Connections
 from justchat.model.entry import Entry
 from justchat.model.moment import now
 from justchat.model.room import Room
-from justchat.mongod import Mongod
-from justchat.parts import make_actions, make_stores
-from justchat.passwords import Passwords
+from justchat.outbound.captcha import Captcha, NoCaptcha
+from justchat.realtime.session_binding import Services
+from justchat.realtime.socketio.resource import SocketIo
+from justchat.realtime.socketio.session import Engines
+from justchat.realtime.websocket import SocketFactory
+from justchat.runtime.data_dir import DAEMON_LOCK, SECRET_KEY, generated_secret, prepare_data_dir, try_lock
+from justchat.runtime.endpoints import bind, check_unix, is_unix, server_of
+from justchat.runtime.mongod import Mongod
+from justchat.runtime.stall_detector import Stalls
+from justchat.runtime.systemd import Notifier
+from justchat.runtime.tcp import TurnReactor
 from justchat.serving import make_endpoints, make_rates, make_sender
-from justchat.socketio.engine import Engines
-from justchat.socketio.resource import SocketIo
-from justchat.stalls import Stalls
 from justchat.starter import CATALOGUE
 from justchat.startup import cautions, check_start, endpoints_of_settings, owner_of, take_signals, welcome
-from justchat.store.database import Database
-from justchat.store.first_answers import FirstAnswers
 from justchat.store.folding import Folding
+from justchat.store.idempotency_keys import FirstAnswers
 from justchat.store.indexes import create_indexes, read_arrivals
+from justchat.store.mongo.client import Database
 from justchat.store.sessions import Sessions
 from justchat.store.turns import Turns
-from justchat.systemd import Notifier
-from justchat.transport import TurnReactor
-from justchat.ws.protocol import SocketFactory
+from justchat.wiring import make_actions, make_stores
+from justchat.workers.images import Images
+from justchat.workers.passwords import Passwords
 
 ENDED_SESSIONS_EVERY = 3.0
 """Seconds between looks for sessions that somebody else ended: an operator, or another daemon."""

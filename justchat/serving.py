@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from attrs import evolve
 
-from justchat.config import Limits, Settings
+from justchat.config.settings import Limits, Settings
 from justchat.http.calls.accounts import AccountCalls
 from justchat.http.calls.complaints import ComplaintCalls
 from justchat.http.calls.direct import DirectCalls
@@ -15,13 +15,13 @@ from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
 from justchat.interfaces import ISmsSender
+from justchat.limits.rate_limiter import Rates
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
-from justchat.parts import Actions
-from justchat.rates import Rates
-from justchat.sms.breaker import Breaker
-from justchat.sms.gateway import Gateway
-from justchat.sms.outbox import Outbox
+from justchat.outbound.sms.breaker import Breaker
+from justchat.outbound.sms.gateway import Gateway
+from justchat.outbound.sms.outbox import Outbox
+from justchat.wiring import Actions
 
 
 def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:

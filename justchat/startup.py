@@ -7,12 +7,12 @@ from typing import Any
 
 from twisted.internet import reactor as default_reactor
 
-from justchat.config import Settings
-from justchat.data_dir import SECRET_KEY, Owner, check_owner, check_secret
+from justchat.config.settings import Settings
 from justchat.errors import StartupError
-from justchat.listening import address_of, is_beyond_loopback, is_exposed, server_of
-from justchat.mongod import find_binary
-from justchat.store.database import check_reachable
+from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_secret
+from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed, server_of
+from justchat.runtime.mongod import find_binary
+from justchat.store.mongo.client import check_reachable
 
 Port = tuple[str, str, Any]
 """A table of the settings, its endpoint, and the port that listens."""

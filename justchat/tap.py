@@ -12,7 +12,7 @@ from twisted.python import usage
 from justchat.errors import StartupError
 
 if TYPE_CHECKING:
-    from justchat.config import Settings
+    from justchat.config.settings import Settings
 
 
 class Options(usage.Options):
@@ -55,7 +55,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         # Imported here: until Ctrl-C ends us quietly, as little as possible is to be done.
-        from justchat.config import load_settings
+        from justchat.config.settings import load_settings
 
         overrides: dict[str, dict[str, Any]] = {}
         for option, table, key in (

@@ -3,7 +3,7 @@
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.addresses import Addresses, Header
+from justchat.limits.client_address import Addresses, Header
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.config import Settings, load_settings
+from justchat.config.settings import Settings, load_settings
 from justchat.errors import StartupError
 from justchat.tap import Options
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from justchat import data_dir
-from justchat.data_dir import Owner, check_owner, check_secret, generated_secret, prepare_data_dir
 from justchat.errors import StartupError
+from justchat.runtime import data_dir
+from justchat.runtime.data_dir import Owner, check_owner, check_secret, generated_secret, prepare_data_dir
 
 NOBODY = 65534
 

@@ -14,14 +14,15 @@ from docutils.core import publish_doctree
 from pydantic import BaseModel
 from twisted.trial.unittest import TestCase
 
+import justchat
 from justchat import errors
-from justchat.close_codes import CloseCode
-from justchat.config import Settings
+from justchat.config.settings import Settings
 from justchat.errors import ApiError
 from justchat.http import calls
 from justchat.http.endpoint import Endpoint, endpoints_of
 from justchat.model.entry import Kind
-from justchat.store import documents
+from justchat.protocol.close_codes import CloseCode
+from justchat.store import bson as documents
 from justchat.store.indexes import INDEXES
 from justchat.tap import Options
 
@@ -302,7 +303,7 @@ class DatabaseTests(TestCase):
 
 
 def stored_fields() -> set[str]:
-    """The keys that occur in the functions of ``store/documents.py`` which make documents."""
+    """The keys that occur in the functions of ``store/bson.py`` which make documents."""
     found: set[str] = set()
     for name, function in inspect.getmembers(documents, inspect.isfunction):
         if function.__module__ == documents.__name__ and (name.endswith("_to_document") or name == "room_changes"):
@@ -310,3 +311,17 @@ def stored_fields() -> set[str]:
             found |= set(re.findall(r'"(\w+)":', source))
             found |= set(re.findall(r'document\["(\w+)"\] =', source))
     return found
+
+
+class RoomTests(TestCase):
+    """CONTRIBUTING.rst, "Where things go", is the package's top level."""
+
+    def test_every_room(self) -> None:
+        """The table names every folder and module of the package's root, and nothing else."""
+        text = (PROJECT / "CONTRIBUTING.rst").read_text()
+        table = text.partition("Where things go\n")[2].partition("House rules\n")[0]
+        named = set(re.findall(r"^   \* - ``(\w+)``$", table, re.MULTILINE))
+
+        root = Path(justchat.__file__).parent
+        there = {file.stem for file in root.glob("*.py")} | {init.parent.name for init in root.glob("*/__init__.py")}
+        self.assertEqual(there - {"__init__"}, named)

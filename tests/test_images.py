@@ -13,9 +13,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import TestCase
 
-from justchat import images
 from justchat.errors import Busy, NotAnImage, TooLarge
-from justchat.images import Images
+from justchat.workers import images
+from justchat.workers.images import Images
 from justchat.workers.turns import HALF, Turns
 from tests.pictures.files import SIGNATURE, chunk, ihdr, quarters, saved
 from tests.support.client import eventually

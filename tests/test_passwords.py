@@ -10,10 +10,10 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from justchat import passwords
 from justchat.errors import Busy
 from justchat.interfaces import HashFor
-from justchat.passwords import EACH, Passwords
+from justchat.workers import passwords
+from justchat.workers.passwords import EACH, Passwords
 from tests.support.client import eventually
 
 TURN = HashFor("keys", "198.51.100.0/24")

@@ -3,10 +3,10 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat import rates
 from justchat.errors import TooManyRequests
+from justchat.limits import rate_limiter as rates
+from justchat.limits.rate_limiter import Rates, Window
 from justchat.model.rate import Rate, parse_rate
-from justchat.rates import Rates, Window
 
 
 class RateTests(SynchronousTestCase):

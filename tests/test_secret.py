@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from justchat.config import Settings, load_settings
+from justchat.config.settings import Settings, load_settings
 from justchat.errors import StartupError
 from justchat.http.endpoint import Requester
 from justchat.model.ids import new_id
@@ -14,7 +14,7 @@ from justchat.model.moment import now
 from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.user import User, UserKey
-from justchat.store.database import check_reachable
+from justchat.store.mongo.client import check_reachable
 
 SECRET = "hush-5ab9"
 

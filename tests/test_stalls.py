@@ -8,7 +8,7 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from justchat.stalls import Stalls
+from justchat.runtime.stall_detector import Stalls
 from tests.support.chat import ChatTestCase, Person, a_room
 
 

@@ -7,7 +7,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import Busy
-from justchat.threads import NICENESS, Workers
+from justchat.workers.thread_pool import NICENESS, Workers
 
 
 class InThreads(TestCase):

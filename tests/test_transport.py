@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from justchat.events import Burst, Frame
 from justchat.hub.registry import send_burst
-from justchat.transport import TurnReactor, TurnServer
+from justchat.protocol.events import Burst, Frame
+from justchat.runtime.tcp import TurnReactor, TurnServer
 from tests.hub.test_registry import Hearer
 
 BIG = bytes(range(256)) * 40_000

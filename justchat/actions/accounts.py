@@ -8,9 +8,9 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from justchat.actions.guesses import Guesses, is_at_home, place_of
+from justchat.actions.login_attempts import Guesses, is_at_home, place_of
 from justchat.actions.presence import inside, room_of
-from justchat.actions.spending import Spending
+from justchat.actions.sms_budget import Spending
 from justchat.errors import ApiError, SearchOff, SmsFailed, WrongKey
 from justchat.interfaces import (
     HashFor,

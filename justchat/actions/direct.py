@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from justchat.actions.resending import sent_once
+from justchat.actions.send_once import sent_once
 from justchat.errors import MessageNotFound
 from justchat.interfaces import IMailboxes, IPictureRecords, IUsers
 from justchat.model.direct import Dialog, DirectMessage

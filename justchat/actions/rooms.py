@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from attrs import frozen
 
-from justchat.actions.guesses import PasswordGuesses
+from justchat.actions.login_attempts import PasswordGuesses
 from justchat.actions.presence import room_of
 from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
 from justchat.interfaces import Count, HashFor, IPasswords, IRooms, IUsers

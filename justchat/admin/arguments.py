@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from justchat.admin import complaints, gifts, users
-from justchat.gift_file import NAME_LENGTH
+from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.text import composed, shows
 
 LONGEST_TEXT = 4096

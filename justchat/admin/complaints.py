@@ -2,13 +2,13 @@
 
 from argparse import Namespace
 
-from justchat.admin.office import Office
-from justchat.admin.printing import Outcome, record, short, table
-from justchat.documents import complaint_document, room_document, user_document
+from justchat.admin.context import Office
+from justchat.admin.output import Outcome, record, short, table
 from justchat.model.complaint import Complaint
 from justchat.model.ids import as_id
 from justchat.model.moment import iso, now
 from justchat.model.user import User
+from justchat.protocol.documents import complaint_document, room_document, user_document
 
 
 async def list_complaints(office: Office, arguments: Namespace) -> Outcome:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from attrs import evolve
 
-from justchat.admin.office import Office
-from justchat.admin.printing import Outcome, short, table
-from justchat.data_dir import check_owner
-from justchat.documents import gift_document
+from justchat.admin.context import Office
+from justchat.admin.output import Outcome, short, table
+from justchat.config.gift_file import NewGift, read_gifts
 from justchat.errors import BadFile, Conflict, GiftNotFound, NotAnImage, StartupError, TooLarge
-from justchat.gift_file import NewGift, read_gifts
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, as_id, derived_id
 from justchat.model.moment import iso
+from justchat.protocol.documents import gift_document
+from justchat.runtime.data_dir import check_owner
 from justchat.workers.codecs import rewritten
 
 

@@ -11,9 +11,9 @@ from twisted.internet import task
 from twisted.logger import globalLogBeginner
 
 from justchat.admin.arguments import parse
-from justchat.admin.office import open_office
-from justchat.admin.printing import as_json
-from justchat.config import load_settings
+from justchat.admin.context import open_office
+from justchat.admin.output import as_json
+from justchat.config.settings import load_settings
 from justchat.errors import ApiError, BadFile, DatabaseAway, StartupError
 
 IN_DOUBT = "the database went away; look whether it was done before you try again"

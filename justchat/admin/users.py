@@ -2,12 +2,12 @@
 
 from argparse import Namespace
 
-from justchat.admin.office import Office
-from justchat.admin.printing import Outcome, record, short, table
-from justchat.documents import gift_document, user_document
+from justchat.admin.context import Office
+from justchat.admin.output import Outcome, record, short, table
 from justchat.model.gift import Transfer
 from justchat.model.moment import iso
 from justchat.model.user import Session
+from justchat.protocol.documents import gift_document, user_document
 
 
 async def show(office: Office, arguments: Namespace) -> Outcome:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from justchat.config import Http
-from justchat.http.dispatch import Answer
+from justchat.config.settings import Http
+from justchat.http.dispatcher import Answer
 
 Field = tuple[bytes, bytes]
 _NAME = rb"[A-Za-z0-9._~!$&'()*+,;=-]*"

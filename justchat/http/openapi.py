@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from justchat.config import Limits
+from justchat.config.settings import Limits
 from justchat.errors import (
     ApiError,
     DatabaseAway,
@@ -17,7 +17,7 @@ from justchat.errors import (
     Unavailable,
     reason_phrase,
 )
-from justchat.http.dispatch import errors_of
+from justchat.http.dispatcher import errors_of
 from justchat.http.endpoint import NONE, Endpoint
 from justchat.http.fields import LimitName
 from justchat.http.schemas import REFERENCE, Schemas, camel

@@ -24,10 +24,10 @@ from justchat.errors import (
     UpgradeRequired,
     reason_phrase,
 )
-from justchat.handshake import UPGRADE
-from justchat.http.dispatch import Answer, error_answer
+from justchat.http.dispatcher import Answer, error_answer
 from justchat.http.headers import EVERY_ANSWER, PREFLIGHT, Field, is_host, of_answer, of_origin, options_of
 from justchat.http.spool import SpoolFile
+from justchat.protocol.handshake import UPGRADE
 
 DISCARDED = 8
 """A body may be this many times too large and still be read to its end, unkept, so that the 413 is heard."""

@@ -23,21 +23,21 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 from werkzeug.routing import MapAdapter
 
-from justchat.addresses import Addresses
-from justchat.config import Http, Limits
-from justchat.connections import Connections
+from justchat.config.settings import Http, Limits
 from justchat.errors import ApiError, MethodNotAllowed, NotFound, Unavailable, UpgradeRequired
-from justchat.handshake import asks_for_websocket, judge_handshake
-from justchat.http.dispatch import Answer, Dispatcher, error_answer, incident_answer
+from justchat.http.dispatcher import Answer, Dispatcher, error_answer, incident_answer
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import ImageBody
-from justchat.http.form import FORM_OVERHEAD
 from justchat.http.headers import bearer_of
-from justchat.http.pictures import Pictures
+from justchat.http.multipart import FORM_OVERHEAD
 from justchat.http.requests import Judge, JustChatRequest, write_answer, write_refusal
 from justchat.http.site_channel import SiteChannel
 from justchat.http.spool import Spool, SpoolFile
-from justchat.rates import Rates
+from justchat.http.uploaded_files import Pictures
+from justchat.limits.client_address import Addresses
+from justchat.limits.connections import Connections
+from justchat.limits.rate_limiter import Rates
+from justchat.protocol.handshake import asks_for_websocket, judge_handshake
 
 
 def make_app(

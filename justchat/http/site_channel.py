@@ -17,7 +17,6 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.http_headers import Headers
 
-from justchat.connections import Place
 from justchat.errors import (
     ApiError,
     BadRequest,
@@ -34,7 +33,7 @@ from justchat.errors import (
     VersionNotSupported,
     reason_phrase,
 )
-from justchat.http.dispatch import Answer, error_answer
+from justchat.http.dispatcher import Answer, error_answer
 from justchat.http.headers import of_origin, options_of
 from justchat.http.requests import (
     DISCARDED,
@@ -47,7 +46,8 @@ from justchat.http.requests import (
     last_headers,
     origin_form,
 )
-from justchat.websockets import end_sending
+from justchat.limits.connections import Place
+from justchat.runtime.endpoints import end_sending
 
 LINGER = 2.0
 """Seconds in which what a client still sends is read and dropped."""

@@ -7,13 +7,13 @@ from typing import Any
 from attrs import define
 from zope.interface import implementer
 
-from justchat.close_codes import CloseCode
 from justchat.errors import LoginTimeout
-from justchat.events import Burst, Frame
 from justchat.interfaces import IConnection, IFarewell, IRegistry
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.user import Session
+from justchat.protocol.close_codes import CloseCode
+from justchat.protocol.events import Burst, Frame
 
 AT_ONCE = 64
 """Connections served between two looks at the clock."""

@@ -6,9 +6,9 @@ from justchat.errors import GiftNotFound
 from justchat.interfaces import ICatalogue
 from justchat.model.gift import Gift
 from justchat.model.ids import Id
-from justchat.store.database import Database
-from justchat.store.documents import gift_from_document, gift_to_document, object_id
+from justchat.store.bson import gift_from_document, gift_to_document, object_id
 from justchat.store.indexes import GIFTS
+from justchat.store.mongo.client import Database
 
 SHOWN = 1000
 

@@ -10,8 +10,7 @@ from justchat.model.direct import DirectMessage
 from justchat.model.entry import Kind
 from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Moment
-from justchat.store.database import Database, Document
-from justchat.store.documents import (
+from justchat.store.bson import (
     direct_from_document,
     direct_to_document,
     entry_from_document,
@@ -19,6 +18,7 @@ from justchat.store.documents import (
     moment,
 )
 from justchat.store.indexes import COMPLAINTS, NEWEST
+from justchat.store.mongo.client import Database, Document
 
 
 @implementer(IComplaints)

@@ -15,9 +15,9 @@ from twisted.logger import Logger
 
 from justchat.errors import ApiError, DatabaseAway
 from justchat.model.text import FOLD_VERSION
-from justchat.store.database import DURABLE, Database, Document
-from justchat.store.documents import searched_name, searched_nickname
+from justchat.store.bson import searched_name, searched_nickname
 from justchat.store.indexes import ROOMS, USERS, VERSIONS
+from justchat.store.mongo.client import DURABLE, Database, Document
 
 STEP = 100
 """Documents of one step, so that none holds the reactor for more than some milliseconds."""

@@ -1,7 +1,7 @@
 """Every collection and index (docs/database.rst says what each is for)."""
 
 from justchat.model.entry import Kind
-from justchat.store.database import Database, Document
+from justchat.store.mongo.client import Database, Document
 
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"

@@ -10,8 +10,8 @@ from justchat.interfaces import IInvites
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
-from justchat.store.database import Database
 from justchat.store.indexes import INVITES
+from justchat.store.mongo.client import Database
 from justchat.store.undoing import Undoing
 
 AGAIN_AFTER = timedelta(days=1)

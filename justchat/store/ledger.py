@@ -19,9 +19,9 @@ from justchat.interfaces import ILedger
 from justchat.model.gift import Reason, Transfer
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
-from justchat.store.database import Database, Document
-from justchat.store.documents import transfer_from_document, transfer_to_document
+from justchat.store.bson import transfer_from_document, transfer_to_document
 from justchat.store.indexes import LEDGER, NEWEST, USERS
+from justchat.store.mongo.client import Database, Document
 
 FREE_COINS_EVERY = timedelta(hours=24)
 APPLIED_KEPT = 200

@@ -32,9 +32,9 @@ from twisted.python.failure import Failure
 from justchat.errors import AlreadyStored, Busy, DatabaseAway
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.store.database import Database, Document
-from justchat.store.documents import entry_from_document, entry_to_document
+from justchat.store.bson import entry_from_document, entry_to_document
 from justchat.store.indexes import LOG
+from justchat.store.mongo.client import Database, Document
 
 BATCH = 500
 WAITING = 10_000

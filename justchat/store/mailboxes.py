@@ -23,12 +23,12 @@ from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
-from justchat.store.database import Database, Document
-from justchat.store.documents import direct_from_document, entry_from_document, moment, object_id, pair
+from justchat.store.bson import direct_from_document, entry_from_document, moment, object_id, pair
+from justchat.store.coalescer import Rounds
 from justchat.store.indexes import DIALOGS, LATEST, LOG, UNREAD
-from justchat.store.listing import EARLY
 from justchat.store.log import WAITING, Head, Log
-from justchat.store.rounds import Rounds
+from justchat.store.mongo.client import Database, Document
+from justchat.store.room_search import EARLY
 from justchat.store.unread import LIFETIME, Counts, Unread
 
 DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}

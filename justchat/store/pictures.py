@@ -15,8 +15,8 @@ from justchat.errors import TooManyRequests
 from justchat.interfaces import IPictureRecords
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock, Moment
-from justchat.store.database import Database
 from justchat.store.indexes import PICTURES, WINDOWS
+from justchat.store.mongo.client import Database
 
 DAY = 24 * 3600
 

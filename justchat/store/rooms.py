@@ -20,8 +20,7 @@ from justchat.interfaces import IRooms, Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import ListedRoom, Room, RoomSearch
-from justchat.store.database import Database
-from justchat.store.documents import (
+from justchat.store.bson import (
     LISTED_ROOM,
     OF_USERS,
     ROOM,
@@ -33,8 +32,9 @@ from justchat.store.documents import (
     room_to_document,
 )
 from justchat.store.indexes import LATEST, LOG, NEWEST, PRIVATE, ROOMS
-from justchat.store.listing import is_slow, listing
 from justchat.store.log import Head, Log
+from justchat.store.mongo.client import Database
+from justchat.store.room_search import is_slow, listing
 
 SNAPSHOT_EVERY = 0.5
 """Seconds between rounds of writing snapshots."""

@@ -19,9 +19,9 @@ from justchat.interfaces import ISessions
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment
 from justchat.model.user import Session
-from justchat.store.database import Database, Document
-from justchat.store.documents import session_from_document, session_to_document
+from justchat.store.bson import session_from_document, session_to_document
 from justchat.store.indexes import ENDED, NEWEST, SESSIONS
+from justchat.store.mongo.client import Database, Document
 
 KEY_BYTES = 24
 CACHED = 50_000

@@ -17,8 +17,7 @@ from justchat.model.moment import Clock
 from justchat.model.phone import Phone
 from justchat.model.text import fold
 from justchat.model.user import Profile, User, UserKey
-from justchat.store.database import Database, Document
-from justchat.store.documents import (
+from justchat.store.bson import (
     entry_from_document,
     moment,
     object_id,
@@ -27,7 +26,8 @@ from justchat.store.documents import (
     user_to_document,
 )
 from justchat.store.indexes import LOG, NEWEST, ROOMS, SESSIONS, USERS
-from justchat.store.listing import EARLY, SHORT
+from justchat.store.mongo.client import Database, Document
+from justchat.store.room_search import EARLY, SHORT
 
 KEY_TRIES = 5
 PLACES_KEPT = 8

@@ -8,10 +8,12 @@ from contextlib import suppress
 
 import atheris
 
-with atheris.instrument_imports(include=["justchat.binding", "justchat.socketio.packets", "socketio"]):
-    from justchat.binding import asked
-    from justchat.socketio.packets import Malformed, packets_of, said_in
-    from justchat.ws.protocol import init_data
+with atheris.instrument_imports(
+    include=["justchat.realtime.session_binding", "justchat.realtime.socketio.packets", "socketio"]
+):
+    from justchat.realtime.session_binding import asked
+    from justchat.realtime.socketio.packets import Malformed, packets_of, said_in
+    from justchat.realtime.websocket import init_data
 
 
 def take(data: bytes) -> None:

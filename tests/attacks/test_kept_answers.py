@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import ensureDeferred
 
-from justchat.store.database import Database
+from justchat.store.mongo.client import Database
 from tests.http.test_sending_again import keyed
 from tests.http.wire import OwnDaemonCase
 from tests.support.chat import a_room

@@ -12,7 +12,7 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
-from justchat.store.documents import entry_to_document, room_to_document
+from justchat.store.bson import entry_to_document, room_to_document
 from tests.http.wire import at_once
 from tests.support.chat import ChatTestCase, Person, a_person
 from tests.support.client import request

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.binding import asked
-from justchat.socketio.packets import MOST_PACKETS, Malformed, jsonp_payload, packets_of, said_in
-from justchat.ws.protocol import init_data
+from justchat.realtime.session_binding import asked
+from justchat.realtime.socketio.packets import MOST_PACKETS, Malformed, jsonp_payload, packets_of, said_in
+from justchat.realtime.websocket import init_data
 
 MANY = settings(
     max_examples=10 * int(os.environ.get("JUSTCHAT_BODIES", "30")), deadline=None, database=None, print_blob=True

@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 
 from justchat.model.ids import new_id
 from justchat.model.room import Room
-from justchat.store.documents import room_to_document
+from justchat.store.bson import room_to_document
 from tests.http.wire import at_once
 from tests.support.chat import ChatTestCase, a_person
 from tests.support.client import request

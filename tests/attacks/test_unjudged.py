@@ -18,10 +18,10 @@ from justchat.model.moment import now
 from justchat.model.phone import Phone
 from justchat.model.rate import Counter, Rate
 from justchat.store import undoing
-from justchat.store.database import Database
 from justchat.store.indexes import create_indexes
 from justchat.store.invites import Invites
-from justchat.store.windows import Windows
+from justchat.store.mongo.client import Database
+from justchat.store.rate_windows import Windows
 from tests.http.wire import OwnDaemonCase, at_once
 from tests.support.chat import a_person, a_phone, register
 from tests.support.client import Answer, call, eventually, request

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest
 from twisted.web.client import Agent
 
 from justchat.errors import DiskFull
-from justchat.images import Images
+from justchat.workers.images import Images
 from tests.support.chat import ChatTestCase
 from tests.support.client import Answer, request
 from tests.support.daemon import Daemon

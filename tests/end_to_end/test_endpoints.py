@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.listening import is_exposed
+from justchat.runtime.endpoints import is_exposed
 from tests.http.wire import a_request, exchange
 from tests.support.attack import connect
 from tests.support.chat import ChatTestCase

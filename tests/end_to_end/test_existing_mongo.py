@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from justchat.mongod import find_binary, library_environment
+from justchat.runtime.mongod import find_binary, library_environment
 from tests.support.certificates import Authority
 from tests.support.chat import a_person, a_room
 from tests.support.client import PATIENCE

@@ -15,7 +15,9 @@ def hashing_processes(parent: int) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             its_parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if its_parent == parent and b"justchat.hashing" in (folder / "cmdline").read_bytes().split(b"\0"):
+            if its_parent == parent and b"justchat.workers.password_worker" in (folder / "cmdline").read_bytes().split(
+                b"\0"
+            ):
                 found.append(int(folder.name))
         except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
             continue

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from justchat.config import Settings, load_settings
+from justchat.config.settings import Settings, load_settings
 
 ETC = Path(__file__).parents[2] / "etc"
 TOML = ETC / "justchat.toml"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from justchat.config import Limits
+from justchat.config.settings import Limits
 from justchat.errors import BadRequest, InvalidFields
-from justchat.http.form import read_upload
+from justchat.http.multipart import read_upload
 from justchat.http.spool import Spool
 
 PICTURE = b"\x89PNG\r\n\x1a\n\r\n--BOUN\r\n\0\xff"

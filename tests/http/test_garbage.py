@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from werkzeug.routing import Map, Rule
 
-from justchat.config import Http, Limits
+from justchat.config.settings import Http, Limits
 from justchat.http.requests import JustChatRequest, SiteChannel
 from justchat.http.site import JustChatSite
 from tests.http.wire import a_request

@@ -6,12 +6,12 @@ from typing import Any
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from justchat.config import Limits
+from justchat.config.settings import Limits
 from justchat.errors import RoomNotFound
-from justchat.http.answers import Nothing, UserAnswer
-from justchat.http.dispatch import Dispatcher
+from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import NONE, Reply, Requester, endpoints_of, post
 from justchat.http.fields import Body, Empty, Shape
+from justchat.http.responses import Nothing, UserAnswer
 
 
 class Faulty:

@@ -9,10 +9,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import EncodingNotSupported, LoginTimeout
-from justchat.http.dispatch import ANY_CALL
+from justchat.http.dispatcher import ANY_CALL
 from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
-from justchat.http.once import ONCE
+from justchat.http.idempotency import ONCE
 from tests import test_docs
 from tests.http.test_malformed import declared, field_names
 from tests.support.chat import ChatTestCase, a_phone, a_room, register

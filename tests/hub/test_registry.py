@@ -8,12 +8,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from justchat.events import Burst, Frame
 from justchat.hub.registry import AT_ONCE, Registry
 from justchat.interfaces import IConnection
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.user import Session
+from justchat.protocol.events import Burst, Frame
 
 
 @implementer(IConnection)

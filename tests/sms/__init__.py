@@ -12,10 +12,10 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from justchat.config import Sms
+from justchat.config.settings import Sms
 from justchat.errors import SmsFailed
 from justchat.model.phone import Phone
-from justchat.sms.gateway import Gateway
+from justchat.outbound.sms.gateway import Gateway
 
 PHONE = Phone("79223438450")
 TEXT = 'Ключ "JustChat"\\:\r\n1 + 1 & 2 = 3?'

@@ -3,10 +3,10 @@
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 
-from justchat.config import Sms
+from justchat.config.settings import Sms
 from justchat.errors import SmsFailed, SmsFailure
-from justchat.sms.breaker import PAUSE, Breaker
-from justchat.sms.gateway import Gateway
+from justchat.outbound.sms.breaker import PAUSE, Breaker
+from justchat.outbound.sms.gateway import Gateway
 from tests.sms import PHONE, TEXT, GatewayCase, headers_only, never, with_status
 
 OWN_WORDS = {

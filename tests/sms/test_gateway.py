@@ -7,9 +7,9 @@ from twisted.internet import reactor
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
-from justchat.asking import ANSWER_LIMIT
-from justchat.config import Sms
-from justchat.sms.gateway import Gateway
+from justchat.config.settings import Sms
+from justchat.outbound.http_client import ANSWER_LIMIT
+from justchat.outbound.sms.gateway import Gateway
 from tests.sms import PHONE, TEXT, GatewayCase, endless, headers_only, never, with_status
 
 JSON_BODY = '{"to": "{phone}", "text": "{text}"}'

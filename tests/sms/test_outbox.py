@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from justchat.errors import SmsFailed
 from justchat.model.phone import Phone
-from justchat.sms.outbox import Outbox
+from justchat.outbound.sms.outbox import Outbox
 
 PHONE = Phone("79223438450")
 

@@ -7,20 +7,20 @@ from twisted.internet.defer import DeferredList
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
-from justchat.addresses import Addresses
-from justchat.binding import Services
-from justchat.config import Http, Limits, Websocket
-from justchat.connections import Connections
-from justchat.door import Door
-from justchat.events import Position
+from justchat.config.settings import Http, Limits, Websocket
 from justchat.http.site import JustChatSite
 from justchat.hub.registry import Registry
+from justchat.limits.client_address import Addresses
+from justchat.limits.connection_limiter import Door
+from justchat.limits.connections import Connections
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.user import Session
-from justchat.socketio.engine import Engines
-from justchat.socketio.resource import SocketIo
-from justchat.ws.protocol import SocketFactory
+from justchat.protocol.events import Position
+from justchat.realtime.session_binding import Services
+from justchat.realtime.socketio.resource import SocketIo
+from justchat.realtime.socketio.session import Engines
+from justchat.realtime.websocket import SocketFactory
 from tests.socketio.plain import Packets, a_session, ask
 from tests.support.client import Listener, eventually, listen_as
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from justchat import events
-from justchat.events import Event, Frame
 from justchat.model.ids import new_id
+from justchat.protocol import events
+from justchat.protocol.events import Event, Frame
 from tests.socketio.inside import InsideCase
 from tests.socketio.plain import Packets, ask
 
 
 class Encoding(InsideCase):
     def counted(self, name: str) -> list[Any]:
-        """What goes through a function of ``justchat.events`` from now on: the first argument of each call."""
+        """What goes through a function of ``justchat.protocol.events`` from now on: the first argument of each call."""
         real, calls = getattr(events, name), []
 
         def counting(first: Any) -> Any:

@@ -2,8 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.events import Event, Frame, Packet
-from justchat.socketio.packets import Malformed, Said, jsonp_payload, packets_of, said_in
+from justchat.protocol.events import Event, Frame, Packet
+from justchat.realtime.socketio.packets import Malformed, Said, jsonp_payload, packets_of, said_in
 
 
 class Out(SynchronousTestCase):

@@ -17,12 +17,12 @@ from justchat.model.phone import Phone
 from justchat.model.room import Room, RoomSearch
 from justchat.model.user import User
 from justchat.store.arrivals import Arrivals
+from justchat.store.bson import pair
 from justchat.store.complaints import ComplaintStore
-from justchat.store.database import Database
-from justchat.store.documents import pair
 from justchat.store.indexes import DIALOGS, INDEXES, LOG, ROOMS, SESSIONS, create_indexes, read_arrivals
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
+from justchat.store.mongo.client import Database
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users

@@ -14,9 +14,9 @@ from justchat.model.moment import Moment, now
 from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.user import User
-from justchat.store.database import Database
-from justchat.store.first_answers import FirstAnswers
+from justchat.store.idempotency_keys import FirstAnswers
 from justchat.store.indexes import create_indexes
+from justchat.store.mongo.client import Database
 from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions

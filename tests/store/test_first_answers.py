@@ -8,9 +8,9 @@ from justchat.errors import InProgress, KeyReused
 from justchat.interfaces import Claim
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
-from justchat.store.database import Database
-from justchat.store.first_answers import KEPT, LEASE, FirstAnswers
+from justchat.store.idempotency_keys import KEPT, LEASE, FirstAnswers
 from justchat.store.indexes import create_indexes
+from justchat.store.mongo.client import Database
 from tests.support.mongo import close, fresh_uri
 
 

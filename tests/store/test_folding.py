@@ -10,12 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from justchat.hashing import hash_of
 from justchat.model.text import FOLD_VERSION
-from justchat.store.database import Database
-from justchat.store.documents import trigrams
+from justchat.store.bson import trigrams
 from justchat.store.folding import PATIENCE, STEP, Folding, fold_anew
 from justchat.store.indexes import create_indexes
+from justchat.store.mongo.client import Database
+from justchat.workers.password_worker import hash_of
 from tests.support.chat import a_person, a_room
 from tests.support.daemon import Daemon
 from tests.support.mongo import close, fresh_uri

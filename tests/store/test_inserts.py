@@ -3,8 +3,8 @@
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import DatabaseAway
-from justchat.store import database as database_module
-from justchat.store.database import Database, Document
+from justchat.store.mongo import client as database_module
+from justchat.store.mongo.client import Database, Document
 from tests.support.mongo import close, fresh_uri
 
 

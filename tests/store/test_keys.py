@@ -8,8 +8,8 @@ from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
 from justchat.model.phone import Phone
 from justchat.model.user import User, UserKey
-from justchat.store.database import Database
 from justchat.store.indexes import USERS, create_indexes
+from justchat.store.mongo.client import Database
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
 from tests.support.mongo import close, fresh_uri

@@ -6,8 +6,8 @@ from twisted.trial.unittest import TestCase
 from justchat.model.ids import new_id
 from justchat.model.moment import now
 from justchat.model.room import Room, RoomSearch
-from justchat.store.database import Database
 from justchat.store.indexes import create_indexes
+from justchat.store.mongo.client import Database
 from justchat.store.rooms import Rooms
 from tests.support.mongo import close, fresh_uri
 

@@ -14,8 +14,8 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.store import log as log_module
-from justchat.store.database import Database, Document
 from justchat.store.indexes import LOG, create_indexes
+from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.mongo import RunningMongod, close, fresh_uri
 

@@ -8,10 +8,10 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.store import mailboxes
-from justchat.store.database import Database
-from justchat.store.documents import entry_to_document
+from justchat.store.bson import entry_to_document
 from justchat.store.indexes import DIALOGS, LOG, create_indexes
 from justchat.store.mailboxes import Mailboxes
+from justchat.store.mongo.client import Database
 from tests.support.mongo import close, fresh_uri
 
 

@@ -7,8 +7,8 @@ from twisted.trial.unittest import TestCase
 
 from justchat.errors import TooManyRequests
 from justchat.model.moment import Moment, now
-from justchat.store.database import Database
 from justchat.store.indexes import create_indexes
+from justchat.store.mongo.client import Database
 from justchat.store.pictures import PictureRecords
 from tests.support.mongo import close, fresh_uri
 

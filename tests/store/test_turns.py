@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from justchat.errors import DatabaseAway, TooManyRequests
 from justchat.store import database, turns
-from justchat.store.database import Database
+from justchat.store.mongo.client import Database
 from justchat.store.turns import Turns
 from tests.support.mongo import close, fresh_uri
 

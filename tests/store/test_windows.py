@@ -10,9 +10,9 @@ from justchat.errors import TooManyRequests
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
 from justchat.model.rate import Counter, Hit, Rate
-from justchat.store.database import Database
 from justchat.store.indexes import create_indexes
-from justchat.store.windows import Windows
+from justchat.store.mongo.client import Database
+from justchat.store.rate_windows import Windows
 from tests.support.mongo import close, fresh_uri
 
 MINUTE, HOUR = Rate(1, 60), Rate(3, 3600)

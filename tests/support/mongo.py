@@ -16,8 +16,8 @@ from urllib.parse import quote
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from justchat.mongod import find_binary, library_environment
-from justchat.store.database import Database
+from justchat.runtime.mongod import find_binary, library_environment
+from justchat.store.mongo.client import Database
 
 _numbers = itertools.count(1)
 

@@ -8,11 +8,11 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from justchat.addresses import Addresses
-from justchat.binding import Services
-from justchat.config import Limits, Websocket
-from justchat.door import Door
-from justchat.ws.protocol import CLOSE_OVER, CLOSE_PAUSE, CLOSE_TIMEOUT, SocketFactory
+from justchat.config.settings import Limits, Websocket
+from justchat.limits.client_address import Addresses
+from justchat.limits.connection_limiter import Door
+from justchat.realtime.session_binding import Services
+from justchat.realtime.websocket import CLOSE_OVER, CLOSE_PAUSE, CLOSE_TIMEOUT, SocketFactory
 
 
 @define(eq=False)

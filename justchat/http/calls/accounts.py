@@ -4,9 +4,7 @@ from attrs import frozen
 from pydantic import ConfigDict, model_validator
 
 from justchat.actions.accounts import Accounts
-from justchat.documents import UserDocument, sended_gift_document, user_document
 from justchat.errors import CaptchaFailed, CountryNotServed, SearchOff, UserNotFound, WrongKey
-from justchat.http.answers import Nothing, SentGiftsAnswer, SessionsAnswer, SignedInAnswer, UserAnswer, UsersAnswer
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import (
     ASKED_AT_ONCE,
@@ -29,10 +27,12 @@ from justchat.http.fields import (
     SearchSkip,
     wrong,
 )
+from justchat.http.responses import Nothing, SentGiftsAnswer, SessionsAnswer, SignedInAnswer, UserAnswer, UsersAnswer
 from justchat.model.ids import Id
 from justchat.model.moment import iso
 from justchat.model.phone import Phone
 from justchat.model.user import PROFILE_FIELDS, Profile, User
+from justchat.protocol.documents import UserDocument, sended_gift_document, user_document
 
 
 class ProfileBody(Body):

@@ -3,12 +3,12 @@
 from attrs import frozen
 
 from justchat.actions.complaints import Complaints
-from justchat.documents import complaint_document
 from justchat.errors import MessageNotFound, NotInRoom, RoomNotFound
-from justchat.http.answers import ComplaintAnswer
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import Body, IdField, Text
+from justchat.http.responses import ComplaintAnswer
 from justchat.model.ids import Id
+from justchat.protocol.documents import complaint_document
 
 
 class Complain(Body):

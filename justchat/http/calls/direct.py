@@ -6,9 +6,10 @@ from attrs import frozen
 from pydantic import ConfigDict, model_validator
 
 from justchat.actions.direct import DirectMessages
-from justchat.documents import direct_document
 from justchat.errors import MessageNotFound, UserNotFound
-from justchat.http.answers import (
+from justchat.http.endpoint import REQUIRED, Requester, post
+from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, Says, Text, wrong
+from justchat.http.responses import (
     CountAnswer,
     DialogAnswer,
     DialogsAnswer,
@@ -17,9 +18,8 @@ from justchat.http.answers import (
     Nothing,
     SentAnswer,
 )
-from justchat.http.endpoint import REQUIRED, Requester, post
-from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, Says, Text, wrong
 from justchat.model.ids import Id
+from justchat.protocol.documents import direct_document
 
 
 class NewDirectMessage(Body):

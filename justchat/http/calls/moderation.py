@@ -4,9 +4,9 @@ from attrs import frozen
 
 from justchat.actions.moderation import Moderation
 from justchat.errors import Banned, MessageNotFound, Outranked, RoomNotFound, UserNotFound
-from justchat.http.answers import Nothing
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import Body, IdField, MomentField, OptionalText
+from justchat.http.responses import Nothing
 from justchat.model.ids import Id
 
 

@@ -4,12 +4,12 @@ from attrs import frozen
 
 from justchat.actions.accounts import Accounts
 from justchat.actions.money import Money, Network
-from justchat.documents import gift_document, user_document
 from justchat.errors import Conflict, GiftNotFound, NotEnoughCoins, TooSoon, UserNotFound, WrongSignature
-from justchat.http.answers import GiftsAnswer, Nothing, UserAnswer
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import Body, Coins, Empty, IdField, OptionalText, PaymentId, Secret
+from justchat.http.responses import GiftsAnswer, Nothing, UserAnswer
 from justchat.model.ids import Id
+from justchat.protocol.documents import gift_document, user_document
 
 
 class TopUp(Body):

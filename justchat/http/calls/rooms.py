@@ -7,7 +7,6 @@ from pydantic import field_validator, model_validator
 
 from justchat.actions.messages import Messages
 from justchat.actions.rooms import RoomActions
-from justchat.documents import RoomDocument, listed_room_document, message_document, room_document
 from justchat.errors import (
     Banned,
     Conflict,
@@ -20,7 +19,6 @@ from justchat.errors import (
     TooManyRooms,
     WrongPassword,
 )
-from justchat.http.answers import ChatAnswer, CountAnswer, MessageAnswer, Nothing, RoomAnswer, RoomsAnswer
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import (
     DEEPEST,
@@ -39,10 +37,12 @@ from justchat.http.fields import (
     Text,
     wrong,
 )
+from justchat.http.responses import ChatAnswer, CountAnswer, MessageAnswer, Nothing, RoomAnswer, RoomsAnswer
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.room import Room, RoomSearch
 from justchat.policy import may_see_listed_people, may_see_people
+from justchat.protocol.documents import RoomDocument, listed_room_document, message_document, room_document
 
 SORTABLE = {
     "_id": "_id",

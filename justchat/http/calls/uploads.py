@@ -4,9 +4,9 @@ from attrs import frozen
 
 from justchat.actions.uploads import Uploads
 from justchat.errors import DiskFull, NotAnImage, TooLarge
-from justchat.http.answers import UploadAnswer
 from justchat.http.endpoint import OPTIONAL, Requester, post
 from justchat.http.fields import ImageBody
+from justchat.http.responses import UploadAnswer
 
 
 @frozen

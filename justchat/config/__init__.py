@@ -1,0 +1,1 @@
+"""Settings, their types, secrets, and the files that operators write."""

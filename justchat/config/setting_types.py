@@ -1,0 +1,79 @@
+"""The types of settings: each checks itself, and what is wrong is a ValueError for the line that names the setting."""
+
+from ipaddress import ip_network
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
+
+from justchat.config.secrets import Secret, resolved
+from justchat.model.phone import NumberType, is_region
+from justchat.model.rate import parse_rate
+
+
+def _rate(written: str) -> str:
+    parse_rate(written)
+    return written
+
+
+def _network(written: str) -> str:
+    ip_network(written)
+    return written
+
+
+def _region(written: str) -> str:
+    if not is_region(written):
+        raise ValueError("not a region of two capital letters, as RU")
+    return written
+
+
+def _number_type(written: str) -> NumberType:
+    try:
+        return NumberType(written)
+    except ValueError:
+        raise ValueError(f"not one of {', '.join(known.value for known in NumberType)}") from None
+
+
+def _http_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("must have no user and password; an Authorization header is for them")
+    return url
+
+
+UNREAD = Secret("https://unread.invalid/{phone}/{text}")
+"""Stands for a secret that is somewhere else, where the caller of ``load_settings`` needs none."""
+
+
+def _needed(written: object, handler: ValidatorFunctionWrapHandler) -> Secret:
+    text = handler(resolved(written))
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return Secret(text)
+
+
+def _secret(written: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Secret:
+    if isinstance(written, dict) and (info.context or {}).get("secrets") is False:
+        return UNREAD
+    return _needed(written, handler)
+
+
+def _template(written: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Secret:
+    return Secret("") if written == "" else _secret(written, handler, info)
+
+
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NeededSecret = Annotated[str, WrapValidator(_needed)]
+"""A secret that is read by whoever reads the settings."""
+SecretText = Annotated[str, WrapValidator(_secret)]
+SecretTemplate = Annotated[str, WrapValidator(_template)]
+"""A secret that may be empty."""
+SecretUrl = Annotated[SecretText, AfterValidator(_http_url)]
+Region = Annotated[str, AfterValidator(_region)]
+NumberTypes = Annotated[tuple[Annotated[NumberType, BeforeValidator(_number_type)], ...], Field(min_length=1)]
+Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
+RateText = Annotated[str, AfterValidator(_rate)]
+RateTexts = tuple[RateText, ...]
+"""Rates that all hold."""

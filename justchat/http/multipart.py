@@ -1,0 +1,87 @@
+"""The body of an upload: a picture by itself, or a form's field ``photo`` (RFC 7578)."""
+
+from collections.abc import AsyncIterator
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from justchat.config.settings import Limits
+from justchat.errors import BadField, BadRequest, InvalidFields, NotAnImage, TooLarge
+from justchat.http.fields import ImageBody
+from justchat.http.spool import Spool, SpoolFile
+
+FORM_OVERHEAD = 64 * 1024
+"""Bytes of a form beside its picture."""
+_PIECE = 256 * 1024
+"""Bytes of a form that are read in one turn of the reactor."""
+_PARTS = 128
+"""Parts of a form: thousands of small ones in a piece would hold the reactor."""
+_KEY = 1024
+"""Bytes of a session key at most."""
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a body is a form, which may have a session key in it."""
+    return bool(parse_options_header(content_type)[0] == "multipart/form-data")
+
+
+async def read_upload(raw: SpoolFile, content_type: str, limits: Limits, spool: Spool) -> tuple[ImageBody, str | None]:
+    """The picture, whose file is to be closed, and the session key that may stand beside it in a form.
+
+    Raises BadRequest, InvalidFields, TooLarge, NotAnImage, Busy, DiskFull.
+    """
+    key: str | None = None
+    file = raw
+    if is_form(content_type):
+        file, key = await _read_form(raw, parse_options_header(content_type)[1].get("boundary", ""), spool)
+    try:
+        if file.size > limits.image:
+            raise TooLarge(f"an image may have {limits.image} bytes")
+        if not file.size:
+            raise NotAnImage
+    except BaseException:
+        file.close()
+        raise
+    return ImageBody(file), key
+
+
+async def _read_form(raw: SpoolFile, boundary: str, spool: Spool) -> tuple[SpoolFile, str | None]:
+    """The field ``photo``, the last one where there are several, and ``session_key``."""
+    if not boundary:
+        raise BadRequest("the form names no boundary")
+    photo, found, key, name = spool.open(None), False, b"", ""
+    try:
+        # File names need not be UTF-8; what they say is of no use.
+        parser = PushMultipartParser(
+            boundary, content_length=raw.size, header_charset="latin-1", max_segment_count=_PARTS
+        )
+        with parser:
+            async for piece in _pieces(raw):
+                for event in parser.parse(piece):
+                    if isinstance(event, MultipartSegment):
+                        name = event.name
+                        if name == "photo" and found:
+                            photo.close()
+                            photo = spool.open(None)
+                        found = found or name == "photo"
+                    elif event and name == "photo":
+                        photo.write(bytes(event))
+                    elif event and name == "session_key":
+                        key = (key + bytes(event))[:_KEY]
+        if not found:
+            raise InvalidFields([BadField("photo", "missing")])
+    except MultipartError as error:
+        photo.close()
+        raise BadRequest(f"the form cannot be read: {error}") from error
+    except BaseException:
+        photo.close()
+        raise
+    return photo, key.decode("utf-8", "replace") or None
+
+
+async def _pieces(raw: SpoolFile) -> AsyncIterator[bytes]:
+    for at in range(0, raw.size, _PIECE):
+        if at:
+            await deferLater(reactor, 0)
+        yield raw.piece(at, _PIECE)

@@ -1,0 +1,1 @@
+"""What is on the wire: documents, events, close codes, the opening handshake."""

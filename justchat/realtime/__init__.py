@@ -1,0 +1,1 @@
+"""Connections that receive events: the raw WebSocket and Socket.IO."""

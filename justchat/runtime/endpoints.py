@@ -1,0 +1,117 @@
+"""Listening on the endpoints of the settings; what goes wrong names the table of the setting.
+
+Ports are bound before twistd forks: what goes wrong is told at the terminal, a low port may need root, and sockets that
+systemd hands over are for the process that it started (``$LISTEN_PID``). A Unix socket is bound after the fork, since
+Twisted's lock beside it names the process.
+"""
+
+import errno
+import os
+import re
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IProtocolFactory, ISSLTransport, IStreamServerEndpoint
+from twisted.python.failure import Failure
+
+from justchat.errors import StartupError
+
+
+def server_of(table: str, endpoint: str, reactor: Any) -> IStreamServerEndpoint:
+    """The endpoint that a description of Twisted's tells. Raises StartupError where it tells none."""
+    try:
+        server: IStreamServerEndpoint = serverFromString(reactor, endpoint)
+    except (ValueError, TypeError, LookupError, OSError) as error:
+        raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
+    return server
+
+
+def bind(table: str, endpoint: str, server: IStreamServerEndpoint, factory: IProtocolFactory) -> Any:
+    """The listening port. Raises StartupError where it cannot be had."""
+    results: list[Any] = []
+    server.listen(factory).addBoth(results.append)
+    (port,) = results
+    if isinstance(port, Failure):
+        error = port.value
+        raise _cannot_listen(table, endpoint, error.socketError if isinstance(error, CannotListenError) else error)
+    return port
+
+
+def is_unix(endpoint: str) -> bool:
+    """Whether this is a Unix socket, behind a proxy's protocol or not."""
+    return endpoint.startswith(("unix:", "haproxy:unix:"))
+
+
+def check_unix(table: str, endpoint: str) -> None:
+    """Raises StartupError where a Unix socket cannot be made, as far as that can be seen without making it."""
+    written = endpoint.removeprefix("haproxy:").removeprefix("unix:").removeprefix("address=")
+    path = re.split(r"(?<!\\):", written)[0].replace("\\", "")
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise _cannot_listen(table, endpoint, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _cannot_listen(table, endpoint, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    with socket.socket(socket.AF_UNIX) as attempt:
+        attempt.setblocking(False)
+        try:
+            attempt.connect(path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
+                return
+            raise _cannot_listen(table, endpoint, error) from error
+    raise _cannot_listen(table, endpoint, OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)))
+
+
+def _cannot_listen(table: str, endpoint: str, reason: object) -> StartupError:
+    said = f"[{table}] endpoint: cannot listen on {endpoint}: {getattr(reason, 'strerror', None) or reason}"
+    code = getattr(reason, "errno", None)
+    if code == errno.EADDRINUSE:
+        said += f"; take another one by --{table} {_another(endpoint)}"
+    elif code == errno.EACCES and not is_unix(endpoint):
+        said += f"; ports below 1024 are for root or CAP_NET_BIND_SERVICE: --{table} {_another(endpoint)} is not"
+    return StartupError(said)
+
+
+def _another(endpoint: str) -> str:
+    """An example of an endpoint of the same kind elsewhere."""
+
+    def next_port(found: re.Match[str]) -> str:
+        port = int(found[2])
+        return found[1] + str(port + 8000 if port < 1024 else port % 65535 + 1)
+
+    if is_unix(endpoint):
+        return "unix:/another/path"
+    return re.sub(r"((?:tcp[46]?|ssl):(?:port=)?)(\d+)", next_port, endpoint, count=1)
+
+
+def is_exposed(endpoint: str, port: Any, proxies: Sequence[str]) -> bool:
+    """Whether what is said on this port can be read on its way: plain TCP beyond this machine, and no proxy of ours
+    in front that may speak TLS.
+    """
+    return not proxies and not endpoint.startswith(("ssl:", "haproxy:")) and is_beyond_loopback(port)
+
+
+def is_beyond_loopback(port: Any) -> bool:
+    """Whether other machines may reach this port."""
+    try:
+        return not ip_address(port.getHost().host.partition("%")[0]).is_loopback
+    except (AttributeError, ValueError):  # a Unix socket
+        return False
+
+
+def address_of(port: Any) -> str:
+    """Where a port listens, for people."""
+    host = port.getHost()
+    return f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
+
+
+def end_sending(transport: Any) -> None:
+    """Say that nothing more comes from here, and go on reading; the caller sees to the connection's end."""
+    if ISSLTransport.providedBy(transport):
+        transport.loseConnection()  # TLS says so itself, and waits for the peer's word
+    else:
+        getattr(transport, "loseWriteConnection", transport.loseConnection)()

@@ -1,0 +1,381 @@
+"""The documents of MongoDB, made from models and read back into them. Field by field in docs/database.rst."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import Any, cast
+
+from bson import ObjectId
+
+from justchat.errors import ApiError
+from justchat.model.direct import DirectMessage
+from justchat.model.entry import Entry, Kind
+from justchat.model.gift import Gift, Reason, Transfer
+from justchat.model.ids import Id, Members, is_well_formed
+from justchat.model.moment import EPOCH, Moment
+from justchat.model.phone import Phone
+from justchat.model.room import LISTED_PEOPLE, ListedRoom, Room
+from justchat.model.text import fold
+from justchat.model.user import Profile, Session, User
+from justchat.store.mongo.client import Document
+
+OF_USERS = frozenset({Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE})
+_KINDS = {kind.value: kind for kind in Kind}
+CHANGES_ROOM = frozenset(Kind) - OF_USERS - {Kind.MESSAGE, Kind.VOID}
+
+
+def object_id(id: Id, missing: type[ApiError]) -> ObjectId:
+    """The ObjectId of an id; a malformed one names nothing, so it raises ``missing``."""
+    if not is_well_formed(id):
+        raise missing
+    return ObjectId(id)
+
+
+FIELDS_OF_MESSAGE = 7
+"""Of one that refers to nothing."""
+_EPOCH = EPOCH.replace(tzinfo=None)
+_known = lru_cache(10_000)(ObjectId)
+"""The ObjectId of an id that many entries have: a room's, an author's."""
+
+
+_id = cast(Callable[[ObjectId], Id], str)
+"""The id of an ObjectId."""
+
+
+def moment(value: datetime) -> Moment:
+    """A time of the database's, which come without a zone (``database.py``)."""
+    return EPOCH + (value - _EPOCH)  # a sixth of what replace() takes
+
+
+def _moment(value: datetime | None) -> Moment | None:
+    return None if value is None else moment(value)
+
+
+def _members(values: list[ObjectId]) -> Members:
+    return dict.fromkeys(map(_id, values)) if values else {}  # most are empty
+
+
+def _object_ids(members: Members) -> list[ObjectId]:
+    return [ObjectId(member) for member in members]
+
+
+def entry_to_document(entry: Entry) -> Document:
+    document: Document = {
+        "_id": ObjectId(entry.id),
+        "stream": _known(entry.stream),
+        "seq": entry.seq,
+        "kind": entry.kind.value,
+        "author": _known(entry.author),
+        "create_at": entry.create_at,
+    }
+    if entry.text is not None:
+        document["text"] = entry.text
+    if entry.user is not None:
+        document["user"] = ObjectId(entry.user)
+    if entry.ref_message is not None:
+        document["ref_message"] = entry_to_document(entry.ref_message)
+    if entry.kind in CHANGES_ROOM:
+        document["changes"] = True
+    if entry.finished is not None:
+        document["finished"] = entry.finished
+    if entry.room is not None:
+        document["room"] = ObjectId(entry.room)
+    if entry.order is not None:
+        document["order"] = entry.order
+    if entry.gift is not None:
+        document["gift"] = gift_to_document(entry.gift)
+    if entry.kind is Kind.DIRECT_MESSAGE:
+        document |= {"pair": pair(entry.author, entry.stream), "read": False, "removed_by": []}
+    return document
+
+
+def pair(one: Id, other: Id) -> str:
+    """What the two directions of a dialog have in common."""
+    return ":".join(sorted((one, other)))
+
+
+def direct_from_document(document: Document) -> DirectMessage:
+    return DirectMessage(
+        id=_id(document["_id"]),
+        author=_id(document["author"]),
+        user=_id(document["user"]),
+        text=document["text"],
+        create_at=moment(document["create_at"]),
+        read_at=_moment(document.get("read_at")),
+        order=document.get("order"),
+    )
+
+
+def direct_to_document(message: DirectMessage) -> Document:
+    """A direct message as a complaint keeps it."""
+    return {
+        "_id": ObjectId(message.id),
+        "kind": Kind.DIRECT_MESSAGE.value,
+        "author": ObjectId(message.author),
+        "user": ObjectId(message.user),
+        "text": message.text,
+        "create_at": message.create_at,
+        "read_at": message.read_at,
+    }
+
+
+def gift_to_document(gift: Gift) -> Document:
+    return {
+        "_id": ObjectId(gift.id),
+        "name": gift.name,
+        "image": gift.image,
+        "price": gift.price,
+        "create_at": gift.create_at,
+    }
+
+
+def gift_from_document(document: Document) -> Gift:
+    return Gift(
+        id=_id(document["_id"]),
+        name=document["name"],
+        image=document["image"],
+        price=document["price"],
+        create_at=moment(document["create_at"]),
+    )
+
+
+def transfer_to_document(transfer: Transfer) -> Document:
+    document: Document = {
+        "_id": ObjectId(transfer.id),
+        "user": ObjectId(transfer.user),
+        "amount": transfer.amount,
+        "reason": transfer.reason.value,
+        "create_at": transfer.create_at,
+    }
+    if transfer.gift is not None and transfer.to is not None:
+        document |= {"gift": gift_to_document(transfer.gift), "to": ObjectId(transfer.to), "text": transfer.text}
+    if transfer.note is not None:
+        document["note"] = transfer.note
+    return document
+
+
+def transfer_from_document(document: Document) -> Transfer:
+    gift, to = document.get("gift"), document.get("to")
+    return Transfer(
+        id=_id(document["_id"]),
+        user=_id(document["user"]),
+        amount=document["amount"],
+        reason=Reason(document["reason"]),
+        create_at=moment(document["create_at"]),
+        gift=None if gift is None else gift_from_document(gift),
+        to=None if to is None else _id(to),
+        text=document.get("text"),
+        note=document.get("note"),
+    )
+
+
+def entry_from_document(document: Document) -> Entry:
+    text = document.get("text")
+    # Nearly all are messages that refer to nothing.
+    more = _more_of(document) if text is None or len(document) > FIELDS_OF_MESSAGE else {}
+    return Entry(
+        id=_id(document["_id"]),
+        stream=_id(document["stream"]),
+        seq=document["seq"],
+        kind=_KINDS[document["kind"]],
+        author=_id(document["author"]),
+        create_at=moment(document["create_at"]),
+        text=text,
+        **more,
+    )
+
+
+def _more_of(document: Document) -> dict[str, Any]:
+    user, ref_message = document.get("user"), document.get("ref_message")
+    gift, room = document.get("gift"), document.get("room")
+    return {
+        "user": None if user is None else _id(user),
+        "ref_message": None if ref_message is None else entry_from_document(ref_message),
+        "finished": _moment(document.get("finished")),
+        "gift": None if gift is None else gift_from_document(gift),
+        "room": None if room is None else _id(room),
+        "order": document.get("order"),
+    }
+
+
+def room_to_document(room: Room, seq: int) -> Document:
+    """The snapshot of a room after its entry ``seq``."""
+    return {
+        "_id": ObjectId(room.id),
+        "name": room.name,
+        **searched_name(room.name),
+        "private": room.password is not None,
+        "admin": ObjectId(room.admin),
+        "create_at": room.create_at,
+        "password": room.password,
+        **room_changes(room, seq),
+    }
+
+
+def searched_name(name: str) -> Document:
+    """What of a room's snapshot its name is searched by."""
+    folded = fold(name)
+    return {"folded": folded, "trigrams": trigrams(folded)}
+
+
+def searched_nickname(nickname: str | None) -> Document:
+    """What of a user's document their nickname is searched by; null is found by nobody."""
+    return {"folded": fold(nickname) if nickname else None}
+
+
+def trigrams(folded: str) -> list[str]:
+    """Every three letters in a row, once: what a search for any longer part of a name begins with."""
+    return sorted({folded[start : start + 3] for start in range(len(folded) - 2)})
+
+
+def room_changes(room: Room, seq: int) -> Document:
+    """What of a snapshot the log can change."""
+    return {
+        "seq": seq,
+        "n_users": len(room.users),
+        "full": len(room.users) >= room.max_users,
+        "max_users": room.max_users,
+        "moderators": _object_ids(room.moderators),
+        "users": _object_ids(room.users),
+        "banned": _object_ids(room.banned),
+        "visiters": _object_ids(room.visiters),
+        "silently": dict(room.silently),
+        "removed": room.removed,
+        "voids": list(room.voids),
+    }
+
+
+ROOM = (
+    *("_id", "name", "admin", "create_at", "max_users", "password", "moderators", "users", "banned", "visiters"),
+    *("silently", "removed", "voids", "seq"),
+)
+"""What a room is made of again; the rest of its document is there to be searched."""
+
+
+def room_from_document(document: Document) -> tuple[Room, int]:
+    """The room and the seq up to which the snapshot is true."""
+    silently = document["silently"]
+    room = Room(
+        id=_id(document["_id"]),
+        name=document["name"],
+        admin=_id(document["admin"]),
+        create_at=moment(document["create_at"]),
+        max_users=document["max_users"],
+        password=document["password"],
+        moderators=_members(document["moderators"]),
+        users=_members(document["users"]),
+        banned=_members(document["banned"]),
+        visiters=_members(document["visiters"]),
+        silently={Id(user): moment(until) for user, until in silently.items()} if silently else {},
+        removed=document["removed"],
+        voids=tuple(document["voids"]),
+    )
+    return room, document["seq"]
+
+
+LISTED_ROOM: Document = {
+    **dict.fromkeys(("name", "admin", "create_at", "max_users", "private", "n_users"), 1),
+    **{
+        people: {"$map": {"input": {"$slice": [f"${people}", LISTED_PEOPLE]}, "in": {"$toString": "$$this"}}}
+        for people in ("moderators", "users")
+    },
+}
+"""The projection for a list of rooms: a page of whole ones might be megabytes of visitors. The database makes the ids
+of a page's people: of 50,000 that would take the daemon a twentieth of a second.
+"""
+
+
+def listed_room_from_document(document: Document) -> ListedRoom:
+    """A room as LISTED_ROOM has it."""
+    return ListedRoom(
+        id=_id(document["_id"]),
+        name=document["name"],
+        admin=_id(document["admin"]),
+        create_at=moment(document["create_at"]),
+        max_users=document["max_users"],
+        is_private=document["private"],
+        moderators=tuple(document["moderators"]),
+        users=tuple(document["users"]),
+        users_count=document["n_users"],
+    )
+
+
+def profile_to_document(profile: Profile) -> Document:
+    document: Document = {
+        field: _at_midnight(value) if isinstance(value, date) else value for field, value in profile.items()
+    }
+    if "nickname" in profile:
+        nickname = profile["nickname"]
+        document |= searched_nickname(nickname if isinstance(nickname, str) else None)
+    return document
+
+
+def _at_midnight(day: date) -> datetime:
+    """BSON knows no days."""
+    return datetime.combine(day, time(), UTC)
+
+
+def user_to_document(user: User) -> Document:
+    return {
+        "_id": ObjectId(user.id),
+        "phone": user.phone,
+        "password": user.password,
+        "tries": 0,
+        "key_at": user.create_at,
+        "places": [],
+        "create_at": user.create_at,
+        "nickname": user.nickname,
+        **searched_nickname(user.nickname),
+        "location": user.location,
+        "photo": user.photo,
+        "dob": None if user.dob is None else _at_midnight(user.dob),
+        "gender": user.gender,
+        "room": None,
+        "visitedRooms": [],
+        "balance": user.balance,
+    }
+
+
+def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry], gifts_count: int) -> User:
+    """The user; ``rooms`` are those they created and ``gifts`` the latest that they got, which their document does not
+    repeat.
+    """
+    room, dob = document["room"], document["dob"]
+    return User(
+        id=_id(document["_id"]),
+        phone=Phone(document["phone"]),
+        password=document["password"],
+        create_at=moment(document["create_at"]),
+        nickname=document["nickname"],
+        location=document["location"],
+        photo=document["photo"],
+        dob=None if dob is None else dob.date(),
+        gender=document["gender"],
+        room=None if room is None else _id(room),
+        rooms=tuple(map(_id, rooms)),
+        visited_rooms=tuple(map(_id, document["visitedRooms"])),
+        gifts=tuple(gifts),
+        gifts_count=gifts_count,
+        balance=document["balance"],
+    )
+
+
+def session_to_document(session: Session, digest: bytes) -> dict[str, Any]:
+    return {
+        "_id": ObjectId(session.id),
+        "digest": digest,
+        "user": ObjectId(session.user),
+        "create_at": session.create_at,
+        "seen_at": session.seen_at,
+        "expires_at": session.expires_at,
+    }
+
+
+def session_from_document(document: Document) -> Session:
+    return Session(
+        id=_id(document["_id"]),
+        user=_id(document["user"]),
+        create_at=moment(document["create_at"]),
+        seen_at=moment(document["seen_at"]),
+        expires_at=moment(document["expires_at"]),
+    )

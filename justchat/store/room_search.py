@@ -1,0 +1,55 @@
+"""How rooms are searched: every search reads one index, in its order, and no rooms but those it finds.
+
+The indexes begin with the two filters, so that a filter of one kind is a range of the index, and of both kinds a
+merge of ranges. They end with the folded name: a part of it is looked for in the keys. In the default order three
+letters of it lead there at once (docs/database.rst has the cost at a million rooms).
+"""
+
+import re
+from typing import Any
+
+from bson import ObjectId
+
+from justchat.model.ids import is_well_formed
+from justchat.model.room import RoomSearch
+from justchat.model.text import fold
+from justchat.store.bson import trigrams
+from justchat.store.indexes import LISTINGS, TRIGRAMS, listing_index
+
+SHORT = 100
+"""A longer page takes tens of milliseconds of the daemon's processor."""
+EARLY = 1000
+"""A page that begins later than after so many is a late one: what comes before it is read."""
+
+
+def listing(wanted: RoomSearch) -> dict[str, Any]:
+    """The ``query``, ``sort`` and ``hint`` of a search."""
+    query: dict[str, Any] = {"removed": False, "private": _chosen(wanted.private), "full": _chosen(wanted.full)}
+    folded = fold(wanted.name or "")
+    if folded:
+        query["folded"] = {"$regex": re.escape(folded)}
+    if wanted.room_id is not None:
+        # Nothing has the id null, which stands for a malformed one.
+        query["_id"] = ObjectId(wanted.room_id) if is_well_formed(wanted.room_id) else None
+        return {"query": query, "sort": None, "hint": None}
+    order = LISTINGS[wanted.sort]
+    turn = 1 if wanted.direction == next(iter(order.values())) else -1
+    sort = {key: way * turn for key, way in order.items()}
+    hint = listing_index(wanted.sort)
+    if wanted.sort == "create_at" and len(folded) >= 3:
+        query["trigrams"] = {"$all": trigrams(folded)}
+        hint = TRIGRAMS
+    return {"query": query, "sort": sort, "hint": hint}
+
+
+def is_slow(wanted: RoomSearch) -> bool:
+    """Whether a search reads much: for a part of a name that no index leads to, for a late page, or a long one."""
+    if wanted.room_id is not None:
+        return False
+    folded = fold(wanted.name or "")
+    found_at_once = not folded or (wanted.sort == "create_at" and len(folded) >= 3)
+    return not found_at_once or wanted.skip > EARLY or wanted.per_page > SHORT
+
+
+def _chosen(wanted: bool | None) -> Any:
+    return {"$in": [False, True]} if wanted is None else wanted

@@ -1,0 +1,217 @@
+"""The parts that serve a user's actions, put together around a database: for the daemon and for justchat-admin."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from attrs import frozen
+
+from justchat.actions.accounts import Accounts, new_key
+from justchat.actions.alarm import Alarm
+from justchat.actions.complaints import Complaints
+from justchat.actions.direct import DirectMessages
+from justchat.actions.gift_catalogue import Shop
+from justchat.actions.login_attempts import Guesses, PasswordGuesses
+from justchat.actions.messages import Messages
+from justchat.actions.moderation import Moderation
+from justchat.actions.money import Money
+from justchat.actions.rooms import RoomActions
+from justchat.actions.sms_budget import Spending
+from justchat.actions.uploads import Uploads
+from justchat.config.settings import Limits, Settings
+from justchat.hub.registry import Registry
+from justchat.interfaces import Count, ICaptcha, ISmsSender
+from justchat.limits.rate_limiter import Window
+from justchat.model.direct import Mailbox
+from justchat.model.entry import Entry
+from justchat.model.ids import Id
+from justchat.model.moment import now
+from justchat.model.rate import parse_rate
+from justchat.model.room import Room
+from justchat.store.catalogue import Catalogue
+from justchat.store.complaints import ComplaintStore
+from justchat.store.invites import Invites
+from justchat.store.ledger import Ledger
+from justchat.store.mailboxes import Mailboxes
+from justchat.store.mongo.client import Database
+from justchat.store.pictures import PictureRecords
+from justchat.store.rate_windows import Windows
+from justchat.store.rooms import Rooms
+from justchat.store.sessions import Sessions
+from justchat.store.users import Users
+from justchat.workers.images import Images
+from justchat.workers.passwords import Passwords
+
+
+@frozen(kw_only=True)
+class Stores:
+    """What is kept in the database."""
+
+    users: Users
+    sessions: Sessions
+    rooms: Rooms
+    mailboxes: Mailboxes
+    ledger: Ledger
+    catalogue: Catalogue
+    complaints: ComplaintStore
+    invites: Invites
+    windows: Windows
+    pictures: PictureRecords
+
+
+@frozen(kw_only=True)
+class Actions:
+    """What users and operators can do."""
+
+    accounts: Accounts
+    rooms: RoomActions
+    messages: Messages
+    moderation: Moderation
+    direct: DirectMessages
+    money: Money
+    shop: Shop
+    complaints: Complaints
+    uploads: Uploads
+
+
+def make_stores(
+    settings: Settings,
+    database: Database,
+    reactor: Any,
+    *,
+    hear: Callable[[Room, Entry], None],
+    hear_mailbox: Callable[[Mailbox, Entry], None],
+    shared: bool = True,
+    folder: str = "",
+) -> Stores:
+    """``hear`` and ``hear_mailbox`` are told each entry that is stored; ``shared``: other daemons may write too.
+
+    ``folder`` is what the daemon's own folder of pictures goes by.
+    """
+    return Stores(
+        users=Users(database, now, settings.sms.key_lifetime),
+        sessions=Sessions(database, now, settings.sessions.lifetime),
+        rooms=Rooms(database, hear, reactor, shared=shared),
+        mailboxes=Mailboxes(database, hear_mailbox, reactor, shared=shared),
+        ledger=Ledger(database, now),
+        catalogue=Catalogue(database),
+        complaints=ComplaintStore(database),
+        invites=Invites(database, now, reactor),
+        windows=Windows(database, now, reactor),
+        pictures=PictureRecords(database, now, folder),
+    )
+
+
+def make_actions(
+    settings: Settings,
+    stores: Stores,
+    *,
+    registry: Registry,
+    passwords: Passwords,
+    images: Images,
+    sms: ISmsSender,
+    captcha: ICaptcha,
+    secret_key: str,
+) -> Actions:
+    """``secret_key`` is what top-ups are signed with."""
+    limits = settings.limits
+    alarm = Alarm(windows=stores.windows, clock=now)
+    users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
+    return Actions(
+        accounts=Accounts(
+            users=users,
+            sessions=stores.sessions,
+            rooms=rooms,
+            passwords=passwords,
+            sms=sms,
+            captcha=captcha,
+            search_users=settings.privacy.search_users,
+            captcha_always=settings.captcha.enabled,
+            burnt_text=settings.sms.burnt_text,
+            farewell=registry,
+            clock=now,
+            make_key=partial(new_key, settings.sms.key_digits),
+            sms_text=settings.sms.text,
+            invites=stores.invites,
+            pictures=pictures,
+            invite_text=settings.sms.invite_text,
+            guesses=Guesses(
+                windows=stores.windows,
+                alarm=alarm,
+                per_phone=limits.rates(limits.wrong_keys_per_phone),
+                per_address=limits.rates(limits.wrong_keys_per_address),
+                per_network=limits.rates(limits.wrong_keys_per_network),
+                in_all=limits.rates(limits.wrong_keys_in_all),
+            ),
+            spending=Spending(
+                windows=stores.windows,
+                alarm=alarm,
+                per_phone=settings.spending("sms_per_phone"),
+                per_address=settings.spending("sms_per_address"),
+                per_network=settings.spending("sms_per_network"),
+                per_code=settings.spending("sms_per_code"),
+                in_all=settings.spending("sms_in_all"),
+                countries=settings.served_countries,
+            ),
+        ),
+        rooms=RoomActions(
+            users=users,
+            rooms=rooms,
+            passwords=passwords,
+            guesses=PasswordGuesses(
+                windows=stores.windows,
+                per_user=limits.rates(limits.wrong_passwords_per_user),
+                per_address=limits.rates(limits.wrong_passwords_per_address),
+                per_room=limits.rates(limits.wrong_passwords_per_room),
+            ),
+            clock=now,
+            rooms_per_user=limits.rooms_per_user,
+            count_entering=count_in_room("enter", limits),
+        ),
+        messages=Messages(rooms=rooms, pictures=pictures, clock=now),
+        moderation=Moderation(
+            users=users, rooms=rooms, pictures=pictures, clock=now, count=count_in_room("moderate", limits)
+        ),
+        direct=DirectMessages(users=users, mailboxes=mailboxes, pictures=pictures, clock=now),
+        money=Money(
+            users=users,
+            rooms=rooms,
+            ledger=stores.ledger,
+            catalogue=stores.catalogue,
+            pictures=pictures,
+            mailboxes=mailboxes,
+            windows=stores.windows,
+            clock=now,
+            secret_key=secret_key,
+            allow_unnumbered=settings.payments.allow_unnumbered,
+            unnumbered=limits.rates(limits.unnumbered_top_ups),
+            free_coins=settings.payments.free_coins,
+        ),
+        shop=Shop(catalogue=stores.catalogue, images=images, pictures=pictures, clock=now),
+        complaints=Complaints(
+            rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
+        ),
+        uploads=Uploads(
+            images=images,
+            pictures=pictures,
+            clock=now,
+            per_user=limits.upload_bytes_per_user if limits.enabled else None,
+            per_address=limits.upload_bytes_per_address if limits.enabled else None,
+            in_all=limits.upload_bytes_in_all if limits.enabled else None,
+            orphans=timedelta(seconds=settings.uploads.orphan_lifetime),
+        ),
+    )
+
+
+def count_in_room(name: str, limits: Limits) -> Count:
+    """Counts what a person does in a room, by a rate of ``[limits]``."""
+    rate = parse_rate(getattr(limits, name)) if limits.enabled else None
+    window = None if rate is None else Window(name, rate, monotonic)
+
+    def count(user: Id, room: Id) -> None:
+        if window is not None:
+            window.hit((user, room))
+
+    return count

@@ -1,1 +1,0 @@
-"""The socket: frames and the WebSocket protocol."""
