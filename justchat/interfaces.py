@@ -17,7 +17,7 @@ from justchat.model.phone import Phone
 from justchat.model.rate import Counter, Hit
 from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.user import Profile, Session, User, UserKey
-from justchat.protocol.events import Burst, Frame, Position
+from justchat.protocol.events import EncodedBatch, EncodedEvent, Position
 
 Proposal = Callable[[Room, int], Entry | None]
 """Asks the rules of a room at the head of its log, and makes the entry with the given seq.
@@ -282,7 +282,7 @@ class IInvites(Interface):
         """
 
 
-class IWindows(Interface):
+class IRateWindows(Interface):
     """How often something has been done."""
 
     async def used(counters: Sequence[Counter]) -> list[float]:
@@ -311,7 +311,7 @@ class Claim:
     once: Id
 
 
-class IFirstAnswers(Interface):
+class IIdempotencyKeys(Interface):
     """What calls that came with an Idempotency-Key were answered, for a day."""
 
     async def claim(id: Id, request: bytes, by: Id) -> Claim | tuple[int, bytes]:
@@ -440,7 +440,7 @@ class ISmsSender(Interface):
         """Send ``text``; raises SmsFailed when it was not, or perhaps not, accepted."""
 
 
-class IFarewell(Interface):
+class ISessionListener(Interface):
     """Hears of sessions that have ended."""
 
     def session_ended(session: Session) -> None:
@@ -470,7 +470,7 @@ class IReplay(Interface):
         """How far the user's events, and those of the room they are in, have come."""
 
     async def replay(
-        user: Id, have: Position, upto: Position, send: Callable[[Iterable[Frame]], Awaitable[bool]]
+        user: Id, have: Position, upto: Position, send: Callable[[Iterable[EncodedEvent]], Awaitable[bool]]
     ) -> bool:
         """Send every event after ``have`` up to ``upto``, once each and in order, page by page.
 
@@ -494,10 +494,10 @@ class IConnection(Interface):
     session = Attribute("the Session it is bound to, or None")
     wire = Attribute("the IWire for frames of the raw WebSocket; None where it speaks otherwise, or is not open")
 
-    def send(frame: Frame) -> None:
+    def send(frame: EncodedEvent) -> None:
         """Send a frame; a reader too slow to keep up is closed (4413) instead."""
 
-    def send_burst(burst: Burst) -> None:
+    def send_batch(burst: EncodedBatch) -> None:
         """Send several frames, one after another."""
 
     def full() -> Awaitable[None] | None:

@@ -9,15 +9,15 @@ from justchat.model.moment import Moment
 from justchat.model.room import ListedRoom, Room
 
 
-def may_not_be_banned(room: Room, user: Id) -> None:
+def check_not_banned(room: Room, user: Id) -> None:
     """The banned may not enter, whatever else is true."""
     if user in room.banned:
         raise Banned
 
 
-def may_enter(room: Room, user: Id) -> None:
+def check_enter(room: Room, user: Id) -> None:
     """The banned may not enter; a full room takes nobody new."""
-    may_not_be_banned(room, user)
+    check_not_banned(room, user)
     if user not in room.users and len(room.users) >= room.max_users:
         raise RoomFull
 
@@ -27,7 +27,7 @@ def needs_password(room: Room, user: Id) -> bool:
     return room.password is not None and user != room.admin and user not in room.users
 
 
-def may_speak(room: Room, user: Id, at: Moment) -> None:
+def check_speak(room: Room, user: Id, at: Moment) -> None:
     """Those in the room may speak, unless they are silenced."""
     if user not in room.users:
         raise NotInRoom
@@ -36,7 +36,7 @@ def may_speak(room: Room, user: Id, at: Moment) -> None:
         raise Silenced
 
 
-def may_read(room: Room, user: Id) -> None:
+def check_read(room: Room, user: Id) -> None:
     """A room's history is for those in it, and its admin."""
     if user not in room.users and user != room.admin:
         raise NotInRoom
@@ -59,19 +59,19 @@ def rank(room: Room, user: Id) -> int:
     return 1 if user in room.moderators else 0
 
 
-def may_moderate(room: Room, user: Id, whom: Id) -> None:
+def check_moderate(room: Room, user: Id, whom: Id) -> None:
     """Kick, silence, ban and unban are for whoever outranks the other."""
     if rank(room, user) <= rank(room, whom):
         raise Outranked
 
 
-def may_name_moderators(room: Room, user: Id) -> None:
+def check_name_moderators(room: Room, user: Id) -> None:
     """The admin alone names moderators and removes them."""
     if user != room.admin:
         raise Outranked
 
 
-def may_remove(room: Room, user: Id) -> None:
+def check_remove(room: Room, user: Id) -> None:
     """The admin alone removes a room."""
     if user != room.admin:
         raise NotAdmin

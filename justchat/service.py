@@ -31,17 +31,17 @@ from justchat.errors import ApiError, DatabaseAway, StartupError
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.fast_lane.channel import CallFactory
 from justchat.http.fields import ImageBody, Shape
-from justchat.http.idempotency import Once
+from justchat.http.idempotency import Idempotency
 from justchat.http.openapi import openapi
 from justchat.http.site import JustChatSite, Root, SocketPort, judge_uploads, make_app
 from justchat.http.spool import Spool
-from justchat.http.uploaded_files import Pictures
-from justchat.hub.absentee_notices import Notices
-from justchat.hub.publisher import Delivery
+from justchat.http.uploaded_files import UploadedFiles
+from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.hub.publisher import Publisher
 from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
-from justchat.limits.client_address import Addresses
-from justchat.limits.connection_limiter import Door
+from justchat.limits.client_address import ClientAddresses
+from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.connections import Connections
 from justchat.model.entry import Entry
 from justchat.model.moment import now
@@ -49,19 +49,19 @@ from justchat.model.room import Room
 from justchat.outbound.captcha import Captcha, NoCaptcha
 from justchat.realtime.session_binding import Services
 from justchat.realtime.socketio.resource import SocketIo
-from justchat.realtime.socketio.session import Engines
+from justchat.realtime.socketio.session import EngineSessions
 from justchat.realtime.websocket import SocketFactory
 from justchat.runtime.data_dir import DAEMON_LOCK, SECRET_KEY, generated_secret, prepare_data_dir, try_lock
 from justchat.runtime.endpoints import bind, check_unix, is_unix, server_of
 from justchat.runtime.mongod import Mongod
-from justchat.runtime.stall_detector import Stalls
+from justchat.runtime.stall_detector import StallDetector
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
-from justchat.serving import make_endpoints, make_rates, make_sender
+from justchat.serving import make_endpoints, make_rate_limiter, make_sender
 from justchat.starter import CATALOGUE
 from justchat.startup import cautions, check_start, endpoints_of_settings, owner_of, take_signals, welcome
 from justchat.store.folding import Folding
-from justchat.store.idempotency_keys import FirstAnswers
+from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.indexes import create_indexes, read_arrivals
 from justchat.store.mongo.client import Database
 from justchat.store.sessions import Sessions
@@ -119,8 +119,8 @@ class Daemon(Service):
         self._folding = Folding(self._database, reactor)
         self._passwords = Passwords(reactor)
         registry = Registry(now, reactor)
-        delivery = Delivery(registry, lambda room: self._stores.rooms.known(room))
-        self._notices = Notices(lambda: self._stores.mailboxes, reactor)
+        delivery = Publisher(registry, lambda room: self._stores.rooms.known(room))
+        self._notices = AbsenteeNotices(lambda: self._stores.mailboxes, reactor)
 
         def hear(room: Room, entry: Entry) -> None:
             delivery.hear(room, entry)
@@ -157,14 +157,14 @@ class Daemon(Service):
         )
         sessions = self._stores.sessions
         endpoints = make_endpoints(settings, self._actions)
-        self._first_answers = FirstAnswers(self._database, now)
+        self._idempotency_keys = IdempotencyKeys(self._database, now)
         self._dispatcher = Dispatcher(
             sessions,
             Shape(settings.limits, settings.sms.region, frozenset(settings.sms.number_types)),
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
-            once=Once(self._first_answers),
-            rates=make_rates(settings.limits),
+            once=Idempotency(self._idempotency_keys),
+            rates=make_rate_limiter(settings.limits),
             spool=spool,
         )
         replay = Replay(
@@ -175,17 +175,23 @@ class Daemon(Service):
             events=settings.websocket.replay_events,
             age=timedelta(days=settings.websocket.replay_days),
         )
-        addresses = Addresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
-        door = Door(settings.limits, addresses, reactor)
+        addresses = ClientAddresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
+        connection_limiter = ConnectionLimiter(settings.limits, addresses, reactor)
         rates = self._dispatcher.rates
         count_init = partial(rates.hit_session, "read") if rates is not None else lambda _: None
-        services = Services(sessions=sessions, registry=registry, replay=replay, door=door, count_init=count_init)
+        services = Services(
+            sessions=sessions,
+            registry=registry,
+            replay=replay,
+            connection_limiter=connection_limiter,
+            count_init=count_init,
+        )
         self._sockets = SocketFactory(
             settings=settings.websocket,
             services=services,
             reactor=reactor,
         )
-        self._engines = Engines(settings=settings.websocket, services=services, reactor=reactor)
+        self._engines = EngineSessions(settings=settings.websocket, services=services, reactor=reactor)
         socketio = SocketIo(self._engines, settings.http.allows_origin)
         app = make_app(
             endpoints, self._dispatcher, self._database.ping, openapi(endpoints, settings.limits, version("justchat"))
@@ -193,7 +199,7 @@ class Daemon(Service):
         connections = Connections(settings.limits, addresses)
         counted: Any = {"addresses": addresses, "connections": connections, "rates": self._dispatcher.rates}
         site = JustChatSite(
-            Root(app, self._sockets, socketio, Pictures(settings.data_dir / "uploads")),
+            Root(app, self._sockets, socketio, UploadedFiles(settings.data_dir / "uploads")),
             settings.http,
             settings.limits,
             **counted,
@@ -207,14 +213,14 @@ class Daemon(Service):
         }
         self._calls = CallFactory(endpoints, self._dispatcher, site, reactor)
         self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits, **counted)
-        self._housekeeping = LoopingCall(self._keep_house, registry)
+        self._housekeeping = LoopingCall(self._recover_unfinished, registry)
         self._housekeeping.clock = reactor
-        self._parting = LoopingCall(self._part, sessions, registry)
-        self._parting.clock = reactor
-        self._searching = LoopingCall(gc.collect)
-        self._searching.clock = reactor
+        self._expire_timer = LoopingCall(self._expire_remote_sessions, sessions, registry)
+        self._expire_timer.clock = reactor
+        self._gc_timer = LoopingCall(gc.collect)
+        self._gc_timer.clock = reactor
 
-    async def _part(self, sessions: Sessions, registry: Registry) -> None:
+    async def _expire_remote_sessions(self, sessions: Sessions, registry: Registry) -> None:
         """Let sessions that were ended elsewhere be over here."""
         try:
             for session in await sessions.ended_elsewhere():
@@ -224,7 +230,7 @@ class Daemon(Service):
         except Exception:
             self._log.failure("ended sessions could not be looked for")
 
-    async def _keep_house(self, registry: Registry) -> None:
+    async def _recover_unfinished(self, registry: Registry) -> None:
         registry.close_expired()
         try:
             await self._finish(all=False)
@@ -287,14 +293,14 @@ class Daemon(Service):
         self._passwords.start()
         self._stores.rooms.start()
         self._images.start()
-        await self._actions.shop.open(read_gifts(CATALOGUE))
+        await self._actions.gift_catalogue.open(read_gifts(CATALOGUE))
         if self._mongod is not None:
-            await self._first_answers.release_all()
+            await self._idempotency_keys.release_all()
         # With a database of our own, whatever is unfinished was left by a crash.
         await self._finish(all=self._mongod is not None)
         self._housekeeping.start(HOUSEKEEPING, now=False)
-        self._parting.start(ENDED_SESSIONS_EVERY, now=False)
-        self._searching.start(GARBAGE_EVERY, now=False)
+        self._expire_timer.start(ENDED_SESSIONS_EVERY, now=False)
+        self._gc_timer.start(GARBAGE_EVERY, now=False)
         if not self.running:  # stopped meanwhile
             return
         for _, _, port in self._ports:
@@ -303,9 +309,9 @@ class Daemon(Service):
             self._log.warn("{caution}", caution=caution)
         for line in welcome(self._settings, self._ports):
             self._log.info("{line}", line=line)
-        spare_the_search_for_garbage()
+        tune_garbage_collector()
         if os.environ.get("JUSTCHAT_STALLS") == "1":
-            Stalls(self._reactor, self._stalled)
+            StallDetector(self._reactor, self._stalled)
         self._notifier.ready()
         await self._reconcile()
 
@@ -372,7 +378,7 @@ class Daemon(Service):
             await maybeDeferred(port.stopListening)
         if self._started is not None:
             await self._started
-        for call in (self._housekeeping, self._parting, self._searching):
+        for call in (self._housekeeping, self._expire_timer, self._gc_timer):
             if call.running:
                 call.stop()
         self._folding.stop()
@@ -388,7 +394,7 @@ class Daemon(Service):
         self._notifier.stopped()
 
 
-def spare_the_search_for_garbage() -> None:
+def tune_garbage_collector() -> None:
     """Keep the search for garbage short, and what is old out of it.
 
     What the start has made stays for the daemon's life, and connections for hours: looking through them while

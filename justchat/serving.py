@@ -15,7 +15,7 @@ from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
 from justchat.interfaces import ISmsSender
-from justchat.limits.rate_limiter import Rates
+from justchat.limits.rate_limiter import RateLimiter
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
 from justchat.outbound.sms.breaker import Breaker
@@ -40,12 +40,12 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
     ]
 
 
-def make_rates(limits: Limits) -> Rates | None:
+def make_rate_limiter(limits: Limits) -> RateLimiter | None:
     """The rates of calls, as ``[limits]`` says; None where they are switched off."""
     if not limits.enabled:
         return None
     rates = {name: parse_rate(getattr(limits, name)) for name in (*get_args(Rated), "get")}
-    return Rates(rates, limits.share, monotonic, parse_rate(limits.kept_answers))
+    return RateLimiter(rates, limits.share, monotonic, parse_rate(limits.kept_answers))
 
 
 def make_sender(settings: Settings, reactor: Any) -> ISmsSender:

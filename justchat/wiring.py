@@ -12,13 +12,13 @@ from justchat.actions.accounts import Accounts, new_key
 from justchat.actions.alarm import Alarm
 from justchat.actions.complaints import Complaints
 from justchat.actions.direct import DirectMessages
-from justchat.actions.gift_catalogue import Shop
-from justchat.actions.login_attempts import Guesses, PasswordGuesses
+from justchat.actions.gift_catalogue import GiftCatalogue
+from justchat.actions.login_attempts import LoginAttempts, PasswordGuesses
 from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
-from justchat.actions.sms_budget import Spending
+from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.uploads import Uploads
 from justchat.config.settings import Limits, Settings
 from justchat.hub.registry import Registry
@@ -37,7 +37,7 @@ from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
 from justchat.store.pictures import PictureRecords
-from justchat.store.rate_windows import Windows
+from justchat.store.rate_windows import RateWindows
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
@@ -57,7 +57,7 @@ class Stores:
     catalogue: Catalogue
     complaints: ComplaintStore
     invites: Invites
-    windows: Windows
+    windows: RateWindows
     pictures: PictureRecords
 
 
@@ -71,7 +71,7 @@ class Actions:
     moderation: Moderation
     direct: DirectMessages
     money: Money
-    shop: Shop
+    gift_catalogue: GiftCatalogue
     complaints: Complaints
     uploads: Uploads
 
@@ -99,7 +99,7 @@ def make_stores(
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),
         invites=Invites(database, now, reactor),
-        windows=Windows(database, now, reactor),
+        windows=RateWindows(database, now, reactor),
         pictures=PictureRecords(database, now, folder),
     )
 
@@ -130,14 +130,14 @@ def make_actions(
             search_users=settings.privacy.search_users,
             captcha_always=settings.captcha.enabled,
             burnt_text=settings.sms.burnt_text,
-            farewell=registry,
+            session_listener=registry,
             clock=now,
             make_key=partial(new_key, settings.sms.key_digits),
             sms_text=settings.sms.text,
             invites=stores.invites,
             pictures=pictures,
             invite_text=settings.sms.invite_text,
-            guesses=Guesses(
+            login_attempts=LoginAttempts(
                 windows=stores.windows,
                 alarm=alarm,
                 per_phone=limits.rates(limits.wrong_keys_per_phone),
@@ -145,7 +145,7 @@ def make_actions(
                 per_network=limits.rates(limits.wrong_keys_per_network),
                 in_all=limits.rates(limits.wrong_keys_in_all),
             ),
-            spending=Spending(
+            spending=SmsBudget(
                 windows=stores.windows,
                 alarm=alarm,
                 per_phone=settings.spending("sms_per_phone"),
@@ -160,7 +160,7 @@ def make_actions(
             users=users,
             rooms=rooms,
             passwords=passwords,
-            guesses=PasswordGuesses(
+            login_attempts=PasswordGuesses(
                 windows=stores.windows,
                 per_user=limits.rates(limits.wrong_passwords_per_user),
                 per_address=limits.rates(limits.wrong_passwords_per_address),
@@ -189,7 +189,7 @@ def make_actions(
             unnumbered=limits.rates(limits.unnumbered_top_ups),
             free_coins=settings.payments.free_coins,
         ),
-        shop=Shop(catalogue=stores.catalogue, images=images, pictures=pictures, clock=now),
+        gift_catalogue=GiftCatalogue(catalogue=stores.catalogue, images=images, pictures=pictures, clock=now),
         complaints=Complaints(
             rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
         ),

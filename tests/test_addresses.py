@@ -3,7 +3,7 @@
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.limits.client_address import Addresses, Header
+from justchat.limits.client_address import ClientAddresses, Header
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -20,7 +20,7 @@ class AddressCase(SynchronousTestCase):
         proxies: tuple[str, ...] = ("10.0.0.0/8",),
         header: Header = "X-Forwarded-For",
     ) -> str | None:
-        return Addresses(proxies, header, LOOPBACK).of(a_peer(peer), forwarded)
+        return ClientAddresses(proxies, header, LOOPBACK).of(a_peer(peer), forwarded)
 
 
 class Strangers(AddressCase):
@@ -86,6 +86,6 @@ class Proxies(AddressCase):
 
     def test_unix(self) -> None:
         """Whoever reaches a Unix socket is a proxy."""
-        addresses = Addresses((), "X-Forwarded-For", LOOPBACK)
+        addresses = ClientAddresses((), "X-Forwarded-For", LOOPBACK)
 
         self.assertEqual("192.0.2.1", addresses.of(UNIXAddress(b"/run/justchat"), [b"192.0.2.1"]))

@@ -9,12 +9,12 @@ from justchat.errors import Banned, NotAdmin, NotInRoom, Outranked, RoomFull, Si
 from justchat.model.ids import Id
 from justchat.model.room import Room
 from justchat.policy import (
-    may_enter,
-    may_moderate,
-    may_name_moderators,
-    may_read,
-    may_remove,
-    may_speak,
+    check_enter,
+    check_moderate,
+    check_name_moderators,
+    check_read,
+    check_remove,
+    check_speak,
     needs_password,
 )
 
@@ -35,7 +35,7 @@ ROOM = Room(
 class Entering(SynchronousTestCase):
     def test_free_place(self) -> None:
         """Anybody may enter while there is a place."""
-        may_enter(ROOM, EVE)
+        check_enter(ROOM, EVE)
 
     def test_full(self) -> None:
         """A full room takes nobody new, its admin neither, but those who are inside."""
@@ -43,14 +43,14 @@ class Entering(SynchronousTestCase):
 
         for user in (EVE, ADMIN):
             with self.assertRaises(RoomFull):
-                may_enter(full, user)
-        may_enter(full, ANNA)
+                check_enter(full, user)
+        check_enter(full, ANNA)
 
     def test_banned(self) -> None:
         """The banned may not enter, and are told that even of a full room."""
         for room in (ROOM, evolve(ROOM, max_users=2)):
             with self.assertRaises(Banned):
-                may_enter(evolve(room, banned={EVE: None}), EVE)
+                check_enter(evolve(room, banned={EVE: None}), EVE)
 
     def test_password(self) -> None:
         """A private room asks strangers for its password, a moderator too; not its admin nor who is inside."""
@@ -66,29 +66,29 @@ class Entering(SynchronousTestCase):
 class Speaking(SynchronousTestCase):
     def test_inside(self) -> None:
         """Those inside may speak, others not, the admin neither."""
-        may_speak(ROOM, ANNA, NOON)
+        check_speak(ROOM, ANNA, NOON)
 
         for user in (EVE, ADMIN, OTHER_MODERATOR):
             with self.assertRaises(NotInRoom):
-                may_speak(ROOM, user, NOON)
+                check_speak(ROOM, user, NOON)
 
     def test_silence(self) -> None:
         """The silenced may not speak until their silence is over; others may."""
         room = evolve(ROOM, silently={ANNA: NOON})
 
         with self.assertRaises(Silenced):
-            may_speak(room, ANNA, NOON - MOMENT)
-        may_speak(room, ANNA, NOON)
-        may_speak(room, MODERATOR, NOON - MOMENT)
+            check_speak(room, ANNA, NOON - MOMENT)
+        check_speak(room, ANNA, NOON)
+        check_speak(room, MODERATOR, NOON - MOMENT)
 
     def test_reading(self) -> None:
         """Those inside and the admin may read; others not, moderators outside neither."""
-        may_read(ROOM, ANNA)
-        may_read(ROOM, ADMIN)
+        check_read(ROOM, ANNA)
+        check_read(ROOM, ADMIN)
 
         for user in (EVE, OTHER_MODERATOR):
             with self.assertRaises(NotInRoom):
-                may_read(ROOM, user)
+                check_read(ROOM, user)
 
 
 class Moderating(SynchronousTestCase):
@@ -98,23 +98,23 @@ class Moderating(SynchronousTestCase):
         for user in ranks:
             for whom in ranks:
                 if ranks[user] > ranks[whom]:
-                    may_moderate(ROOM, user, whom)
+                    check_moderate(ROOM, user, whom)
                 else:
                     with self.assertRaises(Outranked):
-                        may_moderate(ROOM, user, whom)
+                        check_moderate(ROOM, user, whom)
 
     def test_moderators(self) -> None:
         """The admin alone names moderators."""
-        may_name_moderators(ROOM, ADMIN)
+        check_name_moderators(ROOM, ADMIN)
 
         for user in (MODERATOR, ANNA, EVE):
             with self.assertRaises(Outranked):
-                may_name_moderators(ROOM, user)
+                check_name_moderators(ROOM, user)
 
     def test_removing(self) -> None:
         """The admin alone removes the room."""
-        may_remove(ROOM, ADMIN)
+        check_remove(ROOM, ADMIN)
 
         for user in (MODERATOR, ANNA, EVE):
             with self.assertRaises(NotAdmin):
-                may_remove(ROOM, user)
+                check_remove(ROOM, user)

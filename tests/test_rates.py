@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.errors import TooManyRequests
 from justchat.limits import rate_limiter as rates
-from justchat.limits.rate_limiter import Rates, Window
+from justchat.limits.rate_limiter import RateLimiter, Window
 from justchat.model.rate import Rate, parse_rate
 
 
@@ -75,7 +75,7 @@ class WindowTests(SynchronousTestCase):
 
 class RatesTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.rates = Rates({"send": Rate(1, 60), "read": None}, 2, Clock().seconds)
+        self.rates = RateLimiter({"send": Rate(1, 60), "read": None}, 2, Clock().seconds)
 
     def test_session(self) -> None:
         """A session has its own rate."""

@@ -8,7 +8,7 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from justchat.runtime.stall_detector import Stalls
+from justchat.runtime.stall_detector import StallDetector
 from tests.support.chat import ChatTestCase, Person, a_room
 
 
@@ -21,7 +21,7 @@ def burn(seconds: float) -> None:
 class Instrument(TestCase):
     def setUp(self) -> None:
         self.told: list[tuple[float, str]] = []
-        self.stalls = Stalls(reactor, lambda ms, at: self.told.append((ms, at)))
+        self.stalls = StallDetector(reactor, lambda ms, at: self.told.append((ms, at)))
         self.addCleanup(self.stalls.stop)
 
     async def test_told(self) -> None:

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from justchat.hub.registry import send_burst
-from justchat.protocol.events import Burst, Frame
+from justchat.hub.registry import send_batch
+from justchat.protocol.events import EncodedBatch, EncodedEvent
 from justchat.runtime.tcp import TurnReactor, TurnServer
 from tests.hub.test_registry import Hearer
 
@@ -43,12 +43,12 @@ class Speaker(Protocol):
     def hear(self, text: bytes) -> bool:
         """Be told as one of many are (hub/registry.py); whether that went past the buffer."""
         hearer = Hearer(wire=self.transport)
-        send_burst(Burst(Frame(text)), [hearer])
+        send_batch(EncodedBatch(EncodedEvent(text)), [hearer])
         return not hearer.bursts
 
 
 def framed(text: bytes) -> bytes:
-    return Frame(text).websocket
+    return EncodedEvent(text).websocket
 
 
 class Transport(TestCase):

@@ -8,18 +8,18 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from justchat.actions.login_attempts import Guesses, is_at_home, place_of
+from justchat.actions.login_attempts import LoginAttempts, is_at_home, place_of
 from justchat.actions.presence import inside, room_of
-from justchat.actions.sms_budget import Spending
+from justchat.actions.sms_budget import SmsBudget
 from justchat.errors import ApiError, SearchOff, SmsFailed, WrongKey
 from justchat.interfaces import (
     HashFor,
     ICaptcha,
-    IFarewell,
     IInvites,
     IPasswords,
     IPictureRecords,
     IRooms,
+    ISessionListener,
     ISessions,
     ISmsSender,
     IUsers,
@@ -48,15 +48,15 @@ class Accounts:
     rooms: IRooms
     passwords: IPasswords
     sms: ISmsSender
-    farewell: IFarewell
+    session_listener: ISessionListener
     clock: Clock
     make_key: Callable[[], str]
     sms_text: str
     invites: IInvites
     pictures: IPictureRecords
     invite_text: str
-    guesses: Guesses
-    spending: Spending
+    login_attempts: LoginAttempts
+    spending: SmsBudget
     captcha: ICaptcha
     captcha_always: bool
     """Whether each sign-up needs a captcha, or those alone that come while there is an alarm."""
@@ -113,7 +113,7 @@ class Accounts:
         Where it raises anything else, the key was not judged, and nothing is counted.
         """
         known = await self.users.find_key(phone)
-        if await self.guesses.check(phone, address, known):
+        if await self.login_attempts.check(phone, address, known):
             await self.captcha.check(captcha)
         # Where there is nobody the same is done all the same, the hash above all, so that the time does not tell.
         living = known if known is not None and known.is_living else None
@@ -122,15 +122,15 @@ class Accounts:
             await self._refuse(phone, address, living)
             raise WrongKey
         # Others may have tried meanwhile, too, and too often.
-        await self.guesses.check(phone, address, living)
+        await self.login_attempts.check(phone, address, living)
         if not await self.users.accept_key(living, place_of(living.user, address)):
             raise WrongKey
-        await self.guesses.right(phone, address, living)
+        await self.login_attempts.right(phone, address, living)
         return await self.sessions.open(living.user), await self.show(living.user)
 
     async def _refuse(self, phone: Phone, address: str | None, living: UserKey | None) -> None:
         """Count a wrong key. Raises TooManyRequests."""
-        await self.guesses.wrong(phone, address, living)
+        await self.login_attempts.wrong(phone, address, living)
         if living is not None and await self.users.count_wrong_key(living) and living.is_proved:
             warning = Deferred.fromCoroutine(self._warn(phone))
             warning.addErrback(lambda failure: self._log.failure("an owner is not warned", failure))
@@ -145,12 +145,12 @@ class Accounts:
         """End a session and close its sockets. An unknown key is no error."""
         session = await self.sessions.end(key)
         if session is not None:
-            self.farewell.session_ended(session)
+            self.session_listener.session_ended(session)
 
     async def sign_out_everywhere(self, user: Id) -> None:
         """End every session of a user, and close their sockets."""
         for session in await self.sessions.end_all(user):
-            self.farewell.session_ended(session)
+            self.session_listener.session_ended(session)
 
     async def list_sessions(self, user: Id) -> list[Session]:
         """A user's sessions, the latest first."""

@@ -6,7 +6,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from justchat.errors import TooManyRequests
-from justchat.interfaces import IWindows
+from justchat.interfaces import IRateWindows
 from justchat.model.moment import Clock, Moment
 from justchat.model.rate import Counter
 
@@ -23,7 +23,7 @@ class Alarm:
     Its state is this daemon's alone: it keeps the log short. What is counted is shared.
     """
 
-    windows: IWindows
+    windows: IRateWindows
     clock: Clock
     _sounded: dict[str, Moment] = field(factory=dict)
     """By the counters' names, which are few."""

@@ -10,7 +10,7 @@ from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import pictures_in
-from justchat.policy import may_read
+from justchat.policy import check_read
 
 
 @frozen(kw_only=True)
@@ -39,5 +39,5 @@ class Complaints:
             return await self.mailboxes.get(user, message)
         except MessageNotFound:
             entry = await self.rooms.any_entry(message)
-        may_read(await self.rooms.get(entry.stream), user)
+        check_read(await self.rooms.get(entry.stream), user)
         return entry

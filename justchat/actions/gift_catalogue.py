@@ -13,7 +13,7 @@ from justchat.model.pictures import pictures_in
 
 
 @frozen(kw_only=True)
-class Shop:
+class GiftCatalogue:
     """What an operator can do about gifts."""
 
     catalogue: ICatalogue

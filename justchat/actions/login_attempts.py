@@ -10,7 +10,7 @@ can use up, unless in the same network.
 from attrs import frozen
 
 from justchat.actions.alarm import Alarm
-from justchat.interfaces import IWindows
+from justchat.interfaces import IRateWindows
 from justchat.model.ids import Id, derived_id
 from justchat.model.network import network_of
 from justchat.model.phone import Phone
@@ -34,10 +34,10 @@ def is_at_home(key: UserKey | None, address: str | None) -> bool:
 
 
 @frozen(kw_only=True)
-class Guesses:
+class LoginAttempts:
     """How many wrong keys are borne with. An address of None is not counted."""
 
-    windows: IWindows
+    windows: IRateWindows
     alarm: Alarm
     per_phone: tuple[Rate, ...]
     per_address: tuple[Rate, ...]
@@ -98,7 +98,7 @@ class PasswordGuesses:
     Who was inside before is not counted by room: strangers who guess keep them out of no room of theirs.
     """
 
-    windows: IWindows
+    windows: IRateWindows
     per_user: tuple[Rate, ...]
     per_address: tuple[Rate, ...]
     per_room: tuple[Rate, ...]

@@ -9,7 +9,7 @@ from justchat.model.ids import Id, resent_message_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import FOLDER, pictures_in
 from justchat.model.room import Room
-from justchat.policy import may_read, may_speak
+from justchat.policy import check_read, check_speak
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ class Messages:
 
         def propose(room: Room, seq: int) -> Entry:
             at = self.clock()
-            may_speak(room, user, at)
+            check_speak(room, user, at)
             return Entry(
                 id=id,
                 stream=room.id,
@@ -65,7 +65,7 @@ class Messages:
         """At most ``limit`` messages, oldest first: after the first ``skip``, or, where that is negative,
         from that many before the end. Raises RoomNotFound, NotInRoom.
         """
-        may_read(await self.rooms.get(room_id), user)
+        check_read(await self.rooms.get(room_id), user)
         if skip < 0:
             skip = max(0, await self.rooms.length(room_id) + skip)
         return await self.rooms.history(room_id, skip, limit)

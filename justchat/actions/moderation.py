@@ -11,7 +11,7 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment
 from justchat.model.pictures import pictures_in
 from justchat.model.room import Room
-from justchat.policy import may_moderate, may_name_moderators
+from justchat.policy import check_moderate, check_name_moderators
 
 Rule = Callable[[Room, Id, Id], None]
 """Asks whether a user may do something to another in a room."""
@@ -83,7 +83,7 @@ class Moderation:
         whom: Id,
         news: Callable[[Room], bool],
         *,
-        rule: Rule = may_moderate,
+        rule: Rule = check_moderate,
         ref_message: Id | None = None,
         text: str | None = None,
         finished: Moment | None = None,
@@ -119,4 +119,4 @@ class Moderation:
 
 
 def _admin_alone(room: Room, user: Id, whom: Id) -> None:
-    may_name_moderators(room, user)
+    check_name_moderators(room, user)

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from justchat.actions.presence import room_of
 from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
-from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IPictureRecords, IRooms, IUsers, IWindows
+from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IPictureRecords, IRateWindows, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, derived_id, new_id
@@ -33,7 +33,7 @@ class Money:
     catalogue: ICatalogue
     pictures: IPictureRecords
     mailboxes: IMailboxes
-    windows: IWindows
+    windows: IRateWindows
     clock: Clock
     secret_key: str
     allow_unnumbered: bool
@@ -105,7 +105,7 @@ class Money:
             create_at=self.clock(),
             note=network,
         )
-        if await self._is_done(transfer):
+        if await self._begin_or_resume(transfer):
             return
         if not await self.ledger.apply(transfer):
             await self.ledger.cancel(transfer.id)
@@ -145,14 +145,14 @@ class Money:
         await self._spend(transfer)
 
     async def _spend(self, transfer: Transfer) -> None:
-        if await self._is_done(transfer):
+        if await self._begin_or_resume(transfer):
             return
         if not await self.ledger.apply(transfer):
             await self.ledger.cancel(transfer.id)
             raise NotEnoughCoins
         await self._finish(transfer)
 
-    async def _is_done(self, transfer: Transfer) -> bool:
+    async def _begin_or_resume(self, transfer: Transfer) -> bool:
         """Begin a transfer, or go on with one that was begun before, under the same id: is there nothing left to do?"""
         if await self.ledger.begin(transfer):
             return False

@@ -13,7 +13,7 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.text import as_password, password_forms
-from justchat.policy import may_enter, may_not_be_banned, may_remove, needs_password
+from justchat.policy import check_enter, check_not_banned, check_remove, needs_password
 
 
 @frozen(kw_only=True)
@@ -23,7 +23,7 @@ class RoomActions:
     users: IUsers
     rooms: IRooms
     passwords: IPasswords
-    guesses: PasswordGuesses
+    login_attempts: PasswordGuesses
     clock: Clock
     rooms_per_user: int
     count_entering: Count
@@ -68,16 +68,16 @@ class RoomActions:
         leaves of it is completed by ``finish_moves``.
         """
         room = await self.rooms.get(room_id)
-        may_not_be_banned(room, user)
+        check_not_banned(room, user)
         if needs_password(room, user):
             await self._check_password(user, room, password or "", address)
-        may_enter(room, user)
+        check_enter(room, user)
         if user in room.users:
             return room
         self.count_entering(user, room.id)
 
         def propose(room: Room, seq: int) -> Entry | None:
-            may_enter(room, user)
+            check_enter(room, user)
             return None if user in room.users else self._entry(room, seq, Kind.NEW_ROOMMATE, user)
 
         place, unfinished = await self.users.begin_move(user, room.id)
@@ -91,19 +91,19 @@ class RoomActions:
 
     async def _check_password(self, user: Id, room: Room, written: str, address: str | None) -> None:
         """Raises WrongPassword, TooManyRequests."""
-        await self.guesses.check(user, address, room)
+        await self.login_attempts.check(user, address, room)
         for form in password_forms(written):
             if await self.passwords.matches(form, room.password, HashFor("rooms", user)):
                 # Others may have been tried meanwhile, and too many.
-                return await self.guesses.check(user, address, room)
-        await self.guesses.wrong(user, address, room)
+                return await self.login_attempts.check(user, address, room)
+        await self.login_attempts.wrong(user, address, room)
         raise WrongPassword
 
     async def remove(self, user: Id, room_id: Id) -> None:
         """Remove a room: everyone inside is put out and told. Raises RoomNotFound, NotAdmin."""
 
         def propose(room: Room, seq: int) -> Entry:
-            may_remove(room, user)
+            check_remove(room, user)
             return Entry(
                 id=new_id(), stream=room.id, seq=seq, kind=Kind.REMOVE_ROOM, author=user, create_at=self.clock()
             )

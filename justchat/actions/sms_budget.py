@@ -10,7 +10,7 @@ from attrs import frozen
 from justchat.actions.alarm import Alarm
 from justchat.actions.login_attempts import is_at_home
 from justchat.errors import CountryNotServed
-from justchat.interfaces import IWindows
+from justchat.interfaces import IRateWindows
 from justchat.model.ids import Id
 from justchat.model.network import network_of
 from justchat.model.phone import Phone, country_of, dial_code_of
@@ -26,12 +26,12 @@ whom one may be the owner.
 
 
 @frozen(kw_only=True)
-class Spending:
+class SmsBudget:
     """Limits by phone, by address and network, by dial code and in all; ``countries`` are regions as ``RU``, none for
     any. An address of None is not counted.
     """
 
-    windows: IWindows
+    windows: IRateWindows
     alarm: Alarm
     per_phone: tuple[Rate, ...] = ()
     per_address: tuple[Rate, ...] = ()

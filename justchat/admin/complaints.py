@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from justchat.admin.context import Office
+from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, record, short, table
 from justchat.model.complaint import Complaint
 from justchat.model.ids import as_id
@@ -11,9 +11,9 @@ from justchat.model.user import User
 from justchat.protocol.documents import complaint_document, room_document, user_document
 
 
-async def list_complaints(office: Office, arguments: Namespace) -> Outcome:
+async def list_complaints(context: AdminContext, arguments: Namespace) -> Outcome:
     """List the open complaints, the latest first."""
-    found = await office.operating.list_complaints(closed_too=arguments.all, limit=arguments.limit)
+    found = await context.operating.list_complaints(closed_too=arguments.all, limit=arguments.limit)
     rows = [
         (
             complaint.id,
@@ -31,9 +31,9 @@ async def list_complaints(office: Office, arguments: Namespace) -> Outcome:
     return Outcome(text, {"complaints": list(map(_document, found))})
 
 
-async def show(office: Office, arguments: Namespace) -> Outcome:
+async def show(context: AdminContext, arguments: Namespace) -> Outcome:
     """Show a complaint: the message, its room, who wrote it and who complained."""
-    file = await office.operating.show_complaint(as_id(arguments.id))
+    file = await context.operating.show_complaint(as_id(arguments.id))
     complaint, message, room = file.complaint, file.complaint.message, file.room
     where = "(direct message)" if complaint.room is None else f"{complaint.room} (removed)"
     text = record(
@@ -62,10 +62,10 @@ async def show(office: Office, arguments: Namespace) -> Outcome:
     )
 
 
-async def close(office: Office, arguments: Namespace) -> Outcome:
+async def close(context: AdminContext, arguments: Namespace) -> Outcome:
     """Close a complaint, with a note of what was done about it."""
     complaint = as_id(arguments.id)
-    await office.operating.close_complaint(complaint, arguments.note)
+    await context.operating.close_complaint(complaint, arguments.note)
     return Outcome(f"Complaint {complaint} is closed.", {"closed": complaint})
 
 

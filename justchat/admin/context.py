@@ -16,7 +16,7 @@ from urllib.parse import quote
 from attrs import frozen
 from twisted.internet.task import deferLater
 
-from justchat.actions.gift_catalogue import Shop
+from justchat.actions.gift_catalogue import GiftCatalogue
 from justchat.actions.operating import Operating
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
@@ -39,17 +39,17 @@ STEP = 0.05
 
 
 @frozen(kw_only=True)
-class Office:
+class AdminContext:
     """What commands work with."""
 
     settings: Settings
     catalogue: ICatalogue
-    shop: Shop
+    gift_catalogue: GiftCatalogue
     operating: Operating
 
 
 @asynccontextmanager
-async def open_office(settings: Settings, reactor: Any) -> AsyncIterator[Office]:
+async def open_office(settings: Settings, reactor: Any) -> AsyncIterator[AdminContext]:
     """Raises StartupError where the database cannot be had."""
     async with _database_uri(settings, reactor) as uri:
         database = Database(uri)
@@ -64,7 +64,7 @@ async def open_office(settings: Settings, reactor: Any) -> AsyncIterator[Office]
             await database.close()
 
 
-def _furnish(settings: Settings, database: Database, images: Images, reactor: Any) -> Office:
+def _furnish(settings: Settings, database: Database, images: Images, reactor: Any) -> AdminContext:
     # Nobody is connected here: what is written is heard by the daemon.
     stores = make_stores(settings, database, reactor, hear=lambda *_: None, hear_mailbox=lambda *_: None)
     actions = make_actions(
@@ -77,10 +77,10 @@ def _furnish(settings: Settings, database: Database, images: Images, reactor: An
         captcha=NoCaptcha(),
         secret_key=os.urandom(32).hex(),  # nobody tops up here
     )
-    return Office(
+    return AdminContext(
         settings=settings,
         catalogue=stores.catalogue,
-        shop=actions.shop,
+        gift_catalogue=actions.gift_catalogue,
         operating=Operating(
             accounts=actions.accounts,
             users=stores.users,

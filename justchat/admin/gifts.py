@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from justchat.admin.context import Office
+from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, short, table
 from justchat.config.gift_file import NewGift, read_gifts
 from justchat.errors import BadFile, Conflict, GiftNotFound, NotAnImage, StartupError, TooLarge
@@ -18,13 +18,13 @@ from justchat.runtime.data_dir import check_owner
 from justchat.workers.codecs import rewritten
 
 
-async def list_gifts(office: Office, arguments: Namespace) -> Outcome:
+async def list_gifts(context: AdminContext, arguments: Namespace) -> Outcome:
     """List the gifts that can be bought, the cheapest first."""
-    gifts = await office.catalogue.all()
+    gifts = await context.catalogue.all()
     return _all(gifts, "There are no gifts.")
 
 
-async def load(office: Office, arguments: Namespace) -> Outcome:
+async def load(context: AdminContext, arguments: Namespace) -> Outcome:
     """Add the gifts of a TOML or JSON file, or change those whose ids are known. A gift without an id has one made
     from its name, so that the same file may be loaded again. Where anything is wrong, nothing is changed.
     """
@@ -36,34 +36,40 @@ async def load(office: Office, arguments: Namespace) -> Outcome:
     if not gifts:
         raise BadFile(f"{file}: there are no gifts in it")
     gifts = [gift if gift.id else evolve(gift, id=_id_of(gift.name)) for gift in gifts]
-    _check(office, file, gifts)
-    return _all(await office.shop.stock([await _unless_known(office, gift) for gift in gifts]), "")
+    _check(context, file, gifts)
+    return _all(await context.gift_catalogue.stock([await _unless_known(context, gift) for gift in gifts]), "")
 
 
-async def add(office: Office, arguments: Namespace) -> Outcome:
+async def add(context: AdminContext, arguments: Namespace) -> Outcome:
     """Add a gift. Its id is made from its name."""
     id = _id_of(arguments.name)
     try:
-        await office.catalogue.get(id)
+        await context.catalogue.get(id)
     except GiftNotFound:
         pass
     else:
         raise Conflict(f"there is a gift of this name: gifts edit {id}")
-    image = _picture(office, arguments.image)
-    (gift,) = await office.shop.stock([NewGift(id=id, name=arguments.name, price=arguments.price, image=image)])
+    image = _picture(context, arguments.image)
+    (gift,) = await context.gift_catalogue.stock(
+        [NewGift(id=id, name=arguments.name, price=arguments.price, image=image)]
+    )
     return _one(gift)
 
 
-async def edit(office: Office, arguments: Namespace) -> Outcome:
+async def edit(context: AdminContext, arguments: Namespace) -> Outcome:
     """Change a gift. Those who were given it keep it as it was."""
-    image = None if arguments.image is None else _picture(office, arguments.image)
-    return _one(await office.shop.change(as_id(arguments.id), name=arguments.name, price=arguments.price, image=image))
+    image = None if arguments.image is None else _picture(context, arguments.image)
+    return _one(
+        await context.gift_catalogue.change(
+            as_id(arguments.id), name=arguments.name, price=arguments.price, image=image
+        )
+    )
 
 
-async def withdraw(office: Office, arguments: Namespace) -> Outcome:
+async def withdraw(context: AdminContext, arguments: Namespace) -> Outcome:
     """Sell a gift no more. Those who were given it keep it; to sell it again, load it with its id."""
     gift = as_id(arguments.id)
-    await office.shop.withdraw(gift)
+    await context.gift_catalogue.withdraw(gift)
     return Outcome(f"Gift {gift} is withdrawn.", {"withdrawn": gift})
 
 
@@ -71,7 +77,7 @@ def _id_of(name: str) -> Id:
     return derived_id("gift", name)
 
 
-def _check(office: Office, file: Path, gifts: Sequence[NewGift]) -> None:
+def _check(context: AdminContext, file: Path, gifts: Sequence[NewGift]) -> None:
     """What the file's shape does not tell. Raises BadFile with the row and the field."""
     rows: dict[Id | None, int] = {}
     for row, gift in enumerate(gifts, start=1):
@@ -81,14 +87,14 @@ def _check(office: Office, file: Path, gifts: Sequence[NewGift]) -> None:
             if gift.id in rows:
                 raise BadFile(f"id: row {rows[gift.id]} is of the same gift")
             rows[gift.id] = row
-            _check_picture(office, gift.image)
+            _check_picture(context, gift.image)
         except BadFile as error:
             raise BadFile(f"{file}: gifts.{row}.{error}") from error
 
 
-def _check_picture(office: Office, image: bytes | str) -> None:
+def _check_picture(context: AdminContext, image: bytes | str) -> None:
     """Raises BadFile unless it is a picture, or the path or URL of one."""
-    settings = office.settings
+    settings = context.settings
     if isinstance(image, bytes):
         if len(image) > settings.limits.image:
             raise BadFile(f"image: more than {settings.limits.image} bytes")
@@ -106,23 +112,23 @@ def _check_picture(office: Office, image: bytes | str) -> None:
         raise BadFile(f"image: there is no file {image}; a path that clients are to use begins with /")
 
 
-def _picture(office: Office, written: str) -> bytes | str:
+def _picture(context: AdminContext, written: str) -> bytes | str:
     """The picture that an argument names."""
     file = Path(written)
     try:
         image = file.read_bytes() if "://" not in written and file.is_file() else written
     except OSError as error:
         raise BadFile(f"{file}: {error.strerror}") from error
-    _check_picture(office, image)
+    _check_picture(context, image)
     return image
 
 
-async def _unless_known(office: Office, gift: NewGift) -> NewGift:
+async def _unless_known(context: AdminContext, gift: NewGift) -> NewGift:
     """The gift, with the path of its picture where that has been kept before."""
     assert gift.id is not None
     try:
-        known = (await office.catalogue.get(gift.id)).image
-        kept = office.settings.data_dir / known
+        known = (await context.catalogue.get(gift.id)).image
+        kept = context.settings.data_dir / known
         if (
             isinstance(gift.image, bytes)
             and known.startswith("uploads/")

@@ -36,8 +36,8 @@ async def run(reactor: Any, arguments: Namespace) -> None:
     try:
         overrides = {} if arguments.mongo is None else {"mongo": {"uri": arguments.mongo}}
         settings = load_settings(arguments.config, overrides, arguments.data_dir, secrets=False)
-        async with open_office(settings, reactor) as office:
-            outcome = await arguments.command(office, arguments)
+        async with open_office(settings, reactor) as context:
+            outcome = await arguments.command(context, arguments)
     except DatabaseAway as error:
         raise refused(IN_DOUBT) from error
     except (ApiError, BadFile, StartupError) as error:

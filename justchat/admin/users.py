@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from justchat.admin.context import Office
+from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, record, short, table
 from justchat.model.gift import Transfer
 from justchat.model.moment import iso
@@ -10,9 +10,9 @@ from justchat.model.user import Session
 from justchat.protocol.documents import gift_document, user_document
 
 
-async def show(office: Office, arguments: Namespace) -> Outcome:
+async def show(context: AdminContext, arguments: Namespace) -> Outcome:
     """Show a user, their sessions and the latest of their ledger."""
-    file = await office.operating.show_user(await office.operating.find(arguments.user))
+    file = await context.operating.show_user(await context.operating.find(arguments.user))
     user = file.user
     parts = [
         record(
@@ -53,18 +53,18 @@ async def show(office: Office, arguments: Namespace) -> Outcome:
     )
 
 
-async def end_sessions(office: Office, arguments: Namespace) -> Outcome:
+async def end_sessions(context: AdminContext, arguments: Namespace) -> Outcome:
     """End every session of a user. A daemon that runs knows within seconds, and closes their sockets."""
-    user = await office.operating.find(arguments.user)
-    ended = await office.operating.end_sessions(user)
+    user = await context.operating.find(arguments.user)
+    ended = await context.operating.end_sessions(user)
     sessions = "1 session" if ended == 1 else f"{ended} sessions"
     return Outcome(f"{sessions} of {user} ended.", {"user": user, "ended": ended})
 
 
-async def correct_balance(office: Office, arguments: Namespace) -> Outcome:
+async def correct_balance(context: AdminContext, arguments: Namespace) -> Outcome:
     """Add coins to a balance, or take some; never so many that it would fall below 0."""
-    user = await office.operating.find(arguments.user)
-    balance = await office.operating.correct_balance(user, arguments.coins, arguments.reason)
+    user = await context.operating.find(arguments.user)
+    balance = await context.operating.correct_balance(user, arguments.coins, arguments.reason)
     return Outcome(f"The balance of {user} is {balance}.", {"user": user, "balance": balance})
 
 

@@ -30,12 +30,12 @@ from justchat.errors import (
 )
 from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, REQUIRED, Endpoint, Reply, Requester
 from justchat.http.fields import Body, ImageBody, Shape
-from justchat.http.idempotency import ONCE, Once, fingerprint, key_id
+from justchat.http.idempotency import ONCE, Idempotency, fingerprint, key_id
 from justchat.http.long_answers import encoded
 from justchat.http.multipart import is_form, read_upload
 from justchat.http.spool import Spool, SpoolFile
 from justchat.interfaces import ISessions
-from justchat.limits.rate_limiter import Rates
+from justchat.limits.rate_limiter import RateLimiter
 from justchat.model.ids import Id
 from justchat.model.record import record
 
@@ -78,8 +78,8 @@ class Dispatcher:
         *,
         debug: bool = False,
         strict: bool = False,
-        once: Once | None = None,
-        rates: Rates | None = None,
+        once: Idempotency | None = None,
+        rates: RateLimiter | None = None,
         spool: Spool | None = None,
     ) -> None:
         self._sessions = sessions

@@ -23,7 +23,7 @@ from justchat.errors import ApiError, BadField, InProgress, InvalidFields, KeyRe
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import Body, ImageBody
 from justchat.http.spool import SpoolFile
-from justchat.interfaces import IFirstAnswers
+from justchat.interfaces import IIdempotencyKeys
 from justchat.model.ids import Id, derived_id, new_id
 
 ONCE = (InProgress, KeyReused)
@@ -61,12 +61,12 @@ def _sorted(value: object) -> object:
     return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
-class Once:
+class Idempotency:
     """Carries out a call under a key, or answers what it answered the first time."""
 
     _log = Logger()
 
-    def __init__(self, answers: IFirstAnswers) -> None:
+    def __init__(self, answers: IIdempotencyKeys) -> None:
         self._answers = answers
 
     async def answer(

@@ -38,7 +38,7 @@ TAGS = {
     "gifts": "Gifts",
     "room": "Rooms and what is said in them",
     "complaints": "Complaints",
-    "upload": "Pictures",
+    "upload": "UploadedFiles",
     "daemon": "For those who watch the daemon, and for programs",
 }
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")

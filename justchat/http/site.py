@@ -33,10 +33,10 @@ from justchat.http.multipart import FORM_OVERHEAD
 from justchat.http.requests import Judge, JustChatRequest, write_answer, write_refusal
 from justchat.http.site_channel import SiteChannel
 from justchat.http.spool import Spool, SpoolFile
-from justchat.http.uploaded_files import Pictures
-from justchat.limits.client_address import Addresses
+from justchat.http.uploaded_files import UploadedFiles
+from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connections import Connections
-from justchat.limits.rate_limiter import Rates
+from justchat.limits.rate_limiter import RateLimiter
 from justchat.protocol.handshake import asks_for_websocket, judge_handshake
 
 
@@ -169,7 +169,7 @@ def judge_uploads(endpoint: Endpoint, dispatcher: Dispatcher, spool: Spool) -> J
 
 def address_of(request: Any) -> str | None:
     """Where a request comes from; None is one that is not counted."""
-    addresses: Addresses = request.channel.site.addresses
+    addresses: ClientAddresses = request.channel.site.addresses
     if request.requestHeaders.hasHeader(addresses.other_header):
         addresses.saw_other_header()
     return addresses.of(request.getClientAddress(), request.requestHeaders.getRawHeaders(addresses.header, ()))
@@ -207,7 +207,7 @@ class SocketResource(WebSocketResource):  # type: ignore[misc]
 class Root(Resource):
     """The Klein app, but for /ws, where the WebSocket takes over the connection, and the pictures."""
 
-    def __init__(self, app: Klein, sockets: Any, socketio: IResource, pictures: Pictures) -> None:
+    def __init__(self, app: Klein, sockets: Any, socketio: IResource, pictures: UploadedFiles) -> None:
         super().__init__()
         self._app = app.resource()
         self._sockets = SocketResource(sockets)
@@ -265,9 +265,9 @@ class JustChatSite(Site):
         settings: Http,
         limits: Limits,
         *,
-        addresses: Addresses,
+        addresses: ClientAddresses,
         connections: Connections,
-        rates: Rates | None,
+        rates: RateLimiter | None,
         routes: MapAdapter | None = None,
         endpoints: Sequence[Endpoint] = (),
     ) -> None:

@@ -27,7 +27,7 @@ class _Picture(File):
     render_HEAD = render_GET
 
 
-class Pictures:
+class UploadedFiles:
     """The folder of pictures: ours go by names that we gave, and nothing else in it is served."""
 
     def __init__(self, *folders: Path) -> None:

@@ -20,7 +20,7 @@ from justchat.protocol.events import absent
 TRIES = 60
 
 
-class Notices:
+class AbsenteeNotices:
     """Told of every entry of a room, like Delivery."""
 
     _log = Logger()

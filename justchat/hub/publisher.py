@@ -7,10 +7,10 @@ from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import Room
-from justchat.protocol.events import Event, Frame, for_roommates, of_entry, of_mailbox
+from justchat.protocol.events import EncodedEvent, Event, for_roommates, of_entry, of_mailbox
 
 
-class Delivery:
+class Publisher:
     """Told of every entry, in the order of its stream's log, once it is durable."""
 
     def __init__(self, registry: Registry, room_of: Callable[[Id], Room | None]) -> None:
@@ -30,11 +30,11 @@ class Delivery:
         room = self._room_of(entry.room) if entry.room is not None else None
         if room is not None:
             others = [user for user in room.users if user != mailbox.id]
-            self._registry.send(others, lambda: Frame(for_roommates(_told(of_mailbox(entry))).to_json()))
+            self._registry.send(others, lambda: EncodedEvent(for_roommates(_told(of_mailbox(entry))).to_json()))
 
 
-def _frame(event: Event | None, entry: Entry) -> Frame:
-    return Frame(_told(event).to_json(), entry.stream, entry.seq)
+def _frame(event: Event | None, entry: Entry) -> EncodedEvent:
+    return EncodedEvent(_told(event).to_json(), entry.stream, entry.seq)
 
 
 def _told(event: Event | None) -> Event:

@@ -8,12 +8,12 @@ from attrs import define
 from zope.interface import implementer
 
 from justchat.errors import LoginTimeout
-from justchat.interfaces import IConnection, IFarewell, IRegistry
+from justchat.interfaces import IConnection, IRegistry, ISessionListener
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import Burst, Frame
+from justchat.protocol.events import EncodedBatch, EncodedEvent
 
 AT_ONCE = 64
 """Connections served between two looks at the clock."""
@@ -29,12 +29,12 @@ class _Delivery:
 
     stream: Id | None
     hearers: list[IConnection]
-    burst: Burst
+    burst: EncodedBatch
     number: int
     served: int = 0
 
 
-@implementer(IFarewell, IRegistry)
+@implementer(ISessionListener, IRegistry)
 class Registry:
     """Connections by session and by user. It knows of a connection only what IConnection says."""
 
@@ -79,7 +79,7 @@ class Registry:
         """How many connections speak for this session."""
         return len(self._by_session.get(session.id, ()))
 
-    def send(self, users: Iterable[Id], make: Callable[[], Frame]) -> None:
+    def send(self, users: Iterable[Id], make: Callable[[], EncodedEvent]) -> None:
         """Send to every connection of these users a frame that is made once, and only if there are any.
 
         It goes out when the reactor's turn ends, or when those before it have been served, with what else its stream
@@ -95,7 +95,7 @@ class Registry:
             last.burst.frames.append(frame)
             return
         self._made += 1
-        delivery = _Delivery(frame.stream, hearers, Burst(frame), self._made)
+        delivery = _Delivery(frame.stream, hearers, EncodedBatch(frame), self._made)
         if frame.stream is not None:
             self._last[frame.stream] = delivery
         if not self._waiting:
@@ -124,7 +124,7 @@ class Registry:
         delivery.served += most
         if unbound:
             hearers = [connection for connection in hearers if unbound.get(connection, 0) < delivery.number]
-        send_burst(delivery.burst, hearers)
+        send_batch(delivery.burst, hearers)
         return delivery.served < len(delivery.hearers)
 
     def session_ended(self, session: Session) -> None:
@@ -144,14 +144,14 @@ class Registry:
                 connection.close(CloseCode.SESSION_OVER, LoginTimeout.detail)
 
 
-def send_burst(burst: Burst, hearers: Iterable[IConnection]) -> None:
+def send_batch(burst: EncodedBatch, hearers: Iterable[IConnection]) -> None:
     """Send to each of them: past its buffer if it can, and in this loop, since a call costs a third of a send."""
     frames = burst.websocket
     length = len(frames)
     for connection in hearers:
         wire = connection.wire
         if wire is None or (send := wire.send_now) is None:
-            connection.send_burst(burst)
+            connection.send_batch(burst)
             continue
         try:
             sent = send(frames)

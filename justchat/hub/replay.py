@@ -13,7 +13,7 @@ from justchat.interfaces import IMailboxes, IReplay, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
-from justchat.protocol.events import Event, Frame, Position, of_entry, of_mailbox
+from justchat.protocol.events import EncodedEvent, Event, Position, of_entry, of_mailbox
 
 AT_ONCE = 8
 """Those who come that are looked up, or read for, at the same time; the others wait, so that many who come back
@@ -26,7 +26,7 @@ FRAMES_KEPT = 4096
 
 T = TypeVar("T")
 Read = Callable[[int, int], Coroutine[Any, Any, list[Entry]]]
-Send = Callable[[Iterable[Frame]], Awaitable[bool]]
+Send = Callable[[Iterable[EncodedEvent]], Awaitable[bool]]
 
 
 @implementer(IReplay)
@@ -43,7 +43,7 @@ class Replay:
         self._events = events
         self._age = age
         self._turns = DeferredSemaphore(AT_ONCE)
-        self._frames: OrderedDict[Id, Frame] = OrderedDict()
+        self._frames: OrderedDict[Id, EncodedEvent] = OrderedDict()
 
     async def position(self, user: Id) -> Position:
         at: Position = await self._turns.run(lambda: ensureDeferred(self._position(user)))
@@ -76,10 +76,10 @@ class Replay:
         if room is not None and of_room.count:
             inside = not await self._turn(self._rooms.enters_next(user, room, of_room.after))
 
-        def all_of_them(page: list[Entry]) -> Iterable[Frame]:
+        def all_of_them(page: list[Entry]) -> Iterable[EncodedEvent]:
             return self._frames_of(page, of_mailbox)
 
-        def heard_inside(page: list[Entry]) -> Iterable[Frame]:
+        def heard_inside(page: list[Entry]) -> Iterable[EncodedEvent]:
             nonlocal inside
             heard, inside = _heard_inside(user, page, inside)
             return self._frames_of(heard, of_entry)
@@ -107,7 +107,7 @@ class Replay:
         return await self._turn(missed.read(after, limit)) if limit > 0 and missed.read is not None else []
 
     async def _tell(
-        self, missed: "_Missed", page: list[Entry], told: Callable[[list[Entry]], Iterable[Frame]], send: Send
+        self, missed: "_Missed", page: list[Entry], told: Callable[[list[Entry]], Iterable[EncodedEvent]], send: Send
     ) -> bool:
         """Send what was missed, from this page on; False where some of it is there no more, or nobody listens."""
         at = missed.after
@@ -118,14 +118,14 @@ class Replay:
             page = await self._page(missed, at)
         return at == missed.after + missed.count
 
-    def _frames_of(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[Frame]:
+    def _frames_of(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[EncodedEvent]:
         for entry in entries:
             frame = self._frames.get(entry.id)
             if frame is None:
                 event = event_of(entry)
                 if event is None:
                     continue
-                frame = self._frames[entry.id] = Frame(event.to_json(), entry.stream, entry.seq)
+                frame = self._frames[entry.id] = EncodedEvent(event.to_json(), entry.stream, entry.seq)
                 if len(self._frames) > FRAMES_KEPT:
                     self._frames.popitem(last=False)
             yield frame

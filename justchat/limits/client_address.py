@@ -21,7 +21,7 @@ KNOWN = 1024
 _Address = IPv4Address | IPv6Address
 
 
-class Addresses:
+class ClientAddresses:
     """Finds out callers' addresses.
 
     ``proxies`` and ``exempt`` are networks (CIDR). ``header`` is the one that our proxies write; the other is not

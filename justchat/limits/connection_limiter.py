@@ -7,7 +7,7 @@ Socket.IO counts as one socket, whatever carries it.
 from typing import Any
 
 from justchat.config.settings import Limits
-from justchat.limits.client_address import Addresses
+from justchat.limits.client_address import ClientAddresses
 
 RETRY_AFTER = 60
 """Seconds after which an address that has too many sockets is asked to come back."""
@@ -31,10 +31,10 @@ class Pace:
         return self._frames
 
 
-class Door:
+class ConnectionLimiter:
     """Counts the sockets of addresses. ``[limits] enabled = false`` holds it open."""
 
-    def __init__(self, limits: Limits, addresses: Addresses, reactor: Any) -> None:
+    def __init__(self, limits: Limits, addresses: ClientAddresses, reactor: Any) -> None:
         self._limits = limits
         self._addresses = addresses
         self._reactor = reactor

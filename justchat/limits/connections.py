@@ -7,7 +7,7 @@ from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
 from justchat.config.settings import Limits
 from justchat.errors import TooManyConnections
-from justchat.limits.client_address import Addresses
+from justchat.limits.client_address import ClientAddresses
 
 RESERVED = 256
 """Descriptors that connections leave to the database, pictures and the log."""
@@ -32,7 +32,7 @@ class Place:
 class Connections:
     """Counts connections. ``[limits] enabled = false`` lets any number in."""
 
-    def __init__(self, limits: Limits, addresses: Addresses) -> None:
+    def __init__(self, limits: Limits, addresses: ClientAddresses) -> None:
         self._enabled = limits.enabled
         self._per_address = limits.connections_per_address
         self._most = min(limits.connections, max(getrlimit(RLIMIT_NOFILE)[0] - RESERVED, RESERVED))

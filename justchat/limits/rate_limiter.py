@@ -52,7 +52,7 @@ class Window:
         return until - now - self._rate.seconds
 
 
-class Rates:
+class RateLimiter:
     """The rates of calls by their class, for each session, and for each address, which many sessions may share."""
 
     def __init__(

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from justchat.config.settings import Captcha as Settings
 from justchat.errors import CaptchaFailed, Unavailable
 from justchat.interfaces import ICaptcha
-from justchat.outbound.http_client import Asker, NoAnswer
+from justchat.outbound.http_client import HttpClient, NoAnswer
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -35,7 +35,7 @@ class Captcha:
         assert settings.url is not None and settings.secret is not None, "the settings have checked it"
         self._url = settings.url
         self._secret = settings.secret
-        self._asker = Asker("the captcha's provider", settings.timeout, reactor)
+        self._asker = HttpClient("the captcha's provider", settings.timeout, reactor)
 
     async def check(self, token: str | None) -> None:
         if not token:

@@ -28,7 +28,7 @@ class NoAnswer(Exception):
         """The request is none that can be sent, and was not."""
 
 
-class Asker:
+class HttpClient:
     """Makes requests, each over a connection of its own. ``whom`` is what errors call the server."""
 
     def __init__(self, whom: str, timeout: float, reactor: Any) -> None:

@@ -27,7 +27,7 @@ from justchat.protocol.documents import (
 )
 
 
-class Frame:
+class EncodedEvent:
     """What is sent to a connection: ``text`` is the JSON of one event, in UTF-8.
 
     Encoded once per protocol, whoever and however many it goes to. ``stream`` and ``seq`` say which entry it
@@ -42,7 +42,7 @@ class Frame:
     @cached_property
     def websocket(self) -> bytes:
         """The raw socket's: the text as it is."""
-        return _text_frame(self.text)
+        return _encode_text_frame(self.text)
 
     @cached_property
     def name(self) -> str:
@@ -60,10 +60,10 @@ class Frame:
         return Packet(b'42["%s",%s]' % (self.name.encode(), self.data))
 
 
-class Burst:
+class EncodedBatch:
     """Frames that go to the same connections one after another, joined once for all of them."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: EncodedEvent) -> None:
         self.frames = [frame]
 
     @cached_property
@@ -86,7 +86,7 @@ class Packet:
     @cached_property
     def websocket(self) -> bytes:
         """Over WebSocket: one text frame."""
-        return _text_frame(self.text)
+        return _encode_text_frame(self.text)
 
     @cached_property
     def counted(self) -> bytes:
@@ -101,7 +101,7 @@ class Packet:
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
-def _text_frame(text: bytes) -> bytes:
+def _encode_text_frame(text: bytes) -> bytes:
     """An unmasked, unfragmented text frame (RFC 6455, section 5.2)."""
     length = len(text)
     if length < 126:

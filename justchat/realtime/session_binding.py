@@ -16,11 +16,11 @@ from zope.interface import implementer
 
 from justchat.errors import ApiError, LoginTimeout, TooManyRequests
 from justchat.interfaces import IConnection, IRegistry, IReplay, ISessions
-from justchat.limits.connection_limiter import Door
+from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.model.ids import Id, as_id
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import Burst, Frame, Position, caught_up, ready, refusal
+from justchat.protocol.events import EncodedBatch, EncodedEvent, Position, caught_up, ready, refusal
 
 MOST_HELD = 1024 * 1024
 """Bytes held back during one replay; more, and the client is too slow to come back this way (4413)."""
@@ -36,12 +36,12 @@ class Services:
     sessions: ISessions
     registry: IRegistry
     replay: IReplay
-    door: Door
+    connection_limiter: ConnectionLimiter
     count_init: Callable[[Id], None] = lambda _: None
     """Counts an init among the calls of its session. Raises TooManyRequests."""
 
 
-class Binding:
+class SessionBinding:
     """The binding of one connection to a session. Its connection has no session until it is bound."""
 
     _log = Logger()
@@ -90,23 +90,23 @@ class Binding:
                 await self._bind(session, have)
         except ApiError as error:
             if not self._is_over():
-                self._connection.send(Frame(refusal(error)))
+                self._connection.send(EncodedEvent(refusal(error)))
                 self._connection.close(_code_of(error), error.detail)
 
     async def _bind(self, session: Session, have: Position) -> None:
         replay = self._services.replay
         self._unbind()
-        if self._services.door.is_too_many(self._services.registry.sockets_of(session)):
+        if self._services.connection_limiter.is_too_many(self._services.registry.sockets_of(session)):
             self._connection.close(CloseCode.TOO_MANY, "the session has as many sockets as it may")
             return
         gate = _Gate(self._connection, session)
         stand_in: IConnection = gate
         self._switch_to(stand_in, session)
         at = await replay.position(session.user)
-        self._tell(Frame(ready(session.user, at).to_json()))
+        self._tell(EncodedEvent(ready(session.user, at).to_json()))
         if have.n is not None or have.seq is not None:
             recovered = await replay.replay(session.user, have, at, self._tell_in_turn)
-            self._tell(Frame(caught_up(recovered).to_json()))
+            self._tell(EncodedEvent(caught_up(recovered).to_json()))
             await self._tell_in_turn(gate.held(at))
         if self._is_over() or self._bound is not stand_in:
             return
@@ -114,11 +114,11 @@ class Binding:
         self._bound = self._connection
         gate.open(at)
 
-    def _tell(self, frame: Frame) -> None:
+    def _tell(self, frame: EncodedEvent) -> None:
         if not self._is_over():
             self._connection.send(frame)
 
-    async def _tell_in_turn(self, frames: Iterable[Frame]) -> bool:
+    async def _tell_in_turn(self, frames: Iterable[EncodedEvent]) -> bool:
         """Send frames as fast as they are read; whether the connection is still there."""
         for frame in frames:
             self._tell(frame)
@@ -152,11 +152,11 @@ class _Gate:
     def __init__(self, connection: IConnection, session: Session) -> None:
         self._connection = connection
         self.session = session
-        self._held: deque[Frame] = deque()
+        self._held: deque[EncodedEvent] = deque()
         self._bytes = 0
         self._opened_at: Position | None = None
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: EncodedEvent) -> None:
         if self._opened_at is not None:  # it has been replaced since, and this waited for it
             self._let_through(frame, self._opened_at)
             return
@@ -167,7 +167,7 @@ class _Gate:
         else:
             self._held.append(frame)
 
-    def held(self, at: Position) -> Iterator[Frame]:
+    def held(self, at: Position) -> Iterator[EncodedEvent]:
         """What is held back and ``at`` does not count, one by one, and what comes while it is taken."""
         while self._held:
             frame = self._held.popleft()
@@ -175,7 +175,7 @@ class _Gate:
             if self._is_due(frame, at):
                 yield frame
 
-    def send_burst(self, burst: Burst) -> None:
+    def send_batch(self, burst: EncodedBatch) -> None:
         for frame in burst.frames:
             self.send(frame)
 
@@ -185,11 +185,11 @@ class _Gate:
         for frame in self.held(at):
             self._connection.send(frame)
 
-    def _let_through(self, frame: Frame, at: Position) -> None:
+    def _let_through(self, frame: EncodedEvent, at: Position) -> None:
         if self._is_due(frame, at):
             self._connection.send(frame)
 
-    def _is_due(self, frame: Frame, at: Position) -> bool:
+    def _is_due(self, frame: EncodedEvent, at: Position) -> bool:
         return self._connection.session is self.session and _is_newer(frame, self.session.user, at)
 
     def full(self) -> Awaitable[None] | None:
@@ -210,7 +210,7 @@ def _code_of(error: ApiError) -> CloseCode:
             return CloseCode.TRY_LATER
 
 
-def _is_newer(frame: Frame, user: Id, at: Position) -> bool:
+def _is_newer(frame: EncodedEvent, user: Id, at: Position) -> bool:
     """Whether a frame tells of something that ``at`` does not count yet."""
     if frame.stream == user:
         return at.n is None or frame.seq > at.n

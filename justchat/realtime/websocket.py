@@ -26,8 +26,8 @@ from justchat.interfaces import IConnection
 from justchat.limits.connection_limiter import Pace
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import Burst, Frame
-from justchat.realtime.session_binding import Binding, Services
+from justchat.protocol.events import EncodedBatch, EncodedEvent
+from justchat.realtime.session_binding import Services, SessionBinding
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT, BoundedSocket, BoundedSocketFactory
 
 CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.01, 20
@@ -42,30 +42,32 @@ class Socket(BoundedSocket):
 
     factory: "SocketFactory"
     session: Session | None = None
-    _binding: Binding | None = None
+    _binding: SessionBinding | None = None
     _init_timer: IDelayedCall | None = None
     _address: str | None = None
     _pace: Pace
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
-        door = self.factory.services.door
-        self._address = door.address(self.transport.getPeer(), request.headers.get(door.header))
-        if door.is_full(self._address):
+        connection_limiter = self.factory.services.connection_limiter
+        self._address = connection_limiter.address(
+            self.transport.getPeer(), request.headers.get(connection_limiter.header)
+        )
+        if connection_limiter.is_full(self._address):
             raise ConnectionDeny(429, "Too Many Requests")
         # A page that offers subprotocols hangs up unless one is taken (the WebSocket standard of WHATWG).
         return request.protocols[0] if request.protocols else None
 
     def onOpen(self) -> None:
         self.factory.sockets.add(self)
-        self.factory.services.door.enter(self._address)
+        self.factory.services.connection_limiter.enter(self._address)
         self._pace = Pace()
-        self._binding = Binding(self, self.factory.services)
+        self._binding = SessionBinding(self, self.factory.services)
         self._init_timer = self.factory.reactor.callLater(self.factory.settings.init_timeout, self._no_init)
         super().onOpen()
 
     def onFrameBegin(self) -> None:
         # Pings and parts of messages, too.
-        if not self.factory.services.door.keeps(self._pace):
+        if not self.factory.services.connection_limiter.keeps(self._pace):
             self.close(CloseCode.TOO_MANY, "too many frames in a minute")
         super().onFrameBegin()
 
@@ -87,11 +89,11 @@ class Socket(BoundedSocket):
             self._init_timer.cancel()
             self._init_timer = None
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: EncodedEvent) -> None:
         if not self.write_in_turn(frame.websocket):
             self._too_slow()
 
-    def send_burst(self, burst: Burst) -> None:
+    def send_batch(self, burst: EncodedBatch) -> None:
         if not self.write_in_turn(burst.websocket):
             self._too_slow()
 
@@ -106,7 +108,7 @@ class Socket(BoundedSocket):
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self._leave()
         if self in self.factory.sockets:
-            self.factory.services.door.leave(self._address)
+            self.factory.services.connection_limiter.leave(self._address)
         self.factory.gone(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -134,7 +136,7 @@ class SocketFactory(BoundedSocketFactory):
     ) -> None:
         super().__init__(
             settings=settings,
-            largest_frame=services.door.largest_frame,
+            largest_frame=services.connection_limiter.largest_frame,
             reactor=reactor,
             autoPingInterval=settings.ping_interval,
             autoPingTimeout=settings.ping_timeout,

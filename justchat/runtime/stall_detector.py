@@ -36,7 +36,7 @@ class _Poller:
         return getattr(self._poller, name)
 
 
-class Stalls:
+class StallDetector:
     """Watches a reactor from now on. ``tell`` is told of each stall: its milliseconds, and the stack in its midst."""
 
     def __init__(self, reactor: Any, tell: Callable[[float, str], None]) -> None:

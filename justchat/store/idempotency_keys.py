@@ -8,7 +8,7 @@ from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import InProgress, KeyReused
-from justchat.interfaces import Claim, IFirstAnswers
+from justchat.interfaces import Claim, IIdempotencyKeys
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
 from justchat.store.indexes import ANSWERS
@@ -21,8 +21,8 @@ claim behind for as long.
 """
 
 
-@implementer(IFirstAnswers)
-class FirstAnswers:
+@implementer(IIdempotencyKeys)
+class IdempotencyKeys:
     """See IFirstAnswers. The unique ``_id`` decides between daemons; only who holds the claim writes the answer."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -64,7 +64,7 @@ S = TypeVar("S", bound=State)
 
 
 @define(eq=False)
-class Head(Generic[S]):
+class StreamHead(Generic[S]):
     """A stream's state, true up to its entry ``seq``."""
 
     state: S
@@ -76,7 +76,7 @@ class _Append(Generic[S]):
     stream: Id
     propose: Callable[[S, int], Entry | None]
     outcome: "Deferred[tuple[S, Entry | None]]" = field(factory=Deferred)
-    head: "Head[S] | None" = None
+    head: "StreamHead[S] | None" = None
     """In a batch: the stream's head after it."""
     entry: Entry | None = None
     """What it makes, if anything."""
@@ -102,8 +102,8 @@ class Log(Generic[S]):
     def __init__(
         self,
         database: Database,
-        load: Callable[[Id], Coroutine[Any, Any, Head[S]]],
-        hear: Callable[[Head[S], Entry], None],
+        load: Callable[[Id], Coroutine[Any, Any, StreamHead[S]]],
+        hear: Callable[[StreamHead[S], Entry], None],
         *,
         shared: bool = False,
     ) -> None:
@@ -111,8 +111,8 @@ class Log(Generic[S]):
         self._load = load
         self._hear = hear
         self._shared = shared
-        self._heads: OrderedDict[Id, Head[S]] = OrderedDict()
-        self._loading: dict[Id, list[Deferred[Head[S]]]] = {}
+        self._heads: OrderedDict[Id, StreamHead[S]] = OrderedDict()
+        self._loading: dict[Id, list[Deferred[StreamHead[S]]]] = {}
         self._waiting: deque[_Append[S]] = deque()
         self._undecided: deque[tuple[float, _Append[S]]] = deque()
         self._watch: IDelayedCall | None = None
@@ -125,13 +125,13 @@ class Log(Generic[S]):
         self._gives_up_at: float | None = None
         self._idle: Deferred[bool] = Deferred()
 
-    async def head(self, stream: Id) -> Head[S]:
+    async def head(self, stream: Id) -> StreamHead[S]:
         """The head of a room's log, from memory or the database. Raises RoomNotFound, DatabaseAway."""
         head = self._heads.get(stream)
         if head is not None:
             self._heads.move_to_end(stream)
             return head
-        waiter: Deferred[Head[S]] = Deferred()
+        waiter: Deferred[StreamHead[S]] = Deferred()
         if stream in self._loading:
             self._loading[stream].append(waiter)
         else:
@@ -139,7 +139,7 @@ class Log(Generic[S]):
             ensureDeferred(self._load(stream)).addBoth(self._loaded, stream)
         return await waiter
 
-    async def latest(self, stream: Id) -> Head[S]:
+    async def latest(self, stream: Id) -> StreamHead[S]:
         """The head of a room's log, as it is by now."""
         head = await self.head(stream)
         if self._shared:
@@ -147,8 +147,8 @@ class Log(Generic[S]):
             head = await self.head(stream)
         return head
 
-    def _loaded(self, result: Head[S] | Failure, stream: Id) -> None:
-        if isinstance(result, Head):
+    def _loaded(self, result: StreamHead[S] | Failure, stream: Id) -> None:
+        if isinstance(result, StreamHead):
             self.known(result)
         for waiter in self._loading.pop(stream):
             waiter.callback(result)  # a Failure given to callback() is an errback
@@ -158,7 +158,7 @@ class Log(Generic[S]):
         head = self._heads.get(stream)
         return None if head is None else head.state
 
-    def known(self, head: Head[S]) -> None:
+    def known(self, head: StreamHead[S]) -> None:
         """Take a head that was just made or read."""
         self._heads[head.state.id] = head
         if len(self._heads) > HEADS:
@@ -276,7 +276,7 @@ class Log(Generic[S]):
                 append.head, append.entry, append.refusal = None, None, Failure()
                 continue
             if entry is not None:
-                head = ahead[append.stream] = Head(head.state.after(entry), entry.seq)
+                head = ahead[append.stream] = StreamHead(head.state.after(entry), entry.seq)
             append.head, append.entry, append.refusal = head, entry, None
 
     async def _ask_again(self, batch: list[_Append[S]]) -> None:
@@ -354,7 +354,7 @@ class Log(Generic[S]):
         if head is not None and entry is not None and not append.heard and entry.id not in self._read_first:
             self._advance(head, entry)
 
-    def _advance(self, head: Head[S], entry: Entry) -> None:
+    def _advance(self, head: StreamHead[S], entry: Entry) -> None:
         self._heads[entry.stream] = head
         self._heads.move_to_end(entry.stream)
         try:
@@ -386,7 +386,7 @@ class Log(Generic[S]):
             for entry in map(entry_from_document, documents):
                 if entry.seq <= head.seq:
                     continue
-                head = Head(head.state.after(entry), entry.seq)
+                head = StreamHead(head.state.after(entry), entry.seq)
                 self._advance(head, entry)
                 if self._busy:
                     self._read_first.add(entry.id)
@@ -444,7 +444,7 @@ class Log(Generic[S]):
             if entry is not None:
                 state = states.get(append.stream) or self._heads[append.stream].state
                 states[append.stream] = state.after(entry)
-                append.head, append.entry, append.refusal = Head(states[append.stream], entry.seq), entry, None
+                append.head, append.entry, append.refusal = StreamHead(states[append.stream], entry.seq), entry, None
 
 
 def _void(entry: Entry) -> Entry:

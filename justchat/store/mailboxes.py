@@ -26,7 +26,7 @@ from justchat.model.moment import Moment
 from justchat.store.bson import direct_from_document, entry_from_document, moment, object_id, pair
 from justchat.store.coalescer import Rounds
 from justchat.store.indexes import DIALOGS, LATEST, LOG, UNREAD
-from justchat.store.log import WAITING, Head, Log
+from justchat.store.log import WAITING, Log, StreamHead
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY
 from justchat.store.unread import LIFETIME, Counts, Unread
@@ -83,12 +83,12 @@ class Mailboxes:
             self._timer.cancel()
             self._timer = None
 
-    async def _load(self, user: Id) -> Head[Mailbox]:
+    async def _load(self, user: Id) -> StreamHead[Mailbox]:
         last = await self._database.find(
             LOG, {"stream": ObjectId(user)}, sort={"stream": -1, "seq": -1}, limit=1, fields=["seq", "order"]
         )
         self._database.arrivals.saw(last[0].get("order") if last else None)
-        return Head(Mailbox(id=user), last[0]["seq"] if last else 0)
+        return StreamHead(Mailbox(id=user), last[0]["seq"] if last else 0)
 
     async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
         if self._behind >= BEHIND:
@@ -134,7 +134,7 @@ class Mailboxes:
             return None
         return entry_from_document(document)
 
-    def _heard(self, head: Head[Mailbox], entry: Entry) -> None:
+    def _heard(self, head: StreamHead[Mailbox], entry: Entry) -> None:
         self._unread.changed(entry.stream)  # void may be what was a message while it was in doubt
         if entry.kind is Kind.DIRECT_MESSAGE:
             self._behind += 1

@@ -19,7 +19,7 @@ from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import TooManyRequests, Unavailable
-from justchat.interfaces import IWindows
+from justchat.interfaces import IRateWindows
 from justchat.model.ids import derived_id, new_id
 from justchat.model.moment import Clock
 from justchat.model.rate import Counter, Hit, Rate
@@ -34,8 +34,8 @@ SKEW = timedelta(seconds=60)
 """The clocks of daemons on one database may differ by this."""
 
 
-@implementer(IWindows)
-class Windows:
+@implementer(IRateWindows)
+class RateWindows:
     """See IWindows. One atomic update each, of a document found by its ``_id``."""
 
     def __init__(self, database: Database, clock: Clock, reactor: Any) -> None:

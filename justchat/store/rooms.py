@@ -32,7 +32,7 @@ from justchat.store.bson import (
     room_to_document,
 )
 from justchat.store.indexes import LATEST, LOG, NEWEST, PRIVATE, ROOMS
-from justchat.store.log import Head, Log
+from justchat.store.log import Log, StreamHead
 from justchat.store.mongo.client import Database
 from justchat.store.room_search import is_slow, listing
 
@@ -71,7 +71,7 @@ class Rooms:
         self._hear = hear
         self._reactor = reactor
         self._counts: dict[str, tuple[int, float]] = {}
-        self._changed: dict[Id, Head[Room]] = {}
+        self._changed: dict[Id, StreamHead[Room]] = {}
         self._saving = DeferredLock()
         self._saver = LoopingCall(self._save)
         self._saver.clock = reactor
@@ -92,7 +92,7 @@ class Rooms:
             ROOMS, {**room_to_document(room, 0), "order": self._database.arrivals.next()}
         ):
             raise Conflict
-        self._entries.known(Head(room, 0))
+        self._entries.known(StreamHead(room, 0))
 
     async def get(self, room: Id) -> Room:
         return (await self._head(room)).state
@@ -116,7 +116,7 @@ class Rooms:
         head = await self._head(room)
         return head.seq - len(head.state.voids)
 
-    async def _head(self, room: Id) -> Head[Room]:
+    async def _head(self, room: Id) -> StreamHead[Room]:
         head = await self._entries.latest(room)
         if head.state.removed:
             raise RoomNotFound
@@ -254,7 +254,7 @@ class Rooms:
         await self._save()
         return [entry_from_document(document) for document in latest]
 
-    async def _load(self, room: Id) -> Head[Room]:
+    async def _load(self, room: Id) -> StreamHead[Room]:
         document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)}, ROOM)
         if document is None:
             raise RoomNotFound
@@ -262,9 +262,9 @@ class Rooms:
         while tail := await self._read(room, seq, TAIL):
             for entry in tail:
                 state, seq = state.after(entry), entry.seq
-        return Head(state, seq)
+        return StreamHead(state, seq)
 
-    def _heard(self, head: Head[Room], entry: Entry) -> None:
+    def _heard(self, head: StreamHead[Room], entry: Entry) -> None:
         room = head.state
         speech = entry.kind in (Kind.MESSAGE, Kind.VOID)
         if not speech or room.id in self._changed or entry.seq % TAIL == 0:
@@ -287,7 +287,7 @@ class Rooms:
             except Exception:
                 self._log.failure("the snapshot of room {room} was not written", room=head.state.id)
 
-    async def _save_one(self, head: Head[Room]) -> None:
+    async def _save_one(self, head: StreamHead[Room]) -> None:
         # Only forward: another daemon may have written a later one.
         await self._database.update(
             ROOMS,

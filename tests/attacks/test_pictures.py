@@ -32,7 +32,7 @@ def hostile() -> list[bytes]:
     return [webp.getvalue(), beyond.getvalue(), png, huge]
 
 
-class Pictures(ChatTestCase):
+class UploadedFiles(ChatTestCase):
     def upload(self, data: bytes, headers: dict[str, str] | None = None) -> "Deferred[Answer]":
         return ensureDeferred(request(self.daemon.http, "POST", "/upload", data, headers))
 

@@ -57,8 +57,8 @@ class Guessing(OwnDaemonCase):
         await self.enter(bert, room, PASSWORD)
         await bert.call("/room/leave", room_id=room)
 
-        guesses = at_once(self.enter(person, room, "wrong", next(addresses)) for person in people * 3)
-        answers = sorted(answer.status for answer in await guesses)
+        login_attempts = at_once(self.enter(person, room, "wrong", next(addresses)) for person in people * 3)
+        answers = sorted(answer.status for answer in await login_attempts)
 
         self.assertEqual([401] * 6 + [429] * 6, answers)
         self.assertEqual(429, (await self.enter(people[0], room, PASSWORD, next(addresses))).status)

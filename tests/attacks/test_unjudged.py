@@ -21,7 +21,7 @@ from justchat.store import undoing
 from justchat.store.indexes import create_indexes
 from justchat.store.invites import Invites
 from justchat.store.mongo.client import Database
-from justchat.store.rate_windows import Windows
+from justchat.store.rate_windows import RateWindows
 from tests.http.wire import OwnDaemonCase, at_once
 from tests.support.chat import a_person, a_phone, register
 from tests.support.client import Answer, call, eventually, request
@@ -136,7 +136,7 @@ class LostAnswers(TestCase):
         self.database = Faulty(fresh_uri())
         self.database.open()
         await create_indexes(self.database)
-        self.windows = Windows(self.database, now, reactor)
+        self.windows = RateWindows(self.database, now, reactor)
         self.first = Counter("first", "anna", (Rate(5, 3600),))
         self.second = Counter("second", "anna", (Rate(5, 3600),))
 
@@ -170,13 +170,13 @@ class LostAnswers(TestCase):
 
     async def test_done_late(self) -> None:
         """It counts only after it has answered other things again."""
-        self.patch(Windows, "give_back", self._away_once(Windows.give_back))
+        self.patch(RateWindows, "give_back", self._away_once(RateWindows.give_back))
         await self.check(0.3)
 
     def _away_once(self, original: Any) -> Any:
         """The database is away when the count is given back at once, so that it is done later."""
 
-        async def give_back(windows: Windows, hits: Any) -> None:
+        async def give_back(windows: RateWindows, hits: Any) -> None:
             for hit in hits:
                 asked: list[int] = []
 

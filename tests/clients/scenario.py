@@ -32,7 +32,7 @@ OLD_PYTHON_SOCKETIO = HERE / "node_modules" / "python-socketio-4"
 NODE_KINDS = {"fetch": "fetch", "ws": "websocket", **{f"socket.io-client {n}": f"v{n}" for n in (1, 2, 3, 4)}}
 PYTHON_KINDS = {
     "curl": "curl",
-    "Engine.IO 3 in binary framing": "octets",
+    "EngineSession.IO 3 in binary framing": "octets",
     "websockets": "websockets",
     "aiohttp": "aiohttp",
     "python-socketio 5": "socketio",

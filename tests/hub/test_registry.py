@@ -13,7 +13,7 @@ from justchat.interfaces import IConnection
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.user import Session
-from justchat.protocol.events import Burst, Frame
+from justchat.protocol.events import EncodedBatch, EncodedEvent
 
 
 @implementer(IConnection)
@@ -28,10 +28,10 @@ class Hearer:
 
     bursts: int = 0
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: EncodedEvent) -> None:
         self.heard.append(frame.text.decode())
 
-    def send_burst(self, burst: Burst) -> None:
+    def send_batch(self, burst: EncodedBatch) -> None:
         assert burst.websocket.count(b"\x81") == len(burst.frames), "a frame was added after they were joined"
         self.bursts += 1
         for frame in burst.frames:
@@ -65,7 +65,7 @@ class Crowds(TestCase):
         return joined
 
     def say(self, text: str, stream: Id | None = None, to: list[Id] | None = None) -> None:
-        self.registry.send(to or self.users, lambda: Frame(text.encode(), stream))
+        self.registry.send(to or self.users, lambda: EncodedEvent(text.encode(), stream))
 
     def turns(self) -> None:
         while self.clock.getDelayedCalls():

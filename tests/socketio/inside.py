@@ -10,8 +10,8 @@ from twisted.web.resource import Resource
 from justchat.config.settings import Http, Limits, Websocket
 from justchat.http.site import JustChatSite
 from justchat.hub.registry import Registry
-from justchat.limits.client_address import Addresses
-from justchat.limits.connection_limiter import Door
+from justchat.limits.client_address import ClientAddresses
+from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.connections import Connections
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
@@ -19,7 +19,7 @@ from justchat.model.user import Session
 from justchat.protocol.events import Position
 from justchat.realtime.session_binding import Services
 from justchat.realtime.socketio.resource import SocketIo
-from justchat.realtime.socketio.session import Engines
+from justchat.realtime.socketio.session import EngineSessions
 from justchat.realtime.websocket import SocketFactory
 from tests.socketio.plain import Packets, a_session, ask
 from tests.support.client import Listener, eventually, listen_as
@@ -47,11 +47,13 @@ class InsideCase(TestCase):
     async def setUp(self) -> None:
         self.registry = Registry(now, reactor)
         self.sessions = OneSession()
-        limits, addresses = Limits(enabled=False), Addresses((), "X-Forwarded-For", ())
-        door = Door(limits, addresses, reactor)
-        services = Services(sessions=self.sessions, registry=self.registry, replay=Nothing(), door=door)
+        limits, addresses = Limits(enabled=False), ClientAddresses((), "X-Forwarded-For", ())
+        connection_limiter = ConnectionLimiter(limits, addresses, reactor)
+        services = Services(
+            sessions=self.sessions, registry=self.registry, replay=Nothing(), connection_limiter=connection_limiter
+        )
         self.raw = SocketFactory(settings=Websocket(), services=services, reactor=reactor)
-        self.engines = Engines(settings=Websocket(), services=services, reactor=reactor)
+        self.engines = EngineSessions(settings=Websocket(), services=services, reactor=reactor)
         root = Resource()
         root.putChild(b"socket.io", SocketIo(self.engines, lambda _: True))
         connections = Connections(limits, addresses)

@@ -4,7 +4,7 @@ from typing import Any
 
 from justchat.model.ids import new_id
 from justchat.protocol import events
-from justchat.protocol.events import Event, Frame
+from justchat.protocol.events import EncodedEvent, Event
 from tests.socketio.inside import InsideCase
 from tests.socketio.plain import Packets, ask
 
@@ -27,7 +27,7 @@ class Encoding(InsideCase):
         frames, packets_made = self.counted("_text_frame"), self.counted("Packet")
 
         event = Event("message", {"text": "чай"})
-        self.registry.send([self.sessions.session.user], lambda: Frame(event.to_json()))
+        self.registry.send([self.sessions.session.user], lambda: EncodedEvent(event.to_json()))
 
         text = '42["message",{"error":null,"text":"чай"}]'
         for listener in self.listeners:

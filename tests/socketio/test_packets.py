@@ -2,14 +2,14 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.protocol.events import Event, Frame, Packet
+from justchat.protocol.events import EncodedEvent, Event, Packet
 from justchat.realtime.socketio.packets import Malformed, Said, jsonp_payload, packets_of, said_in
 
 
 class Out(SynchronousTestCase):
     def test_event(self) -> None:
         """An event's Socket.IO packet is its name and its data, made once for all sockets."""
-        frame = Frame(Event("message", {"text": 'я","data":'}).to_json())
+        frame = EncodedEvent(Event("message", {"text": 'я","data":'}).to_json())
 
         self.assertEqual('42["message",{"error":null,"text":"я\\",\\"data\\":"}]', frame.socketio.text.decode())
         self.assertIs(frame.socketio.websocket, frame.socketio.websocket)

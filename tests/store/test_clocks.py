@@ -14,7 +14,7 @@ from justchat.model.moment import Moment, now
 from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.user import User
-from justchat.store.idempotency_keys import FirstAnswers
+from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.pictures import PictureRecords
@@ -51,7 +51,7 @@ class Clocks(TestCase):
             users=self.users,
             rooms=self.rooms,
             passwords=None,
-            guesses=None,
+            login_attempts=None,
             clock=self.clock,
             rooms_per_user=9,
             count_entering=lambda *_: None,
@@ -99,7 +99,7 @@ class Clocks(TestCase):
 
     async def test_claim(self) -> None:
         """A call that was begun tomorrow, and whose daemon died, is carried out when it is sent again."""
-        answers, id, request = FirstAnswers(self.database, self.clock), new_id(), b"request"
+        answers, id, request = IdempotencyKeys(self.database, self.clock), new_id(), b"request"
         first = await answers.claim(id, request, new_id())
         with self.assertRaises(InProgress):
             await answers.claim(id, request, new_id())
@@ -112,7 +112,7 @@ class Clocks(TestCase):
 
     async def test_answer(self) -> None:
         """An answer of more than a day from now makes room."""
-        answers, id, by = FirstAnswers(self.database, self.clock), new_id(), new_id()
+        answers, id, by = IdempotencyKeys(self.database, self.clock), new_id(), new_id()
         await answers.claim(id, b"request", by)
         await answers.keep(id, by, 200, b"{}")
         self.assertEqual((200, b"{}"), await answers.claim(id, b"request", new_id()))

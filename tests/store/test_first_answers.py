@@ -8,7 +8,7 @@ from justchat.errors import InProgress, KeyReused
 from justchat.interfaces import Claim
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
-from justchat.store.idempotency_keys import KEPT, LEASE, FirstAnswers
+from justchat.store.idempotency_keys import KEPT, LEASE, IdempotencyKeys
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from tests.support.mongo import close, fresh_uri
@@ -20,7 +20,7 @@ class FirstAnswersTests(TestCase):
         self.database.open()
         await create_indexes(self.database)
         self.time = now()
-        self.answers = FirstAnswers(self.database, self.clock)
+        self.answers = IdempotencyKeys(self.database, self.clock)
         self.call = new_id()
 
     async def tearDown(self) -> None:

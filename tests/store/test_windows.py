@@ -12,7 +12,7 @@ from justchat.model.moment import Moment, now
 from justchat.model.rate import Counter, Hit, Rate
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
-from justchat.store.rate_windows import Windows
+from justchat.store.rate_windows import RateWindows
 from tests.support.mongo import close, fresh_uri
 
 MINUTE, HOUR = Rate(1, 60), Rate(3, 3600)
@@ -24,7 +24,7 @@ class WindowsTests(TestCase):
         self.database.open()
         await create_indexes(self.database)
         self.time = now()
-        self.windows = Windows(self.database, self.clock, reactor)
+        self.windows = RateWindows(self.database, self.clock, reactor)
 
     async def tearDown(self) -> None:
         await close(self.database)
@@ -35,7 +35,7 @@ class WindowsTests(TestCase):
     def counter(self, *rates: Rate, of: str = "anna", name: str = "sms") -> Counter:
         return Counter(name, of, rates)
 
-    async def hit(self, *rates: Rate, of: str = "anna", windows: Windows | None = None) -> int | None:
+    async def hit(self, *rates: Rate, of: str = "anna", windows: RateWindows | None = None) -> int | None:
         """None where there was room; else the seconds to wait."""
         try:
             await (windows or self.windows).take([self.counter(*rates, of=of)])
@@ -58,7 +58,7 @@ class WindowsTests(TestCase):
 
     async def test_shared(self) -> None:
         """Another daemon, or this one after a restart, goes on with the count."""
-        other = Windows(self.database, self.clock, reactor)
+        other = RateWindows(self.database, self.clock, reactor)
         await self.hit(HOUR)
         await self.hit(HOUR, windows=other)
         await self.hit(HOUR)

@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from justchat.config.settings import Limits, Websocket
-from justchat.limits.client_address import Addresses
-from justchat.limits.connection_limiter import Door
+from justchat.limits.client_address import ClientAddresses
+from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.realtime.session_binding import Services
 from justchat.realtime.websocket import CLOSE_OVER, CLOSE_PAUSE, CLOSE_TIMEOUT, SocketFactory
 
@@ -32,8 +32,8 @@ class FakeSocket:
 class Closing(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        door = Door(Limits(), Addresses((), "X-Forwarded-For", ()), self.clock)
-        services: Any = Services(sessions=None, registry=None, replay=None, door=door)  # type: ignore[arg-type]
+        connection_limiter = ConnectionLimiter(Limits(), ClientAddresses((), "X-Forwarded-For", ()), self.clock)
+        services: Any = Services(sessions=None, registry=None, replay=None, connection_limiter=connection_limiter)  # type: ignore[arg-type]
         self.factory = SocketFactory(settings=Websocket(), services=services, reactor=self.clock)
 
     def sockets(self, number: int, **how: bool) -> list[FakeSocket]:

@@ -73,7 +73,7 @@ class LimitsCase(SettingsCase):
         ]
 
 
-class Addresses(LimitsCase):
+class ClientAddresses(LimitsCase):
     async def test_too_many(self) -> None:
         """An address that has all its sockets, of whatever kind, gets no other: 429, and when to come back."""
         await self.a_socket()

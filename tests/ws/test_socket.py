@@ -7,7 +7,7 @@ from tests.support.client import eventually
 from tests.support.daemon import Daemon
 
 
-class Binding(ChatTestCase):
+class SessionBinding(ChatTestCase):
     async def test_ready(self) -> None:
         """``init`` with a session's key is answered ``ready`` with the user."""
         anna = await self.a_person()

@@ -21,7 +21,7 @@ from zope.interface import implementer
 from justchat.errors import TooManyConnections, reason_phrase
 from justchat.http.dispatcher import Answer, Dispatcher, error_answer
 from justchat.http.endpoint import Endpoint
-from justchat.http.fast_lane.request_head import HEAD, Head, Heads
+from justchat.http.fast_lane.request_head import HEAD, RequestHead, RequestHeadReader
 from justchat.http.headers import EVERY_ANSWER, Field, of_answer
 from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SLICE, WHOLE, SiteChannel
@@ -63,7 +63,7 @@ class CallChannel(Protocol, TimeoutMixin):
     """Known from the first call on: with the PROXY protocol, not before."""
     _last = False
     """The connection ends with the answer that is under way."""
-    _head: Head
+    _head: RequestHead
     """Of the call that is under way."""
     _answering: Coroutine["Deferred[Any]", None, Answer]
 
@@ -148,7 +148,7 @@ class CallChannel(Protocol, TimeoutMixin):
         self._go_on(None)
         return True
 
-    def _address(self, head: Head) -> str | None:
+    def _address(self, head: RequestHead) -> str | None:
         """Where the call comes from; None is one that is not counted."""
         if self._peer is None:
             self._peer = self.transport.getPeer()
@@ -269,7 +269,7 @@ class CallFactory(Factory):
     noisy = False
 
     def __init__(self, endpoints: list[Endpoint], dispatcher: Dispatcher, site: JustChatSite, reactor: Any) -> None:
-        self.heads = Heads(endpoints, site)
+        self.heads = RequestHeadReader(endpoints, site)
         self.dispatcher = dispatcher
         self.site = site
         self.reactor = reactor

@@ -23,7 +23,7 @@ WANTED = frozenset(
 
 
 @frozen
-class Head:
+class RequestHead:
     """The head of a plain call, with all that follows from it."""
 
     endpoint: Endpoint
@@ -64,7 +64,7 @@ class _Reader:
         self.whole = True
 
 
-class Heads:
+class RequestHeadReader:
     """Reads heads; what is not plainly a call, it leaves to the Site to judge."""
 
     def __init__(self, endpoints: list[Endpoint], site: JustChatSite) -> None:
@@ -76,7 +76,7 @@ class Heads:
         self._forwarded = site.addresses.header
         self._addresses = site.addresses
         self._wanted = WANTED | {self._forwarded, self._addresses.other_header}
-        self._known: dict[bytes, Head] = {}
+        self._known: dict[bytes, RequestHead] = {}
 
     def may_become_ours(self, start: bytes) -> bool:
         """Whether the start of a head can be that of a call."""
@@ -89,7 +89,7 @@ class Heads:
         if start.startswith(PROXY_PROTOCOL):
             self._addresses.saw_proxy_protocol()
 
-    def read(self, data: bytes) -> Head | None:
+    def read(self, data: bytes) -> RequestHead | None:
         """What a whole head asks for; None where that is for the Site to judge.
 
         An app's calls have the same few heads, so they are remembered; but for those with a key in them.
@@ -103,7 +103,7 @@ class Heads:
                 self._known[data] = head
         return head
 
-    def _parse(self, data: bytes) -> Head | None:
+    def _parse(self, data: bytes) -> RequestHead | None:
         reader = _Reader(self._wanted)
         parser = httptools.HttpRequestParser(reader)
         try:
@@ -123,7 +123,7 @@ class Heads:
             self._addresses.saw_other_header()
         once = fields.get(b"idempotency-key")
         forwarded = fields.get(self._forwarded)
-        return Head(
+        return RequestHead(
             endpoint,
             length,
             bearer_of(fields.get(b"authorization")),

@@ -18,7 +18,7 @@ from justchat.config.settings import Sms
 from justchat.errors import SmsFailed, SmsFailure
 from justchat.interfaces import ISmsSender
 from justchat.model.phone import Phone
-from justchat.outbound.http_client import Asker, NoAnswer
+from justchat.outbound.http_client import HttpClient, NoAnswer
 
 Quote = Callable[[str], str]
 
@@ -53,7 +53,7 @@ class Gateway:
         assert settings.url is not None, "the settings have checked it"
         self._settings = settings
         self._url = settings.url
-        self._asker = Asker("the gateway", settings.timeout, reactor)
+        self._asker = HttpClient("the gateway", settings.timeout, reactor)
         self._headers = dict(settings.headers)
         media = _media_type(self._headers)
         if media is None and _looks_like_json(settings.body):

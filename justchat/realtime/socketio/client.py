@@ -17,12 +17,12 @@ from zope.interface import implementer
 from justchat.interfaces import IConnection
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import Burst, Frame, Packet
-from justchat.realtime.session_binding import Binding
+from justchat.protocol.events import EncodedBatch, EncodedEvent, Packet
+from justchat.realtime.session_binding import SessionBinding
 from justchat.realtime.socketio.packets import CONNECT, DISCONNECT, Malformed, said_in
 
 if TYPE_CHECKING:
-    from justchat.realtime.socketio.session import Engine
+    from justchat.realtime.socketio.session import EngineSession
 
 FINAL = (CloseCode.MALFORMED, CloseCode.NO_INIT, CloseCode.TOO_MANY, CloseCode.SESSION_OVER)
 """Reasons for which a client need not come back by itself: they are told as Socket.IO's DISCONNECT."""
@@ -35,13 +35,13 @@ class Connection:
 
     wire = None
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: "EngineSession") -> None:
         self.session: Session | None = None
         self._engine = engine
         self._connected = False
         self._acks: deque[int | None] = deque()
         """The ids under which inits want to be acknowledged, in the order in which they are answered."""
-        self._binding: Binding | None = Binding(self, engine.engines.services)
+        self._binding: SessionBinding | None = SessionBinding(self, engine.engines.services)
         self._init_timer: IDelayedCall | None = engine.engines.reactor.callLater(
             engine.engines.settings.init_timeout, self._no_init
         )
@@ -93,14 +93,14 @@ class Connection:
         if self.session is None:
             self.close(CloseCode.NO_INIT, "no init in time")
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: EncodedEvent) -> None:
         self._engine.send(frame.socketio)
         if self._acks and frame.name in ("ready", "error"):
             ack = self._acks.popleft()
             if ack is not None:
                 self._engine.send(Packet(b"43%d[%s]" % (ack, frame.data)))
 
-    def send_burst(self, burst: Burst) -> None:
+    def send_batch(self, burst: EncodedBatch) -> None:
         for frame in burst.frames:
             self.send(frame)
 
@@ -109,7 +109,7 @@ class Connection:
 
     def close(self, code: int, reason: str) -> None:
         """Tell why, as an event of its own, since polling knows no close codes."""
-        told = Frame(orjson.dumps({"event": "closing", "data": {"error": reason, "code": code}}))
+        told = EncodedEvent(orjson.dumps({"event": "closing", "data": {"error": reason, "code": code}}))
         last = (told.socketio, DISCONNECTED) if code in FINAL else (told.socketio,)
         self._engine.close(code, reason, *(last if self._connected else ()))
 

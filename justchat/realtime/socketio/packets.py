@@ -61,7 +61,7 @@ def packet_of(packet: str | bytes, version: int) -> Incoming:
         type = packet[1:2] if version == 3 else str(MESSAGE)
         return _binary_packet(bytes([int(type)]) + data if type in _TYPES else b"", 3)
     if packet[:1] not in _TYPES:
-        raise Malformed("no Engine.IO packet")
+        raise Malformed("no EngineSession.IO packet")
     return Incoming(int(packet[0]), packet[1:])
 
 
@@ -73,7 +73,7 @@ def _binary_packet(packet: bytes, version: int) -> Incoming:
         # An attachment of a Socket.IO event; the one event that clients send has none.
         raise Malformed("no message of ours is binary")
     if not packet or packet[0] > NOOP:
-        raise Malformed("no Engine.IO packet")
+        raise Malformed("no EngineSession.IO packet")
     return Incoming(packet[0], packet[1:].decode("utf-8", "replace"))
 
 
@@ -122,7 +122,7 @@ def _framed(payload: bytes) -> Iterator[str | bytes]:
     while at < len(payload):
         found = _FRAME_HEAD.match(payload, at)
         if found is None:
-            raise Malformed("no Engine.IO 3 payload")
+            raise Malformed("no EngineSession.IO 3 payload")
         start = found.end()
         at = start + int(bytes(digit + 0x30 for digit in found[2]))
         packet = payload[start:at]
@@ -148,7 +148,7 @@ def _counted(text: str) -> Iterator[str]:
     while at < len(units):
         found = _LENGTH.match(units[at : at + 18].decode("utf-16-le", "replace"))
         if found is None:
-            raise Malformed("no Engine.IO 3 payload")
+            raise Malformed("no EngineSession.IO 3 payload")
         start = at + 2 * found.end()
         at = start + 2 * int(found[1])
         if at > len(units):

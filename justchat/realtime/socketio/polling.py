@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.events import Packet
 from justchat.realtime.socketio.packets import Incoming, Malformed, jsonp_payload, packets_of
-from justchat.realtime.socketio.session import Engines
+from justchat.realtime.socketio.session import EngineSessions
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT
 
 NOOP = Packet(b"6")
@@ -30,7 +30,7 @@ class Polling:
 
     name = "polling"
 
-    def __init__(self, engines: Engines, version: int, address: str | None, jsonp: str | None = None) -> None:
+    def __init__(self, engines: EngineSessions, version: int, address: str | None, jsonp: str | None = None) -> None:
         self._jsonp = None if jsonp is None else re.sub("[^0-9]", "", jsonp).encode()
         """The number of the page's function that is called with each answer."""
         self._waiting: list[Packet] = []
@@ -79,7 +79,7 @@ class Polling:
 
     def data(self, request: Any) -> None:
         """A POST."""
-        most = self.engine.engines.services.door.largest_frame
+        most = self.engine.engines.services.connection_limiter.largest_frame
         body = request.content.read(most + 1)
         if len(body) > most:
             _answer(request, 413, b"")

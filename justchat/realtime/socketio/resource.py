@@ -15,7 +15,7 @@ from justchat.errors import ApiError
 from justchat.limits.connection_limiter import RETRY_AFTER
 from justchat.protocol.handshake import judge_handshake
 from justchat.realtime.socketio.polling import Polling
-from justchat.realtime.socketio.session import Engines
+from justchat.realtime.socketio.session import EngineSessions
 from justchat.realtime.socketio.websocket import EngineSocketFactory
 
 UNKNOWN_TRANSPORT = (400, 0, "Transport unknown")
@@ -32,7 +32,7 @@ class SocketIo(Resource):
 
     isLeaf = True
 
-    def __init__(self, engines: Engines, allows_origin: Callable[[str | None], bool]) -> None:
+    def __init__(self, engines: EngineSessions, allows_origin: Callable[[str | None], bool]) -> None:
         super().__init__()
         self._engines = engines
         self._allows_origin = allows_origin
@@ -58,7 +58,7 @@ class SocketIo(Resource):
         if engine is None and self._engines.closing:
             return _refuse(request, (503, 3, "the daemon goes down"))
         address = self._address(request)
-        if engine is None and self._engines.services.door.is_full(address):
+        if engine is None and self._engines.services.connection_limiter.is_full(address):
             request.setHeader(b"Retry-After", b"%d" % RETRY_AFTER)
             return _refuse(request, TOO_MANY)
         if upgrade:
@@ -75,9 +75,9 @@ class SocketIo(Resource):
         return NOT_DONE_YET
 
     def _address(self, request: Any) -> str | None:
-        door = self._engines.services.door
-        forwarded = request.requestHeaders.getRawHeaders(door.header)
-        return door.address(request.getClientAddress(), ",".join(forwarded) if forwarded else None)
+        connection_limiter = self._engines.services.connection_limiter
+        forwarded = request.requestHeaders.getRawHeaders(connection_limiter.header)
+        return connection_limiter.address(request.getClientAddress(), ",".join(forwarded) if forwarded else None)
 
     def _poll(self, request: Any, transport: object) -> None:
         if not isinstance(transport, Polling) or request.method not in (b"GET", b"POST"):

@@ -60,12 +60,12 @@ class _Nowhere:
 NOWHERE = _Nowhere()
 
 
-class Engine:
+class EngineSession:
     """One session."""
 
     _log = Logger()
 
-    def __init__(self, engines: "Engines", version: int, transport: Transport, address: str | None) -> None:
+    def __init__(self, engines: "EngineSessions", version: int, transport: Transport, address: str | None) -> None:
         self.address = address
         self.sid = secrets.token_urlsafe(15)
         self.engines = engines
@@ -86,7 +86,7 @@ class Engine:
             "upgrades": ["websocket"] if self.transport.name == "polling" else [],
             "pingInterval": int(settings.ping_interval * 1000),
             "pingTimeout": int(settings.ping_timeout * 1000),
-            "maxPayload": self.engines.services.door.largest_frame,
+            "maxPayload": self.engines.services.connection_limiter.largest_frame,
         }
         self.transport.send(Packet(b"0" + orjson.dumps(shake)))
         self._beat()
@@ -115,7 +115,7 @@ class Engine:
 
     def keeps_pace(self) -> bool:
         """Count a packet or a frame; False, and the session over, where it is one too many."""
-        if self.engines.services.door.keeps(self._pace):
+        if self.engines.services.connection_limiter.keeps(self._pace):
             return True
         self._end(CloseCode.TOO_MANY, "too many packets in a minute")
         return False
@@ -181,7 +181,7 @@ class Engine:
         self.transport, self._connection = NOWHERE, None
 
 
-class Engines:
+class EngineSessions:
     """The sessions there are."""
 
     def __init__(self, *, settings: Websocket, services: Services, reactor: Any) -> None:
@@ -189,28 +189,28 @@ class Engines:
         self.services = services
         self.reactor = reactor
         self.closing = False
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[str, EngineSession] = {}
         self._all_gone: Deferred[None] | None = None
 
-    def open(self, version: int, transport: Transport, address: str | None) -> Engine:
+    def open(self, version: int, transport: Transport, address: str | None) -> EngineSession:
         """A new session from this address. Its transport opens it, when it is ready to."""
-        engine = Engine(self, version, transport, address)
+        engine = EngineSession(self, version, transport, address)
         self._engines[engine.sid] = engine
-        self.services.door.enter(address)
+        self.services.connection_limiter.enter(address)
         return engine
 
-    def get(self, sid: str) -> Engine | None:
+    def get(self, sid: str) -> EngineSession | None:
         """The session of an id."""
         return self._engines.get(sid)
 
-    def all(self) -> tuple[Engine, ...]:
+    def all(self) -> tuple[EngineSession, ...]:
         """Every session there is now."""
         return tuple(self._engines.values())
 
-    def gone(self, engine: Engine) -> None:
+    def gone(self, engine: EngineSession) -> None:
         """Its transport has nothing more to say."""
         if self._engines.pop(engine.sid, None) is not None:
-            self.services.door.leave(engine.address)
+            self.services.connection_limiter.leave(engine.address)
             engine.gone()
         if not self._engines and self._all_gone is not None and not self._all_gone.called:
             self._all_gone.callback(None)

@@ -11,7 +11,7 @@ from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.events import Packet
 from justchat.realtime.socketio.packets import PING, UPGRADE, Malformed, packet_of
 from justchat.realtime.socketio.polling import Polling
-from justchat.realtime.socketio.session import Engine, Engines
+from justchat.realtime.socketio.session import EngineSession, EngineSessions
 from justchat.realtime.websocket_base import BoundedSocket, BoundedSocketFactory
 
 PROBED = Packet(b"3probe")
@@ -25,15 +25,17 @@ class EngineSocket(BoundedSocket):
 
     name = "websocket"
     factory: "EngineSocketFactory"
-    _engine: Engine | None = None
+    _engine: EngineSession | None = None
     _trial: IDelayedCall | None = None
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         # The resource has looked at the request before it came here.
         self._version = int(request.params["EIO"][0])
         self._sid = request.params.get("sid", [""])[0]
-        door = self.factory.engines.services.door
-        self._address = door.address(self.transport.getPeer(), request.headers.get(door.header))
+        connection_limiter = self.factory.engines.services.connection_limiter
+        self._address = connection_limiter.address(
+            self.transport.getPeer(), request.headers.get(connection_limiter.header)
+        )
         return request.protocols[0] if request.protocols else None
 
     def onOpen(self) -> None:
@@ -80,7 +82,7 @@ class EngineSocket(BoundedSocket):
         else:
             self.close(CloseCode.GONE, "no probe")
 
-    def _upgrade(self, engine: Engine) -> None:
+    def _upgrade(self, engine: EngineSession) -> None:
         """Take over from polling, with what waited there."""
         self._stop_trial()
         before = engine.upgrade(self)
@@ -133,6 +135,8 @@ class EngineSocketFactory(BoundedSocketFactory):
 
     protocol = EngineSocket
 
-    def __init__(self, engines: Engines, reactor: Any) -> None:
-        super().__init__(settings=engines.settings, largest_frame=engines.services.door.largest_frame, reactor=reactor)
+    def __init__(self, engines: EngineSessions, reactor: Any) -> None:
+        super().__init__(
+            settings=engines.settings, largest_frame=engines.services.connection_limiter.largest_frame, reactor=reactor
+        )
         self.engines = engines
