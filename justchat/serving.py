@@ -14,7 +14,7 @@ from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
-from justchat.interfaces import ISmsSender
+from justchat.interfaces.outbound import ISmsSender
 from justchat.limits.rate_limiter import RateLimiter
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate

@@ -22,7 +22,8 @@ from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.uploads import Uploads
 from justchat.config.settings import Limits, Settings
 from justchat.hub.registry import Registry
-from justchat.interfaces import Count, ICaptcha, ISmsSender
+from justchat.interfaces.outbound import ICaptcha, ISmsSender
+from justchat.interfaces.stores import Count
 from justchat.limits.rate_limiter import Window
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import Busy
-from justchat.interfaces import HashFor
+from justchat.interfaces.stores import HashFor
 from justchat.workers import passwords
 from justchat.workers.passwords import EACH, Passwords
 from tests.support.client import eventually

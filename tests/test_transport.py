@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from justchat.hub.registry import send_batch
-from justchat.protocol.events import EncodedBatch, EncodedEvent
+from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 from justchat.runtime.tcp import TurnReactor, TurnServer
 from tests.hub.test_registry import Hearer
 

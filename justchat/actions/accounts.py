@@ -12,18 +12,10 @@ from justchat.actions.login_attempts import LoginAttempts, is_at_home, place_of
 from justchat.actions.presence import inside, room_of
 from justchat.actions.sms_budget import SmsBudget
 from justchat.errors import ApiError, SearchOff, SmsFailed, WrongKey
-from justchat.interfaces import (
-    HashFor,
-    ICaptcha,
-    IInvites,
-    IPasswords,
-    IPictureRecords,
-    IRooms,
-    ISessionListener,
-    ISessions,
-    ISmsSender,
-    IUsers,
-)
+from justchat.interfaces.outbound import ICaptcha, ISmsSender
+from justchat.interfaces.realtime import ISessionListener
+from justchat.interfaces.stores import HashFor, IInvites, IPictureRecords, IRooms, ISessions, IUsers
+from justchat.interfaces.workers import IPasswords
 from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock

@@ -6,7 +6,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from justchat.errors import TooManyRequests
-from justchat.interfaces import IRateWindows
+from justchat.interfaces.stores import IRateWindows
 from justchat.model.moment import Clock, Moment
 from justchat.model.rate import Counter
 

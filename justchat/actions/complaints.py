@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from justchat.errors import MessageNotFound
-from justchat.interfaces import IComplaints, IMailboxes, IPictureRecords, IRooms
+from justchat.interfaces.stores import IComplaints, IMailboxes, IPictureRecords, IRooms
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry

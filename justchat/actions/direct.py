@@ -4,7 +4,7 @@ from attrs import frozen
 
 from justchat.actions.send_once import sent_once
 from justchat.errors import MessageNotFound
-from justchat.interfaces import IMailboxes, IPictureRecords, IUsers
+from justchat.interfaces.stores import IMailboxes, IPictureRecords, IUsers
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id, resent_direct_id

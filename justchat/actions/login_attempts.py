@@ -10,7 +10,7 @@ can use up, unless in the same network.
 from attrs import frozen
 
 from justchat.actions.alarm import Alarm
-from justchat.interfaces import IRateWindows
+from justchat.interfaces.stores import IRateWindows
 from justchat.model.ids import Id, derived_id
 from justchat.model.network import network_of
 from justchat.model.phone import Phone

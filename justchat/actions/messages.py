@@ -3,7 +3,7 @@
 from attrs import evolve, frozen
 
 from justchat.actions.send_once import sent_once
-from justchat.interfaces import IPictureRecords, IRooms
+from justchat.interfaces.stores import IPictureRecords, IRooms
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, resent_message_id
 from justchat.model.moment import Clock

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from justchat.actions.presence import room_of
 from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
-from justchat.interfaces import ICatalogue, ILedger, IMailboxes, IPictureRecords, IRateWindows, IRooms, IUsers
+from justchat.interfaces.stores import ICatalogue, ILedger, IMailboxes, IPictureRecords, IRateWindows, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, derived_id, new_id

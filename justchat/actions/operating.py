@@ -5,7 +5,7 @@ from attrs import frozen
 from justchat.actions.accounts import Accounts
 from justchat.actions.money import Money
 from justchat.errors import NotEnoughCoins, RoomNotFound, UserNotFound
-from justchat.interfaces import IComplaints, ILedger, IRooms, ISessions, IUsers
+from justchat.interfaces.stores import IComplaints, ILedger, IRooms, ISessions, IUsers
 from justchat.model.complaint import Complaint
 from justchat.model.gift import Transfer
 from justchat.model.ids import Id, as_id, is_well_formed

@@ -1,7 +1,7 @@
 """Which room somebody is in."""
 
 from justchat.errors import RoomNotFound
-from justchat.interfaces import IRooms, IUsers
+from justchat.interfaces.stores import IRooms, IUsers
 from justchat.model.ids import Id
 
 

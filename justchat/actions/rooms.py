@@ -7,7 +7,8 @@ from attrs import frozen
 from justchat.actions.login_attempts import PasswordGuesses
 from justchat.actions.presence import room_of
 from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
-from justchat.interfaces import Count, HashFor, IPasswords, IRooms, IUsers
+from justchat.interfaces.stores import Count, HashFor, IRooms, IUsers
+from justchat.interfaces.workers import IPasswords
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock

@@ -10,7 +10,7 @@ from attrs import frozen
 from justchat.actions.alarm import Alarm
 from justchat.actions.login_attempts import is_at_home
 from justchat.errors import CountryNotServed
-from justchat.interfaces import IRateWindows
+from justchat.interfaces.stores import IRateWindows
 from justchat.model.ids import Id
 from justchat.model.network import network_of
 from justchat.model.phone import Phone, country_of, dial_code_of

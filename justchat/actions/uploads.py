@@ -10,7 +10,8 @@ from pathlib import Path
 from attrs import frozen
 
 from justchat.errors import Unavailable
-from justchat.interfaces import IImages, IPictureRecords
+from justchat.interfaces.stores import IPictureRecords
+from justchat.interfaces.workers import IImages
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 

@@ -7,7 +7,8 @@ from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import Room
-from justchat.protocol.events import EncodedEvent, Event, for_roommates, of_entry, of_mailbox
+from justchat.protocol.encoded_events import EncodedEvent
+from justchat.protocol.events import Event, for_roommates, of_entry, of_mailbox
 
 
 class Publisher:

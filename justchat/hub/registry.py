@@ -8,12 +8,12 @@ from attrs import define
 from zope.interface import implementer
 
 from justchat.errors import LoginTimeout
-from justchat.interfaces import IConnection, IRegistry, ISessionListener
+from justchat.interfaces.realtime import IConnection, IRegistry, ISessionListener
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import EncodedBatch, EncodedEvent
+from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 
 AT_ONCE = 64
 """Connections served between two looks at the clock."""

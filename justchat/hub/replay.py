@@ -9,11 +9,13 @@ from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
 from justchat.errors import RoomNotFound
-from justchat.interfaces import IMailboxes, IReplay, IRooms, IUsers
+from justchat.interfaces.realtime import IReplay
+from justchat.interfaces.stores import IMailboxes, IRooms, IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
-from justchat.protocol.events import EncodedEvent, Event, Position, of_entry, of_mailbox
+from justchat.protocol.encoded_events import EncodedEvent
+from justchat.protocol.events import Event, Position, of_entry, of_mailbox
 
 AT_ONCE = 8
 """Those who come that are looked up, or read for, at the same time; the others wait, so that many who come back

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from justchat.config.settings import Captcha as Settings
 from justchat.errors import CaptchaFailed, Unavailable
-from justchat.interfaces import ICaptcha
+from justchat.interfaces.outbound import ICaptcha
 from justchat.outbound.http_client import HttpClient, NoAnswer
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}

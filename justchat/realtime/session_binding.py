@@ -15,12 +15,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.errors import ApiError, LoginTimeout, TooManyRequests
-from justchat.interfaces import IConnection, IRegistry, IReplay, ISessions
+from justchat.interfaces.realtime import IConnection, IRegistry, IReplay
+from justchat.interfaces.stores import ISessions
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.model.ids import Id, as_id
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import EncodedBatch, EncodedEvent, Position, caught_up, ready, refusal
+from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
+from justchat.protocol.events import Position, caught_up, ready, refusal
 
 MOST_HELD = 1024 * 1024
 """Bytes held back during one replay; more, and the client is too slow to come back this way (4413)."""

@@ -22,11 +22,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.config.settings import Websocket
-from justchat.interfaces import IConnection
+from justchat.interfaces.realtime import IConnection
 from justchat.limits.connection_limiter import Pace
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import EncodedBatch, EncodedEvent
+from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 from justchat.realtime.session_binding import Services, SessionBinding
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT, BoundedSocket, BoundedSocketFactory
 

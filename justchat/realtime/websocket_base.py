@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.config.settings import Websocket
-from justchat.interfaces import IWire
+from justchat.interfaces.realtime import IWire
 from justchat.limits.connection_limiter import RETRY_AFTER
 from justchat.protocol.close_codes import CloseCode
 from justchat.runtime.endpoints import end_sending

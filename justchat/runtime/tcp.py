@@ -25,7 +25,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from justchat.interfaces import IWire
+from justchat.interfaces.realtime import IWire
 
 BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted, at least: all clients come back at once."""

@@ -19,7 +19,7 @@ from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import TooManyRequests, Unavailable
-from justchat.interfaces import IRateWindows
+from justchat.interfaces.stores import IRateWindows
 from justchat.model.ids import derived_id, new_id
 from justchat.model.moment import Clock
 from justchat.model.rate import Counter, Hit, Rate

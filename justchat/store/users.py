@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from justchat.errors import Busy, UserNotFound
-from justchat.interfaces import IUsers
+from justchat.interfaces.stores import IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Clock

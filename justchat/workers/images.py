@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.errors import ApiError, Busy, DiskFull, NotAnImage, TooLarge
-from justchat.interfaces import IImages
+from justchat.interfaces.workers import IImages
 from justchat.workers import picture_worker
 from justchat.workers.codecs import ENDINGS
 from justchat.workers.process import WorkerDied, WorkerProcess

@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.errors import Busy
-from justchat.interfaces import HashFor, IPasswords
+from justchat.interfaces.stores import HashFor
+from justchat.interfaces.workers import IPasswords
 from justchat.workers import password_worker as hashing
 from justchat.workers.process import WorkerDied, WorkerProcess
 from justchat.workers.thread_pool import Workers

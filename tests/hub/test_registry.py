@@ -9,11 +9,11 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from justchat.hub.registry import AT_ONCE, Registry
-from justchat.interfaces import IConnection
+from justchat.interfaces.realtime import IConnection
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.user import Session
-from justchat.protocol.events import EncodedBatch, EncodedEvent
+from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 
 
 @implementer(IConnection)

@@ -4,7 +4,8 @@ from typing import Any
 
 from justchat.model.ids import new_id
 from justchat.protocol import events
-from justchat.protocol.events import EncodedEvent, Event
+from justchat.protocol.encoded_events import EncodedEvent
+from justchat.protocol.events import Event
 from tests.socketio.inside import InsideCase
 from tests.socketio.plain import Packets, ask
 

@@ -2,7 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.protocol.events import EncodedEvent, Event, Packet
+from justchat.protocol.encoded_events import EncodedEvent, Packet
+from justchat.protocol.events import Event
 from justchat.realtime.socketio.packets import Malformed, Said, jsonp_payload, packets_of, said_in
 
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 from justchat.actions.messages import Messages
 from justchat.actions.rooms import RoomActions
 from justchat.errors import InProgress
-from justchat.interfaces import Claim
+from justchat.interfaces.stores import Claim
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
 from justchat.model.phone import Phone

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from justchat.config.settings import Sms
 from justchat.errors import SmsFailed, SmsFailure
-from justchat.interfaces import ISmsSender
+from justchat.interfaces.outbound import ISmsSender
 from justchat.model.phone import Phone
 from justchat.outbound.http_client import HttpClient, NoAnswer
 

@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.errors import SmsFailed, SmsFailure
-from justchat.interfaces import ISmsSender
+from justchat.interfaces.outbound import ISmsSender
 from justchat.model.moment import Clock, iso
 from justchat.model.phone import Phone
 

@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
-from justchat.interfaces import IConnection
+from justchat.interfaces.realtime import IConnection
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import EncodedBatch, EncodedEvent, Packet
+from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent, Packet
 from justchat.realtime.session_binding import SessionBinding
 from justchat.realtime.socketio.packets import CONNECT, DISCONNECT, Malformed, said_in
 

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import Packet
+from justchat.protocol.encoded_events import Packet
 from justchat.realtime.socketio.packets import Incoming, Malformed, jsonp_payload, packets_of
 from justchat.realtime.socketio.session import EngineSessions
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from justchat.config.settings import Websocket
 from justchat.limits.connection_limiter import Pace
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import Packet
+from justchat.protocol.encoded_events import Packet
 from justchat.realtime.session_binding import Services
 from justchat.realtime.socketio.client import Connection
 from justchat.realtime.socketio.packets import CLOSE, MESSAGE, NOOP, PING, PONG, Incoming

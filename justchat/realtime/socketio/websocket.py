@@ -8,7 +8,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.events import Packet
+from justchat.protocol.encoded_events import Packet
 from justchat.realtime.socketio.packets import PING, UPGRADE, Malformed, packet_of
 from justchat.realtime.socketio.polling import Polling
 from justchat.realtime.socketio.session import EngineSession, EngineSessions

@@ -1,11 +1,10 @@
-"""What the rooms of the house ask of each other: zope interfaces, handed out by ``service.py``."""
+"""What actions ask of the database."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal, NamedTuple
 
 from attrs import frozen
-from zope.interface import Attribute, Interface
+from zope.interface import Interface
 
 from justchat.model.complaint import Complaint
 from justchat.model.direct import Dialog, DirectMessage
@@ -17,7 +16,6 @@ from justchat.model.phone import Phone
 from justchat.model.rate import Counter, Hit
 from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.user import Profile, Session, User, UserKey
-from justchat.protocol.events import EncodedBatch, EncodedEvent, Position
 
 Proposal = Callable[[Room, int], Entry | None]
 """Asks the rules of a room at the head of its log, and makes the entry with the given seq.
@@ -378,35 +376,6 @@ class HashFor(NamedTuple):
     owner: str
 
 
-class IPasswords(Interface):
-    """Slow salted hashes, made off the reactor thread. Raises Busy where too much of whose turn it is waits already."""
-
-    async def hash(secret: str, turn: HashFor) -> str:
-        """The hash to keep."""
-
-    async def matches(secret: str, hash: str | None, turn: HashFor) -> bool:
-        """Whether the hash is the secret's; takes as long where there is no hash."""
-
-
-class IImages(Interface):
-    """Pictures that people uploaded."""
-
-    async def keep(data: bytes) -> str:
-        """Decode a picture, write it again without what else the file told, and return its name.
-
-        Raises NotAnImage, TooLarge (pixels), DiskFull or Busy, and then nothing is left on the disk.
-        """
-
-    async def keep_file(file: Path, stem: str, owner: str) -> tuple[str, int]:
-        """The same with a picture that is in a file; its name is ``stem`` and an ending. Owners take turns.
-
-        Returns its name and its bytes.
-        """
-
-    def remove(stem: str) -> None:
-        """Remove a picture; none is no error."""
-
-
 class IPictureRecords(Interface):
     """What is known of uploaded pictures. Every method raises DatabaseAway when the database does not answer."""
 
@@ -424,84 +393,3 @@ class IPictureRecords(Interface):
 
     async def add_bytes(name: str, of: str, size: int) -> None:
         """So many more, or fewer, were used."""
-
-
-class ICaptcha(Interface):
-    """Tells people from robots."""
-
-    async def check(token: str | None) -> None:
-        """Raises CaptchaFailed unless the token is of a captcha that was solved; Unavailable where it cannot tell."""
-
-
-class ISmsSender(Interface):
-    """Sends one SMS."""
-
-    async def send(phone: Phone, text: str) -> None:
-        """Send ``text``; raises SmsFailed when it was not, or perhaps not, accepted."""
-
-
-class ISessionListener(Interface):
-    """Hears of sessions that have ended."""
-
-    def session_ended(session: Session) -> None:
-        """Close the session's connections."""
-
-
-class IRegistry(Interface):
-    """Who is connected."""
-
-    def bind(connection: "IConnection", session: Session) -> None:
-        """The connection speaks for this session from now on."""
-
-    def unbind(connection: "IConnection", session: Session) -> None:
-        """The connection is gone."""
-
-    def replace(connection: "IConnection", other: "IConnection", session: Session) -> None:
-        """The other speaks for the session from now on. What waits for the first still goes to that."""
-
-    def sockets_of(session: Session) -> int:
-        """How many connections speak for this session."""
-
-
-class IReplay(Interface):
-    """What a client that comes back has missed."""
-
-    async def position(user: Id) -> Position:
-        """How far the user's events, and those of the room they are in, have come."""
-
-    async def replay(
-        user: Id, have: Position, upto: Position, send: Callable[[Iterable[EncodedEvent]], Awaitable[bool]]
-    ) -> bool:
-        """Send every event after ``have`` up to ``upto``, once each and in order, page by page.
-
-        ``send`` returns when there is room for more, with False where nobody listens any more. The result is False
-        where events cannot be told: they are too long ago, or of another room, or were removed meanwhile.
-        """
-
-
-class IWire(Interface):
-    """What a connection's bytes go out on."""
-
-    send_now = Attribute("the kernel's send(bytes), which says how many it took; None while anything waits to be sent")
-
-    def write(data: bytes) -> None:
-        """Send after what waits, with what else is written in this turn of the reactor."""
-
-
-class IConnection(Interface):
-    """A client's socket, of whatever protocol, as the registry sees it."""
-
-    session = Attribute("the Session it is bound to, or None")
-    wire = Attribute("the IWire for frames of the raw WebSocket; None where it speaks otherwise, or is not open")
-
-    def send(frame: EncodedEvent) -> None:
-        """Send a frame; a reader too slow to keep up is closed (4413) instead."""
-
-    def send_batch(burst: EncodedBatch) -> None:
-        """Send several frames, one after another."""
-
-    def full() -> Awaitable[None] | None:
-        """None where the reader keeps up; else what is done when they have, or are gone. One may wait for it."""
-
-    def close(code: int, reason: str) -> None:
-        """Close the connection; sending to it afterwards does nothing."""

@@ -1,0 +1,1 @@
+"""What actions and adapters ask of each other, as zope interfaces."""
