@@ -67,7 +67,7 @@ def peers_indexes(uri: str) -> None:
 
 
 def _person(person: int, room: int | None) -> dict[str, Any]:
-    user = User(id=person_id(person), phone=Phone(f"7911{person:07d}"), password="", create_at=NOW)
+    user = User(id=person_id(person), phone=Phone(f"7911{person:07d}"), password="", created_at=NOW)
     return {**user_to_document(user), "room": None if room is None else ObjectId(room_id(room))}
 
 
@@ -75,7 +75,7 @@ def _session(person: int) -> dict[str, Any]:
     session = Session(
         id=_id("session", person),
         user=person_id(person),
-        create_at=NOW,
+        created_at=NOW,
         seen_at=NOW,
         expires_at=NOW + timedelta(days=30),
     )
@@ -88,10 +88,10 @@ def _room(number: int, people: range) -> dict[str, Any]:
         id=room_id(number),
         name=f"Room {number} of the bench",
         admin=person_id(people[0]),
-        create_at=NOW - timedelta(seconds=number),
+        created_at=NOW - timedelta(seconds=number),
         max_users=100,
         users=inside,
-        visiters=inside,
+        visitors=inside,
     )
     return room_to_document(room, 0)
 

@@ -31,7 +31,7 @@ def check_speak(room: Room, user: Id, at: Moment) -> None:
     """Those in the room may speak, unless they are silenced."""
     if user not in room.users:
         raise NotInRoom
-    until = room.silently.get(user)
+    until = room.silenced_until.get(user)
     if until is not None and until > at:
         raise Silenced
 

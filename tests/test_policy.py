@@ -25,7 +25,7 @@ ROOM = Room(
     id=Id("f" * 24),
     name="a room",
     admin=ADMIN,
-    create_at=NOON,
+    created_at=NOON,
     max_users=3,
     moderators={MODERATOR: None, OTHER_MODERATOR: None},
     users={ANNA: None, MODERATOR: None},
@@ -74,7 +74,7 @@ class Speaking(SynchronousTestCase):
 
     def test_silence(self) -> None:
         """The silenced may not speak until their silence is over; others may."""
-        room = evolve(ROOM, silently={ANNA: NOON})
+        room = evolve(ROOM, silenced_until={ANNA: NOON})
 
         with self.assertRaises(Silenced):
             check_speak(room, ANNA, NOON - MOMENT)

@@ -153,9 +153,9 @@ class Shown(TestCase):
         """What holds a secret, or its hash, does not show it where it is printed: an exception may quote it."""
         id, at = new_id(), now()
         holders = (
-            User(id=id, phone=Phone("79223438450"), password=SECRET, create_at=at),
+            User(id=id, phone=Phone("79223438450"), password=SECRET, created_at=at),
             UserKey(user=id, hash=SECRET, is_living=True, places=frozenset(), is_proved=False),
-            Room(id=id, name="a room", admin=id, create_at=at, max_users=5, password=SECRET),
+            Room(id=id, name="a room", admin=id, created_at=at, max_users=5, password=SECRET),
             Requester(SECRET, None),
         )
 

@@ -89,7 +89,7 @@ class Accounts:
         created = False
         if not await self.users.set_password(phone, password):
             await self._refer(profile)
-            user = User(id=new_id(), phone=phone, password=password, create_at=self.clock(), **profile)  # type: ignore[arg-type]
+            user = User(id=new_id(), phone=phone, password=password, created_at=self.clock(), **profile)  # type: ignore[arg-type]
             created = await self.users.add(user)
             if not created:  # somebody registered the same phone in between
                 await self.users.set_password(phone, password)

@@ -30,7 +30,7 @@ class Complaints:
         await self.pictures.refer(pictures_in(text))
         id = once or new_id()
         complaint = Complaint(
-            id=id, author=user, message=await self._seen(user, message), text=text, create_at=self.clock()
+            id=id, author=user, message=await self._seen(user, message), text=text, created_at=self.clock()
         )
         return complaint if await self.complaints.add(complaint) else await self.complaints.get(id)
 

@@ -50,7 +50,7 @@ class DirectMessages:
                 author=author,
                 user=to,
                 text=text,
-                create_at=self.clock(),
+                created_at=self.clock(),
             )
 
         return await self.mailboxes.send(author, to, make)
@@ -105,7 +105,7 @@ class DirectMessages:
                 kind=Kind.READ,
                 author=user,
                 user=direct.author,
-                create_at=at,
+                created_at=at,
                 ref_message=Entry(
                     id=direct.id,
                     stream=direct.user,
@@ -114,7 +114,7 @@ class DirectMessages:
                     author=direct.author,
                     user=direct.user,
                     text=direct.text,
-                    create_at=direct.create_at,
+                    created_at=direct.created_at,
                 ),
             )
 
@@ -133,4 +133,6 @@ class DirectMessages:
 
 def _message(entry: Entry) -> DirectMessage:
     assert entry.user is not None and entry.text is not None
-    return DirectMessage(id=entry.id, author=entry.author, user=entry.user, text=entry.text, create_at=entry.create_at)
+    return DirectMessage(
+        id=entry.id, author=entry.author, user=entry.user, text=entry.text, created_at=entry.created_at
+    )

@@ -33,7 +33,7 @@ class GiftCatalogue:
                 name=gift.name,
                 price=gift.price,
                 image=await self._picture(gift.image),
-                create_at=self.clock(),
+                created_at=self.clock(),
             )
             for gift in gifts
         ]

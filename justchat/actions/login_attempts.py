@@ -115,6 +115,6 @@ class PasswordGuesses:
         counters = [Counter("wrong-passwords-per-user", user, self.per_user)]
         if address is not None:
             counters.append(Counter("wrong-passwords-per-address", address, self.per_address))
-        if user not in room.visiters:
+        if user not in room.visitors:
             counters.append(Counter("wrong-passwords-per-room", room.id, self.per_room))
         return counters

@@ -52,7 +52,7 @@ class Messages:
                 seq=seq,
                 kind=Kind.MESSAGE,
                 author=user,
-                create_at=at,
+                created_at=at,
                 text=text,
                 ref_message=about,
             )

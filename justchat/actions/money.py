@@ -54,7 +54,7 @@ class Money:
             user=user,
             amount=coins,
             reason=Reason.PAYMENT,
-            create_at=self.clock(),
+            created_at=self.clock(),
             note=payment_id,
         )
         if not await self._begin_top_up(transfer):
@@ -102,7 +102,7 @@ class Money:
             user=user,
             amount=self.free_coins,
             reason=Reason.FREE_COINS,
-            create_at=self.clock(),
+            created_at=self.clock(),
             note=network,
         )
         if await self._begin_or_resume(transfer):
@@ -116,7 +116,7 @@ class Money:
         """An operator adds coins, or takes some. Raises UserNotFound, NotEnoughCoins."""
         await self.users.exists(user)
         transfer = Transfer(
-            id=new_id(), user=user, amount=coins, reason=Reason.CORRECTION, create_at=self.clock(), note=note
+            id=new_id(), user=user, amount=coins, reason=Reason.CORRECTION, created_at=self.clock(), note=note
         )
         await self._spend(transfer)
 
@@ -137,7 +137,7 @@ class Money:
             user=giver,
             amount=-bought.price,
             reason=Reason.GIFT,
-            create_at=self.clock(),
+            created_at=self.clock(),
             gift=bought,
             to=to,
             text=text,
@@ -177,7 +177,7 @@ class Money:
                 author=transfer.user,
                 user=to,
                 text=transfer.text,
-                create_at=transfer.create_at,
+                created_at=transfer.created_at,
                 gift=gift,
                 room=room,
             )

@@ -41,7 +41,7 @@ class RoomActions:
             id=once or new_id(),
             name=name,
             admin=user,
-            create_at=self.clock(),
+            created_at=self.clock(),
             max_users=max_users,
             password=await self.passwords.hash(secret, HashFor("rooms", user)) if secret else None,
         )
@@ -106,7 +106,7 @@ class RoomActions:
         def propose(room: Room, seq: int) -> Entry:
             check_remove(room, user)
             return Entry(
-                id=new_id(), stream=room.id, seq=seq, kind=Kind.REMOVE_ROOM, author=user, create_at=self.clock()
+                id=new_id(), stream=room.id, seq=seq, kind=Kind.REMOVE_ROOM, author=user, created_at=self.clock()
             )
 
         room, _ = await self.rooms.append(room_id, propose)
@@ -177,4 +177,4 @@ class RoomActions:
         await self.rooms.append(room_id, propose)
 
     def _entry(self, room: Room, seq: int, kind: Kind, user: Id) -> Entry:
-        return Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=user, user=user, create_at=self.clock())
+        return Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=user, user=user, created_at=self.clock())

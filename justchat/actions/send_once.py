@@ -41,7 +41,7 @@ async def sent_once(
             first = await sent(author, id)
             if first is None:
                 raise
-            if first.kind is not Kind.VOID and abs(clock() - first.create_at) < RESENT_WITHIN:
+            if first.kind is not Kind.VOID and abs(clock() - first.created_at) < RESENT_WITHIN:
                 return first
             if not isinstance(refusal, AlreadyStored):
                 raise

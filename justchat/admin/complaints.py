@@ -17,7 +17,7 @@ async def list_complaints(context: AdminContext, arguments: Namespace) -> Outcom
     rows = [
         (
             complaint.id,
-            iso(complaint.create_at),
+            iso(complaint.created_at),
             complaint.author,
             complaint.room or "(direct)",
             "open" if complaint.closed_at is None else f"closed {iso(complaint.closed_at)}",
@@ -38,13 +38,13 @@ async def show(context: AdminContext, arguments: Namespace) -> Outcome:
     where = "(direct message)" if complaint.room is None else f"{complaint.room} (removed)"
     text = record(
         ("complaint", complaint.id),
-        ("when", iso(complaint.create_at)),
+        ("when", iso(complaint.created_at)),
         ("by", _person(file.author)),
         ("text", complaint.text),
         ("closed", None if complaint.closed_at is None else iso(complaint.closed_at)),
         ("note", complaint.note),
         ("message", message.id),
-        ("  when", iso(message.create_at)),
+        ("  when", iso(message.created_at)),
         ("  by", _person(file.message_author)),
         ("  text", message.text),
         ("room", where if room is None else f"{room.id} {room.name}"),

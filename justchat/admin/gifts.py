@@ -141,7 +141,7 @@ async def _unless_known(context: AdminContext, gift: NewGift) -> NewGift:
 
 
 def _all(gifts: Sequence[Gift], nothing: str) -> Outcome:
-    rows = [(gift.id, gift.price, short(gift.name), gift.image, iso(gift.create_at)) for gift in gifts]
+    rows = [(gift.id, gift.price, short(gift.name), gift.image, iso(gift.created_at)) for gift in gifts]
     text = table(("ID", "PRICE", "NAME", "IMAGE", "SINCE"), rows, nothing)
     return Outcome(text, {"gifts": [gift_document(gift) for gift in gifts]})
 

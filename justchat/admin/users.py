@@ -23,7 +23,7 @@ async def show(context: AdminContext, arguments: Namespace) -> Outcome:
             ("photo", user.photo),
             ("born", user.dob),
             ("gender", user.gender),
-            ("since", iso(user.create_at)),
+            ("since", iso(user.created_at)),
             ("room", user.room),
             ("own rooms", " ".join(user.rooms[-10:])),
             ("gifts", len(user.gifts)),
@@ -31,13 +31,13 @@ async def show(context: AdminContext, arguments: Namespace) -> Outcome:
         ),
         table(
             ("SESSION", "SINCE", "LAST SEEN", "UNTIL"),
-            [(each.id, iso(each.create_at), iso(each.seen_at), iso(each.expires_at)) for each in file.sessions],
+            [(each.id, iso(each.created_at), iso(each.seen_at), iso(each.expires_at)) for each in file.sessions],
             "There are no sessions.",
         ),
         table(
             ("LEDGER", "WHEN", "COINS", "WHY", "NOTE"),
             [
-                (each.id, iso(each.create_at), f"{each.amount:+}", each.reason.value, short(_note(each)))
+                (each.id, iso(each.created_at), f"{each.amount:+}", each.reason.value, short(_note(each)))
                 for each in file.ledger
             ],
             "There is nothing in the ledger.",
@@ -77,7 +77,7 @@ def _note(transfer: Transfer) -> str | None:
 def _session(session: Session) -> dict[str, object]:
     return {
         "_id": session.id,
-        "create_at": iso(session.create_at),
+        "create_at": iso(session.created_at),
         "seen_at": iso(session.seen_at),
         "expires_at": iso(session.expires_at),
     }
@@ -86,7 +86,7 @@ def _session(session: Session) -> dict[str, object]:
 def _transfer(transfer: Transfer) -> dict[str, object]:
     return {
         "_id": transfer.id,
-        "create_at": iso(transfer.create_at),
+        "create_at": iso(transfer.created_at),
         "amount": transfer.amount,
         "reason": transfer.reason.value,
         "note": transfer.note,

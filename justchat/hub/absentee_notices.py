@@ -53,7 +53,7 @@ class AbsenteeNotices:
                 kind=Kind.NOTICE,
                 author=entry.author,
                 user=user,
-                create_at=entry.create_at,
+                created_at=entry.created_at,
                 ref_message=entry,
             )
 
@@ -67,7 +67,7 @@ class AbsenteeNotices:
                 continue
             with suppress(RoomNotFound):
                 room = await rooms.get(entry.stream)
-                if entry.kind is Kind.BAN and entry.user not in room.visiters:
+                if entry.kind is Kind.BAN and entry.user not in room.visitors:
                     continue  # of somebody who was never inside
                 for user in room.users if entry.kind is Kind.REMOVE_ROOM else [entry.user or entry.author]:
                     await self._append(user, entry)

@@ -100,7 +100,7 @@ class Replay:
         if missed.count < 0 or missed.count > self._events:
             return None
         page = await self._page(missed, missed.after)
-        if page and self._clock() - page[0].create_at > self._age:
+        if page and self._clock() - page[0].created_at > self._age:
             return None
         return page
 

@@ -16,7 +16,7 @@ class Complaint:
     author: Id
     message: Entry | DirectMessage
     text: str
-    create_at: Moment
+    created_at: Moment
     note: str | None = None
     closed_at: Moment | None = None
 

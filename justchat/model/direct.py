@@ -29,7 +29,7 @@ class DirectMessage:
     author: Id
     user: Id
     text: str
-    create_at: Moment
+    created_at: Moment
     read_at: Moment | None = None
     order: int | None = None
 

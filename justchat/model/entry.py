@@ -47,7 +47,7 @@ class Entry:
     seq: int
     kind: Kind
     author: Id
-    create_at: Moment
+    created_at: Moment
     text: str | None = None
     user: Id | None = None
     ref_message: "Entry | None" = None

@@ -16,7 +16,7 @@ class Gift:
     name: str
     image: str
     price: int
-    create_at: Moment
+    created_at: Moment
 
 
 class Reason(StrEnum):
@@ -40,7 +40,7 @@ class Transfer:
     user: Id
     amount: int
     reason: Reason
-    create_at: Moment
+    created_at: Moment
     gift: Gift | None = None
     to: Id | None = None
     text: str | None = None

@@ -20,14 +20,14 @@ class Room:
     id: Id
     name: str
     admin: Id
-    create_at: Moment
+    created_at: Moment
     max_users: int
     password: str | None = field(default=None, repr=False)
     moderators: Members = {}
     users: Members = {}
     banned: Members = {}
-    visiters: Members = {}
-    silently: Mapping[Id, Moment] = {}
+    visitors: Members = {}
+    silenced_until: Mapping[Id, Moment] = {}
     removed: bool = False
     voids: tuple[int, ...] = ()
     """The seqs of its void entries, which its history does not count."""
@@ -41,23 +41,23 @@ class Room:
                 return evolve(
                     self,
                     users=joined(self.users, entry.author),
-                    visiters=_latest(joined(self.visiters, entry.author)),
+                    visitors=_latest(joined(self.visitors, entry.author)),
                 )
             case Kind.LEAVE:
                 return evolve(self, users=parted(self.users, entry.author))
             case Kind.KICK:
                 return evolve(self, users=parted(self.users, _whom(entry)))
             case Kind.SILENCE:
-                return evolve(self, silently=self._silenced(entry))
+                return evolve(self, silenced_until=self._silenced(entry))
             case Kind.BAN:
                 # Who is banned has no rank to come back with.
                 whom = _whom(entry)
                 # One who came before the latest thousand is still known to have been inside.
-                was_inside = whom in self.users and whom not in self.visiters
+                was_inside = whom in self.users and whom not in self.visitors
                 return evolve(
                     self,
                     users=parted(self.users, whom),
-                    visiters=_latest(joined(self.visiters, whom)) if was_inside else self.visiters,
+                    visitors=_latest(joined(self.visitors, whom)) if was_inside else self.visitors,
                     moderators=parted(self.moderators, whom),
                     banned=joined(self.banned, whom),
                 )
@@ -76,8 +76,8 @@ class Room:
 
     def _silenced(self, entry: Entry) -> Mapping[Id, Moment]:
         """Silences after a new one; those that have run out by then, and one that ends in the past, are dropped."""
-        silences = {**self.silently, _whom(entry): entry.finished or entry.create_at}
-        return {user: until for user, until in silences.items() if until > entry.create_at}
+        silences = {**self.silenced_until, _whom(entry): entry.finished or entry.created_at}
+        return {user: until for user, until in silences.items() if until > entry.created_at}
 
 
 LISTED_PEOPLE = 100
@@ -91,7 +91,7 @@ class ListedRoom:
     id: Id
     name: str
     admin: Id
-    create_at: Moment
+    created_at: Moment
     max_users: int
     is_private: bool
     moderators: tuple[Id, ...]
@@ -126,7 +126,7 @@ def _whom(entry: Entry) -> Id:
     return entry.user
 
 
-def _latest(visiters: Members) -> Members:
-    if len(visiters) <= VISITERS_KEPT:
-        return visiters
-    return dict.fromkeys(list(visiters)[-VISITERS_KEPT:])
+def _latest(visitors: Members) -> Members:
+    if len(visitors) <= VISITERS_KEPT:
+        return visitors
+    return dict.fromkeys(list(visitors)[-VISITERS_KEPT:])

@@ -24,7 +24,7 @@ class User:
     id: Id
     phone: Phone
     password: str = field(repr=False)
-    create_at: Moment
+    created_at: Moment
     nickname: str | None = None
     location: str | None = None
     photo: str | None = None
@@ -60,6 +60,6 @@ class Session:
 
     id: Id
     user: Id
-    create_at: Moment
+    created_at: Moment
     seen_at: Moment
     expires_at: Moment

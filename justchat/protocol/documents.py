@@ -125,7 +125,7 @@ class ComplaintDocument(TypedDict):
 
 def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     """The user as ``viewer`` may see them."""
-    create_at = iso(user.create_at)
+    created_at = iso(user.created_at)
     document: UserDocument = {
         "_id": user.id,
         "nickname": user.nickname,
@@ -138,8 +138,8 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
         "visitedRooms": list(user.visited_rooms),
         "gifts": [sended_gift_document(gift) for gift in user.gifts],
         "gifts_count": user.gifts_count,
-        "create_at": create_at,
-        "created_at": create_at,
+        "create_at": created_at,
+        "created_at": created_at,
     }
     if show_phones or viewer == user.id:
         document["phone"] = user.phone
@@ -152,7 +152,7 @@ def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocumen
     """The room at a moment: silences that have run out by then are not shown. Without ``people`` it shows none of them,
     only how many are inside.
     """
-    create_at = iso(room.create_at)
+    created_at = iso(room.created_at)
     if not people:
         return {
             "_id": room.id,
@@ -166,8 +166,8 @@ def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocumen
             "visiters": [],
             "silently": {},
             "is_private": room.password is not None,
-            "create_at": create_at,
-            "created_at": create_at,
+            "create_at": created_at,
+            "created_at": created_at,
         }
     return {
         "_id": room.id,
@@ -178,17 +178,17 @@ def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocumen
         "users": list(room.users),
         "users_count": len(room.users),
         "banned": list(room.banned),
-        "visiters": list(room.visiters),
-        "silently": {user: milliseconds(until) for user, until in room.silently.items() if until > at},
+        "visiters": list(room.visitors),
+        "silently": {user: milliseconds(until) for user, until in room.silenced_until.items() if until > at},
         "is_private": room.password is not None,
-        "create_at": create_at,
-        "created_at": create_at,
+        "create_at": created_at,
+        "created_at": created_at,
     }
 
 
 def listed_room_document(room: ListedRoom, *, people: bool) -> RoomDocument:
     """The room in a list of rooms; without ``people`` it shows none of them, only how many are inside."""
-    create_at = iso(room.create_at)
+    created_at = iso(room.created_at)
     return {
         "_id": room.id,
         "name": room.name,
@@ -198,14 +198,14 @@ def listed_room_document(room: ListedRoom, *, people: bool) -> RoomDocument:
         "users": list(room.users) if people else [],
         "users_count": room.users_count,
         "is_private": room.is_private,
-        "create_at": create_at,
-        "created_at": create_at,
+        "create_at": created_at,
+        "created_at": created_at,
     }
 
 
 def message_document(entry: Entry) -> MessageDocument:
     """A room's entry as its readers see it."""
-    create_at = iso(entry.create_at)
+    created_at = iso(entry.created_at)
     kind = entry.kind
     document: MessageDocument = {
         "_id": entry.id,
@@ -215,8 +215,8 @@ def message_document(entry: Entry) -> MessageDocument:
         "user": entry.user,
         "ref_message": message_document(entry.ref_message) if entry.ref_message is not None else None,
         "type": None if kind is Kind.MESSAGE else kind.value,
-        "create_at": create_at,
-        "created_at": create_at,
+        "create_at": created_at,
+        "created_at": created_at,
         "seq": entry.seq,
     }
     if entry.finished is not None:
@@ -226,7 +226,7 @@ def message_document(entry: Entry) -> MessageDocument:
 
 def direct_document(message: DirectMessage) -> DirectMessageDocument:
     """A direct message as its two sides see it."""
-    create_at = iso(message.create_at)
+    created_at = iso(message.created_at)
     return {
         "_id": message.id,
         "author": message.author,
@@ -235,8 +235,8 @@ def direct_document(message: DirectMessage) -> DirectMessageDocument:
         "room": None,
         "ref_message": None,
         "type": None,
-        "create_at": create_at,
-        "created_at": create_at,
+        "create_at": created_at,
+        "created_at": created_at,
         "read": message.read_at is not None,
         "read_at": None if message.read_at is None else iso(message.read_at),
     }
@@ -250,7 +250,7 @@ def sent_document(entry: Entry) -> DirectMessageDocument:
 def receipt_document(receipt: Entry) -> DirectMessageDocument:
     """The message that a receipt is for, as read."""
     assert receipt.ref_message is not None
-    return direct_document(_direct_message(receipt.ref_message, receipt.create_at))
+    return direct_document(_direct_message(receipt.ref_message, receipt.created_at))
 
 
 def _direct_message(entry: Entry, read_at: Moment | None) -> DirectMessage:
@@ -260,33 +260,33 @@ def _direct_message(entry: Entry, read_at: Moment | None) -> DirectMessage:
         author=entry.author,
         user=entry.user,
         text=entry.text,
-        create_at=entry.create_at,
+        created_at=entry.created_at,
         read_at=read_at,
     )
 
 
 def gift_document(gift: Gift) -> GiftDocument:
     """A gift of the catalogue."""
-    create_at = iso(gift.create_at)
+    created_at = iso(gift.created_at)
     return {
         "_id": gift.id,
         "name": gift.name,
         "image": gift.image,
         "price": gift.price,
-        "create_at": create_at,
-        "created_at": create_at,
+        "create_at": created_at,
+        "created_at": created_at,
     }
 
 
 def sended_gift_document(entry: Entry) -> SendedGiftDocument:
     """What the entry of a gift gave; its time and id are those of the giving."""
     assert entry.gift is not None
-    create_at = iso(entry.create_at)
+    created_at = iso(entry.created_at)
     return {
         **gift_document(entry.gift),
         "_id": entry.id,
-        "create_at": create_at,
-        "created_at": create_at,
+        "create_at": created_at,
+        "created_at": created_at,
         "text": entry.text or "",
         "author": entry.author,
     }
@@ -295,13 +295,13 @@ def sended_gift_document(entry: Entry) -> SendedGiftDocument:
 def complaint_document(complaint: Complaint) -> ComplaintDocument:
     """A complaint."""
     message = complaint.message
-    create_at = iso(complaint.create_at)
+    created_at = iso(complaint.created_at)
     return {
         "_id": complaint.id,
         "author": complaint.author,
         "room": complaint.room,
         "message": message_document(message) if isinstance(message, Entry) else direct_document(message),
         "text": complaint.text,
-        "create_at": create_at,
-        "created_at": create_at,
+        "create_at": created_at,
+        "created_at": created_at,
     }

@@ -118,5 +118,5 @@ def absent(room: Room, entry: Entry) -> Iterable[Id]:
         return room.users
     if entry.user is None or entry.user in room.users:
         return ()
-    was_inside = entry.kind in (Kind.LEAVE, Kind.KICK) or entry.user in room.visiters
+    was_inside = entry.kind in (Kind.LEAVE, Kind.KICK) or entry.user in room.visitors
     return (entry.user,) if was_inside else ()

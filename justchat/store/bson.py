@@ -66,7 +66,7 @@ def entry_to_document(entry: Entry) -> Document:
         "seq": entry.seq,
         "kind": entry.kind.value,
         "author": _known(entry.author),
-        "create_at": entry.create_at,
+        "create_at": entry.created_at,
     }
     if entry.text is not None:
         document["text"] = entry.text
@@ -100,7 +100,7 @@ def direct_from_document(document: Document) -> DirectMessage:
         author=_id(document["author"]),
         user=_id(document["user"]),
         text=document["text"],
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
         read_at=_moment(document.get("read_at")),
         order=document.get("order"),
     )
@@ -114,7 +114,7 @@ def direct_to_document(message: DirectMessage) -> Document:
         "author": ObjectId(message.author),
         "user": ObjectId(message.user),
         "text": message.text,
-        "create_at": message.create_at,
+        "create_at": message.created_at,
         "read_at": message.read_at,
     }
 
@@ -125,7 +125,7 @@ def gift_to_document(gift: Gift) -> Document:
         "name": gift.name,
         "image": gift.image,
         "price": gift.price,
-        "create_at": gift.create_at,
+        "create_at": gift.created_at,
     }
 
 
@@ -135,7 +135,7 @@ def gift_from_document(document: Document) -> Gift:
         name=document["name"],
         image=document["image"],
         price=document["price"],
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
     )
 
 
@@ -145,7 +145,7 @@ def transfer_to_document(transfer: Transfer) -> Document:
         "user": ObjectId(transfer.user),
         "amount": transfer.amount,
         "reason": transfer.reason.value,
-        "create_at": transfer.create_at,
+        "create_at": transfer.created_at,
     }
     if transfer.gift is not None and transfer.to is not None:
         document |= {"gift": gift_to_document(transfer.gift), "to": ObjectId(transfer.to), "text": transfer.text}
@@ -161,7 +161,7 @@ def transfer_from_document(document: Document) -> Transfer:
         user=_id(document["user"]),
         amount=document["amount"],
         reason=Reason(document["reason"]),
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
         gift=None if gift is None else gift_from_document(gift),
         to=None if to is None else _id(to),
         text=document.get("text"),
@@ -179,7 +179,7 @@ def entry_from_document(document: Document) -> Entry:
         seq=document["seq"],
         kind=_KINDS[document["kind"]],
         author=_id(document["author"]),
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
         text=text,
         **more,
     )
@@ -206,7 +206,7 @@ def room_to_document(room: Room, seq: int) -> Document:
         **searched_name(room.name),
         "private": room.password is not None,
         "admin": ObjectId(room.admin),
-        "create_at": room.create_at,
+        "create_at": room.created_at,
         "password": room.password,
         **room_changes(room, seq),
     }
@@ -238,8 +238,8 @@ def room_changes(room: Room, seq: int) -> Document:
         "moderators": _object_ids(room.moderators),
         "users": _object_ids(room.users),
         "banned": _object_ids(room.banned),
-        "visiters": _object_ids(room.visiters),
-        "silently": dict(room.silently),
+        "visiters": _object_ids(room.visitors),
+        "silently": dict(room.silenced_until),
         "removed": room.removed,
         "voids": list(room.voids),
     }
@@ -254,19 +254,19 @@ ROOM = (
 
 def room_from_document(document: Document) -> tuple[Room, int]:
     """The room and the seq up to which the snapshot is true."""
-    silently = document["silently"]
+    silenced_until = document["silently"]
     room = Room(
         id=_id(document["_id"]),
         name=document["name"],
         admin=_id(document["admin"]),
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
         max_users=document["max_users"],
         password=document["password"],
         moderators=_members(document["moderators"]),
         users=_members(document["users"]),
         banned=_members(document["banned"]),
-        visiters=_members(document["visiters"]),
-        silently={Id(user): moment(until) for user, until in silently.items()} if silently else {},
+        visitors=_members(document["visiters"]),
+        silenced_until={Id(user): moment(until) for user, until in silenced_until.items()} if silenced_until else {},
         removed=document["removed"],
         voids=tuple(document["voids"]),
     )
@@ -291,7 +291,7 @@ def listed_room_from_document(document: Document) -> ListedRoom:
         id=_id(document["_id"]),
         name=document["name"],
         admin=_id(document["admin"]),
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
         max_users=document["max_users"],
         is_private=document["private"],
         moderators=tuple(document["moderators"]),
@@ -321,9 +321,9 @@ def user_to_document(user: User) -> Document:
         "phone": user.phone,
         "password": user.password,
         "tries": 0,
-        "key_at": user.create_at,
+        "key_at": user.created_at,
         "places": [],
-        "create_at": user.create_at,
+        "create_at": user.created_at,
         "nickname": user.nickname,
         **searched_nickname(user.nickname),
         "location": user.location,
@@ -345,7 +345,7 @@ def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[En
         id=_id(document["_id"]),
         phone=Phone(document["phone"]),
         password=document["password"],
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
         nickname=document["nickname"],
         location=document["location"],
         photo=document["photo"],
@@ -365,7 +365,7 @@ def session_to_document(session: Session, digest: bytes) -> dict[str, Any]:
         "_id": ObjectId(session.id),
         "digest": digest,
         "user": ObjectId(session.user),
-        "create_at": session.create_at,
+        "create_at": session.created_at,
         "seen_at": session.seen_at,
         "expires_at": session.expires_at,
     }
@@ -375,7 +375,7 @@ def session_from_document(document: Document) -> Session:
     return Session(
         id=_id(document["_id"]),
         user=_id(document["user"]),
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
         seen_at=moment(document["seen_at"]),
         expires_at=moment(document["expires_at"]),
     )

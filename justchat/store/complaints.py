@@ -39,7 +39,7 @@ class ComplaintStore:
                 if isinstance(message, DirectMessage)
                 else entry_to_document(message),
                 "text": complaint.text,
-                "create_at": complaint.create_at,
+                "create_at": complaint.created_at,
                 "closed": False,
                 "order": self._database.arrivals.next(),
             },
@@ -85,7 +85,7 @@ def _from_document(document: Document) -> Complaint:
         author=Id(str(document["author"])),
         message=direct_from_document(message) if direct else entry_from_document(message),
         text=document["text"],
-        create_at=moment(document["create_at"]),
+        created_at=moment(document["create_at"]),
         note=document.get("note"),
         closed_at=None if closed_at is None else moment(closed_at),
     )

@@ -47,7 +47,7 @@ class Ledger:
         self._database.arrivals.saw(last[0].get("order") if last else None)  # an operator's command knows of no other
         document = {
             **transfer_to_document(transfer),
-            "begun": transfer.create_at,
+            "begun": transfer.created_at,
             "order": self._database.arrivals.next(),
         }
         return await self._database.insert(LEDGER, document)
@@ -71,11 +71,11 @@ class Ledger:
             last = f"free_coins.{transfer.note}"
             query["$or"] = [
                 {last: None},
-                {last: {"$lte": transfer.create_at - FREE_COINS_EVERY}},
+                {last: {"$lte": transfer.created_at - FREE_COINS_EVERY}},
                 # Taken more than a day from now: by a clock that was wrong. It is not to keep anybody for years.
-                {last: {"$gt": transfer.create_at + FREE_COINS_EVERY}},
+                {last: {"$gt": transfer.created_at + FREE_COINS_EVERY}},
             ]
-            update["$set"] = {last: transfer.create_at}
+            update["$set"] = {last: transfer.created_at}
         return await self._database.update(USERS, query, update) or await self.is_applied(transfer)
 
     async def is_applied(self, transfer: Transfer) -> bool:

@@ -455,7 +455,7 @@ def _void(entry: Entry) -> Entry:
         seq=entry.seq,
         kind=Kind.VOID,
         author=entry.author,
-        create_at=entry.create_at,
+        created_at=entry.created_at,
     )
 
 

@@ -139,7 +139,7 @@ class Mailboxes:
         if entry.kind is Kind.DIRECT_MESSAGE:
             self._behind += 1
             self._database.arrivals.saw(entry.order)  # it may be another daemon's
-            last = _Last(entry.order, entry.create_at, entry.seq, entry.id)
+            last = _Last(entry.order, entry.created_at, entry.seq, entry.id)
             self._to_note((entry.stream, entry.author), last)
             self._to_note((entry.author, entry.stream), last)
         self._hear(head.state, entry)
@@ -314,7 +314,7 @@ class Mailboxes:
         key = {"owner": ObjectId(owner), "other": ObjectId(other), "last": {"$in": gone}}
         left = await self.dialog(owner, other, skip=0, limit=1)
         if left:
-            last = {"last": ObjectId(left[0].id), "at": left[0].create_at, "order": left[0].order}
+            last = {"last": ObjectId(left[0].id), "at": left[0].created_at, "order": left[0].order}
             await self._database.update(DIALOGS, key, {"$set": last})
         else:
             await self._database.delete_and_get(DIALOGS, key)

@@ -48,7 +48,7 @@ class Sessions:
     async def open(self, user: Id) -> str:
         key = secrets.token_hex(KEY_BYTES)
         at = self._clock()
-        session = Session(id=new_id(), user=user, create_at=at, seen_at=at, expires_at=at + self._lifetime)
+        session = Session(id=new_id(), user=user, created_at=at, seen_at=at, expires_at=at + self._lifetime)
         digest = _digest(key)
         await self._database.insert(
             SESSIONS, {**session_to_document(session, digest), "order": self._database.arrivals.next()}

@@ -52,14 +52,14 @@ class LongAnswers(ChatTestCase):
                 id=new_id(),
                 name="a full room",
                 admin=new_id(),
-                create_at=self.at,
+                created_at=self.at,
                 max_users=255,
                 users=users,
-                visiters=visitors,
+                visitors=visitors,
                 banned=visitors,
             )
             self.database["rooms"].insert_one(room_to_document(room, 0))
-        gift = Gift(id=new_id(), name="rose", image="uploads/rose.png", price=1, create_at=self.at)
+        gift = Gift(id=new_id(), name="rose", image="uploads/rose.png", price=1, created_at=self.at)
         gifts = [
             Entry(
                 id=new_id(),
@@ -69,7 +69,7 @@ class LongAnswers(ChatTestCase):
                 author=new_id(),
                 user=Id(rich.id),
                 text="x" * 4096,
-                create_at=self.at,
+                created_at=self.at,
                 gift=gift,
             )
             for number in range(1, GIFTS + 1)

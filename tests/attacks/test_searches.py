@@ -43,7 +43,7 @@ class Searches(ChatTestCase):
         admin, at = new_id(), datetime.now(UTC).replace(microsecond=0)
         for start in range(0, ROOMS, 1000):
             names = (f"tea and talk, table {number}" for number in range(start, start + 1000))
-            rooms = [Room(id=new_id(), name=name, admin=admin, create_at=at, max_users=255) for name in names]
+            rooms = [Room(id=new_id(), name=name, admin=admin, created_at=at, max_users=255) for name in names]
             self.rooms.insert_many([room_to_document(room, 0) for room in rooms], ordered=False)
 
     async def test_slow_searches(self) -> None:

@@ -71,7 +71,7 @@ def walk() -> None:
     ann, bob = sign_in(ANN, "Ann"), sign_in(BOB, "Bob")
     shown = init_get_user.sync(client=ann, body=InitGetUserRequest())
     assert isinstance(shown, UserAnswer) and shown.data.user.nickname == "Ann", shown
-    assert shown.data.user.create_at.tzinfo is not None
+    assert shown.data.user.created_at.tzinfo is not None
 
     created = room_create.sync(client=ann, body=RoomCreateRequest(room=NewRoom(name="Kitchen")))
     assert isinstance(created, RoomAnswer), created

@@ -43,7 +43,7 @@ class Hearer:
 
 def a_session(user: Id, lasts: timedelta = timedelta(days=1)) -> Session:
     at = now()
-    return Session(id=new_id(), user=user, create_at=at, seen_at=at, expires_at=at + lasts)
+    return Session(id=new_id(), user=user, created_at=at, seen_at=at, expires_at=at + lasts)
 
 
 class Crowds(TestCase):

@@ -13,14 +13,14 @@ from justchat.model.room import VISITERS_KEPT, Room
 ADMIN, ANNA, BORIS = Id("a" * 24), Id("b" * 24), Id("c" * 24)
 NOON = datetime(2014, 2, 3, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-ROOM = Room(id=new_id(), name="a room", admin=ADMIN, create_at=NOON, max_users=255)
+ROOM = Room(id=new_id(), name="a room", admin=ADMIN, created_at=NOON, max_users=255)
 
 
 def after(room: Room, *entries: tuple[Kind, Id], **more: Any) -> Room:
     """The room after these kinds of entries about these users."""
     for seq, (kind, user) in enumerate(entries, 1):
         author = user if kind in (Kind.MESSAGE, Kind.NEW_ROOMMATE, Kind.LEAVE) else ADMIN
-        entry: dict[str, Any] = {"id": new_id(), "stream": room.id, "seq": seq, "kind": kind, "create_at": NOON, **more}
+        entry: dict[str, Any] = {"id": new_id(), "stream": room.id, "seq": seq, "kind": kind, "created_at": NOON, **more}
         room = room.after(Entry(author=author, user=user, **entry))
     return room
 
@@ -30,13 +30,13 @@ class Entries(SynchronousTestCase):
         """A new roommate is among the users and the visiters, in the order of coming."""
         room = after(ROOM, (Kind.NEW_ROOMMATE, BORIS), (Kind.NEW_ROOMMATE, ANNA))
 
-        self.assertEqual(([BORIS, ANNA], [BORIS, ANNA]), (list(room.users), list(room.visiters)))
+        self.assertEqual(([BORIS, ANNA], [BORIS, ANNA]), (list(room.users), list(room.visitors)))
 
     def test_leave(self) -> None:
         """Who leaves is no user, but stays a visiter."""
         room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), (Kind.NEW_ROOMMATE, BORIS), (Kind.LEAVE, ANNA))
 
-        self.assertEqual(([BORIS], [ANNA, BORIS]), (list(room.users), list(room.visiters)))
+        self.assertEqual(([BORIS], [ANNA, BORIS]), (list(room.users), list(room.visitors)))
 
     def test_kick(self) -> None:
         """Who is kicked is no user; the one who kicked stays."""
@@ -55,10 +55,10 @@ class Entries(SynchronousTestCase):
         """Who came before the latest visiters, and stayed, is one of these when banned; a stranger is not."""
         others = [(Kind.NEW_ROOMMATE, new_id()) for _ in range(VISITERS_KEPT)]
         room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), *others)
-        self.assertNotIn(ANNA, room.visiters)
+        self.assertNotIn(ANNA, room.visitors)
 
-        self.assertIn(ANNA, after(room, (Kind.BAN, ANNA)).visiters)
-        self.assertNotIn(BORIS, after(room, (Kind.BAN, BORIS)).visiters)
+        self.assertIn(ANNA, after(room, (Kind.BAN, ANNA)).visitors)
+        self.assertNotIn(BORIS, after(room, (Kind.BAN, BORIS)).visitors)
 
     def test_moderators(self) -> None:
         """A moderator is one until removed."""
@@ -70,10 +70,10 @@ class Entries(SynchronousTestCase):
         """A silence lasts until its end; a later one replaces it, one that ends in the past ends it."""
         silent = after(ROOM, (Kind.SILENCE, ANNA), finished=NOON + MINUTE)
 
-        self.assertEqual({ANNA: NOON + MINUTE}, silent.silently)
+        self.assertEqual({ANNA: NOON + MINUTE}, silent.silenced_until)
         longer = after(silent, (Kind.SILENCE, ANNA), finished=NOON + 2 * MINUTE)
-        self.assertEqual({ANNA: NOON + 2 * MINUTE}, longer.silently)
-        self.assertEqual({}, after(silent, (Kind.SILENCE, ANNA), finished=NOON - MINUTE).silently)
+        self.assertEqual({ANNA: NOON + 2 * MINUTE}, longer.silenced_until)
+        self.assertEqual({}, after(silent, (Kind.SILENCE, ANNA), finished=NOON - MINUTE).silenced_until)
 
     def test_words(self) -> None:
         """A message, and what turned out void, change nothing."""
@@ -85,7 +85,7 @@ class Entries(SynchronousTestCase):
         """The room that was is not touched."""
         after(ROOM, (Kind.NEW_ROOMMATE, ANNA), (Kind.BAN, ANNA))
 
-        self.assertEqual(({}, {}, {}), (ROOM.users, ROOM.visiters, ROOM.banned))
+        self.assertEqual(({}, {}, {}), (ROOM.users, ROOM.visitors, ROOM.banned))
 
     def test_visiters(self) -> None:
         """A room remembers its latest visitors, a bounded number of them."""
@@ -93,4 +93,4 @@ class Entries(SynchronousTestCase):
 
         room = after(ROOM, *((kind, user) for user in visitors for kind in (Kind.NEW_ROOMMATE, Kind.LEAVE)))
 
-        self.assertEqual(visitors[2:], list(room.visiters))
+        self.assertEqual(visitors[2:], list(room.visitors))

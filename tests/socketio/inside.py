@@ -30,7 +30,7 @@ class OneSession:
 
     def __init__(self) -> None:
         at = now()
-        self.session = Session(id=new_id(), user=new_id(), create_at=at, seen_at=at, expires_at=at + timedelta(days=1))
+        self.session = Session(id=new_id(), user=new_id(), created_at=at, seen_at=at, expires_at=at + timedelta(days=1))
 
     async def get(self, key: str) -> Session:
         return self.session

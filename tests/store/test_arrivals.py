@@ -92,7 +92,7 @@ class Case(TestCase):
                 author=author,
                 user=to,
                 text=text,
-                create_at=self.at,
+                created_at=self.at,
             )
 
         await self.mailboxes.send(author, to, make)
@@ -151,7 +151,7 @@ class SetBack(Case):
     async def test_rooms(self) -> None:
         """Rooms are listed newest first, and a user's own newest last, by the order in which they came."""
         users = Users(self.database, self.clock)
-        anna = User(id=self.anna, phone=Phone("79223438450"), password="", create_at=self.at)
+        anna = User(id=self.anna, phone=Phone("79223438450"), password="", created_at=self.at)
         await users.add(anna)
         ids = [derived_id("room", f"{n}") for n in range(6)]
         for n, id in enumerate(ids):
@@ -159,7 +159,7 @@ class SetBack(Case):
                 self.at -= HOUR
             if n == 4:
                 await self.start()
-            await self.rooms.create(Room(id=id, name="a room", admin=self.anna, create_at=self.at, max_users=9))
+            await self.rooms.create(Room(id=id, name="a room", admin=self.anna, created_at=self.at, max_users=9))
 
         self.assertEqual(ids, [room.id for room in reversed(await self.rooms.search(RoomSearch(), self.anna))])
         self.assertEqual(
@@ -172,7 +172,7 @@ class SetBack(Case):
         for n in range(4):
             if n == 2:
                 self.at -= HOUR
-            room = Room(id=new_id(), name="a room", admin=self.anna, create_at=self.at, max_users=9)
+            room = Room(id=new_id(), name="a room", admin=self.anna, created_at=self.at, max_users=9)
             await self.rooms.create(room)
             await self.rooms.append(
                 room.id,
@@ -182,7 +182,7 @@ class SetBack(Case):
                     seq=seq,
                     kind=Kind.NEW_ROOMMATE,
                     author=self.boris,
-                    create_at=self.at,
+                    created_at=self.at,
                 ),
             )
 
@@ -199,15 +199,15 @@ class SetBack(Case):
 
         latest, first = await sessions.of(self.anna)
 
-        self.assertLess(latest.create_at, first.create_at)
+        self.assertLess(latest.created_at, first.created_at)
 
     async def test_complaints(self) -> None:
         """Complaints come with the latest first."""
         complaints = ComplaintStore(self.database)
-        message = DirectMessage(id=new_id(), author=self.boris, user=self.anna, text="x", create_at=self.at)
+        message = DirectMessage(id=new_id(), author=self.boris, user=self.anna, text="x", created_at=self.at)
         for text in ("one", "two", "three"):
             self.at -= HOUR
-            complaint = Complaint(id=derived_id(text), author=self.anna, message=message, text=text, create_at=self.at)
+            complaint = Complaint(id=derived_id(text), author=self.anna, message=message, text=text, created_at=self.at)
             await complaints.add(complaint)
 
         self.assertEqual(["three", "two", "one"], [complaint.text for complaint in await complaints.all(9)])
@@ -223,7 +223,7 @@ class SetBack(Case):
                 user=self.anna,
                 amount=amount,
                 reason=Reason.PAYMENT,
-                create_at=self.at,
+                created_at=self.at,
             )
             await Ledger(self.database, self.clock).begin(transfer)
 
@@ -275,7 +275,7 @@ class OfAnEarlierRelease(Case):
     async def test_rooms(self) -> None:
         """Rooms without an order are listed after those that have one."""
         for n in range(2):
-            room = Room(id=new_id(), name=f"{n}", admin=self.anna, create_at=self.at, max_users=9)
+            room = Room(id=new_id(), name=f"{n}", admin=self.anna, created_at=self.at, max_users=9)
             await self.rooms.create(room)
             if n == 0:
                 await self.database.update(ROOMS, {"_id": ObjectId(room.id)}, {"$unset": {"order": 1}})

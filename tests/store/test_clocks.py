@@ -34,9 +34,9 @@ class Clocks(TestCase):
         await create_indexes(self.database)
         self.rooms = Rooms(self.database, lambda room, entry: None, reactor)
         self.users = Users(self.database, self.clock, 600.0)
-        self.anna = User(id=new_id(), phone=Phone("79223438450"), password="hash", create_at=self.at)
+        self.anna = User(id=new_id(), phone=Phone("79223438450"), password="hash", created_at=self.at)
         await self.users.add(self.anna)
-        self.room = Room(id=new_id(), name="a room", admin=self.anna.id, create_at=self.at, max_users=9)
+        self.room = Room(id=new_id(), name="a room", admin=self.anna.id, created_at=self.at, max_users=9)
         await self.rooms.create(self.room)
 
     async def tearDown(self) -> None:

@@ -25,7 +25,7 @@ class KeyTests(TestCase):
         await create_indexes(self.database)
         self.time = now()
         self.users = Users(self.database, self.clock, key_lifetime=60)
-        await self.users.add(User(id=new_id(), phone=PHONE, password="first", create_at=self.time))
+        await self.users.add(User(id=new_id(), phone=PHONE, password="first", created_at=self.time))
 
     async def tearDown(self) -> None:
         await close(self.database)

@@ -31,7 +31,7 @@ class Listing(TestCase):
             id=new_id(),
             name="a room",
             admin=people[0],
-            create_at=now(),
+            created_at=now(),
             max_users=255,
             users=everybody,
             moderators=everybody,

@@ -24,7 +24,7 @@ ALL = 100_000
 
 
 def entry(room: Room, seq: int, author: Id, kind: Kind = Kind.MESSAGE, text: str | None = None) -> Entry:
-    return Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=author, create_at=now(), text=text)
+    return Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=author, created_at=now(), text=text)
 
 
 def say(author: Id, text: str = "hello") -> Proposal:
@@ -66,7 +66,7 @@ class LogCase(TestCase):
 
     async def a_room(self, rooms: Rooms) -> Id:
         """A room with Anna inside; her entry has seq 1."""
-        room = Room(id=new_id(), name="room", admin=self.anna, create_at=now(), max_users=10)
+        room = Room(id=new_id(), name="room", admin=self.anna, created_at=now(), max_users=10)
         await rooms.create(room)
         await rooms.append(room.id, move(self.anna, Kind.NEW_ROOMMATE))
         return room.id
@@ -198,7 +198,7 @@ class OneDaemon(LogCase):
         assert first is not None
 
         def again(room: Room, seq: int) -> Entry:
-            return Entry(id=first.id, stream=room.id, seq=seq, kind=Kind.MESSAGE, author=self.anna, create_at=now())
+            return Entry(id=first.id, stream=room.id, seq=seq, kind=Kind.MESSAGE, author=self.anna, created_at=now())
 
         results = [ensureDeferred(rooms.append(room, p)) for p in (say(self.anna), again, say(self.anna), again)]
 

@@ -28,7 +28,7 @@ class MailboxesCase(TestCase):
         await close(self.database)
 
     def an_entry(self, id: Id, seq: int, kind: Kind = Kind.READ) -> Entry:
-        return Entry(id=id, stream=self.anna, seq=seq, kind=kind, author=self.anna, create_at=now())
+        return Entry(id=id, stream=self.anna, seq=seq, kind=kind, author=self.anna, created_at=now())
 
     async def kinds(self) -> list[Kind]:
         return [entry.kind for entry in await self.mailboxes.entries(self.anna, 0, 100)]
@@ -72,7 +72,7 @@ class Behind(MailboxesCase):
                     author=new_id(),
                     user=self.anna,
                     text="hello",
-                    create_at=now(),
+                    created_at=now(),
                 ),
             )
             written.append(await self.database.count(DIALOGS, {}))

@@ -235,8 +235,8 @@ class AccountCalls:
                 "sessions": [
                     {
                         "_id": session.id,
-                        "create_at": iso(session.create_at),
-                        "created_at": iso(session.create_at),
+                        "create_at": iso(session.created_at),
+                        "created_at": iso(session.created_at),
                         "seen_at": iso(session.seen_at),
                         "current": session.id == requester.session.id,
                     }
