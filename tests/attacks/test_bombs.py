@@ -25,7 +25,7 @@ class Bombs(ChatTestCase):
                 answer = await request(
                     self.daemon.http, "POST", "/init/reg", body[:60_000], {"Content-Encoding": encoding}
                 )
-                self.assertEqual((400, "bad-request"), (answer.status, answer.code), encoding)
+                self.assertEqual((415, "encoding-not-supported"), (answer.status, answer.code), encoding)
 
         self.assertLess(memory(self.daemon.process.pid) - before, 16 * MIB)
 

@@ -20,7 +20,14 @@ def after(room: Room, *entries: tuple[Kind, Id], **more: Any) -> Room:
     """The room after these kinds of entries about these users."""
     for seq, (kind, user) in enumerate(entries, 1):
         author = user if kind in (Kind.MESSAGE, Kind.NEW_ROOMMATE, Kind.LEAVE) else ADMIN
-        entry: dict[str, Any] = {"id": new_id(), "stream": room.id, "seq": seq, "kind": kind, "created_at": NOON, **more}
+        entry: dict[str, Any] = {
+            "id": new_id(),
+            "stream": room.id,
+            "seq": seq,
+            "kind": kind,
+            "created_at": NOON,
+            **more,
+        }
         room = room.after(Entry(author=author, user=user, **entry))
     return room
 

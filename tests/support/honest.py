@@ -5,6 +5,8 @@ call from addresses of their own, 127.1.0.1 and on, so that limits by address ar
 from the moment it was due, not from when it could be sent: a daemon that stands still for a second is seen by every
 call of that second.
 
+They call only while they are measured: between two tests they would keep the machine busy for nothing.
+
     async with honest_people(self.daemon) as people:
         quiet = await people.during(sleep(2))
         attacked = await people.during(the_attack())
@@ -138,7 +140,7 @@ class People:
         """What they met while something was done; memory is looked at again ``settle`` seconds after it."""
         assert self.daemon.process is not None
         pid = self.daemon.process.pid
-        await self._report()
+        self._say("go")
         before = peak = memory_of(pid)
 
         def look() -> None:
@@ -154,6 +156,7 @@ class People:
                 await deferLater(reactor, settle)
         finally:
             looking.stop()
+            self._say("pause")
         calls = {kind: Times(**times) for kind, times in reported["calls"].items()}
         return Measured(calls, reported["failed"], before, peak, memory_of(pid))
 
@@ -165,11 +168,15 @@ class People:
         self.process.stdout.close()
 
     async def _report(self) -> Any:
-        """What they met since the last report."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        """What they met since they were told to go, or since the last report."""
+        self._say("report")
+        assert self.process.stdout is not None
         return json.loads(await deferToThread(self.process.stdout.readline))
+
+    def _say(self, word: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
 
 
 @asynccontextmanager
@@ -226,12 +233,17 @@ class _Caller:
     number: int
     kind: str
     notes: "_Notes"
+    measured: threading.Event
+    """Set while calls are made."""
     _connection: HTTPConnection | None = None
 
     def live(self) -> None:
         every = 1 / self.plan["a_second"][self.kind]
         due = time.monotonic() + every * self.number / PEOPLE
         while True:
+            if not self.measured.is_set():
+                self.measured.wait()
+                due = time.monotonic() + every * self.number / PEOPLE
             time.sleep(max(0.0, due - time.monotonic()))
             status = self.call()
             self.notes.note(self.kind, time.monotonic() - due, status)
@@ -294,15 +306,22 @@ def _times(found: Sequence[float]) -> Times:
 
 
 def _live() -> None:
-    plan, notes = json.loads(sys.stdin.readline()), _Notes()
+    plan, notes, measured = json.loads(sys.stdin.readline()), _Notes(), threading.Event()
     for number in range(PEOPLE):
         for kind in plan["a_second"]:
-            caller = _Caller(plan, number, kind, notes)
+            caller = _Caller(plan, number, kind, notes, measured)
             caller.call()
             threading.Thread(target=caller.live, daemon=True).start()
     print("ready", flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(notes.report()), flush=True)
+    for word in sys.stdin:
+        match word.strip():
+            case "go":
+                notes.report()  # forgets what ended after the last report
+                measured.set()
+            case "pause":
+                measured.clear()
+            case "report":
+                print(json.dumps(notes.report()), flush=True)
 
 
 if __name__ == "__main__":
