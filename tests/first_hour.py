@@ -20,7 +20,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.socketio.test_browser import CHROMIUM, Browser
+from tests.support.browser import CHROMIUM, Browser
 
 REPOSITORY = Path(__file__).parents[1]
 USER = "justchat-newcomer"

@@ -1,16 +1,13 @@
 """The documentation says what the code says."""
 
 import ast
-import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 from docutils import nodes
-from docutils.core import publish_doctree
 from pydantic import BaseModel
 from twisted.trial.unittest import TestCase
 
@@ -18,29 +15,16 @@ import justchat
 from justchat import errors
 from justchat.config.settings import Settings
 from justchat.errors import ApiError
-from justchat.http import calls
-from justchat.http.endpoint import Endpoint, endpoints_of
 from justchat.model.entry import Kind
 from justchat.protocol.close_codes import CloseCode
 from justchat.store import bson as documents
 from justchat.store.indexes import INDEXES
 from justchat.tap import Options
+from tests.support.bodies import all_declared
+from tests.support.docs import PROJECT, parsed
 
-PROJECT = Path(__file__).parents[1]
 PROTOCOL = PROJECT / "docs" / "protocol.rst"
 PAGES = sorted([*PROJECT.glob("*.rst"), *PROJECT.glob("docs/*.rst")])
-
-
-def parsed(page: Path, warnings: StringIO | None = None) -> nodes.document:
-    """A page of the documentation; what docutils has against it goes into ``warnings``."""
-    settings = {
-        "syntax_highlight": "none",
-        "_disable_config": True,
-        "report_level": 2,
-        "halt_level": 5,
-        "warning_stream": warnings or StringIO(),
-    }
-    return publish_doctree(page.read_text("utf-8"), source_path=page.name, settings_overrides=settings)
 
 
 def sections(page: Path) -> dict[str, str]:
@@ -60,17 +44,6 @@ def literals(page: Path) -> set[str]:
     """What a page has in ``double backquotes``, in whole and by its words."""
     found = {literal.astext() for literal in parsed(page).findall(nodes.literal)}
     return found | {word for text in found for word in re.findall(r"[\w.]+", text)}
-
-
-def declared() -> list[Endpoint]:
-    """Every call that an area under ``justchat.http.calls`` declares."""
-    areas = [
-        area
-        for module in pkgutil.iter_modules(calls.__path__, f"{calls.__name__}.")
-        for _, area in inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
-        if area.__module__ == module.name
-    ]
-    return [endpoint for area in areas for endpoint in endpoints_of(object.__new__(area))]
 
 
 def has_word(word: str, text: str) -> bool:
@@ -153,7 +126,7 @@ class ProtocolTests(TestCase):
 
     def test_calls(self) -> None:
         """Every call that is declared has a section of its own."""
-        paths = {endpoint.path for endpoint in declared()}
+        paths = {endpoint.path for endpoint in all_declared()}
 
         missing = paths - sections(self.page).keys()
 
@@ -161,7 +134,7 @@ class ProtocolTests(TestCase):
 
     def test_no_other_calls(self) -> None:
         """Every call that has a section before "Not built yet" is declared."""
-        paths = {endpoint.path for endpoint in declared()}
+        paths = {endpoint.path for endpoint in all_declared()}
 
         described = {title for title in sections(self.page) if title.startswith("/")}
 
@@ -173,7 +146,7 @@ class ProtocolTests(TestCase):
 
         missing = [
             (endpoint.path, error.status, error.code)
-            for endpoint in declared()
+            for endpoint in all_declared()
             for error in endpoint.raises
             if not re.search(rf"\b{error.status}\s+{error.code}(?![\w-])", described.get(endpoint.path, ""))
         ]
@@ -186,7 +159,7 @@ class ProtocolTests(TestCase):
 
         missing = [
             (endpoint.path, status)
-            for endpoint in declared()
+            for endpoint in all_declared()
             for status in endpoint.statuses
             if not has_word(str(status), described.get(endpoint.path, ""))
         ]
@@ -199,7 +172,7 @@ class ProtocolTests(TestCase):
 
         missing = [
             (endpoint.path, field)
-            for endpoint in declared()
+            for endpoint in all_declared()
             for field in fields_of(endpoint.body)
             if not has_word(field, described.get(endpoint.path, ""))
         ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.admin.command import AdminCase
+from tests.support.admin import AdminCase
 from tests.support.chat import a_room
 
 NOBODY = "0" * 24

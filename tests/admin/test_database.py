@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.admin.command import AdminCase, Done, run
+from tests.support.admin import AdminCase, Done, run
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 

@@ -9,7 +9,7 @@ import treq
 from twisted.internet import reactor
 from twisted.web.client import Agent
 
-from tests.admin.command import AdminCase, run
+from tests.support.admin import AdminCase, run
 from tests.support.chat import a_person
 from tests.support.daemon import Daemon
 

@@ -3,7 +3,7 @@
 import json
 import secrets
 
-from tests.admin.command import AdminCase
+from tests.support.admin import AdminCase
 
 
 class Text(AdminCase):

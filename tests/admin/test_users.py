@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from tests.admin.command import AdminCase
+from tests.support.admin import AdminCase
 from tests.support.chat import sign_in
 
 NOBODY = "0" * 24

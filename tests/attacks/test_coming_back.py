@@ -4,10 +4,9 @@ import json
 import os
 from typing import Any
 
-from tests.http.wire import at_once
-from tests.socketio.plain import PlainCase
 from tests.support.chat import a_room
-from tests.support.client import eventually
+from tests.support.socketio.by_hand import PlainCase
+from tests.support.waiting import at_once, eventually
 
 LARGE = bool(os.environ.get("JUSTCHAT_ATTACK"))
 MISSED = 900 if LARGE else 120

@@ -2,14 +2,14 @@
 
 import os
 import signal
-from collections.abc import Awaitable
 
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.http.wire import OwnDaemonCase
 from tests.support.honest import harm, honest_people
+from tests.support.waiting import quietly
+from tests.support.wire import OwnDaemonCase
 
 
 class Measuring(OwnDaemonCase):
@@ -39,7 +39,3 @@ class Measuring(OwnDaemonCase):
 
 def told(harms: list[str]) -> set[str]:
     return {harm.partition(":")[0] for harm in harms}
-
-
-def quietly(seconds: float) -> Awaitable[None]:
-    return deferLater(reactor, seconds)

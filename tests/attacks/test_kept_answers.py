@@ -3,10 +3,9 @@
 from twisted.internet.defer import ensureDeferred
 
 from justchat.store.mongo.client import Database
-from tests.http.test_sending_again import keyed
-from tests.http.wire import OwnDaemonCase
-from tests.support.chat import a_room
+from tests.support.chat import a_room, keyed
 from tests.support.mongo import close, fresh_uri
+from tests.support.wire import OwnDaemonCase
 
 CALLS = 40
 

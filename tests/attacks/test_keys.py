@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Iterator
 
 from twisted.internet.defer import Deferred
 
-from tests.http.test_captcha import provider
-from tests.http.wire import OwnDaemonCase, at_once
-from tests.sms import FakeGateway
 from tests.support import attack
 from tests.support.chat import Person, a_phone, last_sms, register, sign_in
-from tests.support.client import Answer, call, eventually
+from tests.support.client import Answer, call
+from tests.support.gateway import FakeGateway, provider
 from tests.support.honest import LARGE
+from tests.support.waiting import at_once, eventually
+from tests.support.wire import OwnDaemonCase
 
 MANY = 20 if LARGE else 1
 HOME, ELSEWHERE = "198.51.100.7", "192.0.2.1"

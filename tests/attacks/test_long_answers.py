@@ -13,12 +13,12 @@ from justchat.model.gift import Gift
 from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
 from justchat.store.bson import entry_to_document, room_to_document
-from tests.http.wire import at_once
 from tests.support.chat import ChatTestCase, Person, a_person
 from tests.support.client import request
 from tests.support.daemon import Daemon
 from tests.support.honest import LARGE, harm, honest_people
 from tests.support.mongo import fresh_uri
+from tests.support.waiting import at_once
 
 ROOMS, VISITORS, GIFTS = 500, 1_000, 1_000
 SECONDS = 6 if LARGE else 1

@@ -9,10 +9,10 @@ from pathlib import Path
 from PIL import Image
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
-from tests.pictures.files import SIGNATURE, chunk, ihdr, quarters, saved
 from tests.support.chat import ChatTestCase
 from tests.support.client import Answer, request
 from tests.support.crowd import memory
+from tests.support.picture_files import SIGNATURE, chunk, ihdr, quarters, saved
 
 LARGE = os.environ.get("JUSTCHAT_ATTACK") == "1"
 MIB = 1024 * 1024

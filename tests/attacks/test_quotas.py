@@ -1,9 +1,10 @@
 """Bytes of uploads are bounded by day, and what nothing refers to goes; what something refers to stays."""
 
-from tests.http.wire import OwnDaemonCase
-from tests.pictures.files import quarters, saved
 from tests.support.chat import Person, a_room
-from tests.support.client import Answer, eventually, request
+from tests.support.client import Answer, request
+from tests.support.picture_files import quarters, saved
+from tests.support.waiting import eventually
+from tests.support.wire import OwnDaemonCase
 
 PICTURE = saved(quarters("RGB"), "PNG")
 

@@ -1,4 +1,4 @@
-"""Every call, made by everybody: the table of ``tests/attacks/rights.py`` holds, and is whole."""
+"""Every call, made by everybody: the table of ``tests/support/rights.py`` holds, and is whole."""
 
 import json
 import time
@@ -8,12 +8,12 @@ from typing import Any
 from attrs import define
 from twisted.trial.unittest import TestCase
 
-from tests import test_docs
-from tests.attacks.rights import COLUMNS, rows
-from tests.contract.test_uploads import picture
-from tests.http.wire import NOBODY
+from tests.support.bodies import all_declared
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
+from tests.support.picture_files import picture
+from tests.support.rights import COLUMNS, rows
+from tests.support.wire import NOBODY
 
 PASSWORD = "sesame"
 UNTOUCHED = {"/room/chat", "/room/get", "/room/create", "/room/sendMessage"}
@@ -161,4 +161,4 @@ class Rights(ChatTestCase):
 class TheTable(TestCase):
     def test_calls(self) -> None:
         """Every call that is declared has a row."""
-        self.assertEqual({endpoint.path for endpoint in test_docs.declared()}, {path for path, _, _ in rows()})
+        self.assertEqual({endpoint.path for endpoint in all_declared()}, {path for path, _, _ in rows()})

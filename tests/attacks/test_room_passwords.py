@@ -3,11 +3,12 @@
 import itertools
 import json
 
-from tests.http.wire import OwnDaemonCase, at_once
 from tests.support.attack import AttackCase, flood, post
 from tests.support.chat import Person, a_person, a_room
 from tests.support.client import Answer, call
 from tests.support.honest import LARGE
+from tests.support.waiting import at_once
+from tests.support.wire import OwnDaemonCase
 
 PROXIES = '[http]\nproxies = ["127.0.0.0/8"]\n'
 PASSWORD = "correct horse"

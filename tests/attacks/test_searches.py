@@ -11,12 +11,12 @@ from twisted.internet.task import deferLater
 from justchat.model.ids import new_id
 from justchat.model.room import Room
 from justchat.store.bson import room_to_document
-from tests.http.wire import at_once
 from tests.support.chat import ChatTestCase, a_person
 from tests.support.client import request
 from tests.support.daemon import Daemon
 from tests.support.honest import LARGE, harm, honest_people
 from tests.support.mongo import fresh_uri
+from tests.support.waiting import at_once
 
 ROOMS = 60_000 if LARGE else 6_000
 SECONDS = 8 if LARGE else 1

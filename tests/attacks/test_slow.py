@@ -6,8 +6,9 @@ import time
 from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
-from tests.http.wire import OwnDaemonCase
-from tests.support.client import PATIENCE, request
+from tests.support.client import request
+from tests.support.waiting import PATIENCE
+from tests.support.wire import OwnDaemonCase
 
 IDLE = 0.5
 HEAD = b"POST /init/auth HTTP/1.1\r\nHost: localhost\r\n"

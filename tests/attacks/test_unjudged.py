@@ -22,10 +22,11 @@ from justchat.store.indexes import create_indexes
 from justchat.store.invites import Invites
 from justchat.store.mongo.client import Database
 from justchat.store.rate_windows import RateWindows
-from tests.http.wire import OwnDaemonCase, at_once
 from tests.support.chat import a_person, a_phone, register
-from tests.support.client import Answer, call, eventually, request
+from tests.support.client import Answer, call, request
 from tests.support.mongo import close, fresh_uri, pause
+from tests.support.waiting import at_once, eventually
+from tests.support.wire import OwnDaemonCase
 
 
 class Standing(OwnDaemonCase):

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
-from tests.attacks.test_pictures import LARGE, MIB
-from tests.http.wire import OwnDaemonCase, exchange
-from tests.pictures.files import quarters, saved
-from tests.support.client import eventually, request
+from tests.support.client import request
 from tests.support.crowd import memory
+from tests.support.honest import LARGE
+from tests.support.picture_files import quarters, saved
+from tests.support.waiting import eventually
+from tests.support.wire import OwnDaemonCase, exchange
 
+MIB = 1024 * 1024
 UNFINISHED = 100
 EACH = (5 if LARGE else 2) * MIB
 CHUNKED = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -22,15 +22,15 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from tests.attacks.test_honest import quietly
 from tests.support.app import Client
 from tests.support.chat import ChatTestCase, Person, a_room
-from tests.support.client import eventually, request
+from tests.support.client import request
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
 from tests.support.honest import BACK, LARGE, a_picture, note_weather
 from tests.support.mongo import pause
 from tests.support.relay import Relay
+from tests.support.waiting import eventually, quietly
 
 LASTS = 10.0 if LARGE else 0.5
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")

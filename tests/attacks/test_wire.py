@@ -6,9 +6,9 @@ What is refused is a 4xx or a closed connection, and nothing hidden in a request
 import re
 from pathlib import Path
 
-from tests.http.wire import a_request, exchange
 from tests.support.chat import ChatTestCase
 from tests.support.client import request
+from tests.support.wire import a_request, exchange
 
 BODY = b'{"phone": "79223438450", "key": "1"}'
 """Of /init/auth; its answer is 401."""

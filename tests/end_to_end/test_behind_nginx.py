@@ -13,10 +13,11 @@ from docutils.core import publish_doctree
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
-from tests.http.wire import a_request, exchange
 from tests.support.chat import a_phone
-from tests.support.client import Listener, call, eventually, request
+from tests.support.client import Listener, call, request
 from tests.support.starting import StartCase, free_port
+from tests.support.waiting import eventually
+from tests.support.wire import a_request, exchange
 
 README = Path(__file__).parents[2] / "README.rst"
 NGINX = shutil.which("nginx") or ("/usr/sbin/nginx" if os.path.exists("/usr/sbin/nginx") else None)

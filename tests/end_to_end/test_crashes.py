@@ -10,9 +10,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.support.chat import Person, a_room
-from tests.support.client import Answer, call, eventually
+from tests.support.client import Answer, call
 from tests.support.crashes import TALKERS, Call, CrashCase
 from tests.support.mongo import RunningMongod
+from tests.support.waiting import eventually
 
 
 class DaemonKilled(CrashCase):

@@ -13,9 +13,10 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from tests.support.certificates import Authority
-from tests.support.client import eventually, request
+from tests.support.client import request
 from tests.support.daemon import LOOPBACK, TWISTD
 from tests.support.starting import StartCase, free_port, processes
+from tests.support.waiting import eventually
 
 
 class Daemonized(StartCase):

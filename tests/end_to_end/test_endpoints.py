@@ -10,11 +10,11 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.runtime.endpoints import is_exposed
-from tests.http.wire import a_request, exchange
 from tests.support.attack import connect
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
-from tests.ws.test_limits import UPGRADE
+from tests.support.frames import UPGRADE
+from tests.support.wire import a_request, exchange
 
 ANNA, OTHER = b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 443\r\n", b"PROXY TCP4 192.0.2.8 127.0.0.1 4711 443\r\n"
 

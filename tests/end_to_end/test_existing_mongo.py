@@ -1,8 +1,6 @@
 """--mongo: the daemon on a MongoDB that is there already, as its operator has secured it."""
 
 import shutil
-import socket
-import subprocess
 import tempfile
 from pathlib import Path
 from urllib.parse import quote
@@ -12,60 +10,13 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from justchat.runtime.mongod import find_binary, library_environment
 from tests.support.certificates import Authority
 from tests.support.chat import a_person, a_room
-from tests.support.client import PATIENCE
 from tests.support.daemon import Daemon
+from tests.support.operators_mongod import OperatorsMongod
+from tests.support.waiting import PATIENCE
 
 PASSWORD = "p@ss:w/rd%25?"
-LAUNCHES = 5
-"""Ports are tried this often: one that was free may be taken before mongod has it."""
-
-
-class OperatorsMongod:
-    """A mongod on a TCP port that the kernel picks, with ``options``, until ``end``."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder = folder
-        self.options = options
-        self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
-
-    async def start(self) -> "OperatorsMongod":
-        """Returns once it accepts connections."""
-        for _ in range(LAUNCHES):
-            with socket.create_server(("127.0.0.1", 0)) as holder:
-                self.port = holder.getsockname()[1]
-            self._launch()
-            if await self._accepts():
-                return self
-        raise AssertionError((self.folder / "log").read_text()[-2000:])
-
-    def _launch(self) -> None:
-        (self.folder / "db").mkdir(exist_ok=True)
-        command = ["setpriv", "--pdeathsig", "KILL", "--", find_binary(), "--dbpath", str(self.folder / "db")]
-        command += ["--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket", "--quiet"]
-        command += ["--logpath", str(self.folder / "log"), "--wiredTigerCacheSizeGB", "0.5"]
-        command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)", *self.options]
-        self.process = subprocess.Popen(command, env=library_environment(self.folder), stdout=subprocess.DEVNULL)
-
-    async def _accepts(self) -> bool:
-        """False once the process has ended instead."""
-        assert self.process is not None
-        for _ in range(int(60 / 0.02)):
-            if self.process.poll() is not None:
-                return False
-            with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return True
-            await deferLater(reactor, 0.02)
-        raise AssertionError("mongod does not listen")
-
-    def end(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
 
 
 class MongoCase(TestCase):

@@ -7,8 +7,9 @@ from importlib.metadata import version
 
 from twisted.trial.unittest import SkipTest
 
-from tests.support.client import eventually, request
+from tests.support.client import request
 from tests.support.starting import ETC, LOGGED, StartCase
+from tests.support.waiting import eventually
 
 
 class CommandLine(StartCase):

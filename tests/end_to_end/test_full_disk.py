@@ -10,10 +10,10 @@ from unittest import SkipTest
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.support.client import eventually
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
 from tests.support.honest import BACK, LARGE, note_weather
+from tests.support.waiting import eventually
 
 DISK = 160
 """MiB: what an empty database takes, and some."""

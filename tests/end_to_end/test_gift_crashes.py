@@ -11,8 +11,9 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.support.chat import Person, a_person
-from tests.support.client import eventually, request
+from tests.support.client import request
 from tests.support.daemon import Daemon
+from tests.support.waiting import eventually
 
 COINS = 100_000
 

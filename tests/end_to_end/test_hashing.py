@@ -4,9 +4,9 @@ import os
 import signal
 from pathlib import Path
 
-from tests.http.wire import OwnDaemonCase, at_once
 from tests.support.chat import sign_in
-from tests.support.client import eventually
+from tests.support.waiting import at_once, eventually
+from tests.support.wire import OwnDaemonCase
 
 
 def hashing_processes(parent: int) -> list[int]:

@@ -22,8 +22,8 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from tests.support.app import OUT, Client, Event
 from tests.support.chat import ChatTestCase, a_person, a_room
-from tests.support.client import eventually
 from tests.support.daemon import Daemon
+from tests.support.waiting import eventually
 
 SEED = int(os.environ.get("JUSTCHAT_SEED", SystemRandom().randrange(10**6)))
 STEPS = int(os.environ.get("JUSTCHAT_STEPS", "50"))

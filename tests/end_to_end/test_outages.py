@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.support.chat import a_phone, a_room
-from tests.support.client import Answer, call, eventually, request
+from tests.support.client import Answer, call, request
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.mongo import pause
+from tests.support.waiting import eventually
 
 
 class DatabaseKilled(CrashCase):

@@ -10,10 +10,10 @@ from pymongo.errors import PyMongoError
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.end_to_end.test_existing_mongo import OperatorsMongod
 from tests.support.client import Listener
 from tests.support.crashes import CrashCase
 from tests.support.daemon import Daemon
+from tests.support.operators_mongod import OperatorsMongod
 
 ELECTION = 2000
 """Milliseconds after which a primary that is silent is replaced; MongoDB's default is 10,000."""

@@ -10,11 +10,11 @@ from typing import Any
 from bson import json_util
 from pymongo import MongoClient
 
-from tests.http.wire import OwnDaemonCase
 from tests.support.chat import a_person, a_phone, a_room, last_sms
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
+from tests.support.wire import OwnDaemonCase
 
 
 class Secrecy(OwnDaemonCase):

@@ -5,10 +5,10 @@ import time
 
 from twisted.internet.threads import deferToThread
 
-from tests.http.wire import OwnDaemonCase
 from tests.support.chat import a_room
-from tests.support.client import eventually
 from tests.support.crowd import allow_sockets, memory, stalled
+from tests.support.waiting import eventually
+from tests.support.wire import OwnDaemonCase
 
 WAVE, WAVES = 500, 2
 BUFFER = 64 * 1024

@@ -8,9 +8,10 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from tests.support.chat import a_person, a_phone, a_room
-from tests.support.client import call, eventually, request
+from tests.support.client import call, request
 from tests.support.mongo import fresh_uri
 from tests.support.starting import ETC, StartCase, free_port
+from tests.support.waiting import eventually
 
 EVERY_TABLE = """
     [http]

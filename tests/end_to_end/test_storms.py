@@ -4,9 +4,9 @@ import os
 
 from twisted.internet.threads import deferToThread
 
-from tests.http.wire import OwnDaemonCase
 from tests.support.chat import a_room
 from tests.support.crowd import run_apart
+from tests.support.wire import OwnDaemonCase
 
 MANY = int(os.environ.get("JUSTCHAT_STORM", "500"))
 """``make storm`` has 5,000."""

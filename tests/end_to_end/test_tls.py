@@ -17,12 +17,13 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.internet.threads import deferToThread
 
-from tests.attacks.test_frames import HANDSHAKE
-from tests.http.wire import a_request, exchange
 from tests.support.certificates import Authority
 from tests.support.chat import ChatTestCase
-from tests.support.client import PATIENCE, Listener
+from tests.support.client import Listener
 from tests.support.daemon import Daemon
+from tests.support.frames import HANDSHAKE
+from tests.support.waiting import PATIENCE
+from tests.support.wire import a_request, exchange
 
 OFFERS: dict[tuple[str, ...], str | None] = {
     (): None,

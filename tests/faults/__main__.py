@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from tests.faults.run import FaultRun
+from tests.support.fault_run import FaultRun
 
 
 async def main(seconds: str = "180", seed: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from tests.faults.run import FaultRun
+from tests.support.fault_run import FaultRun
 
 
 class Smoke(TestCase):

@@ -4,9 +4,9 @@ import json
 
 from twisted.trial.unittest import TestCase
 
-from tests.http.wire import a_request, exchange
 from tests.support.chat import ChatTestCase, a_phone
 from tests.support.client import request
+from tests.support.wire import a_request, exchange
 
 LIMIT = 64 * 1024
 NOT_OBJECTS = {

@@ -3,9 +3,9 @@
 import json
 from importlib.metadata import version
 
-from tests.http.wire import NOBODY, OwnDaemonCase, a_request, exchange
 from tests.support.chat import ChatTestCase, a_phone, a_room
 from tests.support.client import Answer, call, request
+from tests.support.wire import NOBODY, OwnDaemonCase, a_request, exchange
 
 JSON = ["application/json; charset=utf-8"]
 ORIGIN = {"Origin": "http://page.example"}

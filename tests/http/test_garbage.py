@@ -9,9 +9,10 @@ from twisted.web.resource import Resource
 from werkzeug.routing import Map, Rule
 
 from justchat.config.settings import Http, Limits
-from justchat.http.requests import JustChatRequest, SiteChannel
+from justchat.http.requests import JustChatRequest
 from justchat.http.site import JustChatSite
-from tests.http.wire import a_request
+from justchat.http.site_channel import SiteChannel
+from tests.support.wire import a_request
 
 BODY = b"x" * 1000
 # Not what is answered in the middle of a request, which lingers for two seconds.

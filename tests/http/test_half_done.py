@@ -7,8 +7,7 @@ from typing import Any
 from PIL import Image
 from pymongo import MongoClient
 
-from tests.http.test_sending_again import keyed
-from tests.support.chat import ChatTestCase, Person, a_room
+from tests.support.chat import ChatTestCase, Person, a_room, keyed
 from tests.support.client import Answer, request
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri

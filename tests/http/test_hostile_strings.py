@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from tests.http import test_malformed
-from tests.http.test_malformed import bodies, declared, each, plain, replaced
-from tests.http.wire import exchange
+from tests.support.bodies import a_scene, bodies, declared, each, plain, replaced
 from tests.support.chat import ChatTestCase, a_phone
 from tests.support.client import call, request
+from tests.support.wire import exchange
 
 HOSTILE = {
     "NUL": "a\0b",
@@ -54,11 +53,9 @@ def takes_text(value: Any) -> bool:
 
 
 class Hostile(ChatTestCase):
-    a_scene = test_malformed.Malformed.a_scene
-
     async def test_fields(self) -> None:
         """In no field of any call a hostile string is our fault; what the call answers is what it declares."""
-        scene = await self.a_scene()
+        scene = await a_scene(self.daemon)
         wrong = []
 
         for path, fields in bodies(scene).items():
@@ -93,7 +90,7 @@ class Hostile(ChatTestCase):
 
     async def test_keys(self) -> None:
         """Hostile keys, beside a call's own fields or in their place, are no fault of ours either."""
-        scene = await self.a_scene()
+        scene = await a_scene(self.daemon)
         wrong = []
 
         for path, fields in bodies(scene).items():

@@ -1,268 +1,32 @@
 """Malformed fields of every call: they are refused, and change nothing.
 
-``BODIES`` has a good body for each call there is, every field of it with the kinds of values that it takes.
-A call that is new needs a row there.
+``bodies`` in ``tests/support/bodies.py`` has a row for each call.
 """
 
-import importlib
-import inspect
 import json
-import pkgutil
-from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
-from attrs import evolve, frozen
-from pydantic import BaseModel
+from attrs import evolve
 from twisted.trial.unittest import TestCase
 
-import justchat.http.calls
-from justchat.http.endpoint import NONE, Endpoint
-from tests.http.wire import PHOTO
-from tests.support.chat import ChatTestCase, Person, a_room, sign_in
+from justchat.http.endpoint import NONE
+from tests.support.bodies import (
+    KINDS,
+    SESSION_KEY,
+    Scene,
+    a_scene,
+    bodies,
+    declared,
+    each,
+    field_names,
+    plain,
+    replaced,
+)
+from tests.support.chat import ChatTestCase, Person, sign_in
 from tests.support.client import call
 
 
-def nested(levels: int, value: Any = 1) -> Any:
-    """Lists in objects in lists."""
-    for level in range(levels):
-        value = {"a": value} if level % 2 else [value]
-    return value
-
-
-KINDS: dict[str, Any] = {
-    "null": None,
-    "true": True,
-    "fraction": 1.5,
-    "negative": -7,
-    "huge number": 10**30,
-    "word": "word",
-    "empty": "",
-    "long": "x" * 5_000,
-    "endless": "x" * 10**5,
-    "empty object": {},
-    "operator": {"$gt": ""},
-    "deep object": nested(60),
-    "empty list": [],
-    "list": [1],
-    "deep list": nested(61),
-}
-STRINGS = {"empty", "word", "long", "endless"}
-OBJECTS = {"empty object", "operator", "deep object"}
-
-
-@frozen
-class Good:
-    """A field's good value; kinds that it takes too, and those that are answered otherwise than by 400."""
-
-    value: Any
-    takes: frozenset[str] = frozenset()
-    answers: tuple[tuple[str, int], ...] = ()
-
-    def expected(self, kind: str) -> int:
-        return 413 if kind == "endless" else dict(self.answers).get(kind, 400)
-
-
-def good(value: Any, *takes: str) -> Good:
-    return Good(value, frozenset(takes))
-
-
-def an_id(value: str, *takes: str) -> Good:
-    """Any string may be in an id's place, and names nothing: 404."""
-    return Good(value, frozenset(takes), tuple((kind, 404) for kind in STRINGS))
-
-
-@frozen
-class Scene:
-    """Anna is in ``room``, where she has said ``message``; ``other`` is another room."""
-
-    anna: Person
-    room: str
-    other: str
-    message: str
-
-
-Fields = dict[str, Any]
-
-
-def profile() -> Fields:
-    return {
-        "nickname": good("Anna", "null", "word", "empty"),
-        "location": good("Perm", "null", "word", "empty"),
-        "photo": good(PHOTO, "null", "word", "empty"),
-        "dob": good("1990-02-08", "null"),
-        "gender": good(1, "null"),
-    }
-
-
-def about(scene: Scene) -> Fields:
-    return {"room_id": an_id(scene.room), "user_id": an_id(scene.anna.id)}
-
-
-def bodies(scene: Scene) -> dict[str, Fields]:
-    """A good body for each call. An object among the fields takes what its first field says under the name ""."""
-    phone = good(scene.anna.phone)
-    return {
-        "/init/reg": {"phone": phone, "captcha": good(None, *STRINGS - {"endless"}, "null"), **profile()},
-        "/init/auth": {
-            "phone": phone,
-            "key": good(scene.anna.key, *STRINGS - {"endless"}, "negative", "huge number"),
-            "captcha": good(None, *STRINGS - {"endless"}, "null"),
-        },
-        "/init/edit": {"user": {"": good(None, *OBJECTS), **profile()}},
-        "/init/getUser": {"user_id": an_id(scene.anna.id, "null")},
-        "/init/getUsers": {"user_ids": good([scene.anna.id], "empty list")},
-        "/user/search": {"nickname": good("anna", "word"), "skip": good(0), "limit": good(40)},
-        "/user/gifts": {"user": an_id(scene.anna.id), "skip": good(0), "limit": good(100)},
-        "/init/exit": {},
-        "/room/create": {
-            "room": {
-                "name": good("a room", "word"),
-                "password": good("sesame", "null", "word", "empty"),
-                "max_users": good(5),
-            }
-        },
-        "/room/enter": {"room": {"id": an_id(scene.other), "password": good("sesame", "null", "word", "empty")}},
-        "/room/leave": {"room_id": an_id(scene.room)},
-        "/room/sendMessage": {
-            "message": {
-                "room_id": an_id(scene.room),
-                "text": good("hello", "word"),
-                "ref_message": an_id(scene.message, "null"),
-                "client_id": good("a", "null", "word"),
-            }
-        },
-        "/init/invite": {
-            "phons": good([scene.anna.phone], "null", "empty list"),
-            "phones": good([scene.anna.phone], "null", "empty list"),
-        },
-        "/init/sessions": {},
-        "/init/exit-all": {},
-        "/room/get": {
-            "room_id": good(scene.room, "null", "word", "empty", "long"),
-            "name": good("a", "null", "word", "empty"),
-            "page": good(1),
-            "per_page": good(40),
-            "sort": good({"name": 1}, "empty object"),
-            "filter": {
-                "": good(None, *OBJECTS),
-                "filled": good(False, "true"),
-                "privated": good(False, "true"),
-                "countOnly": good(False, "true"),
-            },
-        },
-        "/room/remove": {"room": {"id": an_id(scene.other)}},
-        "/room/kick": {**about(scene), "ref_message": an_id(scene.message, "null")},
-        "/room/ban": {**about(scene), "ref_message": an_id(scene.message, "null")},
-        "/room/silence": {
-            **about(scene),
-            "finished": good(0, "negative", "fraction"),
-            "text": good("hush", "null", "word", "empty"),
-            "ref_message": an_id(scene.message, "null"),
-        },
-        "/room/unban": about(scene),
-        "/room/add-moderator": about(scene),
-        "/room/remove-moderator": about(scene),
-        "/user/sendMessage": {
-            "message": {
-                "user": Good(scene.anna.id, answers=tuple((kind, 404) for kind in STRINGS - {"empty"})),
-                "text": good("hello", "word"),
-                "client_id": good("a", "null", "word"),
-            }
-        },
-        "/user/messages": {
-            "author": an_id(scene.anna.id, "null"),
-            "user": good(None, "null"),  # a string would be one side too many
-            "countOnly": good(False, "true"),
-            "limit": good(100),
-            "offset": good(0),
-        },
-        "/user/dialogs": {},
-        "/user/dialog": {"user": an_id(scene.anna.id), "skip": good(0), "limit": good(100)},
-        "/user/remove-dialog": {"user": an_id(scene.anna.id)},
-        "/user/messages/mark-as-read": {"message": an_id(scene.message)},
-        "/user/messages/remove": {"message": an_id(scene.message)},
-        "/user/updateBalance": {
-            "balance": good(5),
-            "secret": good("x", "word", "empty"),
-            "payment_id": good("p", "null", "word"),
-        },
-        "/user/free-coins": {"type": good("vk")},
-        "/gifts": {},
-        "/gifts/send": {
-            "gift": an_id(scene.message),
-            "user": an_id(scene.anna.id),
-            "text": good("for you", "word", "empty"),
-        },
-        "/complaints/new": {"message": an_id(scene.message), "text": good("rude", "word")},
-        "/room/chat": {
-            "room": an_id(scene.room),
-            "skip": good(0, "null", "negative"),
-            "limit": good(100, "null"),
-        },
-    }
-
-
-def declared() -> list[Endpoint]:
-    """Every call that is declared in ``justchat.http.calls`` and takes JSON."""
-    found = []
-    for module in pkgutil.iter_modules(justchat.http.calls.__path__):
-        imported = importlib.import_module(f"justchat.http.calls.{module.name}")
-        for _, area in inspect.getmembers(imported, inspect.isclass):
-            if area.__module__ == imported.__name__:
-                found += [member.endpoint for member in vars(area).values() if hasattr(member, "endpoint")]
-    return [endpoint for endpoint in found if inner_model(endpoint.body)]
-
-
-def inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field's type is, or allows."""
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for part in get_args(annotation) if (model := inner_model(part))), None)
-
-
-def field_names(model: type[BaseModel], prefix: str = "") -> set[str]:
-    """The dotted names of a body's fields, nested ones too."""
-    names: set[str] = set()
-    for name, field in model.model_fields.items():
-        names.add(prefix + name)
-        inner = inner_model(field.annotation)
-        if inner is not None:
-            names |= field_names(inner, f"{prefix}{name}.")
-    return names
-
-
-def plain(fields: Fields) -> dict[str, Any]:
-    """The good body itself."""
-    return {name: plain(field) if isinstance(field, dict) else field.value for name, field in fields.items() if name}
-
-
-def each(fields: Fields, prefix: str = "") -> Iterator[tuple[str, Good]]:
-    """The fields with their dotted names, objects among them too."""
-    for name, field in fields.items():
-        if isinstance(field, dict):
-            yield prefix + name, field.get("", Good(None))
-            yield from each(field, f"{prefix}{name}.")
-        elif name:
-            yield prefix + name, field
-
-
-def replaced(body: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
-    """The body with another value in one field."""
-    name, _, rest = dotted.partition(".")
-    return {**body, name: replaced(body[name], rest, value) if rest else value}
-
-
-SESSION_KEY = Good(None, frozenset(), tuple((kind, 440) for kind in ("null", *STRINGS)))
-
-
 class Malformed(ChatTestCase):
-    async def a_scene(self) -> Scene:
-        anna = await self.a_person(nickname="Anna")
-        other = await a_room(anna)
-        room = await a_room(anna, anna)
-        message = (await anna.say(room, "hello")).data["message"]
-        return Scene(anna, room, other, message["_id"])
-
     async def state(self, scene: Scene) -> Any:
         """All that a malformed call might have changed."""
         anna = scene.anna
@@ -274,7 +38,7 @@ class Malformed(ChatTestCase):
 
     async def test_malformed(self) -> None:
         """A field of a kind that it does not take is refused, nobody's fault but the client's, and changes nothing."""
-        scene = await self.a_scene()
+        scene = await a_scene(self.daemon)
         before = await self.state(scene)
         sessions = {endpoint.path: endpoint.session is not NONE for endpoint in declared()}
         wrong = []
@@ -303,7 +67,7 @@ class Malformed(ChatTestCase):
 
     async def test_missing(self) -> None:
         """Without one of its objects, or of the fields that it needs, a call is 400."""
-        scene = await self.a_scene()
+        scene = await a_scene(self.daemon)
         required = {
             *(("/init/reg", "phone"), ("/init/auth", "phone"), ("/init/auth", "key"), ("/init/edit", "user")),
             *(("/room/create", "room"), ("/room/create", "room.name"), ("/room/enter", "room")),

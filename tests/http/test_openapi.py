@@ -13,8 +13,7 @@ from justchat.http.dispatcher import ANY_CALL
 from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
 from justchat.http.idempotency import ONCE
-from tests import test_docs
-from tests.http.test_malformed import declared, field_names
+from tests.support.bodies import all_declared, declared, field_names
 from tests.support.chat import ChatTestCase, a_phone, a_room, register
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
@@ -93,7 +92,7 @@ class Document(ChatTestCase):
 
     async def test_answers(self) -> None:
         """A call has the statuses and codes that it declares, those of every call, and no others."""
-        for endpoint in test_docs.declared():
+        for endpoint in all_declared():
             errors = {*ANY_CALL, EncodingNotSupported, *endpoint.raises} - (
                 {LoginTimeout} if endpoint.session is NONE else set()
             )
@@ -110,7 +109,7 @@ class Document(ChatTestCase):
 
     async def test_sessions(self) -> None:
         """A call that takes a session takes its key in the header or in the body, another in neither."""
-        for endpoint in test_docs.declared():
+        for endpoint in all_declared():
             operation = self.operation(endpoint.path)
             takes = endpoint.session is not NONE
 
@@ -134,7 +133,7 @@ class Document(ChatTestCase):
 
     async def test_statuses(self) -> None:
         """Every call may answer the statuses of every call, 440 where it takes a session (contract, sections 1, 3)."""
-        for endpoint in test_docs.declared():
+        for endpoint in all_declared():
             expected = {"400", "413", "415", "429", "500", "503", *(() if endpoint.session is NONE else ("440",))}
 
             self.assertEqual(set(), expected - set(self.operation(endpoint.path)["responses"]), endpoint.path)

@@ -15,20 +15,14 @@ from pydantic import BaseModel
 from twisted.internet.threads import deferToThread
 
 from justchat.http.endpoint import Endpoint
-from tests.http.test_malformed import declared, inner_model
+from tests.support.bodies import JSON, declared, inner_model
 from tests.support.chat import ChatTestCase, a_room
-from tests.support.client import PATIENCE, request
+from tests.support.client import request
 from tests.support.schema import assert_allowed
+from tests.support.waiting import PATIENCE
 
 BODIES = int(os.environ.get("JUSTCHAT_BODIES", "30"))
 """To each call."""
-TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
-NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.floats()
-JSON = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT | st.just("$gt"), inner, max_size=4),
-    max_leaves=8,
-)
 
 
 def shaped(model: type[BaseModel], likely: SearchStrategy[Any]) -> SearchStrategy[Any]:

@@ -3,9 +3,9 @@
 import itertools
 import json
 
-from tests.http.wire import SettingsCase, a_request, exchange
 from tests.support.chat import a_person, a_phone, last_sms
 from tests.support.client import Answer, call, request
+from tests.support.wire import SettingsCase, a_request, exchange
 
 RATES = """
 [http]

@@ -18,8 +18,7 @@ from justchat.http.endpoint import Endpoint
 from justchat.http.fields import DEEPEST, Shape
 from justchat.http.openapi import openapi
 from justchat.model.phone import NumberType
-from tests.http.test_malformed import declared, inner_model
-from tests.http.test_random_bodies import JSON
+from tests.support.bodies import JSON, declared, inner_model
 
 EXAMPLES = int(os.environ.get("JUSTCHAT_BODIES", "15"))
 """For each call and each way."""

@@ -1,44 +1,16 @@
 """The registry serves a crowd a part at a time; everyone hears everything once, in order."""
 
 from datetime import timedelta
-from typing import Any
 
-from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from justchat.hub.registry import AT_ONCE, Registry
-from justchat.interfaces.realtime import IConnection
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.user import Session
-from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
-
-
-@implementer(IConnection)
-@define(eq=False)
-class Hearer:
-    """A connection of the least kind there is."""
-
-    session: Session | None = None
-    wire: Any = None
-    heard: list[str] = field(factory=list)
-    closed: int | None = None
-
-    bursts: int = 0
-
-    def send(self, frame: EncodedEvent) -> None:
-        self.heard.append(frame.text.decode())
-
-    def send_batch(self, burst: EncodedBatch) -> None:
-        assert burst.websocket.count(b"\x81") == len(burst.frames), "a frame was added after they were joined"
-        self.bursts += 1
-        for frame in burst.frames:
-            self.send(frame)
-
-    def close(self, code: int, reason: str) -> None:
-        self.closed = code
+from justchat.protocol.encoded_events import EncodedEvent
+from tests.support.connections import Hearer
 
 
 def a_session(user: Id, lasts: timedelta = timedelta(days=1)) -> Session:

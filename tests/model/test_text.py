@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.model.text import _MANY_MARKS, SHOWN, as_key, as_password, composed, fold, password_forms, shows
-from tests.test_docs import PROJECT, parsed
+from tests.support.docs import PROJECT, parsed
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 MARKED = st.text("aeиеΣςσıİIß ̣́̈̆각ᄀ각\u200d\u3164กิก่हिन्दीﬁＡｶﾞ", max_size=12)

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 from pymongo import MongoClient
 
-from tests.http.test_malformed import declared
+from tests.support.bodies import declared
 from tests.support.chat import ChatTestCase, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.daemon import Daemon

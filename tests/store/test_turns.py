@@ -10,7 +10,8 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from justchat.errors import DatabaseAway, TooManyRequests
-from justchat.store import database, turns
+from justchat.store import turns
+from justchat.store.mongo import client as database_client
 from justchat.store.mongo.client import Database
 from justchat.store.turns import Turns
 from tests.support.mongo import close, fresh_uri
@@ -123,7 +124,7 @@ class Lanes(TestCase):
 
     async def test_given_up(self) -> None:
         """A read that takes too long is given up by the database itself."""
-        self.patch(database, "READ_TIME", 0.1)
+        self.patch(database_client, "READ_TIME", 0.1)
 
         with self.assertRaises(DatabaseAway):
             await self.sleep(30.0)

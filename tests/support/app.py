@@ -3,7 +3,8 @@
 from typing import Any
 
 from tests.support.chat import Person
-from tests.support.client import Listener, eventually, listen_as
+from tests.support.client import Listener, listen_as
+from tests.support.waiting import eventually
 
 Event = dict[str, Any]
 OUT = {"leave", "kick", "ban", "remove room"}

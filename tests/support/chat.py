@@ -117,3 +117,9 @@ class ChatTestCase(TestCase):
         for listener in self._listeners:
             self.assertEqual([], await listener.silence() if listener is self._listeners[0] else listener.untaken())
         return heard
+
+
+async def keyed(person: Person, key: str, path: str, **body: Any) -> Answer:
+    """A call with an Idempotency-Key."""
+    document = {"session_key": person.session_key, **body}
+    return await call(person.daemon.http, path, document, {"Idempotency-Key": key})

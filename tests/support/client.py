@@ -15,10 +15,9 @@ from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
 from tests.support.schema import assert_allowed
+from tests.support.waiting import PATIENCE, eventually
 
 _documents: dict[int, Any] = {}
-PATIENCE = 15.0
-"""Seconds that something which must happen is waited for."""
 EVERY_CALL: dict[str, str] = {}
 """Headers of every call, beside its own."""
 SILENCE = 0.3
@@ -145,12 +144,3 @@ async def listen_as(protocol: Callable[[], L], port: int, path: str = "/", **han
     listener: L = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)
     await listener.opened
     return listener
-
-
-async def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Returns once the condition holds; fails when it does not come to hold."""
-    for _ in range(int(PATIENCE / 0.01)):
-        if condition():
-            return
-        await deferLater(reactor, 0.01)
-    raise AssertionError(f"waited {PATIENCE} s in vain for {what}")

@@ -15,8 +15,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.support.chat import ChatTestCase, Person, a_room
-from tests.support.client import Listener, eventually
+from tests.support.client import Listener
 from tests.support.daemon import Daemon
+from tests.support.waiting import eventually
 
 TALKERS = 6
 """Fewer than the reactor has threads."""

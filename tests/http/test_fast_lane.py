@@ -1,0 +1,215 @@
+"""Two ways through HTTP, calls' own and the Site's: one connection may go both, and nobody can tell by the answers."""
+
+import socket
+import ssl
+from typing import Any
+
+from twisted.internet.threads import deferToThread
+
+from tests.support.certificates import Authority
+from tests.support.chat import ChatTestCase
+from tests.support.client import request
+from tests.support.wire import OwnDaemonCase, RawAnswer, a_request, exchange
+
+CALL = b'{"phone": "79223438450", "key": "1"}'
+"""Of /init/auth; its answer is 401."""
+
+
+def a_call(*headers: str, last: bool = False, body: bytes = CALL, path: str = "/init/auth") -> bytes:
+    return a_request(f"POST {path}", *headers, body=body, last=last)
+
+
+def chunked(body: bytes, *headers: str) -> bytes:
+    """The same call in a form that is not plain, so that the Site reads it."""
+    head = a_request("POST /init/auth", "Transfer-Encoding: chunked", *headers)
+    return head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+def plain(answer: RawAnswer) -> tuple[Any, ...]:
+    """An answer without what differs from one to the next."""
+    return answer.line, {name: value for name, value in answer.headers.items() if name != "date"}, answer.body
+
+
+class BothWays(ChatTestCase):
+    async def test_same_answer(self) -> None:
+        """A call is answered the same, byte for byte but for the order of its headers, on either way."""
+        for body in (CALL, b"{}", b"[", b'{"phone": 1}'):
+            for headers in ((), ("Origin: http://somewhere.example",), ("Authorization: Bearer x",)):
+                ours, sites = await exchange(
+                    self.daemon.http,
+                    a_call(*headers, body=body) + chunked(body, *headers, "Connection: close"),
+                )
+                sites.headers.pop("connection", None)
+                self.assertEqual(plain(ours), plain(sites), (body, headers))
+                self.assertIn("date", ours.headers)
+
+    async def test_back_and_forth(self) -> None:
+        """Calls and other requests in one go on one connection are answered in order."""
+        live = a_request("GET /livez")
+        preflight = a_request("OPTIONS /init/auth", "Origin: http://somewhere.example")
+        nowhere = a_call(path="/nowhere")
+        said = a_call() + live + a_call() + chunked(CALL) + a_call() + preflight + nowhere + a_call() + live
+        said += a_call(last=True)
+
+        answers = await exchange(self.daemon.http, said)
+
+        self.assertEqual(
+            [401, 200, 401, 401, 401, 204, 404, 401, 200, 401], [answer.status for answer in answers], answers
+        )
+
+    async def test_comes_back(self) -> None:
+        """After a request of the Site's, a connection that went on calling is not closed."""
+        said = b"".join(a_request("GET /livez") + a_call() for _ in range(50))
+
+        answers = await exchange(self.daemon.http, said + a_call(last=True))
+
+        self.assertEqual([200, 401] * 50 + [401], [answer.status for answer in answers])
+
+    async def test_byte_by_byte(self) -> None:
+        """Requests that come a byte at a time."""
+        said = a_call() + a_request("GET /livez") + a_call() + chunked(CALL) + a_call(last=True)
+
+        heard = await deferToThread(_drip, self.daemon.http, said)
+
+        self.assertEqual(5, heard.count(b"HTTP/1.1 "))
+        self.assertEqual(4, heard.count(b"HTTP/1.1 401 "))
+
+    async def test_any_method_in_pieces(self) -> None:
+        """A method of which only the start has come is waited for."""
+        for method in ("P", "PO", "POST", "PUT", "GET", "X"):
+            heard = await deferToThread(
+                _drip, self.daemon.http, a_request(f"{method} /init/auth", body=b"{}", last=True)
+            )
+            self.assertEqual(1, heard.count(b"HTTP/1.1 "), heard)
+
+    async def test_hang_up(self) -> None:
+        """A client that hangs up in the middle, of a head, a body or an answer, harms nobody."""
+        for cut in (1, 10, 60, len(a_call()) - 5, len(a_call())):
+            await deferToThread(_leave, self.daemon.http, a_call()[:cut])
+
+        self.assertEqual(200, (await request(self.daemon.http, "GET", "/livez")).status)
+
+    async def test_many_in_one_go(self) -> None:
+        """Thousands of requests in one go, answered without waiting for anything, are answered one by one."""
+        answers = await exchange(self.daemon.http, a_call(body=b"[") * 5000 + a_call(body=b"{}", last=True))
+
+        self.assertEqual({400}, {answer.status for answer in answers})
+        self.assertEqual(5001, len(answers))
+
+    async def test_nothing_after_the_last(self) -> None:
+        """What follows a request that asked to hang up is not carried out."""
+        answers = await exchange(self.daemon.http, a_call(body=b"{}", last=True) + a_call(body=b"{}") * 10)
+
+        self.assertEqual([400], [answer.status for answer in answers])
+
+    async def test_never_reads(self) -> None:
+        """A client that asks on and on and reads nothing is not served on and on: what waits for it is bounded."""
+        sent = await deferToThread(_ask_without_reading, self.daemon.http, a_call(), 40_000_000)
+
+        self.assertLess(sent, 40_000_000)
+        self.assertEqual(200, (await request(self.daemon.http, "GET", "/livez")).status)
+
+    async def test_smuggling(self) -> None:
+        """A head with two meanings is refused, and nothing of what follows is taken for a request."""
+        hidden = a_request("GET /livez")
+        for headers in (
+            ("Content-Length: 0", f"Content-Length: {len(hidden)}"),
+            ("Content-Length: 5", "Transfer-Encoding: chunked"),
+            ("Transfer-Encoding: chunked, identity",),
+            ("Transfer-Encoding : chunked",),
+            ("Content-Length: +2",),
+            ("Content-Length: 0x2",),
+            ("Content-Length: 2, 2",),
+        ):
+            answers = await exchange(self.daemon.http, a_request("POST /init/auth", *headers) + hidden)
+            self.assertEqual([400], [answer.status for answer in answers], headers)
+
+    async def test_twice_the_same_length(self) -> None:
+        """Two Content-Lengths are no plain call, even if they agree."""
+        answers = await exchange(
+            self.daemon.http, a_request("POST /init/auth", "Content-Length: 2", "Content-Length: 2") + b"{}"
+        )
+
+        self.assertEqual([400], [answer.status for answer in answers])
+
+    async def test_asking_for_another_protocol(self) -> None:
+        """A call that offers to go on in another protocol is answered as any (RFC 9110, section 7.8)."""
+        answers = await exchange(self.daemon.http, a_call("Upgrade: h2c", "Connection: Upgrade") + a_call(last=True))
+
+        self.assertEqual([401, 401], [answer.status for answer in answers])
+
+    async def test_heads_alike(self) -> None:
+        """Heads that are the same, or nearly, are each answered for what they say."""
+        other = b'{"phone": "79223438450", "kex": "1"}'
+        page, bearer = "Origin: http://somewhere.example", "Authorization: Bearer x"
+        said = [a_call(), a_call(body=other), a_call(page), a_call(), a_call(bearer), a_call(path="/gifts")]
+        said += [a_call(bearer, path="/gifts"), a_call(last=True), a_call()]
+
+        answers = await exchange(self.daemon.http, b"".join(said))
+
+        self.assertEqual([401, 400, 401, 401, 401, 440, 440, 401], [answer.status for answer in answers])
+        allowed = ["access-control-allow-origin" in answer.headers for answer in answers]
+        self.assertEqual([False, False, True, *[False] * 5], allowed)
+        closed = [answer.headers.get("connection") for answer in answers]
+        self.assertEqual([*[None] * 7, "close"], closed)
+
+    async def test_many_headers(self) -> None:
+        """Ten thousand headers are refused, before they have all been read."""
+        answers = await exchange(self.daemon.http, a_call(*(f"X-{n}: {n}" for n in range(10_000))))
+
+        self.assertEqual([431], [answer.status for answer in answers])
+
+
+class OverTls(OwnDaemonCase):
+    async def test_both_ways(self) -> None:
+        """The same over TLS, by Twisted's endpoint string."""
+        file = Authority(self.daemon.folder).issue("localhost")
+        self.daemon.options = ("--http", f"ssl:0:interface=127.0.0.1:privateKey={file}:certKey={file}")
+        await self.daemon.start()
+        said = a_call() + a_request("GET /livez") + a_call() + chunked(CALL) + a_call(last=True)
+
+        heard = await deferToThread(_over_tls, self.daemon.http, said)
+
+        self.assertEqual((5, 4), (heard.count(b"HTTP/1.1 "), heard.count(b"HTTP/1.1 401 ")))
+
+
+def _drip(port: int, said: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(15)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(len(said)):
+            connection.sendall(said[at : at + 1])
+        heard = b""
+        while some := connection.recv(65536):
+            heard += some
+        return heard
+
+
+def _leave(port: int, said: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(said)
+
+
+def _ask_without_reading(port: int, said: bytes, most: int) -> int:
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(1)
+        try:
+            while sent < most:
+                sent += connection.send(said * 200)
+        except TimeoutError:
+            pass
+    return sent
+
+
+def _over_tls(port: int, said: bytes) -> bytes:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", port))) as connection:
+        connection.settimeout(15)
+        connection.sendall(said)
+        heard = b""
+        while some := connection.recv(65536):
+            heard += some
+        return heard

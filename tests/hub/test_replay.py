@@ -1,0 +1,214 @@
+"""Coming back: a client hears what it missed, once each and in order, before anything new."""
+
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+
+from tests.support.chat import ChatTestCase, Person, a_room
+from tests.support.client import Listener
+from tests.support.daemon import Daemon
+from tests.support.waiting import eventually
+
+
+class ComingBackCase(ChatTestCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.anna, self.boris = await self.a_person(), await self.a_person()
+
+    async def back(self, who: Person, **have: Any) -> tuple[dict[str, Any], Listener]:
+        """A new socket whose init says what it has; the data of its ``ready``."""
+        socket = await self.a_socket()
+        socket.say({"event": "init", "data": {"session_key": who.session_key, **have}})
+        return (await socket.next("ready"))["data"], socket
+
+    async def missed(self, socket: Listener) -> tuple[list[dict[str, Any]], bool]:
+        """What is told before ``caught-up``, and whether that says recovered."""
+        events = []
+        while (event := await socket.next())["event"] != "caught-up":
+            events.append(event)
+        self.assertIsNone(event["data"]["error"])
+        return events, event["data"]["recovered"]
+
+    async def write(self, text: str) -> None:
+        await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": text})
+
+
+class ComingBack(ComingBackCase):
+    async def test_where_things_stand(self) -> None:
+        """``ready`` tells where the user's events and the room's stand."""
+        room = await a_room(self.boris, self.boris, self.anna)
+        await self.write("hello")
+
+        data, socket = await self.back(self.anna)
+
+        self.assertEqual({"error": None, "user": self.anna.id, "n": 1, "room": room, "seq": 2}, data)
+        self.assertEqual([], await socket.silence())
+
+    async def test_in_no_room(self) -> None:
+        """Who is in no room has no seq."""
+        data, _ = await self.back(self.anna)
+
+        self.assertEqual((0, None, None), (data["n"], data["room"], data["seq"]))
+
+    async def test_missed(self) -> None:
+        """Every event that was missed comes once, in order, as it would have come."""
+        room = await a_room(self.boris, self.boris, self.anna)
+        listener = await self.a_listener(self.anna)
+        data, gone = await self.back(self.anna)
+        await gone.leave()
+        for n in range(5):
+            await self.boris.say(room, f"{n}")
+            await self.write(f"direct {n}")
+
+        _, socket = await self.back(self.anna, n=data["n"], room=room, seq=data["seq"])
+
+        events, recovered = await self.missed(socket)
+        self.assertTrue(recovered)
+        heard = [await listener.next() for _ in range(10)]
+        for name in ("message", "direct-message"):
+            self.assertEqual([e for e in heard if e["event"] == name], [e for e in events if e["event"] == name])
+        self.assertEqual(10, len(events))
+
+    async def test_nothing_missed(self) -> None:
+        """Who missed nothing is told so."""
+        room = await a_room(self.boris, self.boris, self.anna)
+        data, _ = await self.back(self.anna)
+
+        _, socket = await self.back(self.anna, n=data["n"], room=room, seq=data["seq"])
+
+        self.assertEqual(([], True), await self.missed(socket))
+
+    async def test_new_ones_follow(self) -> None:
+        """While messages flow, the replay and what is new come without a gap or a double."""
+        room = await a_room(self.boris, self.boris, self.anna)
+        talking = True
+        said = 0
+
+        async def talk() -> None:
+            nonlocal said
+            while talking:
+                answer = await self.boris.say(room, "x")
+                said += answer.status == 200
+
+        speaking = [ensureDeferred(talk()) for _ in range(4)]
+        await eventually(lambda: said > 20, "some talk")
+        sockets = [(await self.back(self.anna, n=0, room=room, seq=2))[1] for _ in range(5)]
+        await eventually(lambda: said > 100, "more talk")
+        talking = False
+        for each in speaking:
+            await each
+
+        for socket in sockets:
+            await eventually(lambda s=socket: len(s.events) >= said + 2, "all that was said")
+            seqs = [event["data"]["seq"] for event in socket.events if event["event"] == "message"]
+            self.assertEqual(list(range(3, 3 + said)), seqs)
+            self.assertEqual("caught-up", next(e["event"] for e in socket.events if "recovered" in e["data"]))
+
+    async def test_another_room(self) -> None:
+        """Who comes back to another room than they are in is not recovered."""
+        await a_room(self.boris, self.boris, self.anna)
+        other = await a_room(self.boris)
+
+        _, socket = await self.back(self.anna, n=0, room=other, seq=0)
+
+        self.assertEqual(([], False), await self.missed(socket))
+
+    async def test_from_the_future(self) -> None:
+        """Numbers that have not been given yet are not recovered."""
+        _, socket = await self.back(self.anna, n=17)
+
+        self.assertEqual(([], False), await self.missed(socket))
+
+    async def test_kicked_meanwhile(self) -> None:
+        """Who was kicked meanwhile hears of it by their own number."""
+        room = await a_room(self.boris, self.boris, self.anna)
+        data, gone = await self.back(self.anna)
+        await gone.leave()
+        await self.boris.call("/room/kick", room_id=room, user_id=self.anna.id)
+        await eventually_n(self, self.anna, 1)
+
+        _, socket = await self.back(self.anna, n=data["n"])
+
+        events, recovered = await self.missed(socket)
+        self.assertTrue(recovered)
+        self.assertEqual(
+            [("service-message", "kick", room, 1)],
+            [(e["event"], e["data"]["type"], e["data"]["room"], e["data"]["n"]) for e in events],
+        )
+
+    async def test_out_for_a_while(self) -> None:
+        """What was said while one was out of the room is not replayed."""
+        room = await a_room(self.boris, self.boris, self.anna)
+        data, gone = await self.back(self.anna)
+        await gone.leave()
+        await self.boris.say(room, "heard")
+        await self.anna.call("/room/leave", room_id=room)
+        await self.boris.say(room, "not heard")
+        await self.anna.enter(room)
+        await self.boris.say(room, "heard again")
+
+        _, socket = await self.back(self.anna, n=data["n"], room=room, seq=data["seq"])
+
+        events, recovered = await self.missed(socket)
+        self.assertTrue(recovered)
+        self.assertEqual(
+            ["leave", "heard", "new roommate", "heard again"],
+            [e["data"].get("text") or e["data"]["type"] for e in events],
+        )
+
+    async def test_malformed(self) -> None:
+        """Positions that are no whole numbers, or a room that is no string, close the socket 4400."""
+        for have in ({"n": "1"}, {"n": -1}, {"n": 1.5}, {"n": True}, {"seq": {}}, {"room": 5}):
+            socket = await self.a_socket()
+
+            socket.say({"event": "init", "data": {"session_key": self.anna.session_key, **have}})
+
+            self.assertEqual(4400, await socket.closed(), have)
+
+
+class Bounds(ComingBackCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.daemon = Daemon()
+        self._logged = 0
+        config = self.daemon.folder / "justchat.toml"
+        config.write_text("[websocket]\nreplay_events = 3")
+        self.daemon.options = ("--config", str(config))
+        await self.daemon.start()
+        self.anna, self.boris = await self.a_person(), await self.a_person()
+
+    async def tearDown(self) -> None:
+        await super().tearDown()
+        self.daemon.remove()
+
+    async def test_too_many(self) -> None:
+        """More than the kept span is not recovered."""
+        for n in range(4):
+            await self.write(f"{n}")
+
+        for have, expected in ((0, False), (1, True)):
+            _, socket = await self.back(self.anna, n=have)
+            events, recovered = await self.missed(socket)
+            self.assertEqual((expected, 3 * expected), (recovered, len(events)))
+
+    async def test_restart(self) -> None:
+        """A restart of the daemon loses none of it."""
+        await self.write("before")
+        await self.daemon.kill()
+        await self.daemon.start()
+
+        _, socket = await self.back(self.anna, n=0)
+
+        events, recovered = await self.missed(socket)
+        self.assertTrue(recovered)
+        self.assertEqual(["before"], [event["data"]["text"] for event in events])
+
+
+async def eventually_n(test: ComingBackCase, who: Person, n: int) -> None:
+    """Wait until somebody's own events have come so far: notices are put behind the answer."""
+    for _ in range(50):
+        data, socket = await test.back(who)
+        await socket.leave()
+        if data["n"] >= n:
+            return
+    raise AssertionError(f"n stayed below {n}")

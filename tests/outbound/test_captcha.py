@@ -1,0 +1,54 @@
+"""The captcha at sign-up: a real HTTP server on loopback plays the provider."""
+
+from twisted.internet.defer import Deferred
+
+from tests.support.chat import a_phone
+from tests.support.client import Answer, call
+from tests.support.gateway import FakeGateway, never, provider, with_status
+from tests.support.wire import OwnDaemonCase
+
+
+class CaptchaTests(OwnDaemonCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.provider = FakeGateway()
+        self.provider.answer = provider
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.provider.stop()))
+        url = f"{self.provider.address}/siteverify"
+        await self.start(f'[captcha]\nenabled = true\nurl = "{url}"\nsecret = "the&secret"\ntimeout = 0.5\n')
+
+    async def reg(self, phone: str, **more: object) -> Answer:
+        return await call(self.daemon.http, "/init/reg", {"phone": phone, **more})
+
+    async def test_solved(self) -> None:
+        """Who has solved the captcha signs up; who has not is 403, has no account and is sent no SMS."""
+        phone = a_phone()
+
+        wrong = [await self.reg(phone, captcha=token) for token in ("no", "", None)]
+        missing = await self.reg(phone)
+
+        self.assertEqual([(403, "captcha-failed")] * 4, [(answer.status, answer.code) for answer in (*wrong, missing)])
+        self.assertEqual(1, len(self.provider.sent))
+        self.assertFalse((self.daemon.data / "sms-outbox.jsonl").exists())
+        self.assertEqual(201, (await self.reg(phone, captcha="solved by anna+boris")).status)
+        self.assertEqual(200, (await self.reg(phone, captcha="solved by anna+boris")).status)
+
+    async def test_provider_away(self) -> None:
+        """Where the provider fails, or says what is no answer, nobody is let in: 503; the log tells, but no secret."""
+        phone, statuses = a_phone(), []
+        for answer in (
+            *(with_status(500), with_status(500, b'{"success": true}'), never),
+            *(with_status(200, body) for body in (b"yes", b"[]", b"null", b"true")),
+        ):
+            self.provider.answer = answer
+            statuses.append((await self.reg(phone, captcha="solved by anna+boris")).status)
+        yeses = [b'{"success": 1}', b'{"success": "true"}', b"{}"]
+        for body in yeses:
+            self.provider.answer = with_status(200, body)
+            statuses.append((await self.reg(phone, captcha="solved by anna+boris")).status)
+
+        self.assertEqual([503] * 7 + [403] * 3, statuses)
+        self.assertIn("the captcha cannot be checked", self.daemon.log)
+        self.assertNotRegex(self.daemon.log, "the&secret|solved by")
+        self.provider.answer = provider
+        self.assertEqual(201, (await self.reg(phone, captcha="solved by anna+boris")).status)

@@ -1,1 +1,0 @@
-"""Pictures as real people upload them: odd, and valid."""

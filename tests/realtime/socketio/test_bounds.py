@@ -1,0 +1,150 @@
+"""Patience and buffers are those of the raw socket, by WebSocket and by polling."""
+
+import json
+import secrets
+
+from tests.support.chat import a_room
+from tests.support.socketio.by_hand import QUICK, PlainCase
+from tests.support.waiting import eventually
+from tests.support.wire import a_request, exchange
+
+TEXT = "x" * 4000
+
+
+def closing_code(packets: list[str]) -> int:
+    """The code of the ``closing`` event among these packets."""
+    (told,) = (packet for packet in packets if packet.startswith('42["closing"'))
+    code: int = json.loads(told[2:])[1]["code"]
+    return code
+
+
+class SlowReader(PlainCase):
+    # One that reads nothing answers no ping: only its buffer is to run out.
+    settings = QUICK.replace("ping_timeout = 0.4", "ping_timeout = 60")
+
+    async def test_websocket(self) -> None:
+        """One too slow to keep up is told so, 4413, and closed; whoever reads hears everything."""
+        anna = await self.a_person()
+        room = await a_room(anna, anna)
+        reader, stalled = await self.packets(init=anna.session_key), await self.packets(init=anna.session_key)
+        stalled.transport.pauseProducing()
+
+        said = 0
+        while "too slow" not in self.daemon.log[self._logged :] and said < 1000:
+            await anna.say(room, TEXT)
+            said += 1
+        stalled.transport.resumeProducing()
+
+        self.assertEqual(4413, await stalled.told_why())
+        await eventually(lambda: sum(TEXT in heard for heard in reader.heard) == said, "every message")
+        self.assertFalse(reader.gone.called)
+
+    async def test_polling(self) -> None:
+        """One for whom too much waits is told so, 4413, and nothing more; the session is over."""
+        anna = await self.a_person()
+        room = await a_room(anna, anna)
+        query = await self.a_session(init=anna.session_key)
+        await self.until(query, '42["ready"')
+
+        for _ in range(65536 // len(TEXT) + 1):
+            await anna.say(room, TEXT)
+
+        self.assertEqual(4413, closing_code(await self.until(query, '42["closing"')))
+        await self.over(query)
+
+
+class WebSocket(PlainCase):
+    async def test_no_init(self) -> None:
+        """No ``init`` in time: 4408, and disconnected for good."""
+        socket = await self.packets()
+
+        self.assertEqual(4408, await socket.told_why())
+        self.assertIn("41", socket.heard)
+
+    async def test_silence(self) -> None:
+        """One that leaves pings unanswered is closed."""
+        anna = await self.a_person()
+        living, silent = await self.packets(init=anna.session_key), await self.packets(init=anna.session_key)
+        silent.lives = False
+
+        await silent.closed()
+
+        self.assertFalse(living.gone.called)
+
+    async def test_too_large(self) -> None:
+        """A frame over the bound ends the connection; so does one of a megabyte."""
+        for size in (16 * 1024, 1_000_000):
+            socket = await self.packets()
+
+            socket.tell("4" * (size + 1))
+
+            await socket.closed()
+            self.assertNotIn("closing", "".join(socket.heard))
+
+    async def test_malformed(self) -> None:
+        """What is no packet of ours is told 4400, and the client is disconnected for good."""
+        for packet in ("", "x", "0", "5", "4", "4x", '42{"a":1}', '42["message",{}]', '42["init"]', '451-["init",{}]'):
+            socket = await self.packets()
+
+            socket.tell(packet)
+
+            self.assertEqual(4400, await socket.told_why(), packet)
+            self.assertIn("41", socket.heard)
+
+    async def test_binary_frames(self) -> None:
+        """In Engine.IO 3 a binary frame's first byte is its type; in 4, and as a message, it is an attachment of
+        nothing: 4400."""
+        old = await self._open("EIO=3&transport=websocket")
+        old.sendMessage(b"\x02", isBinary=True)
+        await old.hear("3")
+        for socket, frame in ((old, b"\x04x"), (await self.packets(), b"\x03")):
+            socket.sendMessage(frame, isBinary=True)
+
+            self.assertEqual(4400, await socket.told_why())
+
+    async def test_origin(self) -> None:
+        """A page of an origin that is not allowed gets 403; of one that is, a socket."""
+        await self.packets(origin="https://chat.example.com")
+
+        with self.assertRaises(ConnectionError) as refused:
+            await self.packets(origin="https://evil.example.com")
+
+        self.assertIn("403", str(refused.exception))
+
+
+class Polling(PlainCase):
+    async def test_no_init(self) -> None:
+        """No ``init`` in time: 4408, and disconnected for good."""
+        query = await self.a_session()
+
+        heard = await self.until(query, '42["closing"')
+
+        self.assertEqual(4408, closing_code(heard))
+        self.assertEqual("41", heard[-1])
+
+    async def test_silence(self) -> None:
+        """A session of which nothing is heard ends with the heartbeat, and keeps nothing."""
+        query = await self.a_session()
+
+        await self.over(query)
+
+    async def test_too_large(self) -> None:
+        """A payload over the bound, or of a megabyte, is answered 413, and the session goes on."""
+        query = await self.a_session()
+        await self.until(query, "40")
+
+        self.assertEqual(413, (await self.ask(query, "POST", b"4" * (16 * 1024 + 1))).code)
+        said = a_request(f"POST /socket.io/?{query}", body=b"4" * 1_000_000, last=True)
+        self.assertEqual([413], [answer.status for answer in await exchange(self.daemon.http, said)])
+
+        await self.ask(query, "POST", b"40/other,")
+        await self.until(query, "44/other")
+
+    async def test_wrong_key(self) -> None:
+        """A wrong key: ``error``, then 4440."""
+        query = await self.a_session(init=secrets.token_hex(24))
+
+        heard = await self.until(query, '42["closing"')
+
+        self.assertIn('42["error",{"error":"Login Timeout","code":"login-timeout","status":440}]', heard)
+        self.assertEqual(4440, closing_code(heard))

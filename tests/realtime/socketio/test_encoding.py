@@ -1,0 +1,40 @@
+"""A room of raw and Socket.IO sockets: an event is encoded once per protocol, whoever and however many hear it."""
+
+from typing import Any
+
+from justchat.model.ids import new_id
+from justchat.protocol import events
+from justchat.protocol.encoded_events import EncodedEvent
+from justchat.protocol.events import Event
+from tests.support.socketio.by_hand import Packets, ask
+from tests.support.socketio.in_process import InsideCase
+
+
+class Encoding(InsideCase):
+    def counted(self, name: str) -> list[Any]:
+        """What goes through a function of ``justchat.protocol.events`` from now on: the first argument of each call."""
+        real, calls = getattr(events, name), []
+
+        def counting(first: Any) -> Any:
+            calls.append(first)
+            return real(first)
+
+        self.patch(events, name, counting)
+        return calls
+
+    async def test_once(self) -> None:
+        """The raw sockets' frame is made once, Socket.IO's packet and its frame once; nothing is made for nobody."""
+        await self.bind_of_each_kind(10)
+        frames, packets_made = self.counted("_text_frame"), self.counted("Packet")
+
+        event = Event("message", {"text": "чай"})
+        self.registry.send([self.sessions.session.user], lambda: EncodedEvent(event.to_json()))
+
+        text = '42["message",{"error":null,"text":"чай"}]'
+        for listener in self.listeners:
+            await (listener.hear(text) if isinstance(listener, Packets) else listener.next("message"))
+        for query in self.queries:
+            self.assertEqual(text, (await ask(self.http_port, query)).body.decode())
+        self.assertEqual({event.to_json(), text.encode()}, set(frames))
+        self.assertEqual((2, 1), (len(frames), len(packets_made)))
+        self.registry.send([new_id()], lambda: self.fail("made for nobody"))

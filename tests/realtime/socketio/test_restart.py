@@ -1,0 +1,36 @@
+"""The daemon goes and comes back: every client's own reconnection finds it."""
+
+import socket
+
+from twisted.trial.unittest import TestCase
+
+from tests.support.chat import a_person
+from tests.support.daemon import Daemon
+from tests.support.socketio.clients import MISSING, Node
+
+
+class Restart(TestCase):
+    skip = MISSING
+
+    async def test_restart(self) -> None:
+        """All hear why it goes; each connects again by itself, and binds again."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        daemon = await Daemon("--http", f"tcp:{port}:interface=127.0.0.1").start()
+        self.addCleanup(daemon.remove)
+        node = Node()
+        self.addCleanup(node.leave)
+        anna = await a_person(daemon)
+        clients = await node.connect(port)
+        for client in clients:
+            await client.bind(anna.session_key)
+
+        await daemon.stop()
+        for client in clients:
+            self.assertEqual(1001, (await client.next("closing"))["code"], client.name)
+        await daemon.start()
+
+        for client in clients:
+            await client.next("connect")
+            self.assertEqual(anna.id, (await client.bind(anna.session_key))["user"], client.name)

@@ -1,0 +1,65 @@
+"""A real browser, and what looks into its page."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import treq
+from autobahn.twisted.websocket import WebSocketClientFactory
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import ProcessProtocol
+
+from tests.support.client import Listener
+from tests.support.waiting import PATIENCE, eventually
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class DevTools(Listener):
+    """Asks a page of the browser's (Chrome DevTools Protocol)."""
+
+    async def evaluate(self, expression: str) -> Any:
+        self.say({"id": len(self.events), "method": "Runtime.evaluate", "params": {"expression": expression}})
+        asked = len(self.events)
+        await eventually(lambda: len(self.events) > asked, "an answer of the browser")
+        return self.events[-1]["result"]["result"].get("value")
+
+
+class Browser(ProcessProtocol):
+    """A headless Chromium that shows a page."""
+
+    def __init__(self, page: Path, *options: str) -> None:
+        self.ended: Deferred[None] = Deferred()
+        self.said = ""
+        assert CHROMIUM is not None
+        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        command += ["--no-first-run", "--disable-background-networking", "--remote-debugging-port=0"]
+        command += [f"--user-data-dir={page.parent / 'profile'}", *options, page.as_uri()]
+        reactor.spawnProcess(self, CHROMIUM, command, env={**os.environ, "HOME": str(page.parent)})
+
+    def errReceived(self, data: bytes) -> None:
+        self.said += data.decode("utf-8", "replace")
+
+    def processEnded(self, reason: Any) -> None:
+        self.ended.callback(None)
+
+    async def tools(self) -> DevTools:
+        """What looks into its page."""
+        await eventually(lambda: "DevTools listening on ws://" in self.said, f"the browser; it says {self.said}")
+        (port,) = re.findall(r"DevTools listening on ws://127\.0\.0\.1:(\d+)/", self.said)
+        answer = await treq.get(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE, persistent=False)
+        (page,) = (each for each in json.loads(await treq.content(answer)) if each["type"] == "page")
+        factory = WebSocketClientFactory(page["webSocketDebuggerUrl"], reactor=reactor)
+        factory.protocol = DevTools
+        tools: DevTools = await TCP4ClientEndpoint(reactor, "127.0.0.1", int(port)).connect(factory)
+        await tools.opened
+        return tools
+
+    async def end(self) -> None:
+        self.transport.signalProcess("TERM")
+        await self.ended

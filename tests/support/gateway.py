@@ -1,0 +1,151 @@
+"""Tests of the senders of SMS, and the real HTTP server on loopback that plays a gateway."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.trial.unittest import TestCase
+from twisted.web.http import Request
+from twisted.web.http_headers import Headers
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from justchat.config.settings import Sms
+from justchat.errors import SmsFailed
+from justchat.model.phone import Phone
+from justchat.outbound.sms.gateway import Gateway
+
+PHONE = Phone("79223438450")
+TEXT = 'Ключ "JustChat"\\:\r\n1 + 1 & 2 = 3?'
+"""What every encoding has to quote."""
+
+Answer = Callable[[Request], bytes | int]
+
+
+class Sent(NamedTuple):
+    """A request that the gateway got."""
+
+    method: bytes
+    uri: bytes
+    headers: Headers
+    body: bytes
+
+
+class FakeGateway:
+    """Records what it is sent; ``answer`` makes what it says: a body, or NOT_DONE_YET for what it writes itself."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda request: b""
+        self.sent: list[Sent] = []
+        self._connections = _Connections(Site(_Everything(self)))
+        self._port = reactor.listenTCP(0, self._connections, interface="127.0.0.1")
+        self.address = f"http://127.0.0.1:{self._port.getHost().port}"
+
+    async def refuse(self) -> None:
+        """Nobody listens any more."""
+        await maybeDeferred(self._port.stopListening)
+
+    async def abandoned(self) -> None:
+        """Returns once every connection is closed: not by us."""
+        await self._connections.all_lost()
+
+    async def stop(self) -> None:
+        await self.refuse()
+        for connection in list(self._connections.protocols):
+            connection.transport.abortConnection()
+        await self.abandoned()
+
+
+class _Everything(Resource):
+    isLeaf = True
+
+    def __init__(self, gateway: FakeGateway) -> None:
+        super().__init__()
+        self._gateway = gateway
+
+    def render(self, request: Request) -> bytes | int:
+        body = request.content.read()
+        self._gateway.sent.append(Sent(request.method, request.uri, request.requestHeaders, body))
+        return self._gateway.answer(request)
+
+
+class _Connections(WrappingFactory):
+    """Knows who is connected."""
+
+    def __init__(self, wrapped: Site) -> None:
+        super().__init__(wrapped)
+        self._waiting: list[Deferred[None]] = []
+
+    async def all_lost(self) -> None:
+        if self.protocols:
+            lost: Deferred[None] = Deferred()
+            self._waiting.append(lost)
+            await lost
+
+    def unregisterProtocol(self, protocol: ProtocolWrapper) -> None:
+        super().unregisterProtocol(protocol)
+        if not self.protocols:
+            waiting, self._waiting = self._waiting, []
+            for lost in waiting:
+                lost.callback(None)
+
+
+def never(request: Request) -> int:
+    """Take the request and say nothing."""
+    return NOT_DONE_YET
+
+
+def headers_only(request: Request) -> int:
+    """Begin an answer and never end it."""
+    request.write(b'{"sta')
+    return NOT_DONE_YET
+
+
+def with_status(code: int, body: bytes = b"") -> Answer:
+    def answer(request: Request) -> bytes:
+        request.setResponseCode(code)
+        return body
+
+    return answer
+
+
+def endless(request: Request) -> int:
+    """Far more than anybody should read, and the end never comes."""
+    request.write(b" " * 1024 * 1024)
+    return NOT_DONE_YET
+
+
+class GatewayCase(TestCase):
+    timeout = 10
+
+    def setUp(self) -> None:
+        self.fake = FakeGateway()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.fake.stop()))
+
+    async def send(self, text: str = TEXT, path: str = "/send", **settings: Any) -> None:
+        complete = {"sender": "http", "url": self.fake.address + path, "timeout": 0.3, **settings}
+        await Gateway(Sms.model_validate(complete), reactor).send(PHONE, text)
+
+    async def failure(self, answer: Answer | None = None, **settings: Any) -> str:
+        """The reason why an SMS was not accepted."""
+        return str(await self.failed(answer, **settings))
+
+    async def failed(self, answer: Answer | None = None, **settings: Any) -> SmsFailed:
+        """What is raised where an SMS was not accepted."""
+        self.fake.answer = answer or self.fake.answer
+        try:
+            await self.send(**settings)
+        except SmsFailed as error:
+            return error
+        self.fail("the SMS was accepted")
+
+
+def provider(request: Request) -> bytes:
+    """Says yes to one token; and 200 to all, as providers do."""
+    request.content.seek(0)
+    form = parse_qs(request.content.read().decode())
+    right = form == {"secret": ["the&secret"], "response": ["solved by anna+boris"]}
+    return b'{"success": true}' if right else b'{"success": false, "error-codes": ["invalid-input-response"]}'

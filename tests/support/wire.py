@@ -1,0 +1,129 @@
+"""What the tests of the HTTP API have beyond tests.support: raw bytes, many calls at once, a daemon of one's own."""
+
+import json
+from typing import Any
+
+from attrs import frozen
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+
+from tests.support.chat import ChatTestCase
+from tests.support.daemon import Daemon
+from tests.support.waiting import PATIENCE
+
+NOBODY = "0123456789abcdef01234567"
+"""A well-formed id that names nothing."""
+USER_FIELDS = {
+    *("_id", "phone", "nickname", "location", "photo", "dob", "gender", "room", "rooms", "visitedRooms"),
+    *("gifts", "gifts_count", "balance", "create_at", "created_at"),
+}
+ROOM_FIELDS = {
+    *("_id", "name", "max_users", "admin", "moderators", "users", "banned", "visiters", "silently"),
+    *("users_count", "is_private", "create_at", "created_at"),
+}
+MESSAGE_FIELDS = {"_id", "author", "text", "room", "user", "ref_message", "type", "create_at", "created_at", "seq"}
+TIME = r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z"
+PHOTO = "uploads/0123456789abcdef0123456789abcdef.png"
+
+
+class _Wire(Protocol):
+    def __init__(self) -> None:
+        self.heard = b""
+        self.closed: Deferred[None] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.closed.callback(None)
+
+
+@frozen
+class RawAnswer:
+    """An answer as it came: its status line, headers by lower-case name, and body."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def status(self) -> int:
+        return int(self.line.split(" ")[1])
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+async def exchange(port: int, said: bytes, endpoint: Any = None) -> list[RawAnswer]:
+    """Say these bytes on a connection (or by way of an ``endpoint``); all answers, once the daemon has hung up."""
+    endpoint = endpoint or TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+    wire: _Wire = await endpoint.connect(Factory.forProtocol(_Wire))
+    try:
+        wire.transport.write(said)
+        wire.closed.addTimeout(PATIENCE, reactor)
+        await wire.closed
+    finally:
+        wire.transport.abortConnection()
+    answers, rest = [], wire.heard
+    while rest:
+        head, _, rest = rest.partition(b"\r\n\r\n")
+        line, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        # An answer to HEAD tells the length of a body that it has not.
+        length = 0 if rest.startswith(b"HTTP/1.") else int(headers.get("content-length", 0))
+        answers.append(RawAnswer(line, headers, rest[:length]))
+        rest = rest[length:]
+    return answers
+
+
+def a_request(line: str, *headers: str, body: bytes | None = None, last: bool = False) -> bytes:
+    """The bytes of a request; ``last`` asks the daemon to hang up after it."""
+    lines = [f"{line} HTTP/1.1", "Host: localhost", *headers]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    if last:
+        lines.append("Connection: close")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+
+
+class OwnDaemonCase(ChatTestCase):
+    """Tests of a daemon with settings of its own."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.daemon = Daemon()
+        self._logged = 0
+
+    async def tearDown(self) -> None:
+        await super().tearDown()
+        self.daemon.remove()
+
+    async def start(self, toml: str) -> None:
+        config = self.daemon.folder / "justchat.toml"
+        config.write_text(toml)
+        self.daemon.options = ("--config", str(config))
+        await self.daemon.start()
+
+
+_daemons: dict[str, Daemon] = {}
+
+
+class SettingsCase(ChatTestCase):
+    """Tests that share a daemon with settings of their own."""
+
+    settings: str
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        if self.settings not in _daemons:
+            daemon = Daemon()
+            config = daemon.folder / "justchat.toml"
+            config.write_text(self.settings)
+            daemon.options = ("--config", str(config))
+            _daemons[self.settings] = await daemon.start()
+        self.daemon = _daemons[self.settings]
+        self._logged = len(self.daemon.log)

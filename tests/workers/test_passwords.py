@@ -1,0 +1,270 @@
+"""Hashes of keys and passwords: made by a process that gives way to all others, and by threads where it cannot."""
+
+import os
+import signal
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.logger import formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from justchat.errors import Busy
+from justchat.interfaces.stores import HashFor
+from justchat.workers import passwords
+from justchat.workers.passwords import EACH, Passwords
+from tests.support.waiting import eventually
+
+TURN = HashFor("keys", "198.51.100.0/24")
+SECRET = "Спи, моя радость ☾ \"'\\\n"
+
+
+class NoRoom:
+    """A reactor on a machine that has no room for another process."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+    def spawnProcess(self, *_: object) -> None:
+        self.tries += 1
+        raise BlockingIOError("no more processes")
+
+
+class PasswordsCase(TestCase):
+    def setUp(self) -> None:
+        # It gives way to the other tests, too.
+        self.patch(passwords, "PATIENCE", 60.0)
+
+    def started(self, reactor: Any = reactor) -> Passwords:
+        made = Passwords(reactor)
+        made.start()
+        self.addCleanup(lambda: ensureDeferred(made.stop()))
+        return made
+
+    def pid(self, of: Passwords) -> int:
+        assert of.process.pid is not None
+        return of.process.pid
+
+    def said(self) -> list[str]:
+        """What is logged from now on."""
+        lines: list[str] = []
+
+        def hear(event: Any) -> None:
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(hear)
+        self.addCleanup(globalLogPublisher.removeObserver, hear)
+        return lines
+
+    def without_threads(self, of: Passwords) -> None:
+        """From now on a test fails where the threads are asked."""
+
+        def refuse(*_: object) -> None:
+            raise AssertionError("the threads were asked")
+
+        self.patch(of._threads, "do", refuse)
+
+
+class Hashes(PasswordsCase):
+    async def check(self, made: Passwords) -> None:
+        hash = await made.hash(SECRET, TURN)
+
+        self.assertTrue(hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$"), hash)
+        self.assertNotEqual(hash, await made.hash(SECRET, TURN), "each has a salt of its own")
+        self.assertIs(True, await made.matches(SECRET, hash, TURN))
+        self.assertIs(False, await made.matches(SECRET + " ", hash, TURN))
+        self.assertIs(False, await made.matches("", None, TURN))
+        self.assertIs(False, await made.matches(SECRET, "no hash", TURN))
+
+    async def test_by_process(self) -> None:
+        """The process makes them, and tells what is right."""
+        made = self.started()
+        self.without_threads(made)
+
+        await self.check(made)
+
+    async def test_by_threads(self) -> None:
+        """Where there is no process it is the same."""
+        await self.check(self.started(NoRoom()))
+
+    async def test_impossible(self) -> None:
+        """What cannot be hashed is an error, and the process goes on."""
+        made = self.started()
+        pid = self.pid(made)
+
+        with self.assertRaises(UnicodeEncodeError):
+            await made.hash("\ud800", TURN)
+
+        self.without_threads(made)
+        self.assertIs(True, await made.matches("a", await made.hash("a", TURN), TURN))
+        self.assertEqual(pid, self.pid(made))
+
+
+class ItsProcess(PasswordsCase):
+    async def test_idle(self) -> None:
+        """It gives way to whoever wants its core."""
+        made = self.started()
+        await made.hash(SECRET, TURN)
+
+        await eventually(lambda: os.sched_getscheduler(self.pid(made)) == os.SCHED_IDLE, "it to give way")
+
+    async def test_session(self) -> None:
+        """It is of our session, but not ended by Ctrl-C."""
+        made = self.started()
+        await made.process.send("a")  # it is up
+
+        os.kill(self.pid(made), signal.SIGINT)
+
+        self.without_threads(made)
+        await made.hash(SECRET, TURN)
+        self.assertEqual(os.getsid(0), os.getsid(self.pid(made)))
+
+    async def test_interrupted_start(self) -> None:
+        """Ctrl-C while it starts does not end it, either."""
+        said, made = self.said(), self.started()
+
+        os.kill(self.pid(made), signal.SIGINT)
+
+        self.without_threads(made)
+        await made.hash(SECRET, TURN)
+        self.assertEqual([], said)
+
+    async def test_too_slow(self) -> None:
+        """What it has not done in time is done all the same, what comes then does not wait for it; later it is asked
+        again, and gives nobody the answer of another."""
+        made = self.started()
+        process = made.process
+        hash = await made.hash(SECRET, TURN)
+        os.kill(self.pid(made), signal.SIGSTOP)
+        self.patch(passwords, "PATIENCE", 0.1)
+
+        self.assertIs(True, await made.matches(SECRET, hash, TURN))
+        self.assertIs(False, await made.matches(SECRET + "!", hash, TURN))
+
+        os.kill(self.pid(made), signal.SIGCONT)
+        await eventually(lambda: not process.unanswered, "it to catch up")
+        self.patch(passwords, "PATIENCE", 60.0)
+        self.without_threads(made)
+        self.assertIs(False, await made.matches(SECRET + "!", hash, TURN))
+
+    async def test_killed(self) -> None:
+        """Nothing that it was asked is lost when it dies, and another is started."""
+        said = self.said()
+        made = self.started()
+        first = self.pid(made)
+        os.kill(first, signal.SIGSTOP)
+        hashes = [ensureDeferred(made.hash(SECRET, TURN)) for _ in range(5)]
+
+        os.kill(first, signal.SIGKILL)
+
+        for hash in await gatherResults(hashes):
+            self.assertIs(True, await made.matches(SECRET, hash, TURN))
+        await eventually(lambda: made.process.pid not in (None, first), "another process")
+        self.assertTrue([line for line in said if "signal 9" in line], said)
+        self.assertNotIn(SECRET, "".join(said))
+
+    async def test_no_room(self) -> None:
+        """Where no process can be started it is said, and tried again."""
+        self.patch(passwords, "RESTART", 0.01)
+        said, full = self.said(), NoRoom()
+
+        self.started(full)
+
+        await eventually(lambda: full.tries > 2, "it to be tried again")
+        self.assertIn("cannot be started: no more processes", said[0])
+
+    async def stopped(self) -> Passwords:
+        """Whose process stands still and whose threads do nothing: all that is asked waits."""
+        made = self.started()
+        await made.process.send("a")
+        os.kill(self.pid(made), signal.SIGSTOP)
+        return made
+
+    async def test_turns(self) -> None:
+        """Who has much waiting keeps nobody waiting who has little; keys and room passwords take turns, too."""
+        made = await self.stopped()
+        done: list[str] = []
+
+        def ask(queue: Any, owner: str) -> "Deferred[Any]":
+            asked = ensureDeferred(made.hash(SECRET, HashFor(queue, owner)))
+            return asked.addCallback(lambda _: done.append(owner))
+
+        flood = [ask("rooms", "flood") for _ in range(EACH["rooms"])]
+        flood += [ask("keys", "10.0.0.0/24") for _ in range(12)]
+        honest = [ask("rooms", "honest"), ask("keys", "198.51.100.0/24")]
+        os.kill(self.pid(made), signal.SIGCONT)
+        await gatherResults(honest)
+
+        # Two were sent before; then two of each queue come before an honest one at most, and two more are sent.
+        self.assertLessEqual(len(done), 8)
+        await gatherResults(flood)
+        self.assertEqual(EACH["rooms"] + 12 + 2, len(done))
+
+    async def test_too_many(self) -> None:
+        """Of one owner so many wait; one more is Busy, and others' are taken."""
+        made = await self.stopped()
+        asked = [ensureDeferred(made.hash(SECRET, HashFor("rooms", "flood"))) for _ in range(EACH["rooms"] + 2)]
+
+        with self.assertRaises(Busy):
+            await made.hash(SECRET, HashFor("rooms", "flood"))
+
+        other = ensureDeferred(made.hash(SECRET, HashFor("rooms", "honest")))
+        self.assertNoResult(other)
+        os.kill(self.pid(made), signal.SIGCONT)
+        await gatherResults([*asked, other])
+
+    async def test_full(self) -> None:
+        """Where all room is used up, who has most waiting gives way; none who has but one."""
+        made = await self.stopped()
+        self.patch(made._queues["rooms"], "_most", 6)
+        asked = [ensureDeferred(made.hash(SECRET, HashFor("keys", "first"))) for _ in range(2)]
+        flood = [ensureDeferred(made.hash(SECRET, HashFor("rooms", "flood"))) for _ in range(5)]
+        others = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(5)]
+
+        self.assertEqual(4, len([each for each in flood if isinstance(getattr(each, "result", None), Failure)]))
+        for each in flood[1:]:
+            self.failureResultOf(each, Busy)
+        with self.assertRaises(Busy):
+            await made.hash(SECRET, HashFor("rooms", "late"))
+        os.kill(self.pid(made), signal.SIGCONT)
+        await gatherResults([*asked, flood[0], *others])
+
+    async def test_thread_for_keys(self) -> None:
+        """While there is no process, room passwords have one thread, and those who sign in the other."""
+        made = self.started(NoRoom())
+        rooms = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(10)]
+        self.assertEqual(passwords.THREADS - 1, made._in_threads)
+
+        key = ensureDeferred(made.hash(SECRET, TURN))
+
+        self.assertEqual(passwords.THREADS, made._in_threads)
+        await gatherResults([*rooms, key])
+
+    async def test_threads_help(self) -> None:
+        """Where many keys wait, threads help the process; not for room passwords."""
+        made = await self.stopped()
+        rooms = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(30)]
+        self.assertEqual(0, made._in_threads)
+
+        keys = [ensureDeferred(made.hash(SECRET, HashFor("keys", f"{n}"))) for n in range(30)]
+
+        self.assertEqual(passwords.THREADS, made._in_threads)
+        os.kill(self.pid(made), signal.SIGCONT)
+        await gatherResults([*rooms, *keys])
+
+    async def test_stop(self) -> None:
+        """When all is stopped it is gone, also one that hangs; and there is no other."""
+        made = Passwords(reactor)
+        made.start()
+        pid = self.pid(made)
+        os.kill(pid, signal.SIGSTOP)
+
+        await made.stop()
+
+        with self.assertRaises(ProcessLookupError):
+            os.kill(pid, 0)
+        self.assertIsNone(made.process.pid)
