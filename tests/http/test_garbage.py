@@ -2,7 +2,9 @@
 
 import gc
 
+from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
+from twisted.internet.task import deferLater
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
@@ -12,6 +14,8 @@ from justchat.config.settings import Http, Limits
 from justchat.http.requests import JustChatRequest
 from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SiteChannel
+from justchat.limits.client_address import ClientAddresses
+from justchat.limits.connections import Connections
 from tests.support.wire import a_request
 
 BODY = b"x" * 1000
@@ -31,29 +35,40 @@ REFUSED = {
 
 
 class Garbage(TestCase):
-    def test_refused(self) -> None:
+    async def test_refused(self) -> None:
         """A refused request, its channel and its body are gone with their connection, without a search."""
-        site = JustChatSite(Resource(), Http(), Limits(), None)  # type: ignore[arg-type]
-        site.calls = Map([Rule("/init/auth", methods=["POST"])]).bind("")
+        addresses = ClientAddresses([], "X-Forwarded-For", [])
+        site = JustChatSite(
+            Resource(),
+            Http(),
+            Limits(),
+            addresses=addresses,
+            connections=Connections(Limits(), addresses),
+            rates=None,
+            routes=Map([Rule("/init/auth", methods=["POST"])]).bind(""),
+        )
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
         left = {}
         for name, said in REFUSED.items():
-            self.ask(site, said)
+            await self.ask(site, said)
 
             if any(type(one) in (JustChatRequest, SiteChannel) for one in gc.get_objects()):
                 left[name] = gc.collect()
 
         self.assertEqual({}, left)
 
-    def ask(self, site: JustChatSite, said: bytes) -> None:
+    async def ask(self, site: JustChatSite, said: bytes) -> None:
         channel = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
         assert channel is not None
         transport = StringTransportWithDisconnection()
         transport.protocol = channel
         channel.makeConnection(transport)
         channel.dataReceived(said)
+        await deferLater(reactor, 0)  # a request is answered in the next turn of the reactor
+        await deferLater(reactor, 0)
         if transport.connected:
             transport.loseConnection()
         transport.protocol = transport.producer = None  # as a connection that is lost does
+        await deferLater(reactor, 0)
