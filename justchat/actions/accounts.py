@@ -164,12 +164,17 @@ class Accounts:
                     claimed[-1][1].extend(await self.spending.take_invitation(user, phone, address))
                 else:
                     claimed.pop()
+            confirmed = [(phone, taken) for phone, taken in claimed if await self.invites.confirm(user, phone, by)]
         except ApiError:
             for phone, taken in claimed:
                 await self.invites.release(user, phone, by)
                 await self.spending.give_back(taken)
             raise
-        await gatherResults([Deferred.fromCoroutine(self._invite(user, phone, by, taken)) for phone, taken in claimed])
+        for phone, taken in claimed:
+            if (phone, taken) not in confirmed:  # another call has taken the claim over, and sends
+                await self.spending.give_back(taken)
+        sending = [Deferred.fromCoroutine(self._invite(user, phone, by, taken)) for phone, taken in confirmed]
+        await gatherResults(sending)
 
     async def _invite(self, user: Id, phone: Phone, by: Id, taken: list[Hit]) -> None:
         # After a failure that nobody can tell the outcome of, it counts as sent: twice would be paid twice.

@@ -271,7 +271,13 @@ class IInvites(Interface):
     """Who has invited whom."""
 
     async def claim(inviter: Id, phone: Phone, by: Id) -> bool:
-        """Whether the inviter may send this phone an invitation now: once a day. ``by`` is this call's own."""
+        """Whether the inviter may send this phone an invitation now: once a day. ``by`` is this call's own.
+
+        Until the call confirms it, another call may take the claim over.
+        """
+
+    async def confirm(inviter: Id, phone: Phone, by: Id) -> bool:
+        """Whether the claim is still this call's; from now on no other call takes it over."""
 
     async def release(inviter: Id, phone: Phone, by: Id) -> None:
         """The invitation that was claimed by this call was not sent after all.

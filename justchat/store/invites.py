@@ -27,12 +27,23 @@ class Invites:
         self._undoing = Undoing(reactor)
 
     async def claim(self, inviter: Id, phone: Phone, by: Id) -> bool:
-        id, at, claim = _id(inviter, phone), self._clock(), ObjectId(by)
-        if await self._database.insert(INVITES, {"_id": id, "at": at, "by": claim}):
+        id, at = _id(inviter, phone), self._clock()
+        claim = {"at": at, "by": ObjectId(by), "pending": True}
+        if await self._database.insert(INVITES, {"_id": id, **claim}):
             return True
-        # MongoDB has not got round yet to removing one that is a day old; or the clock was set back since.
-        stale = {"_id": id, "$or": [{"at": {"$lte": at - AGAIN_AFTER}}, {"at": {"$gt": at + AGAIN_AFTER}}]}
-        return await self._database.update(INVITES, stale, {"$set": {"at": at, "by": claim}})
+        free = [
+            # Another call's claim that it has not confirmed: it is under way, or came to nothing while the database
+            # was away. Whoever confirms first sends.
+            {"pending": True},
+            # MongoDB removes a document that is a day old with some delay; or the clock was set back since.
+            {"at": {"$lte": at - AGAIN_AFTER}},
+            {"at": {"$gt": at + AGAIN_AFTER}},
+        ]
+        return await self._database.update(INVITES, {"_id": id, "$or": free}, {"$set": claim})
+
+    async def confirm(self, inviter: Id, phone: Phone, by: Id) -> bool:
+        claimed = {"_id": _id(inviter, phone), "by": ObjectId(by)}
+        return await self._database.update(INVITES, claimed, {"$unset": {"pending": ""}})
 
     async def release(self, inviter: Id, phone: Phone, by: Id) -> None:
         claimed = {"_id": _id(inviter, phone), "by": ObjectId(by)}

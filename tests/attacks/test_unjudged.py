@@ -196,6 +196,7 @@ class LostAnswers(TestCase):
         invites, anna, phone = Invites(self.database, now, reactor), new_id(), Phone("79223438450")
         first, second = new_id(), new_id()
         self.assertTrue(await invites.claim(anna, phone, first))
+        self.assertTrue(await invites.confirm(anna, phone, first))
 
         await invites.release(anna, phone, second)
         self.assertFalse(await invites.claim(anna, phone, second), "of another call nothing is released")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from justchat.model.ids import new_id
-from justchat.protocol import events
+from justchat.protocol import encoded_events
 from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Event
 from tests.support.socketio.by_hand import Packets, ask
@@ -12,20 +12,20 @@ from tests.support.socketio.in_process import InsideCase
 
 class Encoding(InsideCase):
     def counted(self, name: str) -> list[Any]:
-        """What goes through a function of ``justchat.protocol.events`` from now on: the first argument of each call."""
-        real, calls = getattr(events, name), []
+        """The first argument of each call of a name in ``justchat.protocol.encoded_events`` from now on."""
+        real, calls = getattr(encoded_events, name), []
 
         def counting(first: Any) -> Any:
             calls.append(first)
             return real(first)
 
-        self.patch(events, name, counting)
+        self.patch(encoded_events, name, counting)
         return calls
 
     async def test_once(self) -> None:
         """The raw sockets' frame is made once, Socket.IO's packet and its frame once; nothing is made for nobody."""
         await self.bind_of_each_kind(10)
-        frames, packets_made = self.counted("_text_frame"), self.counted("Packet")
+        frames, packets_made = self.counted("_encode_text_frame"), self.counted("Packet")
 
         event = Event("message", {"text": "чай"})
         self.registry.send([self.sessions.session.user], lambda: EncodedEvent(event.to_json()))
