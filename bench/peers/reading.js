@@ -19,7 +19,7 @@ const shown = (room) => ({
     is_private: room.private, create_at: room.create_at, created_at: room.create_at,
 });
 
-const LISTED = "removed_private_full_create_at__id_folded";
+const LISTED = "removed_private_full_order_create_at__id_folded";
 const NOT_SHOWN = { trigrams: 0, folded: 0 };
 const EITHER = { $in: [false, true] };
 
@@ -56,7 +56,7 @@ exports.calls = ({ rooms, log, dialogs, roomOf, unreadOf }, counted = counting(r
     "/room/get": async (user, { page = 1, per_page: perPage = 40 }) => {
         const query = { removed: false, private: EITHER, full: EITHER };
         const [found, count] = await Promise.all([
-            rooms.find(query).project(NOT_SHOWN).sort({ create_at: -1, _id: -1 }).hint(LISTED)
+            rooms.find(query).project(NOT_SHOWN).sort({ order: -1, create_at: -1, _id: -1 }).hint(LISTED)
                 .skip((page - 1) * perPage).limit(perPage).toArray(),
             counted(query),
         ]);

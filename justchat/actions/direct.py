@@ -41,7 +41,7 @@ class DirectMessages:
     async def _write(self, id: Id, author: Id, to: Id, text: str) -> Entry:
         await self.users.exists(to)
 
-        def make(seq: int) -> Entry:
+        def make(seq: int, order: int) -> Entry:
             return Entry(
                 id=id,
                 stream=to,
@@ -51,6 +51,7 @@ class DirectMessages:
                 user=to,
                 text=text,
                 created_at=self.clock(),
+                order=order,
             )
 
         return await self.mailboxes.send(author, to, make)

@@ -190,8 +190,8 @@ class IMailboxes(Interface):
         Raises AlreadyStored where its id is in the log, or Unavailable, and then it has not happened.
         """
 
-    async def send(author: Id, to: Id, make: Callable[[int], Entry]) -> Entry:
-        """Append a direct message: it comes after all that has passed between the two."""
+    async def send(author: Id, to: Id, make: Callable[[int, int], Entry]) -> Entry:
+        """Append a direct message after all others of the two; ``make`` is given ``seq`` and ``order``."""
 
     async def append_once(user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
         """Put what there can be but once into a user's stream, unless it is there; ``make`` is given id and seq.

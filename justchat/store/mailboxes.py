@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from attrs import evolve, frozen
+from attrs import frozen
 from bson import ObjectId
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -97,7 +97,7 @@ class Mailboxes:
         assert entry is not None
         return entry
 
-    async def send(self, author: Id, to: Id, make: Callable[[int], Entry]) -> Entry:
+    async def send(self, author: Id, to: Id, make: Callable[[int, int], Entry]) -> Entry:
         if self._shared:
             # What another daemon has put into this dialog comes before.
             latest = await self._database.find(
@@ -105,7 +105,7 @@ class Mailboxes:
             )
             self._database.arrivals.saw(latest[0].get("order") if latest else None)
         # Numbered at the head of the log, where it gets its seq: both rise alike.
-        return await self.append(to, lambda seq: evolve(make(seq), order=self._database.arrivals.next()))
+        return await self.append(to, lambda seq: make(seq, self._database.arrivals.next()))
 
     async def append_once(self, user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
         while True:

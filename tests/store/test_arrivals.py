@@ -82,7 +82,7 @@ class Case(TestCase):
         return self.at
 
     async def write(self, author: Id, to: Id, text: str) -> None:
-        def make(seq: int) -> Entry:
+        def make(seq: int, order: int) -> Entry:
             return Entry(
                 # As one with a client_id has it: in no order.
                 id=derived_id(text),
@@ -93,6 +93,7 @@ class Case(TestCase):
                 user=to,
                 text=text,
                 created_at=self.at,
+                order=order,
             )
 
         await self.mailboxes.send(author, to, make)
