@@ -243,6 +243,7 @@ class _Caller:
         while True:
             if not self.measured.is_set():
                 self.measured.wait()
+                self._hang_up()  # the daemon may have closed it meanwhile
                 due = time.monotonic() + every * self.number / PEOPLE
             time.sleep(max(0.0, due - time.monotonic()))
             status = self.call()
@@ -261,9 +262,13 @@ class _Caller:
             response.read()
             return response.status
         except (OSError, HTTPException):
+            self._hang_up()
+            return 0
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
             self._connection.close()
             self._connection = None
-            return 0
 
     def _request(self) -> tuple[str, bytes, dict[str, str]]:
         headers = {"Authorization": f"Bearer {self.plan['sessions'][self.number]}"}
