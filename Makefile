@@ -1,14 +1,14 @@
-# `make run` runs the daemon, `make check` runs all tests. Each installs what it needs into .venv first.
+# `make run` runs the daemon, `make check` runs every check. Each installs its dependencies into .venv first.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# What it takes to run, and what it takes to work on it.
+# The first stamp stands for the daemon's dependencies, the second for the development tools too.
 RUNS := $(VENV)/.runs
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-# A .venv that another Python made, or that was made in another folder, is made anew.
+# A .venv that another Python made, or that was made in another folder, is created again.
 SAME := import os, sys; \
   made = dict(line.strip().split(" = ", 1) for line in open("$(VENV)/pyvenv.cfg", encoding="utf-8")); \
   print(made["version"].split(".")[:2] == [str(part) for part in sys.version_info[:2]] \
@@ -38,21 +38,21 @@ trial: $(INSTALLED)
 wheel: $(INSTALLED)
 	$(BIN)/python tests/wheel.py
 
-# The README to the letter, in fresh clones.
+# Follows the README exactly, in fresh clones.
 first-hour: $(INSTALLED)
 	$(BIN)/trial --temp-directory=_trial_temp_hour tests.first_hour
 
-# Known holes in what is installed; says so and passes where the advisories cannot be reached.
+# Looks for known vulnerabilities in the installed packages. Passes, with a message, if the advisories cannot be reached.
 audit: $(INSTALLED)
 	$(BIN)/python tests/audit.py
 
-# Random histories, each of 200 steps; HISTORIES is how many. A failure names its seed.
+# Runs random histories of 200 steps each; HISTORIES is their number. A failure names its seed.
 HISTORIES ?= 20
 histories: $(INSTALLED)
 	JUSTCHAT_STEPS=200 JUSTCHAT_HISTORIES=$(HISTORIES) $(BIN)/trial --temp-directory=_trial_temp \
 		tests.end_to_end.test_histories
 
-# Random bodies to every call, BODIES to each, and random bytes to the parsers of frames, for FUZZ_SECONDS.
+# Sends BODIES random bodies to each call, and random bytes to the parsers of frames for FUZZ_SECONDS.
 BODIES ?= 1000
 FUZZ_SECONDS ?= 60
 fuzz: $(INSTALLED)
@@ -61,22 +61,22 @@ fuzz: $(INSTALLED)
 	JUSTCHAT_BODIES=$(BODIES) $(BIN)/trial --temp-directory=_trial_temp tests.http.test_random_bodies \
 		tests.attacks.test_parsers
 
-# Attacks in their large form, what they do to honest people as a table, and schemathesis. ATTACK holds trial targets for
-# some of them, or --docs for the table as docs/security.rst has it.
+# Runs the attacks in their large form and schemathesis, and prints what each costs honest users as a table. ATTACK selects
+# trial targets, or --docs prints the table in the form of docs/security.rst.
 attack: $(INSTALLED)
 	$(BIN)/pip install --quiet --editable '.[attack]' --config-settings editable_mode=compat
 	$(BIN)/python -m tests.attacks $(ATTACK)
 
-# Five thousand clients who come back within ten seconds.
+# Five thousand clients reconnect within ten seconds.
 storm: $(INSTALLED)
 	JUSTCHAT_STORM=5000 JUSTCHAT_PATIENCE=5 $(BIN)/trial --temp-directory=_trial_temp tests.end_to_end.test_storms
 
-# People talk and pay for SECONDS while daemon, database and sockets are killed, stopped and cut (docs/faults.rst).
+# Users talk and pay for SECONDS while daemon, database and sockets are killed, stopped and cut (docs/faults.rst).
 SECONDS ?= 180
 faults: $(INSTALLED)
 	$(BIN)/python -m tests.faults $(SECONDS)
 
-# BENCH holds its options: --docs writes docs/speed.rst anew, --help tells the others.
+# BENCH has its options: --docs rewrites docs/speed.rst, --help lists the others.
 bench: $(INSTALLED)
 	$(PIP) install --quiet --editable '.[bench]'
 	$(BIN)/python -m bench $(BENCH)
