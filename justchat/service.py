@@ -163,7 +163,7 @@ class Daemon(Service):
             Shape(settings.limits, settings.sms.region, frozenset(settings.sms.number_types)),
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
-            once=Idempotency(self._idempotency_keys),
+            idempotency=Idempotency(self._idempotency_keys),
             rates=make_rate_limiter(settings.limits),
             spool=spool,
         )

@@ -23,12 +23,13 @@ class Complaints:
     pictures: IPictureRecords
     clock: Clock
 
-    async def complain(self, user: Id, message: Id, text: str, once: Id | None = None) -> Complaint:
-        """Complain of any message that one can see. Raises MessageNotFound, NotInRoom. The same ``once`` is one
-        complaint.
+    async def complain(self, user: Id, message: Id, text: str, idempotency_id: Id | None = None) -> Complaint:
+        """Complain about a message that the user can see. Raises MessageNotFound, NotInRoom.
+
+        The same ``idempotency_id`` makes one complaint.
         """
         await self.pictures.refer(pictures_in(text))
-        id = once or new_id()
+        id = idempotency_id or new_id()
         complaint = Complaint(
             id=id, author=user, message=await self._seen(user, message), text=text, created_at=self.clock()
         )

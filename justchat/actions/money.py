@@ -40,17 +40,19 @@ class Money:
     unnumbered: tuple[Rate, ...]
     free_coins: int
 
-    async def top_up(self, user: Id, coins: int, secret: str, payment_id: str | None, once: Id | None = None) -> None:
+    async def top_up(
+        self, user: Id, coins: int, secret: str, payment_id: str | None, idempotency_id: Id | None = None
+    ) -> None:
         """Add coins that somebody paid for, as the signature says.
 
-        With a ``payment_id``, or the same ``once``, once, however often it is sent. Raises WrongSignature,
+        With a ``payment_id``, or the same ``idempotency_id``, once, however often it is sent. Raises WrongSignature,
         Conflict for a payment that was for somebody else or another sum, and TooManyRequests for one payment without
         a ``payment_id`` too many.
         """
         if not self._is_signed(user, coins, secret, payment_id):
             raise WrongSignature
         transfer = Transfer(
-            id=(once or new_id()) if payment_id is None else derived_id("payment", payment_id),
+            id=(idempotency_id or new_id()) if payment_id is None else derived_id("payment", payment_id),
             user=user,
             amount=coins,
             reason=Reason.PAYMENT,
@@ -95,10 +97,10 @@ class Money:
             right = hmac.new(self.secret_key.encode(), signed.encode(), hashlib.sha256).hexdigest()
         return hmac.compare_digest(right.encode(), secret.lower().encode())
 
-    async def take_free_coins(self, user: Id, network: Network, once: Id | None = None) -> None:
+    async def take_free_coins(self, user: Id, network: Network, idempotency_id: Id | None = None) -> None:
         """Add the coins for having told a network's people of us. Raises TooSoon within 24 hours of the last time."""
         transfer = Transfer(
-            id=once or new_id(),
+            id=idempotency_id or new_id(),
             user=user,
             amount=self.free_coins,
             reason=Reason.FREE_COINS,
@@ -124,8 +126,8 @@ class Money:
         """What can be bought, the cheapest first."""
         return await self.catalogue.all()
 
-    async def give(self, giver: Id, gift: Id, to: Id, text: str, once: Id | None = None) -> None:
-        """Buy a gift for somebody: it is paid for and received, or neither; with the same ``once``, once.
+    async def give(self, giver: Id, gift: Id, to: Id, text: str, idempotency_id: Id | None = None) -> None:
+        """Buy a gift for somebody: it is paid for and received, or neither; with the same ``idempotency_id``, once.
 
         Raises GiftNotFound, UserNotFound, NotEnoughCoins.
         """
@@ -133,7 +135,7 @@ class Money:
         await self.users.exists(to)
         await self.pictures.refer(pictures_in(text))
         transfer = Transfer(
-            id=once or new_id(),
+            id=idempotency_id or new_id(),
             user=giver,
             amount=-bought.price,
             reason=Reason.GIFT,

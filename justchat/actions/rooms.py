@@ -29,16 +29,18 @@ class RoomActions:
     rooms_per_user: int
     count_entering: Count
 
-    async def create(self, user: Id, name: str, password: str | None, max_users: int, once: Id | None = None) -> Room:
-        """Open a room. Its creator is the admin, and not yet inside. The same ``once`` opens one room.
+    async def create(
+        self, user: Id, name: str, password: str | None, max_users: int, idempotency_id: Id | None = None
+    ) -> Room:
+        """Open a room. Its creator is the admin, and not yet inside. The same ``idempotency_id`` opens one room.
 
         Raises TooManyRooms.
         """
         if await self.rooms.opened(user, self.rooms_per_user) >= self.rooms_per_user:
-            return await self._opened_before(once)
+            return await self._opened_before(idempotency_id)
         secret = as_password(password or "")
         room = Room(
-            id=once or new_id(),
+            id=idempotency_id or new_id(),
             name=name,
             admin=user,
             created_at=self.clock(),
@@ -48,16 +50,16 @@ class RoomActions:
         try:
             await self.rooms.create(room)
         except Conflict:
-            if once is None:
+            if idempotency_id is None:
                 raise
-            return await self.rooms.get(once)
+            return await self.rooms.get(idempotency_id)
         return room
 
-    async def _opened_before(self, once: Id | None) -> Room:
+    async def _opened_before(self, idempotency_id: Id | None) -> Room:
         """The room that was the last one that its admin may have, and is asked for again."""
-        if once is not None:
+        if idempotency_id is not None:
             with suppress(RoomNotFound):
-                return await self.rooms.get(once)
+                return await self.rooms.get(idempotency_id)
         raise TooManyRooms
 
     async def enter(self, user: Id, room_id: Id, password: str | None, address: str | None = None) -> Room:

@@ -34,14 +34,17 @@ class Uploads:
     in_all: int | None
     orphans: timedelta
 
-    async def upload(self, file: Path, size: int, user: Id | None, address: str | None, once: Id | None = None) -> str:
-        """Keep the picture that a file of ``size`` bytes is; returns its path, the same for the same ``once``.
+    async def upload(
+        self, file: Path, size: int, user: Id | None, address: str | None, idempotency_id: Id | None = None
+    ) -> str:
+        """Store a picture, a file of ``size`` bytes; returns its path.
 
+        The same ``idempotency_id`` gives the same path.
         ``address`` None is one who is not counted. Users take turns, and so do the addresses of those who have no
         session. Raises TooManyRequests, NotAnImage, TooLarge, DiskFull, Busy.
         """
-        # A name that nobody can guess: ``once`` is random, too.
-        stem = secrets.token_hex(16) if once is None else sha256(once.encode()).hexdigest()[:32]
+        # A name that nobody can guess: ``idempotency_id`` is random, too.
+        stem = secrets.token_hex(16) if idempotency_id is None else sha256(idempotency_id.encode()).hexdigest()[:32]
         taken: list[tuple[str, str]] = []
         try:
             for name, of, most in self._quotas(user, address):

@@ -30,7 +30,7 @@ from justchat.errors import (
 )
 from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, REQUIRED, Endpoint, Reply, Requester
 from justchat.http.fields import Body, ImageBody, Shape
-from justchat.http.idempotency import ONCE, Idempotency, fingerprint, key_id
+from justchat.http.idempotency import IDEMPOTENCY_ERRORS, Idempotency, fingerprint, key_id
 from justchat.http.long_answers import encoded
 from justchat.http.multipart import is_form, read_upload
 from justchat.http.spool import Spool, SpoolFile
@@ -50,7 +50,7 @@ ANY_CALL = (
 
 def errors_of(endpoint: Endpoint) -> tuple[type[ApiError], ...]:
     """Every error that a call may answer."""
-    return (*ANY_CALL, *(ONCE if endpoint.once else ()), *endpoint.raises)
+    return (*ANY_CALL, *(IDEMPOTENCY_ERRORS if endpoint.takes_idempotency_key else ()), *endpoint.raises)
 
 
 @record
@@ -78,7 +78,7 @@ class Dispatcher:
         *,
         debug: bool = False,
         strict: bool = False,
-        once: Idempotency | None = None,
+        idempotency: Idempotency | None = None,
         rates: RateLimiter | None = None,
         spool: Spool | None = None,
     ) -> None:
@@ -86,7 +86,7 @@ class Dispatcher:
         self._shape = shape
         self._debug = debug
         self._strict = strict
-        self._once = once
+        self._idempotency = idempotency
         self._spool = spool
         self.rates = rates
         """None where calls are not counted."""
@@ -182,21 +182,21 @@ class Dispatcher:
                     session = await self._sessions.get(key)
                     if address is not None and self.rates is not None and not (judged and key == bearer):
                         self.rates.hit_session(endpoint.rate, session.id)
-            if self._once is None or idempotency_key is None or not endpoint.once:
+            if self._idempotency is None or idempotency_key is None or not endpoint.takes_idempotency_key:
                 return Answer(*await self._carry_out(endpoint, body, Requester(key, session, None, address)))
             id = key_id(idempotency_key, None if session is None else session.id)
             keeper = None if address is None else (address if session is None else session.user)
             if keeper is not None and self.rates is not None:
                 self.rates.hit_kept(keeper)
 
-            async def carry_out(once: Id) -> tuple[int, bytes]:
-                answer = await self._carry_out(endpoint, body, Requester(key, session, once, address))
+            async def carry_out(idempotency_id: Id) -> tuple[int, bytes]:
+                answer = await self._carry_out(endpoint, body, Requester(key, session, idempotency_id, address))
                 if keeper is not None and self.rates is not None and endpoint.keeps_answer:
                     self.rates.charge_kept(keeper, len(answer[1]))
                 return answer
 
             return Answer(
-                *await self._once.answer(
+                *await self._idempotency.answer(
                     id,
                     fingerprint(endpoint, raw, body),
                     carry_out,

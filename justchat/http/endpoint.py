@@ -38,7 +38,7 @@ class Requester:
 
     key: str | None = field(repr=False)
     session: Session | None
-    once: Id | None = None
+    idempotency_id: Id | None = None
     """The same for every time that the call is carried out under one Idempotency-Key; None without one."""
     address: str | None = None
     """Where they call from; None is one who is not counted."""
@@ -80,7 +80,7 @@ class Endpoint:
     example: Mapping[str, Any]
     summary: str
     handler: Handler
-    once: bool
+    takes_idempotency_key: bool
     """Whether it takes an Idempotency-Key."""
     keeps_answer: bool
     """Whether the answer under a key is kept; else the call is carried out again, which changes nothing."""
@@ -101,14 +101,14 @@ def post(
     raises: tuple[type[ApiError], ...] = (),
     statuses: tuple[int, ...] = (200,),
     example: Mapping[str, Any] = {},
-    once: bool = False,
+    takes_idempotency_key: bool = False,
     keeps_answer: bool = True,
     rate: Rated = "change",
 ) -> Callable[[H], H]:
     """Declare a method of an area to be a call. The first of ``statuses`` is the usual one.
 
-    ``once``: it changes something, and takes an Idempotency-Key. Not for answers with a secret in them, since they
-    are kept. ``example`` is a body without its session key; the tests run it.
+    ``takes_idempotency_key``: the call changes something and takes an Idempotency-Key. Not for calls whose answers
+    contain a secret, since the answers are stored. ``example`` is a body without its session key; the tests run it.
     """
 
     def declare(handler: H) -> H:
@@ -122,7 +122,7 @@ def post(
             example=example,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
             handler=handler,
-            once=once,
+            takes_idempotency_key=takes_idempotency_key,
             keeps_answer=keeps_answer,
             rate=rate,
         )

@@ -5,7 +5,7 @@
 A claim is a document that there can be but one of, whichever daemon makes it. What was not carried out, or only in
 doubt (503), gives its claim up. A daemon that dies between doing and keeping leaves a claim, which the next start
 frees, or which runs out where there are several daemons; then the call is carried out by whoever sends it again. What
-it makes takes its id from the claim's ``once``, which stays the same: so even then there is one of it.
+it makes takes its id from the claim's ``idempotency_id``, which stays the same: so even then there is one of it.
 """
 
 import re
@@ -26,7 +26,7 @@ from justchat.http.spool import SpoolFile
 from justchat.interfaces.stores import IIdempotencyKeys
 from justchat.model.ids import Id, derived_id, new_id
 
-ONCE = (InProgress, KeyReused)
+IDEMPOTENCY_ERRORS = (InProgress, KeyReused)
 """Errors that a call may answer when it came with a key."""
 LARGEST = 256 * 1024
 """Bytes of an answer that is kept. Only ``/room/enter`` has larger ones, and may be carried out again."""
@@ -90,7 +90,7 @@ class Idempotency:
         if isinstance(claim, tuple):
             return claim
         try:
-            status, body = await carry_out(claim.once)
+            status, body = await carry_out(claim.idempotency_id)
         except Exception as error:
             refused = refusal(error)
             if refused is None:

@@ -108,7 +108,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
         # The key may stand in the body, so that no scheme is required here.
         "security": [] if endpoint.session is NONE else [{"session": []}, {}],
     }
-    if endpoint.once:
+    if endpoint.takes_idempotency_key:
         operation["parameters"] = [{"$ref": "#/components/parameters/IdempotencyKey"}]
     return operation
 

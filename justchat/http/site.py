@@ -117,15 +117,15 @@ async def _serve(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> by
     bearer = bearer_of(request.getHeader(b"authorization"))
     content_type = (request.getHeader(b"content-type") or b"").decode("latin-1")
     key = request.getHeader(b"idempotency-key")
-    once = None if key is None else key.decode("latin-1")
+    idempotency_key = None if key is None else key.decode("latin-1")
     address = None if dispatcher.rates is None else address_of(request)
     if endpoint.body is ImageBody:
         try:
-            answering = await _of_upload(request, endpoint, dispatcher, bearer, content_type, once, address)
+            answering = await _of_upload(request, endpoint, dispatcher, bearer, content_type, idempotency_key, address)
         except ApiError as error:
             return write_refusal(request, error)
     else:
-        answering = dispatcher.respond(endpoint, request.content.read(), bearer, content_type, once, address)
+        answering = dispatcher.respond(endpoint, request.content.read(), bearer, content_type, idempotency_key, address)
     answer = await _whole(answering)
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")
@@ -138,14 +138,16 @@ async def _of_upload(
     dispatcher: Dispatcher,
     bearer: str | None,
     content_type: str,
-    once: str | None,
+    idempotency_key: str | None,
     address: str | None,
 ) -> Coroutine[Any, Any, Answer]:
     if request.spool is None:  # it has no body, before which it would have been judged
         await request.channel.site.judges[request.path](request)
     # From now on it does not end with the connection.
     body, request.spool, request.content = request.spool, None, BytesIO()
-    return _closing(body, dispatcher.respond(endpoint, body, bearer, content_type, once, address, judged=True))
+    return _closing(
+        body, dispatcher.respond(endpoint, body, bearer, content_type, idempotency_key, address, judged=True)
+    )
 
 
 async def _closing(spool: SpoolFile, answering: Coroutine[Any, Any, Answer]) -> Answer:

@@ -307,12 +307,12 @@ class IRateWindows(Interface):
 
 @frozen(kw_only=True)
 class Claim:
-    """The right to carry out a call. ``once`` is the same, and nobody's guess, for every time that it is carried out:
-    what the call makes takes its id from it.
+    """The right to carry out a call. ``idempotency_id`` is random and stays the same when the call is carried out
+    again: what the call creates takes its id from it.
     """
 
     id: Id
-    once: Id
+    idempotency_id: Id
 
 
 class IIdempotencyKeys(Interface):

@@ -30,9 +30,9 @@ class IdempotencyKeys:
         self._clock = clock
 
     async def claim(self, id: Id, request: bytes, by: Id) -> Claim | tuple[int, bytes]:
-        now, claim = self._clock(), Claim(id=by, once=Id(secrets.token_hex(12)))
+        now, claim = self._clock(), Claim(id=by, idempotency_id=Id(secrets.token_hex(12)))
         begun = {"claim": claim.id, "at": now, "busy": True}
-        first = {"_id": ObjectId(id), "request": request, "once": claim.once, **begun}
+        first = {"_id": ObjectId(id), "request": request, "once": claim.idempotency_id, **begun}
         for _ in range(3):
             if await self._database.insert(ANSWERS, first):
                 return claim
@@ -42,7 +42,7 @@ class IdempotencyKeys:
             given_up = {"_id": ObjectId(id), "at": {"$gt": now - KEPT, "$lte": now + KEPT}, **free}
             found = await self._database.update_and_get(ANSWERS, given_up, {"$set": begun})
             if found is not None:
-                return evolve(claim, once=Id(found["once"]))
+                return evolve(claim, idempotency_id=Id(found["once"]))
             over = {"_id": ObjectId(id), "$or": _is_over(now, KEPT)}
             renewed = {"$set": first, "$unset": {"status": 1, "answer": 1}}
             if await self._database.update_and_get(ANSWERS, over, renewed) is not None:

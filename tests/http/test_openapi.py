@@ -12,7 +12,7 @@ from justchat.errors import EncodingNotSupported, LoginTimeout
 from justchat.http.dispatcher import ANY_CALL
 from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
-from justchat.http.idempotency import ONCE
+from justchat.http.idempotency import IDEMPOTENCY_ERRORS
 from tests.support.bodies import all_declared, declared, field_names
 from tests.support.chat import ChatTestCase, a_phone, a_room, register
 from tests.support.client import call, request
@@ -96,7 +96,7 @@ class Document(ChatTestCase):
             errors = {*ANY_CALL, EncodingNotSupported, *endpoint.raises} - (
                 {LoginTimeout} if endpoint.session is NONE else set()
             )
-            errors |= set(ONCE) if endpoint.once else set()
+            errors |= set(IDEMPOTENCY_ERRORS) if endpoint.takes_idempotency_key else set()
             expected = {(str(status), None) for status in endpoint.statuses}
             expected |= {(str(error.status), error.code) for error in errors}
 

@@ -108,7 +108,7 @@ class Clocks(TestCase):
         again = await answers.claim(id, request, new_id())
 
         assert isinstance(first, Claim) and isinstance(again, Claim)
-        self.assertEqual(first.once, again.once)
+        self.assertEqual(first.idempotency_id, again.idempotency_id)
 
     async def test_answer(self) -> None:
         """An answer of more than a day from now makes room."""

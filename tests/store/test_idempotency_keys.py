@@ -55,7 +55,7 @@ class FirstAnswersTests(TestCase):
 
         with self.assertRaises(KeyReused):
             await self.claim(b"b")
-        self.assertEqual(claim.once, (await self.claim()).once)
+        self.assertEqual(claim.idempotency_id, (await self.claim()).idempotency_id)
 
     async def test_start(self) -> None:
         """A daemon that is the only one frees what a crash left under way, and nothing else."""
@@ -67,7 +67,7 @@ class FirstAnswersTests(TestCase):
 
         await self.answers.release_all()
 
-        self.assertEqual(dead.once, (await self.claim()).once)
+        self.assertEqual(dead.idempotency_id, (await self.claim()).idempotency_id)
         self.assertEqual((200, b"{}"), await self.answers.claim(done, b"a", new_id()))
 
     async def test_dead(self) -> None:
@@ -77,7 +77,7 @@ class FirstAnswersTests(TestCase):
 
         heir = await self.claim()
 
-        self.assertEqual(dead.once, heir.once)
+        self.assertEqual(dead.idempotency_id, heir.idempotency_id)
         await self.answers.keep(self.call, dead.id, 500, b"")
         await self.answers.release(self.call, dead.id)
         await self.answers.keep(self.call, heir.id, 200, b"{}")

@@ -117,7 +117,7 @@ class AccountCalls:
         body=Register,
         example={"phone": "+79223438450", "nickname": "anna"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=NONE,
         statuses=(201, 200),
         raises=(CountryNotServed, CaptchaFailed),
@@ -147,7 +147,7 @@ class AccountCalls:
         body=Edit,
         example={"user": {"nickname": "anna", "location": "Perm", "dob": "1990-02-08", "gender": 0}},
         answer=UserAnswer,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(UserNotFound,),
     )
@@ -250,7 +250,7 @@ class AccountCalls:
         body=Invite,
         example={"phons": ["+79223438450", 89223434451]},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(CountryNotServed,),
     )

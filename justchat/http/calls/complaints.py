@@ -27,12 +27,14 @@ class ComplaintCalls:
         body=Complain,
         example={"message": "530a30c649b9733ae9af7145", "text": "rude"},
         answer=ComplaintAnswer,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(MessageNotFound, RoomNotFound, NotInRoom),
         rate="send",
     )
     async def new(self, requester: Requester, body: Complain) -> ComplaintAnswer:
         """Complain of a message that one can see."""
-        complaint = await self.complaints.complain(requester.user, Id(body.message), body.text, requester.once)
+        complaint = await self.complaints.complain(
+            requester.user, Id(body.message), body.text, requester.idempotency_id
+        )
         return {"complaint": complaint_document(complaint)}

@@ -84,7 +84,7 @@ class DirectCalls:
         body=Write,
         example={"message": {"user": "52efb7baf009c900003731c7", "text": "Dude!"}},
         answer=SentAnswer,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(UserNotFound,),
         rate="send",
@@ -92,7 +92,9 @@ class DirectCalls:
     async def send_message(self, requester: Requester, body: Write) -> SentAnswer:
         """Write to somebody."""
         new = body.message
-        message = await self.direct.write(requester.user, Id(new.user), new.text, new.client_id or requester.once)
+        message = await self.direct.write(
+            requester.user, Id(new.user), new.text, new.client_id or requester.idempotency_id
+        )
         return {"data": {"message": [direct_document(message)]}}
 
     @post(
@@ -151,7 +153,7 @@ class DirectCalls:
         body=WithUser,
         example={"user": "52efb7baf009c900003731c7"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(UserNotFound,),
     )
@@ -165,7 +167,7 @@ class DirectCalls:
         body=OneMessage,
         example={"message": "530a30c649b9733ae9af7145"},
         answer=DirectAnswer,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(MessageNotFound,),
     )
@@ -179,7 +181,7 @@ class DirectCalls:
         body=OneMessage,
         example={"message": "530a30c649b9733ae9af7145"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(MessageNotFound,),
     )

@@ -47,7 +47,7 @@ class ModerationCalls:
             "ref_message": "530a30c649b9733ae9af7145",
         },
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=ABOUT_A_MESSAGE,
     )
@@ -66,7 +66,7 @@ class ModerationCalls:
             "text": "enough",
         },
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=ABOUT_A_MESSAGE,
     )
@@ -86,7 +86,7 @@ class ModerationCalls:
             "ref_message": "530a30c649b9733ae9af7145",
         },
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=ABOUT_A_MESSAGE,
     )
@@ -100,7 +100,7 @@ class ModerationCalls:
         body=About,
         example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=RANKED,
     )
@@ -114,7 +114,7 @@ class ModerationCalls:
         body=About,
         example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(*RANKED, Banned),
         statuses=(201,),
@@ -129,7 +129,7 @@ class ModerationCalls:
         body=About,
         example={"room_id": "52ee29b565e203779f2e37f3", "user_id": "52efb7baf009c900003731c7"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=RANKED,
     )

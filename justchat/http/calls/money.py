@@ -40,13 +40,13 @@ class MoneyCalls:
         body=TopUp,
         example={"balance": 200, "secret": "0123456789abcdef0123456789abcdef"},
         answer=UserAnswer,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(WrongSignature, Conflict),
     )
     async def update_balance(self, requester: Requester, body: TopUp) -> UserAnswer:
         """Add coins that were paid for."""
-        await self.money.top_up(requester.user, body.balance, body.secret, body.payment_id, requester.once)
+        await self.money.top_up(requester.user, body.balance, body.secret, body.payment_id, requester.idempotency_id)
         user = await self.accounts.show(requester.user)
         return {"data": {"user": user_document(user, requester.user, show_phones=True)}}
 
@@ -55,13 +55,13 @@ class MoneyCalls:
         body=FreeCoins,
         example={"type": "vk"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(TooSoon,),
     )
     async def free_coins(self, requester: Requester, body: FreeCoins) -> Nothing:
         """Take the coins for having told a network's people of us."""
-        await self.money.take_free_coins(requester.user, body.type, requester.once)
+        await self.money.take_free_coins(requester.user, body.type, requester.idempotency_id)
         return {}
 
     @post("/gifts", body=Empty, answer=GiftsAnswer, session=REQUIRED, rate="read")
@@ -74,12 +74,12 @@ class MoneyCalls:
         body=Give,
         example={"gift": "530a30c649b9733ae9af7146", "user": "52efb7baf009c900003731c7", "text": "for you"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(GiftNotFound, UserNotFound, NotEnoughCoins),
         rate="send",
     )
     async def send(self, requester: Requester, body: Give) -> Nothing:
         """Buy a gift for somebody."""
-        await self.money.give(requester.user, Id(body.gift), Id(body.user), body.text, requester.once)
+        await self.money.give(requester.user, Id(body.gift), Id(body.user), body.text, requester.idempotency_id)
         return {}

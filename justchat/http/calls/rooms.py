@@ -173,7 +173,7 @@ class RoomCalls:
         body=Create,
         example={"room": {"name": "foo", "password": "baz", "max_users": 10}},
         answer=RoomAnswer,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(Conflict, TooManyRooms),
         statuses=(201,),
@@ -181,7 +181,7 @@ class RoomCalls:
     async def create(self, requester: Requester, body: Create) -> RoomAnswer:
         """Open a room; the caller is its admin, not yet inside."""
         new = body.room
-        room = await self.rooms.create(requester.user, new.name, new.password, new.max_users, requester.once)
+        room = await self.rooms.create(requester.user, new.name, new.password, new.max_users, requester.idempotency_id)
         return self._answer(room, requester.user)
 
     @post(
@@ -189,7 +189,7 @@ class RoomCalls:
         body=Enter,
         example={"room": {"id": "52ee29b565e203779f2e37f3", "password": "baz"}},
         answer=RoomAnswer,
-        once=True,
+        takes_idempotency_key=True,
         keeps_answer=False,
         session=REQUIRED,
         raises=(WrongPassword, Banned, RoomNotFound, RoomFull),
@@ -227,7 +227,7 @@ class RoomCalls:
         body=Remove,
         example={"room": {"id": "52ee29b565e203779f2e37f3"}},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(RoomNotFound, NotAdmin),
     )
@@ -241,7 +241,7 @@ class RoomCalls:
         body=Leave,
         example={"room_id": "52ee29b565e203779f2e37f3"},
         answer=Nothing,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(RoomNotFound,),
     )
@@ -255,7 +255,7 @@ class RoomCalls:
         body=SendMessage,
         example={"message": {"room_id": "52ee29b565e203779f2e37f3", "text": "SUP"}},
         answer=MessageAnswer,
-        once=True,
+        takes_idempotency_key=True,
         session=REQUIRED,
         raises=(RoomNotFound, MessageNotFound, NotInRoom, Silenced),
         rate="send",
@@ -265,7 +265,7 @@ class RoomCalls:
         new = body.message
         about = None if new.ref_message is None else Id(new.ref_message)
         entry = await self.messages.say(
-            requester.user, Id(new.room_id), new.text, about, new.client_id or requester.once
+            requester.user, Id(new.room_id), new.text, about, new.client_id or requester.idempotency_id
         )
         return {"data": {"message": message_document(entry)}}
 

@@ -19,7 +19,7 @@ class UploadCalls:
         "/upload",
         body=ImageBody,
         answer=UploadAnswer,
-        once=True,
+        takes_idempotency_key=True,
         session=OPTIONAL,
         raises=(TooLarge, NotAnImage, DiskFull),
         statuses=(201,),
@@ -29,4 +29,6 @@ class UploadCalls:
         """Upload a picture: the form field ``photo``, or the picture itself as the body."""
         user = None if requester.session is None else requester.user
         file = body.file
-        return {"url": await self.uploads.upload(file.path, file.size, user, requester.address, requester.once)}
+        return {
+            "url": await self.uploads.upload(file.path, file.size, user, requester.address, requester.idempotency_id)
+        }

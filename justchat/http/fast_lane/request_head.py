@@ -121,14 +121,14 @@ class RequestHeadReader:
             return None
         if self._addresses.other_header in fields:
             self._addresses.saw_other_header()
-        once = fields.get(b"idempotency-key")
+        idempotency_key = fields.get(b"idempotency-key")
         forwarded = fields.get(self._forwarded)
         return RequestHead(
             endpoint,
             length,
             bearer_of(fields.get(b"authorization")),
             fields.get(b"content-type", b"").decode("latin-1"),
-            None if once is None else once.decode("latin-1"),
+            None if idempotency_key is None else idempotency_key.decode("latin-1"),
             tuple(of_origin(self._site.settings, fields.get(b"origin"))),
             () if forwarded is None else (forwarded,),
             b"connection" in fields and b"close" in options_of((fields[b"connection"],)),
