@@ -8,22 +8,22 @@ from typing import Any
 
 from attrs import frozen
 
+from justchat.actions.abuse_alarm import AbuseAlarm
 from justchat.actions.accounts import Accounts, new_key
-from justchat.actions.alarm import Alarm
 from justchat.actions.complaints import Complaints
 from justchat.actions.direct import DirectMessages
 from justchat.actions.gift_catalogue import GiftCatalogue
-from justchat.actions.login_attempts import LoginAttempts, PasswordGuesses
+from justchat.actions.login_attempts import LoginAttempts, RoomPasswordAttempts
 from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
 from justchat.actions.rooms import RoomActions
 from justchat.actions.sms_budget import SmsBudget
-from justchat.actions.uploads import Uploads
+from justchat.actions.uploads import UploadActions
 from justchat.config.settings import Limits, Settings
 from justchat.hub.registry import Registry
+from justchat.interfaces.counters import Count
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
-from justchat.interfaces.stores import Count
 from justchat.limits.rate_limiter import Window
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry
@@ -74,7 +74,7 @@ class Actions:
     money: Money
     gift_catalogue: GiftCatalogue
     complaints: Complaints
-    uploads: Uploads
+    uploads: UploadActions
 
 
 def make_stores(
@@ -118,7 +118,7 @@ def make_actions(
 ) -> Actions:
     """``secret_key`` is what top-ups are signed with."""
     limits = settings.limits
-    alarm = Alarm(windows=stores.windows, clock=now)
+    alarm = AbuseAlarm(rate_windows=stores.windows, clock=now)
     users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
     return Actions(
         accounts=Accounts(
@@ -130,7 +130,7 @@ def make_actions(
             captcha=captcha,
             search_users=settings.privacy.search_users,
             captcha_always=settings.captcha.enabled,
-            burnt_text=settings.sms.burnt_text,
+            locked_text=settings.sms.burnt_text,
             session_listener=registry,
             clock=now,
             make_key=partial(new_key, settings.sms.key_digits),
@@ -139,15 +139,15 @@ def make_actions(
             pictures=pictures,
             invite_text=settings.sms.invite_text,
             login_attempts=LoginAttempts(
-                windows=stores.windows,
+                rate_windows=stores.windows,
                 alarm=alarm,
                 per_phone=limits.rates(limits.wrong_keys_per_phone),
                 per_address=limits.rates(limits.wrong_keys_per_address),
                 per_network=limits.rates(limits.wrong_keys_per_network),
                 in_all=limits.rates(limits.wrong_keys_in_all),
             ),
-            spending=SmsBudget(
-                windows=stores.windows,
+            sms_budget=SmsBudget(
+                rate_windows=stores.windows,
                 alarm=alarm,
                 per_phone=settings.spending("sms_per_phone"),
                 per_address=settings.spending("sms_per_address"),
@@ -161,8 +161,8 @@ def make_actions(
             users=users,
             rooms=rooms,
             passwords=passwords,
-            login_attempts=PasswordGuesses(
-                windows=stores.windows,
+            password_attempts=RoomPasswordAttempts(
+                rate_windows=stores.windows,
                 per_user=limits.rates(limits.wrong_passwords_per_user),
                 per_address=limits.rates(limits.wrong_passwords_per_address),
                 per_room=limits.rates(limits.wrong_passwords_per_room),
@@ -183,7 +183,7 @@ def make_actions(
             catalogue=stores.catalogue,
             pictures=pictures,
             mailboxes=mailboxes,
-            windows=stores.windows,
+            rate_windows=stores.windows,
             clock=now,
             secret_key=secret_key,
             allow_unnumbered=settings.payments.allow_unnumbered,
@@ -194,7 +194,7 @@ def make_actions(
         complaints=Complaints(
             rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
         ),
-        uploads=Uploads(
+        uploads=UploadActions(
             images=images,
             pictures=pictures,
             clock=now,

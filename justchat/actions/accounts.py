@@ -8,21 +8,23 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from justchat.actions.login_attempts import LoginAttempts, is_at_home, place_of
-from justchat.actions.presence import inside, room_of
+from justchat.actions.login_attempts import LoginAttempts, is_known_network, network_id_of
+from justchat.actions.presence import current_room, is_inside
 from justchat.actions.sms_budget import SmsBudget
 from justchat.errors import ApiError, SearchOff, SmsFailed, WrongKey
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
+from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.realtime import ISessionListener
-from justchat.interfaces.stores import HashFor, IInvites, IPictureRecords, IRooms, ISessions, IUsers
-from justchat.interfaces.workers import IPasswords
+from justchat.interfaces.rooms import IRooms
+from justchat.interfaces.users import IInvites, ISessions, IUsers
+from justchat.interfaces.workers import HashOwner, IPasswords
 from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.network import network_of
 from justchat.model.phone import Phone
 from justchat.model.pictures import pictures_in
-from justchat.model.rate import Hit
+from justchat.model.rate import RateHit
 from justchat.model.user import Profile, Session, User, UserKey
 
 
@@ -48,11 +50,11 @@ class Accounts:
     pictures: IPictureRecords
     invite_text: str
     login_attempts: LoginAttempts
-    spending: SmsBudget
+    sms_budget: SmsBudget
     captcha: ICaptcha
     captcha_always: bool
     """Whether each sign-up needs a captcha, or those alone that come while there is an alarm."""
-    burnt_text: str
+    locked_text: str
     """What an owner is sent whose key was tried too often; empty: nothing."""
     search_users: bool = False
     """Whether people are found by their nicknames."""
@@ -68,22 +70,22 @@ class Accounts:
         The key is on record before it is sent; an SMS that fails does not undo that.
         Raises CountryNotServed, CaptchaFailed, TooManyRequests; then no key is made, and the last one goes on working.
         """
-        self.spending.check_country(phone)
+        self.sms_budget.check_country(phone)
         last = await self.users.find_key(phone)
-        alarmed = await self.spending.check_key(phone, address, last)
+        alarmed = await self.sms_budget.check_key(phone, address, last)
         if alarmed or self.captcha_always:
             await self.captcha.check(captcha)
-        taken = await self.spending.take_key(phone, address, last)
+        taken = await self.sms_budget.take_key(phone, address, last)
         key = self.make_key()
         try:
             created = await self._keep(phone, key, profile, _turn_of(address))
         except Exception:
-            await self.spending.give_back(taken)
+            await self.sms_budget.give_back(taken)
             raise
         await self._send(phone, self.sms_text.replace("{key}", key), taken)
         return created
 
-    async def _keep(self, phone: Phone, key: str, profile: Profile, turn: HashFor) -> bool:
+    async def _keep(self, phone: Phone, key: str, profile: Profile, turn: HashOwner) -> bool:
         """Put a phone's new key on record; whether that made the account, too."""
         password = await self.passwords.hash(key, turn)
         created = False
@@ -108,14 +110,14 @@ class Accounts:
         if await self.login_attempts.check(phone, address, known):
             await self.captcha.check(captcha)
         # Where there is nobody the same is done all the same, the hash above all, so that the time does not tell.
-        living = known if known is not None and known.is_living else None
+        living = known if known is not None and known.is_usable else None
         hash = None if living is None else living.hash
         if not await self.passwords.matches(key, hash, _turn_of(address, living)) or living is None:
             await self._refuse(phone, address, living)
             raise WrongKey
         # Others may have tried meanwhile, too, and too often.
         await self.login_attempts.check(phone, address, living)
-        if not await self.users.accept_key(living, place_of(living.user, address)):
+        if not await self.users.accept_key(living, network_id_of(living.user, address)):
             raise WrongKey
         await self.login_attempts.right(phone, address, living)
         return await self.sessions.open(living.user), await self.show(living.user)
@@ -123,15 +125,15 @@ class Accounts:
     async def _refuse(self, phone: Phone, address: str | None, living: UserKey | None) -> None:
         """Count a wrong key. Raises TooManyRequests."""
         await self.login_attempts.wrong(phone, address, living)
-        if living is not None and await self.users.count_wrong_key(living) and living.is_proved:
+        if living is not None and await self.users.count_wrong_key(living) and living.phone_verified:
             warning = Deferred.fromCoroutine(self._warn(phone))
             warning.addErrback(lambda failure: self._log.failure("an owner is not warned", failure))
 
     async def _warn(self, phone: Phone) -> None:
         """Tell an owner that their key was burnt, unless they were told today."""
-        if self.burnt_text:
+        if self.locked_text:
             with suppress(ApiError):
-                await self._send(phone, self.burnt_text, await self.spending.take_warning(phone))
+                await self._send(phone, self.locked_text, await self.sms_budget.take_warning(phone))
 
     async def sign_out(self, key: str) -> None:
         """End a session and close its sockets. An unknown key is no error."""
@@ -154,34 +156,34 @@ class Accounts:
         Raises CountryNotServed, TooManyRequests, and then nobody is sent any.
         """
         for phone in phones:
-            self.spending.check_country(phone)
+            self.sms_budget.check_country(phone)
         by = new_id()
-        claimed: list[tuple[Phone, list[Hit]]] = []
+        claimed: list[tuple[Phone, list[RateHit]]] = []
         try:
             for phone in dict.fromkeys(phones):
                 claimed.append((phone, []))
                 if await self.invites.claim(user, phone, by):
-                    claimed[-1][1].extend(await self.spending.take_invitation(user, phone, address))
+                    claimed[-1][1].extend(await self.sms_budget.take_invitation(user, phone, address))
                 else:
                     claimed.pop()
             confirmed = [(phone, taken) for phone, taken in claimed if await self.invites.confirm(user, phone, by)]
         except ApiError:
             for phone, taken in claimed:
                 await self.invites.release(user, phone, by)
-                await self.spending.give_back(taken)
+                await self.sms_budget.give_back(taken)
             raise
         for phone, taken in claimed:
             if (phone, taken) not in confirmed:  # another call has taken the claim over, and sends
-                await self.spending.give_back(taken)
+                await self.sms_budget.give_back(taken)
         sending = [Deferred.fromCoroutine(self._invite(user, phone, by, taken)) for phone, taken in confirmed]
         await gatherResults(sending)
 
-    async def _invite(self, user: Id, phone: Phone, by: Id, taken: list[Hit]) -> None:
+    async def _invite(self, user: Id, phone: Phone, by: Id, taken: list[RateHit]) -> None:
         # After a failure that nobody can tell the outcome of, it counts as sent: twice would be paid twice.
         if not await self._send(phone, self.invite_text, taken):
             await self.invites.release(user, phone, by)
 
-    async def _send(self, phone: Phone, text: str, taken: list[Hit]) -> bool:
+    async def _send(self, phone: Phone, text: str, taken: list[RateHit]) -> bool:
         """Send an SMS that was counted; a failure is logged and counted, and fails nothing else.
 
         False where it was surely not sent, and may be tried again.
@@ -197,7 +199,7 @@ class Accounts:
                 error=error,
             )
             if error.costs_nothing:
-                await self.spending.give_back(taken)
+                await self.sms_budget.give_back(taken)
             return not error.costs_nothing
         return True
 
@@ -227,7 +229,7 @@ class Accounts:
         hidden = await self.rooms.private(named) if named else set()
         if not hidden:
             return users
-        hidden -= {await room_of(viewer, self.users, self.rooms)}
+        hidden -= {await current_room(viewer, self.users, self.rooms)}
         return [user if user.id == viewer else _without(user, hidden) for user in users]
 
     async def gifts(self, user: Id, skip: int, limit: int, viewer: Id) -> tuple[list[Entry], int]:
@@ -247,8 +249,9 @@ class Accounts:
 
     async def _placed(self, user: User) -> User:
         """The user's document says where to look for them; the room's log decides whether they are there."""
-        room = await inside(user.id, user.room, self.rooms)
-        return user if room == user.room else evolve(user, room=None)
+        if user.room is None or await is_inside(user.id, user.room, self.rooms):
+            return user
+        return evolve(user, room=None)
 
 
 def _without(user: User, rooms: Collection[Id]) -> User:
@@ -260,11 +263,11 @@ def _without(user: User, rooms: Collection[Id]) -> User:
     )
 
 
-def _turn_of(address: str | None, key: UserKey | None = None) -> HashFor:
+def _turn_of(address: str | None, key: UserKey | None = None) -> HashOwner:
     """Networks take turns: who has many addresses in one has no more turns than others."""
-    if key is not None and is_at_home(key, address):
-        return HashFor("owners", key.user)
-    return HashFor("keys", "" if address is None else network_of(address))
+    if key is not None and is_known_network(key, address):
+        return HashOwner("owners", key.user)
+    return HashOwner("keys", "" if address is None else network_of(address))
 
 
 def masked(phone: Phone) -> str:

@@ -3,7 +3,10 @@
 from attrs import frozen
 
 from justchat.errors import MessageNotFound
-from justchat.interfaces.stores import IComplaints, IMailboxes, IPictureRecords, IRooms
+from justchat.interfaces.complaints import IComplaints
+from justchat.interfaces.mailboxes import IMailboxes
+from justchat.interfaces.pictures import IPictureRecords
+from justchat.interfaces.rooms import IRooms
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry

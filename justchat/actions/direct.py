@@ -2,9 +2,11 @@
 
 from attrs import frozen
 
-from justchat.actions.send_once import sent_once
+from justchat.actions.send_once import send_once
 from justchat.errors import MessageNotFound
-from justchat.interfaces.stores import IMailboxes, IPictureRecords, IUsers
+from justchat.interfaces.mailboxes import IMailboxes
+from justchat.interfaces.pictures import IPictureRecords
+from justchat.interfaces.users import IUsers
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id, resent_direct_id
@@ -28,7 +30,7 @@ class DirectMessages:
         """
         if FOLDER in text:
             await self.pictures.refer(pictures_in(text))
-        entry = await sent_once(
+        entry = await send_once(
             author,
             client_id,
             resent_direct_id,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from justchat.config.gift_file import NewGift
-from justchat.interfaces.stores import ICatalogue, IPictureRecords
+from justchat.interfaces.money import ICatalogue
+from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.workers import IImages
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, derived_id, new_id

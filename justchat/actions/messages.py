@@ -2,8 +2,9 @@
 
 from attrs import evolve, frozen
 
-from justchat.actions.send_once import sent_once
-from justchat.interfaces.stores import IPictureRecords, IRooms
+from justchat.actions.send_once import send_once
+from justchat.interfaces.pictures import IPictureRecords
+from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, resent_message_id
 from justchat.model.moment import Clock
@@ -28,7 +29,7 @@ class Messages:
         """
         if FOLDER in text:
             await self.pictures.refer(pictures_in(text))
-        return await sent_once(
+        return await send_once(
             user,
             client_id,
             resent_message_id,

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from attrs import evolve, frozen
 
 from justchat.errors import Banned
-from justchat.interfaces.stores import Count, IPictureRecords, IRooms, IUsers
+from justchat.interfaces.counters import Count
+from justchat.interfaces.pictures import IPictureRecords
+from justchat.interfaces.rooms import IRooms
+from justchat.interfaces.users import IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment

@@ -6,15 +6,20 @@ from typing import Literal
 
 from attrs import frozen
 
-from justchat.actions.presence import room_of
+from justchat.actions.presence import current_room
 from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
-from justchat.interfaces.stores import ICatalogue, ILedger, IMailboxes, IPictureRecords, IRateWindows, IRooms, IUsers
+from justchat.interfaces.counters import IRateWindows
+from justchat.interfaces.mailboxes import IMailboxes
+from justchat.interfaces.money import ICatalogue, ILedger
+from justchat.interfaces.pictures import IPictureRecords
+from justchat.interfaces.rooms import IRooms
+from justchat.interfaces.users import IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import pictures_in
-from justchat.model.rate import Counter, Rate
+from justchat.model.rate import Rate, RateCounter
 
 UNNUMBERED = "unnumbered-top-ups"
 Network = Literal["mailru", "vk", "facebook", "twitter"]
@@ -33,7 +38,7 @@ class Money:
     catalogue: ICatalogue
     pictures: IPictureRecords
     mailboxes: IMailboxes
-    windows: IRateWindows
+    rate_windows: IRateWindows
     clock: Clock
     secret_key: str
     allow_unnumbered: bool
@@ -74,14 +79,14 @@ class Money:
         """Put a top-up into the ledger; False where it is there. Without a ``payment_id`` it counts if it is new."""
         if transfer.note is not None:
             return await self.ledger.begin(transfer)
-        counted = await self.windows.take([Counter(UNNUMBERED, transfer.user, self.unnumbered)])
+        counted = await self.rate_windows.take([RateCounter(UNNUMBERED, transfer.user, self.unnumbered)])
         try:
             begun = await self.ledger.begin(transfer)
         except ApiError:  # it may be sent again
-            await self.windows.give_back(counted)
+            await self.rate_windows.give_back(counted)
             raise
         if not begun:
-            await self.windows.give_back(counted)
+            await self.rate_windows.give_back(counted)
         return begun
 
     def _is_signed(self, user: Id, coins: int, secret: str, payment_id: str | None) -> bool:
@@ -168,7 +173,7 @@ class Money:
         await self.ledger.finish(transfer)
 
     async def _hand_over(self, transfer: Transfer, gift: Gift, to: Id) -> None:
-        room = await room_of(to, self.users, self.rooms)
+        room = await current_room(to, self.users, self.rooms)
 
         def make(id: Id, seq: int) -> Entry:
             return Entry(

@@ -5,7 +5,10 @@ from attrs import frozen
 from justchat.actions.accounts import Accounts
 from justchat.actions.money import Money
 from justchat.errors import NotEnoughCoins, RoomNotFound, UserNotFound
-from justchat.interfaces.stores import IComplaints, ILedger, IRooms, ISessions, IUsers
+from justchat.interfaces.complaints import IComplaints
+from justchat.interfaces.money import ILedger
+from justchat.interfaces.rooms import IRooms
+from justchat.interfaces.users import ISessions, IUsers
 from justchat.model.complaint import Complaint
 from justchat.model.gift import Transfer
 from justchat.model.ids import Id, as_id, is_well_formed
@@ -18,7 +21,7 @@ LEDGER_SHOWN = 20
 
 
 @frozen(kw_only=True)
-class UserFile:
+class UserDetails:
     """All there is to see of a user: their sessions and the ledger's rows are the latest first."""
 
     user: User
@@ -27,7 +30,7 @@ class UserFile:
 
 
 @frozen(kw_only=True)
-class ComplaintFile:
+class ComplaintDetails:
     """A complaint with what it is about. A room that was removed is None."""
 
     complaint: Complaint
@@ -64,9 +67,9 @@ class Operating:
             raise UserNotFound("no user has this phone")
         return user.id
 
-    async def show_user(self, user: Id) -> UserFile:
+    async def show_user(self, user: Id) -> UserDetails:
         """A user, with their sessions and what happened to their balance. Raises UserNotFound."""
-        return UserFile(
+        return UserDetails(
             user=await self.accounts.show(user),
             sessions=await self.accounts.list_sessions(user),
             ledger=await self.ledger.of(user, LEDGER_SHOWN),
@@ -89,10 +92,10 @@ class Operating:
         """Complaints, the latest first."""
         return await (self.complaints.all(limit) if closed_too else self.complaints.open(limit))
 
-    async def show_complaint(self, complaint: Id) -> ComplaintFile:
+    async def show_complaint(self, complaint: Id) -> ComplaintDetails:
         """A complaint, and what an operator has to know about it. Raises NotFound."""
         found = await self.complaints.get(complaint)
-        return ComplaintFile(
+        return ComplaintDetails(
             complaint=found,
             room=None if found.room is None else await self._room(found.room),
             author=await self.accounts.show(found.author),

@@ -1,20 +1,24 @@
-"""Which room somebody is in."""
+"""The room that a user is in.
+
+A user's document names the last room they entered. The log of that room decides whether they are still inside: a kick
+or a removed room changes the log first.
+"""
 
 from justchat.errors import RoomNotFound
-from justchat.interfaces.stores import IRooms, IUsers
+from justchat.interfaces.rooms import IRooms
+from justchat.interfaces.users import IUsers
 from justchat.model.ids import Id
 
 
-async def room_of(user: Id, users: IUsers, rooms: IRooms) -> Id | None:
-    """The room that a user is in. Their document says where to look; the room's log decides."""
-    return await inside(user, await users.place(user), rooms)
+async def current_room(user: Id, users: IUsers, rooms: IRooms) -> Id | None:
+    """The room that a user is in, or None."""
+    room = await users.entered_room(user)
+    return room if room is not None and await is_inside(user, room, rooms) else None
 
 
-async def inside(user: Id, place: Id | None, rooms: IRooms) -> Id | None:
-    """The place, where the user is inside it."""
-    if place is None:
-        return None
+async def is_inside(user: Id, room: Id, rooms: IRooms) -> bool:
+    """Whether a user is in a room. False for a room that does not exist."""
     try:
-        return place if user in (await rooms.get(place)).users else None
+        return user in (await rooms.get(room)).users
     except RoomNotFound:
-        return None
+        return False

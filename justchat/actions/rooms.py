@@ -4,11 +4,13 @@ from contextlib import suppress
 
 from attrs import frozen
 
-from justchat.actions.login_attempts import PasswordGuesses
-from justchat.actions.presence import room_of
+from justchat.actions.login_attempts import RoomPasswordAttempts
+from justchat.actions.presence import current_room, is_inside
 from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
-from justchat.interfaces.stores import Count, HashFor, IRooms, IUsers
-from justchat.interfaces.workers import IPasswords
+from justchat.interfaces.counters import Count
+from justchat.interfaces.rooms import IRooms
+from justchat.interfaces.users import IUsers
+from justchat.interfaces.workers import HashOwner, IPasswords
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
@@ -24,7 +26,7 @@ class RoomActions:
     users: IUsers
     rooms: IRooms
     passwords: IPasswords
-    login_attempts: PasswordGuesses
+    password_attempts: RoomPasswordAttempts
     clock: Clock
     rooms_per_user: int
     count_entering: Count
@@ -45,7 +47,7 @@ class RoomActions:
             admin=user,
             created_at=self.clock(),
             max_users=max_users,
-            password=await self.passwords.hash(secret, HashFor("rooms", user)) if secret else None,
+            password=await self.passwords.hash(secret, HashOwner("rooms", user)) if secret else None,
         )
         try:
             await self.rooms.create(room)
@@ -94,12 +96,12 @@ class RoomActions:
 
     async def _check_password(self, user: Id, room: Room, written: str, address: str | None) -> None:
         """Raises WrongPassword, TooManyRequests."""
-        await self.login_attempts.check(user, address, room)
+        await self.password_attempts.check(user, address, room)
         for form in password_forms(written):
-            if await self.passwords.matches(form, room.password, HashFor("rooms", user)):
+            if await self.passwords.matches(form, room.password, HashOwner("rooms", user)):
                 # Others may have been tried meanwhile, and too many.
-                return await self.login_attempts.check(user, address, room)
-        await self.login_attempts.wrong(user, address, room)
+                return await self.password_attempts.check(user, address, room)
+        await self.password_attempts.wrong(user, address, room)
         raise WrongPassword
 
     async def remove(self, user: Id, room_id: Id) -> None:
@@ -127,9 +129,9 @@ class RoomActions:
         except RoomNotFound:
             return None
 
-    async def inside(self, user: Id) -> Id | None:
-        """The room that a user is in."""
-        return await room_of(user, self.users, self.rooms)
+    async def current_room(self, user: Id) -> Id | None:
+        """The room that a user is in, or None."""
+        return await current_room(user, self.users, self.rooms)
 
     async def count(self, wanted: RoomSearch, by: Id) -> int:
         """How many rooms there are. Raises TooManyRequests."""
@@ -143,7 +145,7 @@ class RoomActions:
     async def finish_moves(self, *, all: bool) -> None:
         """Complete the moves that a crash left half done. ``all``: no other daemon can be at work on them."""
         for user, place, to in await self.users.unfinished_moves(all=all):
-            if await self._is_inside(user, to):
+            if await is_inside(user, to, self.rooms):
                 await self._settle(user, [place], to)
             else:
                 await self.users.abandon_move(user, to)
@@ -159,18 +161,12 @@ class RoomActions:
 
     async def _stay(self, user: Id, place: Id | None, unfinished: Id | None, to: Id) -> None:
         """A move was refused. Where it took over one that a crash had left, that one is completed now."""
-        if unfinished is not None and await self._is_inside(user, unfinished):
+        if unfinished is not None and await is_inside(user, unfinished, self.rooms):
             if place is not None and place != unfinished:
                 await self._leave(user, place)
             await self.users.end_move(user, to, unfinished)
         else:
             await self.users.abandon_move(user, to)
-
-    async def _is_inside(self, user: Id, room: Id) -> bool:
-        try:
-            return user in (await self.rooms.get(room)).users
-        except RoomNotFound:
-            return False
 
     async def _leave(self, user: Id, room_id: Id) -> None:
         def propose(room: Room, seq: int) -> Entry | None:

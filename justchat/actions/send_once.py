@@ -13,7 +13,7 @@ RESENT_WITHIN = timedelta(days=1)
 TURNS = 10_000
 
 
-async def sent_once(
+async def send_once(
     author: Id,
     client_id: str | None,
     make_id: Callable[[Id, str, int], Id],

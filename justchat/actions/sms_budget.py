@@ -7,14 +7,14 @@ from a network where they signed in lately. Addresses and networks have one boun
 
 from attrs import frozen
 
-from justchat.actions.alarm import Alarm
-from justchat.actions.login_attempts import is_at_home
+from justchat.actions.abuse_alarm import AbuseAlarm
+from justchat.actions.login_attempts import is_known_network
 from justchat.errors import CountryNotServed
-from justchat.interfaces.stores import IRateWindows
+from justchat.interfaces.counters import IRateWindows
 from justchat.model.ids import Id
 from justchat.model.network import network_of
 from justchat.model.phone import Phone, country_of, dial_code_of
-from justchat.model.rate import Counter, Hit, Rate
+from justchat.model.rate import Rate, RateCounter, RateHit
 from justchat.model.user import UserKey
 
 USERS, OWNERS = "user", "owner"
@@ -31,8 +31,8 @@ class SmsBudget:
     any. An address of None is not counted.
     """
 
-    windows: IRateWindows
-    alarm: Alarm
+    rate_windows: IRateWindows
+    alarm: AbuseAlarm
     per_phone: tuple[Rate, ...] = ()
     per_address: tuple[Rate, ...] = ()
     per_network: tuple[Rate, ...] = ()
@@ -50,51 +50,51 @@ class SmsBudget:
         counters = self._of_key(phone, address, key)
         watched = [counter for counter in counters if counter.name in ("sms-per-code", "sms-in-all")]
         alarmed = await self.alarm.watch([counter for counter in counters if counter not in watched], watched)
-        return alarmed and not is_at_home(key, address)
+        return alarmed and not is_known_network(key, address)
 
-    async def take_key(self, phone: Phone, address: str | None, key: UserKey | None) -> list[Hit]:
+    async def take_key(self, phone: Phone, address: str | None, key: UserKey | None) -> list[RateHit]:
         """A key is to be sent to this phone, for somebody at this address; ``key`` is the present one.
 
         Raises TooManyRequests.
         """
-        return await self.windows.take(self._of_key(phone, address, key))
+        return await self.rate_windows.take(self._of_key(phone, address, key))
 
-    async def take_invitation(self, user: Id, phone: Phone, address: str | None) -> list[Hit]:
+    async def take_invitation(self, user: Id, phone: Phone, address: str | None) -> list[RateHit]:
         """An invitation by a user is to be sent. Raises TooManyRequests."""
-        per_user = Counter("invites-per-user", user, self.per_address)
-        per_phone = Counter("invites-per-phone", phone, self.per_phone)
-        return await self.windows.take([*self._callers(address), per_user, per_phone, *self._totals(phone, "")])
+        per_user = RateCounter("invites-per-user", user, self.per_address)
+        per_phone = RateCounter("invites-per-phone", phone, self.per_phone)
+        return await self.rate_windows.take([*self._callers(address), per_user, per_phone, *self._totals(phone, "")])
 
-    async def take_warning(self, phone: Phone) -> list[Hit]:
+    async def take_warning(self, phone: Phone) -> list[RateHit]:
         """An owner is to be told that their key was burnt: once a day. Raises TooManyRequests."""
-        return await self.windows.take([Counter("sms-burnt", phone, A_DAY), *self._totals(phone, USERS)])
+        return await self.rate_windows.take([RateCounter("sms-burnt", phone, A_DAY), *self._totals(phone, USERS)])
 
-    async def give_back(self, taken: list[Hit]) -> None:
+    async def give_back(self, taken: list[RateHit]) -> None:
         """It was surely not sent."""
-        await self.windows.give_back(taken)
+        await self.rate_windows.give_back(taken)
 
-    def _of_key(self, phone: Phone, address: str | None, key: UserKey | None) -> list[Counter]:
+    def _of_key(self, phone: Phone, address: str | None, key: UserKey | None) -> list[RateCounter]:
         purse = ""
-        if is_at_home(key, address):
+        if is_known_network(key, address):
             purse = OWNERS
-        elif key is not None and key.is_proved:
+        elif key is not None and key.phone_verified:
             purse = USERS
         callers = [] if purse == OWNERS else self._callers(address)
         if purse == USERS and address is not None:
             share = tuple(Rate(max(1, int(most * SHARE)), seconds) for most, seconds in self.per_phone)
-            callers.append(Counter("sms-per-phone", f"{phone} {network_of(address)}", share, purse))
-        return [*callers, Counter("sms-per-phone", phone, self.per_phone, purse), *self._totals(phone, purse)]
+            callers.append(RateCounter("sms-per-phone", f"{phone} {network_of(address)}", share, purse))
+        return [*callers, RateCounter("sms-per-phone", phone, self.per_phone, purse), *self._totals(phone, purse)]
 
-    def _callers(self, address: str | None) -> list[Counter]:
+    def _callers(self, address: str | None) -> list[RateCounter]:
         if address is None:
             return []
         return [
-            Counter("sms-per-address", address, self.per_address),
-            Counter("sms-per-network", network_of(address), self.per_network),
+            RateCounter("sms-per-address", address, self.per_address),
+            RateCounter("sms-per-network", network_of(address), self.per_network),
         ]
 
-    def _totals(self, phone: Phone, purse: str) -> list[Counter]:
+    def _totals(self, phone: Phone, purse: str) -> list[RateCounter]:
         return [
-            Counter("sms-per-code", str(dial_code_of(phone)), self.per_code, purse),
-            Counter("sms-in-all", "", self.in_all, purse),
+            RateCounter("sms-per-code", str(dial_code_of(phone)), self.per_code, purse),
+            RateCounter("sms-in-all", "", self.in_all, purse),
         ]

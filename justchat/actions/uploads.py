@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import frozen
 
 from justchat.errors import Unavailable
-from justchat.interfaces.stores import IPictureRecords
+from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.workers import IImages
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
@@ -19,7 +19,7 @@ REMOVED_AT_ONCE = 50
 
 
 @frozen(kw_only=True)
-class Uploads:
+class UploadActions:
     """What one can do with pictures.
 
     ``per_user``, ``per_address`` and ``in_all`` are bytes a day (UTC), None for any number; ``orphans`` is how long a

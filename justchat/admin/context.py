@@ -21,7 +21,7 @@ from justchat.actions.operating import Operating
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.hub.registry import Registry
-from justchat.interfaces.stores import ICatalogue
+from justchat.interfaces.money import ICatalogue
 from justchat.model.moment import now
 from justchat.outbound.captcha import NoCaptcha
 from justchat.outbound.sms.outbox import Outbox

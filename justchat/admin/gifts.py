@@ -15,7 +15,7 @@ from justchat.model.ids import Id, as_id, derived_id
 from justchat.model.moment import iso
 from justchat.protocol.documents import gift_document
 from justchat.runtime.data_dir import check_owner
-from justchat.workers.codecs import rewritten
+from justchat.workers.codecs import reencode_picture
 
 
 async def list_gifts(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -102,7 +102,7 @@ def _check_picture(context: AdminContext, image: bytes | str) -> None:
             raise StartupError(f"--data-dir: {settings.data_dir} is not the daemon's: no pictures are served from it")
         check_owner(settings.data_dir)
         try:
-            rewritten(image)
+            reencode_picture(image)
         except (NotAnImage, TooLarge) as error:
             raise BadFile(f"image: {error.detail}") from error
     elif image.startswith("uploads/"):
@@ -132,7 +132,7 @@ async def _unless_known(context: AdminContext, gift: NewGift) -> NewGift:
         if (
             isinstance(gift.image, bytes)
             and known.startswith("uploads/")
-            and kept.read_bytes() == rewritten(gift.image)[0]
+            and kept.read_bytes() == reencode_picture(gift.image)[0]
         ):
             return evolve(gift, image=known)
     except (GiftNotFound, OSError):

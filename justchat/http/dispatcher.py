@@ -34,7 +34,7 @@ from justchat.http.idempotency import IDEMPOTENCY_ERRORS, Idempotency, fingerpri
 from justchat.http.long_answers import encoded
 from justchat.http.multipart import is_form, read_upload
 from justchat.http.spool import Spool, SpoolFile
-from justchat.interfaces.stores import ISessions
+from justchat.interfaces.users import ISessions
 from justchat.limits.rate_limiter import RateLimiter
 from justchat.model.ids import Id
 from justchat.model.record import record

@@ -23,7 +23,7 @@ from justchat.errors import ApiError, BadField, InProgress, InvalidFields, KeyRe
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import Body, ImageBody
 from justchat.http.spool import SpoolFile
-from justchat.interfaces.stores import IIdempotencyKeys
+from justchat.interfaces.idempotency import IIdempotencyKeys
 from justchat.model.ids import Id, derived_id, new_id
 
 IDEMPOTENCY_ERRORS = (InProgress, KeyReused)

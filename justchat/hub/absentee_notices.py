@@ -11,7 +11,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from justchat.errors import RoomNotFound, Unavailable
-from justchat.interfaces.stores import IMailboxes, IRooms
+from justchat.interfaces.mailboxes import IMailboxes
+from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.room import Room

@@ -2,15 +2,19 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
+from justchat.actions.presence import current_room
 from justchat.errors import RoomNotFound
+from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IReplay
-from justchat.interfaces.stores import IMailboxes, IRooms, IUsers
+from justchat.interfaces.rooms import IRooms
+from justchat.interfaces.users import IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
@@ -52,14 +56,11 @@ class Replay:
         return at
 
     async def _position(self, user: Id) -> Position:
-        room = await self._users.place(user)
         n = await self._mailboxes.head(user)
+        room = await current_room(user, self._users, self._rooms)
         if room is not None:
-            try:
-                if user in (await self._rooms.get(room)).users:
-                    return Position(n=n, room=room, seq=await self._rooms.position(room))
-            except RoomNotFound:
-                pass
+            with suppress(RoomNotFound):  # it was removed in between
+                return Position(n=n, room=room, seq=await self._rooms.position(room))
         return Position(n=n, room=None, seq=None)
 
     async def replay(self, user: Id, have: Position, upto: Position, send: Send) -> bool:

@@ -1,19 +1,28 @@
 """What actions ask of work that is done outside the reactor thread."""
 
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from zope.interface import Interface
 
-from justchat.interfaces.stores import HashFor
+
+class HashOwner(NamedTuple):
+    """Whose turn a hash is: ``queue`` says of what, ``owner`` who shares turns there.
+
+    ``owners`` are keys that are tried from where their owner signed in lately, ``keys`` all others.
+    """
+
+    queue: Literal["owners", "keys", "rooms"]
+    owner: str
 
 
 class IPasswords(Interface):
     """Slow salted hashes, made off the reactor thread. Raises Busy where too much of whose turn it is waits already."""
 
-    async def hash(secret: str, turn: HashFor) -> str:
+    async def hash(secret: str, turn: HashOwner) -> str:
         """The hash to keep."""
 
-    async def matches(secret: str, hash: str | None, turn: HashFor) -> bool:
+    async def matches(secret: str, hash: str | None, turn: HashOwner) -> bool:
         """Whether the hash is the secret's; takes as long where there is no hash."""
 
 

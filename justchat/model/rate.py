@@ -1,4 +1,4 @@
-"""Rates as a configuration writes them: ``120/minute``; and what is counted by them."""
+"""Rates, as the settings write them (``120/minute``), and what is counted against them."""
 
 import re
 from typing import NamedTuple
@@ -12,18 +12,18 @@ _WRITTEN = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)\Z")
 
 
 class Rate(NamedTuple):
-    """So many in so many seconds."""
+    """At most ``most`` in ``seconds``."""
 
     most: int
     seconds: int
 
     def times(self, factor: int) -> "Rate":
-        """The rate of as many callers together."""
+        """The rate for ``factor`` callers together."""
         return Rate(self.most * factor, self.seconds)
 
 
 def parse_rate(written: str) -> Rate | None:
-    """The rate; None for ``off``. Raises ValueError for what is neither."""
+    """Parse a rate of the settings; None for ``off``. Raises ValueError for anything else."""
     if written == "off":
         return None
     found = _WRITTEN.match(written)
@@ -33,23 +33,24 @@ def parse_rate(written: str) -> Rate | None:
 
 
 @frozen
-class Counter:
-    """Something that is counted: ``name`` says what, ``of`` by or to whom, ``rates`` how often it may be, all at once.
+class RateCounter:
+    """One count that rates limit. ``name`` is the limit's, ``subject`` is who or what is counted; all ``rates`` apply.
 
-    ``group`` keeps counts apart that a refusal calls by one name: it would tell a stranger who is known here.
+    ``group`` separates counts that share a name. A refusal shows the name alone, since the group would tell a stranger
+    which phones have an account.
     """
 
     name: str
-    of: str
+    subject: str
     rates: tuple[Rate, ...]
     group: str = ""
 
 
 @frozen
-class Hit:
-    """One that was counted, or may have been."""
+class RateHit:
+    """One count in one counter, which can be given back."""
 
-    counter: Counter
+    counter: RateCounter
     token: str
-    """An id of its own, by which it is given back once."""
+    """An id of this hit alone, so that it is given back at most once."""
     at: Moment

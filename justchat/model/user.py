@@ -46,11 +46,11 @@ class UserKey:
 
     user: Id
     hash: str = field(repr=False)
-    is_living: bool
+    is_usable: bool
     """Whether it may be tried: it has tries left and has not run out."""
-    places: frozenset[Id]
+    known_networks: frozenset[Id]
     """The networks where its owner signed in lately, as ids that tell nothing of them."""
-    is_proved: bool
+    phone_verified: bool
     """Whether somebody with this phone ever signed in; signing up proves nothing."""
 
 

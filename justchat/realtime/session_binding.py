@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from justchat.errors import ApiError, LoginTimeout, TooManyRequests
 from justchat.interfaces.realtime import IConnection, IRegistry, IReplay
-from justchat.interfaces.stores import ISessions
+from justchat.interfaces.users import ISessions
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.model.ids import Id, as_id
 from justchat.model.user import Session

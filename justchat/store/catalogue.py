@@ -3,7 +3,7 @@
 from zope.interface import implementer
 
 from justchat.errors import GiftNotFound
-from justchat.interfaces.stores import ICatalogue
+from justchat.interfaces.money import ICatalogue
 from justchat.model.gift import Gift
 from justchat.model.ids import Id
 from justchat.store.bson import gift_from_document, gift_to_document, object_id

@@ -4,7 +4,7 @@ from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import Conflict, NotFound
-from justchat.interfaces.stores import IComplaints
+from justchat.interfaces.complaints import IComplaints
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Kind

@@ -8,7 +8,7 @@ from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import InProgress, KeyReused
-from justchat.interfaces.stores import Claim, IIdempotencyKeys
+from justchat.interfaces.idempotency import Claim, IIdempotencyKeys
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
 from justchat.store.indexes import ANSWERS

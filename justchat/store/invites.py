@@ -6,7 +6,7 @@ from typing import Any
 from bson import ObjectId
 from zope.interface import implementer
 
-from justchat.interfaces.stores import IInvites
+from justchat.interfaces.users import IInvites
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone

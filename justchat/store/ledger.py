@@ -15,7 +15,7 @@ from datetime import timedelta
 from bson import ObjectId
 from zope.interface import implementer
 
-from justchat.interfaces.stores import ILedger
+from justchat.interfaces.money import ILedger
 from justchat.model.gift import Reason, Transfer
 from justchat.model.ids import Id
 from justchat.model.moment import Clock

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.errors import AlreadyStored, DatabaseAway, MessageNotFound
-from justchat.interfaces.stores import IMailboxes
+from justchat.interfaces.mailboxes import IMailboxes
 from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id

@@ -12,7 +12,7 @@ from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import TooManyRequests
-from justchat.interfaces.stores import IPictureRecords
+from justchat.interfaces.pictures import IPictureRecords
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock, Moment
 from justchat.store.indexes import PICTURES, WINDOWS

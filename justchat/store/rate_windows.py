@@ -19,10 +19,10 @@ from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import TooManyRequests, Unavailable
-from justchat.interfaces.stores import IRateWindows
+from justchat.interfaces.counters import IRateWindows
 from justchat.model.ids import derived_id, new_id
 from justchat.model.moment import Clock
-from justchat.model.rate import Counter, Hit, Rate
+from justchat.model.rate import Rate, RateCounter, RateHit
 from justchat.store.bson import moment
 from justchat.store.indexes import WINDOWS
 from justchat.store.mongo.client import Database, Document
@@ -43,7 +43,7 @@ class RateWindows:
         self._clock = clock
         self._undoing = Undoing(reactor)
 
-    async def used(self, counters: Sequence[Counter]) -> list[float]:
+    async def used(self, counters: Sequence[RateCounter]) -> list[float]:
         ids = [_id(counter) for counter in counters if counter.rates]
         documents = await self._database.find(WINDOWS, {"_id": {"$in": ids}}, limit=len(ids)) if ids else []
         found = {document["_id"]: document for document in documents}
@@ -58,13 +58,13 @@ class RateWindows:
             used.append(max((self._n(rate, document) / rate.most for rate in counter.rates), default=0.0))
         return used
 
-    async def take(self, counters: Sequence[Counter]) -> list[Hit]:
+    async def take(self, counters: Sequence[RateCounter]) -> list[RateHit]:
         await self.used(counters)
-        taken: list[Hit] = []
+        taken: list[RateHit] = []
         for counter in counters:
             if not counter.rates:
                 continue
-            hit = Hit(counter, new_id(), self._clock())
+            hit = RateHit(counter, new_id(), self._clock())
             taken.append(hit)
             try:
                 await self._count(hit)
@@ -73,7 +73,7 @@ class RateWindows:
                 raise
         return taken
 
-    async def _count(self, hit: Hit) -> None:
+    async def _count(self, hit: RateHit) -> None:
         counter, now = hit.counter, hit.at
         token = ObjectId(hit.token)
         fresh: Document = {}
@@ -98,13 +98,13 @@ class RateWindows:
         if token not in document["recent"]:
             raise _refusal(counter, *(self._left(counter, document) or (counter.rates[0], timedelta())))
 
-    def _is_ahead(self, counter: Counter, document: Mapping[str, Any]) -> bool:
+    def _is_ahead(self, counter: RateCounter, document: Mapping[str, Any]) -> bool:
         """Whether the clock was set back since a window began: it would end later than a period from now."""
         now = self._clock()
         ends = [(document.get(f"ends_{rate.seconds}"), timedelta(seconds=rate.seconds)) for rate in counter.rates]
         return any(end is not None and moment(end) > now + period + SKEW for end, period in ends)
 
-    async def _set_right(self, counter: Counter) -> Document:
+    async def _set_right(self, counter: RateCounter) -> Document:
         """Let no window end later than a period from now: nobody is to wait for as long as a clock was wrong."""
         now = self._clock()
         ends = {
@@ -113,7 +113,7 @@ class RateWindows:
         }
         return await self._database.update_and_get(WINDOWS, {"_id": _id(counter)}, [{"$set": ends}]) or {}
 
-    def _left(self, counter: Counter, document: Mapping[str, Any]) -> tuple[Rate, timedelta] | None:
+    def _left(self, counter: RateCounter, document: Mapping[str, Any]) -> tuple[Rate, timedelta] | None:
         """The rate that is full, the longest wait first, and how long it is; None where there is room for one more."""
         now = self._clock()
         full = [
@@ -131,11 +131,11 @@ class RateWindows:
         ends = document.get(f"ends_{rate.seconds}")
         return document[f"n_{rate.seconds}"] if ends is not None and moment(ends) > self._clock() else 0
 
-    async def give_back(self, hits: Sequence[Hit]) -> None:
+    async def give_back(self, hits: Sequence[RateHit]) -> None:
         for hit in hits:
             await self._undoing.undo(partial(self._give_back, hit))
 
-    async def _give_back(self, hit: Hit) -> None:
+    async def _give_back(self, hit: RateHit) -> None:
         token, one_less = ObjectId(hit.token), {}
         for rate in hit.counter.rates:
             n = f"$n_{rate.seconds}"
@@ -148,14 +148,14 @@ class RateWindows:
             WINDOWS, {"_id": _id(hit.counter), "recent": token}, [{"$set": {**one_less, "recent": others}}]
         )
 
-    async def forget(self, counter: Counter) -> None:
+    async def forget(self, counter: RateCounter) -> None:
         if counter.rates:
             await self._database.delete_and_get(WINDOWS, {"_id": _id(counter)})
 
 
-def _id(counter: Counter) -> ObjectId:
-    return ObjectId(derived_id("window", counter.name, counter.group, counter.of))
+def _id(counter: RateCounter) -> ObjectId:
+    return ObjectId(derived_id("window", counter.name, counter.group, counter.subject))
 
 
-def _refusal(counter: Counter, rate: Rate, left: timedelta) -> TooManyRequests:
+def _refusal(counter: RateCounter, rate: Rate, left: timedelta) -> TooManyRequests:
     return TooManyRequests(counter.name, *rate, ceil(left.total_seconds()))

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFound
-from justchat.interfaces.stores import IRooms, Proposal
+from justchat.interfaces.rooms import IRooms, Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import ListedRoom, Room, RoomSearch

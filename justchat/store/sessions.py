@@ -15,7 +15,7 @@ from twisted.internet.defer import ensureDeferred
 from zope.interface import implementer
 
 from justchat.errors import DatabaseAway, LoginTimeout
-from justchat.interfaces.stores import ISessions
+from justchat.interfaces.users import ISessions
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment
 from justchat.model.user import Session

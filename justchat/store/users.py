@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from justchat.errors import Busy, UserNotFound
-from justchat.interfaces.stores import IUsers
+from justchat.interfaces.users import IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Clock
@@ -151,9 +151,9 @@ class Users:
         return UserKey(
             user=Id(str(document["_id"])),
             hash=document["password"],
-            is_living=document["tries"] < KEY_TRIES and young,
-            places=frozenset(Id(str(place)) for place in places or ()),
-            is_proved=proved,
+            is_usable=document["tries"] < KEY_TRIES and young,
+            known_networks=frozenset(Id(str(place)) for place in places or ()),
+            phone_verified=proved,
         )
 
     # A key is judged first, and the judgement written down then, on condition that the key has tries left: a call
@@ -213,7 +213,7 @@ class Users:
             USERS, {"_id": ObjectId(user), "moving.to": ObjectId(to)}, {"$unset": {"moving": ""}}
         )
 
-    async def place(self, user: Id) -> Id | None:
+    async def entered_room(self, user: Id) -> Id | None:
         document = await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room"])
         return None if document is None else _room(document["room"])
 

@@ -25,8 +25,8 @@ from justchat.errors import ApiError, Busy, DiskFull, NotAnImage, TooLarge
 from justchat.interfaces.workers import IImages
 from justchat.workers import picture_worker
 from justchat.workers.codecs import ENDINGS
+from justchat.workers.fair_queue import FairQueue
 from justchat.workers.process import WorkerDied, WorkerProcess
-from justchat.workers.turns import Turns
 
 SHARE = 20
 """Pictures of one owner that may wait."""
@@ -66,7 +66,7 @@ class Images:
         self._folder = folder
         self._spool = spool
         self._reactor = reactor
-        self._turns: Turns[_Work] = Turns(each=SHARE, most=WAITING, seconds=reactor.seconds)
+        self._turns: FairQueue[_Work] = FairQueue(each=SHARE, most=WAITING, seconds=reactor.seconds)
         self._at_work: _Work | None = None
         self._owner = ""
         self._timers: list[IDelayedCall] = []

@@ -14,12 +14,12 @@ from justchat.workers.child import serve
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
-def hash_of(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """A new hash, with a salt of its own."""
     return _HASHER.hash(secret)
 
 
-def fits(secret: str, hash: str) -> bool:
+def verify_secret(secret: str, hash: str) -> bool:
     """Whether the hash is of this secret; what is no hash is of none."""
     try:
         return _HASHER.verify(hash, secret)
@@ -29,7 +29,7 @@ def fits(secret: str, hash: str) -> bool:
 
 def _answer(secret: str, hash: str | None = None) -> str | bool | None:
     try:
-        return hash_of(secret) if hash is None else fits(secret, hash)
+        return hash_secret(secret) if hash is None else verify_secret(secret, hash)
     except Exception:  # the daemon tries it itself, and tells what is wrong
         return None
 

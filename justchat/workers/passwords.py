@@ -19,12 +19,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.errors import Busy
-from justchat.interfaces.stores import HashFor
-from justchat.interfaces.workers import IPasswords
+from justchat.interfaces.workers import HashOwner, IPasswords
 from justchat.workers import password_worker as hashing
+from justchat.workers.fair_queue import FairQueue
 from justchat.workers.process import WorkerDied, WorkerProcess
-from justchat.workers.thread_pool import Workers
-from justchat.workers.turns import Turns
+from justchat.workers.thread_pool import BoundedThreadPool
 
 THREADS = 2
 PATIENCE = 0.3
@@ -56,12 +55,12 @@ class Passwords:
     """See IPasswords. What is not started works, too: in threads, as soon as those run."""
 
     def __init__(self, reactor: Any) -> None:
-        self._nobodys = hashing.hash_of("")
+        self._nobodys = hashing.hash_secret("")
         self._reactor = reactor
         self.process = WorkerProcess(reactor, hashing.__name__, "the process that makes hashes", pause=RESTART)
-        self._threads = Workers("passwords", threads=THREADS, waiting=THREADS + SENT)
+        self._threads = BoundedThreadPool("passwords", threads=THREADS, waiting=THREADS + SENT)
         self._in_threads = 0
-        self._queues = {name: Turns[_Work](each=each, most=MOST, give_way=_give_way) for name, each in EACH.items()}
+        self._queues = {name: FairQueue[_Work](each=each, most=MOST, give_way=_give_way) for name, each in EACH.items()}
 
     def start(self) -> None:
         self._threads.start()
@@ -72,17 +71,17 @@ class Passwords:
         await self.process.stop()
         self._threads.stop()
 
-    async def hash(self, secret: str, turn: HashFor) -> str:
+    async def hash(self, secret: str, turn: HashOwner) -> str:
         made = await self._do(turn, secret)
         assert isinstance(made, str)
         return made
 
-    async def matches(self, secret: str, hash: str | None, turn: HashFor) -> bool:
+    async def matches(self, secret: str, hash: str | None, turn: HashOwner) -> bool:
         # Where there is no hash it takes as long.
         right = await self._do(turn, secret, hash or self._nobodys)
         return right is True and hash is not None
 
-    async def _do(self, turn: HashFor, *request: str) -> str | bool:
+    async def _do(self, turn: HashOwner, *request: str) -> str | bool:
         work = _Work(request)
         self._queues[turn.queue].put(turn.owner, work)
         self._go_on()
@@ -140,5 +139,5 @@ class Passwords:
             self._go_on()
 
         secret, *hash = work.request
-        make = partial(hashing.fits, secret, *hash) if hash else partial(hashing.hash_of, secret)
-        Deferred.fromCoroutine(self._threads.do(make)).addBoth(done)
+        make = partial(hashing.verify_secret, secret, *hash) if hash else partial(hashing.hash_secret, secret)
+        Deferred.fromCoroutine(self._threads.run(make)).addBoth(done)

@@ -13,7 +13,7 @@ from typing import Final
 
 from justchat.errors import Busy, DiskFull, NotAnImage, TooLarge
 from justchat.workers.child import serve
-from justchat.workers.codecs import rewritten
+from justchat.workers.codecs import reencode_picture
 
 MEMORY: Final = 512 * 1024 * 1024
 """Bytes of address space beyond what the process has when it starts."""
@@ -26,7 +26,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def _answer(source: str, folder: str, stem: str) -> dict[str, str | int]:
     _bound_time()
     try:
-        written, ending = rewritten(Path(source).read_bytes())
+        written, ending = reencode_picture(Path(source).read_bytes())
         _keep(written, Path(folder), f"{stem}.{ending}")
     except (NotAnImage, TooLarge) as refused:
         return {"error": type(refused).__name__}

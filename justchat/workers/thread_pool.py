@@ -16,7 +16,7 @@ NICENESS = 10
 """Of the threads: what they do can wait, and must not keep the reactor's own from a core that they share."""
 
 
-class Workers:
+class BoundedThreadPool:
     """Threads for work of one kind: ``threads`` of them, and at most ``waiting`` pieces of work at once."""
 
     def __init__(self, name: str, *, threads: int, waiting: int) -> None:
@@ -31,7 +31,7 @@ class Workers:
         """Returns when what is at work is done."""
         self._pool.stop()
 
-    async def do(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T]) -> T:
         """The result of the work. Raises Busy when too much is waiting already."""
         if self._at_work >= self._waiting:
             raise Busy

@@ -16,7 +16,7 @@ from justchat.errors import DatabaseAway, TooManyRequests
 from justchat.model.ids import new_id
 from justchat.model.moment import now
 from justchat.model.phone import Phone
-from justchat.model.rate import Counter, Rate
+from justchat.model.rate import Rate, RateCounter
 from justchat.store import undoing
 from justchat.store.indexes import create_indexes
 from justchat.store.invites import Invites
@@ -138,8 +138,8 @@ class LostAnswers(TestCase):
         self.database.open()
         await create_indexes(self.database)
         self.windows = RateWindows(self.database, now, reactor)
-        self.first = Counter("first", "anna", (Rate(5, 3600),))
-        self.second = Counter("second", "anna", (Rate(5, 3600),))
+        self.first = RateCounter("first", "anna", (Rate(5, 3600),))
+        self.second = RateCounter("second", "anna", (Rate(5, 3600),))
 
     async def tearDown(self) -> None:
         await eventually(lambda: not self.windows._undoing._waiting, "all to be undone")

@@ -154,7 +154,7 @@ class Shown(TestCase):
         id, at = new_id(), now()
         holders = (
             User(id=id, phone=Phone("79223438450"), password=SECRET, created_at=at),
-            UserKey(user=id, hash=SECRET, is_living=True, places=frozenset(), is_proved=False),
+            UserKey(user=id, hash=SECRET, is_usable=True, known_networks=frozenset(), phone_verified=False),
             Room(id=id, name="a room", admin=id, created_at=at, max_users=5, password=SECRET),
             Requester(SECRET, None),
         )

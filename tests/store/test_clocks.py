@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 from justchat.actions.messages import Messages
 from justchat.actions.rooms import RoomActions
 from justchat.errors import InProgress
-from justchat.interfaces.stores import Claim
+from justchat.interfaces.idempotency import Claim
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
 from justchat.model.phone import Phone
@@ -93,7 +93,7 @@ class Clocks(TestCase):
             self.at += shift
             key = await self.users.find_key(self.anna.phone)
             assert key is not None
-            living.append(key.is_living)
+            living.append(key.is_usable)
 
         self.assertEqual([True, False, False], living)
 

@@ -15,7 +15,7 @@ from justchat.store.bson import trigrams
 from justchat.store.folding import PATIENCE, STEP, Folding, fold_anew
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
-from justchat.workers.password_worker import hash_of
+from justchat.workers.password_worker import hash_secret
 from tests.support.chat import a_person, a_room
 from tests.support.daemon import Daemon
 from tests.support.mongo import close, fresh_uri
@@ -65,7 +65,7 @@ class Upgrade(TestCase):
         old = {written: await a_room(anna, password="new") for written in ("cafe\u0301", "two\u00a0words", "\u200b")}
         await daemon.stop()
         for written, room in old.items():
-            self.database.rooms.update_one({"_id": ObjectId(room)}, {"$set": {"password": hash_of(written)}})
+            self.database.rooms.update_one({"_id": ObjectId(room)}, {"$set": {"password": hash_secret(written)}})
 
         await daemon.start()
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import InProgress, KeyReused
-from justchat.interfaces.stores import Claim
+from justchat.interfaces.idempotency import Claim
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
 from justchat.store.idempotency_keys import KEPT, LEASE, IdempotencyKeys

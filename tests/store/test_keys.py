@@ -36,7 +36,7 @@ class KeyTests(TestCase):
     async def good(self) -> str | None:
         """The key that may be tried."""
         key = await self.users.find_key(PHONE)
-        return key.hash if key is not None and key.is_living else None
+        return key.hash if key is not None and key.is_usable else None
 
     async def test_lifetime(self) -> None:
         """A key is good for its lifetime, from its making; a new one for its own."""
@@ -70,7 +70,7 @@ class KeyTests(TestCase):
         self.time += timedelta(days=10_000)
 
         key = await users.find_key(PHONE)
-        self.assertTrue(key is not None and key.is_living)
+        self.assertTrue(key is not None and key.is_usable)
 
     async def test_five_wrong(self) -> None:
         """The fifth wrong try is the last; after it not even a right one that was judged before counts."""
@@ -80,8 +80,8 @@ class KeyTests(TestCase):
 
         self.assertEqual([False] * 4 + [True, False], last)
         self.assertFalse(await self.users.accept_key(key, PLACE))
-        self.assertFalse((await self.key()).is_living)
-        self.assertFalse((await self.key()).is_proved)
+        self.assertFalse((await self.key()).is_usable)
+        self.assertFalse((await self.key()).phone_verified)
 
     async def test_right(self) -> None:
         """A right one forgives the wrong ones, and its place is known; the latest eight places are."""
@@ -92,20 +92,20 @@ class KeyTests(TestCase):
         self.assertTrue(await self.users.accept_key(key, PLACE))
         self.assertEqual([False] * 4, [await self.users.count_wrong_key(key) for _ in range(4)])
 
-        self.assertEqual({PLACE}, (await self.key()).places)
+        self.assertEqual({PLACE}, (await self.key()).known_networks)
         others = [new_id() for _ in range(8)]
         for place in (*others, others[0]):
             await self.users.accept_key(key, place)
-        self.assertEqual(set(others), (await self.key()).places)
+        self.assertEqual(set(others), (await self.key()).known_networks)
 
     async def test_of_an_earlier_release(self) -> None:
         """One whose places nobody kept has signed in if they have a session."""
         await self.database.update(USERS, {"phone": PHONE}, {"$unset": {"places": ""}})
-        self.assertFalse((await self.key()).is_proved)
+        self.assertFalse((await self.key()).phone_verified)
 
         await Sessions(self.database, self.clock, 3600).open((await self.key()).user)
 
-        self.assertTrue((await self.key()).is_proved)
+        self.assertTrue((await self.key()).phone_verified)
 
     async def test_another_key(self) -> None:
         """What was judged of a key counts for no other, which was made meanwhile."""
@@ -115,7 +115,7 @@ class KeyTests(TestCase):
         self.assertFalse(await self.users.accept_key(key, PLACE))
         self.assertEqual([False] * 6, [await self.users.count_wrong_key(key) for _ in range(6)])
 
-        self.assertTrue((await self.key()).is_living)
+        self.assertTrue((await self.key()).is_usable)
 
     async def key(self) -> UserKey:
         key = await self.users.find_key(PHONE)

@@ -8,7 +8,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import AlreadyStored, DatabaseAway, NotInRoom, RoomNotFound
-from justchat.interfaces.stores import Proposal
+from justchat.interfaces.rooms import Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from justchat.errors import TooManyRequests
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
-from justchat.model.rate import Counter, Hit, Rate
+from justchat.model.rate import Rate, RateCounter, RateHit
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.rate_windows import RateWindows
@@ -32,8 +32,8 @@ class WindowsTests(TestCase):
     def clock(self) -> Moment:
         return self.time
 
-    def counter(self, *rates: Rate, of: str = "anna", name: str = "sms") -> Counter:
-        return Counter(name, of, rates)
+    def counter(self, *rates: Rate, of: str = "anna", name: str = "sms") -> RateCounter:
+        return RateCounter(name, of, rates)
 
     async def hit(self, *rates: Rate, of: str = "anna", windows: RateWindows | None = None) -> int | None:
         """None where there was room; else the seconds to wait."""
@@ -143,7 +143,7 @@ class WindowsTests(TestCase):
         """What was never counted gives nothing back."""
         await self.hit(HOUR)
 
-        await self.windows.give_back([Hit(self.counter(HOUR), new_id(), self.time)])
+        await self.windows.give_back([RateHit(self.counter(HOUR), new_id(), self.time)])
 
         self.assertEqual([None, None, 3600], [await self.hit(HOUR) for _ in range(3)])
 
@@ -159,7 +159,7 @@ class WindowsTests(TestCase):
     async def test_groups(self) -> None:
         """Groups of one name are counted apart."""
         for group in ("", "owner"):
-            counter = Counter("sms", "anna", (MINUTE,), group)
+            counter = RateCounter("sms", "anna", (MINUTE,), group)
             await self.windows.take([counter])
             with self.assertRaises(TooManyRequests) as caught:
                 await self.windows.take([counter])

@@ -15,8 +15,8 @@ from twisted.trial.unittest import TestCase
 
 from justchat.errors import Busy, NotAnImage, TooLarge
 from justchat.workers import images
+from justchat.workers.fair_queue import HALF_LIFE, FairQueue
 from justchat.workers.images import Images
-from justchat.workers.turns import HALF, Turns
 from tests.support.crowd import memory
 from tests.support.picture_files import SIGNATURE, chunk, ihdr, quarters, saved
 from tests.support.waiting import eventually
@@ -194,7 +194,7 @@ class InTurns(ImagesCase):
 
     def test_order(self) -> None:
         """Owners take turns; what is put back is next."""
-        turns: Turns[int] = Turns(each=3, most=6, seconds=lambda: 0.0)
+        turns: FairQueue[int] = FairQueue(each=3, most=6, seconds=lambda: 0.0)
         for owner, thing in (("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5)):
             turns.put(owner, thing)
         self.assertRaises(Busy, turns.put, "a", 9)
@@ -210,7 +210,7 @@ class InTurns(ImagesCase):
     def test_cost(self) -> None:
         """Who cost less lately is before those who cost more, until that is forgotten."""
         time = [0.0]
-        turns: Turns[int] = Turns(each=3, most=9, seconds=lambda: time[0])
+        turns: FairQueue[int] = FairQueue(each=3, most=9, seconds=lambda: time[0])
         turns.charge("large", 5)
         turns.charge("small", 1)
         for owner in ("large", "small", "new"):
@@ -218,7 +218,7 @@ class InTurns(ImagesCase):
             turns.put(owner, 2)
 
         order = [owner for owner, _ in iter(turns.take, None)]
-        time[0] = 5 * HALF
+        time[0] = 5 * HALF_LIFE
         turns.charge("small", 1)
         turns.put("small", 1)
         turns.put("large", 1)

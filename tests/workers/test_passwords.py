@@ -11,12 +11,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import Busy
-from justchat.interfaces.stores import HashFor
+from justchat.interfaces.workers import HashOwner
 from justchat.workers import passwords
 from justchat.workers.passwords import EACH, Passwords
 from tests.support.waiting import eventually
 
-TURN = HashFor("keys", "198.51.100.0/24")
+TURN = HashOwner("keys", "198.51.100.0/24")
 SECRET = "Спи, моя радость ☾ \"'\\\n"
 
 
@@ -66,7 +66,7 @@ class PasswordsCase(TestCase):
         def refuse(*_: object) -> None:
             raise AssertionError("the threads were asked")
 
-        self.patch(of._threads, "do", refuse)
+        self.patch(of._threads, "run", refuse)
 
 
 class Hashes(PasswordsCase):
@@ -190,7 +190,7 @@ class ItsProcess(PasswordsCase):
         done: list[str] = []
 
         def ask(queue: Any, owner: str) -> "Deferred[Any]":
-            asked = ensureDeferred(made.hash(SECRET, HashFor(queue, owner)))
+            asked = ensureDeferred(made.hash(SECRET, HashOwner(queue, owner)))
             return asked.addCallback(lambda _: done.append(owner))
 
         flood = [ask("rooms", "flood") for _ in range(EACH["rooms"])]
@@ -207,12 +207,12 @@ class ItsProcess(PasswordsCase):
     async def test_too_many(self) -> None:
         """Of one owner so many wait; one more is Busy, and others' are taken."""
         made = await self.stopped()
-        asked = [ensureDeferred(made.hash(SECRET, HashFor("rooms", "flood"))) for _ in range(EACH["rooms"] + 2)]
+        asked = [ensureDeferred(made.hash(SECRET, HashOwner("rooms", "flood"))) for _ in range(EACH["rooms"] + 2)]
 
         with self.assertRaises(Busy):
-            await made.hash(SECRET, HashFor("rooms", "flood"))
+            await made.hash(SECRET, HashOwner("rooms", "flood"))
 
-        other = ensureDeferred(made.hash(SECRET, HashFor("rooms", "honest")))
+        other = ensureDeferred(made.hash(SECRET, HashOwner("rooms", "honest")))
         self.assertNoResult(other)
         os.kill(self.pid(made), signal.SIGCONT)
         await gatherResults([*asked, other])
@@ -221,22 +221,22 @@ class ItsProcess(PasswordsCase):
         """Where all room is used up, who has most waiting gives way; none who has but one."""
         made = await self.stopped()
         self.patch(made._queues["rooms"], "_most", 6)
-        asked = [ensureDeferred(made.hash(SECRET, HashFor("keys", "first"))) for _ in range(2)]
-        flood = [ensureDeferred(made.hash(SECRET, HashFor("rooms", "flood"))) for _ in range(5)]
-        others = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(5)]
+        asked = [ensureDeferred(made.hash(SECRET, HashOwner("keys", "first"))) for _ in range(2)]
+        flood = [ensureDeferred(made.hash(SECRET, HashOwner("rooms", "flood"))) for _ in range(5)]
+        others = [ensureDeferred(made.hash(SECRET, HashOwner("rooms", f"{n}"))) for n in range(5)]
 
         self.assertEqual(4, len([each for each in flood if isinstance(getattr(each, "result", None), Failure)]))
         for each in flood[1:]:
             self.failureResultOf(each, Busy)
         with self.assertRaises(Busy):
-            await made.hash(SECRET, HashFor("rooms", "late"))
+            await made.hash(SECRET, HashOwner("rooms", "late"))
         os.kill(self.pid(made), signal.SIGCONT)
         await gatherResults([*asked, flood[0], *others])
 
     async def test_thread_for_keys(self) -> None:
         """While there is no process, room passwords have one thread, and those who sign in the other."""
         made = self.started(NoRoom())
-        rooms = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(10)]
+        rooms = [ensureDeferred(made.hash(SECRET, HashOwner("rooms", f"{n}"))) for n in range(10)]
         self.assertEqual(passwords.THREADS - 1, made._in_threads)
 
         key = ensureDeferred(made.hash(SECRET, TURN))
@@ -247,10 +247,10 @@ class ItsProcess(PasswordsCase):
     async def test_threads_help(self) -> None:
         """Where many keys wait, threads help the process; not for room passwords."""
         made = await self.stopped()
-        rooms = [ensureDeferred(made.hash(SECRET, HashFor("rooms", f"{n}"))) for n in range(30)]
+        rooms = [ensureDeferred(made.hash(SECRET, HashOwner("rooms", f"{n}"))) for n in range(30)]
         self.assertEqual(0, made._in_threads)
 
-        keys = [ensureDeferred(made.hash(SECRET, HashFor("keys", f"{n}"))) for n in range(30)]
+        keys = [ensureDeferred(made.hash(SECRET, HashOwner("keys", f"{n}"))) for n in range(30)]
 
         self.assertEqual(passwords.THREADS, made._in_threads)
         os.kill(self.pid(made), signal.SIGCONT)

@@ -7,12 +7,12 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import Busy
-from justchat.workers.thread_pool import NICENESS, Workers
+from justchat.workers.thread_pool import NICENESS, BoundedThreadPool
 
 
 class InThreads(TestCase):
     def setUp(self) -> None:
-        self.workers = Workers("of a test", threads=1, waiting=1)
+        self.workers = BoundedThreadPool("of a test", threads=1, waiting=1)
         self.workers.start()
         self.addCleanup(self.workers.stop)
 
@@ -20,7 +20,7 @@ class InThreads(TestCase):
         """It is done at a lower priority than the reactor's thread keeps."""
         ours = os.getpriority(os.PRIO_PROCESS, 0)
 
-        its = await self.workers.do(lambda: os.getpriority(os.PRIO_PROCESS, 0))
+        its = await self.workers.run(lambda: os.getpriority(os.PRIO_PROCESS, 0))
 
         self.assertEqual(NICENESS, its)
         self.assertEqual(ours, os.getpriority(os.PRIO_PROCESS, 0))
@@ -33,15 +33,15 @@ class InThreads(TestCase):
 
         self.patch(os, "setpriority", refuse)
 
-        self.assertEqual(3, await self.workers.do(lambda: 3))
+        self.assertEqual(3, await self.workers.run(lambda: 3))
 
     async def test_busy(self) -> None:
         """What is more than may wait is refused, and what waits is done."""
         go_on = threading.Event()
-        first = ensureDeferred(self.workers.do(go_on.wait))
+        first = ensureDeferred(self.workers.run(go_on.wait))
 
         with self.assertRaises(Busy):
-            await self.workers.do(lambda: None)
+            await self.workers.run(lambda: None)
 
         go_on.set()
         self.assertTrue(await first)

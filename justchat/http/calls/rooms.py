@@ -218,7 +218,7 @@ class RoomCalls:
             whole = [] if room is None else [self._document(room, viewer)]
             return {"data": {"rooms": whole, "count": len(whole)}}
         rooms, count = await self.rooms.search(wanted, viewer)
-        inside = await self.rooms.inside(viewer) if any(room.is_private for room in rooms) else None
+        inside = await self.rooms.current_room(viewer) if any(room.is_private for room in rooms) else None
         listed = [listed_room_document(room, people=may_see_listed_people(room, viewer, inside)) for room in rooms]
         return {"data": {"rooms": listed, "count": count}}
 

@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from justchat.actions.uploads import Uploads
+from justchat.actions.uploads import UploadActions
 from justchat.errors import DiskFull, NotAnImage, TooLarge
 from justchat.http.endpoint import OPTIONAL, Requester, post
 from justchat.http.fields import ImageBody
@@ -13,7 +13,7 @@ from justchat.http.responses import UploadAnswer
 class UploadCalls:
     """See docs/protocol.rst, "Complaints and images"."""
 
-    uploads: Uploads
+    uploads: UploadActions
 
     @post(
         "/upload",

@@ -12,17 +12,17 @@ from justchat.errors import NotAnImage, TooLarge
 from justchat.workers.codecs import gif, jpeg, png, webp
 
 _FORMATS: Final[Mapping[str, tuple[Callable[[bytes], bool], Callable[[bytes], bytes]]]] = {
-    "png": (lambda start: start.startswith(png.SIGNATURE), png.rewritten),
-    "jpg": (lambda start: start.startswith(b"\xff\xd8\xff"), jpeg.rewritten),
-    "gif": (lambda start: start.startswith((b"GIF87a", b"GIF89a")), gif.rewritten),
-    "webp": (lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP", webp.rewritten),
+    "png": (lambda start: start.startswith(png.SIGNATURE), png.reencode_png),
+    "jpg": (lambda start: start.startswith(b"\xff\xd8\xff"), jpeg.reencode_jpeg),
+    "gif": (lambda start: start.startswith((b"GIF87a", b"GIF89a")), gif.reencode_gif),
+    "webp": (lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP", webp.reencode_webp),
 }
 """By the ending under which each is kept: whether a file is one, and what writes it again."""
 
 ENDINGS: Final = tuple(_FORMATS)
 
 
-def rewritten(data: bytes) -> tuple[bytes, str]:
+def reencode_picture(data: bytes) -> tuple[bytes, str]:
     """The picture alone, and its ending.
 
     Raises NotAnImage, TooLarge; MemoryError and OSError where the system lacks something.

@@ -58,7 +58,7 @@ class _Reader:
         return blocks
 
 
-def rewritten(data: bytes) -> bytes:
+def reencode_gif(data: bytes) -> bytes:
     """The picture alone. Raises NotAnImage, TooLarge."""
     reader = _Reader(data, 6)
     try:

@@ -41,7 +41,7 @@ class _Picture:
     aside: Aside
 
 
-def rewritten(data: bytes) -> bytes:
+def reencode_jpeg(data: bytes) -> bytes:
     """The picture alone; one of more than 25 million pixels at half its width and height.
 
     Raises NotAnImage, TooLarge.

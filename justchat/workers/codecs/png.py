@@ -53,7 +53,7 @@ class _Picture:
     """Whether IDAT is the first frame; else it is shown only where animations are not."""
 
 
-def rewritten(data: bytes) -> bytes:
+def reencode_png(data: bytes) -> bytes:
     """The picture alone. Raises NotAnImage, TooLarge."""
     picture = _read(data)
     check_memory(picture.width, picture.height, _bytes_per_pixel(picture.head))

@@ -32,7 +32,7 @@ class _Frame:
         return b"VP8L" in self.chunks
 
 
-def rewritten(data: bytes) -> bytes:
+def reencode_webp(data: bytes) -> bytes:
     """The picture alone. Raises NotAnImage, TooLarge."""
     asides: dict[bytes, bytes] = {}
     still = _Frame()

@@ -9,7 +9,7 @@ from attrs import frozen
 from PIL import Image, ImageSequence
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.workers.codecs import rewritten
+from justchat.workers.codecs import reencode_picture
 from tests.support.picture_corpus import SAYS
 from tests.support.picture_files import (
     DISPLAY_P3,
@@ -165,7 +165,7 @@ class Animations(SynchronousTestCase):
     def wrong(self, animation: Animation) -> Any:
         """What is wrong with how it comes out."""
         try:
-            made, _ = rewritten(animation.file)
+            made, _ = reencode_picture(animation.file)
         except Exception as error:
             return f"refused: {error!r} {error.__cause__!r}"
         image = Image.open(BytesIO(made))
@@ -196,7 +196,7 @@ class Animations(SynchronousTestCase):
         chunks = riff(animated_webp(frames, 0, 0x32, lossless=True))
         file = webp(chunks[0], (b"ICCP", DISPLAY_P3), *chunks[1:])
 
-        (first, _), (second, _) = frames_of(rewritten(file)[0])
+        (first, _), (second, _) = frames_of(reencode_picture(file)[0])
 
         for frame, place, colour in ((first, (0, 0), (255, 0, 0)), (second, (10, 6), (0, 255, 0))):
             found = frame.getpixel(place)

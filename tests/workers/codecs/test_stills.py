@@ -5,7 +5,7 @@ from io import BytesIO
 from PIL import Image
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.workers.codecs import rewritten
+from justchat.workers.codecs import reencode_picture
 from tests.support.picture_corpus import SAYS, Still, stills
 
 
@@ -13,7 +13,7 @@ class Stills(SynchronousTestCase):
     def wrong(self, still: Still) -> str | None:
         """What is wrong with how a picture comes out."""
         try:
-            made, _ = rewritten(still.file)
+            made, _ = reencode_picture(still.file)
         except Exception as error:
             return f"refused: {error!r} {error.__cause__!r}"
         image = Image.open(BytesIO(made))

@@ -6,9 +6,9 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from justchat.errors import TooManyRequests
-from justchat.interfaces.stores import IRateWindows
+from justchat.interfaces.counters import IRateWindows
 from justchat.model.moment import Clock, Moment
-from justchat.model.rate import Counter
+from justchat.model.rate import RateCounter
 
 SOUNDS_AT = 0.5
 """The part of a bound at which it sounds."""
@@ -17,23 +17,23 @@ AGAIN_AFTER = 3600
 
 
 @define(kw_only=True)
-class Alarm:
+class AbuseAlarm:
     """Watches how full counters are that count what all callers do together.
 
     Its state is this daemon's alone: it keeps the log short. What is counted is shared.
     """
 
-    windows: IRateWindows
+    rate_windows: IRateWindows
     clock: Clock
     _sounded: dict[str, Moment] = field(factory=dict)
     """By the counters' names, which are few."""
 
     _log = Logger()
 
-    async def watch(self, counters: Sequence[Counter], watched: Sequence[Counter]) -> bool:
+    async def watch(self, counters: Sequence[RateCounter], watched: Sequence[RateCounter]) -> bool:
         """Whether one of the watched counters is half full. Raises TooManyRequests where one of all is full."""
         try:
-            used = await self.windows.used([*watched, *counters])
+            used = await self.rate_windows.used([*watched, *counters])
         except TooManyRequests as error:
             if error.name in {counter.name for counter in watched}:
                 self._sound(error.name, "all of it")

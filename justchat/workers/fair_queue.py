@@ -8,13 +8,13 @@ from typing import Generic, TypeVar
 from justchat.errors import Busy
 
 T = TypeVar("T")
-HALF = 60.0
+HALF_LIFE = 60.0
 """Seconds after which half of what an owner cost is forgotten."""
 REMEMBERED = 10_000
 """Owners whose cost is remembered."""
 
 
-class Turns(Generic[T]):
+class FairQueue(Generic[T]):
     """At most ``each`` things of an owner wait, and ``most`` of all owners together.
 
     It is the turn of the owner who was charged least lately; of those who were charged the same, of who waits longest.
@@ -76,7 +76,7 @@ class Turns(Generic[T]):
         if owner not in self._costs:
             return 0.0
         cost, at = self._costs[owner]
-        return float(cost * 0.5 ** ((self._seconds() - at) / HALF))
+        return float(cost * 0.5 ** ((self._seconds() - at) / HALF_LIFE))
 
     def take(self) -> tuple[str, T] | None:
         """The first of the owner whose turn it is; None where nothing waits."""
