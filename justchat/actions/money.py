@@ -1,4 +1,9 @@
-"""Coins: top-ups, free coins, corrections, and gifts bought with them."""
+"""Coins: top-ups, free coins, corrections, and gifts.
+
+Every change of a balance is a transfer in the ledger (``store/ledger.py`` has the steps): it begins, it is applied to
+the balance, a gift is handed over, it finishes. Each step may be repeated. A retry under the same id, and the start
+after a crash, resume a transfer where it stopped.
+"""
 
 import hashlib
 import hmac
@@ -27,10 +32,11 @@ Network = Literal["mailru", "vk", "facebook", "twitter"]
 
 @frozen(kw_only=True)
 class Money:
-    """What one can do with coins.
+    """What a user, or an operator, can do with coins.
 
-    ``secret_key`` signs top-ups; ``unnumbered`` are the rates of one user's top-ups without a ``payment_id``;
-    ``free_coins`` is what each network gives in 24 hours."""
+    ``secret_key`` signs top-ups. ``unnumbered`` limits one user's top-ups without a ``payment_id``; with
+    ``allow_unnumbered`` false there are none. ``free_coins`` is what each network gives in 24 hours.
+    """
 
     users: IUsers
     rooms: IRooms
@@ -48,11 +54,10 @@ class Money:
     async def top_up(
         self, user: Id, coins: int, secret: str, payment_id: str | None, idempotency_id: Id | None = None
     ) -> None:
-        """Add coins that somebody paid for, as the signature says.
+        """Add coins that a user paid for. ``secret`` is the payment provider's signature.
 
-        With a ``payment_id``, or the same ``idempotency_id``, once, however often it is sent. Raises WrongSignature,
-        Conflict for a payment that was for somebody else or another sum, and TooManyRequests for one payment without
-        a ``payment_id`` too many.
+        A retry with the same ``payment_id``, or the same ``idempotency_id``, adds nothing. Raises WrongSignature; Conflict where
+        the payment was for another user or sum; TooManyRequests after too many payments without a ``payment_id``.
         """
         if not self._is_signed(user, coins, secret, payment_id):
             raise WrongSignature
@@ -64,46 +69,31 @@ class Money:
             created_at=self.clock(),
             note=payment_id,
         )
-        if not await self._begin_top_up(transfer):
-            known = await self.ledger.get(transfer.id)
-            assert known is not None
-            first, finished = known
-            if (first.user, first.amount) != (user, coins):
-                raise Conflict("this payment was for somebody else or another sum")
-            if finished:
-                return
-        await self.ledger.apply(transfer)
-        await self._finish(transfer)
-
-    async def _begin_top_up(self, transfer: Transfer) -> bool:
-        """Put a top-up into the ledger; False where it is there. Without a ``payment_id`` it counts if it is new."""
-        if transfer.note is not None:
-            return await self.ledger.begin(transfer)
-        counted = await self.rate_windows.take([RateCounter(UNNUMBERED, transfer.user, self.unnumbered)])
-        try:
-            begun = await self.ledger.begin(transfer)
-        except ApiError:  # it may be sent again
-            await self.rate_windows.give_back(counted)
-            raise
-        if not begun:
-            await self.rate_windows.give_back(counted)
-        return begun
+        first, finished = await self._begin_or_resume(transfer)
+        if (first.user, first.amount) != (user, coins):
+            raise Conflict("this payment was for another user or sum")
+        if not finished:
+            await self.ledger.apply(transfer)
+            await self._finish(transfer)
 
     def _is_signed(self, user: Id, coins: int, secret: str, payment_id: str | None) -> bool:
         # Coins are whole and at most 10^9, which Python and JavaScript print alike.
         if payment_id is None:
             if not self.allow_unnumbered:
                 return False
-            # The original's signature, which can be replayed; an operator can refuse it.
+            # The original API's signature. It can be replayed, so an operator can refuse it.
             right = hashlib.md5(f"{self.secret_key}{coins}".encode(), usedforsecurity=False).hexdigest()
         else:
-            # The last two parts have no colon, so a payment_id may have some.
+            # Coins and user contain no colon, so a payment_id may.
             signed = f"{payment_id}:{coins}:{user}"
             right = hmac.new(self.secret_key.encode(), signed.encode(), hashlib.sha256).hexdigest()
         return hmac.compare_digest(right.encode(), secret.lower().encode())
 
     async def take_free_coins(self, user: Id, network: Network, idempotency_id: Id | None = None) -> None:
-        """Add the coins for having told a network's people of us. Raises TooSoon within 24 hours of the last time."""
+        """Add the coins for a post about us on a social network.
+
+        Raises TooSoon within 24 hours of the last ones for this network.
+        """
         transfer = Transfer(
             id=idempotency_id or new_id(),
             user=user,
@@ -112,29 +102,24 @@ class Money:
             created_at=self.clock(),
             note=network,
         )
-        if await self._begin_or_resume(transfer):
-            return
-        if not await self.ledger.apply(transfer):
-            await self.ledger.cancel(transfer.id)
-            raise TooSoon
-        await self.ledger.finish(transfer)
+        await self._carry_out(transfer, TooSoon)
 
     async def correct(self, user: Id, coins: int, note: str) -> None:
-        """An operator adds coins, or takes some. Raises UserNotFound, NotEnoughCoins."""
+        """Add an operator's correction to a balance; it may be negative. Raises UserNotFound, NotEnoughCoins."""
         await self.users.exists(user)
         transfer = Transfer(
             id=new_id(), user=user, amount=coins, reason=Reason.CORRECTION, created_at=self.clock(), note=note
         )
-        await self._spend(transfer)
+        await self._carry_out(transfer, NotEnoughCoins)
 
     async def gifts(self) -> list[Gift]:
-        """What can be bought, the cheapest first."""
+        """The gifts that can be bought, the cheapest first."""
         return await self.catalogue.all()
 
     async def give(self, giver: Id, gift: Id, to: Id, text: str, idempotency_id: Id | None = None) -> None:
-        """Buy a gift for somebody: it is paid for and received, or neither; with the same ``idempotency_id``, once.
+        """Buy a gift for a user: the giver pays and the user receives it, or neither.
 
-        Raises GiftNotFound, UserNotFound, NotEnoughCoins.
+        A retry with the same ``idempotency_id`` buys nothing. Raises GiftNotFound, UserNotFound, NotEnoughCoins.
         """
         bought = await self.catalogue.get(gift)
         await self.users.exists(to)
@@ -149,25 +134,40 @@ class Money:
             to=to,
             text=text,
         )
-        await self._spend(transfer)
+        await self._carry_out(transfer, NotEnoughCoins)
 
-    async def _spend(self, transfer: Transfer) -> None:
-        if await self._begin_or_resume(transfer):
+    async def _carry_out(self, transfer: Transfer, refusal: type[ApiError]) -> None:
+        """Begin or resume a transfer, and finish it. Raises ``refusal`` where the ledger does not apply it."""
+        _, finished = await self._begin_or_resume(transfer)
+        if finished:
             return
         if not await self.ledger.apply(transfer):
             await self.ledger.cancel(transfer.id)
-            raise NotEnoughCoins
+            raise refusal
         await self._finish(transfer)
 
-    async def _begin_or_resume(self, transfer: Transfer) -> bool:
-        """Begin a transfer, or go on with one that was begun before, under the same id: is there nothing left to do?"""
-        if await self.ledger.begin(transfer):
-            return False
-        known = await self.ledger.get(transfer.id)
-        return known is not None and known[1]
+    async def _begin_or_resume(self, transfer: Transfer) -> tuple[Transfer, bool]:
+        """The first transfer with this id, which this call begins if there is none; and whether it is finished."""
+        if await self._begin(transfer):
+            return transfer, False
+        return await self.ledger.get(transfer.id) or (transfer, False)
+
+    async def _begin(self, transfer: Transfer) -> bool:
+        """Add a transfer to the ledger; False where its id is there. A new top-up without a payment_id is counted."""
+        if transfer.reason is not Reason.PAYMENT or transfer.note is not None:
+            return await self.ledger.begin(transfer)
+        hits = await self.rate_windows.take([RateCounter(UNNUMBERED, transfer.user, self.unnumbered)])
+        try:
+            begun = await self.ledger.begin(transfer)
+        except ApiError:  # the client may retry
+            await self.rate_windows.give_back(hits)
+            raise
+        if not begun:
+            await self.rate_windows.give_back(hits)
+        return begun
 
     async def _finish(self, transfer: Transfer) -> None:
-        """Do what is left of a transfer whose coins have moved. Each step may be repeated."""
+        """Do the steps that are left once the balance has changed."""
         if transfer.gift is not None and transfer.to is not None:
             await self._hand_over(transfer, transfer.gift, transfer.to)
         await self.ledger.finish(transfer)
@@ -192,9 +192,9 @@ class Money:
         await self.mailboxes.append_once(to, transfer.id, make)
 
     async def finish_transfers(self, *, all: bool) -> None:
-        """Complete the transfers that a crash left half done, and forget those that had not begun to matter."""
+        """Finish or cancel the transfers that a crash interrupted. ``all``: those of a moment ago, too."""
         for transfer in await self.ledger.unfinished(all=all):
-            if transfer.reason is Reason.PAYMENT:  # somebody has paid, whether or not we answered
+            if transfer.reason is Reason.PAYMENT:  # the user has paid, whether or not they had our answer
                 await self.ledger.apply(transfer)
             if await self.ledger.is_applied(transfer):
                 await self._finish(transfer)
