@@ -293,7 +293,7 @@ class Daemon(Service):
         self._passwords.start()
         self._stores.rooms.start()
         self._images.start()
-        await self._actions.gift_catalogue.open(read_gifts(CATALOGUE))
+        await self._actions.gift_catalogue.add_starters(read_gifts(CATALOGUE))
         if self._mongod is not None:
             await self._idempotency_keys.release_all()
         # With a database of our own, whatever is unfinished was left by a crash.

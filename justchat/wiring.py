@@ -22,7 +22,7 @@ from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.uploads import UploadActions
 from justchat.config.settings import Limits, Settings
 from justchat.hub.registry import Registry
-from justchat.interfaces.counters import Count
+from justchat.interfaces.counters import CountAction
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.limits.rate_limiter import Window
 from justchat.model.direct import Mailbox
@@ -173,7 +173,7 @@ def make_actions(
         ),
         messages=Messages(rooms=rooms, pictures=pictures, clock=now),
         moderation=Moderation(
-            users=users, rooms=rooms, pictures=pictures, clock=now, count=count_in_room("moderate", limits)
+            users=users, rooms=rooms, pictures=pictures, clock=now, count_action=count_in_room("moderate", limits)
         ),
         direct=DirectMessages(users=users, mailboxes=mailboxes, pictures=pictures, clock=now),
         money=Money(
@@ -206,7 +206,7 @@ def make_actions(
     )
 
 
-def count_in_room(name: str, limits: Limits) -> Count:
+def count_in_room(name: str, limits: Limits) -> CountAction:
     """Counts what a person does in a room, by a rate of ``[limits]``."""
     rate = parse_rate(getattr(limits, name)) if limits.enabled else None
     window = None if rate is None else Window(name, rate, monotonic)

@@ -1,1 +1,1 @@
-"""What a user can do. One function per deed; sees interfaces alone."""
+"""What users and operators can do: one function per action. Actions know stores and adapters by their interfaces."""

@@ -1,4 +1,4 @@
-"""An alarm: what a stranger alone can make so much of, an operator is told of in the log."""
+"""The abuse alarm: a critical log line when a limit that all callers share is half used, and when it is used up."""
 
 from collections.abc import Sequence
 
@@ -10,46 +10,46 @@ from justchat.interfaces.counters import IRateWindows
 from justchat.model.moment import Clock, Moment
 from justchat.model.rate import RateCounter
 
-SOUNDS_AT = 0.5
-"""The part of a bound at which it sounds."""
-AGAIN_AFTER = 3600
-"""Seconds for which it does not sound again."""
+RAISED_AT = 0.5
+"""The part of a limit at which the alarm is raised."""
+SILENT_FOR = 3600
+"""Seconds after an alarm in which it is not logged again."""
 
 
 @define(kw_only=True)
 class AbuseAlarm:
-    """Watches how full counters are that count what all callers do together.
+    """Watches counters that all callers share.
 
-    Its state is this daemon's alone: it keeps the log short. What is counted is shared.
+    The counts are in the database. Only the time of the last log line is this daemon's own.
     """
 
     rate_windows: IRateWindows
     clock: Clock
-    _sounded: dict[str, Moment] = field(factory=dict)
-    """By the counters' names, which are few."""
+    _raised: dict[str, Moment] = field(factory=dict)
+    """When each line was last logged, by counter name and part; there are few names."""
 
     _log = Logger()
 
     async def watch(self, counters: Sequence[RateCounter], watched: Sequence[RateCounter]) -> bool:
-        """Whether one of the watched counters is half full. Raises TooManyRequests where one of all is full."""
+        """Whether a watched counter is half full. Raises TooManyRequests where any counter is full."""
         try:
             used = await self.rate_windows.used([*watched, *counters])
         except TooManyRequests as error:
             if error.name in {counter.name for counter in watched}:
-                self._sound(error.name, "all of it")
+                self._raise(error.name, "all of it")
             raise
         for counter, part in zip(watched, used, strict=False):
-            if part >= SOUNDS_AT:
-                self._sound(counter.name, "half of it")
+            if part >= RAISED_AT:
+                self._raise(counter.name, "half of it")
                 return True
         return False
 
-    def _sound(self, name: str, part: str) -> None:
-        now, last = self.clock(), self._sounded.get(name + part)
-        if last is None or not 0 <= (now - last).total_seconds() < AGAIN_AFTER:
-            self._sounded[name + part] = now
+    def _raise(self, name: str, part: str) -> None:
+        now, last = self.clock(), self._raised.get(name + part)
+        if last is None or not 0 <= (now - last).total_seconds() < SILENT_FOR:
+            self._raised[name + part] = now
             self._log.critical(
-                "ALARM: [limits] {name}: {part} is used up. Somebody may be guessing keys, or have SMS sent",
+                "ALARM: [limits] {name}: {part} is used up. Somebody may be guessing keys or triggering SMS",
                 name=name.replace("-", "_"),
                 part=part,
             )

@@ -1,4 +1,4 @@
-"""Accounts: signing up by phone, signing in and out, and what people say of themselves."""
+"""Accounts: sign-up by phone, sign-in, sign-out, sessions, invitations and profiles."""
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
@@ -29,13 +29,13 @@ from justchat.model.user import Profile, Session, User, UserKey
 
 
 def new_key(digits: int) -> str:
-    """A key to sign in with: digits alone, the first never 0, so that a client may send it as a number."""
+    """A random sign-in key: digits, the first never 0, so that a client may send it as a number."""
     return str(10 ** (digits - 1) + secrets.randbelow(9 * 10 ** (digits - 1)))
 
 
 @frozen(kw_only=True)
 class Accounts:
-    """What one can do about an account."""
+    """What a user can do with an account."""
 
     users: IUsers
     sessions: ISessions
@@ -53,22 +53,22 @@ class Accounts:
     sms_budget: SmsBudget
     captcha: ICaptcha
     captcha_always: bool
-    """Whether each sign-up needs a captcha, or those alone that come while there is an alarm."""
+    """Whether every sign-up needs a captcha. Otherwise a sign-up needs one only during an abuse alarm."""
     locked_text: str
-    """What an owner is sent whose key was tried too often; empty: nothing."""
+    """The SMS to an owner whose key was locked by wrong tries; empty for none."""
     search_users: bool = False
-    """Whether people are found by their nicknames."""
+    """Whether users can search for others by nickname."""
     sms_failed: Callable[[], None] = lambda: None
-    """Counts the SMS that were not accepted."""
+    """Counts an SMS that the gateway did not accept."""
 
     _log = Logger()
 
     async def register(self, phone: Phone, profile: Profile, captcha: str | None, address: str | None) -> bool:
-        """Make a new key for a phone, and an account where it has none; returns whether it had none.
+        """Send a new key to a phone, and create an account for a phone that has none. Returns whether it created one.
 
-        On a repeat the profile is ignored: nobody has proved yet who they are.
-        The key is on record before it is sent; an SMS that fails does not undo that.
-        Raises CountryNotServed, CaptchaFailed, TooManyRequests; then no key is made, and the last one goes on working.
+        The profile of an existing account stays as it is: the caller has not signed in.
+        The key is stored before it is sent, and stays stored if the SMS fails.
+        Raises CountryNotServed, CaptchaFailed, TooManyRequests; then the phone's last key stays valid.
         """
         self.sms_budget.check_country(phone)
         last = await self.users.find_key(phone)
@@ -78,65 +78,65 @@ class Accounts:
         taken = await self.sms_budget.take_key(phone, address, last)
         key = self.make_key()
         try:
-            created = await self._keep(phone, key, profile, _turn_of(address))
+            created = await self._store_key(phone, key, profile, _hash_owner(address))
         except Exception:
             await self.sms_budget.give_back(taken)
             raise
         await self._send(phone, self.sms_text.replace("{key}", key), taken)
         return created
 
-    async def _keep(self, phone: Phone, key: str, profile: Profile, turn: HashOwner) -> bool:
-        """Put a phone's new key on record; whether that made the account, too."""
-        password = await self.passwords.hash(key, turn)
+    async def _store_key(self, phone: Phone, key: str, profile: Profile, owner: HashOwner) -> bool:
+        """Store a phone's new key. Returns whether that created the account."""
+        password = await self.passwords.hash(key, owner)
         created = False
         if not await self.users.set_password(phone, password):
-            await self._refer(profile)
+            await self._refer_photo(profile)
             user = User(id=new_id(), phone=phone, password=password, created_at=self.clock(), **profile)  # type: ignore[arg-type]
             created = await self.users.add(user)
-            if not created:  # somebody registered the same phone in between
+            if not created:  # another call registered the same phone in between
                 await self.users.set_password(phone, password)
         return created
 
     async def sign_in(
         self, phone: Phone, key: str, address: str | None, captcha: str | None = None
     ) -> tuple[str, User]:
-        """A new session: its key, and the user.
+        """Open a session. Returns its key, and the user.
 
-        Raises WrongKey, after five wrong tries for the right key too; TooManyRequests where there were too many wrong
-        ones for this phone, from this address or its network, or in all; CaptchaFailed while there are many.
-        Where it raises anything else, the key was not judged, and nothing is counted.
+        Raises WrongKey, and after five wrong tries for the right key, too. Raises TooManyRequests after too many wrong
+        keys for this phone, from this address or its network, or in all; CaptchaFailed during an abuse alarm.
+        On any other error the key was not checked, and nothing is counted.
         """
         known = await self.users.find_key(phone)
         if await self.login_attempts.check(phone, address, known):
             await self.captcha.check(captcha)
-        # Where there is nobody the same is done all the same, the hash above all, so that the time does not tell.
-        living = known if known is not None and known.is_usable else None
-        hash = None if living is None else living.hash
-        if not await self.passwords.matches(key, hash, _turn_of(address, living)) or living is None:
-            await self._refuse(phone, address, living)
+        # Without a usable key the same work is done, the hash above all, so that the time does not tell.
+        usable = known if known is not None and known.is_usable else None
+        hash = None if usable is None else usable.hash
+        if not await self.passwords.matches(key, hash, _hash_owner(address, usable)) or usable is None:
+            await self._count_wrong_key(phone, address, usable)
             raise WrongKey
-        # Others may have tried meanwhile, too, and too often.
-        await self.login_attempts.check(phone, address, living)
-        if not await self.users.accept_key(living, network_id_of(living.user, address)):
+        # Other calls may have used up the limits while the hash was made.
+        await self.login_attempts.check(phone, address, usable)
+        if not await self.users.accept_key(usable, network_id_of(usable.user, address)):
             raise WrongKey
-        await self.login_attempts.right(phone, address, living)
-        return await self.sessions.open(living.user), await self.show(living.user)
+        await self.login_attempts.forget(phone, address, usable)
+        return await self.sessions.open(usable.user), await self.show(usable.user)
 
-    async def _refuse(self, phone: Phone, address: str | None, living: UserKey | None) -> None:
-        """Count a wrong key. Raises TooManyRequests."""
-        await self.login_attempts.wrong(phone, address, living)
-        if living is not None and await self.users.count_wrong_key(living) and living.phone_verified:
+    async def _count_wrong_key(self, phone: Phone, address: str | None, key: UserKey | None) -> None:
+        """Count a wrong key, and warn the owner of a key that this locks. Raises TooManyRequests."""
+        await self.login_attempts.count(phone, address, key)
+        if key is not None and await self.users.count_wrong_key(key) and key.phone_verified:
             warning = Deferred.fromCoroutine(self._warn(phone))
-            warning.addErrback(lambda failure: self._log.failure("an owner is not warned", failure))
+            warning.addErrback(lambda failure: self._log.failure("cannot warn the owner of a locked key", failure))
 
     async def _warn(self, phone: Phone) -> None:
-        """Tell an owner that their key was burnt, unless they were told today."""
+        """Send an owner the SMS that their key was locked, at most once a day."""
         if self.locked_text:
             with suppress(ApiError):
                 await self._send(phone, self.locked_text, await self.sms_budget.take_warning(phone))
 
     async def sign_out(self, key: str) -> None:
-        """End a session and close its sockets. An unknown key is no error."""
+        """End a session and close its sockets. An unknown key is not an error."""
         session = await self.sessions.end(key)
         if session is not None:
             self.session_listener.session_ended(session)
@@ -147,13 +147,13 @@ class Accounts:
             self.session_listener.session_ended(session)
 
     async def list_sessions(self, user: Id) -> list[Session]:
-        """A user's sessions, the latest first."""
+        """The sessions of a user, the latest first."""
         return await self.sessions.of(user)
 
     async def invite(self, user: Id, phones: Sequence[Phone], address: str | None) -> None:
-        """Send each phone an invitation, unless this user has within a day.
+        """Send each phone an invitation, unless this user sent it one within a day.
 
-        Raises CountryNotServed, TooManyRequests, and then nobody is sent any.
+        Raises CountryNotServed, TooManyRequests; then no invitation is sent.
         """
         for phone in phones:
             self.sms_budget.check_country(phone)
@@ -179,14 +179,14 @@ class Accounts:
         await gatherResults(sending)
 
     async def _invite(self, user: Id, phone: Phone, by: Id, taken: list[RateHit]) -> None:
-        # After a failure that nobody can tell the outcome of, it counts as sent: twice would be paid twice.
+        # After a failure with an unknown outcome the invitation counts as sent: a second SMS would cost money again.
         if not await self._send(phone, self.invite_text, taken):
             await self.invites.release(user, phone, by)
 
     async def _send(self, phone: Phone, text: str, taken: list[RateHit]) -> bool:
-        """Send an SMS that was counted; a failure is logged and counted, and fails nothing else.
+        """Send an SMS that was counted before. A failure is logged and counted, and raises nothing.
 
-        False where it was surely not sent, and may be tried again.
+        Returns False where the SMS was certainly not sent and may be retried.
         """
         try:
             await self.sms.send(phone, text)
@@ -194,7 +194,7 @@ class Accounts:
             self.sms_failed()
             self._log.error(
                 "an SMS to {phone} was not sent ({failure}): {error}",
-                phone=masked(phone),
+                phone=_masked(phone),
                 failure=error.failure.value,
                 error=error,
             )
@@ -204,26 +204,26 @@ class Accounts:
         return True
 
     async def show(self, user: Id, viewer: Id | None = None) -> User:
-        """A user, in the room they are in, as ``viewer`` may see them; None is the user. Raises UserNotFound."""
-        shown = await self._placed(await self.users.get(user))
+        """A user with their current room, as ``viewer`` may see them; None for the user. Raises UserNotFound."""
+        shown = await self._with_current_room(await self.users.get(user))
         return shown if viewer is None else (await self._without_private([shown], viewer))[0]
 
     async def show_several(self, users: Sequence[Id], viewer: Id) -> list[User]:
         """Those of the users that exist, in this order, as ``viewer`` may see them."""
-        found = [await self._placed(user) for user in await self.users.several(users)]
+        found = [await self._with_current_room(user) for user in await self.users.get_several(users)]
         return await self._without_private(found, viewer)
 
     async def search(self, beginning: str, skip: int, limit: int, viewer: Id) -> list[User]:
-        """Those whose nickname begins so, by Unicode's rules, in its order, as ``viewer`` may see them.
+        """Users whose folded nickname starts with ``beginning``, in that order, as ``viewer`` may see them.
 
-        Raises SearchOff where the operator has not switched it on; TooManyRequests.
+        Raises SearchOff where the operator has not enabled it; TooManyRequests.
         """
         if not self.search_users:
             raise SearchOff
-        return await self.show_several(await self.users.named(beginning, skip, limit, viewer), viewer)
+        return await self.show_several(await self.users.search(beginning, skip, limit, viewer), viewer)
 
     async def _without_private(self, users: list[User], viewer: Id) -> list[User]:
-        """Rooms with a password are left out of others' rooms, but for the one that the viewer is in."""
+        """Hide rooms with a password from the rooms of other users, but not the room that the viewer is in."""
         others = [user for user in users if user.id != viewer]
         named = {room for user in others for room in (*user.rooms, *user.visited_rooms, user.room) if room is not None}
         hidden = await self.rooms.private(named) if named else set()
@@ -233,22 +233,21 @@ class Accounts:
         return [user if user.id == viewer else _without(user, hidden) for user in users]
 
     async def gifts(self, user: Id, skip: int, limit: int, viewer: Id) -> tuple[list[Entry], int]:
-        """What a user was given, newest first, and how many gifts there are. Raises UserNotFound, TooManyRequests."""
+        """The gifts a user received, newest first, and how many there are. Raises UserNotFound, TooManyRequests."""
         return await self.users.gifts(user, skip, limit, viewer)
 
     async def edit(self, user: Id, profile: Profile) -> User:
-        """Change what a user says of themselves."""
-        await self._refer(profile)
+        """Change fields of a user's profile."""
+        await self._refer_photo(profile)
         await self.users.edit(user, profile)
         return await self.show(user)
 
-    async def _refer(self, profile: Profile) -> None:
+    async def _refer_photo(self, profile: Profile) -> None:
         photo = profile.get("photo")
         if isinstance(photo, str):
             await self.pictures.refer(pictures_in(photo))
 
-    async def _placed(self, user: User) -> User:
-        """The user's document says where to look for them; the room's log decides whether they are there."""
+    async def _with_current_room(self, user: User) -> User:
         if user.room is None or await is_inside(user.id, user.room, self.rooms):
             return user
         return evolve(user, room=None)
@@ -263,13 +262,13 @@ def _without(user: User, rooms: Collection[Id]) -> User:
     )
 
 
-def _turn_of(address: str | None, key: UserKey | None = None) -> HashOwner:
-    """Networks take turns: who has many addresses in one has no more turns than others."""
+def _hash_owner(address: str | None, key: UserKey | None = None) -> HashOwner:
+    """The queue of known networks for an owner there; else the caller's network, not the address alone."""
     if key is not None and is_known_network(key, address):
         return HashOwner("owners", key.user)
     return HashOwner("keys", "" if address is None else network_of(address))
 
 
-def masked(phone: Phone) -> str:
-    """A phone as a log may show it."""
+def _masked(phone: Phone) -> str:
+    """A phone as a log may show it: the last two digits."""
     return f"…{phone[-2:]}"

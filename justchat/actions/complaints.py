@@ -18,7 +18,7 @@ from justchat.policy import check_read
 
 @frozen(kw_only=True)
 class Complaints:
-    """What one can do about messages that one finds wrong."""
+    """What a user can do about a message they object to."""
 
     rooms: IRooms
     mailboxes: IMailboxes
@@ -27,18 +27,18 @@ class Complaints:
     clock: Clock
 
     async def complain(self, user: Id, message: Id, text: str, idempotency_id: Id | None = None) -> Complaint:
-        """Complain about a message that the user can see. Raises MessageNotFound, NotInRoom.
+        """Complain about a message that the user can read.
 
-        The same ``idempotency_id`` makes one complaint.
+        A retry with the same ``idempotency_id`` returns the first complaint. Raises MessageNotFound, NotInRoom.
         """
         await self.pictures.refer(pictures_in(text))
         id = idempotency_id or new_id()
         complaint = Complaint(
-            id=id, author=user, message=await self._seen(user, message), text=text, created_at=self.clock()
+            id=id, author=user, message=await self._find(user, message), text=text, created_at=self.clock()
         )
         return complaint if await self.complaints.add(complaint) else await self.complaints.get(id)
 
-    async def _seen(self, user: Id, message: Id) -> Entry | DirectMessage:
+    async def _find(self, user: Id, message: Id) -> Entry | DirectMessage:
         try:
             return await self.mailboxes.get(user, message)
         except MessageNotFound:

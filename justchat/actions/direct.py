@@ -1,4 +1,4 @@
-"""Direct messages: writing to somebody, reading, receipts, and removing one's own copy."""
+"""Direct messages: send, read, mark as read, and remove one's own copy."""
 
 from attrs import frozen
 
@@ -16,7 +16,7 @@ from justchat.model.pictures import FOLDER, pictures_in
 
 @frozen(kw_only=True)
 class DirectMessages:
-    """What one can do with direct messages."""
+    """What a user can do with direct messages."""
 
     users: IUsers
     mailboxes: IMailboxes
@@ -24,9 +24,9 @@ class DirectMessages:
     clock: Clock
 
     async def write(self, author: Id, to: Id, text: str, client_id: str | None) -> DirectMessage:
-        """Write to somebody; returns the message once it is durable. Raises UserNotFound.
+        """Send a message to a user. Returns the message once it is durable. Raises UserNotFound.
 
-        With a ``client_id`` the same thing is written once, however often it is sent within a day.
+        With a ``client_id`` the message is stored once, however often it is sent within a day.
         """
         if FOLDER in text:
             await self.pictures.refer(pictures_in(text))
@@ -61,37 +61,37 @@ class DirectMessages:
     async def messages(
         self, user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int
     ) -> list[DirectMessage]:
-        """Newest first: those sent to the user, only by ``author``, or those the user sent to ``to``.
+        """Messages to the user, of ``author`` alone if given, or those that the user sent to ``to``; the newest first.
 
         Raises UserNotFound.
         """
-        await self._known(author, to)
+        await self._check_exists(author, to)
         return await self.mailboxes.messages(user, author=author, to=to, offset=offset, limit=limit)
 
     async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
-        """How many of those are unread. Raises UserNotFound."""
-        await self._known(author, to)
+        """The number of those messages that are unread. Raises UserNotFound."""
+        await self._check_exists(author, to)
         return await self.mailboxes.count_unread(user, author=author, to=to)
 
-    async def _known(self, *users: Id | None) -> None:
+    async def _check_exists(self, *users: Id | None) -> None:
         for user in users:
             if user is not None:
                 await self.users.exists(user)
 
     async def dialogs(self, user: Id) -> list[Dialog]:
-        """One's dialogs, the latest first."""
+        """The user's dialogs, the latest first."""
         return await self.mailboxes.dialogs(user)
 
     async def dialog(self, user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
-        """What passed between the two, newest first. Raises UserNotFound."""
+        """The messages between two users, the newest first. Raises UserNotFound."""
         await self.users.exists(other)
         return await self.mailboxes.dialog(user, other, skip=skip, limit=limit)
 
     async def mark_as_read(self, user: Id, message: Id) -> DirectMessage:
-        """The receiver has read a message; its author is told, once. Raises MessageNotFound for anybody else.
+        """Mark a message as read by its receiver, and send its author one receipt.
 
-        The receipt is stored first, under an id of its own that only one can have: after a crash in between, the
-        same call again marks the message and tells nobody twice.
+        Raises MessageNotFound for anybody but the receiver. The receipt is stored first, under a derived id: if a crash
+        follows, a retry marks the message and stores no second receipt.
         """
         direct = await self.mailboxes.get(user, message)
         if direct.user != user:
@@ -125,11 +125,11 @@ class DirectMessages:
         return await self.mailboxes.mark_as_read(direct, at)
 
     async def remove(self, user: Id, message: Id) -> None:
-        """Remove one's own copy of a message. Raises MessageNotFound."""
+        """Remove the user's copy of a message. Raises MessageNotFound."""
         await self.mailboxes.remove(user, await self.mailboxes.get(user, message))
 
     async def remove_dialog(self, user: Id, other: Id) -> None:
-        """Remove one's own copy of all that passed between the two. Raises UserNotFound."""
+        """Remove the user's copies of all messages with another user. Raises UserNotFound."""
         await self.users.exists(other)
         await self.mailboxes.remove_dialog(user, other)
 

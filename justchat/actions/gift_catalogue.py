@@ -1,4 +1,4 @@
-"""The shop: what an operator does about the gifts that can be bought."""
+"""The gift catalogue: what an operator can do with the gifts that users buy."""
 
 from collections.abc import Sequence
 
@@ -16,15 +16,15 @@ from justchat.model.pictures import pictures_in
 
 @frozen(kw_only=True)
 class GiftCatalogue:
-    """What an operator can do about gifts."""
+    """What an operator can do with gifts."""
 
     catalogue: ICatalogue
     images: IImages
     pictures: IPictureRecords
     clock: Clock
 
-    async def stock(self, gifts: Sequence[NewGift]) -> list[Gift]:
-        """Add gifts, or change those whose ids are known. No gift is kept unless all their pictures can be.
+    async def put(self, gifts: Sequence[NewGift]) -> list[Gift]:
+        """Add gifts, or replace those whose ids exist. Either all their pictures are stored, or no gift is.
 
         Raises NotAnImage, TooLarge, DiskFull.
         """
@@ -42,19 +42,21 @@ class GiftCatalogue:
             await self.catalogue.put(gift)
         return made
 
-    async def open(self, gifts: Sequence[NewGift]) -> None:
-        """Stock a shop that has never had another gift than these. Their ids follow from their names, so that two
-        daemons that do this at once give no gift twice, and a crash in the middle leaves what the next start completes.
+    async def add_starters(self, gifts: Sequence[NewGift]) -> None:
+        """Add the starter gifts to a catalogue that never had another gift.
+
+        Their ids are derived from their names. So two daemons that start at once add no gift twice, and the next start
+        completes what a crash interrupts.
         """
         starters = {derived_id("starter", gift.name): gift for gift in gifts}
         known = await self.catalogue.ids(len(starters) + 1)
         if known < starters.keys():
-            await self.stock([evolve(gift, id=id) for id, gift in starters.items() if id not in known])
+            await self.put([evolve(gift, id=id) for id, gift in starters.items() if id not in known])
 
     async def change(
         self, gift: Id, *, name: str | None = None, price: int | None = None, image: bytes | str | None = None
     ) -> Gift:
-        """Change what is given of a gift. Raises GiftNotFound, and what stock() does."""
+        """Change the given fields of a gift. Raises GiftNotFound, and what ``put`` raises."""
         old = await self.catalogue.get(gift)
         new = evolve(
             old,
@@ -66,7 +68,7 @@ class GiftCatalogue:
         return new
 
     async def withdraw(self, gift: Id) -> None:
-        """Sell a gift no more; who has it keeps it. Raises GiftNotFound."""
+        """Take a gift off sale. Users who received it keep it. Raises GiftNotFound."""
         await self.catalogue.withdraw(gift)
 
     async def _picture(self, image: bytes | str) -> str:

@@ -1,10 +1,10 @@
-"""Wrong keys and room passwords.
+"""Limits on wrong sign-in keys and wrong room passwords.
 
-Wrong keys are counted beyond the five tries of one key: by phone, whatever its key is by now, by address and network,
-and in all.
+A single key is locked after five wrong tries. The limits here count wrong keys beyond that: per phone, across all of
+its keys; per address and network; and in all.
 
-An owner keeps a way in. From a network where they signed in lately only their own wrong keys count, which no stranger
-can use up, unless in the same network.
+Strangers cannot lock out an owner. From a known network, one where the owner signed in lately, only wrong keys from
+known networks count, and a stranger can add to those only from inside such a network.
 """
 
 from attrs import frozen
@@ -20,22 +20,25 @@ from justchat.model.user import UserKey
 
 OF_PHONE, OF_ADDRESS, OF_NETWORK = "wrong-keys-per-phone", "wrong-keys-per-address", "wrong-keys-per-network"
 IN_ALL = "wrong-keys-in-all"
-ENDLESS = (Rate(10**9, 60),)
+UNLIMITED = (Rate(10**9, 60),)
 
 
 def network_id_of(user: Id, address: str | None) -> Id:
-    """The network of an address as one user's place. None is one that is not counted."""
+    """The id under which a user's known networks hold the network of an address. It does not reveal the network.
+
+    None is an address that is not counted.
+    """
     return derived_id("place", user, "" if address is None else network_of(address))
 
 
 def is_known_network(key: UserKey | None, address: str | None) -> bool:
-    """Whether a caller is where the owner of a key signed in lately."""
+    """Whether the owner of a key signed in lately from the network of an address."""
     return key is not None and network_id_of(key.user, address) in key.known_networks
 
 
 @frozen(kw_only=True)
 class LoginAttempts:
-    """How many wrong keys are borne with. An address of None is not counted."""
+    """Limits on wrong keys. An address of None is not counted."""
 
     rate_windows: IRateWindows
     alarm: AbuseAlarm
@@ -45,44 +48,46 @@ class LoginAttempts:
     in_all: tuple[Rate, ...]
 
     async def check(self, phone: Phone, address: str | None, key: UserKey | None) -> bool:
-        """Before a key is judged, and before a right one is let in. Raises TooManyRequests.
+        """Whether the caller needs a captcha. Raises TooManyRequests.
 
-        Returns whether there are so many wrong keys that a captcha is in order. Nothing is counted yet: what ends
-        before it is judged counts nothing.
+        Called before a key is checked, and again before a right key is accepted. It counts nothing: a call that ends
+        before its key is checked is not counted.
         """
         if key is not None and key.is_usable and is_known_network(key, address):
-            await self.rate_windows.used([self._owners(phone)])
+            await self.rate_windows.used([self._of_owner(phone)])
             return False
         return await self.alarm.watch(
-            [*self._callers(address), *self._phones(phone, key)], [RateCounter(IN_ALL, "", self.in_all)]
+            [*self._of_caller(address), *self._of_phone(phone, key)], [RateCounter(IN_ALL, "", self.in_all)]
         )
 
-    async def wrong(self, phone: Phone, address: str | None, key: UserKey | None) -> None:
-        """A key was judged wrong. Raises TooManyRequests: then it is answered so, whether right or wrong."""
+    async def count(self, phone: Phone, address: str | None, key: UserKey | None) -> None:
+        """Count a wrong key. Raises TooManyRequests, as it would for a right key."""
         if key is not None and key.is_usable and is_known_network(key, address):
-            await self.rate_windows.take([self._owners(phone)])
+            await self.rate_windows.take([self._of_owner(phone)])
         elif key is not None and key.is_usable:
             in_all = RateCounter(IN_ALL, "", self.in_all)
-            await self.rate_windows.take([*self._callers(address), *self._phones(phone, key), in_all])
+            await self.rate_windows.take([*self._of_caller(address), *self._of_phone(phone, key), in_all])
         else:
-            # There is no such key. It takes as much work as counting a try of one, so that the time does not tell.
-            instead = {"tries": ENDLESS, "phone": self.per_phone, "all": self.in_all}
-            others = [RateCounter("no-key", phone, ENDLESS if rates else (), group) for group, rates in instead.items()]
-            await self.rate_windows.take([*self._callers(address), *others])
+            # No usable key. These counters cost as much work as those of one, so that the time does not tell.
+            instead = {"tries": UNLIMITED, "phone": self.per_phone, "all": self.in_all}
+            others = [
+                RateCounter("no-key", phone, UNLIMITED if rates else (), group) for group, rates in instead.items()
+            ]
+            await self.rate_windows.take([*self._of_caller(address), *others])
 
-    async def right(self, phone: Phone, address: str | None, key: UserKey) -> None:
-        """The key was right: nothing is held against its owner. At home that makes no room for strangers."""
-        at_home = is_known_network(key, address)
-        await self.rate_windows.forget(self._owners(phone) if at_home else RateCounter(OF_PHONE, phone, self.per_phone))
+    async def forget(self, phone: Phone, address: str | None, key: UserKey) -> None:
+        """Reset the phone's count after a right key; from a known network, only the count of known networks."""
+        known = is_known_network(key, address)
+        await self.rate_windows.forget(self._of_owner(phone) if known else RateCounter(OF_PHONE, phone, self.per_phone))
 
-    def _owners(self, phone: Phone) -> RateCounter:
+    def _of_owner(self, phone: Phone) -> RateCounter:
         return RateCounter(OF_PHONE, phone, self.per_phone, "owner")
 
-    def _phones(self, phone: Phone, key: UserKey | None) -> list[RateCounter]:
-        """A key that is burnt is not counted by phone: it may be tried for ever, and in vain."""
+    def _of_phone(self, phone: Phone, key: UserKey | None) -> list[RateCounter]:
+        """None for a key that is not usable: every try of it fails, so there is nothing to limit."""
         return [RateCounter(OF_PHONE, phone, self.per_phone)] if key is not None and key.is_usable else []
 
-    def _callers(self, address: str | None) -> list[RateCounter]:
+    def _of_caller(self, address: str | None) -> list[RateCounter]:
         if address is None:
             return []
         return [
@@ -93,9 +98,9 @@ class LoginAttempts:
 
 @frozen(kw_only=True)
 class RoomPasswordAttempts:
-    """How many wrong room passwords are borne with: by person, by address and by room.
+    """Limits on wrong room passwords: per user, per address and per room.
 
-    Who was inside before is not counted by room: strangers who guess keep them out of no room of theirs.
+    Earlier visitors of a room are not counted per room, so that strangers who guess cannot lock them out.
     """
 
     rate_windows: IRateWindows
@@ -104,11 +109,11 @@ class RoomPasswordAttempts:
     per_room: tuple[Rate, ...]
 
     async def check(self, user: Id, address: str | None, room: Room) -> None:
-        """Before a password is judged, and before a right one opens. Raises TooManyRequests. Counts nothing."""
+        """Raises TooManyRequests. Called before a password is checked, and again before a right one is accepted."""
         await self.rate_windows.used(self._counters(user, address, room))
 
-    async def wrong(self, user: Id, address: str | None, room: Room) -> None:
-        """A password was judged wrong. Raises TooManyRequests: then it is answered so, whether right or wrong."""
+    async def count(self, user: Id, address: str | None, room: Room) -> None:
+        """Count a wrong password. Raises TooManyRequests, as it would for a right password."""
         await self.rate_windows.take(self._counters(user, address, room))
 
     def _counters(self, user: Id, address: str | None, room: Room) -> list[RateCounter]:

@@ -1,4 +1,4 @@
-"""Messages of a room: saying something, and reading what was said."""
+"""Messages of rooms: send and read."""
 
 from attrs import evolve, frozen
 
@@ -15,16 +15,16 @@ from justchat.policy import check_read, check_speak
 
 @frozen(kw_only=True)
 class Messages:
-    """What one can do with the messages of rooms."""
+    """What a user can do with the messages of rooms."""
 
     rooms: IRooms
     pictures: IPictureRecords
     clock: Clock
 
     async def say(self, user: Id, room_id: Id, text: str, ref_message: Id | None, client_id: str | None) -> Entry:
-        """Say something in a room; returns the message once it is durable.
+        """Send a message to a room. Returns the message once it is durable.
 
-        With a ``client_id`` the same thing is said once, however often it is sent within a day.
+        With a ``client_id`` the message is stored once, however often it is sent within a day.
         Raises RoomNotFound, MessageNotFound, NotInRoom, Silenced.
         """
         if FOLDER in text:
@@ -41,7 +41,7 @@ class Messages:
     async def _say(self, id: Id, user: Id, room_id: Id, text: str, ref_message: Id | None) -> Entry:
         about = None
         if ref_message is not None:
-            # The whole message, but not what that one refers to: replies to replies would grow without end.
+            # The whole message, without the one that it refers to: chains of replies would grow without bound.
             about = evolve(await self.rooms.entry(room_id, ref_message), ref_message=None)
 
         def propose(room: Room, seq: int) -> Entry:
@@ -63,8 +63,9 @@ class Messages:
         return entry
 
     async def history(self, user: Id, room_id: Id, skip: int, limit: int) -> list[Entry]:
-        """At most ``limit`` messages, oldest first: after the first ``skip``, or, where that is negative,
-        from that many before the end. Raises RoomNotFound, NotInRoom.
+        """At most ``limit`` messages, the oldest first, after the first ``skip``.
+
+        A negative ``skip`` counts from the end. Raises RoomNotFound, NotInRoom.
         """
         check_read(await self.rooms.get(room_id), user)
         if skip < 0:

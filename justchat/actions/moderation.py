@@ -1,11 +1,11 @@
-"""Moderation: kicking, silencing, banning, and who may."""
+"""Moderation: kick, silence, ban, and name moderators."""
 
 from collections.abc import Callable
 
 from attrs import evolve, frozen
 
 from justchat.errors import Banned
-from justchat.interfaces.counters import Count
+from justchat.interfaces.counters import CountAction
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
@@ -17,43 +17,43 @@ from justchat.model.room import Room
 from justchat.policy import check_moderate, check_name_moderators
 
 Rule = Callable[[Room, Id, Id], None]
-"""Asks whether a user may do something to another in a room."""
+"""Raises Outranked where a user may not do something to another in a room."""
 
 
 @frozen(kw_only=True)
 class Moderation:
-    """What those with a rank can do about the others. Each raises RoomNotFound, UserNotFound, Outranked.
+    """What admins and moderators can do about other users.
 
-    What is true already is no error, and tells nobody anything.
-    TooManyRequests is raised where one person does too much in one room.
+    Each action raises RoomNotFound, UserNotFound, Outranked, and TooManyRequests after too many by one user in one
+    room. An action that changes nothing is not an error, and sends no event.
     """
 
     users: IUsers
     rooms: IRooms
     pictures: IPictureRecords
     clock: Clock
-    count: Count
+    count_action: CountAction
 
     async def kick(self, user: Id, room: Id, whom: Id, ref_message: Id | None) -> None:
-        """Put somebody out."""
-        await self._do(Kind.KICK, user, room, whom, lambda room: whom in room.users, ref_message=ref_message)
+        """Remove a user from a room."""
+        await self._append(Kind.KICK, user, room, whom, lambda room: whom in room.users, ref_message=ref_message)
         await self.users.vacate(whom, room)
 
     async def ban(self, user: Id, room: Id, whom: Id, ref_message: Id | None) -> None:
-        """Put somebody out, for good."""
-        await self._do(Kind.BAN, user, room, whom, lambda room: whom not in room.banned, ref_message=ref_message)
+        """Remove a user from a room, and do not let them enter again."""
+        await self._append(Kind.BAN, user, room, whom, lambda room: whom not in room.banned, ref_message=ref_message)
         await self.users.vacate(whom, room)
 
     async def unban(self, user: Id, room: Id, whom: Id) -> None:
-        """Let somebody enter again."""
-        await self._do(Kind.UNBAN, user, room, whom, lambda room: whom in room.banned)
+        """Let a banned user enter again."""
+        await self._append(Kind.UNBAN, user, room, whom, lambda room: whom in room.banned)
 
     async def silence(
         self, user: Id, room: Id, whom: Id, finished: Moment, text: str | None, ref_message: Id | None
     ) -> None:
-        """Let somebody not speak until a moment; one that is past ends their silence."""
+        """Silence a user until ``finished``. A time in the past ends a silence."""
         await self.pictures.refer(pictures_in(text or ""))
-        await self._do(
+        await self._append(
             Kind.SILENCE,
             user,
             room,
@@ -65,45 +65,47 @@ class Moderation:
         )
 
     async def name_moderator(self, user: Id, room: Id, whom: Id) -> None:
-        """Give somebody a rank. Raises Banned for one who may not even enter."""
+        """Make a user a moderator. Raises Banned for a user who is banned."""
 
-        def news(room: Room) -> bool:
+        def changes(room: Room) -> bool:
             if whom in room.banned:
-                raise Banned("who is banned cannot be a moderator")
+                raise Banned("a banned user cannot be a moderator")
             return whom not in room.moderators
 
-        await self._do(Kind.NEW_MODERATOR, user, room, whom, news, rule=_admin_alone)
+        await self._append(Kind.NEW_MODERATOR, user, room, whom, changes, rule=_check_admin)
 
     async def remove_moderator(self, user: Id, room: Id, whom: Id) -> None:
-        """Take somebody's rank."""
-        await self._do(Kind.REMOVE_MODERATOR, user, room, whom, lambda room: whom in room.moderators, rule=_admin_alone)
+        """Take away the rank of a moderator."""
+        await self._append(
+            Kind.REMOVE_MODERATOR, user, room, whom, lambda room: whom in room.moderators, rule=_check_admin
+        )
 
-    async def _do(
+    async def _append(
         self,
         kind: Kind,
         user: Id,
         room_id: Id,
         whom: Id,
-        news: Callable[[Room], bool],
+        changes: Callable[[Room], bool],
         *,
         rule: Rule = check_moderate,
         ref_message: Id | None = None,
         text: str | None = None,
         finished: Moment | None = None,
     ) -> None:
-        """Append one entry about ``whom``, if the rule allows it and it is news to the room."""
+        """Append one entry about ``whom``, if the rule allows it and it changes the room."""
         room = await self.rooms.get(room_id)
         await self.users.exists(whom)
         about = None
         if ref_message is not None:
             about = evolve(await self.rooms.entry(room.id, ref_message), ref_message=None)
         rule(room, user, whom)
-        if news(room):
-            self.count(user, room.id)
+        if changes(room):
+            self.count_action(user, room.id)
 
         def propose(room: Room, seq: int) -> Entry | None:
             rule(room, user, whom)
-            if not news(room):
+            if not changes(room):
                 return None
             return Entry(
                 id=new_id(),
@@ -121,5 +123,5 @@ class Moderation:
         await self.rooms.append(room.id, propose)
 
 
-def _admin_alone(room: Room, user: Id, whom: Id) -> None:
+def _check_admin(room: Room, user: Id, whom: Id) -> None:
     check_name_moderators(room, user)

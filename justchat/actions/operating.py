@@ -1,4 +1,4 @@
-"""Operating: what the people who run a JustChat do about its users and their complaints."""
+"""What operators can do about users and complaints."""
 
 from attrs import frozen
 
@@ -22,7 +22,7 @@ LEDGER_SHOWN = 20
 
 @frozen(kw_only=True)
 class UserDetails:
-    """All there is to see of a user: their sessions and the ledger's rows are the latest first."""
+    """A user, with their sessions and the transfers of their balance, the latest first."""
 
     user: User
     sessions: list[Session]
@@ -31,7 +31,7 @@ class UserDetails:
 
 @frozen(kw_only=True)
 class ComplaintDetails:
-    """A complaint with what it is about. A room that was removed is None."""
+    """A complaint, its author, the message's author and room. ``room`` is None for a removed room."""
 
     complaint: Complaint
     room: Room | None
@@ -40,8 +40,8 @@ class ComplaintDetails:
 
 
 @frozen(kw_only=True)
-class Operating:
-    """What an operator can do about people. ``region`` is where phones without a plus are from."""
+class OperatorActions:
+    """What an operator can do. ``region`` is the region of phones without a plus."""
 
     accounts: Accounts
     users: IUsers
@@ -54,7 +54,7 @@ class Operating:
     region: str
 
     async def find(self, written: str) -> Id:
-        """The user of an id or a phone. Raises UserNotFound."""
+        """The user with an id or a phone. Raises UserNotFound."""
         id = as_id(written)
         if is_well_formed(id):
             await self.users.exists(id)
@@ -68,7 +68,7 @@ class Operating:
         return user.id
 
     async def show_user(self, user: Id) -> UserDetails:
-        """A user, with their sessions and what happened to their balance. Raises UserNotFound."""
+        """A user, with their sessions and transfers. Raises UserNotFound."""
         return UserDetails(
             user=await self.accounts.show(user),
             sessions=await self.accounts.list_sessions(user),
@@ -76,11 +76,11 @@ class Operating:
         )
 
     async def end_sessions(self, user: Id) -> int:
-        """End every session of a user; returns how many. Daemons hear of it within seconds."""
+        """End every session of a user. Returns how many. Running daemons close the sockets within seconds."""
         return len(await self.sessions.end_all(user))
 
     async def correct_balance(self, user: Id, coins: int, reason: str) -> int:
-        """Add coins, or take some; returns the balance. Raises UserNotFound, NotEnoughCoins."""
+        """Add a correction, which may be negative. Returns the balance. Raises UserNotFound, NotEnoughCoins."""
         try:
             await self.money.correct(user, coins, reason)
         except NotEnoughCoins as error:
@@ -89,11 +89,11 @@ class Operating:
         return (await self.users.get(user)).balance
 
     async def list_complaints(self, *, closed_too: bool, limit: int) -> list[Complaint]:
-        """Complaints, the latest first."""
+        """Complaints, the latest first; without ``closed_too`` only the open ones."""
         return await (self.complaints.all(limit) if closed_too else self.complaints.open(limit))
 
     async def show_complaint(self, complaint: Id) -> ComplaintDetails:
-        """A complaint, and what an operator has to know about it. Raises NotFound."""
+        """A complaint with its room and users. Raises NotFound."""
         found = await self.complaints.get(complaint)
         return ComplaintDetails(
             complaint=found,
@@ -110,5 +110,5 @@ class Operating:
         return None if found.removed else found
 
     async def close_complaint(self, complaint: Id, note: str) -> None:
-        """Close a complaint. Raises NotFound, Conflict where it is closed already."""
+        """Close a complaint. Raises NotFound; Conflict for a complaint that is already closed."""
         await self.complaints.close(complaint, note, self.clock())

@@ -1,4 +1,4 @@
-"""Rooms: opening one, entering, leaving."""
+"""Rooms: create, remove, search, enter, leave."""
 
 from contextlib import suppress
 
@@ -7,7 +7,7 @@ from attrs import frozen
 from justchat.actions.login_attempts import RoomPasswordAttempts
 from justchat.actions.presence import current_room, is_inside
 from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
-from justchat.interfaces.counters import Count
+from justchat.interfaces.counters import CountAction
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.interfaces.workers import HashOwner, IPasswords
@@ -21,7 +21,7 @@ from justchat.policy import check_enter, check_not_banned, check_remove, needs_p
 
 @frozen(kw_only=True)
 class RoomActions:
-    """What one can do about being in rooms."""
+    """What a user can do with rooms."""
 
     users: IUsers
     rooms: IRooms
@@ -29,17 +29,17 @@ class RoomActions:
     password_attempts: RoomPasswordAttempts
     clock: Clock
     rooms_per_user: int
-    count_entering: Count
+    count_entering: CountAction
 
     async def create(
         self, user: Id, name: str, password: str | None, max_users: int, idempotency_id: Id | None = None
     ) -> Room:
-        """Open a room. Its creator is the admin, and not yet inside. The same ``idempotency_id`` opens one room.
+        """Create a room. Its creator is the admin, and is not yet inside.
 
-        Raises TooManyRooms.
+        A retry with the same ``idempotency_id`` returns the first room. Raises TooManyRooms.
         """
-        if await self.rooms.opened(user, self.rooms_per_user) >= self.rooms_per_user:
-            return await self._opened_before(idempotency_id)
+        if await self.rooms.count_of_admin(user, self.rooms_per_user) >= self.rooms_per_user:
+            return await self._created_before(idempotency_id)
         secret = as_password(password or "")
         room = Room(
             id=idempotency_id or new_id(),
@@ -57,20 +57,22 @@ class RoomActions:
             return await self.rooms.get(idempotency_id)
         return room
 
-    async def _opened_before(self, idempotency_id: Id | None) -> Room:
-        """The room that was the last one that its admin may have, and is asked for again."""
+    async def _created_before(self, idempotency_id: Id | None) -> Room:
+        """The room that an earlier try of this call created, as the last one that the user may have."""
         if idempotency_id is not None:
             with suppress(RoomNotFound):
                 return await self.rooms.get(idempotency_id)
         raise TooManyRooms
 
     async def enter(self, user: Id, room_id: Id, password: str | None, address: str | None = None) -> Room:
-        """Go into a room, and out of the one before. Raises RoomNotFound, Banned, WrongPassword, RoomFull, and
-        TooManyRequests after too many enterings or wrong passwords; one that was not judged is not counted.
+        """Enter a room, and leave the one before.
 
-        The one place of a user spans two rooms' logs and the user's document: a move is claimed in the document,
-        entries are appended (the new room's first, since it may refuse), and the claim is settled. What a crash
-        leaves of it is completed by ``finish_moves``.
+        Raises RoomNotFound, Banned, WrongPassword, RoomFull; TooManyRequests after too many entries or wrong
+        passwords. A password that was not checked is not counted.
+
+        A user is in one room at a time, which the logs of two rooms and the user's document must agree on. A move is
+        claimed in the document; the new room's log gets its entry first, since that room may refuse; the old room's log
+        gets its entry; the claim is settled. ``finish_moves`` completes what a crash interrupts.
         """
         room = await self.rooms.get(room_id)
         check_not_banned(room, user)
@@ -85,13 +87,13 @@ class RoomActions:
             check_enter(room, user)
             return None if user in room.users else self._entry(room, seq, Kind.NEW_ROOMMATE, user)
 
-        place, unfinished = await self.users.begin_move(user, room.id)
+        previous, interrupted = await self.users.begin_move(user, room.id)
         try:
             room, _ = await self.rooms.append(room.id, propose)
         except BaseException:
-            await self._stay(user, place, unfinished, room.id)
+            await self._undo_move(user, previous, interrupted, room.id)
             raise
-        await self._settle(user, [place, unfinished], room.id)
+        await self._settle_move(user, [previous, interrupted], room.id)
         return room
 
     async def _check_password(self, user: Id, room: Room, written: str, address: str | None) -> None:
@@ -99,13 +101,13 @@ class RoomActions:
         await self.password_attempts.check(user, address, room)
         for form in password_forms(written):
             if await self.passwords.matches(form, room.password, HashOwner("rooms", user)):
-                # Others may have been tried meanwhile, and too many.
+                # Other calls may have used up the limits while the hash was made.
                 return await self.password_attempts.check(user, address, room)
-        await self.password_attempts.wrong(user, address, room)
+        await self.password_attempts.count(user, address, room)
         raise WrongPassword
 
     async def remove(self, user: Id, room_id: Id) -> None:
-        """Remove a room: everyone inside is put out and told. Raises RoomNotFound, NotAdmin."""
+        """Remove a room and everybody in it. They get an event. Raises RoomNotFound, NotAdmin."""
 
         def propose(room: Room, seq: int) -> Entry:
             check_remove(room, user)
@@ -114,14 +116,14 @@ class RoomActions:
             )
 
         room, _ = await self.rooms.append(room_id, propose)
-        await self.rooms.bury(room.id)
+        await self.rooms.delete(room.id)
 
     async def search(self, wanted: RoomSearch, by: Id) -> tuple[list[ListedRoom], int]:
-        """A page of rooms, and how many there are on all pages. Raises TooManyRequests."""
+        """A page of rooms, and the number of rooms on all pages. Raises TooManyRequests."""
         return await self.rooms.search(wanted, by), await self.rooms.count(wanted, by)
 
     async def shown(self, wanted: RoomSearch, room: Id, by: Id) -> Room | None:
-        """The one room with this id, where it is among those that are wanted."""
+        """The room with this id, if the search finds it."""
         if not await self.rooms.search(wanted, by):
             return None
         try:
@@ -134,37 +136,35 @@ class RoomActions:
         return await current_room(user, self.users, self.rooms)
 
     async def count(self, wanted: RoomSearch, by: Id) -> int:
-        """How many rooms there are. Raises TooManyRequests."""
+        """The number of rooms that a search finds. Raises TooManyRequests."""
         return await self.rooms.count(wanted, by)
 
     async def leave(self, user: Id, room_id: Id) -> None:
-        """Go out of a room. Not to be inside is no error."""
+        """Leave a room. It is not an error if the user is not inside."""
         await self._leave(user, room_id)
         await self.users.vacate(user, room_id)
 
     async def finish_moves(self, *, all: bool) -> None:
-        """Complete the moves that a crash left half done. ``all``: no other daemon can be at work on them."""
-        for user, place, to in await self.users.unfinished_moves(all=all):
+        """Complete the moves that a crash interrupted. ``all``: those of a moment ago, too, as no other daemon runs."""
+        for user, previous, to in await self.users.unfinished_moves(all=all):
             if await is_inside(user, to, self.rooms):
-                await self._settle(user, [place], to)
+                await self._settle_move(user, [previous], to)
             else:
                 await self.users.abandon_move(user, to)
 
-    async def _settle(self, user: Id, places: list[Id | None], to: Id) -> None:
-        for place in places:
-            if place is not None and place != to:
-                try:
-                    await self._leave(user, place)
-                except RoomNotFound:
-                    continue
+    async def _settle_move(self, user: Id, left: list[Id | None], to: Id) -> None:
+        for room in left:
+            if room is not None and room != to:
+                with suppress(RoomNotFound):
+                    await self._leave(user, room)
         await self.users.end_move(user, to, to)
 
-    async def _stay(self, user: Id, place: Id | None, unfinished: Id | None, to: Id) -> None:
-        """A move was refused. Where it took over one that a crash had left, that one is completed now."""
-        if unfinished is not None and await is_inside(user, unfinished, self.rooms):
-            if place is not None and place != unfinished:
-                await self._leave(user, place)
-            await self.users.end_move(user, to, unfinished)
+    async def _undo_move(self, user: Id, previous: Id | None, interrupted: Id | None, to: Id) -> None:
+        """Give up a refused move. If it took over a move that a crash had interrupted, complete that one."""
+        if interrupted is not None and await is_inside(user, interrupted, self.rooms):
+            if previous is not None and previous != interrupted:
+                await self._leave(user, previous)
+            await self.users.end_move(user, to, interrupted)
         else:
             await self.users.abandon_move(user, to)
 

@@ -1,4 +1,4 @@
-"""Sending again: under a ``client_id`` the same thing is said once, however often it is sent within a day."""
+"""Sending once: a message with a ``client_id`` is stored once, however often the client sends it within a day."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -8,9 +8,10 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 
-RESENT_WITHIN = timedelta(days=1)
-"""How long a client_id stands for what it first came with."""
-TURNS = 10_000
+RETRIED_WITHIN = timedelta(days=1)
+"""How long a client_id names the first message sent with it."""
+MOST_USES = 10_000
+"""How often a client_id can be used anew."""
 
 
 async def send_once(
@@ -21,27 +22,29 @@ async def send_once(
     send: Callable[[Id], Awaitable[Entry]],
     sent: Callable[[Id, Id], Awaitable[Entry | None]],
 ) -> Entry:
-    """The entry that ``send`` stores under the id it is given, or the first one of this client_id.
+    """Store a message, or return the one that this client_id stored first.
 
-    ``sent`` finds an author's entry by its id. ``make_id`` derives the ids from the client_id, so that a unique index
-    is all it takes; after a day the client_id has another turn. It has one, too, where the first entry is of more than
-    a day from now: a clock was wrong, and the client_id is not to swallow what is sent until then.
+    ``make_id`` derives the entry's id from author, client_id and the number of the use, so a unique index is all that
+    exactly-once needs. ``send`` stores the entry under an id. ``sent`` finds an author's entry by its id.
+
+    A client_id can be used anew after a day. It can also be used anew where its first entry is more than a day in the
+    future: a clock was wrong, and the client_id must not block messages until then.
     """
     if client_id is None:
         return await send(new_id())
-    for turn in range(TURNS):
-        id = make_id(author, client_id, turn)
+    for use in range(MOST_USES):
+        id = make_id(author, client_id, use)
         try:
             return await send(id)
         except Unavailable:
-            # What is found now may be what the log is about to make void, since its caller was told 503.
+            # An entry found now may be one that the log is about to void, since its caller was told 503.
             raise
         except (AlreadyStored, ApiError) as refusal:
-            # One who may speak no more may still ask after what they had said.
+            # A retry gets its first answer even if the author may not speak any more.
             first = await sent(author, id)
             if first is None:
                 raise
-            if first.kind is not Kind.VOID and abs(clock() - first.created_at) < RESENT_WITHIN:
+            if first.kind is not Kind.VOID and abs(clock() - first.created_at) < RETRIED_WITHIN:
                 return first
             if not isinstance(refusal, AlreadyStored):
                 raise

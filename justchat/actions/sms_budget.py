@@ -1,8 +1,12 @@
-"""What SMS may be sent: each costs money, and annoys somebody.
+"""Limits on SMS: each costs money and may annoy its receiver.
 
-There are three purses, so that strangers cannot use up what owners need to come back in: that of phones which never
-signed in, and of invitations; that of phones which did, asked for from anywhere; and that of those whose owners ask
-from a network where they signed in lately. Addresses and networks have one bound for the first two.
+There are three budgets, so that strangers cannot use up the SMS that owners need to sign in again:
+
+- strangers: phones that never signed in, and invitations;
+- users: phones that signed in before, requested from anywhere;
+- owners: phones that signed in before, requested from a known network of theirs.
+
+The limits per address and per network span the first two.
 """
 
 from attrs import frozen
@@ -17,18 +21,20 @@ from justchat.model.phone import Phone, country_of, dial_code_of
 from justchat.model.rate import Rate, RateCounter, RateHit
 from justchat.model.user import UserKey
 
-USERS, OWNERS = "user", "owner"
+STRANGERS, USERS, OWNERS = "", "user", "owner"
+"""The budgets, as groups of counters."""
 A_DAY = (Rate(1, 24 * 3600),)
 SHARE = 2 / 5
-"""Of the keys that strangers may have sent to an owner's phone, one network has this part: some is left for others, of
-whom one may be the owner.
+"""The part of the limit per phone that one network can use in the users' budget. The rest is left for other networks,
+one of which may be the owner's.
 """
 
 
 @frozen(kw_only=True)
 class SmsBudget:
-    """Limits by phone, by address and network, by dial code and in all; ``countries`` are regions as ``RU``, none for
-    any. An address of None is not counted.
+    """Limits per phone, per address and network, per dial code and in all.
+
+    ``countries`` are the regions served, such as ``RU``; empty for all. An address of None is not counted.
     """
 
     rate_windows: IRateWindows
@@ -46,46 +52,48 @@ class SmsBudget:
             raise CountryNotServed
 
     async def check_key(self, phone: Phone, address: str | None, key: UserKey | None) -> bool:
-        """Whether so many SMS were sent that a captcha is in order. Raises TooManyRequests. Counts nothing."""
+        """Whether the caller needs a captcha, since many SMS were sent. Raises TooManyRequests. Counts nothing."""
         counters = self._of_key(phone, address, key)
         watched = [counter for counter in counters if counter.name in ("sms-per-code", "sms-in-all")]
         alarmed = await self.alarm.watch([counter for counter in counters if counter not in watched], watched)
         return alarmed and not is_known_network(key, address)
 
     async def take_key(self, phone: Phone, address: str | None, key: UserKey | None) -> list[RateHit]:
-        """A key is to be sent to this phone, for somebody at this address; ``key`` is the present one.
+        """Count an SMS with a new key to a phone, requested from an address. ``key`` is the phone's present key.
 
         Raises TooManyRequests.
         """
         return await self.rate_windows.take(self._of_key(phone, address, key))
 
     async def take_invitation(self, user: Id, phone: Phone, address: str | None) -> list[RateHit]:
-        """An invitation by a user is to be sent. Raises TooManyRequests."""
+        """Count an invitation by a user. Raises TooManyRequests."""
         per_user = RateCounter("invites-per-user", user, self.per_address)
         per_phone = RateCounter("invites-per-phone", phone, self.per_phone)
-        return await self.rate_windows.take([*self._callers(address), per_user, per_phone, *self._totals(phone, "")])
+        return await self.rate_windows.take(
+            [*self._of_caller(address), per_user, per_phone, *self._totals(phone, STRANGERS)]
+        )
 
     async def take_warning(self, phone: Phone) -> list[RateHit]:
-        """An owner is to be told that their key was burnt: once a day. Raises TooManyRequests."""
+        """Count a warning to an owner that their key was locked. Raises TooManyRequests after one a day."""
         return await self.rate_windows.take([RateCounter("sms-burnt", phone, A_DAY), *self._totals(phone, USERS)])
 
     async def give_back(self, taken: list[RateHit]) -> None:
-        """It was surely not sent."""
+        """Give back the counts of an SMS that was certainly not sent."""
         await self.rate_windows.give_back(taken)
 
     def _of_key(self, phone: Phone, address: str | None, key: UserKey | None) -> list[RateCounter]:
-        purse = ""
+        budget = STRANGERS
         if is_known_network(key, address):
-            purse = OWNERS
+            budget = OWNERS
         elif key is not None and key.phone_verified:
-            purse = USERS
-        callers = [] if purse == OWNERS else self._callers(address)
-        if purse == USERS and address is not None:
+            budget = USERS
+        of_caller = [] if budget == OWNERS else self._of_caller(address)
+        if budget == USERS and address is not None:
             share = tuple(Rate(max(1, int(most * SHARE)), seconds) for most, seconds in self.per_phone)
-            callers.append(RateCounter("sms-per-phone", f"{phone} {network_of(address)}", share, purse))
-        return [*callers, RateCounter("sms-per-phone", phone, self.per_phone, purse), *self._totals(phone, purse)]
+            of_caller.append(RateCounter("sms-per-phone", f"{phone} {network_of(address)}", share, budget))
+        return [*of_caller, RateCounter("sms-per-phone", phone, self.per_phone, budget), *self._totals(phone, budget)]
 
-    def _callers(self, address: str | None) -> list[RateCounter]:
+    def _of_caller(self, address: str | None) -> list[RateCounter]:
         if address is None:
             return []
         return [
@@ -93,8 +101,8 @@ class SmsBudget:
             RateCounter("sms-per-network", network_of(address), self.per_network),
         ]
 
-    def _totals(self, phone: Phone, purse: str) -> list[RateCounter]:
+    def _totals(self, phone: Phone, budget: str) -> list[RateCounter]:
         return [
-            RateCounter("sms-per-code", str(dial_code_of(phone)), self.per_code, purse),
-            RateCounter("sms-in-all", "", self.in_all, purse),
+            RateCounter("sms-per-code", str(dial_code_of(phone)), self.per_code, budget),
+            RateCounter("sms-in-all", "", self.in_all, budget),
         ]

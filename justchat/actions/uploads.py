@@ -1,4 +1,4 @@
-"""Uploading pictures, and removing those that nothing refers to."""
+"""Uploaded pictures: store them, and remove those that nothing refers to."""
 
 import secrets
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ REMOVED_AT_ONCE = 50
 
 @frozen(kw_only=True)
 class UploadActions:
-    """What one can do with pictures.
+    """What a user can do with pictures.
 
-    ``per_user``, ``per_address`` and ``in_all`` are bytes a day (UTC), None for any number; ``orphans`` is how long a
+    ``per_user``, ``per_address`` and ``in_all`` are bytes a day (UTC), None for no limit. ``orphans`` is how long a
     picture that nothing refers to is kept.
     """
 
@@ -37,13 +37,12 @@ class UploadActions:
     async def upload(
         self, file: Path, size: int, user: Id | None, address: str | None, idempotency_id: Id | None = None
     ) -> str:
-        """Store a picture, a file of ``size`` bytes; returns its path.
+        """Store the picture in a file of ``size`` bytes. Returns its path, the same for the same ``idempotency_id``.
 
-        The same ``idempotency_id`` gives the same path.
-        ``address`` None is one who is not counted. Users take turns, and so do the addresses of those who have no
-        session. Raises TooManyRequests, NotAnImage, TooLarge, DiskFull, Busy.
+        An address of None is not counted. The queue is fair among users and, for callers without a session, among
+        addresses. Raises TooManyRequests, NotAnImage, TooLarge, DiskFull, Busy.
         """
-        # A name that nobody can guess: ``idempotency_id`` is random, too.
+        # Nobody can guess the name: ``idempotency_id`` is random, too.
         stem = secrets.token_hex(16) if idempotency_id is None else sha256(idempotency_id.encode()).hexdigest()[:32]
         taken: list[tuple[str, str]] = []
         try:
@@ -51,16 +50,16 @@ class UploadActions:
                 await self.pictures.take_bytes(name, of, most, size)
                 taken.append((name, of))
             await self.pictures.add(stem, user, size)
-            # Many people can be behind one address: those who are signed in take turns of their own.
+            # Many people can share one address, so signed-in users are queued by user.
             name, kept = await self.images.keep_file(file, stem, user or address or "")
         except BaseException:
-            await self._count_more(taken, -size)
+            await self._add_bytes(taken, -size)
             raise
-        await self._count_more(taken, kept - size)
+        await self._add_bytes(taken, kept - size)
         return f"uploads/{name}"
 
     async def remove_orphans(self) -> None:
-        """Remove some of the pictures that nothing has referred to for long."""
+        """Remove at most REMOVED_AT_ONCE pictures that nothing refers to."""
         for stem in await self.pictures.take_orphans(self.clock() - self.orphans, REMOVED_AT_ONCE):
             self.images.remove(stem)
 
@@ -73,7 +72,7 @@ class UploadActions:
         if self.in_all is not None:
             yield "upload-bytes-in-all", "", self.in_all
 
-    async def _count_more(self, taken: list[tuple[str, str]], size: int) -> None:
+    async def _add_bytes(self, taken: list[tuple[str, str]], size: int) -> None:
         for name, of in taken:
-            with suppress(Unavailable):  # too much is counted, then, for a day
+            with suppress(Unavailable):  # then too much is counted for a day
                 await self.pictures.add_bytes(name, of, size)

@@ -17,7 +17,7 @@ from attrs import frozen
 from twisted.internet.task import deferLater
 
 from justchat.actions.gift_catalogue import GiftCatalogue
-from justchat.actions.operating import Operating
+from justchat.actions.operating import OperatorActions
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.hub.registry import Registry
@@ -45,7 +45,7 @@ class AdminContext:
     settings: Settings
     catalogue: ICatalogue
     gift_catalogue: GiftCatalogue
-    operating: Operating
+    operating: OperatorActions
 
 
 @asynccontextmanager
@@ -81,7 +81,7 @@ def _furnish(settings: Settings, database: Database, images: Images, reactor: An
         settings=settings,
         catalogue=stores.catalogue,
         gift_catalogue=actions.gift_catalogue,
-        operating=Operating(
+        operating=OperatorActions(
             accounts=actions.accounts,
             users=stores.users,
             sessions=stores.sessions,

@@ -37,7 +37,7 @@ async def load(context: AdminContext, arguments: Namespace) -> Outcome:
         raise BadFile(f"{file}: there are no gifts in it")
     gifts = [gift if gift.id else evolve(gift, id=_id_of(gift.name)) for gift in gifts]
     _check(context, file, gifts)
-    return _all(await context.gift_catalogue.stock([await _unless_known(context, gift) for gift in gifts]), "")
+    return _all(await context.gift_catalogue.put([await _unless_known(context, gift) for gift in gifts]), "")
 
 
 async def add(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -50,7 +50,7 @@ async def add(context: AdminContext, arguments: Namespace) -> Outcome:
     else:
         raise Conflict(f"there is a gift of this name: gifts edit {id}")
     image = _picture(context, arguments.image)
-    (gift,) = await context.gift_catalogue.stock(
+    (gift,) = await context.gift_catalogue.put(
         [NewGift(id=id, name=arguments.name, price=arguments.price, image=image)]
     )
     return _one(gift)

@@ -7,8 +7,8 @@ from zope.interface import Interface
 from justchat.model.ids import Id
 from justchat.model.rate import RateCounter, RateHit
 
-Count = Callable[[Id, Id], None]
-"""Counts what a person does in a room, of which everybody inside is told. Raises TooManyRequests."""
+CountAction = Callable[[Id, Id], None]
+"""Counts an action of a user in a room, which everybody in it gets an event about. Raises TooManyRequests."""
 
 
 class IRateWindows(Interface):

@@ -42,7 +42,7 @@ class IRooms(Interface):
     async def search(wanted: RoomSearch, by: Id) -> list[ListedRoom]:
         """A page of rooms, for a user. Raises TooManyRequests where too many slow searches are under way."""
 
-    async def opened(admin: Id, most: int) -> int:
+    async def count_of_admin(admin: Id, most: int) -> int:
         """How many rooms there are of this admin, counted to ``most``."""
 
     async def private(rooms: Collection[Id]) -> set[Id]:
@@ -51,7 +51,7 @@ class IRooms(Interface):
     async def count(wanted: RoomSearch, by: Id) -> int:
         """How many rooms there are on all pages. Raises TooManyRequests, as ``search``."""
 
-    async def bury(room: Id) -> None:
+    async def delete(room: Id) -> None:
         """Delete a removed room with its history. Returns when it is certain to happen."""
 
     async def finish_removals() -> None:

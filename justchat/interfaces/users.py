@@ -19,10 +19,10 @@ class IUsers(Interface):
     async def get(user: Id) -> User:
         """The user with this id, or UserNotFound."""
 
-    async def several(users: Sequence[Id]) -> list[User]:
+    async def get_several(users: Sequence[Id]) -> list[User]:
         """Those of the users that exist, in this order, with fewer of their gifts."""
 
-    async def named(beginning: str, skip: int, limit: int, by: Id) -> list[Id]:
+    async def search(beginning: str, skip: int, limit: int, by: Id) -> list[Id]:
         """Those whose nickname, folded, begins like this, in the order of the folded nicknames.
 
         ``by`` is who searches, in their turn. Raises TooManyRequests.

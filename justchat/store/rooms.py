@@ -218,13 +218,13 @@ class Rooms:
             self._counts[asked] = (number, began + COUNT_LASTS * took)
         return number
 
-    async def opened(self, admin: Id, most: int) -> int:
+    async def count_of_admin(self, admin: Id, most: int) -> int:
         found = await self._database.find(
             ROOMS, {"admin": ObjectId(admin), "removed": False}, sort=NEWEST, limit=most, fields=["_id"]
         )
         return len(found)
 
-    async def bury(self, room: Id) -> None:
+    async def delete(self, room: Id) -> None:
         await self._database.update(ROOMS, {"_id": ObjectId(room)}, {"$set": {"removed": True}})
         # A long history takes a while. What is not done when the daemon stops is done by finish_removals.
         ensureDeferred(self._purge(room)).addErrback(

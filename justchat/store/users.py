@@ -68,7 +68,7 @@ class Users:
             raise UserNotFound
         return await self._whole(document)
 
-    async def several(self, users: Sequence[Id]) -> list[User]:
+    async def get_several(self, users: Sequence[Id]) -> list[User]:
         ids = [ObjectId(user) for user in users if is_well_formed(user)]
         documents = await self._database.find(USERS, {"_id": {"$in": ids}}, limit=len(ids)) if ids else []
         by_id = {document["_id"]: document for document in documents}
@@ -79,7 +79,7 @@ class Users:
             found += await gatherResults(some, consumeErrors=True)
         return found
 
-    async def named(self, beginning: str, skip: int, limit: int, by: Id) -> list[Id]:
+    async def search(self, beginning: str, skip: int, limit: int, by: Id) -> list[Id]:
         first = fold(beginning)
         documents = await self._database.find(
             USERS,
