@@ -1,6 +1,6 @@
-"""What can go wrong for a client: one class per error, with its status, code and sentence.
+"""The errors that a client can get: one class per error, with its status, code and detail.
 
-The HTTP body of an error is made from these alone (docs/protocol.rst, "Errors").
+The HTTP body of an error contains these alone (docs/protocol.rst, "Errors").
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,16 +15,16 @@ def reason_phrase(status: int) -> str:
 
 
 class BadField(NamedTuple):
-    """A field of a request that is wrong: its dotted name and what is wrong with it."""
+    """A wrong field of a request: its dotted name, and what is wrong with it."""
 
     field: str
     detail: str
 
 
 class ApiError(Exception):
-    """An error that a client is told.
+    """An error that is sent to the client.
 
-    ``status`` is the HTTP status, ``code`` a stable slug for programs, ``detail`` a sentence for a person.
+    ``status`` is the HTTP status, ``code`` a stable slug for programs, ``detail`` a sentence for people.
     """
 
     status: ClassVar[int]
@@ -42,7 +42,7 @@ class BadRequest(ApiError):
 
 
 class InvalidFields(ApiError):
-    """The shape of the request is wrong; ``fields`` has every bad field at once."""
+    """The request has wrong fields. ``fields`` lists all of them."""
 
     status, code, detail = 400, "invalid-fields", "some fields are missing or wrong"
 
@@ -52,25 +52,25 @@ class InvalidFields(ApiError):
 
 
 class CountryNotServed(ApiError):
-    status, code, detail = 400, "country-not-served", "no SMS are sent to this phone's country"
+    status, code, detail = 400, "country-not-served", "this server sends no SMS to the country of this phone"
 
 
 class TooSoon(ApiError):
-    status, code, detail = 400, "too-soon", "less than 24 hours have passed since the last time"
+    status, code, detail = 400, "too-soon", "24 hours have not passed since the last time"
 
 
 class WrongKey(ApiError):
-    status, code, detail = 401, "wrong-key", "the phone or the key is wrong"
+    status, code, detail = 401, "wrong-key", "wrong phone or key"
 
 
 class WrongPassword(ApiError):
-    status, code, detail = 401, "wrong-password", "the room's password is wrong"
+    status, code, detail = 401, "wrong-password", "wrong room password"
 
 
 class NotAdmin(ApiError):
-    """At ``/room/remove`` alone; the original says 401 there."""
+    """Only ``/room/remove`` answers this. The original API answers 401 there, too."""
 
-    status, code, detail = 401, "not-admin", "only the room's admin may do this"
+    status, code, detail = 401, "not-admin", "only the admin of the room may do this"
 
 
 class NotEnoughCoins(ApiError):
@@ -78,21 +78,21 @@ class NotEnoughCoins(ApiError):
 
 
 class WrongSignature(ApiError):
-    status, code, detail = 403, "wrong-signature", "the signature does not fit the sum"
+    status, code, detail = 403, "wrong-signature", "the signature does not match the payment"
 
 
 class CaptchaFailed(ApiError):
-    status, code, detail = 403, "captcha-failed", "the captcha is missing, was not solved, or was used before"
+    status, code, detail = 403, "captcha-failed", "the captcha token is missing, invalid or already used"
 
 
 class OriginNotAllowed(ApiError):
-    """At the opening of a socket."""
+    """The opening of a socket was refused."""
 
     status, code, detail = 403, "origin-not-allowed", "pages of this origin may not connect"
 
 
 class SearchOff(ApiError):
-    status, code, detail = 403, "search-off", "people cannot be searched for here"
+    status, code, detail = 403, "search-off", "searching for users is disabled on this server"
 
 
 class NotInRoom(ApiError):
@@ -100,7 +100,7 @@ class NotInRoom(ApiError):
 
 
 class Silenced(ApiError):
-    status, code, detail = 403, "silenced", "you may not speak in this room yet"
+    status, code, detail = 403, "silenced", "you are silenced in this room"
 
 
 class Banned(ApiError):
@@ -108,11 +108,11 @@ class Banned(ApiError):
 
 
 class Outranked(ApiError):
-    status, code, detail = 403, "outranked", "your rank in this room does not allow that"
+    status, code, detail = 403, "outranked", "your rank in this room does not allow this"
 
 
 class NotFound(ApiError):
-    status, code, detail = 404, "not-found", "there is nothing here"
+    status, code, detail = 404, "not-found", "nothing exists at this path"
 
 
 class UserNotFound(ApiError):
@@ -128,13 +128,13 @@ class GiftNotFound(ApiError):
 
 
 class MessageNotFound(ApiError):
-    status, code, detail = 404, "message-not-found", "no message here has this id"
+    status, code, detail = 404, "message-not-found", "no message that you can see has this id"
 
 
 class MethodNotAllowed(ApiError):
-    """``allow`` has the methods that the path takes."""
+    """``allow`` has the methods that the path accepts."""
 
-    status, code, detail = 405, "method-not-allowed", "this path takes another method"
+    status, code, detail = 405, "method-not-allowed", "this path does not accept this method"
 
     def __init__(self, detail: str | None = None, allow: Iterable[str] = ("GET", "HEAD", "OPTIONS", "POST")) -> None:
         super().__init__(detail)
@@ -142,29 +142,33 @@ class MethodNotAllowed(ApiError):
 
 
 class Conflict(ApiError):
-    status, code, detail = 409, "conflict", "something with these unique fields exists already"
+    status, code, detail = 409, "conflict", "an object with the same unique fields already exists"
 
 
 class RoomFull(ApiError):
-    status, code, detail = 409, "room-full", "the room has no free place"
+    status, code, detail = 409, "room-full", "the room is full"
 
 
 class InProgress(ApiError):
-    """The first call with this Idempotency-Key is not answered yet."""
+    """The first request with this Idempotency-Key has no answer yet."""
 
-    status, code, detail = 409, "in-progress", "a call with this Idempotency-Key is under way; ask again in a moment"
+    status, code, detail = (
+        409,
+        "in-progress",
+        "a request with this Idempotency-Key is in progress; retry in a moment",
+    )
 
 
 class RangeNotSatisfiable(ApiError):
-    status, code, detail = 416, "range-not-satisfiable", "the file has no such bytes"
+    status, code, detail = 416, "range-not-satisfiable", "the file does not have the requested bytes"
 
 
 class ExpectationFailed(ApiError):
-    status, code, detail = 417, "expectation-failed", "the one expectation that is met is 100-continue"
+    status, code, detail = 417, "expectation-failed", "the only supported expectation is 100-continue"
 
 
 class KeyReused(ApiError):
-    status, code, detail = 422, "key-reused", "this Idempotency-Key came with another request before"
+    status, code, detail = 422, "key-reused", "this Idempotency-Key was used with a different request"
 
 
 class TooLarge(ApiError):
@@ -172,33 +176,33 @@ class TooLarge(ApiError):
 
 
 class UriTooLong(ApiError):
-    status, code, detail = 414, "uri-too-long", "the request's target is too long"
+    status, code, detail = 414, "uri-too-long", "the request target is too long"
 
 
 class EncodingNotSupported(ApiError):
-    status, code, detail = 415, "encoding-not-supported", "a body must not be compressed"
+    status, code, detail = 415, "encoding-not-supported", "compressed request bodies are not supported"
 
 
 class NotAnImage(ApiError):
-    status, code, detail = 415, "not-an-image", "this is no PNG, JPEG, GIF or WebP image that can be read"
+    status, code, detail = 415, "not-an-image", "the file is not a readable PNG, JPEG, GIF or WebP image"
 
 
 class UpgradeRequired(ApiError):
-    status, code, detail = 426, "upgrade-required", "this is a WebSocket"
+    status, code, detail = 426, "upgrade-required", "this path is a WebSocket endpoint"
 
 
 class HeadTooLarge(ApiError):
-    status, code, detail = 431, "head-too-large", "the request's header fields are too large, or too many"
+    status, code, detail = 431, "head-too-large", "the request has too many header fields, or they are too large"
 
 
 class LoginTimeout(ApiError):
-    """The session key is missing, unknown, ended or expired (the original API's own status)."""
+    """The session key is missing, unknown, ended or expired. 440 is the original API's own status."""
 
-    status, code, detail = 440, "login-timeout", "sign in again: there is no such session"
+    status, code, detail = 440, "login-timeout", "the session does not exist or has ended; sign in again"
 
 
 class TooManyRequests(ApiError):
-    """More than ``count`` in ``seconds``; the next is free ``after`` so many seconds. ``name`` says of what."""
+    """More than ``count`` in ``seconds``. The next is allowed ``after`` that many seconds. ``name`` is the limit's."""
 
     status, code, detail = 429, "too-many-requests", "too many requests; nothing was done"
 
@@ -208,71 +212,71 @@ class TooManyRequests(ApiError):
 
 
 class TooManyRooms(ApiError):
-    status, code, detail = 409, "too-many-rooms", "you have as many rooms as one may have; remove one first"
+    status, code, detail = 409, "too-many-rooms", "you have the maximum number of rooms; remove one first"
 
 
 class Incident(ApiError):
-    """A fault of ours. ``detail`` is the incident's id, which the log carries too."""
+    """A fault of the server. ``detail`` is the id of the incident, which the log has, too."""
 
     status, code = 500, "incident"
 
 
 class NotImplementedHere(ApiError):
-    status, code, detail = 501, "not-implemented", "this is not done here"
+    status, code, detail = 501, "not-implemented", "this server does not implement this"
 
 
 class VersionNotSupported(ApiError):
-    status, code, detail = 505, "version-not-supported", "HTTP/1.1 is spoken here, or HTTP/1.0"
+    status, code, detail = 505, "version-not-supported", "this server supports HTTP/1.1 and HTTP/1.0"
 
 
 class Unavailable(ApiError):
-    """The request was not carried out and may be sent again after ``retry_after`` seconds."""
+    """The request was not carried out. The client may retry after ``retry_after`` seconds."""
 
-    status, code, detail = 503, "unavailable", "try again in a moment; nothing was stored"
+    status, code, detail = 503, "unavailable", "nothing was stored; retry in a moment"
     retry_after: ClassVar[int] = 1
 
 
 class TooManyConnections(Unavailable):
-    """The connection that is one too many is closed with the answer."""
+    """The server closes the connection with this answer."""
 
     status, code, detail = 429, "too-many-connections", "too many connections are open"
     retry_after = 10
 
 
 class DatabaseAway(Unavailable):
-    code, detail = "database-away", "the database is away; nothing was stored"
+    code, detail = "database-away", "the database is not available; nothing was stored"
 
 
 class DiskFull(Unavailable):
-    code, detail = "disk-full", "there is no room for this; nothing was stored"
+    code, detail = "disk-full", "the disk is full; nothing was stored"
 
 
 class Busy(Unavailable):
-    code, detail = "busy", "too much is waiting already; nothing was stored"
+    code, detail = "busy", "the server is busy; nothing was stored"
 
 
 class AlreadyStored(Exception):
-    """An entry with this id is in the log already: the same thing was sent before."""
+    """The log already has an entry with this id: a retry of the same action."""
 
 
 class BadFile(Exception):
-    """A file of an operator's is wrong; the message is one line that says where."""
+    """An operator's file is wrong. The message is one line that says where."""
 
 
 class SmsFailure(Enum):
-    """What became of an SMS that was not accepted."""
+    """Why a gateway did not accept an SMS."""
 
     RETRY = "retry"
-    """Surely not sent; another time it may be."""
+    """Certainly not sent; a retry may succeed."""
     BAD_NUMBER = "bad-number"
     NO_FUNDS = "no-funds"
     MISCONFIGURED = "misconfigured"
     UNKNOWN = "unknown"
-    """It may have been sent, and paid for."""
+    """It may have been sent and charged."""
 
 
 class SmsFailed(Exception):
-    """An SMS was not accepted; the message says why, without the SMS's text."""
+    """A gateway did not accept an SMS. The message says why, without the text of the SMS."""
 
     def __init__(self, reason: str, failure: SmsFailure = SmsFailure.UNKNOWN) -> None:
         super().__init__(reason)
@@ -280,9 +284,9 @@ class SmsFailed(Exception):
 
     @property
     def costs_nothing(self) -> bool:
-        """Whether it was surely not sent, for a reason that is not the phone's."""
+        """Whether the SMS was certainly not sent, for a reason other than its number."""
         return self.failure in (SmsFailure.RETRY, SmsFailure.NO_FUNDS, SmsFailure.MISCONFIGURED)
 
 
 class StartupError(Exception):
-    """The daemon cannot start; the message is the one line that its operator reads."""
+    """The daemon cannot start. The message is the one line that the operator reads."""

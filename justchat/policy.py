@@ -1,6 +1,6 @@
-"""The rules: who may do what, asked of a room as it stands. Pure; no I/O, no Twisted.
+"""The rules: who may do what in a room. Pure functions of a room's present state; no I/O, no Twisted.
 
-Each rule raises the error that the client is told, or returns nothing.
+``check_*`` raises the error that the client gets. ``may_*`` and ``needs_password`` return a bool.
 """
 
 from justchat.errors import Banned, NotAdmin, NotInRoom, Outranked, RoomFull, Silenced
@@ -10,25 +10,25 @@ from justchat.model.room import ListedRoom, Room
 
 
 def check_not_banned(room: Room, user: Id) -> None:
-    """The banned may not enter, whatever else is true."""
+    """A banned user may not enter. Raises Banned."""
     if user in room.banned:
         raise Banned
 
 
 def check_enter(room: Room, user: Id) -> None:
-    """The banned may not enter; a full room takes nobody new."""
+    """A banned user may not enter, and nobody may enter a full room. Raises Banned, RoomFull."""
     check_not_banned(room, user)
     if user not in room.users and len(room.users) >= room.max_users:
         raise RoomFull
 
 
 def needs_password(room: Room, user: Id) -> bool:
-    """The admin needs no password, nor does one who is inside already."""
+    """Whether a user needs the room's password to enter. The admin, and a user who is inside, do not."""
     return room.password is not None and user != room.admin and user not in room.users
 
 
 def check_speak(room: Room, user: Id, at: Moment) -> None:
-    """Those in the room may speak, unless they are silenced."""
+    """A user in the room may speak, unless silenced. Raises NotInRoom, Silenced."""
     if user not in room.users:
         raise NotInRoom
     until = room.silenced_until.get(user)
@@ -37,41 +37,41 @@ def check_speak(room: Room, user: Id, at: Moment) -> None:
 
 
 def check_read(room: Room, user: Id) -> None:
-    """A room's history is for those in it, and its admin."""
+    """The users in a room, and its admin, may read its history. Raises NotInRoom."""
     if user not in room.users and user != room.admin:
         raise NotInRoom
 
 
 def may_see_people(room: Room, user: Id) -> bool:
-    """Who is and was in a room with a password is for those in it, and its admin."""
+    """Whether a user may see who is and was in a room. With a password, only the users in it and its admin may."""
     return room.password is None or user in room.users or user == room.admin
 
 
 def may_see_listed_people(room: ListedRoom, user: Id, inside: Id | None) -> bool:
-    """The same of a room in a list, for a user who is in the room ``inside``."""
+    """``may_see_people`` for a room of a list. ``inside`` is the room that the user is in."""
     return not room.is_private or inside == room.id or user == room.admin
 
 
 def rank(room: Room, user: Id) -> int:
-    """Admin over moderators over everyone else."""
+    """A user's rank in a room: 2 for the admin, 1 for a moderator, 0 for others."""
     if user == room.admin:
         return 2
     return 1 if user in room.moderators else 0
 
 
 def check_moderate(room: Room, user: Id, whom: Id) -> None:
-    """Kick, silence, ban and unban are for whoever outranks the other."""
+    """To kick, silence, ban or unban, a user must outrank the other. Raises Outranked."""
     if rank(room, user) <= rank(room, whom):
         raise Outranked
 
 
 def check_name_moderators(room: Room, user: Id) -> None:
-    """The admin alone names moderators and removes them."""
+    """Only the admin may name and remove moderators. Raises Outranked."""
     if user != room.admin:
         raise Outranked
 
 
 def check_remove(room: Room, user: Id) -> None:
-    """The admin alone removes a room."""
+    """Only the admin may remove a room. Raises NotAdmin."""
     if user != room.admin:
         raise NotAdmin

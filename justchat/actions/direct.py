@@ -9,7 +9,7 @@ from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.users import IUsers
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, derived_id, resent_direct_id
+from justchat.model.ids import Id, derived_id, direct_message_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import FOLDER, pictures_in
 
@@ -33,7 +33,7 @@ class DirectMessages:
         entry = await send_once(
             author,
             client_id,
-            resent_direct_id,
+            direct_message_id,
             self.clock,
             lambda id: self._write(id, author, to, text),
             self.mailboxes.sent,

@@ -6,7 +6,7 @@ from justchat.actions.send_once import send_once
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, resent_message_id
+from justchat.model.ids import Id, room_message_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import FOLDER, pictures_in
 from justchat.model.room import Room
@@ -32,7 +32,7 @@ class Messages:
         return await send_once(
             user,
             client_id,
-            resent_message_id,
+            room_message_id,
             self.clock,
             lambda id: self._say(id, user, room_id, text, ref_message),
             self.rooms.sent,

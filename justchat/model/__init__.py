@@ -1,1 +1,1 @@
-"""What the words mean: frozen values, no I/O, no Twisted."""
+"""The domain's values: frozen, no I/O, no Twisted."""

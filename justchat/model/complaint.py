@@ -1,4 +1,4 @@
-"""Complaints: what somebody found wrong with a message."""
+"""Complaints about messages."""
 
 from attrs import frozen
 
@@ -10,7 +10,7 @@ from justchat.model.moment import Moment
 
 @frozen(kw_only=True)
 class Complaint:
-    """``message`` is the whole message as it was then; ``note`` what the operator who closed it wrote."""
+    """A complaint. ``message`` is a copy from that time. ``note`` is by the operator who closed it."""
 
     id: Id
     author: Id
@@ -22,5 +22,5 @@ class Complaint:
 
     @property
     def room(self) -> Id | None:
-        """The room of the message; None for a direct one."""
+        """The room of the message; None for a direct message."""
         return self.message.stream if isinstance(self.message, Entry) else None

@@ -1,4 +1,4 @@
-"""Direct messages: an entry of the receiver's stream, of which each side has a copy of its own to remove."""
+"""Direct messages. Each is an entry of the receiver's stream; each side can remove its own copy."""
 
 from attrs import frozen
 
@@ -10,7 +10,7 @@ from justchat.model.record import record
 
 @frozen(kw_only=True)
 class Mailbox:
-    """A user's stream: what is addressed to them. It adds up to nothing but its length."""
+    """The state of a user's stream, which holds what is addressed to them. It has no state but its length."""
 
     id: Id
 
@@ -20,9 +20,9 @@ class Mailbox:
 
 @record(kw_only=True)
 class DirectMessage:
-    """What ``author`` wrote to ``user``; ``read_at`` is None until the receiver has marked it as read.
+    """A message from ``author`` to ``user``. ``read_at`` is None until the receiver marks it as read.
 
-    ``order`` is its place among all direct messages; None for one that an earlier release stored.
+    ``order`` is its position among all direct messages; None for a message stored by an earlier release.
     """
 
     id: Id
@@ -36,7 +36,7 @@ class DirectMessage:
 
 @frozen(kw_only=True)
 class Dialog:
-    """All between its owner and ``other``, in short."""
+    """A summary of the messages between its owner and ``other``."""
 
     other: Id
     last_message: DirectMessage

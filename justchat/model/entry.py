@@ -1,4 +1,4 @@
-"""Entries: what happened in a room, or was addressed to a user, numbered. A stream's log is the list of its entries."""
+"""Entries: the numbered events of a room's or a user's stream. The log of a stream is the list of its entries."""
 
 from enum import StrEnum
 
@@ -9,8 +9,9 @@ from justchat.model.record import record
 
 
 class Kind(StrEnum):
-    """What an entry tells. From a room's stream: a message, or a service message by its type."""
+    """What an entry records. The values are the wire's types of messages and events."""
 
+    # Of a room's stream:
     MESSAGE = "message"
     NEW_ROOMMATE = "new roommate"
     LEAVE = "leave"
@@ -27,19 +28,20 @@ class Kind(StrEnum):
     READ = "read-message"
     GIFT = "gift-message"
     NOTICE = "service-message"
-    """A service message of a room, for one it is about who is not in it; ``ref_message`` is that entry."""
+    """A room's service message for the user it is about, who is not in the room. ``ref_message`` is that entry."""
 
     VOID = "void"
-    """Nothing: the place of something that was refused while the database was away (docs/database.rst)."""
+    """No event: fills the seq of an entry refused while the database was not available (docs/database.rst)."""
 
 
 @record(kw_only=True)
 class Entry:
-    """One entry of a stream's log. ``(stream, seq)`` is unique, ``seq`` counts 1, 2, 3 ….
+    """One entry of a stream's log. ``(stream, seq)`` is unique, and ``seq`` counts 1, 2, 3 ….
 
-    ``user`` is whom a service message is about; ``ref_message`` the whole entry referred to, itself without one;
-    ``finished`` when a silence ends; ``gift`` what was given, and ``room`` where its receiver was then; ``order`` its
-    place among the direct messages, or the changes of rooms, of all streams, where the store has given it one.
+    ``user`` is the subject of a service message. ``ref_message`` is the whole entry that this one refers to; it has no
+    ``ref_message`` itself. ``finished`` is when a silence ends. ``gift`` is a gift received, ``room`` the receiver's
+    room at that time. ``order`` is the position among the direct messages, or the changes of rooms, of all streams,
+    where the store has set one.
     """
 
     id: Id

@@ -1,4 +1,4 @@
-"""Gifts, and coins that change hands."""
+"""Gifts, and transfers of coins."""
 
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ from justchat.model.moment import Moment
 
 @frozen(kw_only=True)
 class Gift:
-    """Something of the catalogue; ``price`` in coins."""
+    """A gift of the catalogue. ``price`` is in coins."""
 
     id: Id
     name: str
@@ -30,10 +30,10 @@ class Reason(StrEnum):
 
 @frozen(kw_only=True)
 class Transfer:
-    """A change of a user's balance by ``amount`` coins, as the ledger keeps it.
+    """One row of the ledger: a change of a user's balance by ``amount`` coins.
 
-    ``gift``, ``to`` and ``text`` are those of a gift; ``note`` says what an operator corrected, or which network
-    the free coins are of.
+    ``gift``, ``to`` and ``text`` are set for a gift. ``note`` is an operator's reason for a correction, the network of
+    free coins, or the ``payment_id`` of a top-up.
     """
 
     id: Id

@@ -9,10 +9,10 @@ from time import time
 from typing import NewType
 
 Id = NewType("Id", str)
-"""24 lower-case hex digits, or a client's malformed string, which names nothing."""
+"""24 lower-case hex digits; or a malformed string of a client, which no object has as its id."""
 
 Members = Mapping[Id, None]
-"""A set of ids that remembers the order in which they came."""
+"""A set of ids in the order of their insertion."""
 
 _DIRECT = "direct:"
 _PROCESS = secrets.token_hex(5)
@@ -21,49 +21,50 @@ _WELL_FORMED = re.compile(r"[0-9a-f]{24}\Z")
 
 
 def new_id() -> Id:
-    """An id nobody else has: the second, the process, a number, as in MongoDB's specification of ObjectIds.
+    """A unique id: time in seconds, process and counter, as in MongoDB's specification of ObjectIds.
 
-    (To make an ObjectId and print it takes three times as long, and each message needs one.)
+    Every message needs one. Creating and printing an ObjectId takes three times as long.
     """
     return Id(f"{int(time()):08x}{_PROCESS}{next(_numbers) & 0xFFFFFF:06x}")
 
 
 def as_id(text: str) -> Id:
-    """What a client wrote as an id. Upper-case digits name the same thing."""
+    """An id that a client sent. Upper-case digits mean the same."""
     return Id(text.lower())
 
 
 def is_well_formed(id: Id) -> bool:
-    """Whether anything at all could have this id."""
+    """Whether an object can have this id."""
     return _WELL_FORMED.match(id) is not None
 
 
-def resent_message_id(author: Id, client_id: str, turn: int) -> Id:
-    """The id of the message that an author sends to a room under a client_id: the same for the same, so that a unique
-    ``_id`` is all it takes to store it once, on any number of daemons. ``turn`` counts the days-long pauses after which
-    the client_id may be used anew.
+def room_message_id(author: Id, client_id: str, use: int) -> Id:
+    """The id of a room message that an author sends with a client_id.
+
+    Equal arguments give equal ids, so a unique ``_id`` stores a retried message once, on any number of daemons. ``use``
+    counts how often the client_id was used anew.
     """
     if client_id.startswith(_DIRECT):
-        # Else it were the id of a direct message. (Ids of all others are as earlier releases made them.)
-        return derived_id("message", author, str(turn), client_id)
-    return derived_id(author, str(turn), client_id)
+        # Without the prefix this would be the id of a direct message. All other ids are as in earlier releases.
+        return derived_id("message", author, str(use), client_id)
+    return derived_id(author, str(use), client_id)
 
 
-def resent_direct_id(author: Id, client_id: str, turn: int) -> Id:
-    """The same of a direct message."""
-    return derived_id(author, str(turn), _DIRECT + client_id)
+def direct_message_id(author: Id, client_id: str, use: int) -> Id:
+    """The id of a direct message that an author sends with a client_id; see ``room_message_id``."""
+    return derived_id(author, str(use), _DIRECT + client_id)
 
 
 def derived_id(*parts: str) -> Id:
-    """The id of something that there can be but once, made from what makes it so."""
+    """An id derived from its parts: equal parts give equal ids."""
     return Id(blake2b(":".join(parts).encode(), digest_size=12).hexdigest())
 
 
 def joined(members: Members, id: Id) -> Members:
-    """The members with one more, who comes last."""
+    """The members with ``id`` added as the last."""
     return members if id in members else {**members, id: None}
 
 
 def parted(members: Members, id: Id) -> Members:
-    """The members without one."""
+    """The members without ``id``."""
     return {other: None for other in members if other != id} if id in members else members

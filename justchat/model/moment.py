@@ -1,4 +1,4 @@
-"""Moments: points in time, aware datetimes in UTC with whole milliseconds, as MongoDB keeps them."""
+"""Moments: aware datetimes in UTC with whole milliseconds, as MongoDB stores them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,24 +7,24 @@ from time import time_ns
 
 Moment = datetime
 Clock = Callable[[], Moment]
-"""Tells the present. Handed to whoever needs it, so that no test patches time."""
+"""Returns the present. It is passed as an argument, so that tests need not patch time."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> Moment:
-    """The present, cut to the millisecond."""
+    """The present, truncated to milliseconds."""
     return _moment_of(time_ns() // 1_000_000)
 
 
-@lru_cache(2)  # under load it is asked for many times in each
+@lru_cache(2)  # under load many callers ask within one millisecond
 def _moment_of(value: int) -> Moment:
     return datetime.fromtimestamp(value / 1000, UTC)
 
 
-@lru_cache(256)  # most are told twice: in an event and in an answer
+@lru_cache(256)  # most moments are formatted twice: in an event and in an answer
 def iso(moment: Moment) -> str:
-    """``2014-02-03T15:37:30.126Z``, the form of every time in a document."""
+    """``2014-02-03T15:37:30.126Z``, the format of every time in a document."""
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
@@ -34,12 +34,12 @@ def milliseconds(moment: Moment) -> int:
 
 
 def from_milliseconds(value: int) -> Moment:
-    """The moment so many milliseconds after the epoch. Raises ValueError, OverflowError for years we do not know."""
+    """The moment ``value`` milliseconds after the epoch. Raises ValueError, OverflowError for years out of range."""
     return EPOCH + timedelta(milliseconds=value)
 
 
 def from_iso(text: str) -> Moment:
-    """The moment of an ISO-8601 string, in UTC where it names no zone. Raises ValueError, OverflowError."""
+    """Parse an ISO 8601 string; without a zone it is UTC. Raises ValueError, OverflowError."""
     moment = datetime.fromisoformat(text)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

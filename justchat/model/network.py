@@ -1,13 +1,13 @@
-"""Addresses of callers and the networks that they are in."""
+"""The networks of client addresses."""
 
 from ipaddress import ip_network
 
 
 def network_of(address: str) -> str:
-    """The network of an address that callers are counted by: the /24 of an IPv4 address, the /48 of an IPv6 one.
+    """The network by which callers are counted: the /24 of an IPv4 address, the /48 of an IPv6 address.
 
-    One customer has an address or a /64, which is what ``address`` is. A /48 is what one company may have, or one
-    attacker; a /24 is often sold as one.
+    ``address`` is an IPv4 address or an IPv6 /64, as one customer has. One company, or one attacker, may have a /48; a
+    /24 is often sold as a unit.
     """
     network = ip_network(address, strict=False)
     prefix = 24 if network.version == 4 else 48

@@ -1,7 +1,7 @@
-"""Phone numbers, kept and shown as E.164 digits without the plus: ``79223438450``.
+"""Phone numbers, stored and shown as E.164 digits without the plus: ``79223438450``.
 
-What a number is, of which country and of what type, is the phonenumbers library's judgement. What people write and
-paste around its digits is put right here first (docs/protocol.rst, "Ids, times, phones").
+The phonenumbers library decides whether a number is valid, and its country and type. This module first cleans up what
+people write and paste around the digits (docs/protocol.rst, "Ids, times, phones").
 """
 
 import re
@@ -20,21 +20,21 @@ _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SEPARATORS = str.maketrans(_DASHES + "＋﹢（）［］．／～\u2053\u223c\u00b7", "-" * len(_DASHES) + "++()[]./~~~.")
 _WRITTEN = re.compile(r"(?P<plus>\+?)(?P<rest>[0-9()\[\] ./~-]{3,60})\Z")
 _BRACKETED_CODE = re.compile(r"[(\[] *(\+ *[0-9]+) *[)\]]")
-"""As in (+7) 922."""
+"""A country code in brackets, as in (+7) 922."""
 _URI = re.compile(r"tel:(?://)?(?P<number>[^;]*)(?P<parameters>(?:;[^;]*)*)\Z", re.IGNORECASE)
 _CONTEXT = re.compile(r"phone-context=(\+[0-9.()-]+)\Z", re.IGNORECASE)
 _NOT_ONE_LINE = re.compile(r"(?:ext|isub|phone-context|postd|tsp)(?:=|\Z)", re.IGNORECASE)
 _GROUP = re.compile(r"[0-9]+")
 _TRUNK_ZERO = re.compile(r"[(\[] *0 *[)\]]")
-"""As in +44 (0)20, which is to say: 0 at home, nothing from abroad."""
+"""A trunk prefix in brackets, as in +44 (0)20: dial 0 within the country, nothing from abroad."""
 
 
 class NumberType(Enum):
-    """What is at the other end of a number; the values are those of ``[sms] number_types``."""
+    """The type of a number. The values are those of ``[sms] number_types``."""
 
     MOBILE = "mobile"
     FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"
-    """Where the numbers themselves do not tell, as in North America."""
+    """The number does not tell which, as in North America."""
     FIXED_LINE = "fixed-line"
     VOIP = "voip"
     PERSONAL = "personal-number"
@@ -45,9 +45,9 @@ class NumberType(Enum):
     SHARED_COST = "shared-cost"
     PREMIUM_RATE = "premium-rate"
     GLOBAL = "global-network"
-    """Of no country: satellites (+870, +881), networks (+882, +883), and services (+800, +808, +878, +888, +979)."""
+    """Of no country: satellites (+870, +881), networks (+882, +883) and services (+800, +808, +878, +888, +979)."""
     UNKNOWN = "unknown"
-    """None that is given out, as far as the library knows."""
+    """Not an assigned number, as far as the library knows."""
 
 
 _TYPES = {
@@ -66,11 +66,11 @@ _TYPES = {
 
 
 def parse_phone(written: str | int, region: str) -> Phone:
-    """The phone that somebody wrote, as a string, a number or a ``tel:`` URI (RFC 3966).
+    """Parse a phone number: a string, an int or a ``tel:`` URI (RFC 3966).
 
-    Without a plus it is a number of the default region (``8 922 …`` in ``RU``), after that region's own international
-    prefix (``8~10``) one of another country, or else an international number whose plus was forgotten. With a plus the
-    region does not matter. Raises ValueError for what cannot be a phone number, and rather than guess at a country.
+    With a plus, the region does not matter. Without one it is a number of the region (``8 922 …`` in ``RU``), or of
+    another country after the region's international prefix (``8~10``), or an international number without its plus.
+    Raises ValueError for what cannot be a phone number, and where the country would be a guess.
     """
     if isinstance(written, int) and written < 0:
         raise ValueError("not a phone number")
@@ -89,7 +89,7 @@ def parse_phone(written: str | int, region: str) -> Phone:
     for number in readings:
         if number is not None and phonenumbers.is_valid_number(number):
             return _digits(number)
-    # One that is not given out, or not as far as the library knows: if it leaves no doubt about its country.
+    # The library does not know it as assigned. It is accepted only if its country is certain.
     if whole is None or not phonenumbers.is_possible_number(whole):
         raise ValueError("not a possible phone number")
     if not found["plus"] and whole.country_code != phonenumbers.country_code_for_region(region):
@@ -98,7 +98,7 @@ def parse_phone(written: str | int, region: str) -> Phone:
 
 
 def _without_uri(uri: re.Match[str]) -> str:
-    """The number of a ``tel:`` URI. One of a context that is no number, or with an extension, is nobody's phone."""
+    """The number of a ``tel:`` URI. Raises ValueError for an extension, or a context that is not a number."""
     number = unquote(uri["number"]).strip(" ")
     for parameter in uri["parameters"].split(";")[1:]:
         context = _CONTEXT.match(parameter.strip())
@@ -117,16 +117,18 @@ def _read(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
 
 
 def _with_trunk_zero(rest: str, number: phonenumbers.PhoneNumber | None) -> phonenumbers.PhoneNumber | None:
-    """An international number with home's zero after the country code, which the library drops: +44 (0)20, +44 020.
+    """An international number with a trunk zero after its country code, which the library drops: +44 (0)20, +44 020.
 
-    Only where the zero stands apart: +810 44 is Russia's way to dial 44, and no Japanese number.
+    The zero must be separate: +810 44 is how Russia dials 44, not a Japanese number.
     """
     return number if number is not None and _GROUP.findall(rest)[0] == str(number.country_code) else None
 
 
 def _dialled(rest: str, region: str) -> phonenumbers.PhoneNumber | None:
-    """What is dialled like this in a region. After its international prefix there is the whole number and nothing else:
-    011 44 … is no American number where 00 is the prefix.
+    """The number that these digits dial in a region.
+
+    After the region's international prefix the rest must be the whole number: where the prefix is 00, 011 44 … is not
+    an American number.
     """
     number = _read(rest, region)
     if number is None or number.country_code_source != CountryCodeSource.FROM_NUMBER_WITH_IDD:
@@ -144,10 +146,10 @@ def _joined(text: str) -> str:
 
 
 def _plus_forgotten(rest: str, whole: phonenumbers.PhoneNumber | None) -> phonenumbers.PhoneNumber | None:
-    """An international number without its plus: all of its digits, of which none is a prefix to be dropped.
+    """An international number without its plus: every digit belongs to it, and no prefix is dropped.
 
-    Where they are written in groups, the first is the country code, or another country's national number, or its
-    international prefix, would be taken for one.
+    If the digits are in groups, the first must be the country code. Otherwise a national number of another country, or
+    its international prefix, would pass for one.
     """
     groups = _GROUP.findall(rest)
     if whole is None or (len(groups) > 1 and groups[0] != str(whole.country_code)):
@@ -156,7 +158,7 @@ def _plus_forgotten(rest: str, whole: phonenumbers.PhoneNumber | None) -> phonen
 
 
 def number_type_of(phone: Phone) -> NumberType:
-    """What is at the other end of a phone."""
+    """The type of a phone number."""
     number = phonenumbers.parse(f"+{phone}")
     if not phonenumbers.is_valid_number(number):
         return NumberType.UNKNOWN
@@ -166,20 +168,20 @@ def number_type_of(phone: Phone) -> NumberType:
 
 
 def country_of(phone: Phone) -> str | None:
-    """The region of a phone, as ``RU``; None where that cannot be told."""
+    """The region of a phone, such as ``RU``; None where it is unknown."""
     return phonenumbers.region_code_for_number(phonenumbers.parse(f"+{phone}"))
 
 
 def dial_code_of(phone: Phone) -> int:
-    """The country code of a phone, which several regions may share: 7, say."""
+    """The country calling code of a phone, such as 7. Several regions may share one."""
     return phonenumbers.parse(f"+{phone}").country_code or 0
 
 
 def is_region(region: str) -> bool:
-    """Whether this is a region that phone numbers can be read in: two letters, as ``RU``."""
+    """Whether phone numbers can be parsed in this region: two letters, such as ``RU``."""
     return region in phonenumbers.SUPPORTED_REGIONS
 
 
 def _digits(number: phonenumbers.PhoneNumber) -> Phone:
-    # Not format_number, which gives back what was written where all the digits are zeros.
+    # Not format_number, which returns the raw input where all digits are zeros.
     return Phone(f"{number.country_code}{phonenumbers.national_significant_number(number)}")

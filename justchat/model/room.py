@@ -1,4 +1,4 @@
-"""Rooms: what the log of a room adds up to."""
+"""Rooms: the state that the entries of a room's log add up to."""
 
 from collections.abc import Mapping
 
@@ -9,13 +9,13 @@ from justchat.model.ids import Id, Members, joined, parted
 from justchat.model.moment import Moment
 from justchat.model.record import record
 
-VISITERS_KEPT = 1_000
-"""A room remembers its latest visitors, not everyone who ever came: its document must stay bounded."""
+VISITORS_KEPT = 1_000
+"""A room keeps this many of its latest visitors, so that its document stays bounded."""
 
 
 @record(kw_only=True)
 class Room:
-    """A room at one point of its log. ``password`` is a hash, or None for a room that is open."""
+    """A room at one point of its log. ``password`` is a hash, or None for an open room."""
 
     id: Id
     name: str
@@ -30,12 +30,12 @@ class Room:
     silenced_until: Mapping[Id, Moment] = {}
     removed: bool = False
     voids: tuple[int, ...] = ()
-    """The seqs of its void entries, which its history does not count."""
+    """The seqs of its void entries, which its history skips."""
 
     def after(self, entry: Entry) -> "Room":
-        """The room once this entry has happened. Entries are facts: nothing is checked here."""
+        """The room after an entry. Entries are facts, so nothing is checked here."""
         if entry.kind is Kind.MESSAGE:
-            return self  # words change nothing; nearly all entries are words, and below they would be compared last
+            return self  # nearly all entries are messages, and the match would compare them last
         match entry.kind:
             case Kind.NEW_ROOMMATE:
                 return evolve(
@@ -50,9 +50,9 @@ class Room:
             case Kind.SILENCE:
                 return evolve(self, silenced_until=self._silenced(entry))
             case Kind.BAN:
-                # Who is banned has no rank to come back with.
+                # A banned moderator loses the rank, and does not get it back with an unban.
                 whom = _whom(entry)
-                # One who came before the latest thousand is still known to have been inside.
+                # A user inside may have dropped out of the latest visitors; add them again.
                 was_inside = whom in self.users and whom not in self.visitors
                 return evolve(
                     self,
@@ -68,25 +68,25 @@ class Room:
             case Kind.REMOVE_MODERATOR:
                 return evolve(self, moderators=parted(self.moderators, _whom(entry)))
             case Kind.REMOVE_ROOM:
-                return evolve(self, removed=True)  # who was inside is told
+                return evolve(self, removed=True)  # ``users`` stays: they get the event
             case Kind.VOID:
                 return evolve(self, voids=(*self.voids, entry.seq))
             case _:
                 return self
 
     def _silenced(self, entry: Entry) -> Mapping[Id, Moment]:
-        """Silences after a new one; those that have run out by then, and one that ends in the past, are dropped."""
+        """The silences after a new one, without those that have ended by then. A new one may end in the past."""
         silences = {**self.silenced_until, _whom(entry): entry.finished or entry.created_at}
         return {user: until for user, until in silences.items() if until > entry.created_at}
 
 
 LISTED_PEOPLE = 100
-"""Users, and moderators, that a list of rooms has of each."""
+"""How many users, and how many moderators, a list of rooms shows of each room."""
 
 
 @record(kw_only=True)
 class ListedRoom:
-    """A room in a list of rooms: of its people the first LISTED_PEOPLE alone, and how many are inside."""
+    """A room in a list of rooms: the first LISTED_PEOPLE users and moderators, and the number of users."""
 
     id: Id
     name: str
@@ -101,9 +101,9 @@ class ListedRoom:
 
 @frozen(kw_only=True)
 class RoomSearch:
-    """Which rooms to list. ``private`` and ``full``: only those that are, or are not; None is both.
+    """The rooms to list. ``private`` and ``full`` select rooms that are, or are not; None selects both.
 
-    ``sort`` names a field of the room, ``direction`` is 1 or -1; ``page`` counts from 1.
+    ``sort`` names a field of the room, ``direction`` is 1 or -1, ``page`` counts from 1.
     """
 
     room_id: Id | None = None
@@ -117,7 +117,7 @@ class RoomSearch:
 
     @property
     def skip(self) -> int:
-        """How many rooms the pages before have."""
+        """The number of rooms on the pages before."""
         return (self.page - 1) * self.per_page
 
 
@@ -127,6 +127,6 @@ def _whom(entry: Entry) -> Id:
 
 
 def _latest(visitors: Members) -> Members:
-    if len(visitors) <= VISITERS_KEPT:
+    if len(visitors) <= VISITORS_KEPT:
         return visitors
-    return dict.fromkeys(list(visitors)[-VISITERS_KEPT:])
+    return dict.fromkeys(list(visitors)[-VISITORS_KEPT:])

@@ -1,6 +1,6 @@
-"""Text by Unicode's rules: how it is stored, what of it shows, and what a search compares. Pure functions.
+"""Text by Unicode's rules: how it is stored, which characters are visible, and how searches compare it.
 
-docs/protocol.rst, "Text", has the rules as a table with examples; tests/model/test_text.py holds it.
+docs/protocol.rst, "Text", has the rules as a table with examples; tests/model/test_text.py checks it.
 """
 
 import re
@@ -9,7 +9,7 @@ from itertools import groupby
 from unicodedata import category, combining, decimal, decomposition, name, normalize, unidata_version
 
 FOLD_VERSION = f"1 (Unicode {unidata_version})"
-"""Of what ``fold`` makes. Folded texts that are stored under another version are made anew at the start."""
+"""The version of ``fold``'s results. At the start, texts stored with another version are folded again."""
 
 _WHITE_SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """Unicode's White_Space, from PropList.txt."""
@@ -23,18 +23,18 @@ _IGNORABLE_BEYOND = r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000
 """
 _BLANK = r"\u2800\ufff9-\ufffb"
 _BLANK_BEYOND = r"\U0001d159"
-"""Not in that property, and blank all the same: the empty Braille pattern, the marks of interlinear annotation, the
-empty head of a note.
+"""Blank characters outside that property: the empty Braille pattern, the interlinear annotation marks, the null note
+head.
 """
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
 SHOWN = f"[^{_CONTROL}{_WHITE_SPACE}{_IGNORABLE}{_BLANK}]"
-"""A regular expression, of Python's and of ECMAScript's kind, that finds a character which shows; beyond the first
-65,536 code points, which the two write differently, it takes every character for one.
+"""A regular expression, valid in Python and ECMAScript, that finds a visible character. The two write code points
+beyond the first 65,536 differently, so it takes each of those for a visible one.
 """
 _SHOWN = re.compile(f"{SHOWN[:-1]}{_IGNORABLE_BEYOND}{_BLANK_BEYOND}]")
 _WHITE = re.compile(f"[{_WHITE_SPACE}]")
 SHORT = 1000
-"""Characters of which normalize() is fast, whatever they are."""
+"""Characters that normalize() handles fast, whatever they are."""
 _MARKS = re.compile(f"[{_IGNORABLE}{_IGNORABLE_BEYOND}]")
 _UNSEEN = re.compile(f"(?![{_WHITE_SPACE}])[{_CONTROL}{_IGNORABLE}{_IGNORABLE_BEYOND}]")
 _VARIANTS = str.maketrans(
@@ -45,7 +45,7 @@ _VARIANTS = str.maketrans(
 the Default Unicode Collation Element Table (UTS #10).
 """
 _SPACES = re.compile(r"[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-"""The spaces (category Zs) beside the usual one."""
+"""The spaces (category Zs) other than U+0020."""
 
 
 def composed(text: str) -> str:
@@ -62,7 +62,7 @@ def _parts(character: str) -> str:
 
 
 def _is_mark(character: str) -> bool:
-    """Whether it has a combining class, or begins with what has one once it is decomposed."""
+    """Whether a character has a combining class, or decomposes into a sequence that begins with one."""
     return bool(combining(character) or (decomposition(character) and combining(_parts(character)[0])))
 
 
@@ -75,29 +75,29 @@ def _in_order(run: re.Match[str]) -> str:
 
 
 _MARK = "".join(filter(_is_mark, map(chr, range(0x300, 0x10000)))) + "\U000101fd-\U0001e94a"
-"""Marks; beyond the first 65,536 code points all from the first to the last of them, since sets of those are slow."""
+"""Marks. Beyond the first 65,536 code points one range from the first to the last, since sets are slow there."""
 _MANY_MARKS = re.compile(f"[{_MARK}]{{32}}")
-"""Finds many marks in a row, which normalize() puts in order in quadratic time: 1.6 s for a request of them."""
+"""Finds long runs of marks. normalize() sorts a run in quadratic time: 1.6 s for one request full of them."""
 _RUN = re.compile(f"[{_MARK}]+")
 
 
 def shows(text: str) -> bool:
-    """Whether anything of the text can be seen: it is not blank, and not of invisible or control characters alone."""
+    """Whether a text has a visible character: not only blank, invisible and control characters."""
     return _SHOWN.search(text) is not None
 
 
 def without_marks(text: str) -> str:
-    """The text without the invisible marks that people paste with what they copied. Control characters stay."""
+    """The text without invisible marks, which people paste with copied text. Control characters stay."""
     return _MARKS.sub("", text)
 
 
 def with_spaces(text: str) -> str:
-    """The text with white space of every kind as U+0020."""
+    """The text with every kind of white space replaced by U+0020."""
     return _WHITE.sub(" ", text)
 
 
 def with_digits(text: str) -> str:
-    """The text with the decimal digits of every script as 0 to 9."""
+    """The text with the decimal digits of every script replaced by 0 to 9."""
     return text if text.isascii() else "".join(_digit(character) for character in text)
 
 
@@ -107,31 +107,29 @@ def _digit(character: str) -> str:
 
 
 def as_key(written: str) -> str:
-    """A key as it was made, from what somebody typed or pasted: its digits, without spaces and invisible marks."""
+    """The digits of a sign-in key that somebody typed or pasted, without spaces and invisible marks."""
     return _WHITE.sub("", without_marks(with_digits(written)))
 
 
 def as_password(written: str) -> str:
-    """A password as it is hashed: each space is U+0020, and NFC, as in OpaqueString (RFC 8265, section 4.2).
+    """The form of a password that is hashed: spaces as U+0020, and NFC, as in OpaqueString (RFC 8265, section 4.2).
 
-    What that profile forbids is taken as it is, for people do use it: the joiners and variation selectors of emoji.
-    One that shows nothing is no password.
+    Unlike that profile, it allows the joiners and variation selectors of emoji, since people use them. A password
+    without a visible character is no password.
     """
     return composed(_SPACES.sub(" ", written)) if shows(written) else ""
 
 
 def password_forms(written: str) -> tuple[str, ...]:
-    """What a password that somebody wrote may have been hashed as: see as_password(), and, before there was that, as
-    it was written.
-    """
+    """The forms in which a password may have been hashed: ``as_password``'s and, by earlier releases, as written."""
     return tuple(dict.fromkeys((as_password(written), written)))
 
 
 def fold(text: str) -> str:
-    """What a search compares: without case, accents, composition and compatibility forms, and in NFC.
+    """The form of a text that searches compare, in NFC: without case, accents and compatibility forms.
 
-    By full case folding, NFKD, without accents and what cannot be seen; white space is U+0020. Idempotent. A text
-    of accents alone keeps them, so that only a text that shows nothing folds to nothing.
+    It applies full case folding and NFKD, drops accents and invisible characters, and replaces white space by U+0020.
+    It is idempotent. A text of accents alone keeps them, so only a text without a visible character folds to "".
     """
     text = with_spaces(text)
     if text.isascii():
@@ -145,9 +143,9 @@ def fold(text: str) -> str:
 def _is_accent(character: str) -> bool:
     """Whether a mark is an accent rather than a part of a word.
 
-    The marks that stand anywhere (canonical combining classes 1 and from 200) and the points of Hebrew, Arabic and
-    Syriac (10 to 36) are. Vowel signs, nuktas, viramas, the voicing of kana and the tones of Thai and Lao have other
-    classes; without them another word would stand there. Letters and vowels that stand above others are told by name.
+    Accents are the marks of canonical combining classes 1 and from 200, and the points of Hebrew, Arabic and Syriac (10
+    to 36). Vowel signs, nuktas, viramas, the voicing of kana and the tones of Thai and Lao have other classes; without
+    them the word would be another. Combining letters and vowels have an accent's class; their name tells them apart.
     """
     group = combining(character)
     if not (group == 1 or 10 <= group <= 36 or group >= 200) or category(character) != "Mn":

@@ -1,4 +1,4 @@
-"""Users and what they say of themselves."""
+"""Users, their profiles, keys and sessions."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -14,12 +14,12 @@ from justchat.model.phone import Phone
 ProfileField = Literal["nickname", "location", "photo", "dob", "gender"]
 PROFILE_FIELDS: tuple[ProfileField, ...] = get_args(ProfileField)
 Profile = Mapping[ProfileField, str | date | int | None]
-"""What a user may fill in and edit; None empties a field."""
+"""The fields that a user can edit; None empties one."""
 
 
 @frozen(kw_only=True)
 class User:
-    """A person, by their phone. ``password`` is the hash of the key that signs them in."""
+    """A user, who has one phone. ``password`` is the hash of the sign-in key."""
 
     id: Id
     phone: Phone
@@ -34,29 +34,29 @@ class User:
     rooms: tuple[Id, ...] = ()
     visited_rooms: tuple[Id, ...] = ()
     gifts: tuple[Entry, ...] = ()
-    """The entries of the latest gifts, the newest last."""
+    """The entries of the latest gifts received, the newest last."""
     gifts_count: int = 0
-    """How many gifts they were given in all."""
+    """The number of all gifts received."""
     balance: int = 0
 
 
 @frozen(kw_only=True)
 class UserKey:
-    """The key that signs a user in, as it is now. ``hash`` is its hash."""
+    """A user's present sign-in key."""
 
     user: Id
     hash: str = field(repr=False)
     is_usable: bool
-    """Whether it may be tried: it has tries left and has not run out."""
+    """Whether the key can sign in: it is neither locked by wrong tries nor expired."""
     known_networks: frozenset[Id]
-    """The networks where its owner signed in lately, as ids that tell nothing of them."""
+    """Ids of the networks where its owner signed in lately. An id does not reveal its network."""
     phone_verified: bool
-    """Whether somebody with this phone ever signed in; signing up proves nothing."""
+    """Whether anybody ever signed in with this phone. Sign-up alone proves nothing."""
 
 
 @frozen(kw_only=True)
 class Session:
-    """One sign-in of a user, on one device."""
+    """One sign-in of a user on one device."""
 
     id: Id
     user: Id

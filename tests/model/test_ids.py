@@ -6,12 +6,12 @@ from justchat.model.ids import (
     Id,
     as_id,
     derived_id,
+    direct_message_id,
     is_well_formed,
     joined,
     new_id,
     parted,
-    resent_direct_id,
-    resent_message_id,
+    room_message_id,
 )
 
 A, B, C = Id("a" * 24), Id("b" * 24), Id("c" * 24)
@@ -38,7 +38,7 @@ class Ids(SynchronousTestCase):
 class ResentIds(SynchronousTestCase):
     def test_same(self) -> None:
         """The same author, client_id and turn have the same id, a well-formed one."""
-        for make_id in (resent_message_id, resent_direct_id):
+        for make_id in (room_message_id, direct_message_id):
             self.assertEqual(make_id(A, "x", 0), make_id(A, "x", 0))
             self.assertTrue(is_well_formed(make_id(A, "x", 0)))
 
@@ -59,13 +59,13 @@ class ResentIds(SynchronousTestCase):
             (A, f"direct:{A}:0:x", 0),
         ]
 
-        ids = {make_id(*part) for part in parts for make_id in (resent_message_id, resent_direct_id)}
+        ids = {make_id(*part) for part in parts for make_id in (room_message_id, direct_message_id)}
         self.assertEqual(2 * len(parts), len(ids))
 
     def test_of_an_earlier_release(self) -> None:
         """What was sent to an earlier release is found: ids are made as they were."""
-        self.assertEqual(derived_id(A, "0", "x"), resent_message_id(A, "x", 0))
-        self.assertEqual(derived_id(A, "0", "direct:x"), resent_direct_id(A, "x", 0))
+        self.assertEqual(derived_id(A, "0", "x"), room_message_id(A, "x", 0))
+        self.assertEqual(derived_id(A, "0", "direct:x"), direct_message_id(A, "x", 0))
 
 
 class Membership(SynchronousTestCase):

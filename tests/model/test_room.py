@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
-from justchat.model.room import VISITERS_KEPT, Room
+from justchat.model.room import VISITORS_KEPT, Room
 
 ADMIN, ANNA, BORIS = Id("a" * 24), Id("b" * 24), Id("c" * 24)
 NOON = datetime(2014, 2, 3, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ class Entries(SynchronousTestCase):
 
     def test_ban_of_an_early_one(self) -> None:
         """Who came before the latest visiters, and stayed, is one of these when banned; a stranger is not."""
-        others = [(Kind.NEW_ROOMMATE, new_id()) for _ in range(VISITERS_KEPT)]
+        others = [(Kind.NEW_ROOMMATE, new_id()) for _ in range(VISITORS_KEPT)]
         room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), *others)
         self.assertNotIn(ANNA, room.visitors)
 
@@ -96,7 +96,7 @@ class Entries(SynchronousTestCase):
 
     def test_visiters(self) -> None:
         """A room remembers its latest visitors, a bounded number of them."""
-        visitors = [Id(f"{n:024x}") for n in range(VISITERS_KEPT + 2)]
+        visitors = [Id(f"{n:024x}") for n in range(VISITORS_KEPT + 2)]
 
         room = after(ROOM, *((kind, user) for user in visitors for kind in (Kind.NEW_ROOMMATE, Kind.LEAVE)))
 
