@@ -56,8 +56,9 @@ class Money:
     ) -> None:
         """Add coins that a user paid for. ``secret`` is the payment provider's signature.
 
-        A retry with the same ``payment_id``, or the same ``idempotency_id``, adds nothing. Raises WrongSignature; Conflict where
-        the payment was for another user or sum; TooManyRequests after too many payments without a ``payment_id``.
+        A retry with the same ``payment_id``, or the same ``idempotency_id``, adds nothing. Raises WrongSignature;
+        Conflict where the payment was for another user or sum; TooManyRequests after too many payments without a
+        ``payment_id``.
         """
         if not self._is_signed(user, coins, secret, payment_id):
             raise WrongSignature

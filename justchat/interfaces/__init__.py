@@ -1,1 +1,1 @@
-"""What actions and adapters ask of each other, as zope interfaces."""
+"""What actions and adapters ask of each other, as zope interfaces: one file per subject."""

@@ -8,19 +8,19 @@ from justchat.model.moment import Moment
 
 
 class IComplaints(Interface):
-    """What people complained of."""
+    """The store of complaints."""
 
     async def add(complaint: Complaint) -> bool:
-        """Keep a complaint; False where there is one with its id."""
+        """Add a complaint. False where its id exists."""
 
     async def get(complaint: Id) -> Complaint:
-        """A complaint, or NotFound."""
+        """A complaint. Raises NotFound."""
 
     async def open(limit: int) -> list[Complaint]:
-        """Complaints nobody has closed, the latest first."""
+        """Open complaints, the latest first."""
 
     async def all(limit: int) -> list[Complaint]:
-        """Complaints, open and closed, the latest first."""
+        """Open and closed complaints, the latest first."""
 
     async def close(complaint: Id, note: str, at: Moment) -> None:
-        """Close a complaint with a note. Raises NotFound, and Conflict where it is closed already."""
+        """Close a complaint with a note. Raises NotFound; Conflict for one that is already closed."""

@@ -12,19 +12,19 @@ CountAction = Callable[[Id, Id], None]
 
 
 class IRateWindows(Interface):
-    """How often something has been done."""
+    """The store of rate counters."""
 
     async def used(counters: Sequence[RateCounter]) -> list[float]:
-        """How full each counter is, from 0 to 1. Raises TooManyRequests where one is full; counts nothing."""
+        """How full each counter is, from 0 to 1. Counts nothing. Raises TooManyRequests where one is full."""
 
     async def take(counters: Sequence[RateCounter]) -> list[RateHit]:
-        """Count one more in each, before it is done. Raises TooManyRequests where one is full, and counts it nowhere.
+        """Count one hit in each counter, before the action. Raises TooManyRequests where one is full; counts none then.
 
-        Where the database is away it raises DatabaseAway, and what it may have counted is given back later.
+        Raises DatabaseAway where the database is not available. What it may have counted is given back later.
         """
 
     async def give_back(hits: Sequence[RateHit]) -> None:
-        """What was counted was not done. Raises nothing: where the database is away it is given back later."""
+        """Give back hits of an action that did not happen. Raises nothing: without the database it happens later."""
 
     async def forget(counter: RateCounter) -> None:
-        """Count anew from zero."""
+        """Reset a counter to zero."""

@@ -10,7 +10,8 @@ from justchat.model.ids import Id
 class Claim:
     """The right to carry out a call.
 
-    ``idempotency_id`` is random, and the same for every retry of the call. What the call creates derives its id from it.
+    ``idempotency_id`` is random, and the same for every retry of the call. What the call creates has an
+    id derived from it.
     """
 
     id: Id
@@ -18,19 +19,19 @@ class Claim:
 
 
 class IIdempotencyKeys(Interface):
-    """What calls that came with an Idempotency-Key were answered, for a day."""
+    """The store of answers to calls with an Idempotency-Key, kept for a day."""
 
     async def claim(id: Id, request: bytes, by: Id) -> Claim | tuple[int, bytes]:
-        """The right to carry the call out, for who goes by ``by``, or the status and body it was answered with.
+        """Claim a call for the caller named ``by``; or return the status and body that answered it before.
 
-        Raises KeyReused where another request had the key, InProgress where this one is under way.
+        Raises KeyReused where another request used the key, InProgress where this request is in progress.
         """
 
     async def keep(id: Id, by: Id, status: int, answer: bytes) -> None:
-        """This is the answer from now on; of a claim that ran out and was taken over, nothing is kept."""
+        """Store the answer of a call. Nothing is stored for a claim that expired and was taken over."""
 
     async def release(id: Id, by: Id) -> None:
-        """The call was given up, and may be sent again."""
+        """Release the claim of a call that was not carried out. The client may retry."""
 
     async def release_all() -> None:
-        """Whatever was under way has died with its daemon: there is but this one."""
+        """Release every claim: this is the only daemon, so calls in progress died with the one before."""

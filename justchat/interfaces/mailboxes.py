@@ -1,4 +1,4 @@
-"""What actions ask of the store of direct messages, receipts and gifts received."""
+"""What actions ask of the store of users' streams: direct messages, receipts, gifts and notices."""
 
 from collections.abc import Callable
 
@@ -11,56 +11,58 @@ from justchat.model.moment import Moment
 
 
 class IMailboxes(Interface):
-    """What is addressed to users: direct messages, receipts, gifts."""
+    """The store of what is addressed to users: direct messages, receipts, gifts, notices."""
 
     async def append(user: Id, make: Callable[[int], Entry]) -> Entry:
-        """Put an entry, made with the seq it is given, into a user's stream; returns once it is durable.
+        """Append an entry to a user's stream; ``make`` gets its seq. Returns the entry once it is durable.
 
-        Raises AlreadyStored where its id is in the log, or Unavailable, and then it has not happened.
+        Raises AlreadyStored where the log has its id; Unavailable, and then nothing was appended.
         """
 
     async def send(author: Id, to: Id, make: Callable[[int, int], Entry]) -> Entry:
-        """Append a direct message: it comes after all that has passed between the two."""
+        """Append a direct message, in order after all messages between the two users.
+
+        ``make`` gets its seq and its ``order``.
+        """
 
     async def append_once(user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
-        """Put what there can be but once into a user's stream, unless it is there; ``make`` is given id and seq.
+        """Append an entry with a derived id to a user's stream, unless it is there. ``make`` gets its id and seq.
 
-        The id is another than was asked for where an entry of that became void. Raises Unavailable: then it is to be
-        tried again.
+        The id differs from ``id`` where the entry with that id is void. Raises Unavailable; then the caller retries.
         """
 
     async def head(user: Id) -> int:
-        """The seq of the last entry addressed to the user: the contract's ``n``."""
+        """The seq of the last entry of a user's stream: the contract's ``n``."""
 
     async def entries(user: Id, after: int, limit: int) -> list[Entry]:
-        """At most ``limit`` entries with a seq greater than ``after``, in order, void ones too."""
+        """At most ``limit`` entries with a seq greater than ``after``, in order, void entries included."""
 
     async def sent(author: Id, entry: Id) -> Entry | None:
-        """An author's entry, to whomever."""
+        """An author's entry in any user's stream, or None."""
 
     async def reconcile() -> None:
-        """Let dialogs know of messages that a crash kept from them."""
+        """Update the dialogs that a crash left without their latest messages."""
 
     async def get(user: Id, message: Id) -> DirectMessage:
-        """A message that the user wrote or received and has not removed, or MessageNotFound."""
+        """A message that the user sent or received and has not removed. Raises MessageNotFound."""
 
     async def messages(user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int) -> list[DirectMessage]:
-        """Newest first: those sent to the user, only by ``author``, or those the user sent to ``to``."""
+        """Messages to the user, of ``author`` alone if given, or those that the user sent to ``to``; newest first."""
 
     async def count_unread(user: Id, *, author: Id | None, to: Id | None) -> int:
-        """How many of those are unread by their receiver."""
+        """The number of those messages that their receiver has not read."""
 
     async def dialog(user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
-        """What passed between the two and the user has not removed, newest first."""
+        """The messages between two users that ``user`` has not removed, newest first."""
 
     async def dialogs(user: Id) -> list[Dialog]:
         """The user's dialogs, the latest first."""
 
     async def mark_as_read(message: DirectMessage, at: Moment) -> DirectMessage:
-        """The message as it is now, read since ``at`` or before."""
+        """Mark a message as read at ``at``, unless it was read before. Returns it as stored."""
 
     async def remove(user: Id, message: DirectMessage) -> None:
-        """Remove the user's copy of a message."""
+        """Remove a user's copy of a message."""
 
     async def remove_dialog(user: Id, other: Id) -> None:
-        """Remove the user's copy of all that passed between the two."""
+        """Remove a user's copies of all messages with another user."""

@@ -7,49 +7,50 @@ from justchat.model.ids import Id
 
 
 class ILedger(Interface):
-    """Coins: what changed a balance, and that it did so once (see ``store/ledger.py`` for the steps)."""
+    """The ledger: each transfer changes a balance once (``store/ledger.py`` has the steps)."""
 
     async def begin(transfer: Transfer) -> bool:
-        """Note a transfer that is to be made; False where its id is in the ledger already."""
+        """Add a transfer to the ledger. False where its id is there already."""
 
     async def get(transfer: Id) -> tuple[Transfer, bool] | None:
-        """A transfer of the ledger, and whether it is finished."""
+        """A transfer, and whether it is finished; None where there is none."""
 
     async def apply(transfer: Transfer) -> bool:
-        """Change the balance, once however often this is called; False where it would fall below 0, or, for
-        free coins, the last ones of that network are less than a day old.
+        """Change the balance by a transfer, once however often this is called.
+
+        False where the balance would fall below 0 or, for free coins, the network's last ones are less than a day old.
         """
 
     async def is_applied(transfer: Transfer) -> bool:
-        """Whether the balance has been changed by this transfer."""
+        """Whether a transfer has changed the balance."""
 
     async def cancel(transfer: Id) -> None:
-        """Forget a transfer that was not applied."""
+        """Remove a transfer that was not applied."""
 
     async def finish(transfer: Transfer) -> None:
-        """All of a transfer is done."""
+        """Mark a transfer as finished."""
 
     async def unfinished(*, all: bool) -> list[Transfer]:
-        """Transfers that a crash left. ``all``: also those begun a moment ago."""
+        """Transfers that a crash interrupted. ``all``: those of a moment ago, too."""
 
     async def of(user: Id, limit: int) -> list[Transfer]:
-        """The latest transfers of a user, the latest first."""
+        """A user's transfers, the latest first."""
 
 
 class ICatalogue(Interface):
-    """The gifts that can be bought."""
+    """The catalogue of gifts."""
 
     async def get(gift: Id) -> Gift:
-        """A gift that can be bought, or GiftNotFound."""
+        """A gift that can be bought. Raises GiftNotFound."""
 
     async def all() -> list[Gift]:
         """The gifts that can be bought, the cheapest first."""
 
     async def put(gift: Gift) -> None:
-        """Add a gift, or change the one with its id."""
+        """Add a gift, or replace the one with its id."""
 
     async def ids(most: int) -> set[Id]:
-        """The ids of the gifts that there have ever been, ``most`` of them at the most."""
+        """The ids of at most ``most`` gifts, those off sale included."""
 
     async def withdraw(gift: Id) -> None:
-        """A gift can be bought no more. Raises GiftNotFound."""
+        """Take a gift off sale. Raises GiftNotFound."""

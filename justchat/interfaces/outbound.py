@@ -1,4 +1,4 @@
-"""What actions ask of services elsewhere: SMS and captchas."""
+"""What actions ask of external services: SMS gateways and captchas."""
 
 from zope.interface import Interface
 
@@ -6,14 +6,14 @@ from justchat.model.phone import Phone
 
 
 class ICaptcha(Interface):
-    """Tells people from robots."""
+    """Verifies captcha tokens."""
 
     async def check(token: str | None) -> None:
-        """Raises CaptchaFailed unless the token is of a captcha that was solved; Unavailable where it cannot tell."""
+        """Raises CaptchaFailed unless the token proves a solved captcha; Unavailable where that cannot be verified."""
 
 
 class ISmsSender(Interface):
-    """Sends one SMS."""
+    """Sends SMS."""
 
     async def send(phone: Phone, text: str) -> None:
-        """Send ``text``; raises SmsFailed when it was not, or perhaps not, accepted."""
+        """Send ``text`` to a phone. Raises SmsFailed where the gateway did not, or may not, have accepted it."""

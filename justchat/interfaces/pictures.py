@@ -9,19 +9,19 @@ from justchat.model.moment import Moment
 
 
 class IPictureRecords(Interface):
-    """What is known of uploaded pictures. Every method raises DatabaseAway when the database does not answer."""
+    """The records of uploaded pictures. Every method raises DatabaseAway where the database is not available."""
 
     async def add(stem: str, user: Id | None, size: int) -> None:
-        """There will be a picture of this name, without its ending, that nothing refers to yet."""
+        """Record a picture that is about to be stored, by its name without extension. Nothing refers to it yet."""
 
     async def refer(stems: Sequence[str]) -> None:
-        """Something is about to refer to these pictures: they are kept from now on."""
+        """Keep these pictures from now on: something is about to refer to them."""
 
     async def take_orphans(before: Moment, limit: int) -> list[str]:
-        """The oldest pictures, uploaded before a time, that nothing refers to: they are on record no more."""
+        """Delete and return the oldest records of pictures from before a time that nothing refers to."""
 
     async def take_bytes(name: str, of: str, most: int, size: int) -> None:
-        """Count bytes of a day. Raises TooManyRequests where that is more than ``most``, and counts them not."""
+        """Count bytes of a day. Raises TooManyRequests, and counts nothing, where that exceeds ``most``."""
 
     async def add_bytes(name: str, of: str, size: int) -> None:
-        """So many more, or fewer, were used."""
+        """Add bytes to a day's count; a negative size subtracts."""

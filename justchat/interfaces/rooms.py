@@ -9,68 +9,68 @@ from justchat.model.ids import Id
 from justchat.model.room import ListedRoom, Room, RoomSearch
 
 Proposal = Callable[[Room, int], Entry | None]
-"""Asks the rules of a room at the head of its log, and makes the entry with the given seq.
+"""Checks the rules against a room at the head of its log, and makes the entry with the given seq.
 
-Raises the rule's error; returns None where there is nothing to do. May be called more than once.
+Raises a rule's error; returns None where there is nothing to do. It may be called more than once.
 """
 
 
 class IRooms(Interface):
-    """The rooms and their logs."""
+    """The store of rooms and their logs."""
 
     async def create(room: Room) -> None:
-        """Keep a new room. Raises Conflict where its id is taken."""
+        """Add a room. Raises Conflict where its id exists."""
 
     async def get(room: Id) -> Room:
-        """The room at the head of its log, or RoomNotFound."""
+        """The room at the head of its log. Raises RoomNotFound."""
 
     async def append(room: Id, propose: Proposal) -> tuple[Room, Entry | None]:
-        """Let a proposal happen: returns once its entry is durable, with the room just after it.
+        """Append a proposal's entry. Returns once it is durable: the room after it, and the entry.
 
-        Raises RoomNotFound, what ``propose`` raises, AlreadyStored, or Unavailable, and then it has not happened.
+        Raises RoomNotFound, AlreadyStored, Unavailable and what ``propose`` raises; then nothing was appended.
         """
 
     async def length(room: Id) -> int:
-        """How many entries the room's history has."""
+        """The number of entries in a room's history."""
 
     async def history(room: Id, skip: int, limit: int) -> list[Entry]:
         """At most ``limit`` entries after the first ``skip``, in order."""
 
     async def entry(room: Id, entry: Id) -> Entry:
-        """An entry of this room, or MessageNotFound."""
+        """An entry of a room. Raises MessageNotFound."""
 
     async def search(wanted: RoomSearch, by: Id) -> list[ListedRoom]:
-        """A page of rooms, for a user. Raises TooManyRequests where too many slow searches are under way."""
+        """A page of rooms for the user ``by``. Raises TooManyRequests where too many slow searches are in progress."""
 
     async def count_of_admin(admin: Id, most: int) -> int:
-        """How many rooms there are of this admin, counted to ``most``."""
+        """The number of an admin's rooms, counted up to ``most``."""
 
     async def private(rooms: Collection[Id]) -> set[Id]:
         """Those of the rooms that have a password."""
 
     async def count(wanted: RoomSearch, by: Id) -> int:
-        """How many rooms there are on all pages. Raises TooManyRequests, as ``search``."""
+        """The number of rooms on all pages. Raises TooManyRequests, as ``search`` does."""
 
     async def delete(room: Id) -> None:
-        """Delete a removed room with its history. Returns when it is certain to happen."""
+        """Delete a removed room with its history. Returns once the deletion is certain to happen."""
 
     async def finish_removals() -> None:
-        """Delete what is left of rooms whose removal a crash interrupted."""
+        """Complete the deletions that a crash interrupted."""
 
     async def reconcile() -> list[Entry]:
-        """Bring snapshots up to date that a crash left behind; returns the latest entries that changed a room."""
+        """Update the snapshots that a crash left stale. Returns the latest entries that changed a room."""
 
     async def position(room: Id) -> int:
-        """The seq of the room's last entry, 0 for none."""
+        """The seq of a room's last entry, 0 for none."""
 
     async def enters_next(user: Id, room: Id, after: int) -> bool:
-        """Whether the first move of this user after an entry is into the room: they were out of it before."""
+        """Whether the first move of a user after the seq ``after`` enters the room: so they were outside before."""
 
     async def entries(room: Id, after: int, limit: int) -> list[Entry]:
-        """At most ``limit`` entries with a seq greater than ``after``, in order, void ones too."""
+        """At most ``limit`` entries with a seq greater than ``after``, in order, void entries included."""
 
     async def any_entry(entry: Id) -> Entry:
-        """An entry of whatever room, or MessageNotFound."""
+        """An entry of any room. Raises MessageNotFound."""
 
     async def sent(author: Id, entry: Id) -> Entry | None:
-        """An author's entry, in whatever room."""
+        """An author's entry in any room, or None."""

@@ -11,100 +11,100 @@ from justchat.model.user import Profile, Session, User, UserKey
 
 
 class IUsers(Interface):
-    """The people. Every method raises DatabaseAway when the database does not answer."""
+    """The store of users. Every method raises DatabaseAway where the database is not available."""
 
     async def add(user: User) -> bool:
-        """Keep a new user; False, and nothing kept, where the phone has one already."""
+        """Add a user. False, and no user added, where the phone already has one."""
 
     async def get(user: Id) -> User:
-        """The user with this id, or UserNotFound."""
+        """The user with an id. Raises UserNotFound."""
 
     async def get_several(users: Sequence[Id]) -> list[User]:
-        """Those of the users that exist, in this order, with fewer of their gifts."""
+        """Those of the users that exist, in this order, with fewer gifts than ``get`` returns."""
 
     async def search(beginning: str, skip: int, limit: int, by: Id) -> list[Id]:
-        """Those whose nickname, folded, begins like this, in the order of the folded nicknames.
+        """Users whose folded nickname starts with ``beginning``, in the order of the folded nicknames.
 
-        ``by`` is who searches, in their turn. Raises TooManyRequests.
+        ``by`` is the user who searches; their searches queue. Raises TooManyRequests.
         """
 
     async def gifts(user: Id, skip: int, limit: int, by: Id) -> tuple[list[Entry], int]:
-        """What the user was given, newest first, and how many gifts there are. Raises UserNotFound; TooManyRequests
-        where ``by``, who asks, has too many slow searches under way.
+        """The gifts a user received, newest first, and how many there are.
+
+        Raises UserNotFound; TooManyRequests where ``by``, who asks, has too many slow searches in progress.
         """
 
     async def exists(user: Id) -> None:
-        """Raises UserNotFound unless there is such a user."""
+        """Raises UserNotFound where the user does not exist."""
 
     async def by_phone(phone: Phone) -> User | None:
-        """The user with this phone."""
+        """The user with a phone, or None."""
 
     async def set_password(phone: Phone, password: str) -> bool:
-        """Replace the hash of the phone's key and forgive its wrong tries; False where nobody has the phone."""
+        """Replace the hash of a phone's key and reset its wrong tries. False where no user has the phone."""
 
     async def find_key(phone: Phone) -> UserKey | None:
-        """The key of a phone; None where nobody has the phone."""
+        """The key of a phone; None where no user has the phone."""
 
     async def count_wrong_key(key: UserKey) -> bool:
-        """The key was tried, and it was another one. Returns whether that was its last try."""
+        """Count a wrong try of a key. Returns whether that locked the key."""
 
     async def accept_key(key: UserKey, network: Id) -> bool:
-        """The key was tried, and is right: its wrong tries are forgiven, and its owner is known at the place.
+        """Accept a right key: reset its wrong tries, and add the network to the owner's known networks.
 
-        False, and nothing of it, where its tries were used up in the meantime or there is another key.
+        False, and nothing changed, where the key was locked or replaced in the meantime.
         """
 
     async def edit(user: Id, profile: Profile) -> None:
-        """Set the given fields of a profile."""
+        """Set the given fields of a user's profile."""
 
     async def begin_move(user: Id, to: Id) -> tuple[Id | None, Id | None]:
-        """Claim the user's one place for a move to another room.
+        """Claim a user's move to another room. A user has one move at a time, on any number of daemons.
 
-        Returns the room they are in, and where a move was leading that a crash left unfinished and is taken over.
-
-        One move of a user at a time, on any number of daemons; the claim outlives a crash (see ``unfinished_moves``).
+        Returns the room that they are in, and the destination of an interrupted move that this one takes over.
+        The claim outlives a crash (see ``unfinished_moves``).
         """
 
-    async def end_move(user: Id, to: Id, place: Id) -> None:
-        """The move to ``to`` is done: the user is in ``place``, which joins the rooms they have visited."""
+    async def end_move(user: Id, to: Id, room: Id) -> None:
+        """End the move to ``to``: the user is in ``room``, which is added to their visited rooms."""
 
     async def abandon_move(user: Id, to: Id) -> None:
-        """The move was refused: the user is where they were."""
+        """Release the claim of a refused move. The user stays where they are."""
 
     async def entered_room(user: Id) -> Id | None:
-        """The room that the user was last let into; its log decides whether they are there."""
+        """The room that a user entered last. Its log decides whether they are inside (``actions/presence``)."""
 
     async def vacate(user: Id, room: Id) -> None:
-        """The user is in no room, if it was this one."""
+        """Set that a user is in no room, if this was their room."""
 
     async def unfinished_moves(*, all: bool) -> list[tuple[Id, Id | None, Id]]:
-        """Moves that a crash left: user, from where, whereto. ``all``: also those begun a moment ago."""
+        """Moves that a crash interrupted: user, old room, new room. ``all``: those of a moment ago, too."""
 
 
 class ISessions(Interface):
-    """Sign-ins, by the digest of their key."""
+    """The store of sessions, by the digest of their key."""
 
     async def open(user: Id) -> str:
-        """Begin a session; returns its key, which is kept nowhere."""
+        """Begin a session. Returns its key, which is not stored."""
 
     async def get(key: str) -> Session:
-        """The living session of a key, or LoginTimeout."""
+        """The open session of a key. Raises LoginTimeout."""
 
     async def end(key: str) -> Session | None:
-        """End a session; returns it, or None where there was none."""
+        """End a session. Returns it, or None where there was none."""
 
     async def of(user: Id) -> list[Session]:
-        """A user's living sessions, the latest first."""
+        """The open sessions of a user, the latest first."""
 
     async def end_all(user: Id) -> list[Session]:
-        """End every session of a user; returns them."""
+        """End every session of a user. Returns them."""
 
     async def ended_elsewhere() -> list[Session]:
-        """Sessions that ``end_all`` has ended lately, in this process or another; here they are over from now on."""
+        """Sessions that ``end_all`` of any process ended lately. From now on they have ended in this process, too."""
 
 
 class IInvites(Interface):
-    """Who has invited whom."""
+    """The store of invitations."""
 
     async def claim(inviter: Id, phone: Phone, by: Id) -> bool:
         """Claim the one invitation a day of an inviter to a phone; False where it is taken. ``by`` names this call.
@@ -116,7 +116,7 @@ class IInvites(Interface):
         """Confirm the claim of this call; False where another call has taken it over."""
 
     async def release(inviter: Id, phone: Phone, by: Id) -> None:
-        """The invitation that was claimed by this call was not sent after all.
+        """Release the claim of this call, whose invitation was not sent.
 
-        Raises nothing: where the database is away it is released later.
+        Raises nothing: where the database is not available, the claim is released later.
         """

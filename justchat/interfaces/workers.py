@@ -1,4 +1,4 @@
-"""What actions ask of work that is done outside the reactor thread."""
+"""What actions ask of workers outside the reactor thread."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -7,9 +7,10 @@ from zope.interface import Interface
 
 
 class HashOwner(NamedTuple):
-    """Whose turn a hash is: ``queue`` says of what, ``owner`` who shares turns there.
+    """Who a hash is computed for: one of the queues, and the owner of the request in that fair queue.
 
-    ``owners`` are keys that are tried from where their owner signed in lately, ``keys`` all others.
+    ``owners`` is for sign-in keys tried from a known network of their owner, ``keys`` for all other sign-in keys,
+    ``rooms`` for room passwords.
     """
 
     queue: Literal["owners", "keys", "rooms"]
@@ -17,29 +18,29 @@ class HashOwner(NamedTuple):
 
 
 class IPasswords(Interface):
-    """Slow salted hashes, made off the reactor thread. Raises Busy where too much of whose turn it is waits already."""
+    """Slow salted hashes, computed outside the reactor thread. Raises Busy where the owner has too many queued."""
 
-    async def hash(secret: str, turn: HashOwner) -> str:
-        """The hash to keep."""
+    async def hash(secret: str, owner: HashOwner) -> str:
+        """The hash to store."""
 
-    async def matches(secret: str, hash: str | None, turn: HashOwner) -> bool:
-        """Whether the hash is the secret's; takes as long where there is no hash."""
+    async def matches(secret: str, hash: str | None, owner: HashOwner) -> bool:
+        """Whether a hash is of a secret. Takes as long for None, and returns False."""
 
 
 class IImages(Interface):
-    """Pictures that people uploaded."""
+    """Uploaded pictures."""
 
     async def keep(data: bytes) -> str:
-        """Decode a picture, write it again without what else the file told, and return its name.
+        """Re-encode a picture without its metadata, store it, and return its file name.
 
-        Raises NotAnImage, TooLarge (pixels), DiskFull or Busy, and then nothing is left on the disk.
+        Raises NotAnImage, TooLarge (pixels), DiskFull, Busy; then nothing is left on the disk.
         """
 
     async def keep_file(file: Path, stem: str, owner: str) -> tuple[str, int]:
-        """The same with a picture that is in a file; its name is ``stem`` and an ending. Owners take turns.
+        """``keep`` for a picture in a file, under the name ``stem`` and an extension. The queue is fair among owners.
 
-        Returns its name and its bytes.
+        Returns the file name and its size in bytes.
         """
 
     def remove(stem: str) -> None:
-        """Remove a picture; none is no error."""
+        """Remove a picture. It is not an error if there is none."""

@@ -1,1 +1,4 @@
-"""Work in processes of their own: ``process`` is the daemon's side of the pipes, ``child`` the other."""
+"""Work outside the reactor thread, in threads and child processes.
+
+A child process answers requests over pipes: ``process`` is the daemon's side, ``child`` the other.
+"""

@@ -1,6 +1,6 @@
-"""The side of the child: reads requests from its input and writes the answers (see ``process``).
+"""The child's side of a worker process: reads requests from stdin and writes answers to stdout (see ``process``).
 
-The child ends with its input, and so with the daemon. It works at the lowest priority.
+The child exits when its stdin closes, and so with the daemon. It runs at the lowest priority.
 """
 
 import json
@@ -12,16 +12,16 @@ from typing import Any
 
 
 def serve(answer: Callable[..., Any], niceness: int = 19) -> None:
-    """Answer each request, a JSON list, by ``answer(*request)``, until the input ends."""
-    _yield_to_all(niceness)
+    """Answer each request, a JSON list, with ``answer(*request)``, until stdin closes."""
+    _lower_priority(niceness)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin.buffer:
         print(json.dumps(answer(*json.loads(line))), flush=True)
 
 
-def _yield_to_all(niceness: int) -> None:
-    # Of a process that is merely nice, Linux lets a time slice go on when the daemon wakes, for milliseconds. One under
-    # SCHED_IDLE gives way at once. A container or a unit of systemd's may allow one of these, both or none.
+def _lower_priority(niceness: int) -> None:
+    # When the daemon wakes, Linux lets a process that is merely nice finish its time slice, which takes milliseconds. A
+    # process under SCHED_IDLE yields at once. A container or a systemd unit may allow one of these, both or neither.
     for lower in (
         lambda: os.setpriority(os.PRIO_PROCESS, 0, niceness),
         lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)),

@@ -1,4 +1,4 @@
-"""A queue whose owners take turns: who has much waiting, or what is slow, keeps nobody waiting who has little."""
+"""A queue that is fair among owners: many items, or slow ones, of one owner delay other owners little."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -9,17 +9,17 @@ from justchat.errors import Busy
 
 T = TypeVar("T")
 HALF_LIFE = 60.0
-"""Seconds after which half of what an owner cost is forgotten."""
-REMEMBERED = 10_000
-"""Owners whose cost is remembered."""
+"""Seconds in which an owner's cost decays by half."""
+COSTS_KEPT = 10_000
+"""Owners whose cost is kept."""
 
 
 class FairQueue(Generic[T]):
-    """At most ``each`` things of an owner wait, and ``most`` of all owners together.
+    """At most ``each`` items of one owner are queued, and ``most`` of all owners together.
 
-    It is the turn of the owner who was charged least lately; of those who were charged the same, of who waits longest.
-    With ``give_way`` many owners cannot keep others out together: where all room is used up, the latest thing of the
-    owner who has most waiting is handed to it and waits no more.
+    The next item is of the owner with the least recent cost; of equals, the one who waits longest.
+    ``evict`` keeps many owners from filling the queue together: where the queue is full, it is called with the latest
+    item of the owner with the most items, which leaves the queue.
     """
 
     def __init__(
@@ -27,49 +27,49 @@ class FairQueue(Generic[T]):
         *,
         each: int,
         most: int,
-        give_way: Callable[[T], None] | None = None,
+        evict: Callable[[T], None] | None = None,
         seconds: Callable[[], float] = monotonic,
     ) -> None:
         self._seconds = seconds
         self._costs: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._each = each
         self._most = most
-        self._give_way = give_way
+        self._evict = evict
         self._waiting: OrderedDict[str, deque[T]] = OrderedDict()
-        self._again: deque[tuple[str, T]] = deque()
+        self._first: deque[tuple[str, T]] = deque()
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def put(self, owner: str, thing: T) -> None:
-        """Raises Busy where the owner's share, or all room, is used up."""
+    def put(self, owner: str, item: T) -> None:
+        """Add an item. Raises Busy where the owner's share, or the queue, is full."""
         own = self._waiting.get(owner)
         if own is not None and len(own) >= self._each:
             raise Busy
         if self._count >= self._most:
             self._make_room(0 if own is None else len(own))
-        self._waiting.setdefault(owner, deque()).append(thing)
+        self._waiting.setdefault(owner, deque()).append(item)
         self._count += 1
 
     def _make_room(self, fewer: int) -> None:
-        """Let the owner who has most waiting give way to one who has ``fewer``. Raises Busy where nobody has more."""
+        """Evict an item of the owner with the most, for an owner with ``fewer``. Raises Busy where nobody has more."""
         fullest = max(self._waiting.values(), key=len)
-        if self._give_way is None or len(fullest) <= max(fewer, 1):
+        if self._evict is None or len(fullest) <= max(fewer, 1):
             raise Busy
         self._count -= 1
-        self._give_way(fullest.pop())
+        self._evict(fullest.pop())
 
-    def put_back(self, owner: str, thing: T) -> None:
-        """It was taken and is to be taken again, next of all."""
-        self._again.append((owner, thing))
+    def put_back(self, owner: str, item: T) -> None:
+        """Put an item that was taken in front of all others."""
+        self._first.append((owner, item))
         self._count += 1
 
     def charge(self, owner: str, cost: float) -> None:
-        """What was taken has cost so much, in a unit of the caller's."""
+        """Add to an owner's cost, in the caller's unit."""
         self._costs[owner] = self._cost(owner) + cost, self._seconds()
         self._costs.move_to_end(owner)
-        if len(self._costs) > REMEMBERED:
+        if len(self._costs) > COSTS_KEPT:
             self._costs.popitem(last=False)
 
     def _cost(self, owner: str) -> float:
@@ -79,16 +79,16 @@ class FairQueue(Generic[T]):
         return float(cost * 0.5 ** ((self._seconds() - at) / HALF_LIFE))
 
     def take(self) -> tuple[str, T] | None:
-        """The first of the owner whose turn it is; None where nothing waits."""
-        if self._again:
+        """Take the next item and its owner; None where the queue is empty."""
+        if self._first:
             self._count -= 1
-            return self._again.popleft()
+            return self._first.popleft()
         if not self._waiting:
             return None
         owner = min(self._waiting, key=self._cost)
         own = self._waiting.pop(owner)
-        thing = own.popleft()
+        item = own.popleft()
         self._count -= 1
         if own:
             self._waiting[owner] = own
-        return owner, thing
+        return owner, item

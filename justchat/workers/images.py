@@ -1,9 +1,8 @@
-"""Pictures that people uploaded: written anew by a process of its own, one after another, and kept in a folder.
+"""Uploaded pictures: a worker process re-encodes them one after another, and they are stored in a folder.
 
-Who wants pictures kept takes turns with all others, those first whose pictures took least time lately: many or large
-pictures of some keep nobody else's waiting for more than the one that is being written. The process gives
-way to the daemon; what it has not done within seconds goes on at a higher priority, so that it gets on where the cores
-are never idle.
+The queue is fair: the owner whose pictures took the least time lately is next. So many or large pictures of one owner
+delay another owner's by no more than the one in progress. The process yields to the daemon. A picture that takes longer
+than HURRY raises the priority of the process, so that it makes progress where the cores are never idle.
 """
 
 import os
@@ -29,24 +28,25 @@ from justchat.workers.fair_queue import FairQueue
 from justchat.workers.process import WorkerDied, WorkerProcess
 
 SHARE = 20
-"""Pictures of one owner that may wait."""
+"""Pictures of one owner that the queue holds."""
 WAITING = 1000
-"""Pictures of all that may wait; they wait on the disk."""
+"""Pictures of all owners that the queue holds; their files are on the disk."""
 PATIENCE = 60.0
-"""Seconds that the process has for a picture; then it is ended."""
+"""Seconds that the process has for a picture; then it is killed."""
 WAIT = 150.0
-"""Seconds that a picture waits at most, its turn included."""
+"""Seconds until a caller gives up, from the moment the picture is queued."""
 HURRY = 0.3
-"""Seconds after which it no longer gives way to everybody."""
+"""Seconds into a picture after which the process no longer yields to everybody."""
 RESTART = 10.0
-LEFT_BEHIND = 3600.0
-"""Seconds after which nobody is at work any more on a file that waits."""
+"""Seconds after which the start of a process that could not be started is retried."""
+STALE = 3600.0
+"""Seconds after which no process uses a file of the spool any more."""
 _BROKEN: Final = frozenset((signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
-"""A picture that twice ends the process by one of these is broken."""
+"""A picture that twice ends the process with one of these is broken."""
 _ERRORS: Final[Mapping[str, type[ApiError]]] = {
     error.__name__: error for error in (NotAnImage, TooLarge, DiskFull, Busy)
 }
-# Large blocks go back to the system as soon as they are free.
+# Large blocks return to the system as soon as they are freed.
 _ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
 
 
@@ -60,38 +60,38 @@ class _Work:
 
 @implementer(IImages)
 class Images:
-    """See IImages. ``folder`` is where the files are kept, ``spool`` where they wait."""
+    """See IImages. Pictures are stored in ``folder``; queued files are in ``spool``."""
 
     def __init__(self, folder: Path, spool: Path, reactor: Any) -> None:
         self._folder = folder
         self._spool = spool
         self._reactor = reactor
-        self._turns: FairQueue[_Work] = FairQueue(each=SHARE, most=WAITING, seconds=reactor.seconds)
-        self._at_work: _Work | None = None
+        self._queue: FairQueue[_Work] = FairQueue(each=SHARE, most=WAITING, seconds=reactor.seconds)
+        self._current: _Work | None = None
         self._owner = ""
         self._timers: list[IDelayedCall] = []
-        self._late = False
-        self._began = 0.0
+        self._timed_out = False
+        self._started_at = 0.0
         self.process = _Process(self._next, reactor)
 
     def start(self) -> None:
-        if self._spool.parent.is_dir():  # justchat-admin on a database elsewhere needs none
+        if self._spool.parent.is_dir():  # justchat-admin with a remote database has none
             self._clear_spool()
         self.process.start()
 
     def _clear_spool(self) -> None:
         self._spool.mkdir(mode=0o700, exist_ok=True)
-        for left in self._spool.iterdir():  # by a crash; justchat-admin may be at work there
+        for file in self._spool.iterdir():  # left by a crash, or in use by justchat-admin
             with suppress(OSError):
-                if time() - left.stat().st_mtime > LEFT_BEHIND:
-                    left.unlink()
+                if time() - file.stat().st_mtime > STALE:
+                    file.unlink()
 
     async def stop(self) -> None:
-        """Returns when the process is gone; what was waiting is told Busy."""
-        while (waiting := self._turns.take()) is not None:
+        """Returns once the process has ended. Queued pictures fail with Busy."""
+        while (waiting := self._queue.take()) is not None:
             waiting[1].done.errback(Busy())
-        if self._at_work is not None:
-            self._at_work.tries = 2
+        if self._current is not None:
+            self._current.tries = 2
         await self.process.stop()
 
     async def keep(self, data: bytes) -> str:
@@ -110,7 +110,7 @@ class Images:
 
     async def keep_file(self, file: Path, stem: str, owner: str) -> tuple[str, int]:
         work = _Work(file, stem)
-        self._turns.put(owner, work)
+        self._queue.put(owner, work)
         self._next()
         try:
             return await work.done.addTimeout(WAIT, self._reactor)
@@ -118,34 +118,34 @@ class Images:
             raise Busy from error
 
     def _next(self) -> None:
-        """Let the process write the next picture, if it is ready for one."""
-        if self._at_work is not None or not self.process.is_ready:
+        """Send the process the next picture, if it is ready for one."""
+        if self._current is not None or not self.process.is_ready:
             return
-        turn = self._turns.take()
-        while turn is not None and turn[1].done.called:  # nobody waits for it any more
-            turn = self._turns.take()
-        if turn is None:
+        taken = self._queue.take()
+        while taken is not None and taken[1].done.called:  # its caller timed out
+            taken = self._queue.take()
+        if taken is None:
             return
-        self._owner, work = turn
-        self._at_work = work
-        self._late = False
-        self._began = self._reactor.seconds()
+        self._owner, work = taken
+        self._current = work
+        self._timed_out = False
+        self._started_at = self._reactor.seconds()
         work.tries += 1
         self._timers = [
             self._reactor.callLater(HURRY, self.process.hurry, True),
-            self._reactor.callLater(PATIENCE, self._too_late),
+            self._reactor.callLater(PATIENCE, self._time_out),
         ]
         sent = self.process.send(str(work.file), str(self._folder), work.stem)
         sent.addCallbacks(self._answered, self._died)
 
-    def _too_late(self) -> None:
-        self._late = True
+    def _time_out(self) -> None:
+        self._timed_out = True
         self.process.kill()
 
-    def _over(self) -> _Work:
-        work, self._at_work = self._at_work, None
+    def _finish(self) -> _Work:
+        work, self._current = self._current, None
         assert work is not None
-        self._turns.charge(self._owner, self._reactor.seconds() - self._began)
+        self._queue.charge(self._owner, self._reactor.seconds() - self._started_at)
         for timer in self._timers:
             if timer.active():
                 timer.cancel()
@@ -154,7 +154,7 @@ class Images:
         return work
 
     def _answered(self, answer: Any) -> None:
-        work = self._over()
+        work = self._finish()
         if "error" in answer:
             work.done.errback(_ERRORS[answer["error"]]())
         else:
@@ -162,22 +162,22 @@ class Images:
         self._next()
 
     def _died(self, failure: Failure) -> None:
-        """Once more with another process, unless it was the picture's fault, or took too long."""
+        """Retry in a new process, unless the picture is at fault or took too long."""
         assert isinstance(failure.value, WorkerDied)
-        work, ended_by = self._over(), failure.value.signal
-        self._remove_pieces(work.stem)
+        work, ended_by = self._finish(), failure.value.signal
+        self._remove_temporary(work.stem)
         if ended_by == signal.SIGXCPU:
-            work.done.errback(TooLarge("the image takes too long to be read"))
-        elif work.tries < 2 and not self._late:
-            self._turns.put_back(self._owner, work)
+            work.done.errback(TooLarge("the image takes too long to decode"))
+        elif work.tries < 2 and not self._timed_out:
+            self._queue.put_back(self._owner, work)
         elif ended_by in _BROKEN:
             work.done.errback(NotAnImage())
         else:
             work.done.errback(Busy())
 
-    def _remove_pieces(self, stem: str) -> None:
-        for piece in self._folder.glob(f".{stem}.*"):
-            piece.unlink(missing_ok=True)
+    def _remove_temporary(self, stem: str) -> None:
+        for file in self._folder.glob(f".{stem}.*"):
+            file.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -190,14 +190,14 @@ class _Process(WorkerProcess):
         super().__init__(
             reactor,
             picture_worker.__name__,
-            "the process that writes pictures",
+            "the picture worker",
             pause=RESTART,
             environment=_ENVIRONMENT,
             when_ready=when_ready,
         )
 
     def hurry(self, on: bool) -> None:
-        """Whether to compete for a core, at a low priority, or to take only what nobody else wants."""
+        """Run at low priority (``on``), or only on an idle core."""
         if self.pid is not None:
             with suppress(OSError):
                 os.sched_setscheduler(self.pid, os.SCHED_OTHER if on else os.SCHED_IDLE, os.sched_param(0))

@@ -1,9 +1,9 @@
-"""Argon2id hashes of keys and room passwords: made here, and, where this is run as a program, for a daemon.
+"""Argon2id hashes of sign-in keys and room passwords. Run as a program, it is a worker process (``workers.child``).
 
-As a program it answers ``[secret]`` with the hash, ``[secret, hash]`` with whether the hash is the secret's, and
-either with null where it failed (see ``workers.child``).
+The program answers ``[secret]`` with the hash and ``[secret, hash]`` with whether the hash is of the secret. It answers
+null where that failed.
 
-Parameters as OWASP advises for argon2id: 19 MiB, two passes.
+The parameters are OWASP's for argon2id: 19 MiB, two passes.
 """
 
 from argon2 import PasswordHasher
@@ -15,12 +15,12 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def hash_secret(secret: str) -> str:
-    """A new hash, with a salt of its own."""
+    """Hash a secret with a new salt."""
     return _HASHER.hash(secret)
 
 
 def verify_secret(secret: str, hash: str) -> bool:
-    """Whether the hash is of this secret; what is no hash is of none."""
+    """Whether a hash is of a secret. False for a malformed hash."""
     try:
         return _HASHER.verify(hash, secret)
     except (VerificationError, InvalidHashError):
@@ -30,7 +30,7 @@ def verify_secret(secret: str, hash: str) -> bool:
 def _answer(secret: str, hash: str | None = None) -> str | bool | None:
     try:
         return hash_secret(secret) if hash is None else verify_secret(secret, hash)
-    except Exception:  # the daemon tries it itself, and tells what is wrong
+    except Exception:  # the daemon retries in a thread, and logs what is wrong
         return None
 
 

@@ -1,13 +1,13 @@
-"""Keys and room passwords: hashed by a process that takes what is left of a core, and in threads if that is little.
+"""Hashes of sign-in keys and room passwords, computed in a worker process, and in threads where that is too slow.
 
-A hash takes some 20 ms of a core, and argon2 lets go of the GIL; but a thread that shares the reactor's core keeps it
-waiting for milliseconds (docs/speed.rst). The process does not. On a core that is never idle it would not get on at
-all, so what it has not done in time the threads do.
+A hash takes some 20 ms of a core. argon2 releases the GIL, but a thread that shares the reactor's core delays it by
+milliseconds (docs/speed.rst). The process does not, since it runs only when the core is idle. On a core that is never
+idle it would not run at all, so threads compute what it has not computed in time.
 
-Whoever asks waits for their turn: owners at home, all others who sign in, and those who enter rooms have a queue each,
-which take turns; in a queue the people take turns, or the networks. So a flood keeps those waiting whom it comes from;
-one from everywhere keeps no owner at home waiting. The process is sent only as much as keeps it at work, since what it
-was sent has no turn any more.
+Requests queue. There is a fair queue each for owners on known networks, for all other sign-ins, and for users who enter
+rooms; the queues are served in rotation. Within a queue the users, or networks, are served fairly. So a flood delays
+only where it comes from, and a flood from everywhere delays no owner on a known network. The process gets no more
+requests than keep it busy, since a request that was sent has left its queue.
 """
 
 from functools import partial
@@ -20,24 +20,25 @@ from zope.interface import implementer
 
 from justchat.errors import Busy
 from justchat.interfaces.workers import HashOwner, IPasswords
-from justchat.workers import password_worker as hashing
+from justchat.workers import password_worker
 from justchat.workers.fair_queue import FairQueue
+from justchat.workers.password_worker import hash_secret, verify_secret
 from justchat.workers.process import WorkerDied, WorkerProcess
 from justchat.workers.thread_pool import BoundedThreadPool
 
 THREADS = 2
 PATIENCE = 0.3
-"""Seconds that the process has for a hash."""
+"""Seconds that the process has for a hash; then a thread computes it."""
 SENT = 2
-"""As many hashes as the process is sent at once: one to make, and the next."""
-LONG = 15
-"""Where more keys than this wait, threads help the process: it makes as many in its PATIENCE on a core of its own."""
+"""Requests sent to the process at once: the one it computes, and the next."""
+BACKLOG = 15
+"""Threads help the process where more sign-in keys are queued: as many as it computes in PATIENCE on an idle core."""
 EACH = {"owners": 20, "keys": 200, "rooms": 5}
-"""Hashes that may wait for one owner, one network that signs in, one person who enters rooms; one more is Busy."""
+"""Requests that each queue holds for one owner, network or user. One more raises Busy."""
 MOST = 1000
-"""Hashes that may wait in one queue; then those who have most waiting give way."""
+"""Requests that each queue holds in all. Then the owner with the most loses the latest."""
 RESTART = 10.0
-"""Seconds after which a process that could not be started is tried again."""
+"""Seconds after which the start of a process that could not be started is retried."""
 
 
 @define(eq=False)
@@ -46,76 +47,76 @@ class _Work:
     done: "Deferred[str | bool]" = field(factory=Deferred)
 
 
-def _give_way(work: _Work) -> None:
+def _evict(work: _Work) -> None:
     work.done.errback(Busy())
 
 
 @implementer(IPasswords)
 class Passwords:
-    """See IPasswords. What is not started works, too: in threads, as soon as those run."""
+    """See IPasswords. Before ``start`` requests wait for the threads."""
 
     def __init__(self, reactor: Any) -> None:
-        self._nobodys = hashing.hash_secret("")
+        self._dummy_hash = hash_secret("")
         self._reactor = reactor
-        self.process = WorkerProcess(reactor, hashing.__name__, "the process that makes hashes", pause=RESTART)
+        self.process = WorkerProcess(reactor, password_worker.__name__, "the password worker", pause=RESTART)
         self._threads = BoundedThreadPool("passwords", threads=THREADS, waiting=THREADS + SENT)
         self._in_threads = 0
-        self._queues = {name: FairQueue[_Work](each=each, most=MOST, give_way=_give_way) for name, each in EACH.items()}
+        self._queues = {name: FairQueue[_Work](each=each, most=MOST, evict=_evict) for name, each in EACH.items()}
 
     def start(self) -> None:
         self._threads.start()
         self.process.start()
 
     async def stop(self) -> None:
-        """Returns when the process is gone, and the threads have done what is at work."""
+        """Returns once the process has ended and the threads have done their running work."""
         await self.process.stop()
         self._threads.stop()
 
-    async def hash(self, secret: str, turn: HashOwner) -> str:
-        made = await self._do(turn, secret)
+    async def hash(self, secret: str, owner: HashOwner) -> str:
+        made = await self._enqueue(owner, secret)
         assert isinstance(made, str)
         return made
 
-    async def matches(self, secret: str, hash: str | None, turn: HashOwner) -> bool:
-        # Where there is no hash it takes as long.
-        right = await self._do(turn, secret, hash or self._nobodys)
+    async def matches(self, secret: str, hash: str | None, owner: HashOwner) -> bool:
+        # Without a hash it takes as long.
+        right = await self._enqueue(owner, secret, hash or self._dummy_hash)
         return right is True and hash is not None
 
-    async def _do(self, turn: HashOwner, *request: str) -> str | bool:
+    async def _enqueue(self, owner: HashOwner, *request: str) -> str | bool:
         work = _Work(request)
-        self._queues[turn.queue].put(turn.owner, work)
-        self._go_on()
+        self._queues[owner.queue].put(owner.owner, work)
+        self._dispatch()
         return await work.done
 
-    def _go_on(self) -> None:
-        """Give work to whoever has time for it."""
+    def _dispatch(self) -> None:
+        """Hand queued work to the process and the threads."""
         process = self.process
         while process.pid is not None and not process.is_behind and process.unanswered < SENT:
             work = self._take()
             if work is None:
                 return
-            Deferred.fromCoroutine(self._by_process(work))
-        while self._in_threads < THREADS and (process.pid is None or process.is_behind or self._is_long()):
-            # One thread is always left to those who sign in.
+            Deferred.fromCoroutine(self._run_in_process(work))
+        while self._in_threads < THREADS and (process.pid is None or process.is_behind or self._is_backlogged()):
+            # One thread is always left for sign-ins.
             work = self._take(but="rooms" if self._in_threads == THREADS - 1 else None)
             if work is None:
                 return
-            self._by_thread(work)
+            self._run_in_thread(work)
 
-    def _is_long(self) -> bool:
-        return len(self._queues["keys"]) > LONG
+    def _is_backlogged(self) -> bool:
+        return len(self._queues["keys"]) > BACKLOG
 
     def _take(self, but: str | None = None) -> _Work | None:
-        """The next whose turn it is, of the queue whose turn it is, but for one queue."""
+        """The next item of the next queue that has one, skipping the queue ``but``."""
         for name in [name for name in self._queues if name != but]:
             queue = self._queues.pop(name)
-            self._queues[name] = queue  # it is the last now
+            self._queues[name] = queue  # the last one now
             taken = queue.take()
             if taken is not None:
                 return taken[1]
         return None
 
-    async def _by_process(self, work: _Work) -> None:
+    async def _run_in_process(self, work: _Work) -> None:
         try:
             made = await self.process.send(*work.request).addTimeout(PATIENCE, self._reactor)
         except (TimeoutError, WorkerDied):
@@ -123,11 +124,11 @@ class Passwords:
         if isinstance(made, str | bool):
             work.done.callback(made)
         else:
-            # It waits no more: two in a thread's queue at most, since the process is sent no more.
-            self._by_thread(work)
-        self._go_on()
+            # It is not queued again. At most two wait for a thread, since the process gets no more at once.
+            self._run_in_thread(work)
+        self._dispatch()
 
-    def _by_thread(self, work: _Work) -> None:
+    def _run_in_thread(self, work: _Work) -> None:
         self._in_threads += 1
 
         def done(result: Any) -> None:
@@ -136,8 +137,8 @@ class Passwords:
                 work.done.errback(result)
             else:
                 work.done.callback(result)
-            self._go_on()
+            self._dispatch()
 
         secret, *hash = work.request
-        make = partial(hashing.verify_secret, secret, *hash) if hash else partial(hashing.hash_secret, secret)
-        Deferred.fromCoroutine(self._threads.run(make)).addBoth(done)
+        compute = partial(verify_secret, secret, *hash) if hash else partial(hash_secret, secret)
+        Deferred.fromCoroutine(self._threads.run(compute)).addBoth(done)

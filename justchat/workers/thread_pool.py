@@ -1,4 +1,4 @@
-"""Work that would hold the reactor: done in threads, a bounded amount of it."""
+"""Work that would block the reactor, in a bounded pool of threads."""
 
 import os
 from collections.abc import Callable
@@ -13,38 +13,38 @@ from justchat.errors import Busy
 
 T = TypeVar("T")
 NICENESS = 10
-"""Of the threads: what they do can wait, and must not keep the reactor's own from a core that they share."""
+"""Of the threads, so that they yield a shared core to the reactor thread."""
 
 
 class BoundedThreadPool:
-    """Threads for work of one kind: ``threads`` of them, and at most ``waiting`` pieces of work at once."""
+    """At most ``threads`` threads for one kind of work, and at most ``waiting`` pieces of work at once."""
 
     def __init__(self, name: str, *, threads: int, waiting: int) -> None:
         self._pool = ThreadPool(0, threads, name)
         self._waiting = waiting
-        self._at_work = 0
+        self._in_progress = 0
 
     def start(self) -> None:
         self._pool.start()
 
     def stop(self) -> None:
-        """Returns when what is at work is done."""
+        """Returns once the running work is done."""
         self._pool.stop()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """The result of the work. Raises Busy when too much is waiting already."""
-        if self._at_work >= self._waiting:
+        """Run ``work`` in a thread. Returns its result. Raises Busy where ``waiting`` pieces are in progress."""
+        if self._in_progress >= self._waiting:
             raise Busy
-        self._at_work += 1
+        self._in_progress += 1
         try:
             return await deferToThreadPool(reactor, self._pool, _nicely, work)  # type: ignore[arg-type]
         finally:
-            self._at_work -= 1
+            self._in_progress -= 1
 
 
 def _nicely(work: Callable[[], T]) -> T:
-    # On Linux this is the calling thread's alone (setpriority(2), "C library/kernel differences"). Where a container or
-    # a unit of systemd's does not allow it, the work is done all the same.
+    # On Linux this affects the calling thread alone (setpriority(2), "C library/kernel differences"). A container or a
+    # systemd unit may not allow it; the work is done all the same.
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     return work()

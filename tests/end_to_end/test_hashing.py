@@ -66,4 +66,4 @@ class ItsProcess(OwnDaemonCase):
 
         self.assertEqual([anna.id] * 3, [person.id for person in await signing_in])
         self.assertEqual(anna.id, (await sign_in(self.daemon, anna.phone, anna.key)).id)
-        self.assertIn("the process that makes hashes is gone", self.daemon.log)
+        self.assertIn("the password worker ended", self.daemon.log)

@@ -1,8 +1,8 @@
-"""Pictures decoded and written again, so that what is served is a picture and no more.
+"""Re-encoding of pictures, so that the server serves pictures and nothing else.
 
-What a camera wrote beside the pixels (place, time, owner) goes, and can never be why a picture is refused: only the
-parts that make the pixels reach Pillow. How the picture is turned and what its colours mean is applied; animations
-keep their frames, times and loops.
+Metadata of a camera (place, time, owner) is dropped. Only the parts that make up the pixels reach Pillow, so broken
+metadata never causes a refusal. Orientation and colour profile are applied to the pixels. Animations keep their frames,
+durations and loops.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,15 +17,15 @@ _FORMATS: Final[Mapping[str, tuple[Callable[[bytes], bool], Callable[[bytes], by
     "gif": (lambda start: start.startswith((b"GIF87a", b"GIF89a")), gif.reencode_gif),
     "webp": (lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP", webp.reencode_webp),
 }
-"""By the ending under which each is kept: whether a file is one, and what writes it again."""
+"""By file extension: whether a file has the format, by its first bytes; and what re-encodes it."""
 
 ENDINGS: Final = tuple(_FORMATS)
 
 
 def reencode_picture(data: bytes) -> tuple[bytes, str]:
-    """The picture alone, and its ending.
+    """Re-encode a picture. Returns its bytes and file extension.
 
-    Raises NotAnImage, TooLarge; MemoryError and OSError where the system lacks something.
+    Raises NotAnImage, TooLarge; MemoryError and OSError where the system lacks memory or disk space.
     """
     for ending, (is_one, rewrite) in _FORMATS.items():
         if is_one(data[:16]):
@@ -34,9 +34,9 @@ def reencode_picture(data: bytes) -> tuple[bytes, str]:
             except (TooLarge, MemoryError):
                 raise
             except OSError as error:
-                if error.errno is not None:  # not the decoder's word on the picture, but the system's
+                if error.errno is not None:  # an error of the system, not of the decoder
                     raise
                 raise NotAnImage from error
-            except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
+            except Exception as error:  # Pillow's decoders raise any exception on a broken file
                 raise NotAnImage from error
     raise NotAnImage

@@ -1,4 +1,4 @@
-"""GIF: each frame decoded and written again by itself, so that palettes, times and disposal stay as they are."""
+"""GIF: each frame is re-encoded by itself, so that palettes, durations and disposal stay as they are."""
 
 import struct
 from io import BytesIO
@@ -19,7 +19,7 @@ _HAS_PALETTE, _INTERLACED = 0x80, 0x40
 @frozen
 class _Frame:
     control: bytes
-    """Flags, delay, transparent index; empty where there are none."""
+    """Flags, delay and transparent index; empty for none."""
     place: bytes
     flags: int
     palette: bytes
@@ -38,7 +38,7 @@ class _Reader:
     at: int
 
     def take(self, count: int) -> bytes:
-        """Raises EOFError where there is less."""
+        """Read bytes. Raises EOFError where there are fewer."""
         taken = self.data[self.at : self.at + count]
         self.at += count
         if len(taken) < count:
@@ -49,7 +49,7 @@ class _Reader:
         return self.take(3 << (flags & 7) + 1) if flags & _HAS_PALETTE else b""
 
     def blocks(self) -> list[bytes]:
-        """Up to the empty one, or the end of the file."""
+        """Read blocks up to the empty one, or the end of the file."""
         blocks = []
         while self.at < len(self.data) and (length := self.data[self.at]):
             blocks.append(self.data[self.at + 1 : self.at + 1 + length])
@@ -59,7 +59,7 @@ class _Reader:
 
 
 def reencode_gif(data: bytes) -> bytes:
-    """The picture alone. Raises NotAnImage, TooLarge."""
+    """Re-encode a picture. Raises NotAnImage, TooLarge."""
     reader = _Reader(data, 6)
     try:
         screen = reader.take(7)
@@ -80,7 +80,7 @@ def reencode_gif(data: bytes) -> bytes:
         except (OSError, SyntaxError, NotAnImage):
             if not written:
                 raise
-            break  # what is whole is shown
+            break  # keep the frames before
         written += 1
     if not written:
         raise NotAnImage
@@ -88,7 +88,7 @@ def reencode_gif(data: bytes) -> bytes:
 
 
 def _frames(reader: _Reader) -> tuple[list[_Frame], int | None]:
-    """The frames, and how often the animation is repeated: 0 for ever, None never."""
+    """The frames, and how often the animation repeats: 0 for endlessly, None for never."""
     frames: list[_Frame] = []
     control, loop = b"", None
     try:
@@ -127,7 +127,7 @@ def _encoded(frame: _Frame, common: bytes) -> bytes:
         ]
     )
     image = decoded(GifImagePlugin.GifImageFile, single)
-    # The numbers of the colours, whatever colours they are.
+    # The palette indexes, whatever their colours.
     numbers = Image.frombytes("P", image.size, image.tobytes())
     numbers.encoderinfo = {}
     output = BytesIO()

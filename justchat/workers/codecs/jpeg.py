@@ -1,6 +1,6 @@
-"""JPEG: the segments that make the first picture, and no others.
+"""JPEG: only the segments that make up the first picture are kept.
 
-What follows the first picture (MPO's second one, a gain map, trailing bytes) is dropped with the metadata.
+What follows the first picture (MPO's second one, a gain map, trailing bytes) is dropped, as metadata is.
 """
 
 import re
@@ -12,7 +12,7 @@ from attrs import frozen
 from PIL import ImageFile, JpegImagePlugin
 
 from justchat.errors import NotAnImage
-from justchat.workers.codecs.still import MEMORY, Aside, check_memory, check_pixels, shown
+from justchat.workers.codecs.still import MEMORY, Metadata, check_memory, check_pixels, shown
 
 _SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -20,29 +20,29 @@ _PROGRESSIVE: Final = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _KEPT: Final = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD, _SOS, _APP0, _APP14))
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")
 _NEXT: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-"""In the data of a scan: there FF 00 is a byte, and D0 to D7 only mark places to start again from."""
+"""In the data of a scan, where FF 00 is a byte, and D0 to D7 are restart markers."""
 _WHOLE_ENOUGH: Final = 0.75
-"""A file may lack its end; this part of the rows must be there."""
+"""A truncated file must have this part of its rows."""
 _JFIF: Final = 14
-"""Bytes of a segment that says that the colours are YCbCr; a shorter one is broken."""
+"""Bytes of a JFIF segment, which says that the colours are YCbCr; a shorter one is broken."""
 _NOWHERE: Final = (255, 0, 254, 255)
 
 
 @frozen
 class _Picture:
     data: bytes
-    """From its start to the end of its last scan, without EOI."""
+    """The file from its start to the end of its last scan, without EOI."""
     width: int
     height: int
     channels: int
     scans: int
     is_progressive: bool
     has_end: bool
-    aside: Aside
+    metadata: Metadata
 
 
 def reencode_jpeg(data: bytes) -> bytes:
-    """The picture alone; one of more than 25 million pixels at half its width and height.
+    """Re-encode a picture; one of more than 25 million pixels at half its width and height.
 
     Raises NotAnImage, TooLarge.
     """
@@ -50,7 +50,7 @@ def reencode_jpeg(data: bytes) -> bytes:
     pixels = picture.width * picture.height
     check_pixels(pixels)
     if picture.is_progressive:
-        # Its coefficients are all in memory before the first pixel is: 2 bytes each.
+        # All its coefficients, of 2 bytes each, are in memory before the first pixel.
         check_memory(picture.width, picture.height, 4)
     if not picture.has_end and not _is_whole(picture):
         raise NotAnImage
@@ -62,7 +62,7 @@ def reencode_jpeg(data: bytes) -> bytes:
         options["subsampling"] = JpegImagePlugin.get_sampling(jpeg)
     jpeg.load()
     jpeg.info = {}
-    image = shown(jpeg, picture.aside)
+    image = shown(jpeg, picture.metadata)
     output = BytesIO()
     image.save(output, "JPEG", exif=b"", **options)
     return output.getvalue()
@@ -96,11 +96,11 @@ def _read(data: bytes) -> _Picture:
         profile = b"".join(profiles[number] for number in sorted(profiles))
     marker, height, width, channels = frame
     progressive = marker in _PROGRESSIVE
-    return _Picture(b"".join(kept), width, height, channels, scans, progressive, has_end, Aside(profile, exif))
+    return _Picture(b"".join(kept), width, height, channels, scans, progressive, has_end, Metadata(profile, exif))
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and bytes of each segment, a scan with its data; what stands between them is skipped, as decoders do."""
+    """The marker and bytes of each segment, a scan with its data. Other bytes are skipped, as decoders do."""
     at = 2
     while (found := _MARKER.search(data, at)) is not None:
         marker, start = found[1][0], found.end() - 2
@@ -119,9 +119,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _is_whole(picture: _Picture) -> bool:
-    """Whether nearly all of a picture is there whose file lacks its end."""
+    """Whether a truncated file has nearly all of its picture."""
     if picture.is_progressive:
-        return picture.scans > picture.channels  # the first scans show all of it, the later ones make it sharper
+        return picture.scans > picture.channels  # the first scans have the whole picture, later ones refine it
     check_memory(picture.width, picture.height, 4)
     jpeg = JpegImagePlugin.JpegImageFile(BytesIO(picture.data))
     jpeg.load_prepare()

@@ -1,6 +1,6 @@
-"""PNG and APNG (third edition of the specification): the chunks that make the picture, and no others.
+"""PNG and APNG (third edition of the specification): only the chunks that make up the picture are kept.
 
-An animation is taken apart: each frame is decoded and written as a picture of its own, and put back in its place.
+Each frame of an animation is re-encoded as a picture of its own, and put back in its place.
 """
 
 import struct
@@ -14,20 +14,20 @@ from attrs import define, field
 from PIL import Image, PngImagePlugin
 
 from justchat.errors import NotAnImage
-from justchat.workers.codecs.still import PROFILE, Aside, check_memory, check_pixels, decoded, shown
+from justchat.workers.codecs.still import PROFILE, Metadata, check_memory, check_pixels, decoded, shown
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOUR: Final = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
-"""Chunks that say what the colours are, and their length; they are kept."""
+"""Chunks that describe the colours, which are kept, and their lengths."""
 _STEP: Final = 1 << 20
 _GREY, _PALETTE = 0, 3
 _PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""Of interlacing: the first column and row, and the steps to the next ones."""
+"""The passes of interlacing: first column, first row, column step, row step."""
 
 
 @define
 class _Frame:
-    """A frame of an animation: ``control`` is its fcTL chunk without the sequence number."""
+    """A frame of an animation. ``control`` is its fcTL chunk without the sequence number."""
 
     width: int
     height: int
@@ -38,23 +38,23 @@ class _Frame:
 @define
 class _Picture:
     head: bytes
-    """Of IHDR: depth, colour type, compression, filter, interlacing."""
+    """The end of IHDR: depth, colour type, compression, filter, interlacing."""
     width: int
     height: int
     plte: bytes = b""
     trns: bytes | None = None
     colour: dict[bytes, bytes] = field(factory=dict)
-    aside: Aside = field(factory=Aside)
+    metadata: Metadata = field(factory=Metadata)
     idat: bytearray = field(factory=bytearray)
     plays: int | None = None
-    """How often the animation is played, 0 for ever; None where there is none."""
+    """How often the animation plays, 0 for endlessly; None for a still picture."""
     frames: list[_Frame] = field(factory=list)
     is_frame: bool = False
-    """Whether IDAT is the first frame; else it is shown only where animations are not."""
+    """Whether IDAT is the first frame. Otherwise only viewers without animation show it."""
 
 
 def reencode_png(data: bytes) -> bytes:
-    """The picture alone. Raises NotAnImage, TooLarge."""
+    """Re-encode a picture. Raises NotAnImage, TooLarge."""
     picture = _read(data)
     check_memory(picture.width, picture.height, _bytes_per_pixel(picture.head))
     check_pixels(
@@ -62,7 +62,7 @@ def reencode_png(data: bytes) -> bytes:
         len(picture.frames),
     )
     is_animated = picture.plays is not None and len(picture.frames) > 0
-    first = _encoded(picture, picture.width, picture.height, picture.idat, turn=not is_animated)
+    first = _encoded(picture, picture.width, picture.height, picture.idat, orient=not is_animated)
     if not is_animated:
         return first
     return _animation(picture, first)
@@ -96,8 +96,8 @@ def _read(data: bytes) -> _Picture:
             exif = content
         elif _COLOUR.get(name) == len(content) and not picture.idat:
             picture.colour[name] = content
-    # What describes the colours by name wins over a profile.
-    picture.aside = Aside(None if b"cICP" in picture.colour else icc, exif)
+    # A description of the colours by name takes precedence over a profile.
+    picture.metadata = Metadata(None if b"cICP" in picture.colour else icc, exif)
     if picture.is_frame and picture.frames:
         picture.frames[0].data = picture.idat
     picture.frames = [frame for frame in picture.frames if frame.data]
@@ -105,7 +105,7 @@ def _read(data: bytes) -> _Picture:
 
 
 def _begin_frame(picture: _Picture, control: bytes) -> bool:
-    """False where there can be no such frame: then the animation ends before it."""
+    """Add a frame. False for an invalid one: then the animation ends before it."""
     if len(control) != 26:
         return False
     width, height, x, y = struct.unpack(">4I", control[4:20])
@@ -118,7 +118,7 @@ def _begin_frame(picture: _Picture, control: bytes) -> bool:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks up to IEND or the end of the data, whatever their checksums; of the last one what is there."""
+    """The chunks up to IEND or the end of the data. Checksums are ignored, and the last chunk may be truncated."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -138,7 +138,7 @@ def _profile(content: bytes) -> bytes | None:
 
 
 def _bytes_per_pixel(head: bytes) -> int:
-    """Of the pixels as Pillow keeps them."""
+    """Bytes per pixel of Pillow's decoded picture."""
     depth, kind = head[0], head[1]
     return (2 if depth == 16 else 1) if kind in (_GREY, _PALETTE) else 4
 
@@ -160,8 +160,8 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", len(content), name) + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def _encoded(picture: _Picture, width: int, height: int, idat: bytes | bytearray, *, turn: bool) -> bytes:
-    """A frame, decoded and written again as a picture of its own."""
+def _encoded(picture: _Picture, width: int, height: int, idat: bytes | bytearray, *, orient: bool) -> bytes:
+    """Re-encode a frame as a picture of its own."""
     try:
         image: Image.Image = decoded(PngImagePlugin.PngImageFile, _file(picture, width, height, idat))
     except (OSError, SyntaxError):
@@ -169,9 +169,9 @@ def _encoded(picture: _Picture, width: int, height: int, idat: bytes | bytearray
         if mended is None:
             raise
         image = decoded(PngImagePlugin.PngImageFile, _file(picture, width, height, mended))
-    image = shown(_plain(image, picture.head), picture.aside, turn=turn)
+    image = shown(_plain(image, picture.head), picture.metadata, orient=orient)
     colour = PngImagePlugin.PngInfo()
-    if picture.aside.icc is None:
+    if picture.metadata.icc is None:
         for name, content in picture.colour.items():
             colour.add(name, content)
     output = BytesIO()
@@ -180,18 +180,18 @@ def _encoded(picture: _Picture, width: int, height: int, idat: bytes | bytearray
 
 
 def _plain(image: Image.Image, head: bytes) -> Image.Image:
-    """Eight bits a channel, or a palette; transparency as a channel, or in the palette."""
+    """Convert to eight bits per channel, or a palette, with transparency in a channel or the palette."""
     depth = head[0]
     transparency = image.info.get("transparency")
     if image.mode.startswith("I"):
-        # convert() cuts off what is above 255.
+        # convert() would clip what is above 255.
         image = Image.frombytes("L", image.size, image.tobytes("raw", "I;16")[1::2])
     if transparency is None or image.mode == "P":
         return image
     if depth == 16:
         transparency = transparency >> 8 if isinstance(transparency, int) else tuple(x >> 8 for x in transparency)
     elif isinstance(transparency, int) and image.mode == "L":
-        transparency *= 255 // ((1 << depth) - 1)  # it is of the file's depth, the pixels are of 8 bits
+        transparency *= 255 // ((1 << depth) - 1)  # it has the depth of the file, the pixels have 8 bits
     if image.mode == "1":
         image = image.convert("L")
     image.info["transparency"] = transparency
@@ -201,7 +201,7 @@ def _plain(image: Image.Image, head: bytes) -> Image.Image:
 
 
 def _mended(head: bytes, width: int, height: int, idat: bytes | bytearray) -> bytes | None:
-    """Compressed anew where all pixels are there, but the end of the compressed data is missing or wrong."""
+    """Compress the pixels again, if all are there and only the end of the compressed data is missing or wrong."""
     bits = head[0] * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[head[1]]
     wanted = 0
     for x, y, across, down in _PASSES if head[4] else ((0, 0, 1, 1),):
@@ -230,9 +230,9 @@ def _animation(picture: _Picture, first: bytes) -> bytes:
     for number, frame in enumerate(picture.frames):
         is_first = picture.is_frame and number == 0
         try:
-            written = first if is_first else _encoded(picture, frame.width, frame.height, frame.data, turn=False)
+            written = first if is_first else _encoded(picture, frame.width, frame.height, frame.data, orient=False)
         except (OSError, SyntaxError, NotAnImage):
-            break  # what is whole is shown
+            break  # keep the frames before
         frames.append(_chunk(b"fcTL", struct.pack(">I", sequence) + frame.control))
         sequence += 1
         content = b"".join(content for name, content in _chunks(written) if name == b"IDAT")

@@ -1,4 +1,4 @@
-"""What the formats have in common: bounds, how a picture is turned, what colours its numbers mean."""
+"""What the formats share: limits, orientation and colour profiles."""
 
 import struct
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from PIL import Image, ImageCms, ImageFile
 from justchat.errors import NotAnImage, TooLarge
 
 PIXELS: Final = 50_000_000
-"""Of a picture, and of all frames of an animation together."""
+"""The limit for a picture, and for all frames of an animation together."""
 MEMORY: Final = 100_000_000
-"""Bytes of a frame's pixels, as they are decoded."""
+"""Bytes of a frame's decoded pixels."""
 FRAMES: Final = 500
 PROFILE: Final = 4 * 1024 * 1024
 """Bytes of an ICC profile; a larger one is ignored."""
 _ORIENTATION, _SHORT = 0x0112, 3
-_TURNS: Final = {
+_TRANSPOSITIONS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -28,19 +28,19 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 _SPACES: Final = {"RGB ": ("RGB", "RGBA", "P", "L", "LA"), "GRAY": ("L", "LA"), "CMYK": ("CMYK",)}
-"""ICC's names of colour spaces, and the modes whose pixels a profile of each can describe."""
+"""ICC's names of colour spaces, and the Pillow modes whose pixels a profile of each can describe."""
 
 
 @frozen
-class Aside:
-    """What stands beside the pixels and changes how they look."""
+class Metadata:
+    """The metadata that changes how the pixels look."""
 
     icc: bytes | None = None
     exif: bytes | None = None
 
     @property
     def orientation(self) -> int:
-        """1 to 8; 1 too where the EXIF data is broken."""
+        """1 to 8, as in EXIF; 1 where the EXIF data is broken."""
         try:
             return _orientation(self.exif or b"")
         except struct.error:
@@ -63,25 +63,25 @@ def check_memory(width: int, height: int, bytes_per_pixel: int) -> None:
 
 
 def decoded(plugin: Callable[[BytesIO], ImageFile.ImageFile], data: bytes) -> ImageFile.ImageFile:
-    """The pixels of a file. Raises what Pillow's decoder does."""
+    """Decode the pixels of a file. Raises what Pillow's decoder raises."""
     image = plugin(BytesIO(data))
     image.load()
     image.info = {name: value for name, value in image.info.items() if name == "transparency"}
     return image
 
 
-def shown(image: Image.Image, aside: Aside, *, turn: bool = True) -> Image.Image:
-    """The picture as a browser shows it: in sRGB, and turned as its EXIF data says."""
-    image = _in_srgb(image, aside.icc)
+def shown(image: Image.Image, metadata: Metadata, *, orient: bool = True) -> Image.Image:
+    """The picture as a browser shows it: in sRGB, and with its EXIF orientation applied."""
+    image = _in_srgb(image, metadata.icc)
     image.info.pop("icc_profile", None)  # of sRGB
     if image.mode == "CMYK":
         image = image.convert("RGB")
-    turns = _TURNS.get(aside.orientation) if turn else None
-    return image if turns is None else image.transpose(turns)
+    transposition = _TRANSPOSITIONS.get(metadata.orientation) if orient else None
+    return image if transposition is None else image.transpose(transposition)
 
 
 def _in_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """The picture in sRGB. A profile that is broken, or of another kind of picture, is ignored, as browsers do."""
+    """Convert a picture to sRGB. A profile that is broken or does not fit the mode is ignored, as in browsers."""
     if icc is None or len(icc) > PROFILE:
         return image
     try:
@@ -118,7 +118,7 @@ def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile, mode: st
         image,
         profile,
         ImageCms.createProfile("sRGB"),
-        # As browsers do: the perceptual one would scale the dark colours.
+        # As in browsers. The perceptual intent would scale the dark colours.
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         outputMode=mode,
         inPlace=in_place,
@@ -127,7 +127,7 @@ def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile, mode: st
 
 
 def _orientation(exif: bytes) -> int:
-    """From the first directory of the TIFF structure in EXIF data."""
+    """The orientation in the first directory of the TIFF structure of EXIF data."""
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
@@ -137,5 +137,5 @@ def _orientation(exif: bytes) -> int:
     for entry in range(min(count, 1000)):
         tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, at + 2 + 12 * entry)
         if (tag, kind) == (_ORIENTATION, _SHORT):
-            return value if value in _TURNS else 1
+            return value if value in _TRANSPOSITIONS else 1
     return 1

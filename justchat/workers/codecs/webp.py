@@ -1,4 +1,4 @@
-"""WebP: each frame decoded and written again by itself, so that times, places and blending stay as they are."""
+"""WebP: each frame is re-encoded by itself, so that durations, positions and blending stay as they are."""
 
 import struct
 from collections.abc import Iterator
@@ -9,22 +9,22 @@ from attrs import define, field
 from PIL import WebPImagePlugin
 
 from justchat.errors import NotAnImage
-from justchat.workers.codecs.still import MEMORY, Aside, check_memory, check_pixels, decoded, shown
+from justchat.workers.codecs.still import MEMORY, Metadata, check_memory, check_pixels, decoded, shown
 
 _BYTES: Final = 6
-"""A pixel's: libwebp's decoder holds two copies of four bytes beside Pillow's two."""
+"""Bytes per pixel: libwebp's decoder holds two copies of four bytes beside Pillow's two."""
 _LOSSLESS_BYTES: Final = 12
-"""For the lossless encoder; what is too large for it is written with losses that are not seen."""
+"""Bytes per pixel of the lossless encoder. A larger picture is encoded with invisible losses."""
 _ANIMATED, _ALPHA = 0x02, 0x10
 _MISSING: Final = 64
-"""Bytes that the end of a file may lack."""
+"""Bytes that may be missing at the end of a file."""
 
 
 @define
 class _Frame:
     size: tuple[int, int] = (0, 0)
     header: bytes = b""
-    """Of ANMF: place, size, duration, blending and disposal."""
+    """The start of ANMF: position, size, duration, blending and disposal."""
     chunks: dict[bytes, bytes] = field(factory=dict)
 
     @property
@@ -33,8 +33,8 @@ class _Frame:
 
 
 def reencode_webp(data: bytes) -> bytes:
-    """The picture alone. Raises NotAnImage, TooLarge."""
-    asides: dict[bytes, bytes] = {}
+    """Re-encode a picture. Raises NotAnImage, TooLarge."""
+    others: dict[bytes, bytes] = {}
     still = _Frame()
     frames: list[_Frame] = []
     for name, content in _chunks(data[12:]):
@@ -43,17 +43,17 @@ def reencode_webp(data: bytes) -> bytes:
         elif name == b"ANMF" and len(content) > 16:
             frames.append(_Frame(_canvas(content[6:]), content[:16], dict(_chunks(content[16:]))))
         else:
-            asides.setdefault(name, content)
-    aside = Aside(asides.get(b"ICCP"), asides.get(b"EXIF"))
-    head = asides.get(b"VP8X", b"")
+            others.setdefault(name, content)
+    metadata = Metadata(others.get(b"ICCP"), others.get(b"EXIF"))
+    head = others.get(b"VP8X", b"")
     if len(head) >= 10 and head[0] & _ANIMATED and frames:
-        return _animation(head, asides.get(b"ANIM", bytes(6)), frames, aside)
+        return _animation(head, others.get(b"ANIM", bytes(6)), frames, metadata)
     still.size = _size(still.chunks)
-    return _encoded(still, aside, turn=True)
+    return _encoded(still, metadata, orient=True)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks; a few bytes that the last one lacks are made up."""
+    """The chunks. A few bytes that the last one lacks are filled with zeros."""
     at = 0
     while at + 8 <= len(data):
         name, length = struct.unpack_from("<4sI", data, at)
@@ -100,12 +100,12 @@ def _file(frame: _Frame) -> bytes:
     return _riff(_chunk(b"VP8X", head), _chunk(b"ALPH", frame.chunks[b"ALPH"]), made)
 
 
-def _encoded(frame: _Frame, aside: Aside, *, turn: bool) -> bytes:
-    """A frame, decoded and written again as a picture of its own."""
+def _encoded(frame: _Frame, metadata: Metadata, *, orient: bool) -> bytes:
+    """Re-encode a frame as a picture of its own."""
     check_memory(*frame.size, _BYTES)
     if _size(frame.chunks) != frame.size:
         raise NotAnImage
-    image = shown(_decoded(frame), aside, turn=turn)
+    image = shown(_decoded(frame), metadata, orient=orient)
     options: dict[str, Any] = {"quality": 90}
     if frame.is_lossless and image.width * image.height * _LOSSLESS_BYTES <= MEMORY:
         options = {"lossless": True, "quality": 40}
@@ -120,18 +120,18 @@ def _decoded(frame: _Frame) -> Any:
     return image
 
 
-def _animation(head: bytes, loops: bytes, frames: list[_Frame], aside: Aside) -> bytes:
+def _animation(head: bytes, loops: bytes, frames: list[_Frame], metadata: Metadata) -> bytes:
     width, height = _canvas(head[4:])
     check_pixels(width * height)
     check_pixels(sum(frame.size[0] * frame.size[1] for frame in frames), len(frames))
     made: list[bytes] = []
     for frame in frames:
         try:
-            written = dict(_chunks(_encoded(frame, aside, turn=False)[12:]))
+            written = dict(_chunks(_encoded(frame, metadata, orient=False)[12:]))
         except (OSError, SyntaxError, EOFError, NotAnImage):
             if not made:
                 raise
-            break  # what is whole is shown
+            break  # keep the frames before
         picture = [_chunk(name, written[name]) for name in (b"ALPH", b"VP8 ", b"VP8L") if name in written]
         made.append(_chunk(b"ANMF", frame.header + b"".join(picture)))
     head = bytes((_ANIMATED | head[0] & _ALPHA, 0, 0, 0)) + head[4:10]
