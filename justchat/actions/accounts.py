@@ -75,14 +75,14 @@ class Accounts:
         alarmed = await self.sms_budget.check_key(phone, address, last)
         if alarmed or self.captcha_always:
             await self.captcha.check(captcha)
-        taken = await self.sms_budget.take_key(phone, address, last)
+        hits = await self.sms_budget.take_key(phone, address, last)
         key = self.make_key()
         try:
             created = await self._store_key(phone, key, profile, _hash_owner(address))
         except Exception:
-            await self.sms_budget.give_back(taken)
+            await self.sms_budget.give_back(hits)
             raise
-        await self._send(phone, self.sms_text.replace("{key}", key), taken)
+        await self._send(phone, self.sms_text.replace("{key}", key), hits)
         return created
 
     async def _store_key(self, phone: Phone, key: str, profile: Profile, owner: HashOwner) -> bool:
@@ -166,24 +166,24 @@ class Accounts:
                     claimed[-1][1].extend(await self.sms_budget.take_invitation(user, phone, address))
                 else:
                     claimed.pop()
-            confirmed = [(phone, taken) for phone, taken in claimed if await self.invites.confirm(user, phone, by)]
+            confirmed = [(phone, hits) for phone, hits in claimed if await self.invites.confirm(user, phone, by)]
         except ApiError:
-            for phone, taken in claimed:
+            for phone, hits in claimed:
                 await self.invites.release(user, phone, by)
-                await self.sms_budget.give_back(taken)
+                await self.sms_budget.give_back(hits)
             raise
-        for phone, taken in claimed:
-            if (phone, taken) not in confirmed:  # another call has taken the claim over, and sends
-                await self.sms_budget.give_back(taken)
-        sending = [Deferred.fromCoroutine(self._invite(user, phone, by, taken)) for phone, taken in confirmed]
+        for phone, hits in claimed:
+            if (phone, hits) not in confirmed:  # another call has hits the claim over, and sends
+                await self.sms_budget.give_back(hits)
+        sending = [Deferred.fromCoroutine(self._invite(user, phone, by, hits)) for phone, hits in confirmed]
         await gatherResults(sending)
 
-    async def _invite(self, user: Id, phone: Phone, by: Id, taken: list[RateHit]) -> None:
+    async def _invite(self, user: Id, phone: Phone, by: Id, hits: list[RateHit]) -> None:
         # After a failure with an unknown outcome the invitation counts as sent: a second SMS would cost money again.
-        if not await self._send(phone, self.invite_text, taken):
+        if not await self._send(phone, self.invite_text, hits):
             await self.invites.release(user, phone, by)
 
-    async def _send(self, phone: Phone, text: str, taken: list[RateHit]) -> bool:
+    async def _send(self, phone: Phone, text: str, hits: list[RateHit]) -> bool:
         """Send an SMS that was counted before. A failure is logged and counted, and raises nothing.
 
         Returns False where the SMS was certainly not sent and may be retried.
@@ -199,7 +199,7 @@ class Accounts:
                 error=error,
             )
             if error.costs_nothing:
-                await self.sms_budget.give_back(taken)
+                await self.sms_budget.give_back(hits)
             return not error.costs_nothing
         return True
 

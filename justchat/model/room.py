@@ -1,6 +1,6 @@
 """Rooms: the state that the entries of a room's log add up to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import evolve, field, frozen
 
@@ -35,49 +35,9 @@ class Room:
     def after(self, entry: Entry) -> "Room":
         """The room after an entry. Entries are facts, so nothing is checked here."""
         if entry.kind is Kind.MESSAGE:
-            return self  # nearly all entries are messages, and the match would compare them last
-        match entry.kind:
-            case Kind.NEW_ROOMMATE:
-                return evolve(
-                    self,
-                    users=joined(self.users, entry.author),
-                    visitors=_latest(joined(self.visitors, entry.author)),
-                )
-            case Kind.LEAVE:
-                return evolve(self, users=parted(self.users, entry.author))
-            case Kind.KICK:
-                return evolve(self, users=parted(self.users, _whom(entry)))
-            case Kind.SILENCE:
-                return evolve(self, silenced_until=self._silenced(entry))
-            case Kind.BAN:
-                # A banned moderator loses the rank, and does not get it back with an unban.
-                whom = _whom(entry)
-                # A user inside may have dropped out of the latest visitors; add them again.
-                was_inside = whom in self.users and whom not in self.visitors
-                return evolve(
-                    self,
-                    users=parted(self.users, whom),
-                    visitors=_latest(joined(self.visitors, whom)) if was_inside else self.visitors,
-                    moderators=parted(self.moderators, whom),
-                    banned=joined(self.banned, whom),
-                )
-            case Kind.UNBAN:
-                return evolve(self, banned=parted(self.banned, _whom(entry)))
-            case Kind.NEW_MODERATOR:
-                return evolve(self, moderators=joined(self.moderators, _whom(entry)))
-            case Kind.REMOVE_MODERATOR:
-                return evolve(self, moderators=parted(self.moderators, _whom(entry)))
-            case Kind.REMOVE_ROOM:
-                return evolve(self, removed=True)  # ``users`` stays: they get the event
-            case Kind.VOID:
-                return evolve(self, voids=(*self.voids, entry.seq))
-            case _:
-                return self
-
-    def _silenced(self, entry: Entry) -> Mapping[Id, Moment]:
-        """The silences after a new one, without those that have ended by then. A new one may end in the past."""
-        silences = {**self.silenced_until, _whom(entry): entry.finished or entry.created_at}
-        return {user: until for user, until in silences.items() if until > entry.created_at}
+            return self  # as nearly all entries
+        change = _CHANGES.get(entry.kind)
+        return self if change is None else change(self, entry)
 
 
 LISTED_PEOPLE = 100
@@ -119,6 +79,72 @@ class RoomSearch:
     def skip(self) -> int:
         """The number of rooms on the pages before."""
         return (self.page - 1) * self.per_page
+
+
+def _entered(room: Room, entry: Entry) -> Room:
+    return evolve(room, users=joined(room.users, entry.author), visitors=_latest(joined(room.visitors, entry.author)))
+
+
+def _left(room: Room, entry: Entry) -> Room:
+    return evolve(room, users=parted(room.users, entry.author))
+
+
+def _kicked(room: Room, entry: Entry) -> Room:
+    return evolve(room, users=parted(room.users, _whom(entry)))
+
+
+def _silenced(room: Room, entry: Entry) -> Room:
+    """Silences that have ended by the time of the entry are dropped, the new one included."""
+    silences = {**room.silenced_until, _whom(entry): entry.finished or entry.created_at}
+    return evolve(room, silenced_until={user: until for user, until in silences.items() if until > entry.created_at})
+
+
+def _banned(room: Room, entry: Entry) -> Room:
+    whom = _whom(entry)
+    # A user inside may have dropped out of the latest visitors; then they are added again.
+    was_inside = whom in room.users and whom not in room.visitors
+    return evolve(
+        room,
+        users=parted(room.users, whom),
+        visitors=_latest(joined(room.visitors, whom)) if was_inside else room.visitors,
+        moderators=parted(room.moderators, whom),  # an unban does not give the rank back
+        banned=joined(room.banned, whom),
+    )
+
+
+def _unbanned(room: Room, entry: Entry) -> Room:
+    return evolve(room, banned=parted(room.banned, _whom(entry)))
+
+
+def _moderator_named(room: Room, entry: Entry) -> Room:
+    return evolve(room, moderators=joined(room.moderators, _whom(entry)))
+
+
+def _moderator_removed(room: Room, entry: Entry) -> Room:
+    return evolve(room, moderators=parted(room.moderators, _whom(entry)))
+
+
+def _removed(room: Room, entry: Entry) -> Room:
+    return evolve(room, removed=True)  # ``users`` stays: they get the event
+
+
+def _voided(room: Room, entry: Entry) -> Room:
+    return evolve(room, voids=(*room.voids, entry.seq))
+
+
+_CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {
+    Kind.NEW_ROOMMATE: _entered,
+    Kind.LEAVE: _left,
+    Kind.KICK: _kicked,
+    Kind.SILENCE: _silenced,
+    Kind.BAN: _banned,
+    Kind.UNBAN: _unbanned,
+    Kind.NEW_MODERATOR: _moderator_named,
+    Kind.REMOVE_MODERATOR: _moderator_removed,
+    Kind.REMOVE_ROOM: _removed,
+    Kind.VOID: _voided,
+}
+"""How an entry of each kind changes a room; other kinds do not."""
 
 
 def _whom(entry: Entry) -> Id:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from io import BytesIO
 from typing import Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 from PIL import Image, PngImagePlugin
 
 from justchat.errors import NotAnImage
@@ -19,6 +19,7 @@ from justchat.workers.codecs.still import PROFILE, Metadata, check_memory, check
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOUR: Final = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
 """Chunks that describe the colours, which are kept, and their lengths."""
+_ANIMATION: Final = (b"acTL", b"fcTL", b"fdAT")
 _STEP: Final = 1 << 20
 _GREY, _PALETTE = 0, 3
 _PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -75,33 +76,45 @@ def _read(data: bytes) -> _Picture:
         raise NotAnImage
     width, height = struct.unpack(">II", head[:8])
     picture = _Picture(head=head[8:], width=width, height=height)
-    icc = exif = None
     for name, content in chunks:
-        if name == b"IDAT":
-            picture.idat += content
-        elif name == b"PLTE":
-            picture.plte = content[:768]
-        elif name == b"tRNS":
-            picture.trns = content[:256]
-        elif name == b"acTL" and len(content) == 8 and not picture.idat:
-            picture.plays = struct.unpack(">II", content)[1]
-        elif name == b"fcTL" and picture.plays is not None:
-            if not _begin_frame(picture, content):
-                break
-        elif name == b"fdAT" and picture.frames and picture.idat:
-            picture.frames[-1].data += content[4:]
-        elif name == b"iCCP":
-            icc = _profile(content)
-        elif name == b"eXIf":
-            exif = content
-        elif _COLOUR.get(name) == len(content) and not picture.idat:
-            picture.colour[name] = content
-    # A description of the colours by name takes precedence over a profile.
-    picture.metadata = Metadata(None if b"cICP" in picture.colour else icc, exif)
+        if name not in _ANIMATION:
+            _read_chunk(picture, name, content)
+        elif not _read_animation_chunk(picture, name, content):
+            break
+    if b"cICP" in picture.colour:  # a description of the colours by name takes precedence over a profile
+        picture.metadata = evolve(picture.metadata, icc=None)
     if picture.is_frame and picture.frames:
         picture.frames[0].data = picture.idat
     picture.frames = [frame for frame in picture.frames if frame.data]
     return picture
+
+
+def _read_chunk(picture: _Picture, name: bytes, content: bytes) -> None:
+    if name == b"IDAT":
+        picture.idat += content
+    elif name == b"PLTE":
+        picture.plte = content[:768]
+    elif name == b"tRNS":
+        picture.trns = content[:256]
+    elif name == b"iCCP":
+        picture.metadata = evolve(picture.metadata, icc=_profile(content))
+    elif name == b"eXIf":
+        picture.metadata = evolve(picture.metadata, exif=content)
+    elif _COLOUR.get(name) == len(content) and not picture.idat:
+        picture.colour[name] = content
+
+
+def _read_animation_chunk(picture: _Picture, name: bytes, content: bytes) -> bool:
+    """Read acTL, fcTL or fdAT. False for an invalid frame: then the animation ends before it."""
+    if name == b"acTL":
+        if len(content) == 8 and not picture.idat:
+            picture.plays = struct.unpack(">II", content)[1]
+    elif name == b"fdAT":
+        if picture.frames and picture.idat:
+            picture.frames[-1].data += content[4:]
+    elif picture.plays is not None:
+        return _begin_frame(picture, content)
+    return True
 
 
 def _begin_frame(picture: _Picture, control: bytes) -> bool:
