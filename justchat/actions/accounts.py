@@ -173,7 +173,7 @@ class Accounts:
                 await self.sms_budget.give_back(hits)
             raise
         for phone, hits in claimed:
-            if (phone, hits) not in confirmed:  # another call has hits the claim over, and sends
+            if (phone, hits) not in confirmed:  # another call has taken the claim over, and sends
                 await self.sms_budget.give_back(hits)
         sending = [Deferred.fromCoroutine(self._invite(user, phone, by, hits)) for phone, hits in confirmed]
         await gatherResults(sending)
