@@ -70,7 +70,7 @@ class RoomSearch:
     name: str | None = None
     private: bool | None = None
     full: bool | None = None
-    sort: str = "create_at"
+    sort: str = "created_at"
     direction: int = -1
     page: int = 1
     per_page: int = 40

@@ -31,7 +31,7 @@ PRIVATE = _index({"private": 1, "_id": 1}, partialFilterExpression={"private": T
 """Which of some rooms have a password, read from the index alone."""
 
 LISTINGS: dict[str, dict[str, int]] = {
-    "create_at": NEWEST,
+    "created_at": NEWEST,
     "name": {"folded": 1, **NEWEST},
     "users": {"n_users": 1, **NEWEST},
     "max_users": {"max_users": 1, **NEWEST},

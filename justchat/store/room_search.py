@@ -36,7 +36,7 @@ def listing(wanted: RoomSearch) -> dict[str, Any]:
     turn = 1 if wanted.direction == next(iter(order.values())) else -1
     sort = {key: way * turn for key, way in order.items()}
     hint = listing_index(wanted.sort)
-    if wanted.sort == "create_at" and len(folded) >= 3:
+    if wanted.sort == "created_at" and len(folded) >= 3:
         query["trigrams"] = {"$all": trigrams(folded)}
         hint = TRIGRAMS
     return {"query": query, "sort": sort, "hint": hint}
@@ -47,7 +47,7 @@ def is_slow(wanted: RoomSearch) -> bool:
     if wanted.room_id is not None:
         return False
     folded = fold(wanted.name or "")
-    found_at_once = not folded or (wanted.sort == "create_at" and len(folded) >= 3)
+    found_at_once = not folded or (wanted.sort == "created_at" and len(folded) >= 3)
     return not found_at_once or wanted.skip > EARLY or wanted.per_page > SHORT
 
 

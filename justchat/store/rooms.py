@@ -203,7 +203,7 @@ class Rooms:
     async def count(self, wanted: RoomSearch, by: Id) -> int:
         await self._save()
         # How many there are does not hang on their order, and the usual one finds names fastest.
-        query = listing(evolve(wanted, sort="create_at"))["query"]
+        query = listing(evolve(wanted, sort="created_at"))["query"]
         asked, began = repr(query), self._reactor.seconds()
         number, until = self._counts.get(asked, (0, 0.0))
         if began < until:

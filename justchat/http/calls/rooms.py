@@ -50,8 +50,8 @@ SORTABLE = {
     "users": "users",
     "max_users": "max_users",
     "admin": "admin",
-    "create_at": "create_at",
-    "created_at": "create_at",
+    "create_at": "created_at",
+    "created_at": "created_at",
 }
 """What rooms can be sorted by, and the field that is meant; ``users`` is by how many there are."""
 SORT = {
