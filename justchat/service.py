@@ -28,14 +28,16 @@ from twisted.python.failure import Failure
 from justchat.config.gift_file import read_gifts
 from justchat.config.settings import Settings
 from justchat.errors import ApiError, DatabaseAway, StartupError
+from justchat.http.app import make_app, upload_head_checks
 from justchat.http.dispatcher import Dispatcher
-from justchat.http.fast_lane.channel import CallFactory
-from justchat.http.fields import ImageBody, Shape
+from justchat.http.fast_lane.channel import FastLane
+from justchat.http.fields import Shape
 from justchat.http.idempotency import Idempotency
 from justchat.http.openapi import openapi
-from justchat.http.site import JustChatSite, Root, SocketPort, judge_uploads, make_app
+from justchat.http.site import JustChatSite
 from justchat.http.spool import Spool
 from justchat.http.uploaded_files import UploadedFiles
+from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
 from justchat.hub.absentee_notices import AbsenteeNotices
 from justchat.hub.publisher import Publisher
 from justchat.hub.registry import Registry
@@ -193,26 +195,30 @@ class Daemon(Service):
         )
         self._engines = EngineSessions(settings=settings.websocket, services=services, reactor=reactor)
         socketio = SocketIo(self._engines, settings.http.allows_origin)
+        websocket = WebSocketResource(self._sockets)
         app = make_app(
-            endpoints, self._dispatcher, self._database.ping, openapi(endpoints, settings.limits, version("justchat"))
+            endpoints,
+            self._dispatcher,
+            ping_database=self._database.ping,
+            description=openapi(endpoints, settings.limits, version("justchat")),
+            websocket=websocket,
+            socketio=socketio,
+            uploads=UploadedFiles(settings.data_dir / "uploads"),
         )
         connections = Connections(settings.limits, addresses)
         counted: Any = {"addresses": addresses, "connections": connections, "rates": self._dispatcher.rates}
         site = JustChatSite(
-            Root(app, self._sockets, socketio, UploadedFiles(settings.data_dir / "uploads")),
+            app.resource(),
             settings.http,
             settings.limits,
             **counted,
             routes=app.url_map.bind(""),
-            endpoints=endpoints,
+            calls=[endpoint.path for endpoint in endpoints],
+            head_checks=upload_head_checks(endpoints, self._dispatcher, spool),
         )
-        site.judges = {
-            endpoint.path.encode(): judge_uploads(endpoint, self._dispatcher, spool)
-            for endpoint in endpoints
-            if endpoint.body is ImageBody
-        }
-        self._calls = CallFactory(endpoints, self._dispatcher, site, reactor)
-        self._socket_site = JustChatSite(SocketPort(self._sockets, socketio), settings.http, settings.limits, **counted)
+        fast_lane = FastLane(endpoints, self._dispatcher, site, reactor)
+        self._http_factory = fast_lane if settings.http.fast_lane else site
+        self._socket_site = JustChatSite(SocketPortRoot(websocket, socketio), settings.http, settings.limits, **counted)
         self._housekeeping = LoopingCall(self._recover_unfinished, registry)
         self._housekeeping.clock = reactor
         self._expire_timer = LoopingCall(self._expire_remote_sessions, sessions, registry)
@@ -270,7 +276,7 @@ class Daemon(Service):
             raise SystemExit(f"justchat: {error}") from error
 
     def _listen(self, table: str, endpoint: str) -> None:
-        factory = self._calls if table == "http" else self._socket_site
+        factory = self._http_factory if table == "http" else self._socket_site
         port = bind(table, endpoint, server_of(table, endpoint, self._turn_reactor), factory)
         port.stopReading()
         self._ports.append((table, endpoint, port))

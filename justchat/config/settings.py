@@ -59,6 +59,8 @@ class Http(_Table):
     """The header in which they say it."""
     idle_timeout: Seconds = 60
     """Seconds without a word, after which a connection is closed; a request must be whole within ten times that."""
+    fast_lane: bool = True
+    """Whether plain calls take a short cut past twisted.web and Klein."""
     debug: bool = False
     """Whether a 500 tells the exception's own message."""
 

@@ -1,7 +1,7 @@
 """Endpoints, declared once: ``@post("/room/enter", body=Enter, answer=RoomAnswer, session=REQUIRED, raises=(…))``.
 
-From a declaration follow the route, the shape check, the session, the order of checks and the error bodies.
-Declarations are values: an area of calls lists its own by ``endpoints_of``, the site is built from that list.
+A declaration gives a call its route, shape check, session, order of checks, errors and OpenAPI operation.
+Declarations are values: ``endpoints_of`` lists those of an area, and the app is built from the lists.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,9 +23,9 @@ class SessionUse(Enum):
 
     REQUIRED = "required"
     KEY_ONLY = "key only"
-    """The key must be there, but need not be of a living session."""
+    """The call needs a session key, but not that its session is still valid."""
     OPTIONAL = "optional"
-    """There may be a key; one that is there must be of a living session."""
+    """The call takes a session key; if there is one, its session must be valid."""
     NONE = "none"
 
 
@@ -34,14 +34,14 @@ REQUIRED, KEY_ONLY, OPTIONAL, NONE = SessionUse.REQUIRED, SessionUse.KEY_ONLY, S
 
 @record
 class Requester:
-    """Who calls: the session and its key. ``user`` is whose session it is."""
+    """Who makes a call: the session and its key. ``user`` is the session's user."""
 
     key: str | None = field(repr=False)
     session: Session | None
     idempotency_id: Id | None = None
-    """The same for every time that the call is carried out under one Idempotency-Key; None without one."""
+    """The same whenever the call is carried out under one Idempotency-Key; None without a key."""
     address: str | None = None
-    """Where they call from; None is one who is not counted."""
+    """The client's address; None is not counted."""
 
     @property
     def user(self) -> Any:
@@ -58,7 +58,7 @@ class Reply:
 
 
 Rated = Literal["sign_in", "send", "change", "read", "upload"]
-"""The class of a call, whose rate ``[limits]`` has by this name."""
+"""The class of a call; ``[limits]`` has a rate of this name."""
 
 Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
@@ -66,9 +66,9 @@ H = TypeVar("H", bound=Handler)
 
 @frozen(kw_only=True)
 class Endpoint:
-    """A call: where it is, what it takes, what it answers, how it can fail.
+    """A call: its path, body, answer and errors.
 
-    ``handler`` takes (requester, body) and returns what ``answer`` says, or a Reply with one of ``statuses``.
+    ``handler`` takes (requester, body) and returns a value of the type ``answer``, or a Reply with one of ``statuses``.
     """
 
     path: str
@@ -81,13 +81,14 @@ class Endpoint:
     summary: str
     handler: Handler
     takes_idempotency_key: bool
-    """Whether it takes an Idempotency-Key."""
+    """Whether the call takes an Idempotency-Key."""
     keeps_answer: bool
-    """Whether the answer under a key is kept; else the call is carried out again, which changes nothing."""
+    """Whether the answer under a key is stored. If not, the call is carried out again, which changes nothing."""
     rate: Rated
-    answers: "TypeAdapter[Any]" = field(init=False, eq=False)
+    answer_adapter: "TypeAdapter[Any]" = field(init=False, eq=False)
+    """Validates answers against ``answer``."""
 
-    @answers.default
+    @answer_adapter.default
     def _adapter(self) -> "TypeAdapter[Any]":
         return TypeAdapter(self.answer)
 
@@ -105,7 +106,7 @@ def post(
     keeps_answer: bool = True,
     rate: Rated = "change",
 ) -> Callable[[H], H]:
-    """Declare a method of an area to be a call. The first of ``statuses`` is the usual one.
+    """Declare a method of an area as a call. The first of ``statuses`` is the usual one.
 
     ``takes_idempotency_key``: the call changes something and takes an Idempotency-Key. Not for calls whose answers
     contain a secret, since the answers are stored. ``example`` is a body without its session key; the tests run it.
@@ -132,6 +133,6 @@ def post(
 
 
 def endpoints_of(area: object) -> list[Endpoint]:
-    """The calls that an area declares, bound to it."""
+    """The endpoints that an area declares, with handlers bound to it."""
     declared = [(member.endpoint, name) for name, member in vars(type(area)).items() if hasattr(member, "endpoint")]
     return [evolve(endpoint, handler=getattr(area, name)) for endpoint, name in declared]

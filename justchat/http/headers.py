@@ -1,10 +1,18 @@
-"""The header fields of answers and requests, apart from who reads or writes them on the wire."""
+"""The header fields of requests and responses, independent of who reads or writes them.
+
+The fast lane and the Site both use these functions, so that a call has the same answer on either path.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from attrs import field as attribute
 
 from justchat.config.settings import Http
-from justchat.http.dispatcher import Answer
+from justchat.errors import ApiError, EncodingNotSupported, MethodNotAllowed, UpgradeRequired
+from justchat.http.answer import Answer
+from justchat.model.record import record
+from justchat.protocol.handshake import UPGRADE
 
 Field = tuple[bytes, bytes]
 _NAME = rb"[A-Za-z0-9._~!$&'()*+,;=-]*"
@@ -15,23 +23,57 @@ PREFLIGHT: tuple[Field, ...] = (
     (b"Access-Control-Allow-Headers", b"Authorization, Content-Type, Idempotency-Key"),
     (b"Access-Control-Max-Age", b"86400"),
 )
-EVERY_ANSWER: tuple[Field, ...] = (
+"""The fields of the answer to a CORS preflight, beside those of ``cors_fields``."""
+COMMON: tuple[Field, ...] = (
     (b"Server", b"JustChat"),
     (b"Content-Type", b"application/json; charset=utf-8"),
     (b"Cache-Control", b"no-store"),
     (b"X-Content-Type-Options", b"nosniff"),
 )
+"""The fields that every answer of ours has."""
+CLOSE: Field = (b"Connection", b"close")
 
 
-def of_answer(answer: Answer) -> tuple[Field, ...]:
-    """What goes before an answer's body, beside EVERY_ANSWER and the body's length."""
+@record
+class CallFields:
+    """The header fields that a call depends on."""
+
+    bearer: str | None = attribute(default=None, repr=False)
+    """The session key of the Authorization field."""
+    content_type: str = ""
+    idempotency_key: str | None = None
+
+
+def call_fields(field: Callable[[bytes], bytes | None]) -> CallFields:
+    """Read the fields of a call. ``field`` returns a field's value by its lower-case name, None if it is absent."""
+    key = field(b"idempotency-key")
+    return CallFields(
+        bearer_of(field(b"authorization")),
+        (field(b"content-type") or b"").decode("latin-1"),
+        None if key is None else key.decode("latin-1"),
+    )
+
+
+def answer_fields(answer: Answer) -> tuple[Field, ...]:
+    """The fields that depend on the answer, beside COMMON and Content-Length."""
     return () if answer.retry_after is None else ((b"Retry-After", b"%d" % answer.retry_after), *answer.limit)
 
 
-def of_origin(settings: Http, origin: bytes | None, *, credentials: bool = False) -> list[Field]:
-    """What a browser is told, whose page is of this origin (the Fetch standard, CORS protocol).
+def error_fields(error: ApiError) -> list[Field]:
+    """The fields that the answer to a refused request must have because of its error."""
+    if isinstance(error, MethodNotAllowed):
+        return [(b"Allow", ", ".join(error.allow).encode())]
+    if isinstance(error, UpgradeRequired):
+        return UPGRADE
+    # RFC 9110, section 12.5.3
+    return [(b"Accept-Encoding", b"identity")] if isinstance(error, EncodingNotSupported) else []
 
-    ``credentials``: it asks with them, for which ``*`` is not enough. We use no cookies.
+
+def cors_fields(settings: Http, origin: bytes | None, *, credentials: bool = False) -> list[Field]:
+    """The fields that allow a page of this origin to read the answer (the Fetch standard, CORS protocol).
+
+    ``credentials``: the page sends its request with credentials, for which ``*`` does not suffice. JustChat uses no
+    cookies.
     """
     if origin is None:
         return []
@@ -47,9 +89,9 @@ def of_origin(settings: Http, origin: bytes | None, *, credentials: bool = False
     return fields
 
 
-def options_of(values: Iterable[bytes]) -> set[bytes]:
-    """The elements of a list of tokens, over all of its fields, in lower case (RFC 9110, section 5.6.1)."""
-    return {option.strip().lower() for value in values for option in value.split(b",")} - {b""}
+def list_elements(values: Iterable[bytes]) -> set[bytes]:
+    """The elements of a list field, over all of its field lines, in lower case (RFC 9110, section 5.6.1)."""
+    return {element.strip().lower() for value in values for element in value.split(b",")} - {b""}
 
 
 def is_host(value: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""JSON of long answers, made in slices: the reactor serves others in between."""
+"""Encodes long answers as JSON in slices, so that the reactor serves other connections in between."""
 
 from time import monotonic
 from typing import Any
@@ -7,29 +7,29 @@ import orjson
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-MANY = 64
-"""Items of a list that are encoded at once."""
+ITEMS = 64
+"""Items of a list that are encoded in one step."""
 SLICE = 0.002
-"""Seconds of encoding, after which others have their turn."""
+"""Seconds of encoding after which the reactor serves others."""
 
 
-async def encoded(answer: Any) -> bytes:
-    """The JSON of an answer; lists in its ``data`` that have more than MANY items may take several turns."""
+async def encode_json(answer: Any) -> bytes:
+    """The JSON of an answer. Lists in its ``data`` with more than ITEMS items may take several reactor iterations."""
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict):
         return orjson.dumps(answer)
-    long = [name for name, value in data.items() if isinstance(value, list) and len(value) > MANY]
+    long = [name for name, value in data.items() if isinstance(value, list) and len(value) > ITEMS]
     if not long:
         return orjson.dumps(answer)
-    return orjson.dumps({**answer, "data": {**data, **{name: await _encoded_list(data[name]) for name in long}}})
+    return orjson.dumps({**answer, "data": {**data, **{name: await _encode_list(data[name]) for name in long}}})
 
 
-async def _encoded_list(items: list[Any]) -> orjson.Fragment:
+async def _encode_list(items: list[Any]) -> orjson.Fragment:
     parts = []
     until = monotonic() + SLICE
-    for at in range(0, len(items), MANY):
+    for at in range(0, len(items), ITEMS):
         if monotonic() > until:
             await deferLater(reactor, 0)
             until = monotonic() + SLICE
-        parts.append(orjson.dumps(items[at : at + MANY])[1:-1])
+        parts.append(orjson.dumps(items[at : at + ITEMS])[1:-1])
     return orjson.Fragment(b"[%b]" % b",".join(parts))

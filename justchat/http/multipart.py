@@ -14,20 +14,20 @@ from justchat.http.spool import Spool, SpoolFile
 FORM_OVERHEAD = 64 * 1024
 """Bytes of a form beside its picture."""
 _PIECE = 256 * 1024
-"""Bytes of a form that are read in one turn of the reactor."""
+"""Bytes of a form that are read in one reactor iteration."""
 _PARTS = 128
-"""Parts of a form: thousands of small ones in a piece would hold the reactor."""
+"""Parts of a form at most. Thousands of small parts in one piece would block the reactor."""
 _KEY = 1024
 """Bytes of a session key at most."""
 
 
 def is_form(content_type: str) -> bool:
-    """Whether a body is a form, which may have a session key in it."""
+    """Whether a body is a form, which may contain a session key."""
     return bool(parse_options_header(content_type)[0] == "multipart/form-data")
 
 
 async def read_upload(raw: SpoolFile, content_type: str, limits: Limits, spool: Spool) -> tuple[ImageBody, str | None]:
-    """The picture, whose file is to be closed, and the session key that may stand beside it in a form.
+    """The picture, whose file the caller closes, and the session key of the form, if there is one.
 
     Raises BadRequest, InvalidFields, TooLarge, NotAnImage, Busy, DiskFull.
     """
@@ -47,12 +47,12 @@ async def read_upload(raw: SpoolFile, content_type: str, limits: Limits, spool: 
 
 
 async def _read_form(raw: SpoolFile, boundary: str, spool: Spool) -> tuple[SpoolFile, str | None]:
-    """The field ``photo``, the last one where there are several, and ``session_key``."""
+    """The field ``photo``, the last one if there are several, and ``session_key``."""
     if not boundary:
         raise BadRequest("the form names no boundary")
     photo, found, key, name = spool.open(None), False, b"", ""
     try:
-        # File names need not be UTF-8; what they say is of no use.
+        # File names need not be UTF-8, and are not used.
         parser = PushMultipartParser(
             boundary, content_length=raw.size, header_charset="latin-1", max_segment_count=_PARTS
         )

@@ -129,7 +129,7 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
 
 
 def _successes(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
-    schema = schemas.answer(endpoint.answers.json_schema(ref_template=REFERENCE))
+    schema = schemas.answer(endpoint.answer_adapter.json_schema(ref_template=REFERENCE))
     answer = {"application/json": {"schema": schema}}
     return {str(status): {"description": reason_phrase(status), "content": answer} for status in endpoint.statuses}
 

@@ -1,20 +1,18 @@
-"""twisted.web's HTTP/1.1 channel, with what it leaves open of RFC 9112 and of strangers' patience decided.
+"""The Site's HTTP/1.1 channel: reads and checks requests where twisted.web leaves RFC 9110 and RFC 9112 open.
 
-It reads no request while its client does not take the answers to others, answers one in a turn of the reactor, and lets
-go of a client that takes too long, to say or to hear something.
+A request is checked by its head before a byte of its body is kept, and a client that waits for ``100 Continue`` gets
+the refusal instead. Every refusal has the body of an error (docs/protocol.rst, "Errors"). A refusal also ends the
+connection if the end of the request is not certain.
 """
 
 import re
-from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 
 from justchat.errors import (
@@ -31,91 +29,63 @@ from justchat.errors import (
     TooManyRequests,
     UriTooLong,
     VersionNotSupported,
-    reason_phrase,
 )
-from justchat.http.dispatcher import Answer, error_answer
-from justchat.http.headers import of_origin, options_of
-from justchat.http.requests import (
-    DISCARDED,
-    Judge,
-    JustChatRequest,
-    check_host,
-    expectations,
-    fields_of,
-    kept,
-    last_headers,
-    origin_form,
-)
-from justchat.limits.connections import Place
+from justchat.http.answer import Answer, error_answer
+from justchat.http.headers import Field, cors_fields, error_fields, list_elements
+from justchat.http.paced_channel import TOTAL_TIMEOUT_FACTOR, PacedChannel
+from justchat.http.request_checks import check_host, expectations, origin_form
+from justchat.http.site_request import DISCARDED, HeadCheck, SiteRequest, without_traceback
 from justchat.runtime.endpoints import end_sending
 
 LINGER = 2.0
-"""Seconds in which what a client still sends is read and dropped."""
-WHOLE = 10
-"""A request must be whole, and its answer taken, within this many times the seconds that a connection may be silent."""
-COOL_OFF = 1.0
-"""Seconds in which a connection that asked too often is not read."""
-SLICE = 256 * 1024
-"""Bytes of an answer that are sent at once; the next ones follow when they have left."""
+"""Seconds in which the rest of a refused request is read and dropped."""
+RATE_LIMIT_PAUSE = 1.0
+"""Seconds in which a connection that exceeded its rate is not read."""
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])\Z")
+_PROXY_PROTOCOL = (b"PROXY TCP", b"PROXY UNKNOWN", b"\r\n\r\n\0\r\nQUIT\n")
+"""The first bytes of a connection whose proxy speaks the PROXY protocol, version 1 or 2."""
 
 
-class SiteChannel(HTTPChannel):
-    """twisted.web's channel, which can give the connection away once its request is answered."""
+class SiteChannel(PacedChannel):
+    """twisted.web's channel with stricter reading. One connection; its requests are SiteRequests."""
 
-    transport: Any
-    site: Any
-    answered: Callable[[bytes], None] | None = None
-    """Takes the connection, and what has come in since the request."""
-    place: Place | None = None
-    _since: float | None = None
-    """When the request that comes in began."""
-    _full_since: float | None = None
-    """When the client first did not take the answer that is under way."""
-    _patience: IDelayedCall | None = None
-    """Ends a connection whose client takes nothing."""
-    _rest = memoryview(b"")
-    """What is left to send of a long answer."""
-    _answered = False
-    """The request is done, but for that."""
-    _waits_to_go_on = False
-    """A request is answered; the next one is not looked at before its client has taken that."""
-    _pause = 0.0
-    """Seconds before the next request is looked at."""
-    _over = False
-    """The last answer is given: what else comes is dropped."""
     _command: bytes
     _path: bytes
     _version: bytes
 
     @property
     def path_of_request(self) -> bytes:
-        """The path of the request that is coming in, without its query."""
-        return self._path.partition(b"?")[0]
+        """The path of the request that is being read, decoded and without its query."""
+        return unquote_to_bytes(self._path.partition(b"?")[0])
 
     def connectionMade(self) -> None:
+        """See HTTPChannel."""
         super().connectionMade()
-        if self.place is not None:  # it came by way of calls
+        if self.place is not None:  # the fast lane has counted the connection
             return
         try:
             self.place = self.site.connections.enter(self.transport)
         except TooManyConnections as error:
             self.refuse(error)
-            self.loseConnection()  # without waiting for what it has to say
+            self.loseConnection()  # at once, whatever the client sends
 
     def dataReceived(self, data: bytes) -> None:
-        if self._over:
+        """See HTTPChannel."""
+        if self._ended:
             return
-        # Each line, and each piece of a body, is given time anew: who sends them one by one has no more than this.
-        if self._since is None:
-            self._since = reactor.seconds()
-        elif reactor.seconds() - self._since > WHOLE * self.site.settings.idle_timeout:
+        # Each line and each part of a body renews the time-out of HTTPChannel. This one bounds the whole request.
+        if self._request_began is None:
+            self._request_began = reactor.seconds()
+            if data.startswith(_PROXY_PROTOCOL):
+                self.site.addresses.saw_proxy_protocol()
+        elif reactor.seconds() - self._request_began > TOTAL_TIMEOUT_FACTOR * self.site.settings.idle_timeout:
             self.transport.abortConnection()
             return
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
-        if self._over:
+        """See LineReceiver."""
+        if self._ended:
             return
         if self._receivedHeaderSize + len(line) > self.totalHeadersSize:
             self.lineLengthExceeded(line)
@@ -126,36 +96,50 @@ class SiteChannel(HTTPChannel):
             if found is not None and found[1] != b"1":
                 self.refuse(VersionNotSupported())
                 return
-            if found is not None and found[2] not in b"01":  # a later one of the same major number is read as 1.1
+            if found is not None and found[2] not in b"01":  # a later minor version is read as 1.1
                 line = method + b" HTTP/1.1"
         super().lineReceived(line)
 
     @property
     def _in_head(self) -> bool:
-        """Whether the request's first line has come."""
+        """Whether the request line has come."""
         return hasattr(self, "_command")
 
     def allContentReceived(self) -> None:
-        if not self._over:  # refused in the middle of its body
+        """See HTTPChannel."""
+        if not self._ended:  # a refusal in the middle of the body has answered the request
             super().allContentReceived()
 
     def rawDataReceived(self, data: bytes) -> None:
-        if not self._over:
-            super().rawDataReceived(data)
+        """See HTTPChannel: a part of a body, or of what follows it."""
+        if self._ended:
+            return
+        super().rawDataReceived(data)
+        if not self._ended:
+            self._check_chunk_size()
+
+    def _check_chunk_size(self) -> None:
+        """Refuse a chunk whose size makes the body too large, before it has come: it may never come."""
+        chunks: Any = self._transferDecoder
+        if getattr(chunks, "state", None) == "BODY":
+            request = self.requests[-1]
+            if request.received + chunks.length > request.body_limit:
+                self.refuse(request.refusal or TooLarge())
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """See LineReceiver."""
         self.refuse(HeadTooLarge() if self._in_head else UriTooLong())
 
     def headerReceived(self, line: bytes) -> bool:
-        if self._over:
+        """See HTTPChannel."""
+        if self._ended:
             return False
         if self._receivedHeaderCount >= self.maxHeaders:
             self.refuse(HeadTooLarge())
             return False
         try:
             return bool(super().headerReceived(line))
-        except ValueError:  # a Content-Length of more digits than Python reads
+        except ValueError:  # a Content-Length with more digits than int() takes
             self._respondToBadRequestAndDisconnect()
             return False
 
@@ -170,15 +154,16 @@ class SiteChannel(HTTPChannel):
         return bool(super()._maybeChooseTransferDecoder(header, data))
 
     def checkPersistence(self, request: Any, version: bytes) -> bool:
-        """See HTTPChannel, which looks at the first Connection field alone, and wants spaces in it."""
-        options = options_of(request.requestHeaders.getRawHeaders(b"connection", ()))
+        """See HTTPChannel, which reads only the first Connection field and splits it at spaces."""
+        options = list_elements(request.requestHeaders.getRawHeaders(b"connection", ()))
         if version == b"HTTP/1.1" and b"close" not in options:
             return True
         request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return False
 
     def allHeadersReceived(self) -> None:
-        if self._over:
+        """See HTTPChannel: the head is complete."""
+        if self._ended:
             return
         request = self.requests[-1]
         self.persistent = self.checkPersistence(request, self._version)
@@ -189,67 +174,71 @@ class SiteChannel(HTTPChannel):
             self.refuse(error)
             return
         try:
-            self._judge_head(request)
+            self._check_head(request)
         except ApiError as error:
-            request.refusal = kept(error)
+            request.refusal = without_traceback(error)
         try:
-            if request.refusal is not None or not self._is_rated_elsewhere():
+            if request.refusal is not None or not self._has_other_rate():
                 self.site.hit(request)
         except TooManyRequests as error:
-            request.refusal = kept(error)
-            self._pause = COOL_OFF
-        judge = self.site.judges.get(self.path_of_request)
-        if judge is None or request.refusal is not None or self.length == 0:
-            self._take_body(request)
+            request.refusal = without_traceback(error)
+            self._pause = RATE_LIMIT_PAUSE
+        check = self.site.head_checks.get(self.path_of_request)
+        if check is None or request.refusal is not None or self.length == 0:
+            self._accept_body(request)
             return
-        # Nothing of the body is read meanwhile; and no line, as this is called in the middle of some.
+        # Reads neither the body nor lines until the check is done; this method is called while lines are read.
         self.paused = True
         self._networkProducer.pauseProducing()
-        Deferred.fromCoroutine(self._judged(request, judge)).addErrback(self._fault)
+        Deferred.fromCoroutine(self._check_and_accept(request, check)).addErrback(self._check_failed)
 
-    async def _judged(self, request: JustChatRequest, judge: Judge) -> None:
+    async def _check_and_accept(self, request: SiteRequest, check: HeadCheck) -> None:
         try:
-            await judge(request)
+            await check(request)
         except ApiError as error:
-            request.refusal = kept(error)
-        if self._over or request not in self.requests:
+            request.refusal = without_traceback(error)
+        if self._ended or request not in self.requests:
             return  # the connection is lost
-        self._take_body(request)
+        self._accept_body(request)
         self.paused = False
-        if not self._over:
+        if not self._ended:
             self._networkProducer.resumeProducing()
             super().dataReceived(b"")
 
-    def _fault(self, failure: Failure) -> None:
-        self.answer_and_end(self.site.incident(failure))
+    def _check_failed(self, failure: Failure) -> None:
+        self._answer_and_end(self.site.incident(failure), [])
 
-    def _is_rated_elsewhere(self) -> bool:
-        """Calls have rates of their own; and polling is bounded by sessions."""
+    def _has_other_rate(self) -> bool:
+        """Whether the rate ``get`` does not apply: calls have their own rates, and sessions bound polling."""
         path = self.path_of_request
         return (self._command == b"POST" and path in self.site.paths) or path.startswith(b"/socket.io")
 
-    def _judge_head(self, request: JustChatRequest) -> None:
-        path = self.path_of_request
-        if self._command != self._command.upper():  # werkzeug would take it for the other
+    def _check_head(self, request: SiteRequest) -> None:
+        """Raises ApiError if the head alone decides that the request is refused."""
+        path, fields = self.path_of_request, request.requestHeaders
+        if self._command != self._command.upper():  # werkzeug ignores the case of methods
             raise MethodNotAllowed
         try:
-            unquote_to_bytes(path).decode()
+            path.decode()
         except UnicodeDecodeError:
             raise NotFound("there is no such path") from None
-        if self.length is not None and self.length > request._limit:
+        if self.length is not None and self.length > request.body_limit:
             raise TooLarge
-        encodings = options_of(request.requestHeaders.getRawHeaders(b"content-encoding", ()))
+        encodings = list_elements(fields.getRawHeaders(b"content-encoding", ()))
         if self.length != 0 and encodings - {b"identity"}:
             raise EncodingNotSupported
-        if expectations(request, self._version) - {b"100-continue"}:
+        if self._expectations(request) - {b"100-continue"}:
             raise ExpectationFailed
         if self.length != 0 and self._command == b"POST":
-            self.site.check_call(path)
+            self.site.check_takes_body(path)
 
-    def _take_body(self, request: JustChatRequest) -> None:
-        """Let the body come, or refuse it to a client that asks before it sends it, or would send too much in vain."""
-        waits = b"100-continue" in expectations(request, self._version) and self.length != 0
-        endless = self.length is not None and self.length > request._limit * DISCARDED
+    def _expectations(self, request: SiteRequest) -> set[bytes]:
+        return expectations(request.requestHeaders.getRawHeaders(b"expect", ()), self._version)
+
+    def _accept_body(self, request: SiteRequest) -> None:
+        """Let the body come, or refuse it to a client that waits for 100 or has announced far too much."""
+        waits = b"100-continue" in self._expectations(request) and self.length != 0
+        endless = self.length is not None and self.length > request.body_limit * DISCARDED
         if request.refusal is not None and (waits or endless):
             self.refuse(request.refusal)
             return
@@ -258,148 +247,33 @@ class SiteChannel(HTTPChannel):
             self._send100Continue()
 
     def refuse(self, error: ApiError) -> None:
-        """Answer in the middle of a request, and hang up: at once for our part, and for the client's when it has had
-        the time to finish sending, since one whose sending fails may never read the answer.
-        """
-        self.answer_and_end(error_answer(error), *fields_of(error))
+        """Answer in the middle of a request and end the connection.
 
-    def answer_and_end(self, answer: Answer, *fields: tuple[bytes, bytes]) -> None:
-        """The same with any answer."""
-        if self._over:
+        Reads on for LINGER seconds: a client whose sending fails may never read the answer (RFC 9112, section 9.6).
+        """
+        self._answer_and_end(error_answer(error), error_fields(error))
+
+    def _answer_and_end(self, answer: Answer, fields: list[Field]) -> None:
+        if self._ended:
             return
-        self._over = True
+        self._ended = True
         self.setTimeout(None)
-        headers = last_headers(answer, (*fields, *self._of_origin()))
-        self.writeHeaders(b"HTTP/1.1", b"%d" % answer.status, reason_phrase(answer.status).encode(), headers)
-        if getattr(self, "_command", b"") != b"HEAD":
-            self.transport.write(answer.body)
+        origin = self.requests[-1].getHeader(b"origin") if self.requests else None
+        fields = [*fields, *cors_fields(self.site.settings, origin)]
+        has_body = getattr(self, "_command", b"") != b"HEAD"
+        self.transport.write(self.site.writer.encode(answer, fields, close=True, body=has_body))
         transport = self.transport
         transport.unregisterProducer()
         self._networkProducer.resumeProducing()
         end_sending(transport)
         reactor.callLater(LINGER, transport.abortConnection)
 
-    def _of_origin(self) -> list[tuple[bytes, bytes]]:
-        origin = self.requests[-1].getHeader(b"origin") if self.requests else None
-        return of_origin(self.site.settings, origin)
-
     def _respondToBadRequestAndDisconnect(self) -> None:
         self.refuse(BadRequest("this is no HTTP/1.1 request"))
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
-        """See HTTPChannel."""
+        """See HTTPChannel. Answers of twisted.web's own resources get the common fields Server and Date."""
         headers.setRawHeaders(b"Server", [b"JustChat"])
         if not headers.hasHeader(b"Date"):
             headers.setRawHeaders(b"Date", [datetimeToString()])
         super().writeHeaders(version, code, reason, headers)
-
-    def write(self, data: bytes) -> None:
-        """See HTTPChannel: a long answer is sent in slices, so that others are served in between."""
-        if self._rest or len(data) > SLICE:
-            self._rest = memoryview(bytes(self._rest) + data if self._rest else data)
-            self._send_slice()
-        else:
-            self.transport.write(data)
-
-    def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        self.write(b"".join(iovec))
-
-    def _send_slice(self) -> None:
-        if self._over or self._waitingForTransport or not self._rest:
-            return
-        part, self._rest = self._rest[:SLICE], self._rest[SLICE:]
-        self.transport.write(bytes(part))
-        if self._rest:
-            reactor.callLater(0, self._send_slice)
-        elif self._answered:
-            self._next_request()
-
-    def requestDone(self, request: Any) -> None:
-        self._since = None
-        self.requests.remove(request)
-        self._answered = True
-        if not self._rest:
-            self._next_request()
-
-    def _next_request(self) -> None:
-        # What follows is read in the next turn: others come in between. Until then it is kept as if this one were not
-        # answered yet.
-        self._answered = False
-        self._full_since = None
-        if not self.persistent:
-            self.loseConnection()
-        elif self._waitingForTransport:
-            self._waits_to_go_on = True
-        else:
-            self._go_on_later()
-
-    def _go_on_later(self) -> None:
-        pause, self._pause = self._pause, 0.0
-        reactor.callLater(pause, self._go_on)
-
-    def _go_on(self) -> None:
-        if self._over:
-            return
-        if self._waitingForTransport:
-            self._waits_to_go_on = True
-        elif self.answered is not None:
-            self._stop_waiting()
-            self.transport.unregisterProducer()
-            self.transport.resumeProducing()
-            self.answered(b"".join([*self._dataBuffer, self._buffer]))
-        else:
-            self._handlingRequest = False
-            if self._savedTimeOut:
-                self.setTimeout(self._savedTimeOut)
-            self._networkProducer.resumeProducing()
-            data = b"".join(self._dataBuffer)
-            self._dataBuffer = []
-            self.setLineMode(data)
-
-    def pauseProducing(self) -> None:
-        """The client does not take its answers: see HTTPChannel, which goes on reading."""
-        super().pauseProducing()
-        self._networkProducer.pauseProducing()
-        if self._full_since is None:
-            self._full_since = reactor.seconds()
-        if self._patience is None:
-            left = self._full_since + WHOLE * self.site.settings.idle_timeout - reactor.seconds()
-            self._patience = reactor.callLater(
-                max(min(left, self.site.settings.idle_timeout), 0), self.transport.abortConnection
-            )
-
-    def resumeProducing(self) -> None:
-        self._stop_waiting()
-        super().resumeProducing()
-        self._send_slice()
-        if self._waitingForTransport:  # what has been let go on has filled it again
-            return
-        if sum(map(len, self._dataBuffer)) <= self._optimisticEagerReadSize:
-            self._networkProducer.resumeProducing()
-        if self._waits_to_go_on:
-            self._waits_to_go_on = False
-            self._go_on_later()
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None and self._patience.active():
-            self._patience.cancel()
-        self._patience = None
-
-    def loseConnection(self) -> None:
-        """See HTTPChannel: what has been written is sent, to a client that takes it in time."""
-        super().loseConnection()
-        self._stop_waiting()
-        self._patience = reactor.callLater(self.site.settings.idle_timeout, self.transport.abortConnection)
-
-    def give_up(self) -> None:
-        """The connection is no longer one of HTTP."""
-        self._stop_waiting()
-        if self.place is not None:
-            self.place.leave()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.answered = None
-        self._over = True
-        self._rest = memoryview(b"")
-        self.give_up()
-        super().connectionLost(reason)

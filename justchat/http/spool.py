@@ -1,6 +1,7 @@
-"""Bodies of uploads, on the disk as they come: however many are under way, they hold little memory.
+"""Upload bodies, written to the disk as they come, so that many uploads at once need little memory.
 
-What is under way is bounded by who sends it and in all, so that nobody's unfinished uploads keep others' out.
+Uploads in progress are bounded for each address and in all, so that one client's unfinished uploads do not block
+others.
 """
 
 import errno
@@ -18,17 +19,18 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @define
-class _Share:
-    """What somebody has under way."""
+class _Usage:
+    """The files and bytes in progress of one address, or of all."""
 
     files: int = 0
     bytes: int = 0
 
 
 class Spool:
-    """A folder of bodies. ``free`` is the bytes that the disk must have left; the others bound each owner, and all.
+    """The folder of upload bodies.
 
-    An owner is an address; None is not bounded by itself.
+    ``free`` is the bytes that must stay free on the disk. ``files`` and ``bytes`` bound each owner, ``all_files`` and
+    ``all_bytes`` all together. An owner is an address; None has no bound of its own.
     """
 
     def __init__(self, folder: Path, *, free: int, files: int, bytes: int, all_files: int, all_bytes: int) -> None:
@@ -36,11 +38,11 @@ class Spool:
         self._free = free
         self._files, self._all_files = files, all_files
         self._bytes, self._all_bytes = bytes, all_bytes
-        self._all = _Share()
-        self._shares: dict[str, _Share] = {}
+        self._all = _Usage()
+        self._usages: dict[str, _Usage] = {}
 
     def check_disk(self) -> None:
-        """Raises DiskFull where the disk has less than is to be left free."""
+        """Raises DiskFull if the disk has less than ``free`` bytes left."""
         try:
             disk = os.statvfs(self.folder)
         except OSError as error:
@@ -49,47 +51,47 @@ class Spool:
             raise DiskFull
 
     def open(self, owner: str | None) -> "SpoolFile":
-        """A new file. Raises Busy where the owner, or all, have too many; DiskFull."""
+        """A new file. Raises Busy if the owner, or all together, have too many; DiskFull."""
         self.check_disk()
-        share = _Share() if owner is None else self._shares.get(owner, _Share())
-        if share.files >= self._files or self._all.files >= self._all_files:
+        usage = _Usage() if owner is None else self._usages.get(owner, _Usage())
+        if usage.files >= self._files or self._all.files >= self._all_files:
             raise Busy("too many uploads are under way")
         path = self.folder / secrets.token_hex(16)
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise (DiskFull if error.errno in _FULL else Busy) from error
-        share.files += 1
+        usage.files += 1
         self._all.files += 1
         if owner is not None:
-            self._shares[owner] = share
-        return SpoolFile(self, path, owner, share)
+            self._usages[owner] = usage
+        return SpoolFile(self, path, owner, usage)
 
-    def take(self, share: _Share, count: int) -> None:
-        """Raises Busy where that is too much."""
-        if share.bytes + count > self._bytes or self._all.bytes + count > self._all_bytes:
+    def reserve(self, usage: _Usage, count: int) -> None:
+        """Count bytes that are about to be written. Raises Busy if they are too many."""
+        if usage.bytes + count > self._bytes or self._all.bytes + count > self._all_bytes:
             raise Busy("too many bytes of uploads are under way")
-        share.bytes += count
+        usage.bytes += count
         self._all.bytes += count
 
-    def give_back(self, file: "SpoolFile") -> None:
-        """The file is gone."""
-        share = file.share
-        share.files -= 1
-        share.bytes -= file.size
+    def release(self, file: "SpoolFile") -> None:
+        """Stop counting a file that is removed."""
+        usage = file.usage
+        usage.files -= 1
+        usage.bytes -= file.size
         self._all.files -= 1
         self._all.bytes -= file.size
-        if file.owner is not None and not share.files:
-            self._shares.pop(file.owner, None)
+        if file.owner is not None and not usage.files:
+            self._usages.pop(file.owner, None)
 
 
 class SpoolFile:
-    """A body on the disk, until it is closed. No file is held open meanwhile: a process has few of those."""
+    """A body on the disk, until it is closed. The file is opened for each write only: a process has few descriptors."""
 
-    def __init__(self, spool: Spool, path: Path, owner: str | None, share: _Share) -> None:
+    def __init__(self, spool: Spool, path: Path, owner: str | None, usage: _Usage) -> None:
         self.path = path
         self.owner = owner
-        self.share = share
+        self.usage = usage
         self.size = 0
         self._spool = spool
         self._digest = sha256()
@@ -97,12 +99,12 @@ class SpoolFile:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of what was written."""
+        """SHA-256 of the bytes written."""
         return self._digest.digest()
 
     def write(self, data: bytes) -> None:
-        """Raises Busy, DiskFull."""
-        self._spool.take(self.share, len(data))
+        """Append bytes. Raises Busy, DiskFull."""
+        self._spool.reserve(self.usage, len(data))
         self.size += len(data)
         self._digest.update(data)
         try:
@@ -114,14 +116,14 @@ class SpoolFile:
             raise DiskFull
 
     def tell(self) -> int:
-        """What twisted.web asks of a body: its length, as it has been written to its end."""
+        """The length. twisted.web asks for it after the last write."""
         return self.size
 
     def seek(self, place: int, whence: int = 0) -> None:
-        """Does nothing; twisted.web asks for it before a body is read."""
+        """Does nothing. twisted.web calls it before a body is read."""
 
     def piece(self, at: int, length: int) -> bytes:
-        """Some of what was written. Raises Busy."""
+        """Up to ``length`` bytes from the offset ``at``. Raises Busy."""
         try:
             with open(self.path, "rb", buffering=0) as file:
                 file.seek(at)
@@ -130,8 +132,8 @@ class SpoolFile:
             raise Busy from error
 
     def close(self) -> None:
-        """Remove it; again is no error."""
+        """Remove the file; calling it again does nothing."""
         if not self._is_closed:
             self._is_closed = True
             self.path.unlink(missing_ok=True)
-            self._spool.give_back(self)
+            self._spool.release(self)

@@ -64,6 +64,11 @@ class Uploading(UploadCase):
             self.assertIn(b"immutable", response.headers.getRawHeaders(b"cache-control")[0])
             self.assertEqual((40, 30), Image.open(io.BytesIO(content)).size)
 
+    async def test_escaped_path(self) -> None:
+        """An escaped path is the same path (RFC 9110, section 4.2.3), with a body and without."""
+        for body, status in ((picture("PNG"), 201), (b"", 415)):
+            self.assertEqual(status, (await request(self.daemon.http, "POST", "/%75pload", body)).status)
+
     async def test_form(self) -> None:
         """A picture may come as the form field ``photo``; its name and type say nothing."""
         boundary = secrets.token_hex(8)

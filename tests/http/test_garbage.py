@@ -11,9 +11,9 @@ from twisted.web.resource import Resource
 from werkzeug.routing import Map, Rule
 
 from justchat.config.settings import Http, Limits
-from justchat.http.requests import JustChatRequest
 from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SiteChannel
+from justchat.http.site_request import SiteRequest
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connections import Connections
 from tests.support.wire import a_request
@@ -45,7 +45,8 @@ class Garbage(TestCase):
             addresses=addresses,
             connections=Connections(Limits(), addresses),
             rates=None,
-            routes=Map([Rule("/init/auth", methods=["POST"])]).bind(""),
+            routes=Map([Rule("/init/auth", endpoint="/init/auth", methods=["POST"])]).bind(""),
+            calls=["/init/auth"],
         )
         gc.collect()
         gc.disable()
@@ -54,7 +55,7 @@ class Garbage(TestCase):
         for name, said in REFUSED.items():
             await self.ask(site, said)
 
-            if any(type(one) in (JustChatRequest, SiteChannel) for one in gc.get_objects()):
+            if any(type(one) in (SiteRequest, SiteChannel) for one in gc.get_objects()):
                 left[name] = gc.collect()
 
         self.assertEqual({}, left)

@@ -11,6 +11,7 @@ from justchat.errors import RoomNotFound
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import NONE, Reply, Requester, endpoints_of, post
 from justchat.http.fields import Body, Empty, Shape
+from justchat.http.headers import CallFields
 from justchat.http.responses import Nothing, UserAnswer
 
 
@@ -48,7 +49,7 @@ class Incidents(TestCase):
         """What a dispatcher answers, its status and body."""
         [endpoint] = [endpoint for endpoint in endpoints_of(Faulty()) if endpoint.path == path]
         dispatcher = Dispatcher(object(), Shape(Limits(), "RU", frozenset()), **how)
-        answer = await dispatcher.respond(endpoint, b"{}", None)
+        answer = await dispatcher.respond(endpoint, b"{}", CallFields())
         return answer.status, json.loads(answer.body)
 
     async def test_incident(self) -> None:

@@ -84,8 +84,11 @@ async def a_room(admin: Person, *people: Person, **room: Any) -> str:
 class ChatTestCase(TestCase):
     """Tests of the shared daemon. Fails a test during which the daemon logged a fault of its own."""
 
+    fast_lane = True
+    """The daemon's setting ``[http] fast_lane``."""
+
     async def setUp(self) -> None:
-        self.daemon = await shared_daemon()
+        self.daemon = await shared_daemon(fast_lane=self.fast_lane)
         self._logged = len(self.daemon.log)
         self._listeners: list[Listener] = []
 

@@ -18,8 +18,6 @@ from tests.support.schema import assert_allowed
 from tests.support.waiting import PATIENCE, eventually
 
 _documents: dict[int, Any] = {}
-EVERY_CALL: dict[str, str] = {}
-"""Headers of every call, beside its own."""
 SILENCE = 0.3
 """Seconds in which what must not happen has not."""
 
@@ -55,7 +53,7 @@ async def request(
 
 async def call(port: int, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
     """A call of the API; ``body`` is sent as JSON, and the answer is one that the daemon's own document allows."""
-    answer = await request(port, "POST", path, json.dumps(body).encode(), {**EVERY_CALL, **(headers or {})})
+    answer = await request(port, "POST", path, json.dumps(body).encode(), headers)
     if port not in _documents:
         _documents[port] = (await request(port, "GET", "/openapi.json")).json
     assert_allowed(_documents[port], path, answer.status, answer.json)

@@ -18,12 +18,22 @@ LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 
 class Daemon:
-    """``twistd justchat`` on loopback ports that the kernel picks; ``options`` come on top."""
+    """``twistd justchat`` on loopback ports that the kernel picks; ``options`` come on top.
 
-    def __init__(self, *options: str, folder: Path | None = None, environ: dict[str, str] | None = None) -> None:
+    ``fast_lane`` is the setting of that name, for a daemon without a ``--config`` of its own.
+    """
+
+    def __init__(
+        self,
+        *options: str,
+        folder: Path | None = None,
+        environ: dict[str, str] | None = None,
+        fast_lane: bool = True,
+    ) -> None:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="jc-"))
         self.data = self.folder / "data"
         self.options = options
+        self.fast_lane = fast_lane
         self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", "JUSTCHAT_STALLS": "1", **(environ or {})}
         self.prefix: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
@@ -48,7 +58,9 @@ class Daemon:
         if "--config" not in self.options:
             # All the tests' people come from one address, and more often than people do.
             config = self.folder / "exempt.toml"
-            config.write_text('[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n')
+            config.write_text(
+                f'[http]\nfast_lane = {str(self.fast_lane).lower()}\n[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n'
+            )
             command += ["--config", str(config)]
         command += self.options
         # Should the tests be killed, nothing stays behind.
@@ -111,12 +123,11 @@ class Daemon:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_shared: Daemon | None = None
+_shared: dict[bool, Daemon] = {}
 
 
-async def shared_daemon() -> Daemon:
-    """The one that tests share when all they need is a daemon; it runs until the tests end."""
-    global _shared
-    if _shared is None:
-        _shared = await Daemon().start()
-    return _shared
+async def shared_daemon(*, fast_lane: bool = True) -> Daemon:
+    """The daemon that tests share if they need no special one; it runs until the tests end."""
+    if fast_lane not in _shared:
+        _shared[fast_lane] = await Daemon(fast_lane=fast_lane).start()
+    return _shared[fast_lane]

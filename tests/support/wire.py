@@ -113,17 +113,18 @@ _daemons: dict[str, Daemon] = {}
 
 
 class SettingsCase(ChatTestCase):
-    """Tests that share a daemon with settings of their own."""
+    """Tests that share a daemon with settings of their own; without ``fast_lane`` they may have no ``[http]``."""
 
     settings: str
 
     async def setUp(self) -> None:
         await super().setUp()
-        if self.settings not in _daemons:
+        settings = self.settings if self.fast_lane else f"{self.settings}\n[http]\nfast_lane = false\n"
+        if settings not in _daemons:
             daemon = Daemon()
             config = daemon.folder / "justchat.toml"
-            config.write_text(self.settings)
+            config.write_text(settings)
             daemon.options = ("--config", str(config))
-            _daemons[self.settings] = await daemon.start()
-        self.daemon = _daemons[self.settings]
+            _daemons[settings] = await daemon.start()
+        self.daemon = _daemons[settings]
         self._logged = len(self.daemon.log)

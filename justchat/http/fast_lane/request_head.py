@@ -1,4 +1,4 @@
-"""The heads of requests: which of them are plain calls, and what those ask for."""
+"""Request heads: recognises those of plain calls and reads them with httptools."""
 
 from collections.abc import Mapping
 
@@ -7,47 +7,46 @@ from attrs import frozen
 
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import ImageBody
-from justchat.http.headers import Field, bearer_of, is_host, of_origin, options_of
+from justchat.http.headers import CallFields, Field, call_fields, cors_fields, is_host, list_elements
 from justchat.http.site import JustChatSite
 
-HEAD = 8 * 1024
-"""Bytes. A call's head is a fraction of this; a longer one the Site may judge."""
-KNOWN_HEAD, KNOWN_HEADS = 1024, 2048
-"""Bytes of a head, and number of heads, that are remembered."""
-NOT_OURS = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"content-encoding"})
-PROXY_PROTOCOL = (b"PROXY TCP", b"PROXY UNKNOWN", b"\r\n\r\n\0\r\nQUIT\n")
-"""How a connection begins whose proxy speaks that protocol, in its first and its second version."""
-WANTED = frozenset(
+MAX_HEAD = 8 * 1024
+"""Bytes of a head. A call's head is a fraction of this; the Site reads longer ones."""
+CACHED_HEAD, CACHED_HEADS = 1024, 2048
+"""Bytes of a head, and number of heads, that are cached."""
+SITE_FIELDS = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"content-encoding"})
+"""A request with one of these fields is left to the Site."""
+CALL_FIELDS = frozenset(
     {b"content-length", b"authorization", b"content-type", b"origin", b"host", b"connection", b"idempotency-key"}
 )
 
 
 @frozen
 class RequestHead:
-    """The head of a plain call, with all that follows from it."""
+    """The head of a plain call."""
 
     endpoint: Endpoint
     length: int
-    bearer: str | None
-    content_type: str
-    idempotency_key: str | None
-    extra: tuple[Field, ...]
-    """What goes before the answer's body because of it."""
+    """Bytes of the body."""
+    fields: CallFields
+    answer_fields: tuple[Field, ...]
+    """The fields that the answer has because of this head."""
     forwarded: tuple[bytes, ...]
-    """What a proxy says of the client's address."""
-    last: bool
-    """The connection ends with the answer."""
+    """The values of the header in which a proxy names the client's address."""
+    close: bool
+    """Whether the connection ends with the answer."""
 
 
-class _Reader:
-    """What httptools tells of a head: the wanted fields, and whether it is plain."""
+class _HeadParser:
+    """Callbacks of httptools: collects the fields of a call and notes whether the head is plain."""
 
     def __init__(self, wanted: frozenset[bytes]) -> None:
         self._wanted = wanted
         self.path = b""
         self.fields: dict[bytes, bytes] = {}
         self.plain = True
-        self.whole = False
+        """No field of a call comes twice, and none is left to the Site."""
+        self.complete = False
 
     def on_url(self, url: bytes) -> None:
         self.path += url
@@ -57,79 +56,74 @@ class _Reader:
         if name in self._wanted:
             self.plain = self.plain and name not in self.fields
             self.fields[name] = value
-        elif name in NOT_OURS:
+        elif name in SITE_FIELDS:
             self.plain = False
 
     def on_headers_complete(self) -> None:
-        self.whole = True
+        self.complete = True
 
 
 class RequestHeadReader:
-    """Reads heads; what is not plainly a call, it leaves to the Site to judge."""
+    """Reads the heads of plain calls. Every other head is left to the Site."""
 
     def __init__(self, endpoints: list[Endpoint], site: JustChatSite) -> None:
-        # A picture is long, and is read by the Site.
-        self._calls: Mapping[bytes, Endpoint] = {
+        # Uploads are long: the Site reads them.
+        self._endpoints: Mapping[bytes, Endpoint] = {
             endpoint.path.encode(): endpoint for endpoint in endpoints if endpoint.body is not ImageBody
         }
         self._site = site
-        self._forwarded = site.addresses.header
         self._addresses = site.addresses
-        self._wanted = WANTED | {self._forwarded, self._addresses.other_header}
-        self._known: dict[bytes, RequestHead] = {}
+        self._wanted = CALL_FIELDS | {self._addresses.header, self._addresses.other_header}
+        self._cache: dict[bytes, RequestHead] = {}
 
-    def may_become_ours(self, start: bytes) -> bool:
-        """Whether the start of a head can be that of a call."""
+    def may_be_call(self, start: bytes) -> bool:
+        """Whether the start of a head can be that of a plain call."""
         method, _, rest = start[:128].partition(b" ")
         path, ended, _ = rest.partition(b" ")
-        return b"POST".startswith(method) and (not ended or path in self._calls)
-
-    def look_at_stranger(self, start: bytes) -> None:
-        """Warn of a proxy that speaks its protocol where none is expected: the Site answers it with 400."""
-        if start.startswith(PROXY_PROTOCOL):
-            self._addresses.saw_proxy_protocol()
+        return b"POST".startswith(method) and (not ended or path in self._endpoints)
 
     def read(self, data: bytes) -> RequestHead | None:
-        """What a whole head asks for; None where that is for the Site to judge.
+        """Read a complete head; None leaves it to the Site.
 
-        An app's calls have the same few heads, so they are remembered; but for those with a key in them.
+        An app's calls have the same few heads, so heads are cached, except those that contain a key.
         """
-        head = self._known.get(data)
+        head = self._cache.get(data)
         if head is None:
             head = self._parse(data)
-            if head is not None and len(data) <= KNOWN_HEAD and head.bearer is head.idempotency_key is None:
-                if len(self._known) >= KNOWN_HEADS:
-                    self._known.clear()
-                self._known[data] = head
+            if (
+                head is not None
+                and len(data) <= CACHED_HEAD
+                and head.fields.bearer is head.fields.idempotency_key is None
+            ):
+                if len(self._cache) >= CACHED_HEADS:
+                    self._cache.clear()
+                self._cache[data] = head
         return head
 
     def _parse(self, data: bytes) -> RequestHead | None:
-        reader = _Reader(self._wanted)
-        parser = httptools.HttpRequestParser(reader)
+        parsed = _HeadParser(self._wanted)
+        parser = httptools.HttpRequestParser(parsed)
         try:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return None
-        endpoint = self._calls.get(reader.path)
+        endpoint = self._endpoints.get(parsed.path)
         if endpoint is None or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        fields = reader.fields
+        fields = parsed.fields
         length = int(fields.get(b"content-length", b"0"))
-        if not reader.plain or not reader.whole or length > self._site.body_limit:
+        if not parsed.plain or not parsed.complete or length > self._site.body_limit:
             return None
         if not is_host(fields.get(b"host", b"/")):
             return None
         if self._addresses.other_header in fields:
             self._addresses.saw_other_header()
-        idempotency_key = fields.get(b"idempotency-key")
-        forwarded = fields.get(self._forwarded)
+        forwarded = fields.get(self._addresses.header)
         return RequestHead(
             endpoint,
             length,
-            bearer_of(fields.get(b"authorization")),
-            fields.get(b"content-type", b"").decode("latin-1"),
-            None if idempotency_key is None else idempotency_key.decode("latin-1"),
-            tuple(of_origin(self._site.settings, fields.get(b"origin"))),
+            call_fields(fields.get),
+            tuple(cors_fields(self._site.settings, fields.get(b"origin"))),
             () if forwarded is None else (forwarded,),
-            b"connection" in fields and b"close" in options_of((fields[b"connection"],)),
+            b"connection" in fields and b"close" in list_elements((fields[b"connection"],)),
         )

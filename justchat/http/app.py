@@ -1,0 +1,206 @@
+"""The Klein app of the HTTP port: every path that is served is a route here.
+
+Calls are made from their endpoints. A route that takes over its connection or serves files returns a resource. The
+fast lane (``fast_lane/``) takes plain calls before they come here; every call is served by these routes, too.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+import orjson
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.http import CACHED
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
+
+from justchat.errors import ApiError, MethodNotAllowed, NotFound, Unavailable
+from justchat.http.answer import Answer
+from justchat.http.dispatcher import Dispatcher
+from justchat.http.endpoint import Endpoint
+from justchat.http.fields import ImageBody
+from justchat.http.headers import CallFields, call_fields
+from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, write_error
+from justchat.http.spool import Spool, SpoolFile
+from justchat.http.uploaded_files import UploadedFiles
+from justchat.protocol.handshake import asks_for_websocket
+
+
+def make_app(
+    endpoints: Sequence[Endpoint],
+    dispatcher: Dispatcher,
+    *,
+    ping_database: Callable[[], Awaitable[None]],
+    description: Mapping[str, Any],
+    websocket: IResource,
+    socketio: IResource,
+    uploads: UploadedFiles,
+) -> Klein:
+    """The Klein app. ``description`` is the OpenAPI document. ``ping_database`` raises ApiError if it is away.
+
+    ``websocket`` and ``socketio`` are the resources at ``/ws`` and ``/socket.io/``.
+    """
+    app = Klein()
+    for endpoint in endpoints:
+        _add_call(app, endpoint, dispatcher)
+    _add_documents(app, dispatcher, ping_database, description)
+
+    @app.route("/ws")
+    def raw_websocket(request: IRequest) -> IResource:
+        """The raw WebSocket."""
+        if not asks_for_websocket(request):
+            raise _not_found()
+        return websocket
+
+    @app.route("/socket.io/", branch=True, strict_slashes=False)
+    def socket_io(request: IRequest) -> IResource:
+        """Socket.IO, by polling and by WebSocket."""
+        return socketio
+
+    @app.route("/uploads/<name>")
+    def uploaded_file(request: IRequest, name: str) -> IResource:
+        """A picture that a user uploaded."""
+        file = uploads.find(name) if request.method in (b"GET", b"HEAD") else None
+        if file is None:
+            raise _not_found()
+        return file
+
+    @app.handle_errors(WrongMethod)
+    def wrong_method(request: IRequest, failure: Failure) -> bytes:
+        allow = {*(getattr(failure.value, "valid_methods", None) or ()), "OPTIONS"}
+        return write_error(request, MethodNotAllowed(allow=allow))
+
+    @app.handle_errors(HTTPException)
+    def no_route(request: IRequest, failure: Failure) -> bytes:
+        return write_error(request, _not_found())
+
+    @app.handle_errors(ApiError)
+    def api_error(request: IRequest, failure: Failure) -> bytes:
+        error = failure.value
+        assert isinstance(error, ApiError)
+        return write_error(request, error)
+
+    return app
+
+
+def _not_found() -> NotFound:
+    return NotFound("there is no such path")
+
+
+def _add_call(app: Klein, endpoint: Endpoint, dispatcher: Dispatcher) -> None:
+    """Add the route of a call."""
+
+    @app.route(endpoint.path, methods=["POST"], endpoint=endpoint.path)
+    def call(request: IRequest) -> Coroutine[Any, Any, bytes]:
+        return _serve_call(request, endpoint, dispatcher)
+
+
+def _add_documents(
+    app: Klein,
+    dispatcher: Dispatcher,
+    ping_database: Callable[[], Awaitable[None]],
+    description: Mapping[str, Any],
+) -> None:
+    """Add the routes that describe the daemon and its health."""
+    front = {
+        "name": "JustChat",
+        "version": description["info"]["version"],
+        "about": "This is the API of a chat. Calls are POST with a JSON object.",
+        "calls": "/openapi.json",
+        "websocket": "/ws",
+        "socket.io": "/socket.io/",
+        "docs": 'README.rst, "Walk-through", and docs/protocol.rst, in the project\'s folder',
+    }
+    openapi = orjson.dumps(description)
+    tag = b'"%s"' % sha256(openapi).hexdigest()[:16].encode()
+
+    @app.route("/", methods=["GET"])
+    def index(request: IRequest) -> bytes:
+        """What this server is, for those who open it in a browser."""
+        return write_answer(request, Answer(200, orjson.dumps(front, option=orjson.OPT_INDENT_2) + b"\n"))
+
+    @app.route("/livez", methods=["GET"])
+    def livez(request: IRequest) -> bytes:
+        """The process answers."""
+        return write_answer(request, Answer(200, orjson.dumps({"status": "ok"})))
+
+    @app.route("/readyz", methods=["GET"])
+    async def readyz(request: IRequest) -> bytes:
+        """The process and its database answer."""
+        if dispatcher.closing:
+            raise Unavailable("the daemon goes down")
+        await ping_database()
+        return write_answer(request, Answer(200, orjson.dumps({"status": "ok"})))
+
+    @app.route("/openapi.json", methods=["GET"])
+    def describe(request: IRequest) -> bytes:
+        """The calls as an OpenAPI document."""
+        if request.setETag(tag) is CACHED:
+            return b""
+        body = write_answer(request, Answer(200, openapi))
+        request.setHeader(b"Cache-Control", b"no-cache")
+        return body
+
+
+async def _serve_call(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:
+    fields = call_fields(request.getHeader)
+    address = request.channel.site.address_of(request)
+    if endpoint.body is ImageBody:
+        answering = await _respond_to_upload(request, endpoint, dispatcher, fields, address)
+    else:
+        answering = dispatcher.respond(endpoint, request.content.read(), fields, address)
+    answer = await _uncancelled(answering)
+    if dispatcher.closing:
+        request.setHeader(b"Connection", b"close")
+    return write_answer(request, answer)
+
+
+async def _respond_to_upload(
+    request: Any, endpoint: Endpoint, dispatcher: Dispatcher, fields: CallFields, address: str | None
+) -> Coroutine[Any, Any, Answer]:
+    """The call whose body is in the request's spool file. Raises ApiError if the request is refused by its head."""
+    if request.spool is None:  # an upload without a body, whose head is not checked yet
+        await request.channel.site.head_checks[endpoint.path.encode()](request)
+    # From here on the file belongs to the call, which goes on if the connection is lost.
+    body, request.spool, request.content = request.spool, None, BytesIO()
+    return _close_after(body, dispatcher.respond(endpoint, body, fields, address, head_checked=True))
+
+
+async def _close_after(spool: SpoolFile, answering: Coroutine[Any, Any, Answer]) -> Answer:
+    try:
+        return await answering
+    finally:
+        spool.close()
+
+
+async def _uncancelled(answering: Coroutine[Any, Any, Answer]) -> Answer:
+    """The answer. Klein cancels a route whose client disconnects; a call that has begun is carried out to its end."""
+    answered: Deferred[Answer] = Deferred()
+
+    def deliver(answer: Answer) -> None:
+        if not answered.called:
+            answered.callback(answer)
+
+    Deferred.fromCoroutine(answering).addCallback(deliver)
+    return await answered
+
+
+def upload_head_checks(
+    endpoints: Sequence[Endpoint], dispatcher: Dispatcher, spool: Spool
+) -> Mapping[bytes, HeadCheck]:
+    """By path: check an upload by its head, then open a file for its body."""
+
+    def head_check(endpoint: Endpoint) -> HeadCheck:
+        async def check(request: SiteRequest) -> None:
+            address = request.channel.site.address_of(request)
+            await dispatcher.check_head(endpoint, call_fields(request.getHeader), address)
+            request.spool = spool.open(address)
+
+        return check
+
+    return {endpoint.path.encode(): head_check(endpoint) for endpoint in endpoints if endpoint.body is ImageBody}

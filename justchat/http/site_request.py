@@ -1,0 +1,136 @@
+"""A request of the Site's: the limit on its body, refusals, and the fields that all of its answers have."""
+
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from typing import Any
+
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+
+from justchat.errors import ApiError, RangeNotSatisfiable, TooLarge, reason_phrase
+from justchat.http.answer import Answer, error_answer
+from justchat.http.headers import COMMON, PREFLIGHT, answer_fields, cors_fields, error_fields
+from justchat.http.spool import SpoolFile
+
+DISCARDED = 8
+"""A body up to this many times its limit is read to its end and dropped, so that the client reads the 413."""
+
+HeadCheck = Callable[["SiteRequest"], Awaitable[None]]
+"""Checks a request whose head has come and whose body has not. Raises ApiError to refuse it."""
+
+
+def write_answer(request: Any, answer: Answer) -> bytes:
+    """Set the status and fields of an answer; returns its body, empty for HEAD."""
+    request.setResponseCode(answer.status, reason_phrase(answer.status).encode())
+    length = (b"Content-Length", b"%d" % len(answer.body))
+    for name, value in (*COMMON, length, *answer_fields(answer)):
+        request.setHeader(name, value)
+    return b"" if request.method == b"HEAD" else answer.body
+
+
+def write_error(request: Any, error: ApiError) -> bytes:
+    """Set the status and fields of an error; returns its body."""
+    for name, value in error_fields(error):
+        request.setHeader(name, value)
+    return write_answer(request, error_answer(error))
+
+
+def without_traceback(error: ApiError) -> ApiError:
+    """The error without its traceback and causes, whose frames would keep the request alive until a full collection."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
+
+
+class SiteRequest(Request):
+    """A request whose body is kept up to the site's limit, and not at all if its head is refused."""
+
+    channel: Any
+    refusal: ApiError | None = None
+    """Why its head, or the length of its body, is refused."""
+    spool: SpoolFile | None = None
+    """The file for its body, if a HeadCheck opened one. Whoever takes it from here closes it."""
+    received = 0
+    """Bytes of its body so far."""
+
+    @property
+    def body_limit(self) -> int:
+        """Bytes that its body may have."""
+        # Request.site and .path are set only when the body has come.
+        site, path = self.channel.site, self.channel.path_of_request
+        limit: int = site.upload_limit if path == b"/upload" else site.body_limit
+        return limit
+
+    def gotLength(self, length: int | None) -> None:
+        """See Request: the head is complete."""
+        if self.refusal is not None:
+            self.content = BytesIO()
+            return
+        if self.spool is not None:
+            self.content = self.spool
+            return
+        super().gotLength(min(length or 0, self.body_limit))
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """See Request: a part of the body."""
+        self.received += len(data)
+        limit = self.body_limit
+        if self.received > limit and self.refusal is None:
+            self._refuse(TooLarge())
+        if self.received > limit * DISCARDED:
+            self.channel.refuse(self.refusal)
+        elif self.refusal is None:
+            try:
+                super().handleContentChunk(data)
+            except ApiError as error:
+                self._refuse(error)
+
+    def _refuse(self, error: ApiError) -> None:
+        """Drop the rest of the body and answer with an error after it."""
+        self.refusal = error
+        self.content = BytesIO()
+        self._close_spool()
+
+    def _close_spool(self) -> None:
+        if self.spool is not None:
+            self.spool.close()
+            self.spool = None
+
+    def connectionLost(self, reason: Failure) -> None:
+        """See Request."""
+        self._close_spool()
+        super().connectionLost(reason)
+
+    def finish(self) -> None:
+        """See Request."""
+        self._close_spool()
+        if self.code == RangeNotSatisfiable.status and not self.startedWriting:  # twisted.web's 416 has no body
+            self.write(write_answer(self, error_answer(RangeNotSatisfiable())))
+        super().finish()
+
+    def process(self) -> None:
+        """See Request: the request is complete."""
+        if b"," in (self.getHeader(b"range") or b""):
+            # Many ranges could ask for a picture a thousand times. A Range may be ignored (RFC 9110, section 14.2).
+            self.requestHeaders.removeHeader(b"range")
+        # Socket.IO clients of version 2 send credentials.
+        credentials = self.path.startswith(b"/socket.io")
+        for name, value in cors_fields(self.channel.site.settings, self.getHeader(b"origin"), credentials=credentials):
+            self.setHeader(name, value)
+        if self.refusal is not None:
+            self.write(write_error(self, self.refusal))
+            self.finish()
+        elif self.method == b"OPTIONS":
+            for name, value in PREFLIGHT:
+                self.setHeader(name, value)
+            self.setResponseCode(204)
+            self.finish()
+        else:
+            super().process()
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """See Request: answers an unexpected exception with the API's 500."""
+        answer = self.channel.site.incident(reason)
+        if not self.startedWriting:
+            self.write(write_answer(self, answer))
+        self.finish()
+        return reason
