@@ -31,7 +31,7 @@ from justchat.errors import ApiError, DatabaseAway, StartupError
 from justchat.http.app import make_app, upload_head_checks
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.fast_lane.channel import FastLane
-from justchat.http.fields import Shape
+from justchat.http.fields import FieldContext
 from justchat.http.idempotency import Idempotency
 from justchat.http.openapi import openapi
 from justchat.http.site import JustChatSite
@@ -162,7 +162,7 @@ class Daemon(Service):
         self._idempotency_keys = IdempotencyKeys(self._database, now)
         self._dispatcher = Dispatcher(
             sessions,
-            Shape(settings.limits, settings.sms.region, frozenset(settings.sms.number_types)),
+            FieldContext(settings.limits, settings.sms.region, frozenset(settings.sms.number_types)),
             debug=settings.http.debug,
             strict=os.environ.get("JUSTCHAT_STRICT") == "1",
             idempotency=Idempotency(self._idempotency_keys),

@@ -1,4 +1,4 @@
-"""What the daemon serves, made from the settings: the calls and their rates, and who sends the SMS."""
+"""Builds what the settings ask for: the calls, their rates and the SMS sender."""
 
 from time import monotonic
 from typing import Any, get_args
@@ -25,7 +25,7 @@ from justchat.wiring import Actions
 
 
 def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
-    """Every call that is served."""
+    """The endpoints of every call."""
     return [
         *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
         *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
@@ -41,7 +41,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
 
 
 def make_rate_limiter(limits: Limits) -> RateLimiter | None:
-    """The rates of calls, as ``[limits]`` says; None where they are switched off."""
+    """The rate limiter of ``[limits]``; None if it is turned off."""
     if not limits.enabled:
         return None
     rates = {name: parse_rate(getattr(limits, name)) for name in (*get_args(Rated), "get")}
@@ -49,7 +49,7 @@ def make_rate_limiter(limits: Limits) -> RateLimiter | None:
 
 
 def make_sender(settings: Settings, reactor: Any) -> ISmsSender:
-    """Who sends the SMS, as ``[sms] sender`` says."""
+    """The SMS sender of ``[sms] sender``."""
     if settings.sms.sender == "http":
         return Breaker(Gateway(settings.sms, reactor), monotonic)
     return Outbox(settings.data_dir / "sms-outbox.jsonl", now)

@@ -1,1 +1,1 @@
-"""The HTTP API: endpoints are declared once, all else follows from that."""
+"""The HTTP API. Endpoints are declared once; routes, checks, errors and OpenAPI follow from the declarations."""

@@ -28,7 +28,7 @@ from justchat.errors import (
 )
 from justchat.http.answer import Answer, error_answer, incident_answer
 from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, REQUIRED, Endpoint, Reply, Requester
-from justchat.http.fields import Body, ImageBody, Shape
+from justchat.http.fields import Body, FieldContext, ImageBody
 from justchat.http.headers import CallFields
 from justchat.http.idempotency import IDEMPOTENCY_ERRORS, Idempotency, fingerprint, key_id
 from justchat.http.long_answers import encode_json
@@ -62,7 +62,7 @@ class Dispatcher:
     def __init__(
         self,
         sessions: ISessions,
-        shape: Shape,
+        context: FieldContext,
         *,
         debug: bool = False,
         strict: bool = False,
@@ -71,7 +71,7 @@ class Dispatcher:
         spool: Spool | None = None,
     ) -> None:
         self._sessions = sessions
-        self._shape = shape
+        self._context = context
         self._debug = debug
         self._strict = strict
         self._idempotency = idempotency
@@ -150,7 +150,7 @@ class Dispatcher:
         body: Body | ImageBody
         if issubclass(endpoint.body, ImageBody):
             assert isinstance(raw, SpoolFile) and self._spool is not None
-            body, key = await read_upload(raw, fields.content_type, self._shape.limits, self._spool)
+            body, key = await read_upload(raw, fields.content_type, self._context.limits, self._spool)
         else:
             assert isinstance(raw, bytes)
             body, key = self._parse(endpoint.body, raw)
@@ -240,7 +240,7 @@ class Dispatcher:
             wrong_fields.append(BadField("session_key", "a session key is a string"))
             key = None
         try:
-            body = model.model_validate(document, context=self._shape)
+            body = model.model_validate(document, context=self._context)
         except ValidationError as error:
             wrong_fields += [_bad_field(wrong["loc"], wrong["msg"]) for wrong in error.errors(include_url=False)]
         if wrong_fields:

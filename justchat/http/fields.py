@@ -1,6 +1,6 @@
-"""The types of request fields: each checks itself, and says in the OpenAPI document what it takes.
+"""The types of request fields. Each type validates its values and describes them in the OpenAPI document.
 
-Limits that can be configured are read from the validation's context, which is the ``Limits``-bearing ``Shape``.
+Configured limits come from the validation context, a ``FieldContext``.
 """
 
 import re
@@ -35,8 +35,8 @@ from justchat.model.text import SHOWN, as_key, composed, shows
 
 
 @frozen
-class Shape:
-    """What checking a request needs to know: the limits, where phones without a plus are from, and which get SMS."""
+class FieldContext:
+    """The validation context: limits, the region of phones without a plus, and the types of numbers that get SMS."""
 
     limits: Limits
     region: str
@@ -44,7 +44,7 @@ class Shape:
 
 
 class Body(BaseModel):
-    """A request's JSON object. Unknown fields are dropped; nothing is converted."""
+    """The JSON object of a request. Unknown fields are dropped; values are not converted."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
@@ -57,26 +57,26 @@ class ImageBody:
 
 
 class Empty(Body):
-    """A request of nothing but its session."""
+    """A body that has no fields except the session key."""
 
 
-def _shape(info: ValidationInfo) -> Shape:
-    shape: Shape = info.context  # type: ignore[assignment]
-    return shape
+def _context(info: ValidationInfo) -> FieldContext:
+    context: FieldContext = info.context  # type: ignore[assignment]
+    return context
 
 
-def wrong(detail: str) -> PydanticCustomError:
-    """What a validator raises; ``detail`` is what the client reads."""
+def invalid(detail: str) -> PydanticCustomError:
+    """The error that a validator raises; the client reads ``detail``."""
     return PydanticCustomError("wrong", "{detail}", {"detail": detail})
 
 
 class LimitName(str):
-    """A setting of ``[limits]``: in the JSON schema of a type it stands where that setting's value is to be."""
+    """The name of a setting of ``[limits]``, in a JSON schema in place of the setting's value."""
 
 
 @frozen(eq=False)
-class Says:
-    """What a type's own validators look at, told in keywords of JSON Schema."""
+class SchemaKeywords:
+    """Keywords of JSON Schema for what a type's own validators check."""
 
     keywords: Mapping[str, Any]
 
@@ -85,8 +85,8 @@ class Says:
 
 
 @frozen
-class AtMost:
-    """A bound on a text's length in NFC, by the name of its limit."""
+class MaxLength:
+    """A bound on the length of a text in NFC, by the name of its limit."""
 
     limit: str
 
@@ -97,57 +97,57 @@ class AtMost:
         return {**handler(core), "maxLength": LimitName(self.limit)}
 
     def _check(self, text: str, info: ValidationInfo) -> str:
-        longest: int = getattr(_shape(info).limits, self.limit)
+        longest: int = getattr(_context(info).limits, self.limit)
         if len(text) > longest and len(composed(text)) > longest:
-            raise wrong(f"longer than {longest} characters")
+            raise invalid(f"longer than {longest} characters")
         return text
 
 
 def _shown(text: str) -> str:
     if not shows(text):
-        raise wrong("empty")
+        raise invalid("empty")
     return text
 
 
-def _filled(text: str) -> str:
+def _visible(text: str) -> str:
     if not shows(text):
-        raise wrong("empty")
+        raise invalid("empty")
     return composed(text)
 
 
-def _perhaps_filled(text: str) -> str:
+def _visible_or_empty(text: str) -> str:
     return composed(text) if shows(text) else ""
 
 
-WRITTEN = 64
-"""Characters that a phone or a key may be written with."""
+MAX_WRITTEN = 64
+"""Characters of a phone or a key, as it is written, at most."""
 
 
 def _phone(value: Any, info: ValidationInfo) -> Phone:
     value = _whole(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise wrong("a phone is a string or a whole number")
-    if len(str(value)) > WRITTEN:
-        raise wrong("not a phone number")
+        raise invalid("a phone is a string or a whole number")
+    if len(str(value)) > MAX_WRITTEN:
+        raise invalid("not a phone number")
     try:
-        return parse_phone(value, _shape(info).region)
+        return parse_phone(value, _context(info).region)
     except ValueError as error:
-        raise wrong(str(error)) from error
+        raise invalid(str(error)) from error
 
 
 def _reachable(phone: Phone, info: ValidationInfo) -> Phone:
-    if number_type_of(phone) not in _shape(info).number_types:
-        raise wrong("no SMS are sent to numbers of this type")
+    if number_type_of(phone) not in _context(info).number_types:
+        raise invalid("no SMS are sent to numbers of this type")
     return phone
 
 
 def _key(value: Any) -> str:
     value = _whole(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise wrong("a key is a string or a whole number")
+        raise invalid("a key is a string or a whole number")
     text = str(value)
-    if len(text) > WRITTEN:
-        raise wrong("too long for a key")
+    if len(text) > MAX_WRITTEN:
+        raise invalid("too long for a key")
     return as_key(text)
 
 
@@ -159,24 +159,24 @@ def _dob(value: Any) -> date | None:
         return None
     parts = _DOB.fullmatch(value) if isinstance(value, str) else None
     if parts is None:
-        raise wrong("a date is YYYY-MM-DD")
+        raise invalid("a date is YYYY-MM-DD")
     try:
         day = date(*map(int, parts.groups()))
     except ValueError:
-        raise wrong("there is no such day") from None
+        raise invalid("there is no such day") from None
     if not date(1900, 1, 1) <= day <= datetime.now(UTC).date():
-        raise wrong("nobody alive was born then")
+        raise invalid("not between 1900 and today")
     return day
 
 
 def _page(value: int, info: ValidationInfo) -> int:
-    return min(value, _shape(info).limits.page)
+    return min(value, _context(info).limits.page)
 
 
 def _max_users(value: int, info: ValidationInfo) -> int:
-    most = _shape(info).limits.room_users
+    most = _context(info).limits.room_users
     if value > most:
-        raise wrong(f"more than {most}")
+        raise invalid(f"more than {most}")
     return value
 
 
@@ -185,18 +185,18 @@ def _as_id(text: str) -> Id:
 
 
 def _whole(value: Any) -> Any:
-    """JavaScript knows one kind of number: 100.0 is 100."""
+    """A whole float as an int: JavaScript has one type of number."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53 else value
 
 
 def _direction(value: int) -> int:
     if value not in (1, -1):
-        raise wrong("1 or -1")
+        raise invalid("1 or -1")
     return value
 
 
 def _moment(value: Any) -> Moment:
-    """Milliseconds since the epoch, of which a fraction is cut, or an ISO-8601 string."""
+    """A time from milliseconds since the epoch, rounded down, or from an ISO 8601 string."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return from_milliseconds(floor(value))
@@ -204,61 +204,61 @@ def _moment(value: Any) -> Moment:
             return from_iso(value)
     except (ValueError, OverflowError):
         pass
-    raise wrong("a time is milliseconds since 1970, or an ISO-8601 string")
+    raise invalid("a time is milliseconds since 1970, or an ISO-8601 string")
 
 
 def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
-    most = _shape(info).limits.invites
+    most = _context(info).limits.invites
     if len(phones) > most:
-        raise wrong(f"more than {most} phones")
+        raise invalid(f"more than {most} phones")
     return phones
 
 
-FOUND = 1000
-"""People that a search shows at most, page by page: it is for finding somebody, not for taking everybody along."""
-DEEPEST = 100_000
-"""So many of a list may be left out before a page of it: the database reads them all."""
-ASKED_AT_ONCE = 100
-"""Users that one call asks after."""
+SEARCH_DEPTH = 1000
+"""Users that the pages of a search show at most: a search finds somebody, it does not export everybody."""
+MAX_OFFSET = 100_000
+"""Items of a list that may be skipped before a page: the database reads them all."""
+USERS_PER_CALL = 100
+"""Users that one call asks for at most."""
 
-_Milliseconds = {"minimum": -62_135_596_800_000, "maximum": 253_402_300_799_999}
+_MILLISECONDS = {"minimum": -62_135_596_800_000, "maximum": 253_402_300_799_999}
 """The years 1 to 9999."""
-_Digits = {"type": "integer", "minimum": 0, "maximum": 2**53}
-_AsPhone = {"anyOf": [{"type": "string", "maxLength": WRITTEN, "format": "phone"}, _Digits]}
-_AsKey = {"anyOf": [{"type": "string", "maxLength": WRITTEN}, _Digits]}
+_DIGITS = {"type": "integer", "minimum": 0, "maximum": 2**53}
+_PHONE_SCHEMA = {"anyOf": [{"type": "string", "maxLength": MAX_WRITTEN, "format": "phone"}, _DIGITS]}
+_KEY_SCHEMA = {"anyOf": [{"type": "string", "maxLength": MAX_WRITTEN}, _DIGITS]}
 
-Filled = Annotated[str, AfterValidator(_filled), Says({"pattern": SHOWN})]
-"""Text in NFC, of which something shows (docs/protocol.rst, "Text")."""
-PerhapsFilled = Annotated[str, AfterValidator(_perhaps_filled)]
-"""Text in NFC; of one that shows nothing, nothing."""
-AsWritten = Annotated[str, AfterValidator(_shown), Says({"pattern": SHOWN})]
-"""What somebody signs, or a machine made: not one character of it is changed."""
-Text = Annotated[Filled, AtMost("text")]
-Name = Annotated[PerhapsFilled, AtMost("name")]
-RoomName = Annotated[Filled, AtMost("room_name")]
-Password = Annotated[str, AtMost("password")]
-"""As it was written: see ``model.text.password_forms``."""
-ClientId = Annotated[Filled, AtMost("client_id")]
-PhotoUrl = Annotated[str, AtMost("photo")]
-IdField = Annotated[str, AfterValidator(_as_id), Says({"description": "24 hexadecimal digits"})]
-"""A malformed id is no error of shape: it names nothing, which is 404."""
-Ids = Annotated[list[IdField], Field(max_length=ASKED_AT_ONCE), Says({"description": "the ids of users"})]
-PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_AsPhone)]
+VisibleText = Annotated[str, AfterValidator(_visible), SchemaKeywords({"pattern": SHOWN})]
+"""Text in NFC that has a visible character (docs/protocol.rst, "Text")."""
+VisibleOrEmpty = Annotated[str, AfterValidator(_visible_or_empty)]
+"""Text in NFC; empty if it has no visible character."""
+ExactText = Annotated[str, AfterValidator(_shown), SchemaKeywords({"pattern": SHOWN})]
+"""Text that is signed or comes from a program; no character is changed."""
+Text = Annotated[VisibleText, MaxLength("text")]
+Name = Annotated[VisibleOrEmpty, MaxLength("name")]
+RoomName = Annotated[VisibleText, MaxLength("room_name")]
+Password = Annotated[str, MaxLength("password")]
+"""As it is written: see ``model.text.password_forms``."""
+ClientId = Annotated[VisibleText, MaxLength("client_id")]
+PhotoUrl = Annotated[str, MaxLength("photo")]
+IdField = Annotated[str, AfterValidator(_as_id), SchemaKeywords({"description": "24 hexadecimal digits"})]
+"""A malformed id has the right shape but names nothing, which is 404."""
+Ids = Annotated[list[IdField], Field(max_length=USERS_PER_CALL), SchemaKeywords({"description": "the ids of users"})]
+PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_PHONE_SCHEMA)]
 ReachablePhone = Annotated[PhoneField, AfterValidator(_reachable)]
-"""A phone that is to be sent an SMS."""
-KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema(_AsKey)]
+"""A phone to which an SMS is sent."""
+KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema(_KEY_SCHEMA)]
 Dob = Annotated[
     date | None,
     PlainValidator(_dob),
     WithJsonSchema({"type": ["string", "null"], "pattern": birthday(datetime.now(UTC).year)}),
 ]
-Gender = Annotated[int, Field(ge=0, le=1), BeforeValidator(_whole), Says({"enum": [0, 1]})]
+Gender = Annotated[int, Field(ge=0, le=1), BeforeValidator(_whole), SchemaKeywords({"enum": [0, 1]})]
 MaxUsers = Annotated[
     int,
     Field(ge=1),
     AfterValidator(_max_users),
     BeforeValidator(_whole),
-    Says({"maximum": LimitName("room_users")}),
+    SchemaKeywords({"maximum": LimitName("room_users")}),
 ]
 Skip = Annotated[int, Field(ge=-(2**53), le=2**53), BeforeValidator(_whole)]
 Limit = Annotated[
@@ -266,23 +266,23 @@ Limit = Annotated[
     Field(ge=1, le=2**53),
     AfterValidator(_page),
     BeforeValidator(_whole),
-    Says({"description": "a larger one is cut to what x-cut-to says", "x-cut-to": LimitName("page")}),
+    SchemaKeywords({"description": "a larger value is reduced to x-cut-to", "x-cut-to": LimitName("page")}),
 ]
 
-OptionalText = Annotated[PerhapsFilled, AtMost("text")]
-SearchedNickname = Annotated[Filled, AtMost("name")]
-SearchSkip = Annotated[int, Field(ge=0, le=FOUND), BeforeValidator(_whole)]
-SearchedName = Annotated[PerhapsFilled, AtMost("room_name")]
-PaymentId = Annotated[AsWritten, AtMost("payment_id")]
-Secret = Annotated[str, Field(max_length=256)]
+OptionalText = Annotated[VisibleOrEmpty, MaxLength("text")]
+SearchedNickname = Annotated[VisibleText, MaxLength("name")]
+SearchSkip = Annotated[int, Field(ge=0, le=SEARCH_DEPTH), BeforeValidator(_whole)]
+SearchedName = Annotated[VisibleOrEmpty, MaxLength("room_name")]
+PaymentId = Annotated[ExactText, MaxLength("payment_id")]
+SignatureField = Annotated[str, Field(max_length=256)]
 CaptchaToken = Annotated[str, Field(max_length=8192)]
-Phones = Annotated[list[ReachablePhone], AfterValidator(_invited), Says({"maxItems": LimitName("invites")})]
+Phones = Annotated[list[ReachablePhone], AfterValidator(_invited), SchemaKeywords({"maxItems": LimitName("invites")})]
 MomentField = Annotated[
     Moment,
     PlainValidator(_moment),
-    WithJsonSchema({"anyOf": [{"type": "number", **_Milliseconds}, {"type": "string", "pattern": MOMENT}]}),
+    WithJsonSchema({"anyOf": [{"type": "number", **_MILLISECONDS}, {"type": "string", "pattern": MOMENT}]}),
 ]
 Coins = Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_whole)]
 Page = Annotated[int, Field(ge=1, le=10**6), BeforeValidator(_whole)]
-Offset = Annotated[int, Field(ge=0, le=DEEPEST), BeforeValidator(_whole)]
-Direction = Annotated[int, AfterValidator(_direction), BeforeValidator(_whole), Says({"enum": [1, -1]})]
+Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_whole)]
+Direction = Annotated[int, AfterValidator(_direction), BeforeValidator(_whole), SchemaKeywords({"enum": [1, -1]})]

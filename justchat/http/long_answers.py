@@ -9,7 +9,7 @@ from twisted.internet.task import deferLater
 
 ITEMS = 64
 """Items of a list that are encoded in one step."""
-SLICE = 0.002
+ENCODING_SLICE = 0.002
 """Seconds of encoding after which the reactor serves others."""
 
 
@@ -26,10 +26,10 @@ async def encode_json(answer: Any) -> bytes:
 
 async def _encode_list(items: list[Any]) -> orjson.Fragment:
     parts = []
-    until = monotonic() + SLICE
+    until = monotonic() + ENCODING_SLICE
     for at in range(0, len(items), ITEMS):
         if monotonic() > until:
             await deferLater(reactor, 0)
-            until = monotonic() + SLICE
+            until = monotonic() + ENCODING_SLICE
         parts.append(orjson.dumps(items[at : at + ITEMS])[1:-1])
     return orjson.Fragment(b"[%b]" % b",".join(parts))

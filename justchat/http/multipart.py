@@ -50,7 +50,7 @@ async def _read_form(raw: SpoolFile, boundary: str, spool: Spool) -> tuple[Spool
     """The field ``photo``, the last one if there are several, and ``session_key``."""
     if not boundary:
         raise BadRequest("the form names no boundary")
-    photo, found, key, name = spool.open(None), False, b"", ""
+    form = _Form(spool)
     try:
         # File names need not be UTF-8, and are not used.
         parser = PushMultipartParser(
@@ -59,25 +59,40 @@ async def _read_form(raw: SpoolFile, boundary: str, spool: Spool) -> tuple[Spool
         with parser:
             async for piece in _pieces(raw):
                 for event in parser.parse(piece):
-                    if isinstance(event, MultipartSegment):
-                        name = event.name
-                        if name == "photo" and found:
-                            photo.close()
-                            photo = spool.open(None)
-                        found = found or name == "photo"
-                    elif event and name == "photo":
-                        photo.write(bytes(event))
-                    elif event and name == "session_key":
-                        key = (key + bytes(event))[:_KEY]
-        if not found:
+                    form.add(event)
+        if not form.has_photo:
             raise InvalidFields([BadField("photo", "missing")])
     except MultipartError as error:
-        photo.close()
+        form.photo.close()
         raise BadRequest(f"the form cannot be read: {error}") from error
     except BaseException:
-        photo.close()
+        form.photo.close()
         raise
-    return photo, key.decode("utf-8", "replace") or None
+    return form.photo, form.key.decode("utf-8", "replace") or None
+
+
+class _Form:
+    """Collects the two fields from the parser's events: a segment, then its bytes in parts, then None."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.photo = spool.open(None)
+        self.has_photo = False
+        self.key = b""
+        self._spool = spool
+        self._name = ""
+
+    def add(self, event: "MultipartSegment | bytearray | None") -> None:
+        if isinstance(event, MultipartSegment):
+            self._name = event.name
+            if self._name == "photo":
+                if self.has_photo:
+                    self.photo.close()
+                    self.photo = self._spool.open(None)
+                self.has_photo = True
+        elif event and self._name == "photo":
+            self.photo.write(bytes(event))
+        elif event and self._name == "session_key":
+            self.key = (self.key + bytes(event))[:_KEY]
 
 
 async def _pieces(raw: SpoolFile) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the endpoints' declarations alone."""
+"""Generates the OpenAPI 3.1 document from the endpoints' declarations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -33,13 +33,13 @@ not in HTTP's registry of statuses. A client whose library knows those alone map
 see "Generated clients" in docs/protocol.rst.
 """
 TAGS = {
-    "init": "Signing up and in, sessions, one's own profile",
-    "user": "Direct messages, coins, and people",
+    "init": "Sign-up, sign-in, sessions and profiles",
+    "user": "Direct messages, coins and users",
     "gifts": "Gifts",
-    "room": "Rooms and what is said in them",
+    "room": "Rooms and their messages",
     "complaints": "Complaints",
-    "upload": "UploadedFiles",
-    "daemon": "For those who watch the daemon, and for programs",
+    "upload": "Pictures",
+    "daemon": "Health and description of the daemon",
 }
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 BYTES = "application/octet-stream"
@@ -48,31 +48,37 @@ SESSION_KEY = {"type": ["string", "null"]}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "sent again with the same key, the call is answered as the first time and not carried out again",
+    "description": "a call that is sent again with the same key has the first answer and is not carried out again",
     "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
 }
 PICTURE_NAME = {
     "name": "name",
     "in": "path",
     "required": True,
-    "description": "what /upload answered, without uploads/",
+    "description": "the url that /upload returned, without uploads/",
     "schema": {"type": "string", "pattern": r"^[0-9a-f]{32}\.(png|jpg|gif|webp)$"},
 }
 HEADERS = {
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}},
-    "RateLimit": {"description": "the rate, and when one more is free", "schema": {"type": "string"}},
-    "RateLimit-Policy": {"description": "how many in how many seconds", "schema": {"type": "string"}},
+    "RateLimit": {
+        "description": "the rate, and the seconds until the next call",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "so many calls in so many seconds",
+        "schema": {"type": "string"},
+    },
 }
 WELL = {"type": "object", "properties": {"status": {"type": "string", "const": "ok"}}, "required": ["status"]}
 DOCUMENT = {"type": "object", "description": "an OpenAPI 3.1 document"}
 FRONT = {"type": "object", "description": "the daemon's name and release, and the paths of what it serves"}
 GET_ERRORS = (MethodNotAllowed,)
-OF_THE_BODY = (EncodingNotSupported,)
-"""What every call's body may be refused for before the call sees it."""
+BODY_ERRORS = (EncodingNotSupported,)
+"""The errors for which the body of any call may be refused before it is parsed."""
 
 
 def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str) -> dict[str, Any]:
-    """The document, with the limits as they are configured."""
+    """The document, with the configured limits."""
     schemas = Schemas()
     paths = {endpoint.path: {"post": _operation(endpoint, schemas)} for endpoint in endpoints}
     document = {
@@ -105,7 +111,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
             "x-max-bytes": LimitName("body" if issubclass(endpoint.body, BaseModel) else "image"),
         },
         "responses": {**_successes(endpoint, schemas), **_failures(_errors(endpoint), schemas)},
-        # The key may stand in the body, so that no scheme is required here.
+        # The key may be in the body, so no scheme is required here.
         "security": [] if endpoint.session is NONE else [{"session": []}, {}],
     }
     if endpoint.takes_idempotency_key:
@@ -118,7 +124,7 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     if not issubclass(endpoint.body, BaseModel):
         properties = {"photo": PICTURE, "session_key": {"type": "string"}}
         form = schemas.name(name, {"type": "object", "properties": properties, "required": ["photo"]})
-        # The kind is read from the bytes: whatever type is named, or none, the body is the picture.
+        # The format is read from the bytes, whatever content type is named, or none.
         return {"multipart/form-data": {"schema": form}, **{kind: {"schema": PICTURE} for kind in (BYTES, *PICTURES)}}
     schema = endpoint.body.model_json_schema(ref_template=REFERENCE)
     schema.setdefault("properties", {})
@@ -135,13 +141,13 @@ def _successes(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
 
 
 def _errors(endpoint: Endpoint) -> set[type[ApiError]]:
-    """Every error the call may answer."""
-    errors: set[type[ApiError]] = {*errors_of(endpoint), *OF_THE_BODY}
+    """All errors that the call may answer."""
+    errors: set[type[ApiError]] = {*errors_of(endpoint), *BODY_ERRORS}
     return errors - {LoginTimeout} if endpoint.session is NONE else errors
 
 
 def _failures(errors: Iterable[type[ApiError]], schemas: Schemas) -> dict[str, Any]:
-    """The answers of these errors, each status with exactly the codes that it may have here."""
+    """The responses for these errors, each status with exactly the codes that it may have here."""
     errors = set(errors)
     responses: dict[str, Any] = {}
     for status in sorted({error.status for error in errors}):
@@ -162,16 +168,22 @@ def _failures(errors: Iterable[type[ApiError]], schemas: Schemas) -> dict[str, A
 
 
 def _pages(schemas: Schemas) -> dict[str, Any]:
-    """What is got rather than called."""
+    """The paths that are read with GET."""
     well, document = schemas.name("Well", WELL), schemas.name("OpenApiDocument", DOCUMENT)
     front = schemas.name("Front", FRONT)
     pages: dict[str, Any] = {}
     for path, operation_id, summary, content, errors in (
-        ("/", "front", "What this is, and where the rest of it", {"application/json": front}, ()),
+        ("/", "front", "What this server is, and its other paths", {"application/json": front}, ()),
         ("/livez", "livez", "The process answers", {"application/json": well}, ()),
-        ("/readyz", "readyz", "Its database answers, too", {"application/json": well}, (Unavailable, DatabaseAway)),
+        (
+            "/readyz",
+            "readyz",
+            "The database answers, too",
+            {"application/json": well},
+            (Unavailable, DatabaseAway),
+        ),
         ("/openapi.json", "openapi", "This document", {"application/json": document}, ()),
-        ("/uploads/{name}", "uploads", "A picture that was uploaded", dict.fromkeys(PICTURES, PICTURE), (NotFound,)),
+        ("/uploads/{name}", "uploads", "An uploaded picture", dict.fromkeys(PICTURES, PICTURE), (NotFound,)),
     ):
         answer = {
             "description": reason_phrase(200),

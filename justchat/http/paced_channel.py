@@ -17,7 +17,7 @@ from justchat.limits.connections import Place
 
 TOTAL_TIMEOUT_FACTOR = 10
 """A request must be complete, and its answer taken, within this many times ``[http] idle_timeout``."""
-SLICE = 256 * 1024
+SEND_SLICE = 256 * 1024
 """Bytes of an answer that are sent at a time; the next ones follow when the client has taken these."""
 
 
@@ -49,7 +49,7 @@ class PacedChannel(HTTPChannel):
 
     def write(self, data: bytes) -> None:
         """See HTTPChannel: sends a long answer in slices, so that other connections are served in between."""
-        if self._unsent or len(data) > SLICE:
+        if self._unsent or len(data) > SEND_SLICE:
             self._unsent = memoryview(bytes(self._unsent) + data if self._unsent else data)
             self._send_slice()
         else:
@@ -62,7 +62,7 @@ class PacedChannel(HTTPChannel):
     def _send_slice(self) -> None:
         if self._ended or self._waitingForTransport or not self._unsent:
             return
-        part, self._unsent = self._unsent[:SLICE], self._unsent[SLICE:]
+        part, self._unsent = self._unsent[:SEND_SLICE], self._unsent[SEND_SLICE:]
         self.transport.write(bytes(part))
         if self._unsent:
             reactor.callLater(0, self._send_slice)

@@ -1,11 +1,11 @@
-"""Regular expressions of dates, exact to the day, for JSON Schema: ECMA-262 and Python read them alike.
+"""Regular expressions of dates, exact to the day, for JSON Schema. ECMA-262 and Python read them alike.
 
-What a request may say is told in the OpenAPI document so exactly that a value made from it is taken.
+They are exact so that every value generated from the OpenAPI document is accepted.
 """
 
 
 def _days(year: str, leap_year: str, month: str, day: str) -> str:
-    """A date whose day is in its month. ``month`` and ``day`` go before a number that may have one digit."""
+    """A date whose day exists. ``month`` and ``day`` are the prefixes of one-digit numbers."""
     long = f"(?:{month}(?:[13578])|1[02])-(?:{day}[1-9]|[12][0-9]|3[01])"
     short = f"(?:{month}(?:[469])|11)-(?:{day}[1-9]|[12][0-9]|30)"
     february = f"{month}2-(?:{day}[1-9]|1[0-9]|2[0-8])"
@@ -22,11 +22,11 @@ _DATE = _days(
     "0",
 )
 MOMENT = f"^{_DATE}(?:[T ]{_TIME})?$"
-"""An ISO 8601 date, with a time or without."""
+"""An ISO 8601 date, with or without a time."""
 
 
 def birthday(last_year: int) -> str:
-    """``YYYY-MM-DD`` from 1900 to the end of a year of this century; month and day may have one digit."""
+    """``YYYY-MM-DD`` from 1900 to the end of a year of this century. Month and day may have one digit."""
     tens, ones = divmod(last_year % 100, 10)
     years = f"20[0-{tens - 1}][0-9]|20{tens}[0-{ones}]"
     leap = "|".join(map(str, range(2000, last_year + 1, 4)))

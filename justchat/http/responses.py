@@ -1,4 +1,4 @@
-"""The shapes of answers, around the documents."""
+"""The shapes of answers; most of them wrap documents."""
 
 from typing_extensions import TypedDict
 
@@ -85,7 +85,7 @@ class CountAnswer(TypedDict):
 
 
 class SessionDocument(TypedDict):
-    """One of the caller's sessions; its key is told nobody."""
+    """One of the caller's sessions, without its key."""
 
     _id: str
     create_at: str
@@ -111,7 +111,7 @@ class GiftsAnswer(TypedDict):
 
 
 class SentData(TypedDict):
-    """A list of one, as in the original."""
+    """A list with one message, as in the original API."""
 
     message: list[DirectMessageDocument]
 
@@ -159,7 +159,7 @@ class DialogAnswer(TypedDict):
 
 
 class ComplaintAnswer(TypedDict):
-    """Without ``data``, as in the original."""
+    """Without ``data``, as in the original API."""
 
     complaint: ComplaintDocument
 

@@ -1,7 +1,7 @@
-"""The schemas of the OpenAPI document, each under a name of its own, in a form that generators of clients agree on.
+"""The schemas of the OpenAPI document, each with its own name, in a form on which client generators agree.
 
-What they do not agree on is left out: ``default`` makes a field required for some, ``title`` names a class for some
-and clashes for others, and ``anyOf`` with null is a union of two classes where a type of two kinds is a plain field.
+What they do not agree on is left out. ``default`` makes a field required for some generators. ``title`` names a class
+for some and clashes for others. ``anyOf`` with null becomes a union of two classes; a type list stays a plain field.
 """
 
 import json
@@ -9,21 +9,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from justchat.errors import ApiError, BadRequest, InvalidFields, reason_phrase
-from justchat.http.field_descriptions import DESCRIPTIONS, SHAPES
+from justchat.http.field_descriptions import DESCRIPTIONS, FORMATS
 
 REFERENCE = "#/components/schemas/{model}"
-AS_IT_IS = ("description", "required", "not", "example")
+UNCHANGED = ("description", "required", "not", "example")
 Schema = dict[str, Any]
 
 
 class Schemas:
-    """The named schemas of a document, as they are gathered."""
+    """Collects the named schemas of a document."""
 
     def __init__(self) -> None:
         self.named: dict[str, Schema] = {}
 
     def name(self, name: str, schema: Schema) -> Schema:
-        """Puts a schema among the named ones; a reference to it. One name is one schema."""
+        """Add a named schema; returns a reference to it. A name stands for one schema."""
         schema = dict(schema)
         answers = not name.endswith("Request")
         for inner, definition in schema.pop("$defs", {}).items():
@@ -32,14 +32,14 @@ class Schemas:
         return {"$ref": REFERENCE.format(model=name)}
 
     def answer(self, schema: Schema) -> Schema:
-        """A reference to what a call answers, or to each of the kinds it answers."""
+        """A reference to the schema of an answer, or of each of its alternatives."""
         schema = dict(schema)
         for inner, definition in schema.pop("$defs", {}).items():
             self._put(inner, _tidy(inner, definition, answers=True))
         return self.name(schema["title"], schema) if "title" in schema else schema
 
     def errors(self, errors: Iterable[type[ApiError]]) -> Schema:
-        """A reference to the body of these errors, which have one status. Its name tells their codes."""
+        """A reference to the schema of these errors, which share a status. Its name is made from their codes."""
         errors = set(errors)
         (status,) = {error.status for error in errors}
         codes = sorted({error.code for error in errors})
@@ -69,13 +69,13 @@ def camel(words: str) -> str:
 
 
 def _tidy(owner: str, schema: Any, *, answers: bool) -> Any:
-    """The schema without what generators stumble over, and with each property described."""
+    """The schema without keywords that generators read differently, and with a description of each property."""
     if isinstance(schema, list):
         return [_tidy(owner, item, answers=answers) for item in schema]
     if not isinstance(schema, Mapping):
         return schema
     tidied = {
-        key: value if key in AS_IT_IS else _tidy(owner, value, answers=answers)
+        key: value if key in UNCHANGED else _tidy(owner, value, answers=answers)
         for key, value in schema.items()
         if key not in ("title", "default", "properties")
     }
@@ -89,26 +89,26 @@ def _tidy(owner: str, schema: Any, *, answers: bool) -> Any:
 def _property(owner: str, name: str, schema: Mapping[str, Any], *, answers: bool) -> Any:
     tidied = _tidy(f"{owner}.{name}", schema, answers=answers)
     if answers:
-        _shape(name, tidied)
+        _add_format(name, tidied)
     said = next((DESCRIPTIONS[key] for key in (f"{owner}.{name}", f"{owner}.*", name) if key in DESCRIPTIONS), None)
     parts = [part for part in (said, tidied.get("description")) if part]
     default = schema.get("default")
     if default is not None and not isinstance(default, Mapping):
-        parts.append(f"{json.dumps(default)} where absent")
+        parts.append(f"{json.dumps(default)} if absent")
     return {**tidied, "description": "; ".join(parts)} if parts else tidied
 
 
-def _shape(name: str, schema: Schema) -> None:
-    """Adds what strings of this name look like."""
+def _add_format(name: str, schema: Schema) -> None:
+    """Add the format of strings with this name."""
     kinds = schema.get("type")
     if kinds == "array":
-        _shape(name, schema["items"])
+        _add_format(name, schema["items"])
     elif (kinds == "string" or (isinstance(kinds, list) and "string" in kinds)) and "const" not in schema:
-        schema.update(SHAPES.get(name, {}))
+        schema.update(FORMATS.get(name, {}))
 
 
 def _nullable(schema: Schema) -> Schema:
-    """``anyOf`` a plain type and null as a type of two kinds."""
+    """``anyOf`` of a plain type and null as a list of two types."""
     kinds = schema.get("anyOf", ())
     if len(kinds) != 2 or {"type": "null"} not in kinds:
         return schema

@@ -10,7 +10,7 @@ from justchat.config.settings import Limits
 from justchat.errors import RoomNotFound
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import NONE, Reply, Requester, endpoints_of, post
-from justchat.http.fields import Body, Empty, Shape
+from justchat.http.fields import Body, Empty, FieldContext
 from justchat.http.headers import CallFields
 from justchat.http.responses import Nothing, UserAnswer
 
@@ -48,7 +48,7 @@ class Incidents(TestCase):
     async def respond(self, path: str, **how: bool) -> tuple[int, dict[str, Any]]:
         """What a dispatcher answers, its status and body."""
         [endpoint] = [endpoint for endpoint in endpoints_of(Faulty()) if endpoint.path == path]
-        dispatcher = Dispatcher(object(), Shape(Limits(), "RU", frozenset()), **how)
+        dispatcher = Dispatcher(object(), FieldContext(Limits(), "RU", frozenset()), **how)
         answer = await dispatcher.respond(endpoint, b"{}", CallFields())
         return answer.status, json.loads(answer.body)
 

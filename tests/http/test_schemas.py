@@ -15,14 +15,14 @@ from twisted.trial.unittest import TestCase
 
 from justchat.config.settings import Limits
 from justchat.http.endpoint import Endpoint
-from justchat.http.fields import DEEPEST, Shape
+from justchat.http.fields import MAX_OFFSET, FieldContext
 from justchat.http.openapi import openapi
 from justchat.model.phone import NumberType
 from tests.support.bodies import JSON, declared, inner_model
 
 EXAMPLES = int(os.environ.get("JUSTCHAT_BODIES", "15"))
 """For each call and each way."""
-SHAPE = Shape(Limits(), "RU", frozenset(NumberType))
+SHAPE = FieldContext(Limits(), "RU", frozenset(NumberType))
 PHONES = ("+79223438450", "8 (922) 343-84-50", 79223438450, "79223438450")
 """What a phone number is, no schema can tell."""
 LIKELY = st.one_of(
@@ -130,7 +130,7 @@ class Schemas(TestCase):
 
 def not_too_deep(body: dict[str, Any]) -> bool:
     """No schema can tell the bound of a product."""
-    return (body.get("page", 1) - 1) * body.get("per_page", 40) <= DEEPEST
+    return (body.get("page", 1) - 1) * body.get("per_page", 40) <= MAX_OFFSET
 
 
 def refusal(endpoint: Endpoint, body: Any) -> str | None:

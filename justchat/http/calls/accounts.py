@@ -7,7 +7,7 @@ from justchat.actions.accounts import Accounts
 from justchat.errors import CaptchaFailed, CountryNotServed, SearchOff, UserNotFound, WrongKey
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import (
-    ASKED_AT_ONCE,
+    USERS_PER_CALL,
     Body,
     CaptchaToken,
     Dob,
@@ -25,7 +25,7 @@ from justchat.http.fields import (
     ReachablePhone,
     SearchedNickname,
     SearchSkip,
-    wrong,
+    invalid,
 )
 from justchat.http.responses import Nothing, SentGiftsAnswer, SessionsAnswer, SignedInAnswer, UserAnswer, UsersAnswer
 from justchat.model.ids import Id
@@ -36,7 +36,7 @@ from justchat.protocol.documents import UserDocument, sended_gift_document, user
 
 
 class ProfileBody(Body):
-    """What a user may fill in; what is absent stays as it is, null empties a field."""
+    """The fields that a user may set. An absent field stays unchanged; null empties it."""
 
     nickname: Name | None = None
     location: Name | None = None
@@ -45,7 +45,7 @@ class ProfileBody(Body):
     gender: Gender | None = None
 
     def given(self) -> Profile:
-        """The fields that the request has."""
+        """The fields that are present in the request."""
         return {field: getattr(self, field) for field in PROFILE_FIELDS if field in self.model_fields_set}
 
 
@@ -85,7 +85,7 @@ class Gifts(Body):
 
 
 class Invite(Body):
-    """``phons`` is the original's spelling; ``phones`` does as well."""
+    """``phons`` is the original spelling; ``phones`` is accepted as well."""
 
     model_config = ConfigDict(
         json_schema_extra={"not": {"properties": {"phons": {"type": "null"}, "phones": {"type": "null"}}}}
@@ -95,9 +95,9 @@ class Invite(Body):
     phones: Phones | None = None
 
     @model_validator(mode="after")
-    def _names_somebody(self) -> "Invite":
+    def _has_phones(self) -> "Invite":
         if self.phons is None and self.phones is None:
-            raise wrong("phons is missing")
+            raise invalid("phons is missing")
         return self
 
     def all(self) -> list[Phone]:
@@ -124,7 +124,7 @@ class AccountCalls:
         rate="sign_in",
     )
     async def register(self, requester: Requester, body: Register) -> Nothing | Reply:
-        """Sign up by phone, or have a new key sent to it."""
+        """Sign up by phone, or request a new key by SMS."""
         created = await self.accounts.register(body.phone, body.given(), body.captcha, requester.address)
         return {} if created and self.show_registered else Reply(200, {})
 
@@ -152,7 +152,7 @@ class AccountCalls:
         raises=(UserNotFound,),
     )
     async def edit(self, requester: Requester, body: Edit) -> UserAnswer:
-        """Change one's nickname, location, photo, date of birth or gender."""
+        """Change the caller's nickname, location, photo, date of birth or gender."""
         user = await self.accounts.edit(requester.user, body.user.given())
         return {"data": {"user": self._document(user, requester.user)}}
 
@@ -166,7 +166,7 @@ class AccountCalls:
         rate="read",
     )
     async def get_user(self, requester: Requester, body: GetUser) -> UserAnswer:
-        """Show a user; the caller, where none is named."""
+        """Show a user, or the caller if none is named."""
         shown = Id(body.user_id) if body.user_id is not None else requester.user
         user = await self.accounts.show(shown, requester.user)
         return {"data": {"user": self._document(user, requester.user)}}
@@ -195,8 +195,8 @@ class AccountCalls:
         rate="read",
     )
     async def search(self, requester: Requester, body: SearchUsers) -> UsersAnswer:
-        """Find people by the beginning of their nickname."""
-        limit = min(body.limit, ASKED_AT_ONCE)
+        """Find users by the beginning of their nickname."""
+        limit = min(body.limit, USERS_PER_CALL)
         users = await self.accounts.search(body.nickname, body.skip, limit, requester.user)
         return {"data": {"users": [self._document(user, requester.user) for user in users]}}
 
@@ -210,7 +210,7 @@ class AccountCalls:
         rate="read",
     )
     async def gifts(self, requester: Requester, body: Gifts) -> SentGiftsAnswer:
-        """List what a user was given, newest first."""
+        """List the gifts that a user received, newest first."""
         gifts, count = await self.accounts.gifts(Id(body.user), body.skip, body.limit, requester.user)
         return {"data": {"gifts": [sended_gift_document(gift) for gift in gifts], "count": count}}
 
@@ -222,13 +222,13 @@ class AccountCalls:
 
     @post("/init/exit-all", body=Empty, answer=Nothing, session=REQUIRED)
     async def exit_all(self, requester: Requester, body: Empty) -> Nothing:
-        """End every session of the caller, this one too."""
+        """End every session of the caller, including this one."""
         await self.accounts.sign_out_everywhere(requester.user)
         return {}
 
     @post("/init/sessions", body=Empty, answer=SessionsAnswer, session=REQUIRED, rate="read")
     async def sessions(self, requester: Requester, body: Empty) -> SessionsAnswer:
-        """List one's sessions."""
+        """List the caller's sessions."""
         assert requester.session is not None
         return {
             "data": {
@@ -255,7 +255,7 @@ class AccountCalls:
         raises=(CountryNotServed,),
     )
     async def invite(self, requester: Requester, body: Invite) -> Nothing:
-        """Invite people by SMS, each once a day."""
+        """Invite people by SMS, each at most once a day."""
         await self.accounts.invite(requester.user, body.all(), requester.address)
         return {}
 

@@ -33,7 +33,7 @@ class ComplaintCalls:
         rate="send",
     )
     async def new(self, requester: Requester, body: Complain) -> ComplaintAnswer:
-        """Complain of a message that one can see."""
+        """Complain about a message that the caller can see."""
         complaint = await self.complaints.complain(
             requester.user, Id(body.message), body.text, requester.idempotency_id
         )

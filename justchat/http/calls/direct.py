@@ -1,4 +1,4 @@
-"""The calls ``/user/…`` of direct messages."""
+"""The calls ``/user/…`` for direct messages."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from pydantic import ConfigDict, model_validator
 from justchat.actions.direct import DirectMessages
 from justchat.errors import MessageNotFound, UserNotFound
 from justchat.http.endpoint import REQUIRED, Requester, post
-from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, Says, Text, wrong
+from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, SchemaKeywords, Text, invalid
 from justchat.http.responses import (
     CountAnswer,
     DialogAnswer,
@@ -23,14 +23,14 @@ from justchat.protocol.documents import direct_document
 
 
 class NewDirectMessage(Body):
-    user: Annotated[IdField, Says({"pattern": r"\S"})]
+    user: Annotated[IdField, SchemaKeywords({"pattern": r"\S"})]
     text: Text
     client_id: ClientId | None = None
 
     @model_validator(mode="after")
-    def _names_somebody(self) -> "NewDirectMessage":
+    def _has_receiver(self) -> "NewDirectMessage":
         if not self.user.strip():
-            raise wrong("user is empty")
+            raise invalid("user is empty")
         return self
 
 
@@ -56,7 +56,7 @@ class List(Body):
     @model_validator(mode="after")
     def _one_side(self) -> "List":
         if self.author is not None and self.user is not None:
-            raise wrong("author and user together choose nothing")
+            raise invalid("author and user exclude each other")
         return self
 
 
@@ -90,7 +90,7 @@ class DirectCalls:
         rate="send",
     )
     async def send_message(self, requester: Requester, body: Write) -> SentAnswer:
-        """Write to somebody."""
+        """Send a direct message."""
         new = body.message
         message = await self.direct.write(
             requester.user, Id(new.user), new.text, new.client_id or requester.idempotency_id
@@ -119,7 +119,7 @@ class DirectCalls:
 
     @post("/user/dialogs", body=Empty, answer=DialogsAnswer, session=REQUIRED, rate="read")
     async def dialogs(self, requester: Requester, body: Empty) -> DialogsAnswer:
-        """List one's dialogs, the latest first."""
+        """List the caller's dialogs, latest first."""
         dialogs = await self.direct.dialogs(requester.user)
         return {
             "data": {
@@ -144,7 +144,7 @@ class DirectCalls:
         rate="read",
     )
     async def dialog(self, requester: Requester, body: DialogWith) -> DialogAnswer:
-        """Read what passed between oneself and somebody, newest first."""
+        """Read the messages between the caller and a user, newest first."""
         messages = await self.direct.dialog(requester.user, Id(body.user), skip=body.skip, limit=body.limit)
         return {"data": {"dialog": [direct_document(message) for message in messages]}}
 
@@ -158,7 +158,7 @@ class DirectCalls:
         raises=(UserNotFound,),
     )
     async def remove_dialog(self, requester: Requester, body: WithUser) -> Nothing:
-        """Remove one's own copy of a dialog."""
+        """Remove the caller's copy of a dialog."""
         await self.direct.remove_dialog(requester.user, Id(body.user))
         return {}
 
@@ -172,7 +172,7 @@ class DirectCalls:
         raises=(MessageNotFound,),
     )
     async def mark_as_read(self, requester: Requester, body: OneMessage) -> DirectAnswer:
-        """Tell that one has read a message."""
+        """Mark a message as read."""
         message = await self.direct.mark_as_read(requester.user, Id(body.message))
         return {"data": {"message": direct_document(message)}}
 
@@ -186,6 +186,6 @@ class DirectCalls:
         raises=(MessageNotFound,),
     )
     async def remove(self, requester: Requester, body: OneMessage) -> Nothing:
-        """Remove one's own copy of a message."""
+        """Remove the caller's copy of a message."""
         await self.direct.remove(requester.user, Id(body.message))
         return {}

@@ -1,4 +1,4 @@
-"""The calls ``/room/…`` for those with a rank."""
+"""The calls ``/room/…`` for admins and moderators."""
 
 from attrs import frozen
 
@@ -11,14 +11,14 @@ from justchat.model.ids import Id
 
 
 class About(Body):
-    """Somebody, in a room."""
+    """A room and a user."""
 
     room_id: IdField
     user_id: IdField
 
 
 class Against(About):
-    """The same, with the message that led to it."""
+    """A room, a user and the message that is the reason."""
 
     ref_message: IdField | None = None
 
@@ -52,7 +52,7 @@ class ModerationCalls:
         raises=ABOUT_A_MESSAGE,
     )
     async def kick(self, requester: Requester, body: Against) -> Nothing:
-        """Put a user out of a room."""
+        """Remove a user from a room."""
         await self.moderation.kick(requester.user, Id(body.room_id), Id(body.user_id), _message(body))
         return {}
 
@@ -71,7 +71,7 @@ class ModerationCalls:
         raises=ABOUT_A_MESSAGE,
     )
     async def silence(self, requester: Requester, body: Silence) -> Nothing:
-        """Let a user not speak until a moment; one that is past ends their silence."""
+        """Silence a user until a time; a time in the past ends the silence."""
         await self.moderation.silence(
             requester.user, Id(body.room_id), Id(body.user_id), body.finished, body.text, _message(body)
         )
@@ -91,7 +91,7 @@ class ModerationCalls:
         raises=ABOUT_A_MESSAGE,
     )
     async def ban(self, requester: Requester, body: Against) -> Nothing:
-        """Put a user out of a room, and let them enter no more."""
+        """Remove a user from a room and bar them from entering it."""
         await self.moderation.ban(requester.user, Id(body.room_id), Id(body.user_id), _message(body))
         return {}
 
@@ -105,7 +105,7 @@ class ModerationCalls:
         raises=RANKED,
     )
     async def unban(self, requester: Requester, body: About) -> Nothing:
-        """Let a user enter a room again."""
+        """Allow a user to enter a room again."""
         await self.moderation.unban(requester.user, Id(body.room_id), Id(body.user_id))
         return {}
 
@@ -120,7 +120,7 @@ class ModerationCalls:
         statuses=(201,),
     )
     async def add_moderator(self, requester: Requester, body: About) -> Nothing:
-        """Name a moderator."""
+        """Make a user a moderator."""
         await self.moderation.name_moderator(requester.user, Id(body.room_id), Id(body.user_id))
         return {}
 
@@ -134,7 +134,7 @@ class ModerationCalls:
         raises=RANKED,
     )
     async def remove_moderator(self, requester: Requester, body: About) -> Nothing:
-        """Take a moderator's rank."""
+        """End a user's rank of moderator."""
         await self.moderation.remove_moderator(requester.user, Id(body.room_id), Id(body.user_id))
         return {}
 

@@ -1,4 +1,4 @@
-"""The calls of coins and gifts."""
+"""The calls for coins and gifts."""
 
 from attrs import frozen
 
@@ -6,7 +6,7 @@ from justchat.actions.accounts import Accounts
 from justchat.actions.money import Money, Network
 from justchat.errors import Conflict, GiftNotFound, NotEnoughCoins, TooSoon, UserNotFound, WrongSignature
 from justchat.http.endpoint import REQUIRED, Requester, post
-from justchat.http.fields import Body, Coins, Empty, IdField, OptionalText, PaymentId, Secret
+from justchat.http.fields import Body, Coins, Empty, IdField, OptionalText, PaymentId, SignatureField
 from justchat.http.responses import GiftsAnswer, Nothing, UserAnswer
 from justchat.model.ids import Id
 from justchat.protocol.documents import gift_document, user_document
@@ -14,7 +14,7 @@ from justchat.protocol.documents import gift_document, user_document
 
 class TopUp(Body):
     balance: Coins
-    secret: Secret
+    secret: SignatureField
     payment_id: PaymentId | None = None
 
 
@@ -45,7 +45,7 @@ class MoneyCalls:
         raises=(WrongSignature, Conflict),
     )
     async def update_balance(self, requester: Requester, body: TopUp) -> UserAnswer:
-        """Add coins that were paid for."""
+        """Add coins that the user has paid for."""
         await self.money.top_up(requester.user, body.balance, body.secret, body.payment_id, requester.idempotency_id)
         user = await self.accounts.show(requester.user)
         return {"data": {"user": user_document(user, requester.user, show_phones=True)}}
@@ -60,13 +60,13 @@ class MoneyCalls:
         raises=(TooSoon,),
     )
     async def free_coins(self, requester: Requester, body: FreeCoins) -> Nothing:
-        """Take the coins for having told a network's people of us."""
+        """Take the coins for sharing the chat in a social network."""
         await self.money.take_free_coins(requester.user, body.type, requester.idempotency_id)
         return {}
 
     @post("/gifts", body=Empty, answer=GiftsAnswer, session=REQUIRED, rate="read")
     async def gifts(self, requester: Requester, body: Empty) -> GiftsAnswer:
-        """List the gifts that can be bought, the cheapest first."""
+        """List the gifts that can be bought, cheapest first."""
         return {"data": {"gifts": [gift_document(gift) for gift in await self.money.gifts()]}}
 
     @post(
@@ -80,6 +80,6 @@ class MoneyCalls:
         rate="send",
     )
     async def send(self, requester: Requester, body: Give) -> Nothing:
-        """Buy a gift for somebody."""
+        """Buy a gift for a user."""
         await self.money.give(requester.user, Id(body.gift), Id(body.user), body.text, requester.idempotency_id)
         return {}

@@ -1,4 +1,4 @@
-"""The calls ``/room/…``: being in rooms, and what is said there."""
+"""The calls ``/room/…`` for rooms and their messages."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ from justchat.errors import (
 )
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import (
-    DEEPEST,
+    MAX_OFFSET,
     Body,
     ClientId,
     Direction,
@@ -31,11 +31,11 @@ from justchat.http.fields import (
     Page,
     Password,
     RoomName,
-    Says,
+    SchemaKeywords,
     SearchedName,
     Skip,
     Text,
-    wrong,
+    invalid,
 )
 from justchat.http.responses import ChatAnswer, CountAnswer, MessageAnswer, Nothing, RoomAnswer, RoomsAnswer
 from justchat.model.ids import Id
@@ -53,7 +53,7 @@ SORTABLE = {
     "create_at": "created_at",
     "created_at": "created_at",
 }
-"""What rooms can be sorted by, and the field that is meant; ``users`` is by how many there are."""
+"""The fields by which rooms can be sorted, and what each means; ``users`` is their number."""
 SORT = {
     "properties": {field: {"type": "integer", "enum": [1, -1]} for field in SORTABLE},
     "additionalProperties": False,
@@ -71,7 +71,7 @@ class Create(Body):
 
 
 class Filter(Body):
-    """``true`` hides, ``"only"`` shows nothing else."""
+    """``true`` hides such rooms, ``"only"`` shows no others."""
 
     filled: bool | Literal["only"] = False
     privated: bool | Literal["only"] = False
@@ -83,25 +83,26 @@ class Get(Body):
     name: SearchedName | None = None
     page: Page = 1
     per_page: Limit = 40
-    sort: Annotated[dict[str, Direction], Says(SORT)] = {}
+    sort: Annotated[dict[str, Direction], SchemaKeywords(SORT)] = {}
     filter: Filter = Filter()
 
     @field_validator("sort")
     @classmethod
-    def _sortable(cls, sort: dict[str, int]) -> dict[str, int]:
+    def _check_fields(cls, sort: dict[str, int]) -> dict[str, int]:
         for field in sort:
             if field not in SORTABLE:
-                raise wrong(f"rooms are sorted by {', '.join(SORTABLE)}")
+                raise invalid(f"rooms are sorted by {', '.join(SORTABLE)}")
         return sort
 
     @model_validator(mode="after")
-    def _not_too_deep(self) -> "Get":
-        if (self.page - 1) * self.per_page > DEEPEST:
-            raise wrong(f"pages go no deeper than {DEEPEST} rooms")
+    def _check_depth(self) -> "Get":
+        if (self.page - 1) * self.per_page > MAX_OFFSET:
+            raise invalid(f"pages go no deeper than {MAX_OFFSET} rooms")
         return self
 
-    def wanted(self) -> RoomSearch:
-        # The first field decides; rooms that are equal in it come with the newest first.
+    def search(self) -> RoomSearch:
+        """The search that the request asks for."""
+        # Only the first field counts; rooms with equal values are sorted newest first.
         field, direction = next(iter(self.sort.items()), ("create_at", -1))
         return RoomSearch(
             room_id=None if self.room_id is None else Id(self.room_id),
@@ -116,7 +117,7 @@ class Get(Body):
 
 
 def _shown(filter: bool | str) -> bool | None:
-    """Of rooms that are something: only those, none of those, or all."""
+    """True for only such rooms, False for none of them, None for all."""
     if filter == "only":
         return True
     return False if filter else None
@@ -179,7 +180,7 @@ class RoomCalls:
         statuses=(201,),
     )
     async def create(self, requester: Requester, body: Create) -> RoomAnswer:
-        """Open a room; the caller is its admin, not yet inside."""
+        """Create a room. The caller is its admin and not inside yet."""
         new = body.room
         room = await self.rooms.create(requester.user, new.name, new.password, new.max_users, requester.idempotency_id)
         return self._answer(room, requester.user)
@@ -195,7 +196,7 @@ class RoomCalls:
         raises=(WrongPassword, Banned, RoomNotFound, RoomFull),
     )
     async def enter(self, requester: Requester, body: Enter) -> RoomAnswer:
-        """Go into a room, and out of the one before."""
+        """Enter a room and leave the one before."""
         room = await self.rooms.enter(requester.user, Id(body.room.id), body.room.password, requester.address)
         return self._answer(room, requester.user)
 
@@ -208,8 +209,8 @@ class RoomCalls:
         rate="read",
     )
     async def get(self, requester: Requester, body: Get) -> RoomsAnswer | CountAnswer:
-        """Search rooms, by pages, or count them."""
-        wanted = body.wanted()
+        """Search for rooms, page by page, or count them."""
+        wanted = body.search()
         if body.filter.countOnly:
             return {"data": {"count": await self.rooms.count(wanted, requester.user)}}
         viewer = requester.user
@@ -246,7 +247,7 @@ class RoomCalls:
         raises=(RoomNotFound,),
     )
     async def leave(self, requester: Requester, body: Leave) -> Nothing:
-        """Go out of a room; not to be inside is no error."""
+        """Leave a room. It is no error not to be inside."""
         await self.rooms.leave(requester.user, Id(body.room_id))
         return {}
 
@@ -261,7 +262,7 @@ class RoomCalls:
         rate="send",
     )
     async def send_message(self, requester: Requester, body: SendMessage) -> MessageAnswer:
-        """Say something in the room one is in."""
+        """Send a message to the room that the caller is in."""
         new = body.message
         about = None if new.ref_message is None else Id(new.ref_message)
         entry = await self.messages.say(

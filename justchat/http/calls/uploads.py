@@ -1,4 +1,4 @@
-"""The call ``/upload``: the one whose body is not JSON."""
+"""The call ``/upload``, whose body is not JSON."""
 
 from attrs import frozen
 

@@ -15,7 +15,7 @@ from justchat.http.answer import Answer, error_answer
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
 from justchat.http.fast_lane.request_head import MAX_HEAD, RequestHead, RequestHeadReader
-from justchat.http.paced_channel import SLICE, TOTAL_TIMEOUT_FACTOR
+from justchat.http.paced_channel import SEND_SLICE, TOTAL_TIMEOUT_FACTOR
 from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SiteChannel
 from justchat.limits.connections import Place
@@ -160,7 +160,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
             return
         self._close = self._head.close or self._lane.dispatcher.closing
         data = self._lane.site.writer.encode(answer, self._head.answer_fields, close=self._close)
-        if len(data) > SLICE:
+        if len(data) > SEND_SLICE:
             self._busy = True
             self._unsent = memoryview(data)
             timeout = self._lane.site.settings.idle_timeout
@@ -175,7 +175,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
         if self._ended or self._blocked or not self._unsent:
             return
         self._progress = True
-        part, self._unsent = self._unsent[:SLICE], self._unsent[SLICE:]
+        part, self._unsent = self._unsent[:SEND_SLICE], self._unsent[SEND_SLICE:]
         self.transport.write(bytes(part))
         if not self._unsent:
             self._busy = False
