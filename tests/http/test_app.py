@@ -1,0 +1,43 @@
+"""The Klein app has the whole tree of the HTTP port."""
+
+from twisted.internet.defer import succeed
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+
+from justchat.config.settings import Limits
+from justchat.http.app import make_app
+from justchat.http.dispatcher import Dispatcher
+from justchat.http.endpoint import NONE, Requester, endpoints_of, post
+from justchat.http.fields import Empty, FieldContext
+from justchat.http.responses import Nothing
+from justchat.http.uploaded_files import UploadedFiles
+
+
+class OneCall:
+    @post("/a/call", body=Empty, answer=Nothing, session=NONE)
+    async def call(self, requester: Requester, body: Empty) -> Nothing:
+        return {}
+
+
+class Routes(TestCase):
+    def test_whole_tree(self) -> None:
+        """Calls, pages, the sockets and the uploaded files are routes of one app."""
+        app = make_app(
+            endpoints_of(OneCall()),
+            Dispatcher(object(), FieldContext(Limits(), "RU", frozenset())),
+            ping_database=lambda: succeed(None),
+            description={"info": {"version": "1"}},
+            websocket=Resource(),
+            socketio=Resource(),
+            uploads=UploadedFiles(),
+        )
+
+        rules = {rule.rule for rule in app.url_map.iter_rules()}
+
+        self.assertEqual(
+            {
+                *("/a/call", "/", "/livez", "/readyz", "/openapi.json", "/ws", "/uploads/<name>"),
+                *("/socket.io/", "/socket.io/<path:__rest__>"),
+            },
+            rules,
+        )
