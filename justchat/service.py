@@ -45,9 +45,7 @@ from justchat.hub.replay import Replay
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.connections import Connections
-from justchat.model.entry import Entry
 from justchat.model.moment import now
-from justchat.model.room import Room
 from justchat.outbound.captcha import Captcha, NoCaptcha
 from justchat.realtime.session_binding import Services
 from justchat.realtime.socketio.resource import SocketIo
@@ -120,23 +118,19 @@ class Daemon(Service):
         self._database = Database(uri, turns)
         self._folding = Folding(self._database, reactor)
         self._passwords = Passwords(reactor)
-        registry = Registry(now, reactor)
-        delivery = Publisher(registry, lambda room: self._stores.rooms.known(room))
-        self._notices = AbsenteeNotices(lambda: self._stores.mailboxes, reactor)
-
-        def hear(room: Room, entry: Entry) -> None:
-            delivery.hear(room, entry)
-            self._notices.hear(room, entry)
-
         self._stores = make_stores(
             settings,
             self._database,
             reactor,
-            hear=hear,
-            hear_mailbox=delivery.hear_mailbox,
             shared=self._mongod is None,
             folder=generated_secret(settings.data_dir / UPLOADS_ID, owner_of(self._twistd)),
         )
+        registry = Registry(now, reactor)
+        publisher = Publisher(registry, self._stores.rooms.known)
+        self._notices = AbsenteeNotices(self._stores.mailboxes, reactor)
+        self._stores.rooms.subscribe(publisher.hear)
+        self._stores.rooms.subscribe(self._notices.hear)
+        self._stores.mailboxes.subscribe(publisher.hear_mailbox)
         self._images = Images(settings.data_dir / "uploads", settings.data_dir / "spool", reactor)
         self._actions = make_actions(
             settings,

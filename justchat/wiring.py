@@ -1,6 +1,5 @@
 """The parts that serve a user's actions, put together around a database: for the daemon and for justchat-admin."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -25,12 +24,9 @@ from justchat.hub.registry import Registry
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.limits.rate_limiter import Window
-from justchat.model.direct import Mailbox
-from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
-from justchat.model.room import Room
 from justchat.store.catalogue import Catalogue
 from justchat.store.complaints import ComplaintStore
 from justchat.store.invites import Invites
@@ -82,20 +78,17 @@ def make_stores(
     database: Database,
     reactor: Any,
     *,
-    hear: Callable[[Room, Entry], None],
-    hear_mailbox: Callable[[Mailbox, Entry], None],
     shared: bool = True,
     folder: str = "",
 ) -> Stores:
-    """``hear`` and ``hear_mailbox`` are told each entry that is stored; ``shared``: other daemons may write too.
-
-    ``folder`` is what the daemon's own folder of pictures goes by.
+    """``shared``: other daemons may write to the same database. ``folder`` is the name of this daemon's folder of
+    pictures.
     """
     return Stores(
         users=Users(database, now, settings.sms.key_lifetime),
         sessions=Sessions(database, now, settings.sessions.lifetime),
-        rooms=Rooms(database, hear, reactor, shared=shared),
-        mailboxes=Mailboxes(database, hear_mailbox, reactor, shared=shared),
+        rooms=Rooms(database, reactor, shared=shared),
+        mailboxes=Mailboxes(database, reactor, shared=shared),
         ledger=Ledger(database, now),
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),

@@ -65,8 +65,7 @@ async def open_office(settings: Settings, reactor: Any) -> AsyncIterator[AdminCo
 
 
 def _furnish(settings: Settings, database: Database, images: Images, reactor: Any) -> AdminContext:
-    # Nobody is connected here: what is written is heard by the daemon.
-    stores = make_stores(settings, database, reactor, hear=lambda *_: None, hear_mailbox=lambda *_: None)
+    stores = make_stores(settings, database, reactor)
     actions = make_actions(
         settings,
         stores,

@@ -3,7 +3,7 @@
 It is put into their own stream, so that it is numbered and kept like all that is addressed to them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 
 from twisted.internet.defer import Deferred
@@ -26,7 +26,7 @@ class AbsenteeNotices:
 
     _log = Logger()
 
-    def __init__(self, mailboxes: Callable[[], IMailboxes], reactor: object) -> None:
+    def __init__(self, mailboxes: IMailboxes, reactor: object) -> None:
         self._mailboxes = mailboxes
         self._reactor = reactor
 
@@ -58,7 +58,7 @@ class AbsenteeNotices:
                 ref_message=entry,
             )
 
-        await self._mailboxes().append_once(user, derived_id("notice", entry.id, user), make)
+        await self._mailboxes.append_once(user, derived_id("notice", entry.id, user), make)
 
     async def catch_up(self, rooms: IRooms, entries: Iterable[Entry]) -> None:
         """After a crash: put the notices of the latest entries that it may have kept from being put."""

@@ -13,7 +13,7 @@ Everything that happens in a room, or is addressed to a user, is one entry of th
   or never. The same entries are sent again until each has one outcome; the unique indexes make that harmless.
   Those whose callers have been told 503 meanwhile become void, so that nothing refused appears later.
 
-Entries are heard by ``hear`` in the order of their seq, each once, when they are durable.
+Entries are published to subscribers in the order of their seq, each once, when they are durable.
 """
 
 from collections import OrderedDict, deque
@@ -92,7 +92,7 @@ class _GivenUp(Exception):
 
 
 class Log(Generic[S]):
-    """See the module. ``load`` reads a head from the database; ``hear`` is told each entry with the head after it.
+    """See the module. ``load`` reads a head from the database.
 
     ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date.
     """
@@ -103,13 +103,12 @@ class Log(Generic[S]):
         self,
         database: Database,
         load: Callable[[Id], Coroutine[Any, Any, StreamHead[S]]],
-        hear: Callable[[StreamHead[S], Entry], None],
         *,
         shared: bool = False,
     ) -> None:
         self._database = database
         self._load = load
-        self._hear = hear
+        self._subscribers: list[Callable[[S, Entry], None]] = []
         self._shared = shared
         self._heads: OrderedDict[Id, StreamHead[S]] = OrderedDict()
         self._loading: dict[Id, list[Deferred[StreamHead[S]]]] = {}
@@ -124,6 +123,10 @@ class Log(Generic[S]):
         self._closed = False
         self._gives_up_at: float | None = None
         self._idle: Deferred[bool] = Deferred()
+
+    def subscribe(self, on_entry: Callable[[S, Entry], None]) -> None:
+        """Call ``on_entry`` with each entry that becomes durable from now on, and with its stream's state after it."""
+        self._subscribers.append(on_entry)
 
     async def head(self, stream: Id) -> StreamHead[S]:
         """The head of a room's log, from memory or the database. Raises RoomNotFound, DatabaseAway."""
@@ -357,10 +360,11 @@ class Log(Generic[S]):
     def _advance(self, head: StreamHead[S], entry: Entry) -> None:
         self._heads[entry.stream] = head
         self._heads.move_to_end(entry.stream)
-        try:
-            self._hear(head, entry)
-        except Exception:
-            self._log.failure("an entry was stored but not told to everyone")
+        for on_entry in self._subscribers:
+            try:
+                on_entry(head.state, entry)
+            except Exception:
+                self._log.failure("an entry was stored but not published to every subscriber")
 
     async def _catch_up(self, stream: Id) -> None:
         """Read what other daemons have appended since our head."""

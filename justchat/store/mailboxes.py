@@ -49,22 +49,21 @@ LOOKED_AT = BEHIND + WAITING
 
 @implementer(IMailboxes)
 class Mailboxes:
-    """See IMailboxes. ``hear`` is told each entry that became durable; ``shared``: other daemons may write, too."""
+    """See IMailboxes. ``shared``: other daemons may write to the same database."""
 
     _log = Logger()
 
     def __init__(
         self,
         database: Database,
-        hear: Callable[[Mailbox, Entry], None],
         reactor: IReactorTime,
         *,
         shared: bool = True,
     ) -> None:
         self._database = database
-        self._hear = hear
         self._reactor = reactor
-        self._entries: Log[Mailbox] = Log(database, self._load, self._heard)
+        self._entries: Log[Mailbox] = Log(database, self._load)
+        self._entries.subscribe(self._on_entry)
         self._unread = Unread(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
         self._shared = shared
         self._news: dict[tuple[Id, Id], _Last] = {}
@@ -75,6 +74,10 @@ class Mailboxes:
         """A crash may have left dialogs behind."""
         self._noting = Rounds(self._note)
         self._timer: IDelayedCall | None = None
+
+    def subscribe(self, on_entry: Callable[[Mailbox, Entry], None]) -> None:
+        """Call ``on_entry`` with each entry that becomes durable from now on, and with the mailbox it is in."""
+        self._entries.subscribe(on_entry)
 
     async def stop(self) -> None:
         if await self._entries.close() and (self._news or self._noting.busy):
@@ -134,15 +137,14 @@ class Mailboxes:
             return None
         return entry_from_document(document)
 
-    def _heard(self, head: StreamHead[Mailbox], entry: Entry) -> None:
-        self._unread.changed(entry.stream)  # void may be what was a message while it was in doubt
+    def _on_entry(self, mailbox: Mailbox, entry: Entry) -> None:
+        self._unread.changed(mailbox.id)  # void may be what was a message while it was in doubt
         if entry.kind is Kind.DIRECT_MESSAGE:
             self._behind += 1
             self._database.arrivals.saw(entry.order)  # it may be another daemon's
             last = _Last(entry.order, entry.created_at, entry.seq, entry.id)
             self._to_note((entry.stream, entry.author), last)
             self._to_note((entry.author, entry.stream), last)
-        self._hear(head.state, entry)
 
     def _to_note(self, dialog: tuple[Id, Id], last: "_Last") -> None:
         self._news[dialog] = max(last, self._news.get(dialog, last), key=_Last.place)

@@ -54,27 +54,30 @@ NOT_OF_ROOMS = OF_USERS | {Kind.VOID}
 
 @implementer(IRooms)
 class Rooms:
-    """See IRooms. ``hear`` is told each entry that became durable, with the room just after it."""
+    """See IRooms."""
 
     _log = Logger()
 
     def __init__(
         self,
         database: Database,
-        hear: Callable[[Room, Entry], None],
         reactor: IReactorTime,
         *,
         shared: bool = True,
     ) -> None:
         self._database = database
-        self._entries = Log(database, self._load, self._heard, shared=shared)
-        self._hear = hear
+        self._entries: Log[Room] = Log(database, self._load, shared=shared)
+        self._entries.subscribe(self._on_entry)
         self._reactor = reactor
         self._counts: dict[str, tuple[int, float]] = {}
         self._changed: dict[Id, StreamHead[Room]] = {}
         self._saving = DeferredLock()
         self._saver = LoopingCall(self._save)
         self._saver.clock = reactor
+
+    def subscribe(self, on_entry: Callable[[Room, Entry], None]) -> None:
+        """Call ``on_entry`` with each entry that becomes durable from now on, and with the room just after it."""
+        self._entries.subscribe(on_entry)
 
     def start(self) -> None:
         self._saver.start(SNAPSHOT_EVERY, now=False)
@@ -264,12 +267,10 @@ class Rooms:
                 state, seq = state.after(entry), entry.seq
         return StreamHead(state, seq)
 
-    def _heard(self, head: StreamHead[Room], entry: Entry) -> None:
-        room = head.state
+    def _on_entry(self, room: Room, entry: Entry) -> None:
         speech = entry.kind in (Kind.MESSAGE, Kind.VOID)
         if not speech or room.id in self._changed or entry.seq % TAIL == 0:
-            self._changed[room.id] = head
-        self._hear(room, entry)
+            self._changed[room.id] = StreamHead(room, entry.seq)
 
     async def _save(self) -> None:
         """Write the snapshots of rooms that have changed. One round at a time; what fails is written next time."""

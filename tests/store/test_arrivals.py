@@ -68,8 +68,8 @@ class Case(TestCase):
         self.databases.append(self.database)
         await create_indexes(self.database)
         await read_arrivals(self.database)
-        self.mailboxes = Mailboxes(self.database, lambda mailbox, entry: None, reactor, shared=shared)
-        self.rooms = Rooms(self.database, lambda room, entry: None, reactor, shared=shared)
+        self.mailboxes = Mailboxes(self.database, reactor, shared=shared)
+        self.rooms = Rooms(self.database, reactor, shared=shared)
         self.stopping += [self.mailboxes, self.rooms]
 
     async def tearDown(self) -> None:

@@ -32,7 +32,7 @@ class Clocks(TestCase):
         self.database = Database(fresh_uri())
         self.database.open()
         await create_indexes(self.database)
-        self.rooms = Rooms(self.database, lambda room, entry: None, reactor)
+        self.rooms = Rooms(self.database, reactor)
         self.users = Users(self.database, self.clock, 600.0)
         self.anna = User(id=new_id(), phone=Phone("79223438450"), password="hash", created_at=self.at)
         await self.users.add(self.anna)

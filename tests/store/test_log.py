@@ -54,12 +54,13 @@ class LogCase(TestCase):
             await rooms.stop()
             await close(database)
 
-    async def a_daemon(self, hear: Callable[[Room, Entry], None] = lambda room, entry: None) -> Rooms:
+    async def a_daemon(self, on_entry: Callable[[Room, Entry], None] = lambda room, entry: None) -> Rooms:
         """The rooms as one daemon has them."""
         database = Database(self.uri)
         database.open()
         await create_indexes(database)
-        rooms = Rooms(database, hear, reactor)
+        rooms = Rooms(database, reactor)
+        rooms.subscribe(on_entry)
         rooms.start()
         self._parts.append((rooms, database))
         return rooms
@@ -110,6 +111,21 @@ class OneDaemon(LogCase):
         await gatherResults([ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(100)])
 
         self.assertEqual(await self.seqs(rooms, room), heard)
+
+    async def test_fault_of_a_subscriber(self) -> None:
+        """A subscriber that raises keeps no entry from the others, and fails no append."""
+        published: list[int] = []
+
+        def fail(room: Room, entry: Entry) -> None:
+            raise RuntimeError("a fault of ours")
+
+        rooms = await self.a_daemon(fail)
+        rooms.subscribe(lambda room, entry: published.append(entry.seq))
+
+        await self.a_room(rooms)
+
+        self.assertEqual([1], published)
+        self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
 
     async def test_answered_meanwhile(self) -> None:
         """While one batch is on its way, the callers of the one before are answered; and those of the last, too."""

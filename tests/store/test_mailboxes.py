@@ -20,7 +20,7 @@ class MailboxesCase(TestCase):
         self.database = Database(fresh_uri())
         self.database.open()
         await create_indexes(self.database)
-        self.mailboxes = Mailboxes(self.database, lambda mailbox, entry: None, reactor)
+        self.mailboxes = Mailboxes(self.database, reactor)
         self.anna = new_id()
 
     async def tearDown(self) -> None:

@@ -17,7 +17,7 @@ class Listing(TestCase):
         self.database = Database(fresh_uri())
         self.database.open()
         await create_indexes(self.database)
-        self.rooms = Rooms(self.database, lambda room, entry: None, reactor)
+        self.rooms = Rooms(self.database, reactor)
 
     async def tearDown(self) -> None:
         await self.rooms.stop()
