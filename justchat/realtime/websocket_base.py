@@ -66,9 +66,11 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
         # What leads back to it would keep it until a search for garbage, which holds the reactor the longer for that.
         self.is_open = self.is_closed = None
 
-    def sendCloseFrame(self, *args: Any, **options: Any) -> None:
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         self.wire = None
-        super().sendCloseFrame(*args, **options)
+        if isReply and self.remoteCloseCode is not None:
+            code = self.remoteCloseCode  # echoed, as RFC 6455, section 5.5.1, has it
+        super().sendCloseFrame(code, reasonUtf8, isReply)
 
     def write_in_turn(self, frames: bytes) -> bool:
         """Send frames with what else is written in this turn; False where the reader is too slow to have more wait."""
