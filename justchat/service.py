@@ -39,18 +39,19 @@ from justchat.http.spool import Spool
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
 from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.hub.broadcast import Broadcast
 from justchat.hub.publisher import Publisher
 from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
-from justchat.limits.connections import Connections
+from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.model.moment import now
 from justchat.outbound.captcha import Captcha, NoCaptcha
-from justchat.realtime.session_binding import Services
-from justchat.realtime.socketio.resource import SocketIo
+from justchat.realtime.session_binding import BindingServices
+from justchat.realtime.socketio.resource import SocketIoResource
 from justchat.realtime.socketio.session import EngineSessions
-from justchat.realtime.websocket import SocketFactory
+from justchat.realtime.websocket import RawWebSocketFactory
 from justchat.runtime.data_dir import DAEMON_LOCK, SECRET_KEY, generated_secret, prepare_data_dir, try_lock
 from justchat.runtime.endpoints import bind, check_unix, is_unix, server_of
 from justchat.runtime.mongod import Mongod
@@ -125,12 +126,13 @@ class Daemon(Service):
             shared=self._mongod is None,
             folder=generated_secret(settings.data_dir / UPLOADS_ID, owner_of(self._twistd)),
         )
-        registry = Registry(now, reactor)
-        publisher = Publisher(registry, self._stores.rooms.known)
+        registry = Registry(now)
+        broadcast = Broadcast(registry, reactor)
+        publisher = Publisher(broadcast, self._stores.rooms.known)
         self._notices = AbsenteeNotices(self._stores.mailboxes, reactor)
-        self._stores.rooms.subscribe(publisher.hear)
-        self._stores.rooms.subscribe(self._notices.hear)
-        self._stores.mailboxes.subscribe(publisher.hear_mailbox)
+        self._stores.rooms.subscribe(publisher.on_entry)
+        self._stores.rooms.subscribe(self._notices.on_entry)
+        self._stores.mailboxes.subscribe(publisher.on_mailbox_entry)
         self._images = Images(settings.data_dir / "uploads", settings.data_dir / "spool", reactor)
         self._actions = make_actions(
             settings,
@@ -175,20 +177,20 @@ class Daemon(Service):
         connection_limiter = ConnectionLimiter(settings.limits, addresses, reactor)
         rates = self._dispatcher.rates
         count_init = partial(rates.hit_session, "read") if rates is not None else lambda _: None
-        services = Services(
+        services = BindingServices(
             sessions=sessions,
             registry=registry,
             replay=replay,
             connection_limiter=connection_limiter,
             count_init=count_init,
         )
-        self._sockets = SocketFactory(
+        self._sockets = RawWebSocketFactory(
             settings=settings.websocket,
             services=services,
             reactor=reactor,
         )
         self._engines = EngineSessions(settings=settings.websocket, services=services, reactor=reactor)
-        socketio = SocketIo(self._engines, settings.http.allows_origin)
+        socketio = SocketIoResource(self._engines, settings.http.allows_origin)
         websocket = WebSocketResource(self._sockets)
         app = make_app(
             endpoints,
@@ -199,7 +201,7 @@ class Daemon(Service):
             socketio=socketio,
             uploads=UploadedFiles(settings.data_dir / "uploads"),
         )
-        connections = Connections(settings.limits, addresses)
+        connections = HttpConnectionLimiter(settings.limits, addresses)
         counted: Any = {"addresses": addresses, "connections": connections, "rates": self._dispatcher.rates}
         site = JustChatSite(
             app.resource(),

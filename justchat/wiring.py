@@ -23,7 +23,7 @@ from justchat.config.settings import Limits, Settings
 from justchat.hub.registry import Registry
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
-from justchat.limits.rate_limiter import Window
+from justchat.limits.rate_limiter import SlidingWindow
 from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
@@ -202,7 +202,7 @@ def make_actions(
 def count_in_room(name: str, limits: Limits) -> CountAction:
     """Counts what a person does in a room, by a rate of ``[limits]``."""
     rate = parse_rate(getattr(limits, name)) if limits.enabled else None
-    window = None if rate is None else Window(name, rate, monotonic)
+    window = None if rate is None else SlidingWindow(name, rate, monotonic)
 
     def count(user: Id, room: Id) -> None:
         if window is not None:

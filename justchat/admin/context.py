@@ -69,7 +69,7 @@ def _furnish(settings: Settings, database: Database, images: Images, reactor: An
     actions = make_actions(
         settings,
         stores,
-        registry=Registry(now, reactor),
+        registry=Registry(now),
         passwords=Passwords(reactor),
         images=images,
         sms=Outbox(settings.data_dir / "sms-outbox.jsonl", now),

@@ -12,7 +12,7 @@ from justchat.config.settings import Http
 from justchat.errors import ApiError, EncodingNotSupported, MethodNotAllowed, UpgradeRequired
 from justchat.http.answer import Answer
 from justchat.model.record import record
-from justchat.protocol.handshake import UPGRADE
+from justchat.protocol.handshake import UPGRADE_FIELDS
 
 Field = tuple[bytes, bytes]
 _NAME = rb"[A-Za-z0-9._~!$&'()*+,;=-]*"
@@ -64,7 +64,7 @@ def error_fields(error: ApiError) -> list[Field]:
     if isinstance(error, MethodNotAllowed):
         return [(b"Allow", ", ".join(error.allow).encode())]
     if isinstance(error, UpgradeRequired):
-        return UPGRADE
+        return UPGRADE_FIELDS
     # RFC 9110, section 12.5.3
     return [(b"Accept-Encoding", b"identity")] if isinstance(error, EncodingNotSupported) else []
 

@@ -13,7 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
-from justchat.limits.connections import Place
+from justchat.limits.http_connection_limiter import ConnectionSlot
 
 TOTAL_TIMEOUT_FACTOR = 10
 """A request must be complete, and its answer taken, within this many times ``[http] idle_timeout``."""
@@ -28,7 +28,7 @@ class PacedChannel(HTTPChannel):
     site: Any
     hand_back: Callable[[bytes], None] | None = None
     """Takes the connection back after an answer, and the bytes that have come since; None keeps the connection."""
-    place: Place | None = None
+    slot: ConnectionSlot | None = None
     """Counts this connection as one of HTTP."""
     _request_began: float | None = None
     """When the first byte of the current request came."""
@@ -150,8 +150,8 @@ class PacedChannel(HTTPChannel):
     def give_up(self) -> None:
         """Stop counting and timing the connection: it is lost, or has become a WebSocket."""
         self._stop_slow_reader_timer()
-        if self.place is not None:
-            self.place.leave()
+        if self.slot is not None:
+            self.slot.release()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See HTTPChannel."""

@@ -20,7 +20,7 @@ from justchat.http.response_writer import ResponseWriter
 from justchat.http.site_channel import SiteChannel
 from justchat.http.site_request import HeadCheck, SiteRequest
 from justchat.limits.client_address import ClientAddresses
-from justchat.limits.connections import Connections
+from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.limits.rate_limiter import RateLimiter
 
 
@@ -38,7 +38,7 @@ class JustChatSite(Site):
         limits: Limits,
         *,
         addresses: ClientAddresses,
-        connections: Connections,
+        connections: HttpConnectionLimiter,
         rates: RateLimiter | None,
         routes: MapAdapter | None = None,
         calls: Collection[str] = (),

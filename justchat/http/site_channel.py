@@ -61,10 +61,10 @@ class SiteChannel(PacedChannel):
     def connectionMade(self) -> None:
         """See HTTPChannel."""
         super().connectionMade()
-        if self.place is not None:  # the fast lane has counted the connection
+        if self.slot is not None:  # the fast lane has counted the connection
             return
         try:
-            self.place = self.site.connections.enter(self.transport)
+            self.slot = self.site.connections.add(self.transport)
         except TooManyConnections as error:
             self.refuse(error)
             self.loseConnection()  # at once, whatever the client sends

@@ -8,7 +8,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from justchat.errors import ApiError, UpgradeRequired
 from justchat.http.site_request import write_error
-from justchat.protocol.handshake import asks_for_websocket, judge_handshake
+from justchat.protocol.handshake import asks_for_websocket, check_handshake
 
 
 class WebSocketResource(AutobahnResource):  # type: ignore[misc]
@@ -17,7 +17,7 @@ class WebSocketResource(AutobahnResource):  # type: ignore[misc]
     def render(self, request: Any) -> Any:
         """Check the handshake and hand the connection to Autobahn."""
         try:
-            judge_handshake(request, request.channel.site.settings.allows_origin)
+            check_handshake(request, request.channel.site.settings.allows_origin)
         except ApiError as error:
             return write_error(request, error)
         channel = request.channel

@@ -1,1 +1,1 @@
-"""Who hears it: sessions, users, connections, and delivery to them."""
+"""Delivery of events: the registry of connections, broadcast, publishing, replay, notices to absent users."""

@@ -1,6 +1,6 @@
-"""Notices: a service message reaches the one it is about when that one is not, or no more, in the room.
+"""Absentee notices: a service message reaches the user whom it concerns and who is not, or no longer, in the room.
 
-It is put into their own stream, so that it is numbered and kept like all that is addressed to them.
+The notice is an entry of that user's own stream, so it is numbered and stored like everything addressed to them.
 """
 
 from collections.abc import Iterable
@@ -16,13 +16,14 @@ from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.room import Room
-from justchat.protocol.events import absent
+from justchat.protocol.events import absentees
 
-TRIES = 60
+STORE_ATTEMPTS = 60
+"""Attempts to store a notice, one second apart. After that the next start of the daemon stores it."""
 
 
 class AbsenteeNotices:
-    """Told of every entry of a room, like Delivery."""
+    """Subscriber of rooms, like the publisher."""
 
     _log = Logger()
 
@@ -30,20 +31,20 @@ class AbsenteeNotices:
         self._mailboxes = mailboxes
         self._reactor = reactor
 
-    def hear(self, room: Room, entry: Entry) -> None:
-        """Nobody waits for a notice: the entry it tells of has happened."""
-        for user in absent(room, entry):
-            Deferred.fromCoroutine(self._put(user, entry)).addErrback(
-                lambda failure: self._log.failure("a notice was not kept", failure)
+    def on_entry(self, room: Room, entry: Entry) -> None:
+        """Store the notices of a room's entry. Nobody waits for them: the entry is durable already."""
+        for user in absentees(room, entry):
+            Deferred.fromCoroutine(self._store(user, entry)).addErrback(
+                lambda failure: self._log.failure("a notice was not stored", failure)
             )
 
-    async def _put(self, user: Id, entry: Entry) -> None:
-        for _ in range(TRIES):
+    async def _store(self, user: Id, entry: Entry) -> None:
+        for _ in range(STORE_ATTEMPTS):
             try:
                 return await self._append(user, entry)
             except Unavailable:
                 await deferLater(self._reactor, 1.0)  # type: ignore[arg-type]
-        self._log.warn("a notice of {entry} waits for the next start", entry=entry.id)
+        self._log.warn("the notice of {entry} is stored at the next start", entry=entry.id)
 
     async def _append(self, user: Id, entry: Entry) -> None:
         def make(id: Id, seq: int) -> Entry:
@@ -61,14 +62,14 @@ class AbsenteeNotices:
         await self._mailboxes.append_once(user, derived_id("notice", entry.id, user), make)
 
     async def catch_up(self, rooms: IRooms, entries: Iterable[Entry]) -> None:
-        """After a crash: put the notices of the latest entries that it may have kept from being put."""
+        """Store the notices of the latest entries, which a crash may have prevented."""
         for entry in entries:
-            # Of these it is certain that the one they are about was out afterwards.
+            # After an entry of these kinds it is certain that the user was not in the room.
             if entry.kind not in (Kind.LEAVE, Kind.KICK, Kind.BAN, Kind.REMOVE_ROOM):
                 continue
             with suppress(RoomNotFound):
                 room = await rooms.get(entry.stream)
                 if entry.kind is Kind.BAN and entry.user not in room.visitors:
-                    continue  # of somebody who was never inside
+                    continue  # a ban of a user who was never in the room
                 for user in room.users if entry.kind is Kind.REMOVE_ROOM else [entry.user or entry.author]:
                     await self._append(user, entry)

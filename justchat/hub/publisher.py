@@ -1,43 +1,48 @@
-"""Delivery: an entry that happened becomes one frame, which goes to everyone whom it concerns."""
+"""The publisher: turns each durable entry into one encoded event, and sends it to everybody it concerns."""
 
 from collections.abc import Callable
 
-from justchat.hub.registry import Registry
+from justchat.hub.broadcast import Broadcast
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import Room
 from justchat.protocol.encoded_events import EncodedEvent
-from justchat.protocol.events import Event, for_roommates, of_entry, of_mailbox
+from justchat.protocol.events import Event, event_for_roommates, event_of_entry, event_of_mailbox_entry
 
 
 class Publisher:
-    """Told of every entry, in the order of its stream's log, once it is durable."""
+    """Subscriber of rooms and mailboxes: receives every entry once it is durable, in the order of its stream.
 
-    def __init__(self, registry: Registry, room_of: Callable[[Id], Room | None]) -> None:
-        self._registry = registry
+    ``room_of`` returns a room by its id, as far as it is in memory.
+    """
+
+    def __init__(self, broadcast: Broadcast, room_of: Callable[[Id], Room | None]) -> None:
+        self._broadcast = broadcast
         self._room_of = room_of
 
-    def hear(self, room: Room, entry: Entry) -> None:
-        """``room`` is the room just after ``entry``. Those in it hear of it; who is out of it, by their own stream."""
+    def on_entry(self, room: Room, entry: Entry) -> None:
+        """Publish a room's entry to everybody in the room just after it. AbsenteeNotices sends it to the others."""
         if entry.kind not in (Kind.VOID, Kind.REMOVE_ROOM):
-            self._registry.send(room.users, lambda: _frame(of_entry(entry), entry))
+            self._broadcast.send(room.users, lambda: _encode(event_of_entry(entry), entry))
 
-    def hear_mailbox(self, mailbox: Mailbox, entry: Entry) -> None:
-        """An entry that is addressed to a user; a gift is heard by those around them, too."""
+    def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
+        """Publish an entry to the user it is addressed to; a gift also to the others in that user's room."""
         if entry.kind is Kind.VOID:
             return
-        self._registry.send((mailbox.id,), lambda: _frame(of_mailbox(entry), entry))
+        self._broadcast.send((mailbox.id,), lambda: _encode(event_of_mailbox_entry(entry), entry))
         room = self._room_of(entry.room) if entry.room is not None else None
         if room is not None:
             others = [user for user in room.users if user != mailbox.id]
-            self._registry.send(others, lambda: EncodedEvent(for_roommates(_told(of_mailbox(entry))).to_json()))
+            self._broadcast.send(others, lambda: _encode_for_roommates(entry))
 
 
-def _frame(event: Event | None, entry: Entry) -> EncodedEvent:
-    return EncodedEvent(_told(event).to_json(), entry.stream, entry.seq)
+def _encode(event: Event | None, entry: Entry) -> EncodedEvent:
+    assert event is not None, "a void entry has no event"
+    return EncodedEvent(event.to_json(), entry.stream, entry.seq)
 
 
-def _told(event: Event | None) -> Event:
-    assert event is not None, "only what is void has nothing to tell"
-    return event
+def _encode_for_roommates(entry: Entry) -> EncodedEvent:
+    event = event_of_mailbox_entry(entry)
+    assert event is not None, "a void entry has no event"
+    return EncodedEvent(event_for_roommates(event).to_json())

@@ -1,4 +1,4 @@
-"""Replay: a client that comes back hears what it missed, from the logs, before anything new."""
+"""Replay: a client that comes back receives what it missed, from the logs, before anything new."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -19,25 +19,25 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.protocol.encoded_events import EncodedEvent
-from justchat.protocol.events import Event, Position, of_entry, of_mailbox
+from justchat.protocol.events import Event, Position, event_of_entry, event_of_mailbox_entry
 
-AT_ONCE = 8
-"""Those who come that are looked up, or read for, at the same time; the others wait, so that many who come back
-together do not starve the rest.
+READS_AT_ONCE = 8
+"""Reads for replays that are under way at the same time. The others wait, so that many clients who come back together
+leave the database to everybody else.
 """
 PAGE = 64
-"""Entries that are read at once; more are read when the reader has taken these."""
-FRAMES_KEPT = 4096
-"""Those who come back together have mostly missed the same: it is encoded once."""
+"""Entries of one read. The next page is read when the client has taken this one."""
+EVENTS_KEPT = 4096
+"""Encoded events that are cached: clients who come back together have mostly missed the same ones."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Read = Callable[[int, int], Coroutine[Any, Any, list[Entry]]]
 Send = Callable[[Iterable[EncodedEvent]], Awaitable[bool]]
 
 
 @implementer(IReplay)
 class Replay:
-    """See IReplay. ``events`` and ``age`` bound how far back it goes, for each stream."""
+    """See IReplay. ``events`` and ``age`` bound how far back a replay goes, for each stream."""
 
     def __init__(
         self, *, users: IUsers, rooms: IRooms, mailboxes: IMailboxes, clock: Clock, events: int, age: timedelta
@@ -46,20 +46,19 @@ class Replay:
         self._rooms = rooms
         self._mailboxes = mailboxes
         self._clock = clock
-        self._events = events
+        self._most_events = events
         self._age = age
-        self._turns = DeferredSemaphore(AT_ONCE)
-        self._frames: OrderedDict[Id, EncodedEvent] = OrderedDict()
+        self._reads = DeferredSemaphore(READS_AT_ONCE)
+        self._encoded: OrderedDict[Id, EncodedEvent] = OrderedDict()
 
     async def position(self, user: Id) -> Position:
-        at: Position = await self._turns.run(lambda: ensureDeferred(self._position(user)))
-        return at
+        return await self._limited(self._position(user))
 
     async def _position(self, user: Id) -> Position:
         n = await self._mailboxes.head(user)
         room = await current_room(user, self._users, self._rooms)
         if room is not None:
-            with suppress(RoomNotFound):  # it was removed in between
+            with suppress(RoomNotFound):
                 return Position(n=n, room=room, seq=await self._rooms.position(room))
         return Position(n=n, room=None, seq=None)
 
@@ -71,34 +70,34 @@ class Replay:
         of_room = _Missed(None, None, None)
         if room is not None:
             of_room = _Missed(have.seq, upto.seq, lambda after, limit: self._rooms.entries(room, after, limit))
-        # Before anything is told it is known whether all of it can be.
+        # Nothing is sent until it is known that all of it can be.
         pages = [await self._first_page(missed) for missed in (own, of_room)]
         if pages[0] is None or pages[1] is None:
             return False
         inside = True
         if room is not None and of_room.count:
-            inside = not await self._turn(self._rooms.enters_next(user, room, of_room.after))
+            inside = not await self._limited(self._rooms.enters_next(user, room, of_room.after))
 
-        def all_of_them(page: list[Entry]) -> Iterable[EncodedEvent]:
-            return self._frames_of(page, of_mailbox)
+        def encode_own(page: list[Entry]) -> Iterable[EncodedEvent]:
+            return self._encode(page, event_of_mailbox_entry)
 
-        def heard_inside(page: list[Entry]) -> Iterable[EncodedEvent]:
+        def encode_of_room(page: list[Entry]) -> Iterable[EncodedEvent]:
             nonlocal inside
-            heard, inside = _heard_inside(user, page, inside)
-            return self._frames_of(heard, of_entry)
+            seen, inside = _seen_inside(user, page, inside)
+            return self._encode(seen, event_of_entry)
 
-        return await self._tell(own, pages[0], all_of_them, send) and await self._tell(
-            of_room, pages[1], heard_inside, send
+        return await self._send_pages(own, pages[0], encode_own, send) and await self._send_pages(
+            of_room, pages[1], encode_of_room, send
         )
 
-    async def _turn(self, work: Coroutine[Any, Any, T]) -> T:
-        """Done when it is its turn. Nobody has one while their reader is waited for."""
-        done: T = await self._turns.run(lambda: ensureDeferred(work))
+    async def _limited(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run ``work`` as one of READS_AT_ONCE. No replay holds one of these while it waits for its reader."""
+        done: _T = await self._reads.run(lambda: ensureDeferred(work))
         return done
 
     async def _first_page(self, missed: "_Missed") -> list[Entry] | None:
-        """The first entries that were missed; None where they are too many, too old, or not there yet."""
-        if missed.count < 0 or missed.count > self._events:
+        """The first missed entries; None if there are too many, if they are too old, or if they do not exist yet."""
+        if missed.count < 0 or missed.count > self._most_events:
             return None
         page = await self._page(missed, missed.after)
         if page and self._clock() - page[0].created_at > self._age:
@@ -107,35 +106,38 @@ class Replay:
 
     async def _page(self, missed: "_Missed", after: int) -> list[Entry]:
         limit = min(PAGE, missed.after + missed.count - after)
-        return await self._turn(missed.read(after, limit)) if limit > 0 and missed.read is not None else []
+        return await self._limited(missed.read(after, limit)) if limit > 0 and missed.read is not None else []
 
-    async def _tell(
-        self, missed: "_Missed", page: list[Entry], told: Callable[[list[Entry]], Iterable[EncodedEvent]], send: Send
+    async def _send_pages(
+        self, missed: "_Missed", page: list[Entry], encode: Callable[[list[Entry]], Iterable[EncodedEvent]], send: Send
     ) -> bool:
-        """Send what was missed, from this page on; False where some of it is there no more, or nobody listens."""
+        """Send the missed entries from this page on; False if some were removed meanwhile, or the client has left."""
         at = missed.after
         while page:
-            if not await send(told(page)):
+            if not await send(encode(page)):
                 return False
             at = page[-1].seq
             page = await self._page(missed, at)
         return at == missed.after + missed.count
 
-    def _frames_of(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[EncodedEvent]:
+    def _encode(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[EncodedEvent]:
         for entry in entries:
-            frame = self._frames.get(entry.id)
-            if frame is None:
+            encoded = self._encoded.get(entry.id)
+            if encoded is None:
                 event = event_of(entry)
                 if event is None:
                     continue
-                frame = self._frames[entry.id] = EncodedEvent(event.to_json(), entry.stream, entry.seq)
-                if len(self._frames) > FRAMES_KEPT:
-                    self._frames.popitem(last=False)
-            yield frame
+                encoded = self._encoded[entry.id] = EncodedEvent(event.to_json(), entry.stream, entry.seq)
+                if len(self._encoded) > EVENTS_KEPT:
+                    self._encoded.popitem(last=False)
+            yield encoded
 
 
 class _Missed:
-    """The entries of a stream that a client may have missed: how many after which one, and how they are read."""
+    """The entries of a stream that a client may have missed: the seq they come after, their number, and their reader.
+
+    ``after`` and ``upto`` are None for a stream that the client does not ask for: it has missed nothing there.
+    """
 
     def __init__(self, after: int | None, upto: int | None, read: Read | None) -> None:
         self.after = after or 0
@@ -143,20 +145,20 @@ class _Missed:
         self.read = read
 
 
-def _heard_inside(user: Id, entries: list[Entry], inside: bool) -> tuple[list[Entry], bool]:
-    """What of a room's entries its sockets would have told one who was out of it for a part of them.
+def _seen_inside(user: Id, entries: list[Entry], inside: bool) -> tuple[list[Entry], bool]:
+    """The room's entries that were published to the user, who was outside for a part of them.
 
-    ``inside`` is whether they were in the room before, and in the result whether they are afterwards.
+    ``inside`` says whether the user was in the room before the entries. The second result says it of after them.
     """
-    heard = []
+    seen = []
     for entry in entries:
         if entry.user == user and entry.kind is Kind.NEW_ROOMMATE:
             inside = True
         elif entry.user == user and entry.kind in _OUT:
-            inside = False  # of which their own stream tells
+            inside = False  # the user's own stream has this entry
         if inside:
-            heard.append(entry)
-    return heard, inside
+            seen.append(entry)
+    return seen, inside
 
 
 _OUT = (Kind.LEAVE, Kind.KICK, Kind.BAN)

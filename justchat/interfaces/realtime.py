@@ -11,67 +11,69 @@ from justchat.protocol.events import Position
 
 
 class ISessionListener(Interface):
-    """Hears of sessions that have ended."""
+    """Is called with sessions that have ended."""
 
     def session_ended(session: Session) -> None:
         """Close the session's connections."""
 
 
 class IRegistry(Interface):
-    """Who is connected."""
+    """The connections that are bound to sessions."""
 
     def bind(connection: "IConnection", session: Session) -> None:
-        """The connection speaks for this session from now on."""
+        """Add the connection to those of the session and its user."""
 
     def unbind(connection: "IConnection", session: Session) -> None:
-        """The connection is gone."""
+        """Remove the connection. It receives nothing more, not even events that are queued for it."""
 
     def replace(connection: "IConnection", other: "IConnection", session: Session) -> None:
-        """The other speaks for the session from now on. What waits for the first still goes to that."""
+        """Put ``other`` in the connection's place. Events that are queued for the connection still go to it."""
 
-    def sockets_of(session: Session) -> int:
-        """How many connections speak for this session."""
+    def count_connections(session: Session) -> int:
+        """The number of connections that are bound to this session."""
 
 
 class IReplay(Interface):
     """What a client that comes back has missed."""
 
     async def position(user: Id) -> Position:
-        """How far the user's events, and those of the room they are in, have come."""
+        """The position of the latest events: the user's own, and those of the room that they are in."""
 
     async def replay(
         user: Id, have: Position, upto: Position, send: Callable[[Iterable[EncodedEvent]], Awaitable[bool]]
     ) -> bool:
         """Send every event after ``have`` up to ``upto``, once each and in order, page by page.
 
-        ``send`` returns when there is room for more, with False where nobody listens any more. The result is False
-        where events cannot be told: they are too long ago, or of another room, or were removed meanwhile.
+        ``send`` returns when there is room for more, with False if the client has left. The result is False if some
+        events cannot be sent: they are too old or too many, of another room, or were removed meanwhile.
         """
 
 
 class IWire(Interface):
-    """What a connection's bytes go out on."""
+    """The transport that a connection writes to."""
 
-    send_now = Attribute("the kernel's send(bytes), which says how many it took; None while anything waits to be sent")
+    send_now = Attribute("the kernel's send(bytes), which returns the number it took; None while anything is buffered")
 
     def write(data: bytes) -> None:
-        """Send after what waits, with what else is written in this turn of the reactor."""
+        """Send after what is buffered, together with everything else that is written in this reactor turn."""
 
 
 class IConnection(Interface):
-    """A client's socket, of whatever protocol, as the registry sees it."""
+    """A client's connection, of any protocol, as the registry sees it."""
 
-    session = Attribute("the Session it is bound to, or None")
-    wire = Attribute("the IWire for frames of the raw WebSocket; None where it speaks otherwise, or is not open")
+    session = Attribute("the Session that it is bound to, or None")
+    wire = Attribute("the IWire for frames of the raw WebSocket; None for other protocols, and while it is not open")
 
-    def send(frame: EncodedEvent) -> None:
-        """Send a frame; a reader too slow to keep up is closed (4413) instead."""
+    def send(event: EncodedEvent) -> None:
+        """Send an event. A reader that is too slow to keep up is closed instead (TOO_SLOW)."""
 
-    def send_batch(burst: EncodedBatch) -> None:
-        """Send several frames, one after another."""
+    def send_batch(batch: EncodedBatch) -> None:
+        """Send several events, one after another."""
 
     def full() -> Awaitable[None] | None:
-        """None where the reader keeps up; else what is done when they have, or are gone. One may wait for it."""
+        """None while the reader keeps up; else an awaitable that is done when the reader has caught up or left. At most
+        one caller may wait.
+        """
 
     def close(code: int, reason: str) -> None:
-        """Close the connection; sending to it afterwards does nothing."""
+        """Close the connection. Sending to it afterwards does nothing."""

@@ -1,1 +1,1 @@
-"""Who calls, how often they may, and how many connections they may have."""
+"""Client addresses, rate limits, and limits on connections."""

@@ -1,7 +1,7 @@
-"""Who calls, by address: the peer of a connection, or whom a proxy of ours says it speaks for.
+"""Client addresses: the peer of a connection, or the client that a trusted proxy names.
 
-What a client writes into a header is believed nowhere: only what stands to the right of it, where our own proxies
-have written, and only on a connection from one of them.
+What a client writes into a header is never trusted. Trusted are only the hops that our own proxies have appended, and
+only on a connection from one of these proxies.
 """
 
 import re
@@ -13,19 +13,19 @@ from typing import Literal
 from twisted.logger import Logger
 
 Header = Literal["X-Forwarded-For", "Forwarded"]
-LONGEST = 2048
-"""Characters of such a header, and so of its hops, that are looked at: the last ones."""
+LONGEST_HEADER = 2048
+"""Bytes of such a header that are parsed: the last ones. This also bounds the number of hops."""
 _FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("[^"]*"|[^;]*)', re.IGNORECASE)
-KNOWN = 1024
-"""Callers whose address need not be found out again."""
+ADDRESSES_KEPT = 1024
+"""Addresses in the cache."""
 _Address = IPv4Address | IPv6Address
 
 
 class ClientAddresses:
-    """Finds out callers' addresses.
+    """Finds the address of a client.
 
-    ``proxies`` and ``exempt`` are networks (CIDR). ``header`` is the one that our proxies write; the other is not
-    looked at, since they pass on what a client has put there.
+    ``proxies`` and ``exempt`` are networks (CIDR). ``header`` is the field that our proxies write. The other one is
+    ignored, since proxies pass on what a client has put there.
     """
 
     _log = Logger()
@@ -35,83 +35,88 @@ class ClientAddresses:
         self._exempt = [ip_network(network) for network in exempt]
         self.header = header.lower().encode()
         self.other_header = b"forwarded" if header == "X-Forwarded-For" else b"x-forwarded-for"
-        """The header that is not looked at; who sends it may be a proxy all the same."""
+        """The header that is ignored. Its sender may still be a proxy."""
         self._warned: set[str] = set()
-        self._of = lru_cache(KNOWN)(self._found_out)
-        self._heeds = lru_cache(KNOWN)(self._is_heeded)
+        self._find = lru_cache(ADDRESSES_KEPT)(self._find_address)
+        self._uses_header = lru_cache(ADDRESSES_KEPT)(self._matters)
 
     def of(self, peer: object, forwarded: Sequence[bytes]) -> str | None:
-        """The address to count a caller by; None for one who is not counted.
+        """The address that a client is counted by; None if it is not counted.
 
-        ``peer`` is the connection's, as Twisted has it; ``forwarded`` every field of ``header``, in order. An IPv6
-        address is its /64, which is what one customer has.
+        ``peer`` is Twisted's address of the connection's peer. ``forwarded`` has every field of ``header``, in order.
+        An IPv6 address is reduced to its /64, since that is what one customer gets.
         """
         host = getattr(peer, "host", "")
         if not forwarded:
-            return self._of(host, b"")
-        if not self._heeds(host):
+            return self._find(host, b"")
+        if not self._uses_header(host):
             self.warn_of(host)
-            return self._of(host, b"")
-        return self._of(host, b",".join(forwarded)[-LONGEST:])
+            return self._find(host, b"")
+        return self._find(host, b",".join(forwarded)[-LONGEST_HEADER:])
 
     def warn_of(self, host: str) -> None:
-        """Say, once, that somebody speaks for others who is no proxy of ours."""
+        """Log, once, that a peer which is not one of our proxies sends a proxy's header."""
         self._warn(
             "proxy",
-            f"{host} is a proxy, as its headers say, but not among [http] proxies: all behind it share its rates",
+            f"{host} sends a proxy's headers, but is not among [http] proxies: all clients behind it share one limit",
         )
 
     def saw_other_header(self) -> None:
-        """Somebody sent the header that is not looked at. Where no proxy is named, that is worth a word."""
+        """A request has the header that is ignored. If no proxy is configured, log it once."""
         if not self._proxies:
             self._warn(
                 "header",
-                f"requests have a header {self.other_header.decode().title()}, but what sends it is not among [http]"
-                f" proxies, and {self.header.decode().title()} is [http] proxy_header: everybody behind it shares its"
-                " rates",
+                f"requests have the header {self.other_header.decode().title()}, but their sender is not among [http]"
+                f" proxies, and [http] proxy_header is {self.header.decode().title()}: all clients behind the sender"
+                " share one limit",
             )
 
     def saw_proxy_protocol(self) -> None:
-        """Somebody spoke the PROXY protocol to a port that does not expect it."""
+        """A connection began with the PROXY protocol, on a port that does not expect it. Log it once."""
         self._warn(
-            "protocol", "a proxy speaks the PROXY protocol, but the endpoint does not: it should begin with haproxy:"
+            "protocol",
+            "a proxy speaks the PROXY protocol, but the endpoint does not: it should begin with haproxy:",
         )
 
-    def _warn(self, what: str, said: str) -> None:
-        if what not in self._warned:
-            self._warned.add(what)
-            self._log.warn("{said}", said=said)
+    def _warn(self, kind: str, warning: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            self._log.warn("{warning}", warning=warning)
 
     def of_connection(self, peer: object) -> str | None:
-        """The address to count a connection by; None for one that is not counted: a proxy's carry many people."""
-        host = _parsed(getattr(peer, "host", ""))
+        """The address that a connection is counted by; None if it is not counted, as that of a proxy, which has many
+        clients.
+        """
+        host = _parse_address(getattr(peer, "host", ""))
         if host is None or _is_in(host, self._proxies) or _is_in(host, self._exempt):
             return None
         return _key(host)
 
-    def _is_heeded(self, peer: str) -> bool:
-        """Whether it matters what the header says: of strangers' headers none is to be remembered."""
-        host = _parsed(peer)
+    def _matters(self, peer: str) -> bool:
+        """Whether the header of this peer matters. If not, it is kept out of the cache of addresses."""
+        host = _parse_address(peer)
         return host is None or _is_in(host, self._proxies) or _is_in(host, self._exempt)
 
-    def _found_out(self, peer: str, forwarded: bytes) -> str | None:
-        host = _parsed(peer)
+    def _find_address(self, peer: str, forwarded: bytes) -> str | None:
+        host = _parse_address(peer)
         if host is None:
-            # A Unix socket: whoever may open it.
-            return self._hop(None, forwarded)
+            # A Unix socket: everybody who may open it is trusted.
+            return self._nearest_hop(None, forwarded)
         if _is_in(host, self._proxies):
-            return self._hop(host, forwarded)
+            return self._nearest_hop(host, forwarded)
         if _is_in(host, self._exempt):
             if not forwarded:
                 return None
             self.warn_of(peer)
         return _key(host)
 
-    def _hop(self, proxy: _Address | None, forwarded: bytes) -> str | None:
-        """The nearest hop that is no proxy of ours. What is no address ends the search: beyond it all is hearsay."""
+    def _nearest_hop(self, proxy: _Address | None, forwarded: bytes) -> str | None:
+        """The nearest hop that is not one of our proxies. A hop that is no address ends the search: those before
+        it cannot be trusted.
+        """
         nearest = proxy
         for hop in reversed(forwarded.decode("latin-1").split(",")) if forwarded else ():
-            address = _parsed(self._written(hop))
+            address = _parse_address(self._text_of(hop))
             if address is None:
                 break
             nearest = address
@@ -119,7 +124,7 @@ class ClientAddresses:
                 break
         return None if nearest is None else _key(nearest)
 
-    def _written(self, hop: str) -> str:
+    def _text_of(self, hop: str) -> str:
         """The address of a hop, without a port."""
         if self.header == b"forwarded":
             found = _FOR.search(hop)
@@ -130,7 +135,7 @@ class ClientAddresses:
         return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
-def _parsed(text: str) -> _Address | None:
+def _parse_address(text: str) -> _Address | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

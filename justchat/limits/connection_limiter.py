@@ -1,7 +1,7 @@
-"""How many sockets may be open, and how fast they may speak: one count for every port and protocol.
+"""Limits on sockets: how many may be open, and how many frames they may send. One count for every port and protocol.
 
-An address has so many sockets at a time, a session so many of them, a socket so many frames a minute. A session of
-Socket.IO counts as one socket, whatever carries it.
+The limits are the sockets of an address, the sockets of a session, and the frames of a socket per minute. A Socket.IO
+session counts as one socket, whatever its transport is.
 """
 
 from typing import Any
@@ -10,12 +10,12 @@ from justchat.config.settings import Limits
 from justchat.limits.client_address import ClientAddresses
 
 RETRY_AFTER = 60
-"""Seconds after which an address that has too many sockets is asked to come back."""
+"""The ``Retry-After``, in seconds, that an address with too many sockets is answered."""
 MINUTE = 60.0
 
 
-class Pace:
-    """The frames of one socket in the minute that runs."""
+class FrameCount:
+    """Counts the frames of one socket, in windows of one minute."""
 
     __slots__ = ("_frames", "_until")
 
@@ -24,7 +24,7 @@ class Pace:
         self._until = 0.0
 
     def count(self, at: float) -> int:
-        """One frame more, at this second; returns how many there were in the minute."""
+        """Count one frame at this second of the reactor's clock; return the number of this minute."""
         if at >= self._until:
             self._frames, self._until = 0, at + MINUTE
         self._frames += 1
@@ -32,7 +32,7 @@ class Pace:
 
 
 class ConnectionLimiter:
-    """Counts the sockets of addresses. ``[limits] enabled = false`` holds it open."""
+    """Counts the sockets of each address. With ``[limits] enabled = false`` everything is allowed."""
 
     def __init__(self, limits: Limits, addresses: ClientAddresses, reactor: Any) -> None:
         self._limits = limits
@@ -41,28 +41,28 @@ class ConnectionLimiter:
         self._open: dict[str, int] = {}
         self.header = addresses.header.decode()
         self.largest_frame = limits.frame
-        """Bytes. A client sends nothing but ``init``."""
+        """Bytes of the largest frame that is accepted. A client sends nothing but ``init``."""
 
     def address(self, peer: object, forwarded: str | None) -> str | None:
-        """The address to count a socket by; None for one that is not counted.
+        """The address that a socket is counted by; None if it is not counted.
 
-        ``peer`` is the connection's; ``forwarded`` the value of ``header``.
+        ``peer`` is that of the connection, ``forwarded`` the value of the field ``header``.
         """
         return self._addresses.of(peer, () if forwarded is None else (forwarded.encode("latin-1", "replace"),))
 
     def is_full(self, address: str | None) -> bool:
-        """Whether this address has all the sockets it may have."""
+        """Whether this address has as many sockets as it may have."""
         if address is None or not self._limits.enabled:
             return False
         return self._open.get(address, 0) >= self._limits.sockets_per_address
 
-    def enter(self, address: str | None) -> None:
-        """A socket more."""
+    def add(self, address: str | None) -> None:
+        """Count a socket that was opened."""
         if address is not None:
             self._open[address] = self._open.get(address, 0) + 1
 
-    def leave(self, address: str | None) -> None:
-        """One less."""
+    def remove(self, address: str | None) -> None:
+        """Count a socket that was closed."""
         if address is not None:
             left = self._open[address] - 1
             if left:
@@ -71,9 +71,9 @@ class ConnectionLimiter:
                 del self._open[address]
 
     def is_too_many(self, sockets: int) -> bool:
-        """Whether a session that has so many sockets may have no other."""
+        """Whether a session that has this many sockets may not have another one."""
         return self._limits.enabled and sockets >= self._limits.sockets_per_session
 
-    def keeps(self, pace: Pace) -> bool:
-        """Count a frame; False where it is one too many."""
-        return not self._limits.enabled or pace.count(self._reactor.seconds()) <= self._limits.frames_per_minute
+    def allows_frame(self, frames: FrameCount) -> bool:
+        """Count a frame; False if it is one too many."""
+        return not self._limits.enabled or frames.count(self._reactor.seconds()) <= self._limits.frames_per_minute

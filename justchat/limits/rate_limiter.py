@@ -1,8 +1,8 @@
-"""How often somebody may call: windows in memory, a float for each caller.
+"""Rate limits of calls: sliding windows in memory, one float per caller.
 
-The window slides (the generic cell rate algorithm): what is kept of a caller is the time at which all of what they
-did will be forgotten. ``limits``, the library, was measured first: its memory storage starts a thread at nearly
-every call, the first before twistd forks, to look through every caller there is.
+The algorithm is the generic cell rate algorithm (GCRA). A caller's float is the time at which all of their calls are
+forgotten. The library ``limits`` was measured first: its memory storage starts a thread at nearly every call, to look
+through all callers, and the first of these threads before twistd forks.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -12,48 +12,52 @@ from justchat.errors import TooManyRequests
 from justchat.model.rate import Rate
 
 BY_ADDRESS = frozenset({"sign_in", "get"})
-"""Rates of what is done without a session."""
-KEPT = 20_000
-"""Callers of one rate that are surely remembered; those who were silent while twice as many others called are not."""
+"""The classes of calls without a session."""
+CALLERS_KEPT = 20_000
+"""Callers that one rate is sure to remember. It forgets a caller who was silent while twice as many others called."""
 
-KEPT_BESIDE = 512
-"""Bytes that a kept answer costs by itself: its key, its request's digest, its places in indexes."""
+ANSWER_OVERHEAD = 512
+"""Bytes that a stored answer takes besides its body: its key, the request's digest and the index entries."""
 
 
-class Window:
-    """One rate, for any number of callers."""
+class SlidingWindow:
+    """One rate, for any number of callers. ``seconds`` is a monotonic clock."""
 
     def __init__(self, name: str, rate: Rate, seconds: Callable[[], float]) -> None:
         self._name = name
         self._rate = rate
         self._seconds = seconds
         self._each = rate.seconds / rate.most
-        self._late: dict[Hashable, float] = {}
-        self._early: dict[Hashable, float] = {}
+        self._recent: dict[Hashable, float] = {}
+        self._older: dict[Hashable, float] = {}
 
     def hit(self, caller: Hashable, amount: int = 1) -> None:
-        """Count one of this caller's. Raises TooManyRequests where that is one too many, and counts it not."""
+        """Count ``amount`` for this caller. Raises TooManyRequests, and counts nothing, if that is too much."""
         ahead = self.charge(caller, amount)
-        # A little more than the period, for the sums of fractions.
+        # Sums of fractions are not exact.
         if ahead > 1e-6:
-            self._late[caller] -= self._each * amount
+            self._recent[caller] -= self._each * amount
             raise TooManyRequests(self._name, *self._rate, ceil(ahead))
 
     def charge(self, caller: Hashable, amount: int) -> float:
-        """Count what has been done already; the seconds until as much as that would have been allowed."""
+        """Count what has happened already; return the seconds until it would have been allowed, negative if it is."""
         now = self._seconds()
-        until = self._late.get(caller)
+        until = self._recent.get(caller)
         if until is None:
-            until = self._early.get(caller, now)
+            until = self._older.get(caller, now)
         until = (until if until > now else now) + self._each * amount
-        if len(self._late) >= KEPT:
-            self._early, self._late = self._late, {}
-        self._late[caller] = until
+        if len(self._recent) >= CALLERS_KEPT:
+            self._older, self._recent = self._recent, {}
+        self._recent[caller] = until
         return until - now - self._rate.seconds
 
 
 class RateLimiter:
-    """The rates of calls by their class, for each session, and for each address, which many sessions may share."""
+    """The rates of calls by class: for each session, and for each address.
+
+    Many sessions may share an address, so its rate is ``share`` times that of a session. ``kept`` is the rate of stored
+    answers, in bytes.
+    """
 
     def __init__(
         self,
@@ -62,32 +66,32 @@ class RateLimiter:
         seconds: Callable[[], float],
         kept: Rate | None = None,
     ) -> None:
-        self._kept = Window("kept-answers", kept, seconds) if kept else None
-        self._of_session = {name: Window(name, rate, seconds) for name, rate in rates.items() if rate}
+        self._kept = SlidingWindow("kept-answers", kept, seconds) if kept else None
+        self._of_session = {name: SlidingWindow(name, rate, seconds) for name, rate in rates.items() if rate}
         self._of_address = {
-            name: Window(f"{name}-address", rate if name in BY_ADDRESS else rate.times(share), seconds)
+            name: SlidingWindow(f"{name}-address", rate if name in BY_ADDRESS else rate.times(share), seconds)
             for name, rate in rates.items()
             if rate
         }
 
     def hit_kept(self, caller: str) -> None:
-        """The answer to a call of this caller is to be kept. Raises TooManyRequests."""
+        """Count an answer that is to be stored for this caller. Raises TooManyRequests."""
         if self._kept is not None:
-            self._kept.hit(caller, KEPT_BESIDE)
+            self._kept.hit(caller, ANSWER_OVERHEAD)
 
     def charge_kept(self, caller: str, size: int) -> None:
-        """So many bytes of it are kept."""
+        """Count the bytes of an answer that was stored."""
         if self._kept is not None:
             self._kept.charge(caller, size)
 
     def hit_address(self, name: str, address: str) -> None:
-        """A call of this class from an address. Raises TooManyRequests."""
+        """Count a call of this class from an address. Raises TooManyRequests."""
         window = self._of_address.get(name)
         if window is not None:
             window.hit(address)
 
     def hit_session(self, name: str, session: str) -> None:
-        """A call of this class in a session. Raises TooManyRequests."""
+        """Count a call of this class in a session. Raises TooManyRequests."""
         window = self._of_session.get(name)
         if window is not None:
             window.hit(session)

@@ -1,1 +1,1 @@
-"""What is on the wire: documents, events, close codes, the opening handshake."""
+"""The wire: documents, events, ``init``, close codes and the opening handshake."""

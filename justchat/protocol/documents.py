@@ -1,6 +1,6 @@
 """The documents that clients see (docs/protocol.rst, "Documents"), made from models.
 
-TypedDicts: made at no cost, checked by mypy, and the schema that answers are tested against.
+They are TypedDicts: these cost nothing at run time, mypy checks them, and tests use them as the schema of answers.
 """
 
 from typing import NotRequired
@@ -18,10 +18,10 @@ from justchat.model.user import User
 
 
 class RoomDocument(TypedDict):
-    """A room; ``silently`` has the end of each silence in milliseconds since the epoch.
+    """A room. ``silently`` has the end of each silence, in milliseconds since the epoch.
 
-    In a list of rooms ``banned``, ``visiters`` and ``silently`` are absent, ``moderators`` and ``users`` have the first
-    100 each. ``users_count`` is always that of all.
+    In a list of rooms, ``banned``, ``visiters`` and ``silently`` are absent, and ``moderators`` and ``users`` have at
+    most the first 100. ``users_count`` always counts all users.
     """
 
     _id: str
@@ -40,7 +40,9 @@ class RoomDocument(TypedDict):
 
 
 class MessageDocument(TypedDict):
-    """A message, or a service message, which has a ``type``. A silence has ``finished``: its end in milliseconds."""
+    """A message, or a service message, which has a ``type``. A silence has ``finished``: its end, in milliseconds since
+    the epoch.
+    """
 
     _id: str
     author: str
@@ -83,15 +85,15 @@ class GiftDocument(TypedDict):
 
 
 class SendedGiftDocument(GiftDocument):
-    """A gift that somebody was given."""
+    """A gift that a user has received."""
 
     text: str
     author: str
 
 
 class UserDocument(TypedDict):
-    """A user. ``balance`` is shown to its owner alone, ``phone`` as the operator chose. ``gifts`` are the latest of
-    ``gifts_count``.
+    """A user. Only the user sees ``balance``; the operator's settings say who sees ``phone``. ``gifts`` has the latest
+    of the ``gifts_count`` gifts.
     """
 
     _id: str
@@ -112,7 +114,7 @@ class UserDocument(TypedDict):
 
 
 class ComplaintDocument(TypedDict):
-    """A complaint, with the whole message."""
+    """A complaint, with the whole message that it is about."""
 
     _id: str
     author: str
@@ -124,7 +126,7 @@ class ComplaintDocument(TypedDict):
 
 
 def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
-    """The user as ``viewer`` may see them."""
+    """The document of a user, with the fields that ``viewer`` may see."""
     created_at = iso(user.created_at)
     document: UserDocument = {
         "_id": user.id,
@@ -149,8 +151,8 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
 
 
 def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocument:
-    """The room at a moment: silences that have run out by then are not shown. Without ``people`` it shows none of them,
-    only how many are inside.
+    """The document of a room at a moment, without the silences that have ended by then. Without ``people`` it has no
+    users, only their number.
     """
     created_at = iso(room.created_at)
     if not people:
@@ -187,7 +189,7 @@ def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocumen
 
 
 def listed_room_document(room: ListedRoom, *, people: bool) -> RoomDocument:
-    """The room in a list of rooms; without ``people`` it shows none of them, only how many are inside."""
+    """The document of a room in a list of rooms. Without ``people`` it has no users, only their number."""
     created_at = iso(room.created_at)
     return {
         "_id": room.id,
@@ -204,7 +206,7 @@ def listed_room_document(room: ListedRoom, *, people: bool) -> RoomDocument:
 
 
 def message_document(entry: Entry) -> MessageDocument:
-    """A room's entry as its readers see it."""
+    """The document of a room's entry."""
     created_at = iso(entry.created_at)
     kind = entry.kind
     document: MessageDocument = {
@@ -225,7 +227,7 @@ def message_document(entry: Entry) -> MessageDocument:
 
 
 def direct_document(message: DirectMessage) -> DirectMessageDocument:
-    """A direct message as its two sides see it."""
+    """The document of a direct message."""
     created_at = iso(message.created_at)
     return {
         "_id": message.id,
@@ -243,12 +245,12 @@ def direct_document(message: DirectMessage) -> DirectMessageDocument:
 
 
 def sent_document(entry: Entry) -> DirectMessageDocument:
-    """The message that an entry brought, as it was then: not read."""
+    """The document of the direct message in an entry, unread as it was when it was sent."""
     return direct_document(_direct_message(entry, None))
 
 
 def receipt_document(receipt: Entry) -> DirectMessageDocument:
-    """The message that a receipt is for, as read."""
+    """The document of the message that a receipt is for, as read."""
     assert receipt.ref_message is not None
     return direct_document(_direct_message(receipt.ref_message, receipt.created_at))
 
@@ -266,7 +268,7 @@ def _direct_message(entry: Entry, read_at: Moment | None) -> DirectMessage:
 
 
 def gift_document(gift: Gift) -> GiftDocument:
-    """A gift of the catalogue."""
+    """The document of a gift of the catalogue."""
     created_at = iso(gift.created_at)
     return {
         "_id": gift.id,
@@ -279,7 +281,7 @@ def gift_document(gift: Gift) -> GiftDocument:
 
 
 def sended_gift_document(entry: Entry) -> SendedGiftDocument:
-    """What the entry of a gift gave; its time and id are those of the giving."""
+    """The document of the gift in an entry. Its id and time are those of the entry."""
     assert entry.gift is not None
     created_at = iso(entry.created_at)
     return {
@@ -293,7 +295,7 @@ def sended_gift_document(entry: Entry) -> SendedGiftDocument:
 
 
 def complaint_document(complaint: Complaint) -> ComplaintDocument:
-    """A complaint."""
+    """The document of a complaint."""
     message = complaint.message
     created_at = iso(complaint.created_at)
     return {

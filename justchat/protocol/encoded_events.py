@@ -1,4 +1,4 @@
-"""Events encoded for the wire: once per event and protocol, however many connections they go to."""
+"""Events encoded for the wire: once per event and protocol, whatever the number of connections."""
 
 import json
 import re
@@ -9,10 +9,10 @@ from justchat.model.ids import Id
 
 
 class EncodedEvent:
-    """What is sent to a connection: ``text`` is the JSON of one event, in UTF-8.
+    """The JSON of one event, and its encoding for each protocol, made on first use.
 
-    Encoded once per protocol, whoever and however many it goes to. ``stream`` and ``seq`` say which entry it
-    tells of, where it is one.
+    ``text`` is the JSON, in UTF-8. ``stream`` and ``seq`` identify the entry that the event describes; ``stream`` is
+    None if the event describes no entry.
     """
 
     def __init__(self, text: bytes, stream: Id | None = None, seq: int = 0) -> None:
@@ -22,7 +22,7 @@ class EncodedEvent:
 
     @cached_property
     def websocket(self) -> bytes:
-        """The raw socket's: the text as it is."""
+        """The text as a frame of the raw WebSocket."""
         return _encode_text_frame(self.text)
 
     @cached_property
@@ -32,26 +32,26 @@ class EncodedEvent:
 
     @property
     def data(self) -> bytes:
-        """The JSON of the event's data. Cut out of the text, which we made ourselves, rather than made again."""
+        """The JSON of the event's data: a slice of ``text``, so it is not encoded a second time."""
         return self.text[self.text.index(_BEFORE_DATA) + len(_BEFORE_DATA) : -1]
 
     @cached_property
-    def socketio(self) -> "Packet":
+    def socketio(self) -> "EncodedPacket":
         """A Socket.IO EVENT in an Engine.IO message: the event's name, and its data as the one argument."""
-        return Packet(b'42["%s",%s]' % (self.name.encode(), self.data))
+        return EncodedPacket(b'42["%s",%s]' % (self.name.encode(), self.data))
 
 
 class EncodedBatch:
-    """Frames that go to the same connections one after another, joined once for all of them."""
+    """Encoded events that go to the same connections one after another. Their frames are joined once for all."""
 
-    def __init__(self, frame: EncodedEvent) -> None:
-        self.frames = [frame]
+    def __init__(self, event: EncodedEvent) -> None:
+        self.events = [event]
 
     @cached_property
     def websocket(self) -> bytes:
-        """The raw socket's. From now on no frame may be added."""
-        frames = self.frames
-        return frames[0].websocket if len(frames) == 1 else b"".join([frame.websocket for frame in frames])
+        """The frames of the raw WebSocket. After the first use no event may be added."""
+        events = self.events
+        return events[0].websocket if len(events) == 1 else b"".join([event.websocket for event in events])
 
 
 _BEFORE_NAME = b'{"event":"'
@@ -59,22 +59,22 @@ _BEFORE_NAME = b'{"event":"'
 _BEFORE_DATA = b'","data":'
 
 
-class Packet:
-    """An Engine.IO packet on its way out, encoded once per transport."""
+class EncodedPacket:
+    """An outgoing Engine.IO packet, encoded once per transport."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text
 
     @cached_property
     def websocket(self) -> bytes:
-        """Over WebSocket: one text frame."""
+        """The packet as one WebSocket text frame."""
         return _encode_text_frame(self.text)
 
     @cached_property
     def counted(self) -> bytes:
-        """In an answer of Engine.IO 3 polling: its length in UTF-16 units goes before it.
+        """The packet in a polling answer of Engine.IO 3: after its length in UTF-16 units.
 
-        Whatever is not ASCII is escaped, as JSON may be: clients 1.x decode UTF-8 twice here, later ones once.
+        Characters outside ASCII are escaped, as JSON allows: clients 1.x decode UTF-8 twice here, later ones once.
         """
         text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], self.text.decode())
         return b"%d:%s" % (len(text), text.encode())

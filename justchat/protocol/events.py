@@ -1,4 +1,4 @@
-"""What is told over the socket: each event's name, whom it is for, and its data."""
+"""The events that are sent to connections: their names, their data and their audience."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,9 +21,10 @@ from justchat.protocol.documents import (
 
 @frozen(kw_only=True)
 class Position:
-    """How far events have come, or a client has heard them: ``n`` of the user's own, ``seq`` of a room's.
+    """A position in a user's two streams: ``n`` in the user's own, ``seq`` in that of the room they are in.
 
-    None is what a client does not speak of; ``room`` is None, too, for one who is in no room.
+    It says how far the streams have come, or how much of them a client has received. A number is None where a client
+    gives none. ``room`` is None where a client gives none, and for a user who is in no room.
     """
 
     n: int | None
@@ -33,44 +34,44 @@ class Position:
 
 @record
 class Event:
-    """An event by its name in the protocol; ``data`` is its payload, without ``error``, which is null."""
+    """An event: its name in the protocol, and its payload without ``error``, which is always null."""
 
     name: str
     data: Mapping[str, object]
 
     def to_json(self) -> bytes:
-        # Joined, not copied into a larger dictionary: this is done for every message.
+        # Every message passes here, so the JSON is joined instead of copying the data into a larger dictionary.
         return b'{"event":"' + self.name.encode() + b'","data":{"error":null,' + orjson.dumps(self.data)[1:] + b"}"
 
 
-def ready(user: Id, at: Position) -> Event:
-    """The socket is bound to a session of this user; ``at`` is where their events stand."""
+def ready_event(user: Id, at: Position) -> Event:
+    """The connection is bound to a session of this user, whose streams stand at ``at``."""
     return Event("ready", {"user": user, "n": at.n, "room": at.room, "seq": at.seq})
 
 
-def caught_up(recovered: bool) -> Event:
-    """A client that came back has heard what it missed, or must load it through the calls."""
+def caught_up_event(recovered: bool) -> Event:
+    """The replay is over: the client has received all that it missed, or must load it through the calls."""
     return Event("caught-up", {"recovered": recovered})
 
 
-def refusal(error: ApiError) -> bytes:
-    """The text of the frame that goes before a socket is closed for ``error``."""
+def encode_error_event(error: ApiError) -> bytes:
+    """The JSON of the event that precedes the closing of a connection because of ``error``."""
     data = {"error": reason_phrase(error.status), "code": error.code, "status": error.status}
     return orjson.dumps({"event": "error", "data": data})
 
 
-def of_entry(entry: Entry) -> Event | None:
-    """The event of a room's entry: what the room's history shows of it. None where there is nothing to tell."""
+def event_of_entry(entry: Entry) -> Event | None:
+    """The event of a room's entry, with the entry's document in the room's history; None for a void entry."""
     if entry.kind is Kind.VOID:
         return None
     name = "message" if entry.kind is Kind.MESSAGE else "service-message"
     return Event(name, message_document(entry))
 
 
-def of_mailbox(entry: Entry) -> Event | None:
-    """The event of an entry that is addressed to a user; None where there is nothing to tell.
+def event_of_mailbox_entry(entry: Entry) -> Event | None:
+    """The event of an entry in a user's own stream; None for a void entry.
 
-    Its data are what the calls show of the same thing, and ``n``.
+    Its data are those that the calls return of the same thing, and ``n``.
     """
     match entry.kind:
         case Kind.VOID:
@@ -104,15 +105,16 @@ def of_mailbox(entry: Entry) -> Event | None:
     return Event(entry.kind.value, {"n": entry.seq, **shown})
 
 
-def for_roommates(event: Event) -> Event:
-    """An event addressed to one user as those around them hear it: the number is that one's alone."""
+def event_for_roommates(event: Event) -> Event:
+    """A user's own event as the others in the room receive it: without ``n``, which counts that user's stream."""
     return Event(event.name, {key: value for key, value in event.data.items() if key != "n"})
 
 
-def absent(room: Room, entry: Entry) -> Iterable[Id]:
-    """Those an entry is about who are not in the room any more once it has happened: their own stream tells them.
+def absentees(room: Room, entry: Entry) -> Iterable[Id]:
+    """The users whom an entry concerns and who are not in the room after it: they learn of it by their own streams.
 
-    Who was never inside is told nothing: anybody can open a room, and have words for anybody.
+    A user who was never in the room is not among them. Otherwise anybody could open a room and send service messages
+    to anybody.
     """
     if entry.kind is Kind.REMOVE_ROOM:
         return room.users

@@ -1,1 +1,1 @@
-"""Connections that receive events: the raw WebSocket and Socket.IO."""
+"""Connections that receive events, by raw WebSocket and by Socket.IO, and their binding to sessions."""

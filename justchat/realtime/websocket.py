@@ -1,17 +1,15 @@
-"""The WebSocket protocol: one JSON object a text frame, ``{"event": NAME, "data": {…}}``.
+"""The raw WebSocket protocol: each text message is one JSON object, ``{"event": NAME, "data": {…}}``.
 
     > {"event": "init", "data": {"session_key": "…"}}
     < {"event": "ready", "data": {"error": null, "user": "<id>"}}
 
-A client speaks only to bind itself; everything else it hears.
+A client sends ``init`` and nothing else. Everything else is events for it.
 """
 
-from codecs import BOM_UTF8
 from collections.abc import Callable
 from math import ceil
 from typing import Any
 
-import orjson
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -23,29 +21,30 @@ from zope.interface import implementer
 
 from justchat.config.settings import Websocket
 from justchat.interfaces.realtime import IConnection
-from justchat.limits.connection_limiter import Pace
+from justchat.limits.connection_limiter import FrameCount
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
-from justchat.realtime.session_binding import Services, SessionBinding
-from justchat.realtime.websocket_base import CLOSE_TIMEOUT, BoundedSocket, BoundedSocketFactory
+from justchat.protocol.init import init_data
+from justchat.realtime.session_binding import BindingServices, SessionBinding
+from justchat.realtime.websocket_base import CLOSE_TIMEOUT, BoundedWebSocket, BoundedWebSocketFactory
 
 CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.01, 20
-"""When the daemon goes down: seconds over which sockets are closed, seconds between batches, least size of a batch."""
+"""When the daemon stops: seconds over which sockets are closed, seconds between batches, least size of a batch."""
 
 
 @implementer(IConnection)
-class Socket(BoundedSocket):
-    """One raw WebSocket, seen by the registry as an IConnection."""
+class RawWebSocket(BoundedWebSocket):
+    """One raw WebSocket, which the registry sees as an IConnection."""
 
-    _logger = Logger()  # autobahn claims .log
+    _logger = Logger()  # autobahn uses the name .log
 
-    factory: "SocketFactory"
+    factory: "RawWebSocketFactory"
     session: Session | None = None
     _binding: SessionBinding | None = None
     _init_timer: IDelayedCall | None = None
     _address: str | None = None
-    _pace: Pace
+    _frame_count: FrameCount
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         connection_limiter = self.factory.services.connection_limiter
@@ -54,27 +53,28 @@ class Socket(BoundedSocket):
         )
         if connection_limiter.is_full(self._address):
             raise ConnectionDeny(429, "Too Many Requests")
-        # A page that offers subprotocols hangs up unless one is taken (the WebSocket standard of WHATWG).
+        # A browser that offers subprotocols fails the connection unless one is accepted (the WebSocket standard of
+        # WHATWG).
         return request.protocols[0] if request.protocols else None
 
     def onOpen(self) -> None:
         self.factory.sockets.add(self)
-        self.factory.services.connection_limiter.enter(self._address)
-        self._pace = Pace()
+        self.factory.services.connection_limiter.add(self._address)
+        self._frame_count = FrameCount()
         self._binding = SessionBinding(self, self.factory.services)
         self._init_timer = self.factory.reactor.callLater(self.factory.settings.init_timeout, self._no_init)
         super().onOpen()
 
     def onFrameBegin(self) -> None:
-        # Pings and parts of messages, too.
-        if not self.factory.services.connection_limiter.keeps(self._pace):
+        # Pings and fragments of messages count, too.
+        if not self.factory.services.connection_limiter.allows_frame(self._frame_count):
             self.close(CloseCode.TOO_MANY, "too many frames in a minute")
         super().onFrameBegin()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         data = None if isBinary else init_data(payload)
         if data is None:
-            self.close(CloseCode.MALFORMED, 'the one frame we know is {"event": "init", "data": {"session_key": "…"}}')
+            self.close(CloseCode.MALFORMED, 'the only message is {"event": "init", "data": {"session_key": "…"}}')
         else:
             assert self._binding is not None
             self._binding.receive(data)
@@ -82,58 +82,52 @@ class Socket(BoundedSocket):
     def _no_init(self) -> None:
         self._init_timer = None
         if self.session is None:
-            self.close(CloseCode.NO_INIT, "no init in time")
+            self.close(CloseCode.INIT_TIMEOUT, "no init in time")
 
     def _stop_timer(self) -> None:
         if self._init_timer is not None:
             self._init_timer.cancel()
             self._init_timer = None
 
-    def send(self, frame: EncodedEvent) -> None:
-        if not self.write_in_turn(frame.websocket):
+    def send(self, event: EncodedEvent) -> None:
+        if not self.write_frames(event.websocket):
             self._too_slow()
 
-    def send_batch(self, burst: EncodedBatch) -> None:
-        if not self.write_in_turn(burst.websocket):
+    def send_batch(self, batch: EncodedBatch) -> None:
+        if not self.write_frames(batch.websocket):
             self._too_slow()
 
     def _too_slow(self) -> None:
-        self._logger.info("a reader too slow to keep up is disconnected")
-        self.close(CloseCode.TOO_SLOW, "too slow a reader")
+        self._logger.info("a connection is closed: its reader is too slow")
+        self.close(CloseCode.TOO_SLOW, "the reader is too slow")
 
     def close(self, code: int, reason: str) -> None:
-        self._leave()
-        self.hang_up(code, reason)
+        self._unbind()
+        self.begin_closing(code, reason)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        self._leave()
+        self._unbind()
         if self in self.factory.sockets:
-            self.factory.services.connection_limiter.leave(self._address)
+            self.factory.services.connection_limiter.remove(self._address)
         self.factory.gone(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        self._binding = None  # it leads back here
+        self._binding = None  # breaks a reference cycle
 
-    def _leave(self) -> None:
-        """Hear nothing more."""
+    def _unbind(self) -> None:
+        """Receive no more events."""
         self._stop_timer()
         if self._binding is not None:
-            self._binding.leave()
+            self._binding.stop()
 
 
-class SocketFactory(BoundedSocketFactory):
-    """Makes Sockets, for the socket's own port and for ``/ws``."""
+class RawWebSocketFactory(BoundedWebSocketFactory):
+    """Makes RawWebSockets, for the sockets' own port and for ``/ws``."""
 
-    protocol = Socket
+    protocol = RawWebSocket
 
-    def __init__(
-        self,
-        *,
-        settings: Websocket,
-        services: Services,
-        reactor: Any,
-    ) -> None:
+    def __init__(self, *, settings: Websocket, services: BindingServices, reactor: Any) -> None:
         super().__init__(
             settings=settings,
             largest_frame=services.connection_limiter.largest_frame,
@@ -142,16 +136,17 @@ class SocketFactory(BoundedSocketFactory):
             autoPingTimeout=settings.ping_timeout,
         )
         self.services = services
-        self.sockets: set[Socket] = set()
+        self.sockets: set[RawWebSocket] = set()
         self._all_gone: Callable[[], None] | None = None
 
-    def gone(self, socket: Socket) -> None:
+    def gone(self, socket: RawWebSocket) -> None:
+        """Forget a socket whose connection is lost."""
         self.sockets.discard(socket)
         if not self.sockets and self._all_gone is not None:
             self._all_gone()
 
     async def close_all(self) -> None:
-        """The daemon goes down: close every socket 1001; returns when they are gone, or have had their time."""
+        """The daemon stops: close every socket (GOING_AWAY); return when all are gone, or their time is up."""
         if not self.sockets:
             return
         gone: Deferred[None] = Deferred()
@@ -160,23 +155,10 @@ class SocketFactory(BoundedSocketFactory):
         sockets = list(self.sockets)
         batch = max(CLOSE_AT_ONCE, ceil(len(sockets) * CLOSE_PAUSE / CLOSE_OVER))
         while sockets:
-            # Taken out of the list: were all of them let go at its end, it would take 4 microseconds each.
+            # Popped, so that each socket is freed in its batch: to free all at the end would take 4 microseconds each.
             for socket in [sockets.pop() for _ in range(min(batch, len(sockets)))]:
                 if socket in self.sockets:
-                    socket.close(CloseCode.GOING_DOWN, "the daemon goes down")
-            if sockets:  # so that those who come back do not all come at once
+                    socket.close(CloseCode.GOING_AWAY, "the daemon is stopping")
+            if sockets:  # the clients, who come back, are spread over time
                 await deferLater(self.reactor, CLOSE_PAUSE)
         await gone
-
-
-def init_data(payload: bytes) -> object:
-    """The data of an ``init`` frame; None for any other frame."""
-    try:
-        frame = orjson.loads(payload.removeprefix(BOM_UTF8))
-    except orjson.JSONDecodeError:
-        return None
-    match frame:
-        case {"event": "init", "data": data}:
-            return data
-        case _:
-            return None

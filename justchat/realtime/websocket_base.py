@@ -1,4 +1,4 @@
-"""WebSockets of either protocol: what may wait for a slow reader, how they are closed, what an idle one weighs."""
+"""The base of both kinds of WebSocket: the bound on unread bytes, closing, and little memory for idle ones."""
 
 from email.utils import formatdate
 from typing import Any, cast
@@ -19,51 +19,53 @@ from justchat.protocol.close_codes import CloseCode
 from justchat.runtime.endpoints import end_sending
 
 CLOSE_TIMEOUT = 5.0
-"""Seconds that a client has to hear why it is closed."""
+"""Seconds that a client has to answer a close frame."""
 OPEN_TIMEOUT = 10
+"""Seconds that a client has to finish the opening handshake."""
 TOO_MANY_REQUESTS = ("Too Many Requests", "too-many-requests")
 
 
-class _Wired:
-    """Its field is beside the object itself, not in its dictionary, as in ``runtime/tcp.py``."""
+class _WireSlot:
+    """Keeps ``wire`` in a slot of the object, not in its dictionary, as ``runtime/tcp.py`` does: access is faster."""
 
     __slots__ = ("wire",)
 
     wire: IWire | None
-    """The transport, while the socket is open and the transport is one that sends past its buffer."""
+    """The transport, while the socket is open, if the transport can send past its buffer."""
 
 
 @implementer(IPushProducer)
-class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
-    """A WebSocket that holds no more for its reader than ``send_buffer`` bytes."""
+class BoundedWebSocket(_WireSlot, WebSocketServerProtocol):  # type: ignore[misc]
+    """A WebSocket that buffers at most ``send_buffer`` bytes for its reader."""
 
-    factory: "BoundedSocketFactory"
+    factory: "BoundedWebSocketFactory"
     failedByMe: bool
     paused = False
     _waiting_bytes = 0
-    _read: Deferred[None] | None = None
+    _caught_up: Deferred[None] | None = None
+    """Done when a reader that fell behind has caught up, or has left."""
 
     def __init__(self) -> None:
         super().__init__()
         self.wire = None
 
     def onOpen(self) -> None:
-        # Behind HTTP the channel was the transport's producer.
+        # On the HTTP port the HTTP channel was the transport's producer.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         if IWire.providedBy(self.transport):
             self.wire = self.transport
-        # What the handshake leaves behind is of no more use, and weighs on every idle socket.
+        # The leftovers of the handshake are of no more use, and take memory for every idle socket.
         self.http_request_data = self.http_response_data = b""
         self.http_headers: dict[str, str] = {}
         self.trafficStats = self.factory.traffic
-        self.__dict__ = {**self.__dict__}  # what is left fits into less
+        self.__dict__ = {**self.__dict__}  # a copy takes less memory than the dictionary that has grown
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self.wire = None
-        self._go_on()
-        # What leads back to it would keep it until a search for garbage, which holds the reactor the longer for that.
+        self._end_wait()
+        # A reference cycle would keep the object until a garbage collection, and make that hold the reactor for longer.
         self.is_open = self.is_closed = None
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
@@ -72,8 +74,8 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
             code = self.remoteCloseCode  # echoed, as RFC 6455, section 5.5.1, has it
         super().sendCloseFrame(code, reasonUtf8, isReply)
 
-    def write_in_turn(self, frames: bytes) -> bool:
-        """Send frames with what else is written in this turn; False where the reader is too slow to have more wait."""
+    def write_frames(self, frames: bytes) -> bool:
+        """Send frames with everything else that is written in this reactor turn; False if the reader is too slow."""
         if self.state != self.STATE_OPEN:
             return True
         if self.paused:
@@ -84,7 +86,7 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
         return True
 
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
-        """Answer a handshake that is refused here, as every error of HTTP is answered (autobahn's has no body)."""
+        """Refuse a handshake with the body that every HTTP error has. Autobahn's own answer has none."""
         refused = TOO_MANY_REQUESTS if code == 429 else ("Bad Request", "bad-request")
         status = code if code == 429 else 400
         body = orjson.dumps({"error": refused[0], "code": refused[1], "detail": reason})
@@ -96,20 +98,21 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
         self.sendData("\r\n".join([*fields, "", ""]).encode() + body)
 
     def close(self, code: int, reason: str) -> None:
-        """Close it, for a reason that its client is told. For subclasses, who have something to end."""
-        self.hang_up(code, reason)
+        """Close the socket, and send the reason. Subclasses that have more to end override this."""
+        self.begin_closing(code, reason)
 
     def _fail_connection(self, code: int = CloseCode.PROTOCOL_ERROR, reason: str = "") -> None:
-        """The client breaks the protocol: it is told so by a close frame (RFC 6455, section 7.1.7), and not heard any
-        more. Autobahn drops the connection, or goes on to read what follows the breach.
+        """The client breaks the protocol: send a close frame (RFC 6455, section 7.1.7), and ignore what it still sends.
+
+        Autobahn drops the connection without one, or goes on to read what follows the breach.
         """
         if self.state == self.STATE_CLOSED or self.failedByMe:
             return
         self.failedByMe = True
         self.data = b""
         self.close(code, reason)
-        # The client sees the end at once. Ours comes with its own, or after CLOSE_TIMEOUT: what it still sends is read,
-        # as a reset would take the close frame from it.
+        # Half-close: the client sees the end of the stream at once. The rest closes when the client closes, or after
+        # CLOSE_TIMEOUT. Until then what it sends is read, since a reset would discard the close frame.
         end_sending(self.transport)
 
     def consumeData(self) -> None:
@@ -118,49 +121,49 @@ class BoundedSocket(_Wired, WebSocketServerProtocol):  # type: ignore[misc]
         else:
             super().consumeData()
 
-    def hang_up(self, code: int, reason: str) -> None:
+    def begin_closing(self, code: int, reason: str) -> None:
         """Begin the closing handshake."""
-        # Not sendClose(), which refuses 1001.
+        # Not sendClose(), which refuses GOING_AWAY.
         self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
 
     def pauseProducing(self) -> None:
-        # Called at every write while more than 64 KiB wait for the reader.
+        # Twisted calls this at every write while more than 64 KiB wait for the reader.
         if not self.paused:
             self.paused = True
             self._waiting_bytes = 0
 
     def resumeProducing(self) -> None:
         self.paused = False
-        self._go_on()
+        self._end_wait()
 
     def full(self) -> Deferred[None] | None:
         """See IConnection."""
         if not self.paused or self.state != self.STATE_OPEN:
             return None
-        self._read = Deferred()
-        return self._read
+        self._caught_up = Deferred()
+        return self._caught_up
 
-    def _go_on(self) -> None:
-        read, self._read = self._read, None
-        if read is not None:
-            read.callback(None)
+    def _end_wait(self) -> None:
+        caught_up, self._caught_up = self._caught_up, None
+        if caught_up is not None:
+            caught_up.callback(None)
 
     def stopProducing(self) -> None:
-        """The connection is lost; connectionLost() tells."""
+        """Required by IPushProducer; connectionLost() does the work."""
 
 
-class BoundedSocketFactory(WebSocketServerFactory):  # type: ignore[misc]
-    """Makes sockets of the subclass's ``protocol``; ``options`` are autobahn's, beside those of all."""
+class BoundedWebSocketFactory(WebSocketServerFactory):  # type: ignore[misc]
+    """Makes sockets of the subclass's ``protocol``. ``options`` are autobahn's, besides those that all have."""
 
-    protocol = BoundedSocket
+    protocol = BoundedWebSocket
 
     def __init__(self, *, settings: Websocket, largest_frame: int, reactor: Any, **options: float) -> None:
         super().__init__(server="JustChat", reactor=reactor)
         self.settings = settings
         self.traffic = TrafficStats()
-        """What autobahn counts, of all connections together: one for each would weigh more than it tells."""
+        """Autobahn's counters, shared by all connections: nobody reads them, and each takes memory."""
         self.setProtocolOptions(
-            allowedOrigins=["*"],  # who looks at origins does so before: autobahn wants a port in every one
+            allowedOrigins=["*"],  # protocol.handshake has checked the origin: autobahn wants a port in every one
             allowNullOrigin=True,
             maxMessagePayloadSize=largest_frame,
             maxFramePayloadSize=largest_frame,
@@ -170,10 +173,10 @@ class BoundedSocketFactory(WebSocketServerFactory):  # type: ignore[misc]
             webStatus=False,
             **options,
         )
-        # Autobahn copies its options into every connection, and formats them for a log nobody reads. They are the same
-        # for all: held by the class, they make a connection cheaper to open, and lighter.
-        # Functions among them (what to make of an offered compression) must not become methods there.
-        kind = self.protocol
-        held = {name: getattr(self, name) for name in kind.CONFIG_ATTRS}
+        # Autobahn copies its options into every connection, and formats them for a log that nobody reads. They are the
+        # same for all, so a subclass holds them: connections open faster and take less memory.
+        # Functions among the options (which accept an offered compression) must not become methods of that class.
+        base = self.protocol
+        held = {name: getattr(self, name) for name in base.CONFIG_ATTRS}
         held = {name: staticmethod(value) if callable(value) else value for name, value in held.items()}
-        self.protocol = cast(type[BoundedSocket], type(kind.__name__, (kind,), {**held, "CONFIG_ATTRS": []}))
+        self.protocol = cast(type[BoundedWebSocket], type(base.__name__, (base,), {**held, "CONFIG_ATTRS": []}))

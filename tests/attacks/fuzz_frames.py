@@ -8,22 +8,19 @@ from contextlib import suppress
 
 import atheris
 
-with atheris.instrument_imports(
-    include=["justchat.realtime.session_binding", "justchat.realtime.socketio.packets", "socketio"]
-):
-    from justchat.realtime.session_binding import asked
-    from justchat.realtime.socketio.packets import Malformed, packets_of, said_in
-    from justchat.realtime.websocket import init_data
+with atheris.instrument_imports(include=["justchat.protocol.init", "justchat.realtime.socketio.packets", "socketio"]):
+    from justchat.protocol.init import init_data, parse_init
+    from justchat.realtime.socketio.packets import Malformed, parse_payload, parse_socketio_packet
 
 
 def take(data: bytes) -> None:
     """What a socket does with what it is sent."""
-    asked(init_data(data))
+    parse_init(init_data(data))
     for version in (3, 4):
         with suppress(Malformed):
-            for packet in packets_of(data, version):
+            for packet in parse_payload(data, version):
                 with suppress(Malformed):
-                    said_in(packet.text)
+                    parse_socketio_packet(packet.text)
 
 
 if __name__ == "__main__":

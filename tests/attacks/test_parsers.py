@@ -6,9 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.realtime.session_binding import asked
-from justchat.realtime.socketio.packets import MOST_PACKETS, Malformed, jsonp_payload, packets_of, said_in
-from justchat.realtime.websocket import init_data
+from justchat.protocol.init import init_data, parse_init
+from justchat.realtime.socketio.packets import (
+    MOST_PACKETS,
+    Malformed,
+    jsonp_payload,
+    parse_payload,
+    parse_socketio_packet,
+)
 
 MANY = settings(
     max_examples=10 * int(os.environ.get("JUSTCHAT_BODIES", "30")), deadline=None, database=None, print_blob=True
@@ -38,12 +43,11 @@ class Parsers(SynchronousTestCase):
         """A frame of the raw socket is an init or none."""
         data = init_data(payload)
 
-        found = asked(data)
+        found = parse_init(data)
 
         if found is not None:
-            key, have = found
-            self.assertIsInstance(key, str)
-            for number in (have.n, have.seq):
+            self.assertIsInstance(found.session_key, str)
+            for number in (found.position.n, found.position.seq):
                 self.assertTrue(number is None or 0 <= number < 2**53)
 
     @MANY
@@ -51,7 +55,7 @@ class Parsers(SynchronousTestCase):
     def test_packets(self, payload: bytes, version: int) -> None:
         """A payload of Socket.IO is packets of known types, few of them, or malformed."""
         try:
-            packets = packets_of(payload, version)
+            packets = parse_payload(payload, version)
             jsonp_payload(payload)
         except Malformed:
             return
@@ -60,7 +64,7 @@ class Parsers(SynchronousTestCase):
         for packet in packets:
             self.assertIn(packet.type, range(7))
             try:
-                said = said_in(packet.text)
+                said = parse_socketio_packet(packet.text)
             except Malformed:
                 continue
             self.assertIn(said.type, range(3))

@@ -15,7 +15,7 @@ from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SiteChannel
 from justchat.http.site_request import SiteRequest
 from justchat.limits.client_address import ClientAddresses
-from justchat.limits.connections import Connections
+from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from tests.support.wire import a_request
 
 BODY = b"x" * 1000
@@ -43,7 +43,7 @@ class Garbage(TestCase):
             Http(),
             Limits(),
             addresses=addresses,
-            connections=Connections(Limits(), addresses),
+            connections=HttpConnectionLimiter(Limits(), addresses),
             rates=None,
             routes=Map([Rule("/init/auth", endpoint="/init/auth", methods=["POST"])]).bind(""),
             calls=["/init/auth"],

@@ -5,7 +5,8 @@ from datetime import timedelta
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from justchat.hub.registry import AT_ONCE, Registry
+from justchat.hub.broadcast import CONNECTIONS_AT_ONCE, Broadcast
+from justchat.hub.registry import Registry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.user import Session
@@ -21,7 +22,8 @@ def a_session(user: Id, lasts: timedelta = timedelta(days=1)) -> Session:
 class Crowds(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.registry = Registry(now, self.clock)
+        self.registry = Registry(now)
+        self.broadcast = Broadcast(self.registry, self.clock)
         self.users: list[Id] = []
         self.hearers: list[Hearer] = []
 
@@ -37,7 +39,7 @@ class Crowds(TestCase):
         return joined
 
     def say(self, text: str, stream: Id | None = None, to: list[Id] | None = None) -> None:
-        self.registry.send(to or self.users, lambda: EncodedEvent(text.encode(), stream))
+        self.broadcast.send(to or self.users, lambda: EncodedEvent(text.encode(), stream))
 
     def turns(self) -> None:
         while self.clock.getDelayedCalls():
@@ -56,7 +58,7 @@ class Crowds(TestCase):
         self.turns()
 
         self.assertEqual([["one", "two", "three", "elsewhere"]] * 3, [hearer.heard for hearer in self.hearers])
-        self.assertEqual([2] * 3, [hearer.bursts for hearer in self.hearers])
+        self.assertEqual([2] * 3, [hearer.batches for hearer in self.hearers])
 
     def test_order(self) -> None:
         """A stream's frames come in order to everyone, whoever comes and goes between."""
@@ -76,7 +78,7 @@ class Crowds(TestCase):
 
     def test_many(self) -> None:
         """Many are sent it by and by: each all of it, once, in order, also what goes to a few of them meanwhile."""
-        self.join(3 * AT_ONCE + 1)
+        self.join(3 * CONNECTIONS_AT_ONCE + 1)
         self.say("one")
         self.say("two")
         few = self.users[-2:]
@@ -93,7 +95,7 @@ class Crowds(TestCase):
 
     def test_gone(self) -> None:
         """Who is no more bound hears nothing of what still waits; what comes later, if bound again."""
-        self.join(2 * AT_ONCE)
+        self.join(2 * CONNECTIONS_AT_ONCE)
         leaver = self.hearers[-1]
         room = new_id()
         self.say("one", room)

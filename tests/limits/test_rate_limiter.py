@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.errors import TooManyRequests
 from justchat.limits import rate_limiter as rates
-from justchat.limits.rate_limiter import RateLimiter, Window
+from justchat.limits.rate_limiter import RateLimiter, SlidingWindow
 from justchat.model.rate import Rate, parse_rate
 
 
@@ -26,7 +26,7 @@ class RateTests(SynchronousTestCase):
 class WindowTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.window = Window("send", Rate(3, 60), self.clock.seconds)
+        self.window = SlidingWindow("send", Rate(3, 60), self.clock.seconds)
 
     def hits(self, caller: str, times: int) -> int:
         """How many of so many are let through."""
@@ -65,12 +65,12 @@ class WindowTests(SynchronousTestCase):
 
     def test_memory(self) -> None:
         """However many call, no more than so many are kept; those of them who call again are known."""
-        self.patch(rates, "KEPT", 10)
+        self.patch(rates, "CALLERS_KEPT", 10)
 
         through = [self.hits("anna", 1) for caller in range(1000) if self.hits(str(caller), 1)]
 
         self.assertEqual(3, sum(through))
-        self.assertLessEqual(len(self.window._late) + len(self.window._early), 20)
+        self.assertLessEqual(len(self.window._recent) + len(self.window._older), 20)
 
 
 class RatesTests(SynchronousTestCase):

@@ -11,15 +11,15 @@ from twisted.trial.unittest import TestCase
 from justchat.config.settings import Limits, Websocket
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
-from justchat.realtime.session_binding import Services
-from justchat.realtime.websocket import CLOSE_OVER, CLOSE_PAUSE, CLOSE_TIMEOUT, SocketFactory
+from justchat.realtime.session_binding import BindingServices
+from justchat.realtime.websocket import CLOSE_OVER, CLOSE_PAUSE, CLOSE_TIMEOUT, RawWebSocketFactory
 
 
 @define(eq=False)
 class FakeSocket:
     """Goes as soon as it is closed, unless it ``hangs``."""
 
-    factory: SocketFactory
+    factory: RawWebSocketFactory
     hangs: bool = False
     codes: list[int] = field(factory=list)
 
@@ -33,8 +33,11 @@ class Closing(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         connection_limiter = ConnectionLimiter(Limits(), ClientAddresses((), "X-Forwarded-For", ()), self.clock)
-        services: Any = Services(sessions=None, registry=None, replay=None, connection_limiter=connection_limiter)  # type: ignore[arg-type]
-        self.factory = SocketFactory(settings=Websocket(), services=services, reactor=self.clock)
+        nothing: Any = None
+        services = BindingServices(
+            sessions=nothing, registry=nothing, replay=nothing, connection_limiter=connection_limiter
+        )
+        self.factory = RawWebSocketFactory(settings=Websocket(), services=services, reactor=self.clock)
 
     def sockets(self, number: int, **how: bool) -> list[FakeSocket]:
         sockets = [FakeSocket(self.factory, **how) for _ in range(number)]

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from justchat.hub.registry import send_batch
+from justchat.hub.broadcast import send_batch
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 from justchat.runtime.tcp import TurnReactor, TurnServer
 from tests.support.connections import Hearer
@@ -41,10 +41,10 @@ class Speaker(Protocol):
         self.lost.callback(None)
 
     def hear(self, text: bytes) -> bool:
-        """Be told as one of many are (hub/registry.py); whether that went past the buffer."""
+        """Be told as one of many are (hub/broadcast.py); whether that went past the buffer."""
         hearer = Hearer(wire=self.transport)
         send_batch(EncodedBatch(EncodedEvent(text)), [hearer])
-        return not hearer.bursts
+        return not hearer.batches
 
 
 def framed(text: bytes) -> bytes:

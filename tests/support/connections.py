@@ -13,23 +13,23 @@ from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 @implementer(IConnection)
 @define(eq=False)
 class Hearer:
-    """A connection of the least kind there is."""
+    """The smallest connection: it records the events that it is sent."""
 
     session: Session | None = None
     wire: Any = None
     heard: list[str] = field(factory=list)
     closed: int | None = None
 
-    bursts: int = 0
+    batches: int = 0
 
-    def send(self, frame: EncodedEvent) -> None:
-        self.heard.append(frame.text.decode())
+    def send(self, event: EncodedEvent) -> None:
+        self.heard.append(event.text.decode())
 
-    def send_batch(self, burst: EncodedBatch) -> None:
-        assert burst.websocket.count(b"\x81") == len(burst.frames), "a frame was added after they were joined"
-        self.bursts += 1
-        for frame in burst.frames:
-            self.send(frame)
+    def send_batch(self, batch: EncodedBatch) -> None:
+        assert batch.websocket.count(b"\x81") == len(batch.events), "an event was added after the frames were joined"
+        self.batches += 1
+        for event in batch.events:
+            self.send(event)
 
     def close(self, code: int, reason: str) -> None:
         self.closed = code

@@ -18,7 +18,7 @@ from justchat.http.fast_lane.request_head import MAX_HEAD, RequestHead, RequestH
 from justchat.http.paced_channel import SEND_SLICE, TOTAL_TIMEOUT_FACTOR
 from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SiteChannel
-from justchat.limits.connections import Place
+from justchat.limits.http_connection_limiter import ConnectionSlot
 
 CALLS_PER_ITERATION = 16
 """Calls of one connection that are answered in one reactor iteration, if none of them waits for anything."""
@@ -48,7 +48,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
     """The client has taken a part of a long answer since the last time-out."""
     _send_deadline = 0.0
     """When the client must have taken all of it."""
-    _place: Place | None = None
+    _slot: ConnectionSlot | None = None
     _ended = False
     """The last answer is written, or the connection is lost."""
     _peer: object = None
@@ -69,7 +69,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
         self.transport.registerProducer(self, True)
         self.setTimeout(self._lane.site.settings.idle_timeout)
         try:
-            self._place = self._lane.site.connections.enter(self.transport)
+            self._slot = self._lane.site.connections.add(self.transport)
         except TooManyConnections as error:
             self.transport.write(self._lane.site.writer.encode(error_answer(error), close=True))
             self._end()
@@ -207,7 +207,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
         self.transport.unregisterProducer()
         channel = self._lane.site.buildProtocol(self.transport.getPeer())
         assert isinstance(channel, SiteChannel)
-        channel.place = self._place
+        channel.slot = self._slot
         channel.hand_back = self.take_back
         _set_protocol(self.transport, channel)
         received, self._received = self._received, b""
@@ -229,8 +229,8 @@ class FastLaneChannel(Protocol, TimeoutMixin):
         self._ended = True
         self._unsent = memoryview(b"")
         self.setTimeout(None)
-        if self._place is not None:
-            self._place.leave()
+        if self._slot is not None:
+            self._slot.release()
 
     def _set_reading(self, reading: bool) -> None:
         self._paused = not reading

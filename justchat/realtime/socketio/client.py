@@ -1,13 +1,13 @@
-"""One Socket.IO client, seen by the registry as an IConnection: the default namespace and its events.
+"""One Socket.IO client, which the registry sees as an IConnection: the default namespace and its events.
 
-    > 42["init",{"session_key":"…"}]          or 421["init",{…}], where an acknowledgement is wanted
+    > 42["init",{"session_key":"…"}]          or 421["init",{…}], if an acknowledgement is wanted
     < 42["ready",{"error":null,"user":"<id>"}]     and then 431[{"error":null,"user":"<id>"}]
 
-It stands on an Engine.IO session (``engine.py``), whatever carries that.
+An Engine.IO session (``session.py``) carries its packets, by any transport.
 """
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import orjson
 from twisted.internet.defer import Deferred
@@ -17,107 +17,119 @@ from zope.interface import implementer
 from justchat.interfaces.realtime import IConnection
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent, Packet
-from justchat.realtime.session_binding import SessionBinding
-from justchat.realtime.socketio.packets import CONNECT, DISCONNECT, Malformed, said_in
+from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent, EncodedPacket
+from justchat.realtime.session_binding import BindingServices, SessionBinding
+from justchat.realtime.socketio.packets import Malformed, SocketIoType, parse_socketio_packet
 
-if TYPE_CHECKING:
-    from justchat.realtime.socketio.session import EngineSession
+FINAL = (CloseCode.MALFORMED, CloseCode.INIT_TIMEOUT, CloseCode.TOO_MANY, CloseCode.SESSION_OVER)
+"""Close codes after which a client need not come back by itself: Socket.IO's DISCONNECT follows them."""
+DISCONNECTED = EncodedPacket(b"41")
 
-FINAL = (CloseCode.MALFORMED, CloseCode.NO_INIT, CloseCode.TOO_MANY, CloseCode.SESSION_OVER)
-"""Reasons for which a client need not come back by itself: they are told as Socket.IO's DISCONNECT."""
-DISCONNECTED = Packet(b"41")
+
+class Carrier(Protocol):
+    """The Engine.IO session that carries a client, as the client uses it."""
+
+    sid: str
+    version: int
+    """Of the Engine.IO protocol: 3 or 4."""
+
+    def send(self, packet: EncodedPacket) -> None:
+        """Send a packet by the session's transport."""
+
+    def full(self) -> Deferred[None] | None:
+        """See IConnection."""
+
+    def close(self, code: int, reason: str, *last: EncodedPacket) -> None:
+        """End the session after these last packets."""
 
 
 @implementer(IConnection)
-class Connection:
+class SocketIoClient:
     """The default namespace of one client (Socket.IO protocol 5, "Connection to a namespace", "Sending data")."""
 
     wire = None
 
-    def __init__(self, engine: "EngineSession") -> None:
+    def __init__(self, carrier: Carrier, services: BindingServices, init_timeout: float, reactor: Any) -> None:
         self.session: Session | None = None
-        self._engine = engine
+        self._carrier = carrier
         self._connected = False
         self._acks: deque[int | None] = deque()
-        """The ids under which inits want to be acknowledged, in the order in which they are answered."""
-        self._binding: SessionBinding | None = SessionBinding(self, engine.engines.services)
-        self._init_timer: IDelayedCall | None = engine.engines.reactor.callLater(
-            engine.engines.settings.init_timeout, self._no_init
-        )
+        """For each init without an answer, in order, the id of the acknowledgement that it wants."""
+        self._binding: SessionBinding | None = SessionBinding(self, services)
+        self._init_timer: IDelayedCall | None = reactor.callLater(init_timeout, self._no_init)
 
     def opened(self) -> None:
-        """Protocols before 5 are connected unasked (Socket.IO protocol 4)."""
-        if self._engine.version == 3:
+        """The handshake is done. Protocols before 5 connect the default namespace unasked (Socket.IO protocol 4)."""
+        if self._carrier.version == 3:
             self._connected = True
-            self._engine.send(Packet(b"40"))
+            self._carrier.send(EncodedPacket(b"40"))
 
     def receive(self, text: str) -> None:
-        """A message of the client's."""
+        """Take the text of an Engine.IO message."""
         try:
-            said = said_in(text)
+            packet = parse_socketio_packet(text)
         except Malformed as error:
             self.close(CloseCode.MALFORMED, str(error))
             return
-        if said.namespace != "/":
-            self._refuse_namespace(said.type, said.namespace)
-        elif said.type == CONNECT:
+        if packet.namespace != "/":
+            self._refuse_namespace(packet.type, packet.namespace)
+        elif packet.type == SocketIoType.CONNECT:
             self._connect()
-        elif said.type == DISCONNECT:
-            self._engine.close(CloseCode.GONE, "goodbye")
+        elif packet.type == SocketIoType.DISCONNECT:
+            self._carrier.close(CloseCode.NORMAL, "the client has left")
         else:
-            self._event(said.data, said.id)
+            self._receive_event(packet.data, packet.id)
 
     def _connect(self) -> None:
-        if self._engine.version == 4 and not self._connected:
+        if self._carrier.version == 4 and not self._connected:
             self._connected = True
-            self._engine.send(Packet(b"40" + orjson.dumps({"sid": self._engine.sid})))
+            self._carrier.send(EncodedPacket(b"40" + orjson.dumps({"sid": self._carrier.sid})))
 
     def _refuse_namespace(self, type: int, namespace: str) -> None:
-        if type != CONNECT:
-            self.close(CloseCode.MALFORMED, "there is the default namespace alone")
+        if type != SocketIoType.CONNECT:
+            self.close(CloseCode.MALFORMED, "the only namespace is the default one")
             return
-        why: object = "Invalid namespace" if self._engine.version == 3 else {"message": "Invalid namespace"}
-        self._engine.send(Packet(b"44%s,%s" % (namespace.encode("utf-8", "replace"), orjson.dumps(why))))
+        error: object = "Invalid namespace" if self._carrier.version == 3 else {"message": "Invalid namespace"}
+        self._carrier.send(EncodedPacket(b"44%s,%s" % (namespace.encode("utf-8", "replace"), orjson.dumps(error))))
 
-    def _event(self, data: object, id: int | None) -> None:
+    def _receive_event(self, data: object, id: int | None) -> None:
         match data:
             case ["init", init, *_] if self._connected and self._binding is not None:
                 self._acks.append(id)
                 self._binding.receive(init)
             case _:
-                self.close(CloseCode.MALFORMED, 'the one event we know is "init", with {"session_key": "…"}')
+                self.close(CloseCode.MALFORMED, 'the only event is "init", with {"session_key": "…"}')
 
     def _no_init(self) -> None:
         self._init_timer = None
         if self.session is None:
-            self.close(CloseCode.NO_INIT, "no init in time")
+            self.close(CloseCode.INIT_TIMEOUT, "no init in time")
 
-    def send(self, frame: EncodedEvent) -> None:
-        self._engine.send(frame.socketio)
-        if self._acks and frame.name in ("ready", "error"):
+    def send(self, event: EncodedEvent) -> None:
+        self._carrier.send(event.socketio)
+        if self._acks and event.name in ("ready", "error"):
             ack = self._acks.popleft()
             if ack is not None:
-                self._engine.send(Packet(b"43%d[%s]" % (ack, frame.data)))
+                self._carrier.send(EncodedPacket(b"43%d[%s]" % (ack, event.data)))
 
-    def send_batch(self, burst: EncodedBatch) -> None:
-        for frame in burst.frames:
-            self.send(frame)
+    def send_batch(self, batch: EncodedBatch) -> None:
+        for event in batch.events:
+            self.send(event)
 
     def full(self) -> Deferred[None] | None:
-        return self._engine.transport.full()
+        return self._carrier.full()
 
     def close(self, code: int, reason: str) -> None:
-        """Tell why, as an event of its own, since polling knows no close codes."""
-        told = EncodedEvent(orjson.dumps({"event": "closing", "data": {"error": reason, "code": code}}))
-        last = (told.socketio, DISCONNECTED) if code in FINAL else (told.socketio,)
-        self._engine.close(code, reason, *(last if self._connected else ()))
+        """Send the reason as the event ``closing``, since polling has no close codes, and end the session."""
+        closing = EncodedEvent(orjson.dumps({"event": "closing", "data": {"error": reason, "code": code}}))
+        last = (closing.socketio, DISCONNECTED) if code in FINAL else (closing.socketio,)
+        self._carrier.close(code, reason, *(last if self._connected else ()))
 
-    def leave(self) -> None:
-        """Hear nothing more."""
+    def stop(self) -> None:
+        """Receive no more events: the session is ending."""
         if self._init_timer is not None:
             self._init_timer.cancel()
             self._init_timer = None
         if self._binding is not None:
-            self._binding.leave()
-            self._binding = None  # it leads back here
+            self._binding.stop()
+            self._binding = None  # breaks a reference cycle

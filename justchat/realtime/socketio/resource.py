@@ -1,6 +1,6 @@
-"""``/socket.io/``: looks at a request as the reference server does, and hands it to its transport.
+"""``/socket.io/``: checks a request as the reference server does, and passes it to its transport.
 
-A wrong one is answered ``{"code": n, "message": "…"}``, with the reference server's numbers and words.
+A wrong request is answered ``{"code": n, "message": "…"}``, with the numbers and messages of the reference server.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,13 @@ from twisted.web.server import NOT_DONE_YET
 
 from justchat.errors import ApiError
 from justchat.limits.connection_limiter import RETRY_AFTER
-from justchat.protocol.handshake import judge_handshake
+from justchat.protocol.handshake import check_handshake
 from justchat.realtime.socketio.polling import Polling
-from justchat.realtime.socketio.session import EngineSessions
-from justchat.realtime.socketio.websocket import EngineSocketFactory
+from justchat.realtime.socketio.session import EngineSession, EngineSessions
+from justchat.realtime.socketio.websocket import EngineWebSocketFactory
 
+Refusal = tuple[int, int, str]
+"""HTTP status, and the ``code`` and ``message`` of the body."""
 UNKNOWN_TRANSPORT = (400, 0, "Transport unknown")
 UNKNOWN_SID = (400, 1, "Session ID unknown")
 BAD_METHOD = (400, 2, "Bad handshake method")
@@ -25,10 +27,11 @@ BAD_REQUEST = (400, 3, "Bad request")
 FORBIDDEN = (403, 4, "Forbidden")
 BAD_VERSION = (400, 5, "Unsupported protocol version")
 TOO_MANY = (429, 3, "Too many connections from this address")
+STOPPING = (503, 3, "the daemon is stopping")
 
 
-class SocketIo(Resource):
-    """The resource of both transports."""
+class SocketIoResource(Resource):
+    """The resource that serves both transports."""
 
     isLeaf = True
 
@@ -36,43 +39,57 @@ class SocketIo(Resource):
         super().__init__()
         self._engines = engines
         self._allows_origin = allows_origin
-        self._websocket = WebSocketResource(EngineSocketFactory(engines, engines.reactor))
+        self._websocket = WebSocketResource(EngineWebSocketFactory(engines, engines.reactor))
 
     def render(self, request: Any) -> Any:
-        version, transport, sid = (_first(request, name) for name in (b"EIO", b"transport", b"sid"))
+        sid = _first(request, b"sid")
         engine = self._engines.get(sid) if sid else None
-        origin = request.getHeader(b"origin")
-        upgrade = (request.getHeader(b"upgrade") or b"").lower() == b"websocket"
-        if transport not in ("polling", "websocket"):
-            return _refuse(request, UNKNOWN_TRANSPORT)
-        if origin is not None and not self._allows_origin(origin.decode("latin-1")):
-            return _refuse(request, FORBIDDEN)
-        if sid and engine is None:
-            return _refuse(request, UNKNOWN_SID)
-        if version not in ("3", "4"):
-            return _refuse(request, BAD_VERSION)
-        if (transport == "websocket") != upgrade or (engine is not None and engine.version != int(version)):
-            return _refuse(request, BAD_REQUEST)
-        if engine is None and request.method != b"GET":
-            return _refuse(request, BAD_METHOD)
-        if engine is None and self._engines.closing:
-            return _refuse(request, (503, 3, "the daemon goes down"))
-        address = self._address(request)
-        if engine is None and self._engines.services.connection_limiter.is_full(address):
-            request.setHeader(b"Retry-After", b"%d" % RETRY_AFTER)
-            return _refuse(request, TOO_MANY)
-        if upgrade:
+        refusal = self._check_query(request, sid, engine)
+        if refusal is None and engine is None:
+            refusal = self._check_first(request)
+        if refusal is not None:
+            return _refuse(request, refusal)
+        if _is_upgrade(request):
             try:
-                judge_handshake(request, self._allows_origin)
+                check_handshake(request, self._allows_origin)
             except ApiError:
                 return _refuse(request, BAD_REQUEST)
             return self._websocket.render(request)
         if engine is None:
             jsonp = _first(request, b"j") if b"j" in request.args else None
-            Polling(self._engines, int(version), address, jsonp).open(request)
+            Polling(self._engines, int(_first(request, b"EIO")), self._address(request), jsonp).open(request)
         else:
             self._poll(request, engine.transport)
         return NOT_DONE_YET
+
+    def _check_query(self, request: Any, sid: str, engine: EngineSession | None) -> Refusal | None:
+        """Why a request is refused; None if its query is right. ``engine`` is the session with this ``sid``."""
+        version, transport = _first(request, b"EIO"), _first(request, b"transport")
+        origin = request.getHeader(b"origin")
+        if transport not in ("polling", "websocket"):
+            return UNKNOWN_TRANSPORT
+        if origin is not None and not self._allows_origin(origin.decode("latin-1")):
+            return FORBIDDEN
+        if sid and engine is None:
+            return UNKNOWN_SID
+        if version not in ("3", "4"):
+            return BAD_VERSION
+        if (transport == "websocket") != _is_upgrade(request):
+            return BAD_REQUEST
+        if engine is not None and engine.version != int(version):
+            return BAD_REQUEST
+        return None
+
+    def _check_first(self, request: Any) -> Refusal | None:
+        """Why no session begins with this request; None if one does."""
+        if request.method != b"GET":
+            return BAD_METHOD
+        if self._engines.closing:
+            return STOPPING
+        if self._engines.services.connection_limiter.is_full(self._address(request)):
+            request.setHeader(b"Retry-After", b"%d" % RETRY_AFTER)
+            return TOO_MANY
+        return None
 
     def _address(self, request: Any) -> str | None:
         connection_limiter = self._engines.services.connection_limiter
@@ -94,7 +111,11 @@ def _first(request: Any, name: bytes) -> str:
     return values[0].decode("latin-1")
 
 
-def _refuse(request: Any, refusal: tuple[int, int, str]) -> bytes:
+def _is_upgrade(request: Any) -> bool:
+    return (request.getHeader(b"upgrade") or b"").lower() == b"websocket"
+
+
+def _refuse(request: Any, refusal: Refusal) -> bytes:
     status, code, message = refusal
     body = orjson.dumps({"code": code, "message": message})
     request.setResponseCode(status)

@@ -1,4 +1,4 @@
-"""WebSocket as a transport: one packet to a frame, from the start or by upgrade (Engine.IO protocol 4, "WebSocket")."""
+"""WebSocket as a transport: a packet per message, from the start or by upgrade (Engine.IO protocol 4, "WebSocket")."""
 
 from typing import Any
 
@@ -8,28 +8,29 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.encoded_events import Packet
-from justchat.realtime.socketio.packets import PING, UPGRADE, Malformed, packet_of
+from justchat.protocol.encoded_events import EncodedPacket
+from justchat.realtime.socketio.packets import EngineType, Malformed, parse_packet
 from justchat.realtime.socketio.polling import Polling
 from justchat.realtime.socketio.session import EngineSession, EngineSessions
-from justchat.realtime.websocket_base import BoundedSocket, BoundedSocketFactory
+from justchat.realtime.websocket_base import BoundedWebSocket, BoundedWebSocketFactory
 
-PROBED = Packet(b"3probe")
+PROBED = EncodedPacket(b"3probe")
 UPGRADE_TIMEOUT = 10.0
-"""Seconds from the opening of a WebSocket to the end of the upgrade, as the reference server has it; no more than for
-``init``."""
+"""Seconds from the opening of a WebSocket to the end of the upgrade: the reference server's default, bounded by
+``init_timeout``.
+"""
 
 
-class EngineSocket(BoundedSocket):
-    """One WebSocket, the transport of a session or on trial."""
+class EngineWebSocket(BoundedWebSocket):
+    """One WebSocket: the transport of a session, or the probe of an upgrade."""
 
     name = "websocket"
-    factory: "EngineSocketFactory"
+    factory: "EngineWebSocketFactory"
     _engine: EngineSession | None = None
-    _trial: IDelayedCall | None = None
+    _upgrade_timer: IDelayedCall | None = None
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
-        # The resource has looked at the request before it came here.
+        # The resource has checked the request already.
         self._version = int(request.params["EIO"][0])
         self._sid = request.params.get("sid", [""])[0]
         connection_limiter = self.factory.engines.services.connection_limiter
@@ -47,16 +48,16 @@ class EngineSocket(BoundedSocket):
             return
         engine = engines.get(self._sid)
         if engine is None or engine.closed or engine.probe is not None or engine.transport.name != "polling":
-            self.close(CloseCode.GONE, "there is nothing to upgrade")
+            self.close(CloseCode.NORMAL, "no session to upgrade")
             return
         self._engine = engine
-        patience = min(UPGRADE_TIMEOUT, engines.settings.init_timeout)
-        self._trial = engines.reactor.callLater(patience, self.close, CloseCode.GONE, "no upgrade in time")
+        timeout = min(UPGRADE_TIMEOUT, engines.settings.init_timeout)
+        self._upgrade_timer = engines.reactor.callLater(timeout, self.close, CloseCode.NORMAL, "no upgrade in time")
         engine.probe = self
 
     def onFrameBegin(self) -> None:
         if self._engine is not None:
-            self._engine.keeps_pace()
+            self._engine.count_packet()
         super().onFrameBegin()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -64,76 +65,76 @@ class EngineSocket(BoundedSocket):
         if engine is None:
             return
         try:
-            packet = packet_of(payload if isBinary else payload.decode(), engine.version)
+            packet = parse_packet(payload if isBinary else payload.decode(), engine.version)
         except Malformed:
             if engine.transport is self:
                 engine.malformed()
             else:
-                self.close(CloseCode.GONE, "no probe")
+                self.close(CloseCode.NORMAL, "not a probe")
             return
         if engine.transport is self:
             engine.receive(packet)
-        elif packet.type == PING and packet.text == "probe":
+        elif packet.type == EngineType.PING and packet.text == "probe":
             self.send(PROBED)
             assert isinstance(engine.transport, Polling)
-            engine.transport.release()
-        elif packet.type == UPGRADE and engine.probe is self:
+            engine.transport.end_poll()
+        elif packet.type == EngineType.UPGRADE and engine.probe is self:
             self._upgrade(engine)
         else:
-            self.close(CloseCode.GONE, "no probe")
+            self.close(CloseCode.NORMAL, "not a probe")
 
     def _upgrade(self, engine: EngineSession) -> None:
-        """Take over from polling, with what waited there."""
-        self._stop_trial()
+        """Replace polling as the session's transport, and send what waited there."""
+        self._stop_timer()
         before = engine.upgrade(self)
         assert isinstance(before, Polling)
         waiting = before.drain()
-        before.release()
+        before.end_poll()
         for packet in waiting:
             self.send(packet)
         if engine.closed:
-            # It ended while the client was changing over, and listened to no poll.
-            before.forget()
-            self.close(CloseCode.GONE, "closed during the upgrade")
+            # It ended during the upgrade, when the client no longer polls.
+            before.release()
+            self.close(CloseCode.NORMAL, "closed during the upgrade")
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: EncodedPacket) -> None:
         engine = self._engine
-        if self.write_in_turn(packet.websocket) or engine is None:
+        if self.write_frames(packet.websocket) or engine is None:
             return
         if engine.closed:
-            self.transport.write(packet.websocket)  # why it is
+            self.transport.write(packet.websocket)  # the reason for the end
         else:
             engine.too_slow(CloseCode.TOO_SLOW)
 
     def close(self, code: int, reason: str) -> None:
-        self._stop_trial()
-        self.hang_up(code, reason)
+        self._stop_timer()
+        self.begin_closing(code, reason)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        self._stop_trial()
+        self._stop_timer()
         engine = self._engine
         if engine is None:
             return
         if engine.probe is self:
             engine.probe = None
         elif engine.transport is self:
-            engine.close(CloseCode.GONE, "the connection is lost")
+            engine.close(CloseCode.NORMAL, "the connection is lost")
             self.factory.engines.gone(engine)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        self._engine = None  # it leads back here
+        self._engine = None  # breaks a reference cycle
 
-    def _stop_trial(self) -> None:
-        if self._trial is not None and self._trial.active():
-            self._trial.cancel()
-        self._trial = None
+    def _stop_timer(self) -> None:
+        if self._upgrade_timer is not None and self._upgrade_timer.active():
+            self._upgrade_timer.cancel()
+        self._upgrade_timer = None
 
 
-class EngineSocketFactory(BoundedSocketFactory):
-    """Makes EngineSockets."""
+class EngineWebSocketFactory(BoundedWebSocketFactory):
+    """Makes EngineWebSockets."""
 
-    protocol = EngineSocket
+    protocol = EngineWebSocket
 
     def __init__(self, engines: EngineSessions, reactor: Any) -> None:
         super().__init__(

@@ -25,10 +25,10 @@ class Encoding(InsideCase):
     async def test_once(self) -> None:
         """The raw sockets' frame is made once, Socket.IO's packet and its frame once; nothing is made for nobody."""
         await self.bind_of_each_kind(10)
-        frames, packets_made = self.counted("_encode_text_frame"), self.counted("Packet")
+        frames, packets_made = self.counted("_encode_text_frame"), self.counted("EncodedPacket")
 
         event = Event("message", {"text": "чай"})
-        self.registry.send([self.sessions.session.user], lambda: EncodedEvent(event.to_json()))
+        self.broadcast.send([self.sessions.session.user], lambda: EncodedEvent(event.to_json()))
 
         text = '42["message",{"error":null,"text":"чай"}]'
         for listener in self.listeners:
@@ -37,4 +37,4 @@ class Encoding(InsideCase):
             self.assertEqual(text, (await ask(self.http_port, query)).body.decode())
         self.assertEqual({event.to_json(), text.encode()}, set(frames))
         self.assertEqual((2, 1), (len(frames), len(packets_made)))
-        self.registry.send([new_id()], lambda: self.fail("made for nobody"))
+        self.broadcast.send([new_id()], lambda: self.fail("made for nobody"))

@@ -2,9 +2,15 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.protocol.encoded_events import EncodedEvent, Packet
+from justchat.protocol.encoded_events import EncodedEvent, EncodedPacket
 from justchat.protocol.events import Event
-from justchat.realtime.socketio.packets import Malformed, Said, jsonp_payload, packets_of, said_in
+from justchat.realtime.socketio.packets import (
+    Malformed,
+    SocketIoPacket,
+    jsonp_payload,
+    parse_payload,
+    parse_socketio_packet,
+)
 
 
 class Out(SynchronousTestCase):
@@ -17,19 +23,19 @@ class Out(SynchronousTestCase):
 
     def test_counted(self) -> None:
         """For Engine.IO 3 polling a packet is ASCII, and counted."""
-        self.assertEqual(b'18:42["\\u044f\\u00e9"]', Packet('42["яé"]'.encode()).counted)
+        self.assertEqual(b'18:42["\\u044f\\u00e9"]', EncodedPacket('42["яé"]'.encode()).counted)
 
 
 class In(SynchronousTestCase):
     def test_counted(self) -> None:
         """Engine.IO 3 counts UTF-16 units."""
-        packets = packets_of("4:4я🎈1:2".encode(), 3)
+        packets = parse_payload("4:4я🎈1:2".encode(), 3)
 
         self.assertEqual([(4, "я🎈"), (2, "")], [(packet.type, packet.text) for packet in packets])
 
     def test_framed(self) -> None:
         """The binary form counts bytes; it mixes text with binary packets, of which none is a message."""
-        packets = packets_of(b"\0\1\0\xff2" + b"x" * 9 + b"\1\3\xff\2ab\0\3\xff4" + "я".encode(), 3)
+        packets = parse_payload(b"\0\1\0\xff2" + b"x" * 9 + b"\1\3\xff\2ab\0\3\xff4" + "я".encode(), 3)
 
         self.assertEqual([(2, "x" * 9), (2, "ab"), (4, "я")], [(packet.type, packet.text) for packet in packets])
 
@@ -55,13 +61,13 @@ class In(SynchronousTestCase):
             (4, (b"", b"7", b"x", b"\xff", b"d=40", b"2\x1e", b"\x1e".join([b"2"] * 1026), b"bAAAA")),
         ):
             for payload in payloads:
-                self.assertRaises(Malformed, packets_of, payload, version)
+                self.assertRaises(Malformed, parse_payload, payload, version)
 
     def test_malformed_messages(self) -> None:
         """What is no Socket.IO packet that a client of ours sends is refused."""
         for text in ("", "x", "9", "2{", '2["a"', "51-[]", '3["x"]', "2" + "[" * 10_000, "2" + "1" * 200):
-            self.assertRaises(Malformed, said_in, text)
+            self.assertRaises(Malformed, parse_socketio_packet, text)
 
     def test_acknowledged(self) -> None:
         """An id asks for an acknowledgement."""
-        self.assertEqual(Said(2, "/", ["init", {}], 7), said_in('27["init",{}]'))
+        self.assertEqual(SocketIoPacket(2, "/", ["init", {}], 7), parse_socketio_packet('27["init",{}]'))

@@ -9,18 +9,19 @@ from twisted.web.resource import Resource
 
 from justchat.config.settings import Http, Limits, Websocket
 from justchat.http.site import JustChatSite
+from justchat.hub.broadcast import Broadcast
 from justchat.hub.registry import Registry
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
-from justchat.limits.connections import Connections
+from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.user import Session
 from justchat.protocol.events import Position
-from justchat.realtime.session_binding import Services
-from justchat.realtime.socketio.resource import SocketIo
+from justchat.realtime.session_binding import BindingServices
+from justchat.realtime.socketio.resource import SocketIoResource
 from justchat.realtime.socketio.session import EngineSessions
-from justchat.realtime.websocket import SocketFactory
+from justchat.realtime.websocket import RawWebSocketFactory
 from tests.support.client import Listener, listen_as
 from tests.support.socketio.by_hand import Packets, a_session, ask
 from tests.support.waiting import eventually
@@ -46,18 +47,19 @@ class Nothing:
 
 class InsideCase(TestCase):
     async def setUp(self) -> None:
-        self.registry = Registry(now, reactor)
+        self.registry = Registry(now)
+        self.broadcast = Broadcast(self.registry, reactor)
         self.sessions = OneSession()
         limits, addresses = Limits(enabled=False), ClientAddresses((), "X-Forwarded-For", ())
         connection_limiter = ConnectionLimiter(limits, addresses, reactor)
-        services = Services(
+        services = BindingServices(
             sessions=self.sessions, registry=self.registry, replay=Nothing(), connection_limiter=connection_limiter
         )
-        self.raw = SocketFactory(settings=Websocket(), services=services, reactor=reactor)
+        self.raw = RawWebSocketFactory(settings=Websocket(), services=services, reactor=reactor)
         self.engines = EngineSessions(settings=Websocket(), services=services, reactor=reactor)
         root = Resource()
-        root.putChild(b"socket.io", SocketIo(self.engines, lambda _: True))
-        connections = Connections(limits, addresses)
+        root.putChild(b"socket.io", SocketIoResource(self.engines, lambda _: True))
+        connections = HttpConnectionLimiter(limits, addresses)
         site = JustChatSite(root, Http(), limits, addresses=addresses, connections=connections, rates=None)
         self.ports = [reactor.listenTCP(0, factory, interface="127.0.0.1") for factory in (self.raw, site)]
         self.raw_port, self.http_port = (port.getHost().port for port in self.ports)

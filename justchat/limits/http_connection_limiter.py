@@ -1,4 +1,4 @@
-"""How many plain HTTP connections there may be: of an address, and in all. What became a WebSocket, the door counts."""
+"""Limits on plain HTTP connections, per address and in all. ``connection_limiter`` counts sockets."""
 
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any
@@ -10,27 +10,27 @@ from justchat.errors import TooManyConnections
 from justchat.limits.client_address import ClientAddresses
 
 RESERVED = 256
-"""Descriptors that connections leave to the database, pictures and the log."""
+"""File descriptors that are kept free of connections, for the database, pictures and the log."""
 
 
-class Place:
-    """One connection's; it is given up once."""
+class ConnectionSlot:
+    """One connection in the count. It is released at most once."""
 
-    __slots__ = ("_address", "_connections")
+    __slots__ = ("_address", "_limiter")
 
-    def __init__(self, connections: "Connections", address: str | None) -> None:
-        self._connections: Connections | None = connections
+    def __init__(self, limiter: "HttpConnectionLimiter", address: str | None) -> None:
+        self._limiter: HttpConnectionLimiter | None = limiter
         self._address = address
 
-    def leave(self) -> None:
-        """The connection is lost, or no longer one of HTTP."""
-        if self._connections is not None:
-            self._connections.left(self._address)
-            self._connections = None
+    def release(self) -> None:
+        """The connection is lost, or is no longer an HTTP connection."""
+        if self._limiter is not None:
+            self._limiter.remove(self._address)
+            self._limiter = None
 
 
-class Connections:
-    """Counts connections. ``[limits] enabled = false`` lets any number in."""
+class HttpConnectionLimiter:
+    """Counts HTTP connections. With ``[limits] enabled = false`` any number is allowed."""
 
     def __init__(self, limits: Limits, addresses: ClientAddresses) -> None:
         self._enabled = limits.enabled
@@ -40,23 +40,23 @@ class Connections:
         self._of: dict[str, int] = {}
         self._count = 0
 
-    def enter(self, transport: Any) -> Place:
-        """A connection more. Raises TooManyConnections."""
-        # A proxy that speaks the PROXY protocol has not said yet for whom it speaks.
+    def add(self, transport: Any) -> ConnectionSlot:
+        """Count a new connection. Raises TooManyConnections."""
+        # The PROXY protocol has not given the client's address yet.
         peer = None if isinstance(transport, HAProxyProtocolWrapper) else transport.getPeer()
         address = self._addresses.of_connection(peer)
         if self._enabled:
             if self._count >= self._most:
-                raise TooManyConnections("there are as many connections as there may be")
+                raise TooManyConnections("the server has as many connections as it may have")
             if address is not None and self._of.get(address, 0) >= self._per_address:
                 raise TooManyConnections("this address has as many connections as it may have")
         self._count += 1
         if address is not None:
             self._of[address] = self._of.get(address, 0) + 1
-        return Place(self, address)
+        return ConnectionSlot(self, address)
 
-    def left(self, address: str | None) -> None:
-        """One less."""
+    def remove(self, address: str | None) -> None:
+        """Count a connection that has ended. Its slot calls this."""
         self._count -= 1
         if address is not None:
             left = self._of[address] - 1
