@@ -23,10 +23,11 @@ from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
-from justchat.store.bson import direct_from_document, entry_from_document, moment, object_id, pair
+from justchat.store.bson import direct_from_document, moment, object_id, pair
 from justchat.store.coalescer import Rounds
 from justchat.store.indexes import DIALOGS, LATEST, LOG, UNREAD
-from justchat.store.log import WAITING, Log, StreamHead
+from justchat.store.log.heads import StreamHead
+from justchat.store.log.log import MAX_WAITING, Log
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY
 from justchat.store.unread import LIFETIME, Counts, Unread
@@ -43,7 +44,7 @@ NOTED_AFTER = 0.1
 """Seconds that a message waits at most before its dialogs are written."""
 BEHIND = 2000
 """Messages that dialogs may not know of. With as many, who writes waits, too."""
-LOOKED_AT = BEHIND + WAITING
+LOOKED_AT = BEHIND + MAX_WAITING
 """Messages that a start looks at: a crash cannot leave more behind, with all that was on its way."""
 
 
@@ -51,7 +52,7 @@ LOOKED_AT = BEHIND + WAITING
 class Mailboxes:
     """See IMailboxes. ``shared``: other daemons may write to the same database."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -62,8 +63,8 @@ class Mailboxes:
     ) -> None:
         self._database = database
         self._reactor = reactor
-        self._entries: Log[Mailbox] = Log(database, self._load)
-        self._entries.subscribe(self._on_entry)
+        self._log: Log[Mailbox] = Log(database, self._load)
+        self._log.heads.subscribe(self._on_entry)
         self._unread = Unread(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
         self._shared = shared
         self._news: dict[tuple[Id, Id], _Last] = {}
@@ -77,10 +78,10 @@ class Mailboxes:
 
     def subscribe(self, on_entry: Callable[[Mailbox, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with the mailbox it is in."""
-        self._entries.subscribe(on_entry)
+        self._log.heads.subscribe(on_entry)
 
     async def stop(self) -> None:
-        if await self._entries.close() and (self._news or self._noting.busy):
+        if await self._log.close() and (self._news or self._noting.busy):
             await self._dialogs_noted()
         if self._timer is not None:
             self._timer.cancel()
@@ -96,7 +97,7 @@ class Mailboxes:
     async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
         if self._behind >= BEHIND:
             await self._noting.next()
-        _, entry = await self._entries.append(user, lambda _, seq: make(seq))
+        _, entry = await self._log.append(user, lambda _, seq: make(seq))
         assert entry is not None
         return entry
 
@@ -123,19 +124,13 @@ class Mailboxes:
                 return
 
     async def head(self, user: Id) -> int:
-        return (await self._entries.head(user)).seq
+        return (await self._log.heads.get(user)).seq
 
     async def entries(self, user: Id, after: int, limit: int) -> list[Entry]:
-        documents = await self._database.find(
-            LOG, {"stream": ObjectId(user), "seq": {"$gt": after}}, sort={"stream": 1, "seq": 1}, limit=limit
-        )
-        return [entry_from_document(document) for document in documents]
+        return await self._log.reader.entries(ObjectId(user), after, limit)
 
     async def sent(self, author: Id, entry: Id) -> Entry | None:
-        document = await self._database.find_one(LOG, {"_id": ObjectId(entry)})
-        if document is None or str(document["author"]) != author:
-            return None
-        return entry_from_document(document)
+        return await self._log.reader.sent(author, entry)
 
     def _on_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         self._unread.changed(mailbox.id)  # void may be what was a message while it was in doubt
@@ -154,7 +149,7 @@ class Mailboxes:
     def _note_behind(self) -> None:
         self._timer = None
         ensureDeferred(self._dialogs_noted()).addErrback(
-            lambda failure: self._log.failure("dialogs were not written", failure)
+            lambda failure: self._logger.failure("dialogs were not written", failure)
         )
 
     async def reconcile(self) -> None:

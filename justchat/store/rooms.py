@@ -32,7 +32,8 @@ from justchat.store.bson import (
     room_to_document,
 )
 from justchat.store.indexes import LATEST, LOG, NEWEST, PRIVATE, ROOMS
-from justchat.store.log import Log, StreamHead
+from justchat.store.log.heads import StreamHead
+from justchat.store.log.log import Log
 from justchat.store.mongo.client import Database
 from justchat.store.room_search import is_slow, listing
 
@@ -56,7 +57,7 @@ NOT_OF_ROOMS = OF_USERS | {Kind.VOID}
 class Rooms:
     """See IRooms."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -66,8 +67,8 @@ class Rooms:
         shared: bool = True,
     ) -> None:
         self._database = database
-        self._entries: Log[Room] = Log(database, self._load, shared=shared)
-        self._entries.subscribe(self._on_entry)
+        self._log: Log[Room] = Log(database, self._load, shared=shared)
+        self._log.heads.subscribe(self._on_entry)
         self._reactor = reactor
         self._counts: dict[str, tuple[int, float]] = {}
         self._changed: dict[Id, StreamHead[Room]] = {}
@@ -77,14 +78,14 @@ class Rooms:
 
     def subscribe(self, on_entry: Callable[[Room, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with the room just after it."""
-        self._entries.subscribe(on_entry)
+        self._log.heads.subscribe(on_entry)
 
     def start(self) -> None:
         self._saver.start(SNAPSHOT_EVERY, now=False)
 
     async def stop(self) -> None:
         """Let what was begun end, and write the last snapshots."""
-        settled = await self._entries.close()
+        settled = await self._log.close()
         if self._saver.running:
             self._saver.stop()
         if settled:
@@ -95,14 +96,15 @@ class Rooms:
             ROOMS, {**room_to_document(room, 0), "order": self._database.arrivals.next()}
         ):
             raise Conflict
-        self._entries.known(StreamHead(room, 0))
+        self._log.heads.put(StreamHead(room, 0))
 
     async def get(self, room: Id) -> Room:
         return (await self._head(room)).state
 
     def known(self, room: Id) -> Room | None:
         """The room, if it is in memory."""
-        return self._entries.known_state(room)
+        head = self._log.heads.in_memory.get(room)
+        return None if head is None else head.state
 
     async def append(self, room: Id, propose: Proposal) -> tuple[Room, Entry | None]:
         def propose_if_there(state: Room, seq: int) -> Entry | None:
@@ -113,14 +115,14 @@ class Rooms:
                 return entry
             return evolve(entry, order=self._database.arrivals.next())
 
-        return await self._entries.append(room, propose_if_there)
+        return await self._log.append(room, propose_if_there)
 
     async def length(self, room: Id) -> int:
         head = await self._head(room)
         return head.seq - len(head.state.voids)
 
     async def _head(self, room: Id) -> StreamHead[Room]:
-        head = await self._entries.latest(room)
+        head = await self._log.heads.latest(room)
         if head.state.removed:
             raise RoomNotFound
         return head
@@ -130,16 +132,7 @@ class Rooms:
         for void in (await self._head(room)).state.voids:
             if void <= after + 1:
                 after += 1
-        return await self._read(room, after, limit, kind={"$ne": Kind.VOID.value})
-
-    async def _read(self, room: Id, after: int, limit: int, **more: object) -> list[Entry]:
-        documents = await self._database.find(
-            LOG,
-            {"stream": object_id(room, RoomNotFound), "seq": {"$gt": after}, **more},
-            sort={"stream": 1, "seq": 1},
-            limit=limit,
-        )
-        return [entry_from_document(document) for document in documents]
+        return await self._log.reader.entries(ObjectId(room), after, limit, kind={"$ne": Kind.VOID.value})
 
     async def entry(self, room: Id, entry: Id) -> Entry:
         found = await self.any_entry(entry)
@@ -151,11 +144,12 @@ class Rooms:
         return (await self._head(room)).seq
 
     async def entries(self, room: Id, after: int, limit: int) -> list[Entry]:
-        return await self._read(room, after, limit)
+        return await self._log.reader.entries(object_id(room, RoomNotFound), after, limit)
 
     async def enters_next(self, user: Id, room: Id, after: int) -> bool:
         moves = [kind.value for kind in (Kind.NEW_ROOMMATE, Kind.LEAVE, Kind.KICK, Kind.BAN)]
-        found = await self._read(room, after, 1, user=ObjectId(user), kind={"$in": moves})
+        stream = object_id(room, RoomNotFound)
+        found = await self._log.reader.entries(stream, after, 1, user=ObjectId(user), kind={"$in": moves})
         return bool(found) and found[0].kind is Kind.NEW_ROOMMATE
 
     async def any_entry(self, entry: Id) -> Entry:
@@ -165,10 +159,7 @@ class Rooms:
         return entry_from_document(document)
 
     async def sent(self, author: Id, entry: Id) -> Entry | None:
-        document = await self._database.find_one(LOG, {"_id": ObjectId(entry)})
-        if document is None or str(document["author"]) != author:
-            return None
-        return entry_from_document(document)
+        return await self._log.reader.sent(author, entry)
 
     async def search(self, wanted: RoomSearch, by: Id) -> list[ListedRoom]:
         await self._save()  # what was answered before must be found
@@ -231,7 +222,7 @@ class Rooms:
         await self._database.update(ROOMS, {"_id": ObjectId(room)}, {"$set": {"removed": True}})
         # A long history takes a while. What is not done when the daemon stops is done by finish_removals.
         ensureDeferred(self._purge(room)).addErrback(
-            lambda failure: self._log.warn(
+            lambda failure: self._logger.warn(
                 "room {room} will be deleted later: {failure.value}", room=room, failure=failure
             )
         )
@@ -250,7 +241,7 @@ class Rooms:
     async def reconcile(self) -> list[Entry]:
         latest = await self._database.find(LOG, {"changes": True}, sort=LATEST, limit=RECONCILED)
         streams = {document["stream"] for document in latest}
-        for loading in [ensureDeferred(self._entries.head(Id(str(stream)))) for stream in streams]:
+        for loading in [ensureDeferred(self._log.heads.get(Id(str(stream)))) for stream in streams]:
             with suppress(RoomNotFound):
                 head = await loading
                 self._changed[head.state.id] = head
@@ -262,7 +253,7 @@ class Rooms:
         if document is None:
             raise RoomNotFound
         state, seq = room_from_document(document)
-        while tail := await self._read(room, seq, TAIL):
+        while tail := await self._log.reader.entries(ObjectId(room), seq, TAIL):
             for entry in tail:
                 state, seq = state.after(entry), entry.seq
         return StreamHead(state, seq)
@@ -286,7 +277,7 @@ class Rooms:
             except DatabaseAway:
                 self._changed.setdefault(head.state.id, head)
             except Exception:
-                self._log.failure("the snapshot of room {room} was not written", room=head.state.id)
+                self._logger.failure("the snapshot of room {room} was not written", room=head.state.id)
 
     async def _save_one(self, head: StreamHead[Room]) -> None:
         # Only forward: another daemon may have written a later one.

@@ -13,8 +13,8 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.room import Room
-from justchat.store import log as log_module
 from justchat.store.indexes import LOG, create_indexes
+from justchat.store.log import append as append_module
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.mongo import RunningMongod, close, fresh_uri
@@ -393,14 +393,14 @@ class DatabaseDies(LogCase):
         def fail(batch: object) -> None:
             raise RuntimeError("a fault of ours")
 
-        self.patch(rooms._entries, "_propose", fail)
+        self.patch(rooms._log._batches, "propose", fail)
         asked = [ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(3)]
 
         for each in asked:
             await self.assertFailure(each, DatabaseAway)
         await rooms.stop()
         self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
-        self.assertEqual([], [call for call in reactor.getDelayedCalls() if "_lose_patience" in str(call)])
+        self.assertEqual([], [call for call in reactor.getDelayedCalls() if "Deadlines._expire" in str(call)])
 
     async def all_seqs(self) -> list[int]:
         database = self._parts[0][1]
@@ -408,7 +408,7 @@ class DatabaseDies(LogCase):
 
     async def test_refused_does_not_appear(self) -> None:
         """What was refused while the database was stopped does not appear when it goes on, and what follows does."""
-        self.patch(log_module, "PATIENCE", 0.5)
+        self.patch(append_module, "APPEND_TIMEOUT", 0.5)
         heard: list[str | None] = []
         rooms = await self.a_daemon(lambda room, entry: heard.append(entry.text))
         room = await self.a_room(rooms)
@@ -427,7 +427,7 @@ class DatabaseDies(LogCase):
 
     async def test_followers_of_the_refused_fall(self) -> None:
         """What was allowed only by an entry that was then given up is given up with it."""
-        self.patch(log_module, "PATIENCE", 1.0)
+        self.patch(append_module, "APPEND_TIMEOUT", 1.0)
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
         boris = new_id()

@@ -1,0 +1,96 @@
+"""One append: a proposal, the caller who waits for it, and the outcome.
+
+Invariant: an append has one outcome, and its caller gets it once. While nothing is decided, the caller may get
+DatabaseAway after APPEND_TIMEOUT; once ``is_decided``, the caller gets what was decided.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic
+
+from attrs import define, field
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from justchat.errors import DatabaseAway
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id
+from justchat.store.log.heads import S, StreamHead
+
+APPEND_TIMEOUT = 4.5
+"""Seconds an append waits for the database before its caller gets a 503."""
+
+
+@define(eq=False)
+class Append(Generic[S]):
+    """A proposal for a stream, on its way into the log."""
+
+    stream: Id
+    propose: Callable[[S, int], Entry | None]
+    outcome: "Deferred[tuple[S, Entry | None]]" = field(factory=Deferred)
+    head: StreamHead[S] | None = None
+    """In a batch: the stream's head after it."""
+    entry: Entry | None = None
+    """The entry that it makes, if any."""
+    refusal: Failure | None = None
+    is_decided: bool = False
+    """Its outcome is final, and its caller is about to get it."""
+    is_published: bool = False
+    """Its entry was found and published while the log was read for entries of other daemons."""
+
+    @property
+    def is_void(self) -> bool:
+        """Whether its entry, if any, is void."""
+        return self.entry is None or self.entry.kind is Kind.VOID
+
+    def answer(self) -> None:
+        """Give the caller what was decided."""
+        if self.refusal is not None:
+            self.fail(self.refusal)
+        elif self.head is not None and not self.outcome.called:
+            self.outcome.callback((self.head.state, self.entry))
+
+    def fail(self, failure: Failure) -> None:
+        """Give the caller an error, unless they have their outcome."""
+        if not self.outcome.called:
+            self.outcome.errback(failure)
+
+
+class Deadlines(Generic[S]):
+    """Fails the appends that wait too long. One timer does for all: they are in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self._pending: deque[tuple[float, Append[S]]] = deque()
+        self._timer: IDelayedCall | None = None
+
+    def add(self, append: Append[S]) -> None:
+        self._pending.append((reactor.seconds() + APPEND_TIMEOUT, append))
+        if self._timer is None:
+            self._timer = reactor.callLater(APPEND_TIMEOUT, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        while self._pending and self._pending[0][0] <= reactor.seconds():
+            append = self._pending.popleft()[1]
+            if not append.is_decided:
+                append.fail(Failure(DatabaseAway()))
+        self.forget_answered()
+        if self._pending:
+            self._timer = reactor.callLater(max(0.0, self._pending[0][0] - reactor.seconds()), self._expire)
+
+    def forget_answered(self) -> None:
+        """Drop the oldest appends as far as they have their outcome, and the timer when none is left."""
+        pending = self._pending
+        while pending and pending[0][1].outcome.called:
+            pending.popleft()
+        if not pending and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def fail_undecided(self) -> None:
+        """Fail every append that is not decided, those of the batch in flight too."""
+        for _, append in self._pending:
+            if not append.is_decided:
+                append.fail(Failure(DatabaseAway()))

@@ -1,0 +1,108 @@
+"""The log: appends to streams, in batches.
+
+Invariant: at most one batch is in flight. Every append that is taken gets an outcome, even if the log closes or fails.
+"""
+
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import Logger
+
+from justchat.errors import Busy
+from justchat.model.entry import Entry
+from justchat.model.ids import Id
+from justchat.store.log.append import Append, Deadlines
+from justchat.store.log.batch import Batches
+from justchat.store.log.heads import Heads, S, StreamHead
+from justchat.store.log.in_doubt import InDoubt, LeftInDoubt
+from justchat.store.log.reader import LogReader
+from justchat.store.mongo.client import Database
+
+BATCH_SIZE = 500
+MAX_WAITING = 10_000
+"""With more appends than this waiting, the next raises Busy."""
+
+
+class Log(Generic[S]):
+    """Appends entries to streams (see the package). ``load`` reads a head from the database.
+
+    ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        database: Database,
+        load: Callable[[Id], Coroutine[Any, Any, StreamHead[S]]],
+        *,
+        shared: bool = False,
+    ) -> None:
+        self.reader = LogReader(database)
+        self.heads = Heads(self.reader, load, shared=shared)
+        self._in_doubt = InDoubt(database, self.heads)
+        self._deadlines: Deadlines[S] = Deadlines()
+        self._batches = Batches(database, self.heads, self._in_doubt, self._deadlines)
+        self._waiting: deque[Append[S]] = deque()
+        self._is_closed = False
+        self._idle: Deferred[bool] = Deferred()
+
+    async def append(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> tuple[S, Entry | None]:
+        """Carry a proposal out (see IRooms.append). Raises Busy."""
+        if len(self._waiting) >= MAX_WAITING or self._is_closed:
+            raise Busy
+        if stream not in self.heads.in_memory:
+            await self.heads.get(stream)
+            if self._is_closed:  # meanwhile
+                raise Busy
+        append = Append(stream, propose)
+        self._waiting.append(append)
+        self._deadlines.add(append)
+        if not self.heads.is_batch_in_flight:
+            self.heads.is_batch_in_flight = True
+            # At the end of this reactor turn, with what else arrives in it. Else the first of many appends that arrive
+            # together would leave alone, and all others would wait for it.
+            reactor.callLater(0, lambda: ensureDeferred(self._run_batches()))
+        return await append.outcome
+
+    async def close(self) -> bool:
+        """Take no more appends; returns when those taken have their outcome.
+
+        With the database away it waits for CLOSE_TIMEOUT, and returns False. All callers have then got a 503, and
+        nobody can know whether the entries in flight are stored.
+        """
+        self._is_closed = True
+        self._in_doubt.close()
+        return await self._idle if self.heads.is_batch_in_flight else True
+
+    async def _run_batches(self) -> None:
+        settled = True
+        try:
+            while self._waiting or self._batches.unpublished:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
+                await self._batches.load_heads(batch)
+                batch = [append for append in batch if not append.outcome.called]
+                self._batches.propose(batch)
+                if self.heads.is_shared:
+                    await self._batches.propose_again(batch)
+                self._waiting.extendleft(reversed(await self._batches.commit(batch)))
+        except LeftInDoubt as left:
+            self._log.error("closed while the database was away, with {n} entries in doubt", n=left.args[0])
+            settled = False
+            self._refuse_all()
+        except Exception:
+            self._log.failure("the log stopped unexpectedly")
+            self._refuse_all()
+        finally:
+            self._batches.publish_at_once()
+            self._deadlines.forget_answered()
+            self.heads.is_batch_in_flight = False
+            if self._is_closed:
+                self._idle.callback(settled)
+
+    def _refuse_all(self) -> None:
+        self._waiting.clear()
+        self._deadlines.fail_undecided()
