@@ -12,7 +12,7 @@ from justchat.errors import StartupError
 from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_secret
 from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed, server_of
 from justchat.runtime.mongod import find_binary
-from justchat.store.mongo.client import check_reachable
+from justchat.store.mongo.uri import check_reachable
 
 Port = tuple[str, str, Any]
 """A table of the settings, its endpoint, and the port that listens."""

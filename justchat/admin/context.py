@@ -27,7 +27,8 @@ from justchat.outbound.captcha import NoCaptcha
 from justchat.outbound.sms.outbox import Outbox
 from justchat.runtime.data_dir import DAEMON_LOCK, check_owner, try_lock
 from justchat.runtime.mongod import SOCKET, Mongod
-from justchat.store.mongo.client import Database, check_reachable
+from justchat.store.mongo.client import Database
+from justchat.store.mongo.uri import check_reachable
 from justchat.wiring import make_actions, make_stores
 from justchat.workers.images import Images
 from justchat.workers.passwords import Passwords

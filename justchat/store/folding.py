@@ -13,11 +13,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from justchat.errors import ApiError, DatabaseAway
+from justchat.errors import ApiError
 from justchat.model.text import FOLD_VERSION
 from justchat.store.bson import searched_name, searched_nickname
 from justchat.store.indexes import ROOMS, USERS, VERSIONS
-from justchat.store.mongo.client import DURABLE, Database, Document
+from justchat.store.mongo.client import Database, Document
 
 STEP = 100
 """Documents of one step, so that none holds the reactor for more than some milliseconds."""
@@ -87,13 +87,9 @@ async def _fold_collection(database: Database, collection: str, text: str, searc
             fields = searched(written) if written else {"folded": None}
             if fields["folded"] != document.get("folded"):
                 # Unless somebody has changed it by now, who has folded it as well.
-                updates.append({"q": {"_id": document["_id"], text: written}, "u": {"$set": fields}})
+                updates.append(({"_id": document["_id"], text: written}, {"$set": fields}))
         if updates:
-            answer = await database.command(
-                {"update": collection, "updates": updates, "ordered": False, "writeConcern": DURABLE}
-            )
-            if "writeErrors" in answer or "writeConcernError" in answer:
-                raise DatabaseAway
+            await database.update_each(collection, updates)
             changed += len(updates)
         await deferLater(reactor, 0)
     return changed

@@ -145,12 +145,12 @@ async def create_indexes(database: Database) -> None:
     """Create what is missing, and drop what only an earlier release used; does nothing where all is as it should be."""
     for collection, indexes in INDEXES.items():
         # Where a large database has none of them, as one has that was filled by other means, this takes minutes.
-        await database.command({"createIndexes": collection, "indexes": indexes}, patience=BUILDING)
+        await database.command({"createIndexes": collection, "indexes": indexes}, within=BUILDING)
     for collection, names in OBSOLETE.items():
         there = await database.command({"listIndexes": collection})
         obsolete = [index["name"] for index in there["cursor"]["firstBatch"] if index["name"] in names]
         if obsolete:
-            await database.command({"dropIndexes": collection, "index": obsolete}, patience=BUILDING)
+            await database.command({"dropIndexes": collection, "index": obsolete}, within=BUILDING)
 
 
 async def read_arrivals(database: Database) -> None:

@@ -14,7 +14,7 @@ from justchat.model.moment import now
 from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.user import User, UserKey
-from justchat.store.mongo.client import check_reachable
+from justchat.store.mongo.uri import check_reachable
 
 SECRET = "hush-5ab9"
 

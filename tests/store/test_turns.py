@@ -124,7 +124,7 @@ class Lanes(TestCase):
 
     async def test_given_up(self) -> None:
         """A read that takes too long is given up by the database itself."""
-        self.patch(database_client, "READ_TIME", 0.1)
+        self.patch(database_client, "READ_TIMEOUT", 0.1)
 
         with self.assertRaises(DatabaseAway):
             await self.sleep(30.0)

@@ -1,5 +1,8 @@
 """Many documents are inserted in order, up to the first that an index refuses, however large they are together."""
 
+from collections.abc import Awaitable, Callable
+
+from pymongo.errors import BulkWriteError
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import DatabaseAway
@@ -10,7 +13,7 @@ from tests.support.mongo import close, fresh_uri
 
 class Inserts(TestCase):
     async def setUp(self) -> None:
-        self.patch(database_module, "PART", 1000)
+        self.patch(database_module, "INSERT_BYTES", 1000)
         self.database = Database(fresh_uri())
         self.database.open()
 
@@ -53,6 +56,42 @@ class Inserts(TestCase):
 
             with self.assertRaises(DatabaseAway):
                 await self.database.insert_many("things", self.documents(1))
+
+    async def test_writes_in_doubt(self) -> None:
+        """Every other write that may not last is in doubt too: the database is away."""
+        database = self.database
+        writes: list[Callable[[], Awaitable[object]]] = [
+            lambda: database.insert("things", {"_id": 1}),
+            lambda: database.update("things", {"_id": 1}, {"$set": {"n": 1}}),
+            lambda: database.update_each("things", [({"_id": 1}, {"$set": {"n": 1}})]),
+            lambda: database.update_all("things", {"_id": 1}, {"$set": {"n": 1}}),
+            lambda: database.upsert("things", {"_id": 1}, {"$set": {"n": 1}}),
+            lambda: database.replace("things", {"_id": 1}, {"n": 1}),
+            lambda: database.delete_all("things", {"_id": 1}),
+            lambda: database.update_and_get("things", {"_id": 1}, {"$set": {"n": 1}}),
+        ]
+
+        async def run(*_: object, **__: object) -> Document:
+            error = {"code": 64, "errmsg": "waiting for replication timed out"}
+            return {"ok": 1, "n": 1, "value": None, "writeConcernError": error}
+
+        self.patch(database, "_run", run)
+
+        for write in writes:
+            with self.assertRaises(DatabaseAway):
+                await write()
+
+    async def test_update_refused(self) -> None:
+        """An update that a unique index refuses is an error, not a document that did not match."""
+        await self.database.command(
+            {"createIndexes": "things", "indexes": [{"key": {"n": 1}, "name": "n", "unique": True}]}
+        )
+        await self.database.insert_many("things", [{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
+
+        with self.assertRaises(BulkWriteError):
+            await self.database.update("things", {"_id": 2}, {"$set": {"n": 1}})
+
+        self.assertFalse(await self.database.update("things", {"_id": 3}, {"$set": {"n": 1}}))
 
     async def test_large(self) -> None:
         """One that is larger than a part goes alone."""

@@ -1,0 +1,67 @@
+"""Errors of the driver and of the server.
+
+Invariant: whatever leaves it open whether an operation happened, or happens to last, is DatabaseAway.
+"""
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    CursorNotFound,
+    ExecutionTimeout,
+    NotPrimaryError,
+)
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from txmongo.errors import TimeExceeded
+from txmongo.protocol import MongoAuthenticationError
+
+from justchat.errors import DatabaseAway
+
+DUPLICATE = 11000
+"""MongoDB's code for a document that a unique index refuses."""
+STEPPED_DOWN = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
+"""MongoDB's codes for an operation that was broken off because the server stops, or is no longer the primary."""
+_AWAY = (
+    AutoReconnect,
+    ConnectionFailure,
+    NotPrimaryError,
+    TimeExceeded,
+    CancelledError,
+    DeferredTimeout,
+    MongoAuthenticationError,
+    ExecutionTimeout,
+    CursorNotFound,
+)
+
+
+async def timed(operation: Awaitable[Any], within: float) -> Any:
+    """The result of an operation. Raises DatabaseAway when it takes longer than ``within`` seconds, or the connection
+    breaks.
+    """
+    deferred = operation if isinstance(operation, Deferred) else ensureDeferred(operation)  # type: ignore[arg-type]
+    deferred.addTimeout(within, reactor)
+    try:
+        return await deferred
+    except _AWAY as error:
+        raise DatabaseAway from error
+
+
+def duplicates(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The errors of a write's statements that a unique index refused, each with ``index``, the statement's place.
+
+    Raises DatabaseAway where the write is in doubt, and BulkWriteError for any other error.
+    """
+    errors: list[dict[str, Any]] = answer.get("writeErrors", [])
+    for error in errors:
+        if error["code"] in STEPPED_DOWN:
+            raise DatabaseAway
+        if error["code"] != DUPLICATE:
+            raise BulkWriteError(dict(answer))
+    if "writeConcernError" in answer:  # stored on this server, and perhaps not to stay
+        raise DatabaseAway
+    return errors
