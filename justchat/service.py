@@ -63,10 +63,10 @@ from justchat.starter import CATALOGUE
 from justchat.startup import cautions, check_start, endpoints_of_settings, owner_of, take_signals, welcome
 from justchat.store.folding import Folding
 from justchat.store.idempotency_keys import IdempotencyKeys
-from justchat.store.indexes import create_indexes, read_arrivals
+from justchat.store.indexes import create_indexes, restore_order_clock
 from justchat.store.mongo.client import Database
 from justchat.store.sessions import Sessions
-from justchat.store.turns import Turns
+from justchat.store.slow_reads import SlowReads
 from justchat.wiring import make_actions, make_stores
 from justchat.workers.images import Images
 from justchat.workers.passwords import Passwords
@@ -115,8 +115,8 @@ class Daemon(Service):
         settings, reactor = self._settings, self._reactor
         uri = self._mongod.uri if self._mongod else settings.mongo.uri
         assert uri is not None
-        turns = Turns(reactor, settings.limits.searches, settings.limits.searches_per_user)
-        self._database = Database(uri, turns)
+        slow_reads = SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user)
+        self._database = Database(uri, slow_reads)
         self._folding = Folding(self._database, reactor)
         self._passwords = Passwords(reactor)
         self._stores = make_stores(
@@ -290,7 +290,7 @@ class Daemon(Service):
         self._database.open()
         await self._wait_for_database()
         await create_indexes(self._database)
-        await read_arrivals(self._database)
+        await restore_order_clock(self._database)
         await self._folding.start()
         self._passwords.start()
         self._stores.rooms.start()

@@ -1,4 +1,4 @@
-"""Rounds: work that is done for many at once."""
+"""Coalesces calls: work that is done for many callers at once."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,24 +6,24 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
 
-class Rounds:
-    """One round of ``work`` is under way at a time; who comes meanwhile shares the next."""
+class Coalescer:
+    """Runs ``work`` once at a time; callers who arrive during a run share the next."""
 
     def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
         self._work = work
         self._waiting: list[Deferred[None]] = []
-        self.busy = False
+        self.is_running = False
 
-    async def next(self) -> None:
-        """Returns when a round has ended that began after this was called; raises what it raised."""
+    async def run(self) -> None:
+        """Returns when a run has ended that began after this was called; raises what it raised."""
         waiter: Deferred[None] = Deferred()
         self._waiting.append(waiter)
-        if not self.busy:
-            self.busy = True
-            ensureDeferred(self._go_round())
+        if not self.is_running:
+            self.is_running = True
+            ensureDeferred(self._run_all())
         await waiter
 
-    async def _go_round(self) -> None:
+    async def _run_all(self) -> None:
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             outcome: Failure | None = None
@@ -33,4 +33,4 @@ class Rounds:
                 outcome = Failure()
             for waiter in waiting:
                 waiter.callback(outcome)  # a Failure given to callback() is an errback
-        self.busy = False
+        self.is_running = False

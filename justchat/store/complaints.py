@@ -41,7 +41,7 @@ class ComplaintStore:
                 "text": complaint.text,
                 "create_at": complaint.created_at,
                 "closed": False,
-                "order": self._database.arrivals.next(),
+                "order": self._database.order_clock.next(),
             },
         )
 

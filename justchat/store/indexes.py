@@ -23,7 +23,7 @@ UNREAD = _index(
 )
 
 NEWEST = {"order": -1, "create_at": -1, "_id": -1}
-"""By arrival; what an earlier release stored has no ``order`` and comes last, by its time (arrivals.py)."""
+"""By arrival; what an earlier release stored has no ``order`` and comes last, by its time (hybrid_clock.py)."""
 LATEST = {"order": -1, "create_at": -1, "seq": -1}
 """The same of entries. Within a stream, ``seq`` decides between equal times."""
 
@@ -153,7 +153,7 @@ async def create_indexes(database: Database) -> None:
             await database.command({"dropIndexes": collection, "index": obsolete}, within=BUILDING)
 
 
-async def read_arrivals(database: Database) -> None:
+async def restore_order_clock(database: Database) -> None:
     """Find the last order of arrival that was given, so that what comes now comes after it."""
     either = {"$in": [False, True]}
     latest: list[tuple[str, Document, dict[str, int]]] = [
@@ -165,4 +165,4 @@ async def read_arrivals(database: Database) -> None:
     ]
     for collection, query, order in latest:
         for document in await database.find(collection, query, sort=order, limit=1, fields=["order"]):
-            database.arrivals.saw(document.get("order"))
+            database.order_clock.observe(document.get("order"))

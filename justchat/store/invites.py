@@ -10,9 +10,9 @@ from justchat.interfaces.users import IInvites
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
+from justchat.store.compensation import Compensator
 from justchat.store.indexes import INVITES
 from justchat.store.mongo.client import Database
-from justchat.store.undoing import Undoing
 
 AGAIN_AFTER = timedelta(days=1)
 
@@ -24,7 +24,7 @@ class Invites:
     def __init__(self, database: Database, clock: Clock, reactor: Any) -> None:
         self._database = database
         self._clock = clock
-        self._undoing = Undoing(reactor)
+        self._compensator = Compensator(reactor)
 
     async def claim(self, inviter: Id, phone: Phone, by: Id) -> bool:
         id, at = _id(inviter, phone), self._clock()
@@ -51,7 +51,7 @@ class Invites:
         async def remove() -> None:
             await self._database.delete_and_get(INVITES, claimed)
 
-        await self._undoing.undo(remove)
+        await self._compensator.compensate(remove)
 
 
 def _id(inviter: Id, phone: Phone) -> ObjectId:

@@ -44,11 +44,13 @@ class Ledger:
         last = await self._database.find(
             LEDGER, {"user": ObjectId(transfer.user)}, sort=NEWEST, limit=1, fields=["order"]
         )
-        self._database.arrivals.saw(last[0].get("order") if last else None)  # an operator's command knows of no other
+        self._database.order_clock.observe(
+            last[0].get("order") if last else None
+        )  # an operator's command knows of no other
         document = {
             **transfer_to_document(transfer),
             "begun": transfer.created_at,
-            "order": self._database.arrivals.next(),
+            "order": self._database.order_clock.next(),
         }
         return await self._database.insert(LEDGER, document)
 

@@ -24,13 +24,13 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
 from justchat.store.bson import direct_from_document, moment, object_id, pair
-from justchat.store.coalescer import Rounds
+from justchat.store.coalescer import Coalescer
 from justchat.store.indexes import DIALOGS, LATEST, LOG, UNREAD
 from justchat.store.log.heads import StreamHead
 from justchat.store.log.log import MAX_WAITING, Log
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY
-from justchat.store.unread import LIFETIME, Counts, Unread
+from justchat.store.unread_counts import LIFETIME, Counts, UnreadCounts
 
 DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 NOT_READ = {"$in": [False, None]}
@@ -65,7 +65,7 @@ class Mailboxes:
         self._reactor = reactor
         self._log: Log[Mailbox] = Log(database, self._load)
         self._log.heads.subscribe(self._on_entry)
-        self._unread = Unread(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
+        self._unread = UnreadCounts(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
         self._shared = shared
         self._news: dict[tuple[Id, Id], _Last] = {}
         """By owner and other, the last message that their dialog may not know of."""
@@ -73,7 +73,7 @@ class Mailboxes:
         """Messages since dialogs were last written."""
         self._just_started = True
         """A crash may have left dialogs behind."""
-        self._noting = Rounds(self._note)
+        self._noting = Coalescer(self._note)
         self._timer: IDelayedCall | None = None
 
     def subscribe(self, on_entry: Callable[[Mailbox, Entry], None]) -> None:
@@ -81,7 +81,7 @@ class Mailboxes:
         self._log.heads.subscribe(on_entry)
 
     async def stop(self) -> None:
-        if await self._log.close() and (self._news or self._noting.busy):
+        if await self._log.close() and (self._news or self._noting.is_running):
             await self._dialogs_noted()
         if self._timer is not None:
             self._timer.cancel()
@@ -91,12 +91,12 @@ class Mailboxes:
         last = await self._database.find(
             LOG, {"stream": ObjectId(user)}, sort={"stream": -1, "seq": -1}, limit=1, fields=["seq", "order"]
         )
-        self._database.arrivals.saw(last[0].get("order") if last else None)
+        self._database.order_clock.observe(last[0].get("order") if last else None)
         return StreamHead(Mailbox(id=user), last[0]["seq"] if last else 0)
 
     async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
         if self._behind >= BEHIND:
-            await self._noting.next()
+            await self._noting.run()
         _, entry = await self._log.append(user, lambda _, seq: make(seq))
         assert entry is not None
         return entry
@@ -107,9 +107,9 @@ class Mailboxes:
             latest = await self._database.find(
                 LOG, {**DIRECT, "pair": pair(author, to)}, sort=LATEST, limit=1, fields=["order"]
             )
-            self._database.arrivals.saw(latest[0].get("order") if latest else None)
+            self._database.order_clock.observe(latest[0].get("order") if latest else None)
         # Numbered at the head of the log, where it gets its seq: both rise alike.
-        return await self.append(to, lambda seq: make(seq, self._database.arrivals.next()))
+        return await self.append(to, lambda seq: make(seq, self._database.order_clock.next()))
 
     async def append_once(self, user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
         while True:
@@ -133,10 +133,10 @@ class Mailboxes:
         return await self._log.reader.sent(author, entry)
 
     def _on_entry(self, mailbox: Mailbox, entry: Entry) -> None:
-        self._unread.changed(mailbox.id)  # void may be what was a message while it was in doubt
+        self._unread.invalidate(mailbox.id)  # void may be what was a message while it was in doubt
         if entry.kind is Kind.DIRECT_MESSAGE:
             self._behind += 1
-            self._database.arrivals.saw(entry.order)  # it may be another daemon's
+            self._database.order_clock.observe(entry.order)  # it may be another daemon's
             last = _Last(entry.order, entry.created_at, entry.seq, entry.id)
             self._to_note((entry.stream, entry.author), last)
             self._to_note((entry.author, entry.stream), last)
@@ -153,13 +153,13 @@ class Mailboxes:
         )
 
     async def reconcile(self) -> None:
-        await self._noting.next()
+        await self._noting.run()
 
     async def _dialogs_noted(self) -> None:
         """Write what dialogs do not know yet. Where that must wait for the database it is tried again later."""
-        if self._news or self._noting.busy or self._just_started:
+        if self._news or self._noting.is_running or self._just_started:
             with suppress(DatabaseAway):
-                await self._noting.next()
+                await self._noting.run()
 
     async def _note(self) -> None:
         if self._just_started:
@@ -223,7 +223,7 @@ class Mailboxes:
     async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
         if to is not None:
             return await self._database.count(LOG, {**self._choice(user, author, to), "read": NOT_READ})
-        counts = await self._unread.of(user)
+        counts = await self._unread.get(user)
         return sum(counts.values()) if author is None else counts.get(author, 0)
 
     async def _count_unread(self, user: Id) -> Counts:
@@ -268,7 +268,7 @@ class Mailboxes:
             LOG, {"_id": {"$in": [dialog["last"] for dialog in dialogs]}}, limit=DIALOGS_SHOWN
         )
         messages = {document["_id"]: direct_from_document(document) for document in last}
-        unread = await self._unread.of(user)
+        unread = await self._unread.get(user)
         return [
             Dialog(other=other, last_message=messages[dialog["last"]], unread=unread.get(other, 0))
             for dialog in dialogs
@@ -281,7 +281,7 @@ class Mailboxes:
         try:
             await self._database.update(LOG, {**query, "read": NOT_READ}, {"$set": {"read": True, "read_at": at}})
         finally:
-            self._unread.changed(message.user)
+            self._unread.invalidate(message.user)
         document = await self._database.find_one(LOG, query)
         assert document is not None
         return direct_from_document(document)
@@ -304,7 +304,7 @@ class Mailboxes:
         try:
             await self._database.update_all(LOG, {"_id": {"$in": messages}}, _removal(user))
         finally:
-            self._unread.changed(user)
+            self._unread.invalidate(user)
 
     async def _renew_dialog(self, owner: Id, other: Id, gone: Sequence[ObjectId]) -> None:
         """The dialog's last message is the last that its owner has not removed; without any there is no dialog."""

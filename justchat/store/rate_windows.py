@@ -24,9 +24,9 @@ from justchat.model.ids import derived_id, new_id
 from justchat.model.moment import Clock
 from justchat.model.rate import Rate, RateCounter, RateHit
 from justchat.store.bson import moment
+from justchat.store.compensation import Compensator
 from justchat.store.indexes import WINDOWS
 from justchat.store.mongo.client import Database, Document
-from justchat.store.undoing import Undoing
 
 RECENT = 100
 """The latest hits of a counter, which can be given back."""
@@ -41,7 +41,7 @@ class RateWindows:
     def __init__(self, database: Database, clock: Clock, reactor: Any) -> None:
         self._database = database
         self._clock = clock
-        self._undoing = Undoing(reactor)
+        self._compensator = Compensator(reactor)
 
     async def used(self, counters: Sequence[RateCounter]) -> list[float]:
         ids = [_id(counter) for counter in counters if counter.rates]
@@ -133,7 +133,7 @@ class RateWindows:
 
     async def give_back(self, hits: Sequence[RateHit]) -> None:
         for hit in hits:
-            await self._undoing.undo(partial(self._give_back, hit))
+            await self._compensator.compensate(partial(self._give_back, hit))
 
     async def _give_back(self, hit: RateHit) -> None:
         token, one_less = ObjectId(hit.token), {}

@@ -93,7 +93,7 @@ class Rooms:
 
     async def create(self, room: Room) -> None:
         if not await self._database.insert(
-            ROOMS, {**room_to_document(room, 0), "order": self._database.arrivals.next()}
+            ROOMS, {**room_to_document(room, 0), "order": self._database.order_clock.next()}
         ):
             raise Conflict
         self._log.heads.put(StreamHead(room, 0))
@@ -113,7 +113,7 @@ class Rooms:
             entry = propose(state, seq)
             if entry is None or entry.kind is Kind.MESSAGE:
                 return entry
-            return evolve(entry, order=self._database.arrivals.next())
+            return evolve(entry, order=self._database.order_clock.next())
 
         return await self._log.append(room, propose_if_there)
 

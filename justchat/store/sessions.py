@@ -51,7 +51,7 @@ class Sessions:
         session = Session(id=new_id(), user=user, created_at=at, seen_at=at, expires_at=at + self._lifetime)
         digest = _digest(key)
         await self._database.insert(
-            SESSIONS, {**session_to_document(session, digest), "order": self._database.arrivals.next()}
+            SESSIONS, {**session_to_document(session, digest), "order": self._database.order_clock.next()}
         )
         self._remember(digest, session)
         return key

@@ -17,7 +17,7 @@ from justchat.model.ids import new_id
 from justchat.model.moment import now
 from justchat.model.phone import Phone
 from justchat.model.rate import Rate, RateCounter
-from justchat.store import undoing
+from justchat.store import compensation
 from justchat.store.indexes import create_indexes
 from justchat.store.invites import Invites
 from justchat.store.mongo.client import Database
@@ -132,8 +132,8 @@ class LostAnswers(TestCase):
     """Between a look and a write, too, the database may be gone: what it then did is undone, early or late."""
 
     async def setUp(self) -> None:
-        self.patch(undoing, "EVERY", 0.05)
-        self.patch(undoing, "LATE", 0.6)
+        self.patch(compensation, "RETRY_INTERVAL", 0.05)
+        self.patch(compensation, "SETTLING_TIME", 0.6)
         self.database = Faulty(fresh_uri())
         self.database.open()
         await create_indexes(self.database)

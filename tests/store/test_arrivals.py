@@ -16,10 +16,10 @@ from justchat.model.moment import Moment, now
 from justchat.model.phone import Phone
 from justchat.model.room import Room, RoomSearch
 from justchat.model.user import User
-from justchat.store.arrivals import Arrivals
 from justchat.store.bson import pair
 from justchat.store.complaints import ComplaintStore
-from justchat.store.indexes import DIALOGS, INDEXES, LOG, ROOMS, SESSIONS, create_indexes, read_arrivals
+from justchat.store.hybrid_clock import HybridClock
+from justchat.store.indexes import DIALOGS, INDEXES, LOG, ROOMS, SESSIONS, create_indexes, restore_order_clock
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
@@ -35,16 +35,16 @@ class Numbers(SynchronousTestCase):
     def test_rise(self) -> None:
         """A number is greater than every one before, though the clock stands, or is set back."""
         times = [5_000_000, 5_000_000, 1_000_000, 7_000_000]
-        arrivals = Arrivals(lambda: times.pop(0))
+        arrivals = HybridClock(lambda: times.pop(0))
 
         self.assertEqual([5_000, 5_001, 5_002, 7_000], [arrivals.next() for _ in range(4)])
 
     def test_after_another_daemon(self) -> None:
         """What was seen of another daemon comes before what is numbered now."""
-        arrivals = Arrivals(lambda: 1_000_000)
+        arrivals = HybridClock(lambda: 1_000_000)
 
-        arrivals.saw(None)
-        arrivals.saw(9_000)
+        arrivals.observe(None)
+        arrivals.observe(9_000)
 
         self.assertEqual(9_001, arrivals.next())
 
@@ -63,11 +63,11 @@ class Case(TestCase):
     async def start(self, *, shared: bool = False) -> None:
         """A daemon, before which nothing is known."""
         self.database = Database(self.uri)
-        self.database.arrivals = Arrivals(lambda: int(self.at.timestamp() * 1e9))
+        self.database.order_clock = HybridClock(lambda: int(self.at.timestamp() * 1e9))
         self.database.open()
         self.databases.append(self.database)
         await create_indexes(self.database)
-        await read_arrivals(self.database)
+        await restore_order_clock(self.database)
         self.mailboxes = Mailboxes(self.database, reactor, shared=shared)
         self.rooms = Rooms(self.database, reactor, shared=shared)
         self.stopping += [self.mailboxes, self.rooms]
@@ -144,7 +144,7 @@ class SetBack(Case):
         self.at -= HOUR
         await self.start(shared=True)
 
-        self.database.arrivals = Arrivals(lambda: int(self.at.timestamp() * 1e9))  # it read the database before
+        self.database.order_clock = HybridClock(lambda: int(self.at.timestamp() * 1e9))  # it read the database before
         await self.write(self.boris, self.anna, "answer")
 
         self.assertEqual(["question", "answer"], await self.dialog())

@@ -10,17 +10,17 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from justchat.errors import DatabaseAway, TooManyRequests
-from justchat.store import turns
+from justchat.store import slow_reads
 from justchat.store.mongo import client as database_client
 from justchat.store.mongo.client import Database
-from justchat.store.turns import Turns
+from justchat.store.slow_reads import SlowReads
 from tests.support.mongo import close, fresh_uri
 
 
 class TurnsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.turns = Turns(self.clock, at_once=2, of_one=3)
+        self.slow_reads = SlowReads(self.clock, at_once=2, per_user=3)
         self.began: list[str] = []
 
     def take(self, user: str) -> "tuple[Deferred[None], Deferred[None]]":
@@ -28,7 +28,7 @@ class TurnsTests(SynchronousTestCase):
         end: Deferred[None] = Deferred()
 
         async def search() -> None:
-            async with self.turns.turn(user):
+            async with self.slow_reads.slot(user):
                 self.began.append(user)
                 await end
 
@@ -69,7 +69,7 @@ class TurnsTests(SynchronousTestCase):
         ends = [self.take(user)[0] for user in "ab"]
         waiting = self.take("c")[1]
 
-        self.clock.advance(turns.PATIENCE)
+        self.clock.advance(slow_reads.SLOT_TIMEOUT)
 
         self.assertEqual(1, self.failureResultOf(waiting, TooManyRequests).value.after)
         for end in ends:
@@ -80,7 +80,7 @@ class TurnsTests(SynchronousTestCase):
 
     def test_waiting(self) -> None:
         """Only so many wait in all."""
-        self.patch(turns, "WAITING", 1)
+        self.patch(slow_reads, "MAX_WAITING", 1)
         for user in "abc":
             self.take(user)
 
@@ -90,7 +90,7 @@ class TurnsTests(SynchronousTestCase):
 class Lanes(TestCase):
     async def setUp(self) -> None:
         self.uri = fresh_uri()
-        self.database = Database(self.uri, Turns(reactor, 1, 10))
+        self.database = Database(self.uri, SlowReads(reactor, 1, 10))
         self.database.open()
         await self.database.insert("slow", {"_id": ObjectId()})
 

@@ -6,8 +6,8 @@ from twisted.trial.unittest import TestCase
 
 from justchat.errors import DatabaseAway
 from justchat.model.ids import Id, new_id
-from justchat.store import unread
-from justchat.store.unread import LIFETIME, Counts, Unread
+from justchat.store import unread_counts
+from justchat.store.unread_counts import LIFETIME, Counts, UnreadCounts
 
 ANNA, BORIS = new_id(), new_id()
 
@@ -16,7 +16,7 @@ class Remembered(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.under_way: list[Deferred[Counts]] = []
-        self.unread = Unread(self.count, self.clock.seconds)
+        self.unread = UnreadCounts(self.count, self.clock.seconds)
 
     async def count(self, user: Id) -> Counts:
         """The database counts; it is done when the test says so."""
@@ -24,7 +24,7 @@ class Remembered(TestCase):
         return await self.under_way[-1]
 
     def ask(self, user: Id = ANNA) -> Deferred[Counts]:
-        return ensureDeferred(self.unread.of(user))
+        return ensureDeferred(self.unread.get(user))
 
     def counted(self, n: int) -> Counts:
         counts = {BORIS: n}
@@ -46,7 +46,7 @@ class Remembered(TestCase):
         for user in (ANNA, BORIS):
             self.ask(user)
             self.counted(3)
-        self.unread.changed(ANNA)
+        self.unread.invalidate(ANNA)
 
         after = self.ask(ANNA)
         other = self.ask(BORIS)
@@ -58,7 +58,7 @@ class Remembered(TestCase):
     def test_changed_meanwhile(self) -> None:
         """A count that a change came into is not remembered, nor does it hide one that began afterwards."""
         self.ask()
-        self.unread.changed(ANNA)
+        self.unread.invalidate(ANNA)
         after = self.ask()
         self.counted(3)
         self.counted(4)
@@ -71,7 +71,7 @@ class Remembered(TestCase):
     def test_late(self) -> None:
         """A count that a change came into and that is done last is not remembered either."""
         self.ask()
-        self.unread.changed(ANNA)
+        self.unread.invalidate(ANNA)
         self.ask()
         self.under_way.reverse()
         self.counted(4)
@@ -103,7 +103,7 @@ class Remembered(TestCase):
 
     def test_shared(self) -> None:
         """With other daemons on the database, which change counts unseen, none is remembered."""
-        self.unread = Unread(self.count, self.clock.seconds, 0.0)
+        self.unread = UnreadCounts(self.count, self.clock.seconds, 0.0)
         self.ask()
         self.counted(3)
 
@@ -114,8 +114,8 @@ class Remembered(TestCase):
 
     def test_bounds(self) -> None:
         """Memory is bounded: the user not asked for longest is forgotten, and counts by very many are not kept."""
-        self.patch(unread, "USERS", 2)
-        self.patch(unread, "AUTHORS", 1)
+        self.patch(unread_counts, "MAX_USERS", 2)
+        self.patch(unread_counts, "MAX_AUTHORS", 1)
         for user in (new_id(), ANNA, BORIS):
             self.ask(user)
             self.counted(1)
@@ -123,4 +123,4 @@ class Remembered(TestCase):
         self.ask(popular)
         self.under_way.pop().callback({ANNA: 1, BORIS: 1})
 
-        self.assertEqual([ANNA, BORIS], list(self.unread._known))
+        self.assertEqual([ANNA, BORIS], list(self.unread._kept))

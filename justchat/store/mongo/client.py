@@ -14,11 +14,11 @@ from twisted.internet.interfaces import IWriteDescriptor
 from txmongo.connection import ConnectionPool
 from txmongo.protocol import Msg
 
-from justchat.store.arrivals import Arrivals
+from justchat.store.hybrid_clock import HybridClock
 from justchat.store.mongo.errors import duplicates, timed
 from justchat.store.mongo.pool import CODEC, CONNECTIONS, Lane, open_pool
 from justchat.store.mongo.uri import MongoUri
-from justchat.store.turns import Turns
+from justchat.store.slow_reads import SlowReads
 
 Document = dict[str, Any]
 
@@ -34,20 +34,20 @@ INSERT_BYTES = 16 * 1024 * 1024
 class Database:
     """One MongoDB database.
 
-    ``turns`` bounds the slow reads in flight; without it there may be any number.
+    ``slow_reads`` bounds the slow reads in flight; without it there may be any number.
     """
 
-    def __init__(self, uri: str, turns: Turns | None = None) -> None:
+    def __init__(self, uri: str, slow_reads: SlowReads | None = None) -> None:
         self._uri = MongoUri.parse(uri)
         self._name = self._uri.database
         self._pools: dict[Lane, ConnectionPool] = {}
-        self._turns = turns
-        self.arrivals = Arrivals()
+        self._slow_reads = slow_reads
+        self.order_clock = HybridClock()
         """Numbers what is stored by the order in which it comes."""
 
     def open(self) -> None:
         """Begin to connect; operations wait for that."""
-        sizes = {**CONNECTIONS, **({Lane.SLOW: self._turns.at_once} if self._turns else {})}
+        sizes = {**CONNECTIONS, **({Lane.SLOW: self._slow_reads.at_once} if self._slow_reads else {})}
         self._pools = {lane: open_pool(self._uri, size) for lane, size in sizes.items()}
 
     async def close(self) -> None:
@@ -132,9 +132,9 @@ class Database:
         if hint:
             wanted["hint"] = hint
         wanted |= {"skip": skip, "limit": limit, "batchSize": batch or limit}
-        if slow is None or self._turns is None:
+        if slow is None or self._slow_reads is None:
             return await self._read_all(wanted, Lane.ORDINARY)
-        async with self._turns.turn(slow):
+        async with self._slow_reads.slot(slow):
             return await self._read_all(wanted, Lane.SLOW)
 
     async def _read_all(self, find: Document, lane: Lane) -> list[Document]:
@@ -221,10 +221,10 @@ class Database:
         command: Document = {"aggregate": collection, "pipeline": list(pipeline), "cursor": {"batchSize": 2**31 - 1}}
         if hint:
             command["hint"] = hint
-        if slow is None or self._turns is None:
+        if slow is None or self._slow_reads is None:
             answer = await self._read(command, Lane.ORDINARY)
         else:
-            async with self._turns.turn(slow):
+            async with self._slow_reads.slot(slow):
                 answer = await self._read(command, Lane.SLOW)
         documents: list[Document] = answer["cursor"]["firstBatch"]
         return documents

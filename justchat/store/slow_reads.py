@@ -1,4 +1,4 @@
-"""Turns: reads that take long are few at a time, so that the database has time for everybody else's writes."""
+"""Slots for slow reads: few run at a time, so that the database has time for everybody else's writes."""
 
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
@@ -9,64 +9,66 @@ from twisted.internet.interfaces import IReactorTime
 
 from justchat.errors import TooManyRequests
 
-WAITING = 200
-"""More than so many in all wait for nothing: the next is told to come later."""
-PATIENCE = 4.0
-"""Seconds that a turn is waited for."""
+MAX_WAITING = 200
+"""With this many waiting in all, the next raises TooManyRequests."""
+SLOT_TIMEOUT = 4.0
+"""Seconds that a read waits for a slot."""
 NAME = "searches"
+"""The name of the limit in errors."""
 
 
-class Turns:
-    """``at_once`` are under way in all; one user has ``of_one``, under way and waiting. Users take turns, so that one
-    with many waits for themselves.
+class SlowReads:
+    """Gives ``at_once`` slots, fairly: of the users who wait, the one served longest ago is next.
+
+    One user has at most ``per_user`` reads, running and waiting.
     """
 
-    def __init__(self, reactor: IReactorTime, at_once: int, of_one: int) -> None:
+    def __init__(self, reactor: IReactorTime, at_once: int, per_user: int) -> None:
         self._reactor = reactor
         self.at_once = self._free = at_once
-        self._of_one = of_one
+        self._per_user = per_user
         self._held: dict[str, int] = {}
-        """By user, those that are under way and those that wait."""
+        """By user, the reads that run and those that wait."""
         self._waiting: OrderedDict[str, deque[Deferred[None]]] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, user: str) -> AsyncIterator[None]:
-        """Raises TooManyRequests where the user has too many already, or nothing was free in time."""
-        if self._held.get(user, 0) >= self._of_one or sum(map(len, self._waiting.values())) >= WAITING:
+    async def slot(self, user: str) -> AsyncIterator[None]:
+        """Hold a slot. Raises TooManyRequests where the user has too many reads, or no slot was free in time."""
+        if self._held.get(user, 0) >= self._per_user or sum(map(len, self._waiting.values())) >= MAX_WAITING:
             raise self._refusal()
         self._held[user] = self._held.get(user, 0) + 1
         try:
-            await self._take(user)
+            await self._acquire(user)
             try:
                 yield
             finally:
-                self._give_on()
+                self._release()
         finally:
             self._held[user] -= 1
             if not self._held[user]:
                 del self._held[user]
 
-    async def _take(self, user: str) -> None:
+    async def _acquire(self, user: str) -> None:
         if self._free:
             self._free -= 1
             return
         waiter: Deferred[None] = Deferred()
         self._waiting.setdefault(user, deque()).append(waiter)
-        lateness = self._reactor.callLater(PATIENCE, self._too_late, user, waiter)
+        timeout = self._reactor.callLater(SLOT_TIMEOUT, self._time_out, user, waiter)
         try:
             await waiter
         finally:
-            if lateness.active():
-                lateness.cancel()
+            if timeout.active():
+                timeout.cancel()
 
-    def _too_late(self, user: str, waiter: "Deferred[None]") -> None:
+    def _time_out(self, user: str, waiter: "Deferred[None]") -> None:
         self._waiting[user].remove(waiter)
         if not self._waiting[user]:
             del self._waiting[user]
         waiter.errback(self._refusal())
 
-    def _give_on(self) -> None:
-        """Of all users who wait, the one who was served longest ago is next."""
+    def _release(self) -> None:
+        """Give the slot to the user who was served longest ago."""
         if not self._waiting:
             self._free += 1
             return
@@ -77,4 +79,4 @@ class Turns:
         waiter.callback(None)
 
     def _refusal(self) -> TooManyRequests:
-        return TooManyRequests(NAME, self._of_one, 1, 1)
+        return TooManyRequests(NAME, self._per_user, 1, 1)
