@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
-from justchat.store import mailboxes
+from justchat.store import dialogs
 from justchat.store.bson import entry_to_document
 from justchat.store.indexes import DIALOGS, LOG, create_indexes
 from justchat.store.mailboxes import Mailboxes
@@ -58,8 +58,8 @@ class Once(MailboxesCase):
 class Behind(MailboxesCase):
     async def test_bound(self) -> None:
         """With as many messages behind as there may be, the next waits for their dialogs to be written."""
-        self.patch(mailboxes, "BEHIND", 1)
-        self.patch(mailboxes, "NOTED_AFTER", 60)
+        self.patch(dialogs, "MAX_BEHIND", 1)
+        self.patch(dialogs, "WRITE_DELAY", 60)
         written: list[int] = []
         for _ in range(2):
             await self.mailboxes.append(
