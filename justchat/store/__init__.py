@@ -1,1 +1,2 @@
-"""MongoDB behind interfaces. Dicts from the database do not leave this room."""
+"""The stores: MongoDB behind the interfaces of ``interfaces/stores``. Documents of the database do not leave this
+package."""

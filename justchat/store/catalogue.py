@@ -1,4 +1,4 @@
-"""The gifts that can be bought, in MongoDB."""
+"""The catalogue of gifts, in MongoDB."""
 
 from zope.interface import implementer
 
@@ -15,7 +15,7 @@ SHOWN = 1000
 
 @implementer(ICatalogue)
 class Catalogue:
-    """See ICatalogue. A gift that is withdrawn stays, for those who were given it."""
+    """See ICatalogue. A gift that is withdrawn stays stored, for those who were given it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

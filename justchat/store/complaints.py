@@ -1,4 +1,4 @@
-"""What people complained of, in MongoDB."""
+"""Complaints about messages, in MongoDB."""
 
 from bson import ObjectId
 from zope.interface import implementer

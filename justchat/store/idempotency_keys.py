@@ -1,4 +1,4 @@
-"""The first answers of calls that came with an Idempotency-Key, in MongoDB, for a day."""
+"""The answers of calls that came with an Idempotency-Key, in MongoDB, for a day."""
 
 import secrets
 from datetime import timedelta
@@ -16,14 +16,14 @@ from justchat.store.mongo.client import Database, Document
 
 KEPT = timedelta(days=1)
 LEASE = timedelta(seconds=30)
-"""Longer than any call takes. Where several daemons share a database, one that dies in the middle of a call leaves its
-claim behind for as long.
+"""Longer than any call takes. The claim of a daemon that dies during a call holds for as long, where others share its
+database.
 """
 
 
 @implementer(IIdempotencyKeys)
 class IdempotencyKeys:
-    """See IFirstAnswers. The unique ``_id`` decides between daemons; only who holds the claim writes the answer."""
+    """See IIdempotencyKeys. The unique ``_id`` decides between daemons; only the claim's holder writes the answer."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -36,19 +36,19 @@ class IdempotencyKeys:
         for _ in range(3):
             if await self._database.insert(ANSWERS, first):
                 return claim
-            # A call that was given up, or whose daemon died, is gone on with; a day-old answer, which MongoDB has yet
-            # to remove, makes room.
-            free = {"status": None, "request": request, "$or": [{"busy": None}, *_is_over(now, LEASE)]}
-            given_up = {"_id": ObjectId(id), "at": {"$gt": now - KEPT, "$lte": now + KEPT}, **free}
-            found = await self._database.update_and_get(ANSWERS, given_up, {"$set": begun})
+            # A call that was released, or whose daemon died, is taken over. A day-old answer that MongoDB has not
+            # removed yet is replaced.
+            free = {"status": None, "request": request, "$or": [{"busy": None}, *_expired(now, LEASE)]}
+            released = {"_id": ObjectId(id), "at": {"$gt": now - KEPT, "$lte": now + KEPT}, **free}
+            found = await self._database.update_and_get(ANSWERS, released, {"$set": begun})
             if found is not None:
                 return evolve(claim, idempotency_id=Id(found["once"]))
-            over = {"_id": ObjectId(id), "$or": _is_over(now, KEPT)}
+            expired = {"_id": ObjectId(id), "$or": _expired(now, KEPT)}
             renewed = {"$set": first, "$unset": {"status": 1, "answer": 1}}
-            if await self._database.update_and_get(ANSWERS, over, renewed) is not None:
+            if await self._database.update_and_get(ANSWERS, expired, renewed) is not None:
                 return claim
             known = await self._database.find_one(ANSWERS, {"_id": ObjectId(id)})
-            if known is not None:  # else MongoDB has removed it this moment
+            if known is not None:  # else MongoDB has just removed it
                 if known["request"] != request:
                     raise KeyReused
                 if known.get("status") is not None:
@@ -68,8 +68,8 @@ class IdempotencyKeys:
         await self._database.update_all(ANSWERS, {"busy": True}, {"$unset": {"busy": 1}})
 
 
-def _is_over(now: Moment, lasts: timedelta) -> list[Document]:
-    """When what was made at ``at`` is over, for ``$or``: it is older than it may be, or was made so far in the future
+def _expired(now: Moment, lasts: timedelta) -> list[Document]:
+    """The alternatives of ``$or`` that match an expired document: it is older than ``lasts``, or so far in the future
     that the clock must have been set back since. Else it would hold until then.
     """
     return [{"at": {"$lte": now - lasts}}, {"at": {"$gt": now + lasts}}]

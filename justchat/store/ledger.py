@@ -1,9 +1,9 @@
-"""Coins, in MongoDB: the ledger of all that changed a balance, and the balances themselves.
+"""Coins, in MongoDB: the ledger of every change of a balance, and the balances themselves.
 
 A transfer spans the ledger, its user's document and, for a gift, its receiver's stream. It is carried out in
 steps that may each be repeated, so that a crash after any of them is completed by ``unfinished``:
 
-1. *begin*: the transfer goes into the ledger, marked ``begun``. Its id is unique: what was sent twice is one.
+1. *begin*: the transfer goes into the ledger, marked ``begun``. Its id is unique: a transfer that is sent twice is one.
 2. *apply*: one update of the user's document changes the balance, unless it would fall below 0 (or, for free coins,
    it is too soon), and notes the transfer in ``applied``, so that it is never applied twice.
 3. (for a gift) the receiver's stream gets an entry with the transfer's id.
@@ -23,13 +23,15 @@ from justchat.store.bson import transfer_from_document, transfer_to_document
 from justchat.store.indexes import LEDGER, NEWEST, USERS
 from justchat.store.mongo.client import Database, Document
 
-FREE_COINS_EVERY = timedelta(hours=24)
+FREE_COINS_INTERVAL = timedelta(hours=24)
 APPLIED_KEPT = 200
-"""A user's document notes this many of their latest transfers; one is repeated within seconds, if at all."""
+"""The latest transfers that a user's document notes. A transfer is repeated within seconds, if at all."""
 TRANSFER_TAKES = timedelta(seconds=10)
-"""A transfer that has not ended after this long belongs to a daemon that died."""
+"""A transfer that takes longer belongs to a daemon that died."""
 AHEAD = timedelta(hours=1)
-"""No daemon's clock is this far ahead of another's: what seems begun later was begun before a clock was set back."""
+"""No daemon's clock is this far ahead of another's: a transfer that seems to begin later began before a clock was set
+back.
+"""
 
 
 @implementer(ILedger)
@@ -73,9 +75,9 @@ class Ledger:
             last = f"free_coins.{transfer.note}"
             query["$or"] = [
                 {last: None},
-                {last: {"$lte": transfer.created_at - FREE_COINS_EVERY}},
-                # Taken more than a day from now: by a clock that was wrong. It is not to keep anybody for years.
-                {last: {"$gt": transfer.created_at + FREE_COINS_EVERY}},
+                {last: {"$lte": transfer.created_at - FREE_COINS_INTERVAL}},
+                # Taken more than a day from now, by a wrong clock: nobody waits for years because of it.
+                {last: {"$gt": transfer.created_at + FREE_COINS_INTERVAL}},
             ]
             update["$set"] = {last: transfer.created_at}
         return await self._database.update(USERS, query, update) or await self.is_applied(transfer)
@@ -91,7 +93,7 @@ class Ledger:
         await self._database.update(LEDGER, {"_id": ObjectId(transfer.id)}, {"$unset": {"begun": ""}})
 
     async def unfinished(self, *, all: bool) -> list[Transfer]:
-        # The clock may have been set back since: at a start with a database of our own the time does not matter.
+        # ``all`` ignores the time, since the clock may have been set back: a database of our own has no other daemon.
         now = self._clock()
         wanted: Document = {"begun": {"$exists": True}}
         if not all:

@@ -1,7 +1,7 @@
-"""What is known of uploaded pictures, in MongoDB: whose they are, what is referred to, how many bytes a day.
+"""Records of uploaded pictures, in MongoDB: the owner, whether anything refers to the picture, and bytes by day.
 
-A record is made before its picture is, and a reference is noted before the text that it is in is stored. So a crash in
-between leaves a picture that is kept for nothing, and never a text whose picture goes.
+A record is stored before its picture, and a reference before the text that has it. So a crash in between leaves a
+picture that is kept without need, and never a text whose picture is deleted.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ DAY = 24 * 3600
 
 @implementer(IPictureRecords)
 class PictureRecords:
-    """See IPictureRecords. ``folder`` tells our pictures from those of other daemons on the database."""
+    """See IPictureRecords. ``folder`` names this daemon's folder of pictures: each daemon on a database has its own."""
 
     def __init__(self, database: Database, clock: Clock, folder: str) -> None:
         self._database = database
@@ -38,7 +38,7 @@ class PictureRecords:
             "at": self._clock(),
             "kept": False,
         }
-        # The same picture again, after a crash, is as old as it was, and as kept.
+        # The same picture again, after a crash, keeps its age and its references.
         await self._database.upsert(PICTURES, {"_id": stem}, {"$setOnInsert": record})
 
     async def refer(self, stems: Sequence[str]) -> None:
@@ -51,7 +51,7 @@ class PictureRecords:
         orphan = {"folder": self._folder, "kept": False, "at": {"$lt": before}}
         found = await self._database.find(PICTURES, orphan, sort={"at": 1}, limit=limit, fields=["_id"])
         orphans = [{"_id": record["_id"], "kept": False} for record in found]
-        # One that is referred to since, or taken by another daemon, is not among them.
+        # A picture that got a reference since, or that another daemon has taken, is not among them.
         taken = [await self._database.delete_and_get(PICTURES, each) for each in orphans]
         return [str(record["_id"]) for record in taken if record is not None]
 

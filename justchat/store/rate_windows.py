@@ -1,12 +1,12 @@
-"""How often something has been done, in MongoDB: windows that outlive a restart and that all daemons share.
+"""Rate limits in MongoDB: fixed windows that outlive a restart and that all daemons share.
 
-A window begins with the first thing that it counts, and is over a period later. A counter has one document, with a
-window for each of its rates: one atomic update counts under all of them, or under none.
+A window begins with the first hit that it counts, and ends one period later. A counter has one document, with a window
+for each of its rates: one atomic update counts a hit in all of them, or in none.
 
-What is counted is counted *before* it is done, so that many at once cannot pass together, and a daemon that is killed
-in between has counted too much rather than too little. What then was not done is given back, by a token that its hit
-left, so that it is given back once, and only where it was counted: a database that stood still carries out late what
-it was told.
+A hit is counted *before* the operation that it stands for, so that many at once cannot pass together, and a daemon that
+is killed in between has counted too much rather than too little. If the operation then fails, its hit is given back by
+the hit's token: once, and only where it was counted, since a database that was suspended carries out late what was
+sent to it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,12 +31,12 @@ from justchat.store.mongo.client import Database, Document
 RECENT = 100
 """The latest hits of a counter, which can be given back."""
 SKEW = timedelta(seconds=60)
-"""The clocks of daemons on one database may differ by this."""
+"""The clocks of daemons on one database may differ by this much."""
 
 
 @implementer(IRateWindows)
 class RateWindows:
-    """See IWindows. One atomic update each, of a document found by its ``_id``."""
+    """See IRateWindows. Each operation is one atomic update of a document, found by its ``_id``."""
 
     def __init__(self, database: Database, clock: Clock, reactor: Any) -> None:
         self._database = database
@@ -51,7 +51,7 @@ class RateWindows:
         for counter in counters:
             document = found.get(_id(counter), {})
             if self._is_ahead(counter, document):
-                document = await self._set_right(counter)
+                document = await self._shorten(counter)
             left = self._left(counter, document)
             if left is not None:
                 raise _refusal(counter, *left)
@@ -104,8 +104,8 @@ class RateWindows:
         ends = [(document.get(f"ends_{rate.seconds}"), timedelta(seconds=rate.seconds)) for rate in counter.rates]
         return any(end is not None and moment(end) > now + period + SKEW for end, period in ends)
 
-    async def _set_right(self, counter: RateCounter) -> Document:
-        """Let no window end later than a period from now: nobody is to wait for as long as a clock was wrong."""
+    async def _shorten(self, counter: RateCounter) -> Document:
+        """Let no window end later than a period from now: nobody waits for as long as a clock was wrong."""
         now = self._clock()
         ends = {
             f"ends_{rate.seconds}": {"$min": [f"$ends_{rate.seconds}", now + timedelta(seconds=rate.seconds)]}
@@ -114,7 +114,7 @@ class RateWindows:
         return await self._database.update_and_get(WINDOWS, {"_id": _id(counter)}, [{"$set": ends}]) or {}
 
     def _left(self, counter: RateCounter, document: Mapping[str, Any]) -> tuple[Rate, timedelta] | None:
-        """The rate that is full, the longest wait first, and how long it is; None where there is room for one more."""
+        """Of the rates that are full, the one with the longest wait, and the wait; None where another hit has room."""
         now = self._clock()
         full = [
             (moment(document[f"ends_{rate.seconds}"]) - now, rate)
@@ -127,7 +127,7 @@ class RateWindows:
         return rate, min(wait, timedelta(seconds=rate.seconds))
 
     def _n(self, rate: Rate, document: Mapping[str, Any]) -> int:
-        """How many the running window of a rate has counted."""
+        """The hits in the running window of a rate."""
         ends = document.get(f"ends_{rate.seconds}")
         return document[f"n_{rate.seconds}"] if ends is not None and moment(ends) > self._clock() else 0
 
@@ -139,7 +139,7 @@ class RateWindows:
         token, one_less = ObjectId(hit.token), {}
         for rate in hit.counter.rates:
             n = f"$n_{rate.seconds}"
-            # Where a new window has begun since, what this one counted is over with the old one.
+            # Where a new window has begun since, the hit ended with the old one.
             began = {"$subtract": [f"$ends_{rate.seconds}", rate.seconds * 1000]}
             of_this = {"$gte": [hit.at, began]}
             one_less[f"n_{rate.seconds}"] = {"$cond": [{"$and": [of_this, {"$gt": [n, 0]}]}, {"$subtract": [n, 1]}, n]}

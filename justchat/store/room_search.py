@@ -1,8 +1,8 @@
-"""How rooms are searched: every search reads one index, in its order, and no rooms but those it finds.
+"""Queries for the search of rooms: each reads one index, in its order, and no rooms but those it finds.
 
-The indexes begin with the two filters, so that a filter of one kind is a range of the index, and of both kinds a
-merge of ranges. They end with the folded name: a part of it is looked for in the keys. In the default order three
-letters of it lead there at once (docs/database.rst has the cost at a million rooms).
+The indexes begin with the two filters, so that one filter is a range of the index, and both are a merge of ranges. They
+end with the folded name: the database looks for a part of it in the keys. In the default order an index of trigrams
+leads to names with three letters or more of it (docs/database.rst has the cost at a million rooms).
 """
 
 import re
@@ -17,9 +17,9 @@ from justchat.store.bson import trigrams
 from justchat.store.indexes import LISTINGS, TRIGRAMS, listing_index
 
 SHORT = 100
-"""A longer page takes tens of milliseconds of the daemon's processor."""
+"""Rooms on a page. A longer page takes tens of milliseconds of the daemon's processor."""
 EARLY = 1000
-"""A page that begins later than after so many is a late one: what comes before it is read."""
+"""Documents before a page. A page that begins later is slow: the database reads all that come before it."""
 
 
 def listing(wanted: RoomSearch) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def listing(wanted: RoomSearch) -> dict[str, Any]:
     if folded:
         query["folded"] = {"$regex": re.escape(folded)}
     if wanted.room_id is not None:
-        # Nothing has the id null, which stands for a malformed one.
+        # No room has the id null, which stands here for a malformed id.
         query["_id"] = ObjectId(wanted.room_id) if is_well_formed(wanted.room_id) else None
         return {"query": query, "sort": None, "hint": None}
     order = LISTINGS[wanted.sort]
@@ -43,7 +43,7 @@ def listing(wanted: RoomSearch) -> dict[str, Any]:
 
 
 def is_slow(wanted: RoomSearch) -> bool:
-    """Whether a search reads much: for a part of a name that no index leads to, for a late page, or a long one."""
+    """Whether a search reads much: for a part of a name that no index leads to, a late page, or a long page."""
     if wanted.room_id is not None:
         return False
     folded = fold(wanted.name or "")

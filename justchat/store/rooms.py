@@ -1,6 +1,6 @@
-"""The rooms, in MongoDB: their logs, and a snapshot of each, written behind.
+"""The rooms, in MongoDB: their logs, and a snapshot of each, written behind the log.
 
-The log alone decides what is true. A snapshot saves reading it from the start: a head is the snapshot with the
+The log alone decides what is true. A snapshot saves reading the log from the start: a head is the snapshot with the
 log's tail replayed over it.
 """
 
@@ -37,19 +37,20 @@ from justchat.store.log.log import Log
 from justchat.store.mongo.client import Database
 from justchat.store.room_search import is_slow, listing
 
-SNAPSHOT_EVERY = 0.5
-"""Seconds between rounds of writing snapshots."""
+SNAPSHOT_INTERVAL = 0.5
+"""Seconds between two rounds of writing snapshots."""
 SLOW_COUNT = 0.1
-"""Seconds. A count that took longer is kept for COUNT_LASTS times as long as it took."""
-COUNT_LASTS = 10
-COUNTS_KEPT = 1000
+"""Seconds. A count that took longer is kept for COUNT_LIFETIME times as long as it took."""
+COUNT_LIFETIME = 10
+MAX_COUNTS = 1000
 PURGED_AT_ONCE = 1000
 LISTED_AT_ONCE = 100
-ASKED_AT_ONCE = 1000
-"""Rooms that one query asks after."""
+QUERIED_AT_ONCE = 1000
+"""Rooms that one query of ``private`` names."""
 RECONCILED = 200
+"""Entries that a start looks at, for rooms whose snapshots a crash left behind."""
 TAIL = 1000
-"""A room's log may be about this many messages ahead of its snapshot."""
+"""Messages that a room's log may be ahead of its snapshot, about."""
 NOT_OF_ROOMS = OF_USERS | {Kind.VOID}
 
 
@@ -81,10 +82,10 @@ class Rooms:
         self._log.heads.subscribe(on_entry)
 
     def start(self) -> None:
-        self._saver.start(SNAPSHOT_EVERY, now=False)
+        self._saver.start(SNAPSHOT_INTERVAL, now=False)
 
     async def stop(self) -> None:
-        """Let what was begun end, and write the last snapshots."""
+        """Wait for the appends that were taken, and write the last snapshots."""
         settled = await self._log.close()
         if self._saver.running:
             self._saver.stop()
@@ -162,7 +163,7 @@ class Rooms:
         return await self._log.reader.sent(author, entry)
 
     async def search(self, wanted: RoomSearch, by: Id) -> list[ListedRoom]:
-        await self._save()  # what was answered before must be found
+        await self._save()  # a change that was answered before must be found
         documents = await self._database.find(
             ROOMS,
             **listing(wanted),
@@ -175,19 +176,19 @@ class Rooms:
         found: list[ListedRoom] = []
         for start in range(0, len(documents), LISTED_AT_ONCE):
             if start:
-                await deferLater(self._reactor, 0)  # each may have two hundred people: others have their turn between
+                await deferLater(self._reactor, 0)  # each may have two hundred people, so other work runs between
             found += map(listed_room_from_document, documents[start : start + LISTED_AT_ONCE])
         return found
 
     async def private(self, rooms: Collection[Id]) -> set[Id]:
         found: set[Id] = set()
         ids = list(rooms)
-        for start in range(0, len(ids), ASKED_AT_ONCE):
-            some = [ObjectId(id) for id in ids[start : start + ASKED_AT_ONCE]]
+        for start in range(0, len(ids), QUERIED_AT_ONCE):
+            some = [ObjectId(id) for id in ids[start : start + QUERIED_AT_ONCE]]
             documents = await self._database.find(
                 ROOMS,
                 {"private": True, "_id": {"$in": some}},
-                limit=ASKED_AT_ONCE,
+                limit=QUERIED_AT_ONCE,
                 fields=["_id"],
                 hint=PRIVATE["name"],
             )
@@ -196,20 +197,20 @@ class Rooms:
 
     async def count(self, wanted: RoomSearch, by: Id) -> int:
         await self._save()
-        # How many there are does not hang on their order, and the usual one finds names fastest.
+        # The number does not depend on the order, and the default order finds names fastest.
         query = listing(evolve(wanted, sort="created_at"))["query"]
-        asked, began = repr(query), self._reactor.seconds()
-        number, until = self._counts.get(asked, (0, 0.0))
+        key, began = repr(query), self._reactor.seconds()
+        number, until = self._counts.get(key, (0, 0.0))
         if began < until:
             return number
-        # Counting reads a key for each room.
+        # The count reads an index key for each room.
         number = await self._database.count(ROOMS, query, slow=by)
         took = self._reactor.seconds() - began
         if took > SLOW_COUNT:
-            # Where they are many, or many wait, a number may be a little out of date.
-            if len(self._counts) > COUNTS_KEPT:
+            # Where rooms are many, or many reads wait, the number may be a little out of date.
+            if len(self._counts) > MAX_COUNTS:
                 self._counts.clear()
-            self._counts[asked] = (number, began + COUNT_LASTS * took)
+            self._counts[key] = (number, began + COUNT_LIFETIME * took)
         return number
 
     async def count_of_admin(self, admin: Id, most: int) -> int:
@@ -220,7 +221,7 @@ class Rooms:
 
     async def delete(self, room: Id) -> None:
         await self._database.update(ROOMS, {"_id": ObjectId(room)}, {"$set": {"removed": True}})
-        # A long history takes a while. What is not done when the daemon stops is done by finish_removals.
+        # A long history takes a while. Where the daemon stops before, finish_removals does the rest.
         ensureDeferred(self._purge(room)).addErrback(
             lambda failure: self._logger.warn(
                 "room {room} will be deleted later: {failure.value}", room=room, failure=failure
@@ -259,12 +260,14 @@ class Rooms:
         return StreamHead(state, seq)
 
     def _on_entry(self, room: Room, entry: Entry) -> None:
-        speech = entry.kind in (Kind.MESSAGE, Kind.VOID)
-        if not speech or room.id in self._changed or entry.seq % TAIL == 0:
+        leaves_room_alone = entry.kind in (Kind.MESSAGE, Kind.VOID)
+        if not leaves_room_alone or room.id in self._changed or entry.seq % TAIL == 0:
             self._changed[room.id] = StreamHead(room, entry.seq)
 
     async def _save(self) -> None:
-        """Write the snapshots of rooms that have changed. One round at a time; what fails is written next time."""
+        """Write the snapshots of rooms that have changed. One round at a time; a write that fails is repeated in the
+        next.
+        """
         if self._changed or self._saving.locked:
             await self._saving.run(lambda: ensureDeferred(self._save_round()))
 

@@ -1,7 +1,7 @@
-"""Sign-ins, in MongoDB and in memory. Only the digest of a session's key is ever kept.
+"""Sessions, in MongoDB and in memory. Only the digest of a session's key is kept.
 
-A session in memory is not looked up again, so every daemon must be told of one that another process ends: whoever
-ends a session writes a notice of it into ``ended``, and then deletes it. Daemons read the notices every few seconds.
+A session in memory is not read again, so every daemon must learn of a session that another process ends: whoever ends a
+session writes a notice of it into ``ended``, and then deletes it. Daemons read the notices every few seconds.
 """
 
 import secrets
@@ -24,12 +24,14 @@ from justchat.store.indexes import ENDED, NEWEST, SESSIONS
 from justchat.store.mongo.client import Database, Document
 
 KEY_BYTES = 24
-CACHED = 50_000
+MAX_CACHED = 50_000
 SHOWN = 500
-NOTICED_AGAIN = timedelta(minutes=5)
-"""Each look begins this long before the last one: clocks differ, and what was noticed twice does no harm."""
+NOTICES_OVERLAP = timedelta(minutes=5)
+"""Notices are read again from this long before the last reading: clocks differ, and a notice that is read twice does no
+harm.
+"""
 NOTICES_READ = 10_000
-SEEN_EVERY = timedelta(minutes=1)
+SEEN_INTERVAL = timedelta(minutes=1)
 """``seen_at`` is written no more often than this."""
 
 
@@ -41,8 +43,8 @@ class Sessions:
         self._database = database
         self._clock = clock
         self._lifetime = timedelta(seconds=lifetime)
-        self._noticed = clock()
-        # None stands for a session that was ended here, so that a read already under way cannot bring it back.
+        self._notices_read_at = clock()
+        # None is a session that was ended here, so that a read in flight cannot bring it back.
         self._cache: OrderedDict[bytes, Session | None] = OrderedDict()
 
     async def open(self, user: Id) -> str:
@@ -53,7 +55,7 @@ class Sessions:
         await self._database.insert(
             SESSIONS, {**session_to_document(session, digest), "order": self._database.order_clock.next()}
         )
-        self._remember(digest, session)
+        self._cache_session(digest, session)
         return key
 
     async def get(self, key: str) -> Session:
@@ -64,15 +66,15 @@ class Sessions:
             if document is None:
                 raise LoginTimeout
             session = self._cache.get(digest, session_from_document(document))
-            self._remember(digest, session)
+            self._cache_session(digest, session)
         at = self._clock()
-        # MongoDB removes what has expired within a minute or so; here it is exact.
+        # MongoDB removes expired sessions within a minute or so; this check is exact.
         if session is None or session.expires_at <= at:
             raise LoginTimeout
-        if abs(at - session.seen_at) >= SEEN_EVERY:  # the clock may have been set back
+        if abs(at - session.seen_at) >= SEEN_INTERVAL:  # the clock may have been set back
             session = evolve(session, seen_at=at)
-            self._remember(digest, session)
-            # Nobody waits for this, and nothing is lost when it fails.
+            self._cache_session(digest, session)
+            # Nobody waits for this write, and nothing is lost when it fails.
             ensureDeferred(self._note_seen(session)).addErrback(lambda failure: failure.trap(DatabaseAway))
         return session
 
@@ -96,31 +98,31 @@ class Sessions:
         return ended
 
     async def _end(self, documents: list[Document]) -> list[Session]:
-        # The notices come first: were the sessions deleted alone, no other daemon would ever hear of it.
+        # The notices come first: after a crash between, another daemon would never learn of sessions that are gone.
         at = self._clock()
         await self._database.insert_many(ENDED, [_notice(document, at) for document in documents])
         await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
         for document in documents:
-            self._remember(bytes(document["digest"]), None)
+            self._cache_session(bytes(document["digest"]), None)
         return [session_from_document(document) for document in documents]
 
     async def ended_elsewhere(self) -> list[Session]:
         at = self._clock()
-        since = min(self._noticed, at) - NOTICED_AGAIN  # the clock may have been set back
+        since = min(self._notices_read_at, at) - NOTICES_OVERLAP  # the clock may have been set back
         notices = await self._database.find(ENDED, {"at": {"$gte": since}}, sort={"at": -1}, limit=NOTICES_READ)
         for notice in notices:
-            self._remember(bytes(notice["digest"]), None)
-        self._noticed = at
+            self._cache_session(bytes(notice["digest"]), None)
+        self._notices_read_at = at
         return [session_from_document({**notice, "_id": notice["session"]}) for notice in notices]
 
-    def _remember(self, digest: bytes, session: Session | None) -> None:
+    def _cache_session(self, digest: bytes, session: Session | None) -> None:
         self._cache[digest] = session
-        if len(self._cache) > CACHED:
+        if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)
 
 
 def _notice(document: Document, at: Moment) -> Document:
-    """What tells of the end of a session."""
+    """The notice that a session has ended."""
     return {**document, "_id": ObjectId(), "session": document["_id"], "at": at}
 
 

@@ -1,4 +1,4 @@
-"""The people, in MongoDB."""
+"""The users, in MongoDB."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -30,7 +30,9 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY, SHORT
 
 KEY_TRIES = 5
+"""Wrong tries after which a key is not accepted any more."""
 PLACES_KEPT = 8
+"""Places of the latest sign-ins that a user's document keeps."""
 VISITED_ROOMS_KEPT = 1_000
 ROOMS_SHOWN = 1_000
 GIFTS_SHOWN = 100
@@ -38,14 +40,16 @@ GIFTS_LISTED = 10
 """Of each user in a list of users, since a gift may have a text of kilobytes."""
 READ_AT_ONCE = 10
 """Users of a list that are read together."""
-LAST = chr(0x10FFFF)
-"""No text goes on with a character after this one."""
-KNOWN = 50_000
-"""Users whose existence is remembered."""
+LAST_CHARACTER = chr(0x10FFFF)
+"""No character sorts after this one."""
+MAX_EXISTING = 50_000
+"""Users whose existence is cached."""
 MOVE_TAKES = timedelta(seconds=10)
-"""A move that has not ended after this long belongs to a daemon that died."""
+"""A move that takes longer belongs to a daemon that died."""
 AHEAD = timedelta(hours=1)
-"""No daemon's clock is this far ahead of another's: what seems begun later was begun before a clock was set back."""
+"""No daemon's clock is this far ahead of another's: a move that seems to begin later began before a clock was set
+back.
+"""
 
 
 @implementer(IUsers)
@@ -56,8 +60,8 @@ class Users:
         self._database = database
         self._clock = clock
         self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
-        self._there: set[Id] = set()
-        """Some who exist. Nobody is ever deleted."""
+        self._existing: set[Id] = set()
+        """A cache: users are never deleted."""
 
     async def add(self, user: User) -> bool:
         return await self._database.insert(USERS, user_to_document(user))
@@ -66,16 +70,16 @@ class Users:
         document = await self._database.find_one(USERS, {"_id": object_id(user, UserNotFound)})
         if document is None:
             raise UserNotFound
-        return await self._whole(document)
+        return await self._complete(document)
 
     async def get_several(self, users: Sequence[Id]) -> list[User]:
         ids = [ObjectId(user) for user in users if is_well_formed(user)]
         documents = await self._database.find(USERS, {"_id": {"$in": ids}}, limit=len(ids)) if ids else []
         by_id = {document["_id"]: document for document in documents}
-        there = [by_id[id] for id in ids if id in by_id]
+        existing = [by_id[id] for id in ids if id in by_id]
         found: list[User] = []
-        for start in range(0, len(there), READ_AT_ONCE):
-            some = [ensureDeferred(self._whole(one, GIFTS_LISTED)) for one in there[start : start + READ_AT_ONCE]]
+        for start in range(0, len(existing), READ_AT_ONCE):
+            some = [ensureDeferred(self._complete(one, GIFTS_LISTED)) for one in existing[start : start + READ_AT_ONCE]]
             found += await gatherResults(some, consumeErrors=True)
         return found
 
@@ -83,7 +87,7 @@ class Users:
         first = fold(beginning)
         documents = await self._database.find(
             USERS,
-            {"folded": {"$gte": first, "$lt": first + LAST}},
+            {"folded": {"$gte": first, "$lt": first + LAST_CHARACTER}},
             sort={"folded": 1, "_id": 1},
             skip=skip,
             limit=limit,
@@ -99,28 +103,28 @@ class Users:
         gifts = await self._database.find(
             LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1, slow=by if skip > EARLY or limit > SHORT else None
         )
-        # The end of the list tells their number, but for an empty one.
+        # The end of the list gives the number, unless the page is beyond the end.
         counted = len(gifts) <= limit and (gifts or not skip)
         count = skip + len(gifts) if counted else await self._database.count(LOG, query)
         return [entry_from_document(gift) for gift in gifts[:limit]], count
 
     async def exists(self, user: Id) -> None:
-        if user in self._there:
+        if user in self._existing:
             return
         query = {"_id": object_id(user, UserNotFound)}
         if await self._database.find_one(USERS, query, fields=["_id"]) is None:
             raise UserNotFound
-        if len(self._there) >= KNOWN:
-            self._there.clear()
-        self._there.add(user)
+        if len(self._existing) >= MAX_EXISTING:
+            self._existing.clear()
+        self._existing.add(user)
 
     async def by_phone(self, phone: Phone) -> User | None:
         document = await self._database.find_one(USERS, {"phone": phone})
-        return None if document is None else await self._whole(document)
+        return None if document is None else await self._complete(document)
 
-    async def _whole(self, document: Document, most_gifts: int = GIFTS_SHOWN) -> User:
-        """The user with the rooms they created and the latest gifts they were given, newest last. Those are kept in one
-        place, the rooms' ``admin`` and the user's stream, not in the user's document again.
+    async def _complete(self, document: Document, most_gifts: int = GIFTS_SHOWN) -> User:
+        """The user with the rooms they created and the latest gifts they were given, newest last. The user's document
+        has neither: rooms are found by their ``admin``, gifts in the user's stream.
         """
         user = Id(str(document["_id"]))
         rooms = await self._database.find(
@@ -138,13 +142,13 @@ class Users:
         document = await self._database.find_one(USERS, {"phone": phone}, fields=fields)
         if document is None:
             return None
-        # Of a key of old nobody knows the age: it has run out.
+        # The age of an early release's key is unknown: it has expired.
         made = document.get("key_at")
         lifetime = self._key_lifetime
-        # One that was made in the future was made by a clock that was wrong: it lives no longer than others.
+        # A key of the future was made by a wrong clock: it lives no longer than others.
         young = lifetime is None or (made is not None and abs(self._clock() - moment(made)) < lifetime)
         places = document.get("places")
-        if places is None:  # of a release that did not keep them: who has a session did sign in
+        if places is None:  # of a release that did not keep them: a user with a session has signed in
             proved = await self._database.find_one(SESSIONS, {"user": document["_id"]}, fields=["_id"]) is not None
         else:
             proved = bool(places)
@@ -156,26 +160,26 @@ class Users:
             phone_verified=proved,
         )
 
-    # A key is judged first, and the judgement written down then, on condition that the key has tries left: a call
-    # that ends before that, because the database or the daemon is away, has told nobody anything and counts nothing.
-    # Of many tries at once those count that are written down first: four wrong ones may come before the right one.
+    # A key is checked first, and the result stored then, on condition that the key has tries left: a call that fails
+    # in between, because the database or the daemon is away, has answered nothing and counts nothing. Of many tries at
+    # once those count that are stored first: four wrong ones may come before the right one.
 
     async def count_wrong_key(self, key: UserKey) -> bool:
-        counted = await self._database.update_and_get(USERS, _trying(key), {"$inc": {"tries": 1}})
+        counted = await self._database.update_and_get(USERS, _living_key(key), {"$inc": {"tries": 1}})
         return counted is not None and counted["tries"] >= KEY_TRIES
 
     async def accept_key(self, key: UserKey, place: Id) -> bool:
         at = ObjectId(place)
         others = {"$filter": {"input": {"$ifNull": ["$places", []]}, "cond": {"$ne": ["$$this", at]}}}
         places = {"$slice": [{"$concatArrays": [others, [at]]}, -PLACES_KEPT]}
-        return await self._database.update(USERS, _trying(key), [{"$set": {"tries": 0, "places": places}}])
+        return await self._database.update(USERS, _living_key(key), [{"$set": {"tries": 0, "places": places}}])
 
     async def edit(self, user: Id, profile: Profile) -> None:
         if profile:
             await self._database.update(USERS, {"_id": ObjectId(user)}, {"$set": profile_to_document(profile)})
 
     async def begin_move(self, user: Id, to: Id) -> tuple[Id | None, Id | None]:
-        waited = 0.0
+        waited = 0.0  # seconds
         while True:
             at = self._clock()
             before = await self._database.update_and_get(
@@ -221,7 +225,7 @@ class Users:
         await self._database.update(USERS, {"_id": ObjectId(user), "room": ObjectId(room)}, {"$set": {"room": None}})
 
     async def unfinished_moves(self, *, all: bool) -> list[tuple[Id, Id | None, Id]]:
-        # The clock may have been set back since: at a start with a database of our own the time does not matter.
+        # ``all`` ignores the time, since the clock may have been set back: a database of our own has no other daemon.
         now = self._clock()
         wanted: Document = {"moving.at": {"$exists": True}}
         if not all:
@@ -237,7 +241,8 @@ class Users:
         ]
 
 
-def _trying(key: UserKey) -> Document:
+def _living_key(key: UserKey) -> Document:
+    """The query for this key while it has tries left."""
     return {"_id": ObjectId(key.user), "password": key.hash, "tries": {"$lt": KEY_TRIES}}
 
 
