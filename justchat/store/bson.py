@@ -1,4 +1,4 @@
-"""The documents of MongoDB, made from models and read back into them. Field by field in docs/database.rst."""
+"""Models to documents of MongoDB, and back. docs/database.rst describes every field."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
@@ -25,16 +25,16 @@ CHANGES_ROOM = frozenset(Kind) - OF_USERS - {Kind.MESSAGE, Kind.VOID}
 
 
 def object_id(id: Id, missing: type[ApiError]) -> ObjectId:
-    """The ObjectId of an id; a malformed one names nothing, so it raises ``missing``."""
+    """The ObjectId of an id. A malformed id names nothing, so it raises ``missing``."""
     if not is_well_formed(id):
         raise missing
     return ObjectId(id)
 
 
 FIELDS_OF_MESSAGE = 7
-"""Of one that refers to nothing."""
+"""Fields of a message that refers to nothing."""
 _EPOCH = EPOCH.replace(tzinfo=None)
-_known = lru_cache(10_000)(ObjectId)
+_cached_object_id = lru_cache(10_000)(ObjectId)
 """The ObjectId of an id that many entries have: a room's, an author's."""
 
 
@@ -43,8 +43,8 @@ _id = cast(Callable[[ObjectId], Id], str)
 
 
 def moment(value: datetime) -> Moment:
-    """A time of the database's, which come without a zone (``database.py``)."""
-    return EPOCH + (value - _EPOCH)  # a sixth of what replace() takes
+    """A time of the database, which comes without a zone (``mongo/pool.py``)."""
+    return EPOCH + (value - _EPOCH)  # takes a sixth of replace()
 
 
 def _moment(value: datetime | None) -> Moment | None:
@@ -62,10 +62,10 @@ def _object_ids(members: Members) -> list[ObjectId]:
 def entry_to_document(entry: Entry) -> Document:
     document: Document = {
         "_id": ObjectId(entry.id),
-        "stream": _known(entry.stream),
+        "stream": _cached_object_id(entry.stream),
         "seq": entry.seq,
         "kind": entry.kind.value,
-        "author": _known(entry.author),
+        "author": _cached_object_id(entry.author),
         "create_at": entry.created_at,
     }
     if entry.text is not None:
@@ -90,7 +90,7 @@ def entry_to_document(entry: Entry) -> Document:
 
 
 def pair(one: Id, other: Id) -> str:
-    """What the two directions of a dialog have in common."""
+    """The value that both directions of a dialog share."""
     return ":".join(sorted((one, other)))
 
 
@@ -107,7 +107,7 @@ def direct_from_document(document: Document) -> DirectMessage:
 
 
 def direct_to_document(message: DirectMessage) -> Document:
-    """A direct message as a complaint keeps it."""
+    """A direct message as a complaint quotes it."""
     return {
         "_id": ObjectId(message.id),
         "kind": Kind.DIRECT_MESSAGE.value,
@@ -213,23 +213,23 @@ def room_to_document(room: Room, seq: int) -> Document:
 
 
 def searched_name(name: str) -> Document:
-    """What of a room's snapshot its name is searched by."""
+    """The fields of a room's snapshot by which its name is searched."""
     folded = fold(name)
     return {"folded": folded, "trigrams": trigrams(folded)}
 
 
 def searched_nickname(nickname: str | None) -> Document:
-    """What of a user's document their nickname is searched by; null is found by nobody."""
+    """The field of a user's document by which the nickname is searched; no search finds null."""
     return {"folded": fold(nickname) if nickname else None}
 
 
 def trigrams(folded: str) -> list[str]:
-    """Every three letters in a row, once: what a search for any longer part of a name begins with."""
+    """Every three letters in a row, once: the index by which a search finds a part of a name."""
     return sorted({folded[start : start + 3] for start in range(len(folded) - 2)})
 
 
 def room_changes(room: Room, seq: int) -> Document:
-    """What of a snapshot the log can change."""
+    """The fields of a snapshot that the log can change."""
     return {
         "seq": seq,
         "n_users": len(room.users),
@@ -249,11 +249,11 @@ ROOM = (
     *("_id", "name", "admin", "create_at", "max_users", "password", "moderators", "users", "banned", "visiters"),
     *("silently", "removed", "voids", "seq"),
 )
-"""What a room is made of again; the rest of its document is there to be searched."""
+"""The fields that a room is read from; its document has more, for searches."""
 
 
 def room_from_document(document: Document) -> tuple[Room, int]:
-    """The room and the seq up to which the snapshot is true."""
+    """The room, and the seq up to which the snapshot is true."""
     silenced_until = document["silently"]
     room = Room(
         id=_id(document["_id"]),
@@ -280,13 +280,13 @@ LISTED_ROOM: Document = {
         for people in ("moderators", "users")
     },
 }
-"""The projection for a list of rooms: a page of whole ones might be megabytes of visitors. The database makes the ids
-of a page's people: of 50,000 that would take the daemon a twentieth of a second.
+"""The projection for a list of rooms: a page of whole rooms might have megabytes of visitors. The database formats the
+ids of people: for 50,000 ids that would take the daemon a twentieth of a second.
 """
 
 
 def listed_room_from_document(document: Document) -> ListedRoom:
-    """A room as LISTED_ROOM has it."""
+    """A room from a document of the projection LISTED_ROOM."""
     return ListedRoom(
         id=_id(document["_id"]),
         name=document["name"],
@@ -311,7 +311,7 @@ def profile_to_document(profile: Profile) -> Document:
 
 
 def _at_midnight(day: date) -> datetime:
-    """BSON knows no days."""
+    """BSON has no type for a day."""
     return datetime.combine(day, time(), UTC)
 
 
@@ -337,9 +337,7 @@ def user_to_document(user: User) -> Document:
 
 
 def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry], gifts_count: int) -> User:
-    """The user; ``rooms`` are those they created and ``gifts`` the latest that they got, which their document does not
-    repeat.
-    """
+    """The user. ``rooms`` are those they created and ``gifts`` the latest that they got; their document has neither."""
     room, dob = document["room"], document["dob"]
     return User(
         id=_id(document["_id"]),

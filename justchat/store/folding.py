@@ -1,8 +1,8 @@
-"""Folded texts of another version are made anew at the start: those of an earlier release, or of a Python that knows
-another Unicode.
+"""Migrates folded texts of another version at the start: those of an earlier release, or of a Python with another
+version of Unicode.
 
-The version of all of them stands in one document, written last. What a crash interrupts the next start begins again;
-documents that are right are not written.
+One document has the version of all folded texts, and is written last. Where a crash interrupts the migration, the next
+start begins again; documents that are up to date are not written.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,19 +20,19 @@ from justchat.store.indexes import ROOMS, USERS, VERSIONS
 from justchat.store.mongo.client import Database, Document
 
 STEP = 100
-"""Documents of one step, so that none holds the reactor for more than some milliseconds."""
+"""Documents of one step, so that no step holds the reactor for more than some milliseconds."""
 SEARCHED: Mapping[str, tuple[str, Callable[[str], Document]]] = {
     ROOMS: ("name", searched_name),
     USERS: ("nickname", searched_nickname),
 }
-"""The text by which the documents of a collection are searched, and what is made of it."""
-PATIENCE = 10.0
-"""Seconds that a start waits for it: enough for 100,000 names. The rest is done beside the daemon's other work."""
+"""By collection: the field by which its documents are searched, and the function that folds it."""
+START_TIMEOUT = 10.0
+"""Seconds that a start waits for the migration: enough for 100,000 names. The rest is done while the daemon serves."""
 _log = Logger()
 
 
 class Folding:
-    """Brings the folded texts to this version, once the daemon starts."""
+    """The migration, as a part of the daemon's start."""
 
     def __init__(self, database: Database, reactor: IReactorTime) -> None:
         self._database = database
@@ -40,17 +40,19 @@ class Folding:
         self._work: Deferred[None] | None = None
 
     async def start(self) -> None:
-        """Returns when it is done, or after PATIENCE; then some names are found by their old form alone for a while."""
+        """Returns when all is migrated, or after START_TIMEOUT; then some names are found by their old form alone for a
+        while.
+        """
         self._work = Deferred.fromCoroutine(self._fold())
         waited: Deferred[None] = Deferred()
         self._work.addCallback(lambda _: None if waited.called else waited.callback(None))
-        await waited.addTimeout(PATIENCE, self._reactor, lambda *_: None)
+        await waited.addTimeout(START_TIMEOUT, self._reactor, lambda *_: None)
 
     async def _fold(self) -> None:
         try:
-            await fold_anew(self._database)
+            await refold(self._database)
         except (ApiError, CancelledError) as error:
-            _log.warn("the next start goes on folding names for searches: {error!r}", error=error)
+            _log.warn("the next start continues to fold names for searches: {error!r}", error=error)
         except Exception:
             _log.failure("names cannot be folded for searches")
 
@@ -60,8 +62,8 @@ class Folding:
             self._work.cancel()
 
 
-async def fold_anew(database: Database) -> int:
-    """Bring the folded texts to this version; returns how many were not. Raises DatabaseAway."""
+async def refold(database: Database) -> int:
+    """Migrate the folded texts to this version; returns how many were changed. Raises DatabaseAway."""
     known = await database.find_one(VERSIONS, {"_id": "fold"})
     if known is not None and known["version"] == FOLD_VERSION:
         return 0
@@ -70,7 +72,7 @@ async def fold_anew(database: Database) -> int:
         changed += await _fold_collection(database, collection, text, searched)
     await database.upsert(VERSIONS, {"_id": "fold"}, {"$set": {"version": FOLD_VERSION}})
     if changed:
-        _log.info("{changed} names were folded anew for searches", changed=changed)
+        _log.info("{changed} names were folded again for searches", changed=changed)
     return changed
 
 
@@ -86,7 +88,7 @@ async def _fold_collection(database: Database, collection: str, text: str, searc
             written = document.get(text)
             fields = searched(written) if written else {"folded": None}
             if fields["folded"] != document.get("folded"):
-                # Unless somebody has changed it by now, who has folded it as well.
+                # The query fails where the text has changed since: whoever changed it has folded it.
                 updates.append(({"_id": document["_id"], text: written}, {"$set": fields}))
         if updates:
             await database.update_each(collection, updates)

@@ -17,18 +17,18 @@ def _index(keys: dict[str, int], **options: object) -> Document:
 
 
 UNREAD = _index(
-    # (kind, of which it has but one, is in the key: else each message would be fetched for it.)
+    # (kind is in the key, though it has one value: else the database would fetch each message for it.)
     {"user": 1, "author": 1, "read": 1, "kind": 1},
     partialFilterExpression={**_DIRECT, "read": {"$in": [False, None]}},
 )
 
 NEWEST = {"order": -1, "create_at": -1, "_id": -1}
-"""By arrival; what an earlier release stored has no ``order`` and comes last, by its time (hybrid_clock.py)."""
+"""By arrival. Documents of early releases have no ``order`` and come last, by their time (hybrid_clock.py)."""
 LATEST = {"order": -1, "create_at": -1, "seq": -1}
-"""The same of entries. Within a stream, ``seq`` decides between equal times."""
+"""The same for entries. Within a stream, ``seq`` decides between equal times."""
 
 PRIVATE = _index({"private": 1, "_id": 1}, partialFilterExpression={"private": True})
-"""Which of some rooms have a password, read from the index alone."""
+"""Rooms with a password, for queries that read the index alone."""
 
 LISTINGS: dict[str, dict[str, int]] = {
     "created_at": NEWEST,
@@ -38,7 +38,7 @@ LISTINGS: dict[str, dict[str, int]] = {
     "admin": {"admin": 1, **NEWEST},
     "_id": {"_id": -1},
 }
-"""What rooms can be sorted by, and the order of the index that serves it; the opposite order is the same index."""
+"""By the field that rooms are sorted by, the order of its index. The same index serves the opposite order."""
 
 
 def _listing(
@@ -68,16 +68,16 @@ TRIGRAMS = str(_listing(NEWEST, before={"trigrams": 1}, after={})["name"])
 INDEXES: dict[str, list[Document]] = {
     LOG: [
         _index({"stream": 1, "seq": 1}, unique=True),
-        # Direct messages, and gifts, are entries of their receiver's stream. What was sent to somebody, by anyone …
+        # Direct messages and gifts are entries of their receiver's stream. Messages to a user from anybody …
         _index({"user": 1, "seq": -1}, partialFilterExpression=_DIRECT),
-        # … or by one; what passed between two; what is unread.
+        # … or from one author; between two users; unread.
         _index({"user": 1, "author": 1, "seq": -1}, partialFilterExpression=_DIRECT),
         _index({"pair": 1, **LATEST}, partialFilterExpression=_DIRECT),
         UNREAD,
         _index({"stream": 1, "kind": 1, "seq": -1}, partialFilterExpression={"kind": Kind.GIFT.value}),
-        # The latest of all, of which a crash may have kept dialogs from knowing.
+        # The latest of all, which dialogs may lack after a crash.
         _index(LATEST, name="latest_direct", partialFilterExpression=_DIRECT),
-        # Rooms whose snapshots a crash may have left behind.
+        # The latest changes of rooms, which snapshots may lack after a crash.
         _index(LATEST, name="latest_changes", partialFilterExpression={"changes": True}),
     ],
     DIALOGS: [
@@ -96,21 +96,21 @@ INDEXES: dict[str, list[Document]] = {
         _index({"busy": 1}, sparse=True),
     ],
     WINDOWS: [_index({"ends": 1}, expireAfterSeconds=0)],
-    # Those that nothing refers to, the oldest first.
+    # Pictures that nothing refers to, the oldest first.
     PICTURES: [_index({"folder": 1, "at": 1}, partialFilterExpression={"kept": False})],
     COMPLAINTS: [_index({"closed": 1, **NEWEST}), _index(NEWEST)],
     ROOMS: [
         _index({"admin": 1, **NEWEST}, partialFilterExpression={"removed": False}),
         _index({"removed": 1}, partialFilterExpression={"removed": True}),
         PRIVATE,
-        # /room/get: filters, then the order, then the name, so that a search reads keys, and no rooms but those found.
+        # /room/get: filters, then the order, then the name, so that a search reads keys, and only the rooms it finds.
         *(_listing(keys) for keys in LISTINGS.values()),
         _listing(NEWEST, before={"trigrams": 1}, after={}),
     ],
     USERS: [
         _index({"phone": 1}, unique=True),
         _index({"moving.at": 1}, sparse=True),
-        # Nicknames by their beginning.
+        # Nicknames by prefix.
         _index({"folded": 1, "_id": 1}, partialFilterExpression={"folded": {"$exists": True}}),
     ],
     SESSIONS: [
@@ -138,13 +138,13 @@ OBSOLETE: dict[str, tuple[str, ...]] = {
     ),
     SESSIONS: ("user__id",),
 }
-"""Indexes of earlier releases, by name. Each would go on to cost something at every write."""
+"""Indexes of earlier releases, by name. Each would cost something at every write."""
 
 
 async def create_indexes(database: Database) -> None:
-    """Create what is missing, and drop what only an earlier release used; does nothing where all is as it should be."""
+    """Create the indexes that are missing, and drop those that only an earlier release used."""
     for collection, indexes in INDEXES.items():
-        # Where a large database has none of them, as one has that was filled by other means, this takes minutes.
+        # This takes minutes for a large database without indexes, such as one that was filled by other means.
         await database.command({"createIndexes": collection, "indexes": indexes}, within=BUILDING)
     for collection, names in OBSOLETE.items():
         there = await database.command({"listIndexes": collection})
@@ -154,7 +154,7 @@ async def create_indexes(database: Database) -> None:
 
 
 async def restore_order_clock(database: Database) -> None:
-    """Find the last order of arrival that was given, so that what comes now comes after it."""
+    """Observe the latest numbers that are stored, so that the next number is greater."""
     either = {"$in": [False, True]}
     latest: list[tuple[str, Document, dict[str, int]]] = [
         (LOG, _DIRECT, LATEST),

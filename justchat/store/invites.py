@@ -1,4 +1,4 @@
-"""Who has invited whom, in MongoDB, for a day."""
+"""Invitations by SMS, in MongoDB: one a day from a user to a phone."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from justchat.store.compensation import Compensator
 from justchat.store.indexes import INVITES
 from justchat.store.mongo.client import Database
 
-AGAIN_AFTER = timedelta(days=1)
+INVITE_INTERVAL = timedelta(days=1)
 
 
 @implementer(IInvites)
@@ -32,12 +32,12 @@ class Invites:
         if await self._database.insert(INVITES, {"_id": id, **claim}):
             return True
         free = [
-            # Another call's claim that it has not confirmed: it is under way, or came to nothing while the database
-            # was away. Whoever confirms first sends.
+            # A claim that another call has not confirmed: that call is in progress, or failed while the database was
+            # away. The call that confirms first sends.
             {"pending": True},
             # MongoDB removes a document that is a day old with some delay; or the clock was set back since.
-            {"at": {"$lte": at - AGAIN_AFTER}},
-            {"at": {"$gt": at + AGAIN_AFTER}},
+            {"at": {"$lte": at - INVITE_INTERVAL}},
+            {"at": {"$gt": at + INVITE_INTERVAL}},
         ]
         return await self._database.update(INVITES, {"_id": id, "$or": free}, {"$set": claim})
 

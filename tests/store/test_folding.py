@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from justchat.model.text import FOLD_VERSION
 from justchat.store.bson import trigrams
-from justchat.store.folding import PATIENCE, STEP, Folding, fold_anew
+from justchat.store.folding import START_TIMEOUT, STEP, Folding, refold
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.workers.password_worker import hash_secret
@@ -93,7 +93,7 @@ class Steps(TestCase):
         people = [{"_id": ObjectId(), "phone": f"{n}", "nickname": f"Ёж {n}"} for n in range(2 * STEP + 1)]
         self.raw.users.insert_many([*people, {"phone": "x", "nickname": None}, {"phone": "y", "nickname": ""}])
 
-        changed = [await fold_anew(self.database) for _ in range(2)]
+        changed = [await refold(self.database) for _ in range(2)]
 
         self.assertEqual([2 * STEP + 1, 0], changed)
         self.assertEqual(
@@ -109,7 +109,7 @@ class Steps(TestCase):
 
         started = Deferred.fromCoroutine(folding.start())
         self.assertNoResult(started)
-        clock.advance(PATIENCE)
+        clock.advance(START_TIMEOUT)
         self.successResultOf(started)
         folding.stop()
 
@@ -126,11 +126,11 @@ class Steps(TestCase):
     async def test_interrupted(self) -> None:
         """What a crash left in the middle is completed by the next start."""
         self.raw.users.insert_many({"phone": f"{n}", "nickname": f"Ёж {n}"} for n in range(10))
-        await fold_anew(self.database)
+        await refold(self.database)
         self.raw.versions.drop()
         self.raw.users.update_many({"phone": {"$gte": "5"}}, {"$unset": {"folded": ""}})
 
-        changed = await fold_anew(self.database)
+        changed = await refold(self.database)
 
         self.assertEqual((5, 10), (changed, self.raw.users.count_documents({"folded": {"$regex": "^еж "}})))
 
@@ -139,4 +139,4 @@ class Steps(TestCase):
         self.raw.users.insert_one({"phone": "1", "nickname": "Ёж", "folded": "ёж"})
         self.raw.versions.insert_one({"_id": "fold", "version": "0 (Unicode 1.1)"})
 
-        self.assertEqual((1, 0), (await fold_anew(self.database), await fold_anew(self.database)))
+        self.assertEqual((1, 0), (await refold(self.database), await refold(self.database)))
