@@ -3,8 +3,8 @@
 Each of two users has a dialog with the other: its last message, by which dialogs are sorted. Many messages are written
 as one update of their dialogs, and before anybody reads or changes dialogs.
 
-Invariant: no dialog lacks more than the last MAX_BEHIND messages, with those that were in flight. So a start finds what
-a crash left behind among the latest LOOKED_AT messages.
+Invariant: dialogs lack at most MAX_BEHIND messages and those in flight. So a start finds what a crash left behind among
+the latest LOOKED_AT messages.
 """
 
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ class Dialogs:
                 await self._writer.run()
 
     async def stop(self, *, write: bool) -> None:
-        """Stop the timer; ``write``: once what dialogs lack is written."""
+        """Stop the timer; with ``write``, write first what dialogs lack."""
         if write and (self._unwritten or self._writer.is_running):
             await self.flush()
         if self._timer is not None:

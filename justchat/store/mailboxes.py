@@ -1,7 +1,7 @@
 """The mailboxes, in MongoDB: the streams of users, and the direct messages in them.
 
-A direct message is an entry of its receiver's stream; that insert is its commit. What can change of it (``read``,
-``removed_by``) stands beside it in the same document. Dialogs follow from the messages (``dialogs.py``).
+A direct message is an entry of its receiver's stream; that insert is its commit. The fields that can
+change (``read``, ``removed_by``) are in the same document. Dialogs follow from the messages (``dialogs.py``).
 """
 
 from collections.abc import Callable, Sequence

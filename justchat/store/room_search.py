@@ -33,8 +33,8 @@ def listing(wanted: RoomSearch) -> dict[str, Any]:
         query["_id"] = ObjectId(wanted.room_id) if is_well_formed(wanted.room_id) else None
         return {"query": query, "sort": None, "hint": None}
     order = LISTINGS[wanted.sort]
-    turn = 1 if wanted.direction == next(iter(order.values())) else -1
-    sort = {key: way * turn for key, way in order.items()}
+    sign = 1 if wanted.direction == next(iter(order.values())) else -1
+    sort = {key: direction * sign for key, direction in order.items()}
     hint = listing_index(wanted.sort)
     if wanted.sort == "created_at" and len(folded) >= 3:
         query["trigrams"] = {"$all": trigrams(folded)}

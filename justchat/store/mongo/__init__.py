@@ -1,1 +1,1 @@
-"""The client of MongoDB."""
+"""The client of MongoDB: commands, connections, the URI, errors."""

@@ -25,10 +25,10 @@ Document = dict[str, Any]
 OPERATION_TIMEOUT = 4.0
 """Seconds. A call has 5 to answer 503 in."""
 READ_TIMEOUT = 3.5
-"""Seconds after which the database itself gives up a read, so that it does not go on with nobody waiting for it."""
+"""Seconds after which the database itself ends a read: nobody waits for it any longer."""
 DURABLE = {"w": "majority", "j": True}
 INSERT_BYTES = 16 * 1024 * 1024
-"""Bytes of documents in one insert: a third of what a message may have."""
+"""Bytes of documents in one insert: a third of the largest message."""
 
 
 class Database:
@@ -43,7 +43,7 @@ class Database:
         self._pools: dict[Lane, ConnectionPool] = {}
         self._slow_reads = slow_reads
         self.order_clock = HybridClock()
-        """Numbers what is stored by the order in which it comes."""
+        """Numbers documents in the order of their arrival."""
 
     def open(self) -> None:
         """Begin to connect; operations wait for that."""
@@ -95,7 +95,7 @@ class Database:
             within -= reactor.seconds() - began
         answering = connection.send_msg(Msg(body=command, payload=payload), CODEC, None)
         if IWriteDescriptor.providedBy(connection.transport):
-            # Now: the reactor would write it after all else of this turn, and the database has its own processor.
+            # Write now, not after all else of this reactor turn: the database works at the same time.
             connection.transport.doWrite()
         answer: Document = await timed(answering, within)
         return answer
@@ -119,10 +119,8 @@ class Database:
     ) -> list[Document]:
         """The first ``limit`` documents of a query; ``fields`` are names, or a projection.
 
-        Large documents are read ``batch`` at a time: others have a turn of the reactor between. ``slow`` is the user
-        for whom a query is made that may take long. Raises TooManyRequests for those alone.
-
-        A command of our own: txmongo's find() takes no hint, and costs more than all else of a short read.
+        Large documents are read ``batch`` at a time, so that the reactor does other work between. ``slow`` is the user
+        on whose behalf a query is made that may take long: it waits for a slot, and may raise TooManyRequests.
         """
         wanted: Document = {"find": collection, "filter": query}
         if sort:
@@ -140,7 +138,7 @@ class Database:
     async def _read_all(self, find: Document, lane: Lane) -> list[Document]:
         cursor = (await self._read(find, lane))["cursor"]
         found: list[Document] = cursor["firstBatch"]
-        while cursor["id"]:  # the rest, where a batch was asked for, or more than the 16 MiB that fit into an answer
+        while cursor["id"]:  # there are more batches, or documents than the 16 MiB of one answer
             more = {"getMore": Int64(cursor["id"]), "collection": find["find"], "batchSize": find["batchSize"]}
             cursor = (await self.command(more, lane=lane))["cursor"]
             found += cursor["nextBatch"]
@@ -217,7 +215,7 @@ class Database:
         hint: str | None = None,
         slow: str | None = None,
     ) -> list[Document]:
-        """What comes out of a pipeline: 16 MiB at most, so for what is bounded by nature."""
+        """The documents that a pipeline yields: for results that cannot exceed 16 MiB."""
         command: Document = {"aggregate": collection, "pipeline": list(pipeline), "cursor": {"batchSize": 2**31 - 1}}
         if hint:
             command["hint"] = hint

@@ -1,4 +1,4 @@
-"""The URI of the database: what it says, whether it is well formed, and whether the database lets us in.
+"""The URI of the database: its parts, its faults, and the check that the database accepts it.
 
 Invariant: no error quotes a password of the URI.
 """
@@ -71,9 +71,9 @@ class MongoUri:
 
 
 def check_reachable(uri: str) -> None:
-    """Raises StartupError with one line unless the database of this URI lets us in. Blocks, at most 5 s.
+    """Raises StartupError with one line unless the database of this URI accepts us. Blocks, at most 5 s.
 
-    txmongo retries for ever and does not report a wrong password; pymongo says what is wrong.
+    txmongo retries for ever and does not report a wrong password; pymongo names the fault.
     """
     try:
         _check_options(uri)
@@ -99,7 +99,7 @@ def _check_options(uri: str) -> None:
 
 
 def _without_password(uri: str, error: Exception) -> str:
-    """What is wrong with a URI. pymongo quotes a part of a password that has reserved characters."""
+    """The fault of a URI, without its password: pymongo quotes a part of a password that has reserved characters."""
     scheme, _, rest = uri.partition("://")
     _, at, hosts = rest.rpartition("@")
     if not at:
