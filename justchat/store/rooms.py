@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFound
 from justchat.interfaces.rooms import IRooms, Proposal
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import ListedRoom, Room, RoomSearch
@@ -71,7 +72,7 @@ class Rooms:
         self._log: Log[Room] = Log(database, self._load, shared=shared)
         self._log.heads.subscribe(self._on_entry)
         self._reactor = reactor
-        self._counts: dict[str, tuple[int, float]] = {}
+        self._counts: BoundedCache[str, tuple[int, float]] = BoundedCache(MAX_COUNTS)
         self._changed: dict[Id, StreamHead[Room]] = {}
         self._saving = DeferredLock()
         self._saver = LoopingCall(self._save)
@@ -208,9 +209,7 @@ class Rooms:
         took = self._reactor.seconds() - began
         if took > SLOW_COUNT:
             # Where rooms are many, or many reads wait, the number may be a little out of date.
-            if len(self._counts) > MAX_COUNTS:
-                self._counts.clear()
-            self._counts[key] = (number, began + COUNT_LIFETIME * took)
+            self._counts.put(key, (number, began + COUNT_LIFETIME * took))
         return number
 
     async def count_of_admin(self, admin: Id, most: int) -> int:

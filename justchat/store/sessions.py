@@ -5,7 +5,6 @@ session writes a notice of it into ``ended``, and then deletes it. Daemons read 
 """
 
 import secrets
-from collections import OrderedDict
 from datetime import timedelta
 from hashlib import sha256
 
@@ -16,6 +15,7 @@ from zope.interface import implementer
 
 from justchat.errors import DatabaseAway, LoginTimeout
 from justchat.interfaces.users import ISessions
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment
 from justchat.model.user import Session
@@ -45,7 +45,7 @@ class Sessions:
         self._lifetime = timedelta(seconds=lifetime)
         self._notices_read_at = clock()
         # None is a session that was ended here, so that a read in flight cannot bring it back.
-        self._cache: OrderedDict[bytes, Session | None] = OrderedDict()
+        self._cache: BoundedCache[bytes, Session | None] = BoundedCache(MAX_CACHED)
 
     async def open(self, user: Id) -> str:
         key = secrets.token_hex(KEY_BYTES)
@@ -55,7 +55,7 @@ class Sessions:
         await self._database.insert(
             SESSIONS, {**session_to_document(session, digest), "order": self._database.order_clock.next()}
         )
-        self._cache_session(digest, session)
+        self._cache.put(digest, session)
         return key
 
     async def get(self, key: str) -> Session:
@@ -66,14 +66,14 @@ class Sessions:
             if document is None:
                 raise LoginTimeout
             session = self._cache.get(digest, session_from_document(document))
-            self._cache_session(digest, session)
+            self._cache.put(digest, session)
         at = self._clock()
         # MongoDB removes expired sessions within a minute or so; this check is exact.
         if session is None or session.expires_at <= at:
             raise LoginTimeout
         if abs(at - session.seen_at) >= SEEN_INTERVAL:  # the clock may have been set back
             session = evolve(session, seen_at=at)
-            self._cache_session(digest, session)
+            self._cache.put(digest, session)
             # Nobody waits for this write, and nothing is lost when it fails.
             ensureDeferred(self._note_seen(session)).addErrback(lambda failure: failure.trap(DatabaseAway))
         return session
@@ -103,7 +103,7 @@ class Sessions:
         await self._database.insert_many(ENDED, [_notice(document, at) for document in documents])
         await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
         for document in documents:
-            self._cache_session(bytes(document["digest"]), None)
+            self._cache.put(bytes(document["digest"]), None)
         return [session_from_document(document) for document in documents]
 
     async def ended_elsewhere(self) -> list[Session]:
@@ -111,14 +111,9 @@ class Sessions:
         since = min(self._notices_read_at, at) - NOTICES_OVERLAP  # the clock may have been set back
         notices = await self._database.find(ENDED, {"at": {"$gte": since}}, sort={"at": -1}, limit=NOTICES_READ)
         for notice in notices:
-            self._cache_session(bytes(notice["digest"]), None)
+            self._cache.put(bytes(notice["digest"]), None)
         self._notices_read_at = at
         return [session_from_document({**notice, "_id": notice["session"]}) for notice in notices]
-
-    def _cache_session(self, digest: bytes, session: Session | None) -> None:
-        self._cache[digest] = session
-        if len(self._cache) > MAX_CACHED:
-            self._cache.popitem(last=False)
 
 
 def _notice(document: Document, at: Moment) -> Document:

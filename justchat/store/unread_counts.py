@@ -1,8 +1,8 @@
 """A cache of unread counts: the database counts, and a count is kept until a change invalidates it."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.ids import Id
 
 Counts = Mapping[Id, int]
@@ -29,7 +29,7 @@ class UnreadCounts:
         self._count = count
         self._seconds = seconds
         self._lifetime = lifetime
-        self._kept: OrderedDict[Id, tuple[float, Counts]] = OrderedDict()
+        self._kept: BoundedCache[Id, tuple[float, Counts]] = BoundedCache(MAX_USERS)
         """By user, the time until which the counts are valid, and the counts."""
         self._in_flight: dict[Id, set[object]] = {}
         """By user, the counts that began after the last change."""
@@ -48,9 +48,7 @@ class UnreadCounts:
         finally:
             is_current = self._landed(user, token)
         if is_current and self._lifetime and len(counts) <= MAX_AUTHORS:
-            self._kept[user] = began + self._lifetime, counts
-            if len(self._kept) > MAX_USERS:
-                self._kept.popitem(last=False)
+            self._kept.put(user, (began + self._lifetime, counts))
         return counts
 
     def invalidate(self, user: Id) -> None:

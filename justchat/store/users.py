@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from justchat.errors import Busy, UserNotFound
 from justchat.interfaces.users import IUsers
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Clock
@@ -60,7 +61,7 @@ class Users:
         self._database = database
         self._clock = clock
         self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
-        self._existing: set[Id] = set()
+        self._existing: BoundedCache[Id, None] = BoundedCache(MAX_EXISTING)
         """A cache: users are never deleted."""
 
     async def add(self, user: User) -> bool:
@@ -114,9 +115,7 @@ class Users:
         query = {"_id": object_id(user, UserNotFound)}
         if await self._database.find_one(USERS, query, fields=["_id"]) is None:
             raise UserNotFound
-        if len(self._existing) >= MAX_EXISTING:
-            self._existing.clear()
-        self._existing.add(user)
+        self._existing.put(user, None)
 
     async def by_phone(self, phone: Phone) -> User | None:
         document = await self._database.find_one(USERS, {"phone": phone})

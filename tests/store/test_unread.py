@@ -116,6 +116,7 @@ class Remembered(TestCase):
         """Memory is bounded: the user not asked for longest is forgotten, and counts by very many are not kept."""
         self.patch(unread_counts, "MAX_USERS", 2)
         self.patch(unread_counts, "MAX_AUTHORS", 1)
+        self.unread = UnreadCounts(self.count, self.clock.seconds)
         for user in (new_id(), ANNA, BORIS):
             self.ask(user)
             self.counted(1)

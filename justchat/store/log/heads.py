@@ -4,7 +4,6 @@ Invariant: a head in memory is its stream's state after entry ``seq``, and every
 since the head was loaded has been published, in the order of seq, once.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -15,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from justchat.errors import DatabaseAway
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.store.log.reader import LogReader
@@ -60,7 +60,7 @@ class Heads(Generic[S]):
         self._reader = reader
         self._load = load
         self.is_shared = shared
-        self.in_memory: OrderedDict[Id, StreamHead[S]] = OrderedDict()
+        self.in_memory: BoundedCache[Id, StreamHead[S]] = BoundedCache(MAX_HEADS)
         self._loading: dict[Id, list[Deferred[StreamHead[S]]]] = {}
         self._subscribers: list[Callable[[S, Entry], None]] = []
         self.is_batch_in_flight = False
@@ -75,9 +75,8 @@ class Heads(Generic[S]):
         """The head of a stream, from memory or the database. Raises what ``load`` raises, such as RoomNotFound and
         DatabaseAway.
         """
-        head = self.in_memory.get(stream)
+        head = self.in_memory.use(stream)
         if head is not None:
-            self.in_memory.move_to_end(stream)
             return head
         waiter: Deferred[StreamHead[S]] = Deferred()
         if stream in self._loading:
@@ -103,9 +102,7 @@ class Heads(Generic[S]):
 
     def put(self, head: StreamHead[S]) -> None:
         """Keep a head that was just made or read."""
-        self.in_memory[head.state.id] = head
-        if len(self.in_memory) > MAX_HEADS:
-            self.in_memory.popitem(last=False)
+        self.in_memory.put(head.state.id, head)
 
     def advance(self, head: StreamHead[S], entry: Entry) -> None:
         """Make this the head of the entry's stream, and publish the entry."""
