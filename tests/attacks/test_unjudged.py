@@ -142,7 +142,7 @@ class LostAnswers(TestCase):
         self.second = RateCounter("second", "anna", (Rate(5, 3600),))
 
     async def tearDown(self) -> None:
-        await eventually(lambda: not self.windows._undoing._waiting, "all to be undone")
+        await eventually(lambda: not self.windows._compensator._waiting, "all to be undone")
         await close(self.database)
 
     async def check(self, late: float | None) -> None:
@@ -159,7 +159,7 @@ class LostAnswers(TestCase):
             await self.windows.take([self.first, self.second])
         await self.windows.take([self.first, self.second])
 
-        await eventually(lambda: not self.windows._undoing._waiting, "all to be undone")
+        await eventually(lambda: not self.windows._compensator._waiting, "all to be undone")
         if late is not None:
             await deferLater(reactor, late)
 
@@ -187,7 +187,7 @@ class LostAnswers(TestCase):
                         raise DatabaseAway
                     await windows._give_back(hit)
 
-                await windows._undoing.undo(back)
+                await windows._compensator.compensate(back)
 
         return give_back
 
@@ -214,7 +214,7 @@ class LostAnswers(TestCase):
             with self.assertRaises((DatabaseAway, TooManyRequests)):
                 await self.windows.take([self.first, self.second])
         self.database.lose = lambda name: False
-        await eventually(lambda: not self.windows._undoing._waiting, "all to be undone")
+        await eventually(lambda: not self.windows._compensator._waiting, "all to be undone")
 
         with self.assertRaises(TooManyRequests):
             await self.windows.take([self.second])
