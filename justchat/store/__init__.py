@@ -1,2 +1,2 @@
-"""The stores: MongoDB behind the interfaces of ``interfaces/stores``. Documents of the database do not leave this
+"""The stores: MongoDB behind the interfaces of ``interfaces``. Documents of the database do not leave this
 package."""
