@@ -12,15 +12,15 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from docutils import nodes
 from docutils.core import publish_doctree
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.support.browser import CHROMIUM, Browser
+from tests.support.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[1]
 USER = "justchat-newcomer"
@@ -82,13 +82,16 @@ class FirstHour(TestCase):
     def log_of(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
-    async def until(self, happened: object, what: str, process: "subprocess.Popen[str]", name: str) -> None:
-        for _ in range(int(PATIENCE / 0.1)):
-            if happened():  # type: ignore[operator]
-                return
+    async def until(
+        self, happened: Callable[[], object], what: str, process: "subprocess.Popen[str]", name: str
+    ) -> None:
+        def happened_yet() -> bool:
+            if happened():
+                return True
             self.assertIsNone(process.poll(), f"{what}: {self.log_of(name)}")
-            await deferLater(reactor, 0.1)
-        raise AssertionError(f"no {what} within {PATIENCE} s: {self.log_of(name)}")
+            return False
+
+        await eventually(happened_yet, lambda: f"{what}: {self.log_of(name)}", PATIENCE)
 
     async def follow(self, *make: str) -> None:
         """Do what the README says."""
@@ -106,11 +109,7 @@ class FirstHour(TestCase):
         self.assertIn('"code":"not-in-room"', said.splitlines()[-1])
 
         os.killpg(running.pid, signal.SIGINT)
-        for _ in range(300):
-            if running.poll() is not None:
-                break
-            await deferLater(reactor, 0.1)
-        self.assertIsNotNone(running.poll())
+        await eventually(lambda: running.poll() is not None, "make to end", 30)
         self.assertNotIn("Traceback", self.log_of("make"))
         self.check_clone()
 
@@ -151,13 +150,10 @@ class FirstHour(TestCase):
         tools = await browser.tools()
 
         async def shown(what: str) -> None:
-            heard = ""
-            for _ in range(300):
-                heard = await tools.evaluate("(document.getElementById('heard') || {}).textContent") or ""
-                if what in heard:
-                    return
-                await deferLater(reactor, 0.1)
-            raise AssertionError(f"{what} is not shown, but {heard}; {browser.said}")
+            async def heard() -> bool:
+                return what in (await tools.evaluate("(document.getElementById('heard') || {}).textContent") or "")
+
+            await eventually(heard, lambda: f"{what} on the page; {browser.said}", 30)
 
         await shown('"user":')
         (self.home / "looking").touch()

@@ -23,7 +23,7 @@ from justchat.store.invites import Invites
 from justchat.store.mongo.client import Database
 from justchat.store.rate_windows import RateWindows
 from tests.support.chat import a_person, a_phone, register
-from tests.support.client import Answer, call, request
+from tests.support.client import Answer, call
 from tests.support.mongo import close, fresh_uri, pause
 from tests.support.waiting import at_once, eventually
 from tests.support.wire import OwnDaemonCase
@@ -65,12 +65,6 @@ class Standing(OwnDaemonCase):
 
     async def auth(self, phone: str, key: str) -> Answer:
         return await call(self.daemon.http, "/init/auth", {"phone": phone, "key": key})
-
-    async def ready(self) -> None:
-        for _ in range(100):
-            if (await request(self.daemon.http, "GET", "/readyz")).status == 200:
-                return
-            await deferLater(reactor, 0.1)
 
 
 def go_on(pid: int) -> None:

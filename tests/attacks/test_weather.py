@@ -17,9 +17,7 @@ from typing import Any
 from unittest import SkipTest
 
 from attrs import evolve
-from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.support.app import Client
@@ -42,8 +40,7 @@ class WeatherCase(CrashCase):
     async def assert_back(self) -> None:
         """Everybody is served again soon; in the end nothing that was acknowledged is lost."""
         began = time.monotonic()
-        while (await request(self.daemon.http, "GET", "/readyz")).status != 200:
-            await deferLater(reactor, 0.02)
+        await self.ready()
         await self.crowd.reach(2 * TALKERS)
         took = time.monotonic() - began
         await self.crowd.end()

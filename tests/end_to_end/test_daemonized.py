@@ -9,9 +9,6 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
-
 from tests.support.certificates import Authority
 from tests.support.client import request
 from tests.support.daemon import LOOPBACK, TWISTD
@@ -42,11 +39,8 @@ class Daemonized(StartCase):
         command += ["--data-dir", str(self.data), "--http", LOOPBACK, "--websocket", LOOPBACK, *options]
         output = self.folder / "output"
         parent = self.spawn(command, output, keep)
-        for _ in range(3000):
-            if parent.poll() is not None:
-                return parent.returncode, output.read_text()
-            await deferLater(reactor, 0.02)
-        raise AssertionError(f"it does not fork: {output.read_text()}")
+        await eventually(lambda: parent.poll() is not None, lambda: f"a fork: {output.read_text()}", 60)
+        return parent.returncode, output.read_text()
 
     def spawn(self, command: list[str], output: Path, keep: Sequence[int]) -> "subprocess.Popen[bytes]":
         with open(output, "wb") as opened:
@@ -58,13 +52,13 @@ class Daemonized(StartCase):
         """What a daemon has logged once it is up."""
         code, output = await self.launch(*options, prefix=prefix, keep=keep)
         self.assertEqual((0, ""), (code, output))
-        for _ in range(1500):
-            log = self.log_file.read_text()
-            if "websocket listens on" in log:
-                return log
-            self.assertTrue(processes(self.folder), log)
-            await deferLater(reactor, 0.02)
-        raise AssertionError(f"it does not listen: {self.log_file.read_text()}")
+
+        def listens() -> bool:
+            self.assertTrue(processes(self.folder), self.log_file.read_text())
+            return "websocket listens on" in self.log_file.read_text()
+
+        await eventually(listens, lambda: f"a daemon that listens: {self.log_file.read_text()}", 30)
+        return self.log_file.read_text()
 
     async def launched(self) -> int:
         """A daemon that is up; its HTTP port."""

@@ -6,15 +6,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pymongo import MongoClient
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.support.certificates import Authority
 from tests.support.chat import a_person, a_room
 from tests.support.daemon import Daemon
 from tests.support.operators_mongod import OperatorsMongod
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import eventually
 
 PASSWORD = "p@ss:w/rd%25?"
 
@@ -84,10 +82,7 @@ class Plain(MongoCase):
         with MongoClient[dict[str, object]](port=mongod.port, directConnection=True) as client:
             members = [{"_id": 0, "host": f"127.0.0.1:{mongod.port}"}]
             client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
-            for _ in range(int(PATIENCE / 0.05)):
-                if client.admin.command("hello")["isWritablePrimary"]:
-                    break
-                await deferLater(reactor, 0.05)
+            await eventually(lambda: client.admin.command("hello")["isWritablePrimary"], "a primary")
 
         await self.check_chat(f"mongodb://127.0.0.1:{mongod.port}/chat?replicaSet=rs0")
 

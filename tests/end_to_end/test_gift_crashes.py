@@ -11,7 +11,6 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.support.chat import Person, a_person
-from tests.support.client import request
 from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
 
@@ -93,10 +92,7 @@ class Giving(TestCase):
             pid = self.daemon.mongod_pid()
             os.kill(pid, signal.SIGKILL)
             await eventually(lambda: self.daemon.mongod_pid() not in (0, pid), "another mongod")
-            for _ in range(200):
-                if (await request(self.daemon.http, "GET", "/readyz")).status == 200:
-                    break
-                await deferLater(reactor, 0.1)
+            await self.ready()
 
         # What was cut off is completed by a round of housekeeping, which leaves alone what is younger than 10 s.
         await self.run_rounds(crash, settle=21)

@@ -14,6 +14,7 @@ from tests.support.client import Listener
 from tests.support.crashes import CrashCase
 from tests.support.daemon import Daemon
 from tests.support.operators_mongod import OperatorsMongod
+from tests.support.waiting import eventually
 
 ELECTION = 2000
 """Milliseconds after which a primary that is silent is replaced; MongoDB's default is 10,000."""
@@ -59,13 +60,17 @@ class PrimaryLost(CrashCase):
 
     async def primary(self) -> OperatorsMongod:
         """The node that takes writes by now."""
-        for _ in range(int(PATIENCE / 0.1)):
+
+        def found() -> OperatorsMongod | None:
             try:
-                port = int(str(self.mongo.admin.command("hello").get("primary")).rpartition(":")[2])
-                return next(node for node in self.nodes if node.port == port)
-            except (PyMongoError, ValueError, StopIteration):
-                await deferLater(reactor, 0.1)
-        raise AssertionError("no primary")
+                port = str(self.mongo.admin.command("hello").get("primary")).rpartition(":")[2]
+            except PyMongoError:
+                return None
+            return next((node for node in self.nodes if str(node.port) == port), None)
+
+        primary = await eventually(found, "a primary", PATIENCE)
+        assert primary is not None
+        return primary
 
     async def test_killed(self) -> None:
         """Nobody waits long for the next primary, and every message acknowledged is there, once and in order."""

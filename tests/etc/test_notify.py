@@ -6,24 +6,16 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import Daemon
+from tests.support.waiting import block_until
 
 PATIENCE = 60.0
 """Seconds that something which must happen is waited for: the machine may be busy."""
 WATCHDOG_USEC = "600000"
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"no {what} within {PATIENCE} s")
-        time.sleep(0.02)
 
 
 def get(connection: socket.socket, path: str) -> bytes:
@@ -57,7 +49,7 @@ class Systemd:
         return self.heard.count(state)
 
     def wait_for(self, state: str, times: int = 1) -> None:
-        wait_for(lambda: self.count(state) >= times, state)
+        block_until(lambda: self.count(state) >= times, state, PATIENCE)
 
 
 class NotifyTests(SynchronousTestCase):
@@ -103,7 +95,7 @@ class NotifyTests(SynchronousTestCase):
         """Who asks before READY=1 is answered after it."""
         door = Path(self.folder.name, "http")
         systemd, _ = self.run_under(f"{self.folder.name}/notify", "--http", f"unix:{door}")
-        wait_for(door.exists, "HTTP socket")
+        block_until(door.exists, "the HTTP socket", PATIENCE)
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(door))
         self.assertEqual(systemd.count("READY=1"), 0, "the test came too late")

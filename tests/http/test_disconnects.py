@@ -56,12 +56,7 @@ class HangingUp(ChatTestCase):
             statuses.append((await anna.enter(rooms[2])).status)
 
         self.assertEqual([200] * 16, statuses)
-        for _ in range(100):  # what is still under way ends
-            if await self.agreed(anna, rooms, admin):
-                break
-            await deferLater(reactor, 0.02)
-        else:
-            self.fail("the rooms and the person do not agree")
+        await eventually(lambda: self.agreed(anna, rooms, admin), "the rooms and the person to agree")
 
     async def test_registering(self) -> None:
         """Whoever hangs up while registering may do so again."""

@@ -206,9 +206,11 @@ class Bounds(ComingBackCase):
 
 async def eventually_n(test: ComingBackCase, who: Person, n: int) -> None:
     """Wait until somebody's own events have come so far: notices are put behind the answer."""
-    for _ in range(50):
+
+    async def come() -> bool:
         data, socket = await test.back(who)
         await socket.leave()
-        if data["n"] >= n:
-            return
+        return bool(data["n"] >= n)
+
+    await eventually(come, f"event {n} of somebody's own")
     raise AssertionError(f"n stayed below {n}")

@@ -20,6 +20,7 @@ from justchat.hub.broadcast import send_batch
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 from justchat.runtime.tcp import TurnReactor, TurnServer
 from tests.support.connections import Hearer
+from tests.support.waiting import eventually
 
 BIG = bytes(range(256)) * 40_000
 """More than a socket's buffers take at once."""
@@ -185,8 +186,7 @@ class Transport(TestCase):
         """To a client that has gone: its connection is lost once; after that nothing is sent."""
         await self.listen(lambda speaker: None)
         deferToThread(self._reset, self.port.getHost().port)
-        while not self.speakers:
-            await deferLater(reactor, 0.01)
+        await eventually(lambda: self.speakers, "the connection")
         (speaker,) = self.speakers
         speaker.transport.stopReading()  # so that only sending can find out
         await deferLater(reactor, 0.1)
@@ -270,8 +270,7 @@ class ManyConnections(TestCase):
         factory.buildProtocol = build  # type: ignore[method-assign, assignment]
         port: Any = await serverFromString(TurnReactor(reactor), "tcp:0:interface=127.0.0.1").listen(factory)
         clients = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(400)]
-        while len(speakers) < 400:
-            await deferLater(reactor, 0.01)
+        await eventually(lambda: len(speakers) == 400, "all connections")
 
         for round in range(5):
             for speaker in speakers:

@@ -18,6 +18,7 @@ from justchat.store.log import append as append_module
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.mongo import RunningMongod, close, fresh_uri
+from tests.support.waiting import eventually
 
 ALL = 100_000
 """More than any history here is long."""
@@ -449,9 +450,13 @@ class DatabaseDies(LogCase):
 
 async def eventually_said(rooms: Rooms, room: Id, author: Id) -> tuple[Room, Entry | None]:
     """Say "after", as soon as the database lets one."""
-    for _ in range(50):
+
+    async def said() -> tuple[Room, Entry | None] | None:
         try:
             return await rooms.append(room, say(author, "after"))
         except DatabaseAway:
-            await deferLater(reactor, 0.1)
-    raise AssertionError("the database did not come back")
+            return None
+
+    done = await eventually(said, "the database to be back")
+    assert done is not None
+    return done

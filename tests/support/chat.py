@@ -9,8 +9,9 @@ from typing import Any
 from attrs import define
 from twisted.trial.unittest import TestCase
 
-from tests.support.client import Answer, Listener, call, listen
+from tests.support.client import Answer, Listener, call, listen, request
 from tests.support.daemon import Daemon, shared_daemon
+from tests.support.waiting import eventually
 
 _phones = itertools.count(secrets.randbelow(10**6) * 10)
 
@@ -97,6 +98,14 @@ class ChatTestCase(TestCase):
             await listener.leave()
         said = self.daemon.log[self._logged :]
         self.assertNotRegex(said, r"(?i)traceback|incident|unhandled")
+
+    async def ready(self) -> None:
+        """Returns once the daemon and its database answer."""
+
+        async def answers() -> bool:
+            return (await request(self.daemon.http, "GET", "/readyz")).status == 200
+
+        await eventually(answers, "the daemon to be ready")
 
     async def a_person(self, **profile: Any) -> Person:
         return await a_person(self.daemon, **profile)

@@ -10,8 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
+from tests.support.waiting import eventually
 
 TWISTD = str(Path(sys.executable).with_name("twistd"))
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -80,25 +79,25 @@ class Daemon:
 
     async def _up(self, host: str) -> "Daemon":
         self.spawn()
-        found: dict[str, str] = {}
-        for _ in range(3000):
-            found = dict(re.findall(rf"(http|websocket) listens on {host}:(\d+)", self.log))
-            if len(found) == 2 and "is up" in self.log:
-                break
+
+        def ports() -> dict[str, str] | None:
             assert self.process is not None and self.process.poll() is None, self.log
-            await deferLater(reactor, 0.02)
+            found = dict(re.findall(rf"(http|websocket) listens on {host}:(\d+)", self.log))
+            return found if len(found) == 2 and "is up" in self.log else None
+
+        found = await eventually(ports, lambda: f"the daemon to listen; it has logged\n{self.log}", 60)
+        assert found is not None
         self.http, self.websocket = int(found["http"]), int(found["websocket"])
         return self
 
     async def ended(self, seconds: float = 20) -> int:
         """Its exit code, once it has ended by itself."""
         assert self.process is not None
-        for _ in range(int(seconds / 0.02)):
-            code = self.process.poll()
-            if code is not None:
-                return code
-            await deferLater(reactor, 0.02)
-        raise AssertionError(f"still running after {seconds} s:\n{self.log}")
+        process = self.process
+        await eventually(
+            lambda: process.poll() is not None, lambda: f"the daemon to end; it has logged\n{self.log}", seconds
+        )
+        return process.returncode
 
     async def stop(self) -> int:
         """Ask it to stop; its exit code."""

@@ -8,16 +8,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
 from justchat.runtime.mongod import find_binary, library_environment
 from justchat.store.mongo.client import Database
+from tests.support.waiting import block_until, eventually
 
 _numbers = itertools.count(1)
 
@@ -25,10 +24,8 @@ _numbers = itertools.count(1)
 def pause(pid: int) -> None:
     """Stop a process, and wait until each of its threads stands."""
     os.kill(pid, signal.SIGSTOP)
-    deadline = time.monotonic() + 10
-    while not all(_stands(thread) for thread in Path(f"/proc/{pid}/task").iterdir()):
-        assert time.monotonic() < deadline, "the process does not stop"
-        time.sleep(0.001)
+    threads = Path(f"/proc/{pid}/task")
+    block_until(lambda: all(map(_stands, threads.iterdir())), "the process to stop", pause=0.001)
 
 
 def _stands(thread: Path) -> bool:
@@ -54,11 +51,12 @@ class RunningMongod:
         command += ["--wiredTigerCacheSizeGB", "0.5"]
         command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
         process = subprocess.Popen(command, env=library_environment(self.folder), stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while not self._accepts():
-            assert process.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+
+        def log() -> str:
+            return (self.folder / "log").read_text()[-2000:]
+
+        block_until(lambda: process.poll() is not None or self._accepts(), lambda: f"mongod to listen: {log()}", 60)
+        assert process.poll() is None, log()
         return process
 
     def _accepts(self) -> bool:
@@ -101,7 +99,7 @@ def fresh_uri() -> str:
 async def close(database: Database) -> None:
     """Close a database, and wait until the reactor is rid of its connections."""
     await database.close()
-    for _ in range(200):
-        if not any("Mongo" in repr(reader) or "Pinger" in repr(reader) for reader in reactor.getReaders()):
-            return
-        await deferLater(reactor, 0.01)
+    await eventually(
+        lambda: not any("Mongo" in repr(reader) or "Pinger" in repr(reader) for reader in reactor.getReaders()),
+        "the connections to MongoDB to be closed",
+    )

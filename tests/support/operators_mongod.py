@@ -4,10 +4,8 @@ import socket
 import subprocess
 from pathlib import Path
 
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
-
 from justchat.runtime.mongod import find_binary, library_environment
+from tests.support.waiting import eventually
 
 LAUNCHES = 5
 """Ports are tried this often: one that was free may be taken before mongod has it."""
@@ -43,14 +41,14 @@ class OperatorsMongod:
     async def _accepts(self) -> bool:
         """False once the process has ended instead."""
         assert self.process is not None
-        for _ in range(int(60 / 0.02)):
-            if self.process.poll() is not None:
-                return False
+        process = self.process
+
+        def listens_or_ended() -> bool:
             with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return True
-            await deferLater(reactor, 0.02)
-        raise AssertionError("mongod does not listen")
+                return process.poll() is not None or attempt.connect_ex(("127.0.0.1", self.port)) == 0
+
+        await eventually(listens_or_ended, "mongod to listen", 60)
+        return process.poll() is None
 
     def end(self) -> None:
         if self.process is not None:

@@ -1,29 +1,59 @@
-"""Waiting for what must happen, and beginning several things at once."""
+"""Waiting for what must happen, without sleeping for it, and starting several calls at once."""
 
+import inspect
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
+T = TypeVar("T")
+
 PATIENCE = 15.0
-"""Seconds that something which must happen is waited for."""
+"""Seconds that a test waits for something that must happen."""
+PAUSE = 0.01
+"""Seconds between two looks."""
 
 
-async def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Returns once the condition holds; fails when it does not come to hold."""
-    for _ in range(int(PATIENCE / 0.01)):
+async def eventually(
+    condition: Callable[[], T | Awaitable[T]], what: str | Callable[[], str], patience: float = PATIENCE
+) -> T:
+    """Wait until a condition, or the coroutine that it returns, is true; returns its value.
+
+    Raises AssertionError, with ``what`` was waited for, after ``patience`` seconds. It counts looks, not seconds: on a
+    busy machine, where every look takes longer, it waits longer.
+    """
+    for _ in range(int(patience / PAUSE)):
+        found = condition()
+        value: T = await found if inspect.isawaitable(found) else found  # type: ignore[assignment]
+        if value:
+            return value
+        await deferLater(reactor, PAUSE)
+    raise AssertionError(_in_vain(what, patience))
+
+
+def block_until(
+    condition: Callable[[], object], what: str | Callable[[], str], patience: float = PATIENCE, pause: float = PAUSE
+) -> None:
+    """The same in a thread, or where the reactor does not run."""
+    for _ in range(int(patience / pause)):
         if condition():
             return
-        await deferLater(reactor, 0.01)
-    raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
+        time.sleep(pause)
+    raise AssertionError(_in_vain(what, patience))
+
+
+def _in_vain(what: str | Callable[[], str], patience: float) -> str:
+    return f"waited {patience:g} s in vain for {what() if callable(what) else what}"
 
 
 async def at_once(calls: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """Begin all of these before any has ended; their results."""
+    """Start all of these before any has ended; returns their results."""
     return await gatherResults([ensureDeferred(call) for call in calls], consumeErrors=True)
 
 
 def quietly(seconds: float) -> Awaitable[None]:
+    """Do nothing for so long: for a span that is measured, not for something that must happen."""
     return deferLater(reactor, seconds)

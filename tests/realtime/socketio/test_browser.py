@@ -12,6 +12,7 @@ from tests.support.chat import ChatTestCase, a_room
 from tests.support.docs import PROJECT
 from tests.support.socketio.clients import HERE, install
 from tests.support.socketio.clients import MISSING as NO_NODE
+from tests.support.waiting import eventually
 
 README = PROJECT / "README.rst"
 
@@ -51,11 +52,11 @@ class Page(ChatTestCase):
         self._listeners.append(tools)
 
         async def shown(text: str) -> str:
-            for _ in range(500):
-                heard = await tools.evaluate("(document.getElementById('heard') || {}).textContent")
-                if text in (heard or ""):
-                    return str(heard)
-            raise AssertionError(f"{text} is not shown, but {heard}; {browser.said}")
+            async def heard() -> str:
+                said = await tools.evaluate("(document.getElementById('heard') || {}).textContent") or ""
+                return said if text in said else ""
+
+            return await eventually(heard, lambda: f"{text} on the page; {browser.said}")
 
         await shown(f'"user":"{bob.id}"')
         long = "Tea is ready ☕." + "e" * 900

@@ -18,13 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tests.support.browser import CHROMIUM, Browser
 from tests.support.chat import a_phone
 from tests.support.socketio import clients
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import eventually
 
 HERE = Path(__file__).parent
 OLD_PYTHON_SOCKETIO = HERE / "node_modules" / "python-socketio-4"
@@ -180,7 +179,8 @@ class Walk:
 
     async def next(self, what: str, name: str | None = None) -> list[Any]:
         """What came with the first of these that was not taken yet; a fault that the client tells of fails."""
-        for _ in range(int(PATIENCE / 0.02)):
+
+        async def first() -> list[list[Any]]:
             if isinstance(self.driver, Page):
                 await self.driver.look()
             for place, (kind, *more) in enumerate(self.driver.heard):
@@ -188,10 +188,14 @@ class Walk:
                 # An event may come before the answer of the call that brought it.
                 if kind == what and (name is None or more[0] == name):
                     del self.driver.heard[place]
-                    return more
-            await deferLater(reactor, 0.02)
-        faults = getattr(self.driver, "faults", "")
-        raise AssertionError(f"no {what} {name or ''}; heard {self.driver.heard[-3:]} {faults}")
+                    return [more]
+            return []
+
+        def heard() -> str:
+            return f"{what} {name or ''}; heard {self.driver.heard[-3:]} {getattr(self.driver, 'faults', '')}"
+
+        (found,) = await eventually(first, heard)
+        return found
 
     async def call(self, path: str, **body: Any) -> Any:
         await self.driver.tell("call", path, body)
