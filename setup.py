@@ -18,11 +18,11 @@ setup(
     python_requires=">=3.11",
     # Lower bounds leave out releases with known holes; where one decides, it is named.
     install_requires=[
-        "twisted[tls]>=26.4",  # the reactor, HTTP, processes; its plug-in is how the daemon starts
-        "autobahn>=25.9",  # the WebSocket protocol
+        "twisted[tls]>=26.4,<27",  # the reactor, HTTP, processes, the plug-in; private names: tests/test_borrowed.py
+        "autobahn>=25.9,<27",  # the WebSocket protocol; private names: tests/test_borrowed.py
         "python-socketio>=5.14",  # Socket.IO packets are decoded by its codec; CVE-2025-61765 before
         "klein>=24.8",  # HTTP routes
-        "txmongo>=26.0",  # MongoDB without blocking the reactor
+        "txmongo>=26.0,<27",  # MongoDB without blocking the reactor; private names: tests/test_borrowed.py
         "pymongo>=4.14,<5",  # txmongo imports private parts of it; also the check of --mongo at start
         "httptools>=0.7",  # reads the heads of calls; llhttp, which Node uses
         "treq>=25.5",  # the HTTP client behind the SMS gateway
@@ -33,7 +33,7 @@ setup(
         "phonenumbers>=9.0",  # what a phone number is
         "argon2-cffi>=25.1",  # slow salted hashes of keys and room passwords
         "cryptography>=46.0.5",  # twisted's TLS; CVE-2026-26007 before
-        "pillow>=12.2",  # uploads are decoded and written again; integer overflow (GHSA-wjx4-4jcj-g98j) before
+        "pillow>=12.2,<14",  # writes uploads again; GHSA-wjx4-4jcj-g98j before; private names: tests/test_borrowed.py
         "multipart>=1.3.1",  # the form that browsers upload with; exponential time (CVE-2026-28356) before
         "orjson>=3.11.6",  # answers and frames are encoded fast; nesting without bound (CVE-2025-67221) before
     ],
