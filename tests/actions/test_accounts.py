@@ -15,7 +15,7 @@ IMPOSSIBLE = [
 
 
 def wrong(key: str) -> str:
-    """A key that is not this one, and its successors neither."""
+    """A key that differs from this one and from those that follow it."""
     return "1" + key
 
 
@@ -58,7 +58,7 @@ class Registration(AccountCase):
         self.assertEqual([401, 200], [(await self.auth(phone, key)).status for key in (old, new)])
 
     async def test_sessions_stay(self) -> None:
-        """A new key does not end the sessions there are: anybody may ask for one."""
+        """A new key ends no session, since anybody may ask for one."""
         anna = await self.a_person()
 
         await self.reg(anna.phone)
@@ -96,7 +96,7 @@ class Registration(AccountCase):
         self.assertNotEqual("1990", shown["create_at"])
 
     async def test_wrong_profile(self) -> None:
-        """A registration with a wrong field is 400 and makes nobody."""
+        """A registration with a wrong field is 400 and creates no user."""
         phone = a_phone()
 
         answers = [await self.reg(phone, **more) for more in ({"gender": 2}, {"dob": "2001-02-29"}, {"nickname": 5})]
@@ -105,7 +105,7 @@ class Registration(AccountCase):
         self.assertEqual(201, (await self.reg(phone)).status)
 
     async def test_at_once(self) -> None:
-        """Of eight registrations of one phone at once one is 201 and seven are 200; there is one user."""
+        """Of eight simultaneous registrations of one phone one is 201 and seven are 200; there is one user."""
         phone = a_phone()
 
         answers = await at_once(self.reg(phone) for _ in range(8))
@@ -160,13 +160,13 @@ class Phones(AccountCase):
             self.assertEqual(400, (await self.auth(phone, "1")).status, phone)
 
     async def test_negative(self) -> None:
-        """A negative number is no phone: 400."""
+        """A negative number is not a phone: 400."""
         self.assertEqual(400, (await self.reg(-int(a_phone()))).status)
 
 
 class SigningIn(AccountCase):
     async def test_answer(self) -> None:
-        """Signing in answers a session key and the whole user, balance included, and no secret of theirs."""
+        """Signing in returns a session key and the whole user with their balance, without any secret."""
         phone = a_phone()
         key = await register(self.daemon, phone)
 
@@ -191,7 +191,7 @@ class SigningIn(AccountCase):
         self.assertEqual([200, 200], [(await self.auth(phone, form)).status for form in (key, int(key))])
 
     async def test_wrong_key(self) -> None:
-        """A wrong key is 401, and so is a phone that nobody has: the answers do not tell which."""
+        """A wrong key and an unknown phone are both 401 with the same answer."""
         phone = a_phone()
         key = await register(self.daemon, phone)
 
@@ -201,7 +201,7 @@ class SigningIn(AccountCase):
         self.assertEqual(answers[0].json, answers[1].json)
 
     async def test_malformed_key(self) -> None:
-        """A key that is neither a string nor a whole number is 400, and so is none."""
+        """A key that is missing, or neither a string nor a whole number, is 400."""
         phone = a_phone()
         await register(self.daemon, phone)
 
@@ -210,7 +210,7 @@ class SigningIn(AccountCase):
         self.assertEqual(400, (await call(self.daemon.http, "/init/auth", {"phone": phone})).status)
 
     async def test_five_tries(self) -> None:
-        """After five wrong tries the right key is 401, too, until a new one is asked for."""
+        """After five wrong attempts even the right key is 401, until a new one is requested."""
         phone = a_phone()
         key = await register(self.daemon, phone)
 
@@ -221,7 +221,7 @@ class SigningIn(AccountCase):
         self.assertEqual(200, (await self.auth(phone, await register(self.daemon, phone))).status)
 
     async def test_tries_at_once(self) -> None:
-        """Tries at the same time are counted, too."""
+        """Simultaneous attempts are counted."""
         phone = a_phone()
         key = await register(self.daemon, phone)
 
@@ -230,7 +230,7 @@ class SigningIn(AccountCase):
         self.assertEqual(401, (await self.auth(phone, key)).status)
 
     async def test_four_tries(self) -> None:
-        """The right key after four wrong tries is right, and the tries count anew."""
+        """The right key is accepted after four wrong attempts, and resets their count."""
         phone = a_phone()
         key = await register(self.daemon, phone)
 
@@ -241,7 +241,7 @@ class SigningIn(AccountCase):
             self.assertEqual(200, (await self.auth(phone, key)).status)
 
     async def test_several_sessions(self) -> None:
-        """A user may hold several sessions at once; one that is ended leaves the others."""
+        """A user may have several sessions; ending one leaves the others."""
         anna = await self.a_person()
         others = [await sign_in(self.daemon, anna.phone, anna.key) for _ in range(2)]
 
@@ -251,7 +251,7 @@ class SigningIn(AccountCase):
         self.assertEqual([200, 440, 200], statuses)
 
     async def test_session_key(self) -> None:
-        """Session keys differ, and are long enough for 128 bits."""
+        """Session keys differ and have at least 128 bits."""
         anna = await self.a_person()
 
         keys = {(await sign_in(self.daemon, anna.phone, anna.key)).session_key for _ in range(5)}
@@ -262,7 +262,7 @@ class SigningIn(AccountCase):
 
 class Exit(ChatTestCase):
     async def test_exit(self) -> None:
-        """Exit is 200 with nothing in it, and again with the ended key, and with one that nobody knows."""
+        """Exit is 200 with empty data, also with an ended and with an unknown key."""
         anna = await self.a_person()
 
         answers = [await anna.call("/init/exit"), await anna.call("/init/exit")]
@@ -287,7 +287,7 @@ class ConfiguredSms(OwnDaemonCase):
         self.assertRegex(anna.key, r"\A[1-9][0-9]{8}\Z")
 
     async def test_sms_fails(self) -> None:
-        """Registration holds even if the SMS cannot be sent, and the log says so; a later key arrives."""
+        """Registration succeeds even if the SMS cannot be sent, which is logged; a later key arrives."""
         await self.start("")
         outbox, phone = self.daemon.data / "sms-outbox.jsonl", a_phone()
         outbox.mkdir()

@@ -1,4 +1,4 @@
-"""Lists are bounded, and tell how much there is in all; who is in a room with a password is told to those inside."""
+"""Lists are bounded and carry a total count; only those inside see who is in a room with a password."""
 
 import json
 from typing import Any
@@ -49,7 +49,7 @@ class Private(ChatTestCase):
         self.assertEqual([self.boris.id], whole["visiters"])
 
     async def seen(self, by: Person, whom: Person) -> list[Any]:
-        """Whether the room is told where it might be, in both calls that show people."""
+        """For each field that may name the room, whether it does, in both calls that show users."""
         one = (await by.call("/init/getUser", user_id=whom.id)).data["user"]
         (several,) = (await by.call("/init/getUsers", user_ids=[whom.id])).data["users"]
         self.assertEqual(one, several)
@@ -67,7 +67,7 @@ class Private(ChatTestCase):
         self.assertEqual([False, False, False], await self.seen(self.eve, self.boris))
 
     async def test_open(self) -> None:
-        """A room without a password is told to everybody."""
+        """A room without a password is shown to everybody."""
         self.room = await a_room(self.anna, self.boris)
 
         self.assertEqual([True, False, True], await self.seen(self.eve, self.boris))
@@ -120,7 +120,7 @@ class Gifts(MoneyCase):
         self.assertEqual([["last", "x"], ["2", "1", "0"], ["0"], [], []], texts)
 
     async def test_none(self) -> None:
-        """Who was given nothing has an empty list; nobody is 404."""
+        """A user without gifts has an empty list; an unknown user is 404."""
         answers = [await self.anna.call("/user/gifts", user=user) for user in (self.boris.id, NOBODY, "x")]
 
         self.assertEqual({"gifts": [], "count": 0}, answers[0].data)
@@ -138,7 +138,7 @@ class Times(MoneyCase):
         return own + self.times(list(found.values()))
 
     async def test_twice(self) -> None:
-        """Every document that was made at a time has it as create_at and, the same, as created_at, as events do."""
+        """Every document with a creation time has it twice, as create_at and as created_at, like events."""
         gift = await self.a_gift()
         await self.top_up(self.anna, gift["price"])
         await self.give(self.anna, gift["_id"], self.boris.id)

@@ -16,7 +16,7 @@ async def chat(person: Person, room: str, **more: Any) -> list[dict[str, Any]]:
 
 
 async def a_room_of(person: Person, entries: int) -> str:
-    """A room whose chat has so many entries; the person, who entered first, is inside."""
+    """A room whose chat has this many entries; the person entered first and is inside."""
     room = await a_room(person, person)
     for begun in range(0, entries - 1, 100):
         await at_once(person.say(room, "hello") for _ in range(min(100, entries - 1 - begun)))
@@ -39,7 +39,7 @@ class Reading(ChatTestCase):
         self.assertEqual([1, 2, 3, 4, 5], [message["seq"] for message in messages])
 
     async def test_at_once(self) -> None:
-        """What is said at once is numbered without a gap or a double, and everybody reads the same order."""
+        """Simultaneous messages are numbered without gaps or duplicates, and everybody reads the same order."""
         people = [await self.a_person() for _ in range(3)]
         room = await a_room(people[0], *people)
 
@@ -118,7 +118,7 @@ class Reading(ChatTestCase):
             self.assertEqual(400, (await anna.call("/room/chat", room=room, skip=skip)).status, skip)
 
     async def test_strangers(self) -> None:
-        """Who is not in the room may not read it, nor may one who has left: 403."""
+        """Reading is 403 for users who are not in the room or have left it."""
         anna, boris, eve = [await self.a_person() for _ in range(3)]
         room = await a_room(anna, anna, boris)
         await boris.call("/room/leave", room_id=room)
@@ -136,7 +136,7 @@ class Reading(ChatTestCase):
         self.assertEqual([1, 2], await self.seqs(anna, room))
 
     async def test_no_room(self) -> None:
-        """A room that is none is 404, malformed or not; what is no string is 400."""
+        """An unknown room is 404, also with a malformed id; an id that is not a string is 400."""
         anna = await self.a_person()
 
         for id in (NOBODY, "", "room", anna.id):

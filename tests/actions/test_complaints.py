@@ -26,7 +26,7 @@ class Complaining(ChatTestCase):
         self.assertIn("create_at", complaint)
 
     async def test_of_a_service_message(self) -> None:
-        """One may complain of a service message, too."""
+        """A service message can be complained about."""
         chat = (await self.anna.call("/room/chat", room=self.room)).data["chat"]
 
         answer = await self.anna.call("/complaints/new", message=chat[0]["_id"], text="why")
@@ -47,7 +47,7 @@ class Complaining(ChatTestCase):
         self.assertEqual((message, None), tuple(answers[0].json["complaint"][key] for key in ("message", "room")))
 
     async def test_not_seen(self) -> None:
-        """A message of a room one is not in is 403, one that does not exist 404."""
+        """A message of a room that the caller is not in is 403; an unknown message is 404."""
         message = (await self.boris.say(self.room, "rude")).data["message"]
 
         self.assertEqual(403, (await self.eve.call("/complaints/new", message=message["_id"], text="x")).status)
@@ -71,7 +71,7 @@ class Inviting(ChatTestCase):
         self.assertTrue(last_sms(self.daemon, other))
 
     async def test_all_or_none(self) -> None:
-        """One bad number fails the whole call before any is sent."""
+        """One bad number fails the whole call before any SMS is sent."""
         anna = await self.a_person()
         phone = a_phone()
 
@@ -90,7 +90,7 @@ class Inviting(ChatTestCase):
 
 class Sessions(ChatTestCase):
     async def test_list(self) -> None:
-        """One's own sessions are listed, the current one marked, no key in them."""
+        """A user's own sessions are listed without keys, and the current one is marked."""
         anna = await self.a_person()
         other = await sign_in(self.daemon, anna.phone, anna.key)
 
@@ -102,7 +102,7 @@ class Sessions(ChatTestCase):
             self.assertEqual({"_id", "create_at", "created_at", "seen_at", "current"}, set(session))
 
     async def test_exit_all(self) -> None:
-        """``/init/exit-all`` ends every session of the caller, sockets and all, and nobody else's."""
+        """``/init/exit-all`` ends all sessions and sockets of the caller and of nobody else."""
         anna, boris = await self.a_person(), await self.a_person()
         other = await sign_in(self.daemon, anna.phone, anna.key)
         sockets = [await self.a_listener(person) for person in (anna, other, boris)]

@@ -72,7 +72,7 @@ class Writing(DirectCase):
         )
 
     async def test_heard(self) -> None:
-        """The receiver hears it on every socket, and nobody else does."""
+        """The receiver gets the event on every socket, and nobody else gets it."""
         listeners = [await self.a_listener(self.boris), await self.a_listener(self.boris, "/ws")]
         await self.a_listener(self.anna)
         await self.a_listener(self.eve)
@@ -101,7 +101,7 @@ class Writing(DirectCase):
             self.assertEqual(status, answer.status, message)
 
     async def test_client_id_at_once(self) -> None:
-        """The same client_id eight times at once is one message, heard once."""
+        """The same client_id in eight simultaneous calls is one message with one event."""
         listener = await self.a_listener(self.boris)
 
         sent = [ensureDeferred(self.write(self.anna, self.boris, "once", client_id="c")) for _ in range(8)]
@@ -148,7 +148,7 @@ class Listing(DirectCase):
         self.assertEqual(0, await self.unread(self.anna))
 
     async def test_counts_follow(self) -> None:
-        """Asked for before and after each change, what is unread is as the change left it."""
+        """The unread count is right before and after each change."""
         counts = [await self.unread(self.boris)]
 
         messages = []
@@ -164,7 +164,7 @@ class Listing(DirectCase):
         self.assertEqual([0, 1, 2, 3, 2, 1, 0], counts)
 
     async def test_counts_at_once(self) -> None:
-        """Counted while messages come and are read, what is unread is right in the end."""
+        """The unread count is right in the end, also when it is read while messages arrive and are marked."""
         messages = [await self.write(self.anna, self.boris, f"a{i}") for i in range(8)]
         doing: list[Coroutine[Any, Any, object]] = []
         for i, message in enumerate(messages):
@@ -197,7 +197,7 @@ class Listing(DirectCase):
 
 class Reading(DirectCase):
     async def test_mark_as_read(self) -> None:
-        """The receiver marks a message as read, and its author hears of it."""
+        """The receiver marks a message as read, and its author gets the event."""
         message = await self.write(self.anna, self.boris, "Dude!")
         listener = await self.a_listener(self.anna)
         await self.a_listener(self.boris)
@@ -224,7 +224,7 @@ class Reading(DirectCase):
         self.assertEqual(1, await self.unread(self.boris))
 
     async def test_twice(self) -> None:
-        """Marked eight times at once, its author hears of it once."""
+        """Marked eight times at once, it gives its author one event."""
         message = await self.write(self.anna, self.boris, "Dude!")
         listener = await self.a_listener(self.anna)
 

@@ -1,4 +1,4 @@
-"""Guessing keys: wrong ones are counted over all of a phone's keys; time and answer do not tell who is registered."""
+"""Guessing keys: attempts count across all keys of a phone; neither time nor answer tells who is registered."""
 
 import itertools
 import time
@@ -32,7 +32,7 @@ class GuessingTests(SettingsCase):
         return await call(self.daemon.http, "/init/auth", {"phone": phone, "key": key}, headers)
 
     async def test_over_resends(self) -> None:
-        """A new key does not make room for more wrong ones; not even the right one is let in then."""
+        """A new key allows no further wrong attempts; after the limit even the right one is refused."""
         phone = a_phone()
         key = await register(self.daemon, phone)
         statuses = [(await self.auth(phone, "1" + key)).status for _ in range(4)]
@@ -46,7 +46,7 @@ class GuessingTests(SettingsCase):
         self.assertIn(int((refused.headers.getRawHeaders("Retry-After") or [""])[0]), range(3500, 3601))
 
     async def test_right(self) -> None:
-        """The right key makes an end of what was counted."""
+        """The right key resets the count."""
         phone = a_phone()
         key = await register(self.daemon, phone)
 
@@ -56,7 +56,7 @@ class GuessingTests(SettingsCase):
             self.assertEqual(200, (await self.auth(phone, key)).status)
 
     async def test_nobodys(self) -> None:
-        """Tries of a phone that nobody has are all 401, and so are those of a key that is burnt."""
+        """All attempts for an unknown phone are 401, and so are those for a burnt key."""
         nobodys, burnt = a_phone(), a_phone()
         await register(self.daemon, burnt)
 
@@ -94,7 +94,7 @@ class TimeTests(ChatTestCase):
         return time.perf_counter() - begun
 
     async def test_hash(self) -> None:
-        """A wrong key of a phone that nobody has takes its time as that of one that somebody has, burnt or not."""
+        """A wrong key takes as long for an unknown phone as for a known one, burnt or not."""
         burnt, *known = phones = [a_phone() for _ in range(4)]
         for phone in phones:
             await register(self.daemon, phone)
@@ -124,7 +124,7 @@ class WorkTests(ChatTestCase):
         self.daemon.remove()
 
     async def work(self, phone: str) -> int:
-        """How many documents of people and windows a wrong key writes."""
+        """How many documents of users and rate windows a wrong key writes."""
         database = self.mongo.get_default_database()
         database.command({"profile": 2})
         answer = await call(self.daemon.http, "/init/auth", {"phone": phone, "key": "1"})
@@ -149,7 +149,7 @@ class WorkTests(ChatTestCase):
         self.assertEqual((3, 3, 3), (known, nobodys, burnt))
 
     async def test_waiting_burns_no_key(self) -> None:
-        """A key that is tried while its phone must wait is as good as before, when the hour is over."""
+        """A key that is tried while its phone is blocked is still valid after the hour."""
         phone = a_phone()
         for _ in range(5):
             key = await register(self.daemon, phone)
@@ -166,7 +166,7 @@ class WorkTests(ChatTestCase):
 
 class OwnDaemonTests(OwnDaemonCase):
     async def test_lifetime(self) -> None:
-        """A key that has run out is refused."""
+        """An expired key is refused."""
         await self.start("[sms]\nkey_lifetime = 0.001\n")
         phone = a_phone()
         key = await register(self.daemon, phone)
@@ -174,7 +174,7 @@ class OwnDaemonTests(OwnDaemonCase):
         self.assertEqual(401, (await self.auth(phone, key)).status)
 
     async def test_restart(self) -> None:
-        """What a phone was tried is known after a restart."""
+        """Attempts for a phone are remembered over a restart."""
         await self.start('[limits]\nwrong_keys_per_phone = ["2/hour"]\n')
         phone = a_phone()
         key = await register(self.daemon, phone)

@@ -1,4 +1,4 @@
-"""Saying something in a room."""
+"""Sending messages to a room."""
 
 from tests.support.chat import ChatTestCase, Person, a_room
 from tests.support.waiting import at_once
@@ -6,7 +6,7 @@ from tests.support.wire import MESSAGE_FIELDS, NOBODY, TIME
 
 
 async def texts(person: Person, room: str) -> list[str]:
-    """What was said in a room, without its service messages."""
+    """The messages of a room without service messages."""
     chat = (await person.call("/room/chat", room=room, limit=500)).data["chat"]
     return [message["text"] for message in chat if not message["type"]]
 
@@ -39,7 +39,7 @@ class Saying(ChatTestCase):
         )
 
     async def test_outside(self) -> None:
-        """Who is not in the room is 403: one who never was, one who left, its admin too; nothing is said."""
+        """Sending is 403 for users who never entered, for those who left and for an absent admin; nothing is stored."""
         anna, boris, eve = [await self.a_person() for _ in range(3)]
         room = await a_room(anna, boris)
         await boris.call("/room/leave", room_id=room)
@@ -57,7 +57,7 @@ class Saying(ChatTestCase):
             self.assertEqual(404, (await anna.say(id, "hello")).status, id)
 
     async def test_text(self) -> None:
-        """A text is neither blank nor longer than 4,096 characters, else it is 400 and nothing is said."""
+        """A text that is blank or longer than 4,096 characters is 400, and nothing is stored."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 
@@ -78,7 +78,7 @@ class Saying(ChatTestCase):
             self.assertEqual((200, text), (answer.status, answer.data["message"]["text"]))
 
     async def test_odd_characters(self) -> None:
-        """What is said comes back as it was, whatever its characters."""
+        """Every text is returned as it was sent, whatever its characters."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         said = ["a\0b", "$where", "{'$gt': ''}", "\u202eabc", "<script>", "👨‍👩‍👧‍👦", "\ufffe\uffff", "\x7f\x1b!"]
@@ -112,7 +112,7 @@ class Referring(ChatTestCase):
         self.assertEqual("new roommate", answer.data["message"]["ref_message"]["type"])
 
     async def test_another_room(self) -> None:
-        """A message of another room, or of none, is 404, and nothing is said."""
+        """A ref_message of another room or of none is 404, and nothing is stored."""
         anna = await self.a_person()
         other = await a_room(anna, anna)
         elsewhere = (await anna.say(other, "elsewhere")).data["message"]["_id"]
@@ -134,7 +134,7 @@ class Referring(ChatTestCase):
 
 class SendingAgain(ChatTestCase):
     async def test_again(self) -> None:
-        """The same client_id returns the first message again, whatever else is different, and says nothing."""
+        """The same client_id returns the first message again, whatever else differs, and stores nothing."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 
@@ -144,7 +144,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual(["one"], await texts(anna, room))
 
     async def test_at_once(self) -> None:
-        """The same client_id eight times at once is one message, which all eight are answered."""
+        """The same client_id in eight simultaneous calls is one message, which all eight return."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 
@@ -154,7 +154,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual(["one"], await texts(anna, room))
 
     async def test_other_ids(self) -> None:
-        """Another client_id is another message, and so is none."""
+        """Another client_id makes another message, and so does a call without one."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 
@@ -174,7 +174,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual([anna.id, boris.id], await texts(anna, room))
 
     async def test_after_leaving(self) -> None:
-        """Who is no longer in the room is still answered the first message."""
+        """A user who has left the room still gets the first message."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         first = await anna.say(room, "one", client_id="a")
@@ -185,7 +185,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual((200, first.data), (again.status, again.data))
 
     async def test_other_room(self) -> None:
-        """In another room, too, the same client_id returns the first message and says nothing."""
+        """In another room the same client_id returns the first message and stores nothing."""
         anna = await self.a_person()
         first = await anna.say(await a_room(anna, anna), "one", client_id="a")
         other = await a_room(anna, anna)
@@ -196,7 +196,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual([], await texts(anna, other))
 
     async def test_refused(self) -> None:
-        """What was refused was not said: its client_id is free."""
+        """A refused message leaves its client_id free."""
         anna = await self.a_person()
         room = await a_room(anna)
         refused = await anna.say(room, "one", client_id="a")
@@ -207,7 +207,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual([403, 200], [refused.status, answer.status])
 
     async def test_malformed(self) -> None:
-        """A client_id that is no string is 400, and so is an endless one."""
+        """A client_id that is not a string, or too long, is 400."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 

@@ -1,4 +1,4 @@
-"""Ranks: who may do what to whom in a room, what it does, and who hears of it."""
+"""Ranks: who may do what to whom in a room, its effect, and who gets the event."""
 
 import time
 from typing import Any
@@ -75,7 +75,7 @@ class Ranks(ModerationCase):
         self.assertEqual({self.moderator.id, self.other_moderator.id}, set(room["moderators"]) & set(room["users"]))
 
     async def test_unseated_in_the_middle(self) -> None:
-        """A moderator who is unseated while they ban somebody has banned them, or may not: never something between."""
+        """A moderator who is removed while they ban somebody has banned them or is refused: nothing in between."""
         banning = ensureDeferred(self.do(self.moderator, "/room/ban", self.member))
         unseating = ensureDeferred(self.do(self.admin, "/room/remove-moderator", self.moderator))
 
@@ -87,7 +87,7 @@ class Ranks(ModerationCase):
         self.assertEqual(["ban", "remove moderator"] if banned.status == 200 else ["remove moderator"], kinds)
 
     async def test_a_new_rank_counts(self) -> None:
-        """A moderator who was removed may no more what moderators may."""
+        """A removed moderator has no moderator's rights."""
         await self.do(self.admin, "/room/remove-moderator", self.moderator)
 
         self.assertEqual(403, (await self.do(self.moderator, "/room/kick", self.member)).status)
@@ -109,7 +109,7 @@ class Ranks(ModerationCase):
 
 class Kicking(ModerationCase):
     async def test_kick(self) -> None:
-        """Who is kicked is out: the room shows it, they do, and they may come back."""
+        """A kicked user is out, by the room and by their own document, and may come back."""
         answer = await self.do(self.moderator, "/room/kick", self.member)
 
         self.assertEqual((200, {}), (answer.status, answer.json))
@@ -119,7 +119,7 @@ class Kicking(ModerationCase):
         self.assertEqual(200, (await self.member.enter(self.room)).status)
 
     async def test_kick_is_heard(self) -> None:
-        """A kick is heard by those in the room and the one kicked, with the message it is about."""
+        """Those in the room and the kicked user get the event of a kick, with the message it is about."""
         message = (await self.member.say(self.room, "rude")).data["message"]
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
         await self.a_listener(self.outsider)
@@ -144,7 +144,7 @@ class Kicking(ModerationCase):
         self.assertEqual(("kick", self.member.id, self.moderator.id), (last["type"], last["user"], last["author"]))
 
     async def test_not_inside(self) -> None:
-        """Kicking one who is not inside is no error, and tells nobody anything."""
+        """Kicking a user who is not inside is 200 and publishes no event."""
         listener = await self.a_listener(self.admin)
 
         answer = await self.do(self.admin, "/room/kick", self.outsider)
@@ -165,7 +165,7 @@ class Silencing(ModerationCase):
         self.assertEqual({self.member.id: finished}, (await self.shown())["silently"])
 
     async def test_silence_runs_out(self) -> None:
-        """A silence that has run out is not shown, and one may speak."""
+        """An expired silence is not shown, and the user may send messages."""
         await self.do(self.moderator, "/room/silence", self.member, finished=int(time.time() * 1000) + 300)
         listener = await self.a_listener(self.admin)
         await listener.silence()
@@ -190,7 +190,7 @@ class Silencing(ModerationCase):
         self.assertEqual({self.member.id: 4102444800000}, (await self.shown())["silently"])
 
     async def test_heard(self) -> None:
-        """A silence is heard by the room, with its comment."""
+        """The room gets the event of a silence, with its comment."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
 
         await self.do(self.moderator, "/room/silence", self.member, text="enough")
@@ -204,7 +204,7 @@ class Silencing(ModerationCase):
 
 class Banning(ModerationCase):
     async def test_ban(self) -> None:
-        """Who is banned is out, and may not enter again, until the ban is lifted."""
+        """A banned user is out and may not enter until the ban is lifted."""
         await self.do(self.moderator, "/room/ban", self.member)
 
         room = await self.shown()
@@ -218,7 +218,7 @@ class Banning(ModerationCase):
         self.assertEqual(200, (await self.member.enter(self.room)).status)
 
     async def test_heard(self) -> None:
-        """A ban and its end are heard by the room and the one they are about."""
+        """The room and the user concerned get the events of a ban and of its end."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
         await self.a_listener(self.outsider)
 
@@ -229,19 +229,19 @@ class Banning(ModerationCase):
                 self.assertEqual((kind, self.member.id), (event["data"]["type"], event["data"]["user"]))
 
     async def test_banned_moderator(self) -> None:
-        """A moderator who is banned is one no more."""
+        """A banned moderator loses the rank."""
         await self.do(self.admin, "/room/ban", self.moderator)
 
         self.assertNotIn(self.moderator.id, (await self.shown())["moderators"])
 
     async def test_outsider(self) -> None:
-        """One who is not inside can be banned, and then may not enter."""
+        """A user who is not inside can be banned, and may not enter then."""
         await self.do(self.moderator, "/room/ban", self.outsider)
 
         self.assertEqual(403, (await self.outsider.enter(self.room)).status)
 
     async def test_against_a_flood(self) -> None:
-        """After a ban in the middle of a flood of messages the log has no word of the banned."""
+        """After a ban during a flood of messages the log has no later message of the banned user."""
         flood = [ensureDeferred(self.member.say(self.room, f"{n}")) for n in range(20)]
         banning = ensureDeferred(self.do(self.moderator, "/room/ban", self.member))
         flood += [ensureDeferred(self.member.say(self.room, f"{n}")) for n in range(20)]
@@ -259,7 +259,7 @@ class Banning(ModerationCase):
 
 class Moderators(ModerationCase):
     async def test_heard(self) -> None:
-        """A new moderator, and the end of one, are heard by the room."""
+        """The room gets the events of a new and of a removed moderator."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
 
         for path, kind in (("/room/add-moderator", "new moderator"), ("/room/remove-moderator", "remove moderator")):
@@ -272,7 +272,7 @@ class Moderators(ModerationCase):
                 )
 
     async def test_again(self) -> None:
-        """Naming one who is a moderator already tells nobody anything."""
+        """Naming a moderator again publishes no event."""
         listener = await self.a_listener(self.admin)
 
         answer = await self.do(self.admin, "/room/add-moderator", self.moderator)
@@ -290,7 +290,7 @@ class Removing(ModerationCase):
             self.assertEqual((401, "not-admin"), (answer.status, answer.code))
 
     async def test_removed(self) -> None:
-        """A removed room is gone for everybody, history and all."""
+        """A removed room is gone for everybody, with its history."""
         answer = await self.admin.call("/room/remove", room={"id": self.room})
 
         self.assertEqual((200, {}), (answer.status, answer.json))
@@ -303,7 +303,7 @@ class Removing(ModerationCase):
         self.assertEqual([], (await self.admin.shown())["rooms"])
 
     async def test_heard(self) -> None:
-        """Everyone inside is told of a room's removal."""
+        """Everyone inside gets the event of a room's removal."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
         await self.a_listener(self.outsider)
 

@@ -1,4 +1,4 @@
-"""Coins and gifts: nothing twice, nothing below zero, both sides or neither."""
+"""Coins and gifts: no effect twice, no balance below zero, both sides of a transfer or neither."""
 
 from twisted.internet.defer import ensureDeferred, gatherResults
 
@@ -38,7 +38,7 @@ class TopUps(MoneyCase):
             self.assertEqual(400, answer.status, balance)
 
     async def test_payment_id_at_once(self) -> None:
-        """A payment id six times at once is one top-up; later, too."""
+        """A payment_id in six simultaneous calls, and in a later one, is one top-up."""
         paying = [ensureDeferred(self.pay(self.anna, f"order-{self.anna.id}", 70)) for _ in range(6)]
         answers = await gatherResults(paying)
 
@@ -58,7 +58,7 @@ class TopUps(MoneyCase):
         self.assertEqual((70, 0), (await self.balance(self.anna), await self.balance(self.boris)))
 
     async def test_signed_for_one_user(self) -> None:
-        """A signature is its user's alone: with another's, or with none in it, it is 403, also in the first place."""
+        """A signature is bound to its user: one for another user, or for none, is 403, also on first use."""
         for_anna = self.hmac(f"order-{self.anna.id}:70:{self.anna.id}")
         for_nobody = self.hmac(f"order-{self.anna.id}:70")
 
@@ -111,7 +111,7 @@ class Unnumbered(MoneyCase):
 
 class FreeCoins(MoneyCase):
     async def test_once_a_day_per_network(self) -> None:
-        """Each network gives the coins once in 24 hours: eight times at once is once."""
+        """Each network gives coins once in 24 hours, also to eight simultaneous calls."""
         for network in ("mailru", "vk", "facebook", "twitter"):
             taking = [ensureDeferred(self.anna.call("/user/free-coins", type=network)) for _ in range(8)]
             answers = await gatherResults(taking)
@@ -120,7 +120,7 @@ class FreeCoins(MoneyCase):
         self.assertEqual(40, await self.balance(self.anna))
 
     async def test_unknown_network(self) -> None:
-        """A network that is none of the four is 400."""
+        """A network other than the four is 400."""
         self.assertEqual(400, (await self.anna.call("/user/free-coins", type="myspace")).status)
 
 
@@ -152,7 +152,7 @@ class Gifts(MoneyCase):
         )
 
     async def test_heard(self) -> None:
-        """A gift is heard by its receiver, and by the room that one is in."""
+        """The receiver, and the room that they are in, get the event of a gift."""
         eve, stranger = await self.a_person(), await self.a_person()
         room = await a_room(eve, eve, self.boris)
         gift = await self.a_gift()
@@ -173,7 +173,7 @@ class Gifts(MoneyCase):
             self.assertIn("created_at", data)
 
     async def test_heard_outside(self) -> None:
-        """A gift to one who is in no room is heard by them alone, with room null."""
+        """A gift to a user who is in no room gives them alone the event, with room null."""
         gift = await self.a_gift()
         await self.top_up(self.anna, 1000)
         listener = await self.a_listener(self.boris)

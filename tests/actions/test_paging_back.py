@@ -1,4 +1,4 @@
-"""Paging backwards as docs/protocol.rst tells clients to, while people go on talking: nothing is left out."""
+"""Paging backwards as docs/protocol.rst describes, while messages arrive: nothing is left out."""
 
 from typing import Any
 

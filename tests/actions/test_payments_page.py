@@ -1,4 +1,4 @@
-"""docs/payments.rst: what it shows to those who sign is what the daemon takes."""
+"""docs/payments.rst: the daemon accepts the signatures that its examples make."""
 
 import hmac
 import re

@@ -39,7 +39,7 @@ REFUSED = {
 
 
 def sent(data: Path) -> list[str]:
-    """Whom an SMS was sent to."""
+    """The phones that an SMS was sent to."""
     return [json.loads(line)["phone"] for line in (data / "sms-outbox.jsonl").read_text().splitlines()]
 
 
@@ -64,7 +64,7 @@ class Phones(ChatTestCase):
             self.assertEqual(phone, answer.data["user"]["phone"])
 
     async def test_not_reached(self) -> None:
-        """A number that is no mobile is 400, at the field, and nothing is sent; in an invitation nobody is."""
+        """A number that is not a mobile is 400 at the field, and nothing is sent, in an invitation to nobody."""
         anna, friend = await self.a_person(), a_phone()
 
         for what, phone in NOT_REACHED.items():
@@ -78,7 +78,7 @@ class Phones(ChatTestCase):
         self.assertEqual(set(), {friend, *written} & set(sent(self.daemon.data)))
 
     async def test_refused(self) -> None:
-        """What is written as no phone of the region is, is 400 in every call, and never another country's number."""
+        """A number in no notation of the region is 400 in every call, and never another country's number."""
         before = sent(self.daemon.data)
 
         for what, phone in REFUSED.items():

@@ -1,4 +1,4 @@
-"""One user, one room: also when they enter and leave many at once."""
+"""A user is in one room at most, also when they enter and leave several at once."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class Moves(ChatTestCase):
         return admin, [await a_room(admin) for _ in range(n)]
 
     async def test_five_rooms(self) -> None:
-        """Who enters five rooms at once is in exactly one of them, and has visited all."""
+        """A user who enters five rooms at once is in exactly one of them and has visited all."""
         anna = await self.a_person()
         admin, rooms = await self.rooms(5)
 
@@ -46,7 +46,7 @@ class Moves(ChatTestCase):
         self.assertEqual(set(rooms), set((await anna.shown())["visitedRooms"]))
 
     async def test_from_a_room(self) -> None:
-        """Who enters four rooms at once leaves the one they were in."""
+        """A user who enters four rooms at once leaves the one they were in."""
         anna = await self.a_person()
         admin, rooms = await self.rooms(5)
         await anna.enter(rooms[0])
@@ -58,7 +58,7 @@ class Moves(ChatTestCase):
         self.assertNotEqual(rooms[0], places[0])
 
     async def test_same_room(self) -> None:
-        """Who enters one room five times at once enters it once."""
+        """A user who enters one room five times at once enters it once."""
         anna = await self.a_person()
         admin, [room] = await self.rooms(1)
 
@@ -68,7 +68,7 @@ class Moves(ChatTestCase):
         self.assertEqual(1, len((await admin.call("/room/chat", room=room)).data["chat"]))
 
     async def test_entering_and_leaving(self) -> None:
-        """Who enters and leaves rooms at once is in one at most, and everything agrees on which."""
+        """A user who enters and leaves rooms at once is in one at most, and all documents agree on which."""
         anna = await self.a_person()
         admin, rooms = await self.rooms(3)
 

@@ -1,4 +1,4 @@
-"""What people say of themselves, and who sees it."""
+"""Profiles: editing them, and who sees which field."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ class Editing(ChatTestCase):
             self.assertEqual(name, (await edited(anna, nickname=name))["nickname"])
 
     async def test_dropped(self) -> None:
-        """All that is not editable is dropped, balance and phone included."""
+        """Fields that are not editable are dropped, balance and phone included."""
         anna, boris = await self.a_person(), await self.a_person()
         before = await anna.shown()
 
@@ -118,7 +118,7 @@ class Editing(ChatTestCase):
 
 class Showing(ChatTestCase):
     async def test_oneself(self) -> None:
-        """Without a user_id, and with one's own, one is shown oneself: every field of a user and no other."""
+        """Without a user_id, or with their own, callers see themselves: every field of a user and no other."""
         anna = await self.a_person(**PROFILE)
 
         answers = [await anna.call("/init/getUser"), await anna.call("/init/getUser", user_id=anna.id)]
@@ -129,7 +129,7 @@ class Showing(ChatTestCase):
         self.assertEqual(anna.id, answers[0].data["user"]["_id"])
 
     async def test_other(self) -> None:
-        """Others are shown all but one's balance, the phone too."""
+        """Others see every field but the balance, the phone included."""
         anna, boris = await self.a_person(**PROFILE), await self.a_person()
         expected = await anna.shown()
         del expected["balance"]
@@ -159,7 +159,7 @@ class Showing(ChatTestCase):
 
 class HiddenPhones(OwnDaemonCase):
     async def test_hidden(self) -> None:
-        """Where the operator does not show phones, one's phone is shown to oneself alone."""
+        """With show_phones off, a phone is shown to its owner alone."""
         await self.start("[privacy]\nshow_phones = false")
         anna, boris = await a_person(self.daemon), await a_person(self.daemon)
 

@@ -102,7 +102,7 @@ class Listing(ChatTestCase):
         self.assertEqual(["full", "private", "open"], await self.names(filter={"privated": False, "filled": False}))
 
     async def test_count_only(self) -> None:
-        """``countOnly`` answers the count alone."""
+        """``countOnly`` returns the count alone."""
         await self.rooms("one", "two")
 
         answer = await self.anna.call("/room/get", name=self.mark, filter={"countOnly": True})
@@ -110,7 +110,7 @@ class Listing(ChatTestCase):
         self.assertEqual({"count": 2}, answer.data)
 
     async def test_up_to_date(self) -> None:
-        """What was answered before is found: who entered is counted at once."""
+        """A search sees what was answered before it: a user who entered is counted at once."""
         (room,) = await self.rooms("one")
 
         for person in (self.anna, self.boris):
@@ -134,7 +134,7 @@ class Listing(ChatTestCase):
 
 class Many(OwnDaemonCase):
     async def test_rooms_of_one(self) -> None:
-        """A person may have so many rooms; then one more is 409, until one is removed. The last may be sent again."""
+        """One room beyond a user's limit is 409 until one is removed. The last call may be sent again."""
         await self.start("[limits]\nrooms_per_user = 3\n")
         anna, boris = await self.a_person(), await self.a_person()
         headers = {"Idempotency-Key": "one", "Authorization": f"Bearer {anna.session_key}"}

@@ -1,4 +1,4 @@
-"""Opening a room, entering and leaving."""
+"""Creating, entering and leaving rooms."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ NO_ROOMS = (NOBODY, "", "room", "x" * 1000, "\0", "$ne", NOBODY[:-1], NOBODY + "
 
 
 async def created(person: Person, **room: Any) -> dict[str, Any]:
-    """The room that /room/create answers."""
+    """The room that /room/create returns."""
     answer = await person.call("/room/create", room={"name": "a room", **room})
     assert answer.status == 201, answer
     document: dict[str, Any] = answer.data["room"]
@@ -18,7 +18,7 @@ async def created(person: Person, **room: Any) -> dict[str, Any]:
 
 
 async def users(room: str, visitor: Person) -> list[str]:
-    """Who is in a room, besides the visitor, who enters to see."""
+    """The users in a room besides the visitor, who enters to look."""
     answer = await visitor.enter(room)
     assert answer.status == 200, answer
     return [id for id in answer.data["room"]["users"] if id != visitor.id]
@@ -68,7 +68,7 @@ class Creating(ChatTestCase):
         self.assertEqual([1, 1000], [(await created(anna, max_users=most))["max_users"] for most in (1, 1000)])
 
     async def test_rooms_of_admin(self) -> None:
-        """The rooms one creates are in one's ``rooms``; one is not yet inside, nor has visited them."""
+        """A user's own rooms are in their ``rooms``; they are not inside yet, nor have they visited them."""
         anna = await self.a_person()
 
         rooms = [(await created(anna))["_id"] for _ in range(3)]
@@ -99,7 +99,7 @@ class Creating(ChatTestCase):
 
 class Entering(ChatTestCase):
     async def test_enter(self) -> None:
-        """Who enters is in the room's users and visiters, and the room is theirs."""
+        """A user who enters is in the room's users and visiters, and the room is in their document."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna)
 
@@ -112,7 +112,7 @@ class Entering(ChatTestCase):
         self.assertEqual((room, [room]), (shown["room"], shown["visitedRooms"]))
 
     async def test_room_of_others(self) -> None:
-        """Others see which room one is in."""
+        """Others see which room a user is in."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, boris)
 
@@ -152,7 +152,7 @@ class Entering(ChatTestCase):
         self.assertEqual((second, [first, second]), (shown["room"], shown["visitedRooms"]))
 
     async def test_back(self) -> None:
-        """Who comes back is in visiters and visitedRooms once."""
+        """A user who comes back is in visiters and visitedRooms once."""
         anna, boris = await self.a_person(), await self.a_person()
         first, second = await a_room(anna, boris), await a_room(anna, boris)
 
@@ -162,7 +162,7 @@ class Entering(ChatTestCase):
         self.assertEqual(sorted([first, second]), sorted((await boris.shown())["visitedRooms"]))
 
     async def test_password(self) -> None:
-        """A private room wants its password: without it, and with a wrong one, 401, and one stays outside."""
+        """Entering a private room without its password, or with a wrong one, is 401, and the user stays outside."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, password="sesame")
 
@@ -176,7 +176,7 @@ class Entering(ChatTestCase):
         self.assertEqual(200, (await boris.enter(room, password="sesame")).status)
 
     async def test_needless_password(self) -> None:
-        """A room without a password takes one who sends one."""
+        """A room without a password ignores one that is sent."""
         anna = await self.a_person()
 
         self.assertEqual(200, (await anna.enter(await a_room(anna), password="sesame")).status)
@@ -198,7 +198,7 @@ class Entering(ChatTestCase):
             self.assertEqual((404, "room-not-found"), (answer.status, answer.code), id)
 
     async def test_refused(self) -> None:
-        """Who is refused by a room stays in the one they were in."""
+        """A user whom a room refuses stays in the one they were in."""
         anna, boris = await self.a_person(), await self.a_person()
         home = await a_room(boris, boris)
         locked, full = await a_room(anna, password="sesame"), await a_room(anna, anna, max_users=1)
@@ -238,7 +238,7 @@ class Entering(ChatTestCase):
 
 class Leaving(ChatTestCase):
     async def test_leave(self) -> None:
-        """Who leaves is in no room, and the room has them no longer among its users, but among its visiters."""
+        """A user who leaves is in no room; the room has them in its visiters, not in its users."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna, boris)
 
@@ -251,7 +251,7 @@ class Leaving(ChatTestCase):
         self.assertEqual(([anna.id], [anna.id, boris.id]), (document["users"], document["visiters"]))
 
     async def test_outside(self) -> None:
-        """Leaving a room one is not in is 200, changes nothing, and leaves one where one is."""
+        """Leaving a room that the user is not in is 200 and changes nothing."""
         anna, boris = await self.a_person(), await self.a_person()
         room, home = await a_room(anna, anna), await a_room(boris, boris)
 
@@ -262,7 +262,7 @@ class Leaving(ChatTestCase):
         self.assertEqual(1, len((await anna.call("/room/chat", room=room)).data["chat"]))
 
     async def test_no_room(self) -> None:
-        """Leaving what is no room is 404."""
+        """Leaving an unknown room is 404."""
         anna = await self.a_person()
 
         for id in NO_ROOMS:

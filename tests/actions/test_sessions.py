@@ -21,7 +21,7 @@ CALLS = {
 
 class Keys(ChatTestCase):
     async def statuses(self, **key: object) -> dict[str, int]:
-        """What each call answers to a session key."""
+        """The status of each call with this session key."""
         return {path: (await call(self.daemon.http, path, {**body, **key})).status for path, body in CALLS.items()}
 
     async def test_missing(self) -> None:
@@ -29,7 +29,7 @@ class Keys(ChatTestCase):
         self.assertEqual(dict.fromkeys(CALLS, 440), await self.statuses())
 
     async def test_null(self) -> None:
-        """A session_key of null is none: 440."""
+        """A session_key of null counts as missing: 440."""
         self.assertEqual(dict.fromkeys(CALLS, 440), await self.statuses(session_key=None))
 
     async def test_unknown(self) -> None:
@@ -78,7 +78,7 @@ class Bearer(ChatTestCase):
             self.assertEqual(440, answer.status, authorization)
 
     async def test_both(self) -> None:
-        """Where there are both, the key in the body counts."""
+        """The key in the body takes precedence over the header."""
         anna, boris = await self.a_person(), await self.a_person()
 
         answers = [
@@ -90,7 +90,7 @@ class Bearer(ChatTestCase):
         self.assertEqual([anna.id] * 3, [answer.data["user"]["_id"] for answer in answers])
 
     async def test_exit(self) -> None:
-        """A session is ended by its Bearer key, too."""
+        """A Bearer key ends its session."""
         anna = await self.a_person()
 
         answer = await request(
@@ -118,7 +118,7 @@ class OrderOfChecks(ChatTestCase):
             self.assertEqual(400, answer.status, path)
 
     async def test_session_before_object(self) -> None:
-        """Who has no session is not told what exists: 440 before 404."""
+        """Without a session nothing is revealed: 440 comes before 404."""
         anna = await self.a_person()
         room = await a_room(anna)
 
@@ -137,7 +137,7 @@ class OrderOfChecks(ChatTestCase):
         self.assertEqual(404, answer.status)
 
     async def test_right_before_state(self) -> None:
-        """Who does not know the password is told that, not that the room is full: 401 before 409."""
+        """A wrong password at a full room is 401, not 409."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna, password="sesame", max_users=1)
 

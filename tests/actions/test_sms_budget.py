@@ -57,7 +57,7 @@ class LimitTests(SpendingCase):
         await sign_in(self.daemon, phone, re.findall(r"\d+", texts[0])[0])
 
     async def test_address(self) -> None:
-        """An address has so many SMS sent, to whomever; what another limit refuses does not count."""
+        """SMS are limited by address, whoever they go to; those that another limit refuses do not count."""
         address, phone = next(_addresses), a_phone()
 
         phones = [phone, phone, phone, a_phone(), a_phone(), a_phone()]
@@ -67,7 +67,7 @@ class LimitTests(SpendingCase):
         self.assertEqual(201, (await self.reg(phones[-1])).status)
 
     async def test_countries(self) -> None:
-        """Phones of other countries are sent nothing, also where they share a dial code."""
+        """Phones of other countries get no SMS, also where they share a dial code."""
         kazakh, french = "77012345678", "33612345678"
 
         answers = [await self.reg(phone) for phone in (kazakh, french, "4915112345678", a_phone())]
@@ -80,7 +80,7 @@ class LimitTests(SpendingCase):
         self.assertEqual([], self.sent(friend) + self.sent(kazakh) + self.sent(french))
 
     async def test_invitations(self) -> None:
-        """Invitations count; where there is no room for all of them none is sent, and nothing is used up."""
+        """Invitations count; where not all of them fit the limit none is sent and none is counted."""
         address = next(_addresses)
         anna, friends = await self.someone(address), [a_phone() for _ in range(3)]
 
@@ -97,7 +97,7 @@ class TotalTests(SpendingCase):
     settings = PROXIES + '[limits]\nsms_per_code = ["2/day"]\nsms_in_all = ["4/day"]\n'
 
     async def test_totals(self) -> None:
-        """A dial code has so many SMS a day, and all of them together."""
+        """SMS a day are limited by dial code and in all."""
         foreign = [f"491512{next(_foreign)}" for _ in range(3)]
 
         phones = [a_phone(), a_phone(), a_phone(), foreign[0], foreign[1], foreign[2], "33612345678"]
@@ -152,7 +152,7 @@ class GatewayTests(OwnDaemonCase):
         self.assertEqual([1, 2, 2], asked)
 
     async def test_no_funds(self) -> None:
-        """When the funds run out the log says so, registration holds, and the gateway is not asked in vain."""
+        """When funds run out it is logged, registration succeeds, and the gateway gets no further requests."""
         await self.start_with("")
         self.gateway.answer = with_status(402)
 

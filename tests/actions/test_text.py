@@ -1,4 +1,4 @@
-"""Text by Unicode's rules, from outside: kept in NFC, found whatever its form, empty where it shows nothing."""
+"""Text by Unicode's rules: stored in NFC, found in any form, empty where it shows nothing."""
 
 import secrets
 from typing import Any
@@ -25,7 +25,7 @@ class Text(ChatTestCase):
         return [room["_id"] for room in answer.data["rooms"]]
 
     async def test_stored(self) -> None:
-        """Whatever form a text was sent in, it is shown in NFC; joiners and what else is in it stay."""
+        """A text is returned in NFC, whatever form it was sent in; joiners and all else stay."""
         room = await a_room(self.anna, self.anna)
 
         for text in (*NAMES, *REAL):
@@ -75,7 +75,7 @@ class Text(ChatTestCase):
         self.assertEqual(by_rule, [normalize("NFD", name.lower()).encode("ascii", "ignore").decode() for name in shown])
 
     async def test_nothing(self) -> None:
-        """A text or a room's name of which nothing shows is 400; a nickname or place is empty."""
+        """A text or a room's name that shows nothing is 400; such a nickname or location becomes empty."""
         room = await a_room(self.anna, self.anna)
 
         for text in NOTHING:
@@ -91,7 +91,7 @@ class Text(ChatTestCase):
             self.assertEqual(["", ""], [edited.data["user"][field] for field in ("nickname", "location")], ascii(text))
 
     async def test_searching_for_nothing(self) -> None:
-        """A search for what shows nothing is one without a name."""
+        """A search for a name that shows nothing is a search without one."""
         for text in NOTHING:
             answer = await self.anna.call("/room/get", name=text, filter={"countOnly": True})
             everything = await self.anna.call("/room/get", filter={"countOnly": True})
@@ -99,7 +99,7 @@ class Text(ChatTestCase):
             self.assertEqual((200, everything.data), (answer.status, answer.data), ascii(text))
 
     async def test_controls(self) -> None:
-        """Control characters in what is searched for are passed over."""
+        """Control characters in a search are ignored."""
         room = await a_room(self.anna, name=f"a\0b {self.mark}")
 
         self.assertEqual([[room]] * 3, [await self.found(name) for name in ("a\0b", "ab", "\x1b\ufeffa\x07b")])
@@ -128,7 +128,7 @@ class Text(ChatTestCase):
                 self.assertEqual(401, (await self.boris.enter(room, password=written)).status, ascii(written))
 
     async def test_no_password(self) -> None:
-        """A password of which nothing shows is none."""
+        """A password that shows nothing counts as none."""
         for password in NOTHING:
             answer = await self.anna.call("/room/create", room={"name": "open", "password": password})
 
@@ -145,7 +145,7 @@ class Text(ChatTestCase):
         self.assertEqual(said[0]["_id"], said[1]["_id"])
 
     async def test_keys(self) -> None:
-        """The key of an SMS may be typed with digits of any script, and pasted with whatever came along."""
+        """The key of an SMS may be typed in digits of any script, and pasted with surrounding characters."""
         phone = a_phone()
         key = await register(self.daemon, phone)
         arabic = key.translate({48 + digit: 0x660 + digit for digit in range(10)})

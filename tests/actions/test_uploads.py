@@ -1,4 +1,4 @@
-"""Uploads: pictures, and nothing but pictures."""
+"""Uploads: pictures and nothing else."""
 
 import io
 import json
@@ -84,14 +84,14 @@ class Uploading(UploadCase):
         self.assertTrue(answer.json["url"].endswith(".png"))
 
     async def test_form_without_photo(self) -> None:
-        """A form without ``photo``, or that is no form, is 400."""
+        """A form without ``photo``, or a malformed one, is 400."""
         for body, boundary in ((b"--b--\r\n", "b"), (b"nonsense", "b"), (b"", "b")):
             answer = await self.upload(body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
 
             self.assertEqual(400, answer.status)
 
     async def test_range(self) -> None:
-        """A part of a picture can be asked for."""
+        """A range of a picture can be requested."""
         answer = await self.upload(picture("PNG"))
 
         response, content = await self.fetch(answer.json["url"], {"Range": "bytes=1-3"})
@@ -99,7 +99,7 @@ class Uploading(UploadCase):
         self.assertEqual((206, b"PNG"), (response.code, content))
 
     async def test_odd_ranges(self) -> None:
-        """A thousand ranges are answered the picture, once; bytes that there are not, 416 with an error's body."""
+        """A thousand ranges get the picture once; a range beyond its end is 416 with an error's body."""
         url = (await self.upload(picture("PNG"))).json["url"]
         _, whole = await self.fetch(url)
 
@@ -111,7 +111,7 @@ class Uploading(UploadCase):
         self.assertEqual([b"bytes */%d" % len(whole)], beyond.headers.getRawHeaders(b"Content-Range"))
 
     async def test_metadata_goes(self) -> None:
-        """What a camera wrote beside the picture is gone; how it is to be turned is applied."""
+        """A camera's metadata is removed, and its orientation is applied."""
         exif = Image.Exif()
         exif[0x0112], exif[0x010E] = 6, "where I live"
 
@@ -136,7 +136,7 @@ class Uploading(UploadCase):
 
 class Refusing(UploadCase):
     async def test_no_picture(self) -> None:
-        """What is no picture, or a broken one, is 415, and leaves nothing on the disk."""
+        """A file that is not a picture, or broken, is 415 and leaves nothing on the disk."""
         before = self.on_disk()
         for body in (
             b"hello",
@@ -169,7 +169,7 @@ class Refusing(UploadCase):
         self.assertEqual(413, answer.status)
 
     async def test_other_paths(self) -> None:
-        """Nothing but pictures is served, however the path is written."""
+        """Only pictures are served, however the path is written."""
         secret = self.daemon.data / "uploads" / "secret.txt"
         secret.write_text("secret")
         self.addCleanup(secret.unlink)
@@ -180,7 +180,7 @@ class Refusing(UploadCase):
             self.assertNotIn(b"secret", content)
 
     async def test_ended_session(self) -> None:
-        """A session is not needed; one that is named must be living."""
+        """A session is not needed; one that is given must be valid."""
         anna = await self.a_person()
         headers = {"Authorization": f"Bearer {anna.session_key}"}
 
@@ -203,7 +203,7 @@ class FullDisk(UploadCase):
         self.addCleanup(subprocess.run, ["umount", str(self.small)], check=True)
 
     async def test_full(self) -> None:
-        """A picture for which there is no room on the disk is 503, and nothing of it is left."""
+        """A picture that does not fit on the disk is 503, and nothing of it is left."""
         spool = self.small.with_name("spool")
         images = Images(self.small, spool, reactor)
         images.start()

@@ -18,7 +18,7 @@ class Search(SettingsCase):
         self.mark = secrets.token_hex(5)
 
     async def people(self, *names: str) -> list[Person]:
-        """Some whose nicknames begin with this test's mark."""
+        """People whose nicknames begin with this test's mark."""
         return [await self.a_person(nickname=self.mark + name) for name in names]
 
     async def found(self, beginning: str, **more: Any) -> list[str]:
@@ -27,7 +27,7 @@ class Search(SettingsCase):
         return [user["nickname"].removeprefix(self.mark) for user in answer.data["users"]]
 
     async def test_beginning(self) -> None:
-        """People are found by how their nickname begins, and not by another part of it, nor by what it only begins."""
+        """People are found by the beginning of their nickname, not by another part, nor by a longer text."""
         await self.people("Anna", "Annabel", "Joanna", "An")
 
         self.assertEqual(["Anna", "Annabel"], await self.found("anna"))
@@ -44,14 +44,14 @@ class Search(SettingsCase):
         self.assertEqual(["한국"], await self.found(normalize("NFD", "한")))
 
     async def test_literal(self) -> None:
-        """What is searched for is taken literally."""
+        """The searched text is taken literally."""
         await self.people("a.*", "abc", "$where", "a%")
 
         self.assertEqual(["a.*"], await self.found("a."))
         self.assertEqual([["$where"], ["a%"]], [await self.found("$"), await self.found("a%")])
 
     async def test_pages(self) -> None:
-        """Pages go on where the last one ended; 40 come by default."""
+        """Each page follows the last one; the default is 40."""
         await self.people(*(f"p{n:02d}" for n in range(42)))
 
         self.assertEqual([f"p{n:02d}" for n in range(40)], await self.found("p"))
@@ -70,7 +70,7 @@ class Search(SettingsCase):
         self.assertEqual(set(), {"phone", "balance"} & user.keys())
 
     async def test_edited(self) -> None:
-        """Who changes their nickname is found by the new one, and who drops it by none."""
+        """A changed nickname is found by its new form, and a removed one is not found."""
         (boris,) = await self.people("Boris")
 
         await boris.call("/init/edit", user={"nickname": f"{self.mark}Rita"})
@@ -93,13 +93,13 @@ class Search(SettingsCase):
             self.assertEqual(400, answer.status, body)
 
     async def test_most(self) -> None:
-        """A larger limit is cut."""
+        """A larger limit is cut to the maximum."""
         self.assertEqual(200, (await self.anna.call("/user/search", nickname="a", limit=10**6)).status)
 
 
 class Off(ChatTestCase):
     async def test_off(self) -> None:
-        """By default nobody is found: 403, after the checks of shape and session."""
+        """By default the search is off: 403, after the checks of shape and session."""
         anna = await self.a_person(nickname="Anna")
 
         answers = [

@@ -48,7 +48,7 @@ class Listing(ComplaintCase):
         self.assertEqual("talked to him", (await self.listed("--all"))[id]["note"])
 
     async def test_limit(self) -> None:
-        """No more are listed than --limit says, and the table tells that there may be more."""
+        """At most --limit complaints are listed, and the table says that there may be more."""
         await self.a_complaint("one")
         last = await self.a_complaint("two")
 
@@ -57,7 +57,7 @@ class Listing(ComplaintCase):
         self.assertRegex(done.output, rf"\AID .*\n{last} .*\n\(the latest 1; there may be more: --limit\)\n\Z")
 
     async def test_harmless(self) -> None:
-        """What people wrote cannot move the terminal's cursor, nor begin a line."""
+        """Users' text can neither move the terminal's cursor nor start a line."""
         id = await self.a_complaint("\x1b[2J\nforged\u202e")
 
         done = await self.admin("complaints", "list")

@@ -15,7 +15,7 @@ from tests.support.mongo import fresh_uri
 
 class CommandLine(TestCase):
     async def test_help(self) -> None:
-        """Every command has a help of its own."""
+        """Every command has its own help."""
         for command, words in (
             ((), ("gifts", "complaints", "users", "--config", "--data-dir", "--mongo", "--json", "exit codes")),
             (("gifts",), ("list", "load", "add", "edit", "withdraw")),
@@ -34,7 +34,7 @@ class CommandLine(TestCase):
                 self.assertIn(word, done.output)
 
     async def test_not_understood(self) -> None:
-        """What is no command ends with 2, and says what would be one on standard error."""
+        """An unknown command exits with 2 and lists the commands on standard error."""
         for arguments in ((), ("gifts",), ("gifts", "steal"), ("--colour", "gifts", "list"), ("gifts", "load")):
             done = await run(*arguments)
 

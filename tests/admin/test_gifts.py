@@ -180,7 +180,7 @@ class Loading(AdminCase):
         self.assertEqual(before, after)
 
     async def test_bad_file(self) -> None:
-        """What is no catalogue at all is refused by the file's name."""
+        """A file that is not a catalogue is refused, with its name."""
         for name, text in (("a.toml", "[[gifts"), ("b.json", "{"), ("c.json", "[]"), ("d.json", "5"), ("e.toml", "")):
             self.assert_refused(await self.admin("gifts", "load", self.write(text, name)), name)
 
@@ -218,7 +218,7 @@ class Changing(AdminCase):
         self.assert_refused(done, "image: this is no PNG")
 
     async def test_edit(self) -> None:
-        """What is given of a gift is changed, and nothing else."""
+        """An edit changes the given fields of a gift and no others."""
         gift = await self.a_gift("edited")
 
         edited = (await self.answer("gifts", "edit", gift["_id"], "--price", "77777"))["gift"]
@@ -231,7 +231,7 @@ class Changing(AdminCase):
             self.assert_refused(await self.admin("gifts", "edit", id, "--price", "5"), "no gift has this id")
 
     async def test_edit_nothing(self) -> None:
-        """An edit that gives nothing to change is not understood."""
+        """An edit without a field is a usage error."""
         done = await self.admin("gifts", "edit", NOBODY)
 
         self.assertEqual(2, done.code)

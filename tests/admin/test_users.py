@@ -49,7 +49,7 @@ class Showing(AdminCase):
             self.assertRegex(done.output, rf"(?m)^{line}$")
 
     async def test_unknown(self) -> None:
-        """An id or a phone that nobody has is refused, and what is neither."""
+        """An unknown id or phone is refused, and so is anything else."""
         for user in (NOBODY, "79990000000", "Anna"):
             self.assert_refused(await self.admin("users", "show", user))
 

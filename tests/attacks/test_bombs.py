@@ -1,4 +1,4 @@
-"""Little that would unfold to much: it is not unfolded."""
+"""Decompression bombs are refused, not decompressed."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 class Bombs(ChatTestCase):
     async def test_bodies(self) -> None:
-        """A compressed body is none: it is refused as what it is, byte for byte, whatever its header says."""
+        """A compressed body is refused without being decompressed."""
         unfolded = json.dumps({"phone": "7" * 50 * MIB}).encode()
         assert self.daemon.process is not None
         before = memory(self.daemon.process.pid)

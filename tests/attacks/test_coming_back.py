@@ -1,4 +1,4 @@
-"""Coming back after more was missed than may wait for a reader: it is told at the reader's pace, whole and in order."""
+"""A replay that exceeds the send buffer: it is sent at the reader's pace, complete and in order."""
 
 import json
 import os

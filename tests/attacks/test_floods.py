@@ -1,4 +1,4 @@
-"""More of everything than one's share: bytes in and out, pages, hashes, queries, by connections that never tire."""
+"""Floods of bytes, pages, hashes and queries over many connections."""
 
 import itertools
 import json
@@ -43,7 +43,7 @@ class Floods(AttackCase):
         )
 
     async def test_hashes(self) -> None:
-        """Sign-ins with wrong keys, for phones that nobody has, from many addresses: each costs a slow hash."""
+        """Sign-ins for unknown phones from many addresses: each costs a slow hash."""
         phones = (a_phone() for _ in itertools.count())
 
         def wrong(_: int, __: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Frames that break RFC 6455, or the daemon's patience: the socket is closed, and the daemon goes on."""
+"""Frames that break RFC 6455 or a limit: the socket is closed, and the daemon keeps serving."""
 
 import json
 import struct

@@ -1,4 +1,4 @@
-"""Connections that are opened and held: nothing comes over them, or too little, or nothing is read."""
+"""Connections that are opened and held without sending, sending slowly, or without reading."""
 
 import socket
 
@@ -39,7 +39,7 @@ class Held(AttackCase):
         )
 
     async def test_slow_readers(self) -> None:
-        """Sockets in a room that read nothing of what is said there; pages of it that are not read."""
+        """Sockets in a room that never read its events, and pages of its chat that are never read."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         for _ in range(50):
@@ -53,7 +53,7 @@ class Held(AttackCase):
         await self.assert_unharmed("slow readers", lambda: hold(opened))
 
     async def test_unpolled(self) -> None:
-        """Socket.IO sessions that are opened and never asked for what there is."""
+        """Socket.IO sessions that are opened and never polled."""
         opening = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
         await self.assert_unharmed("polling sessions", lambda: hold(lambda: self.opened(HELD, opening)))

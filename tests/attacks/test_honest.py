@@ -1,4 +1,4 @@
-"""The measure of what attacks do to others sees a daemon that stands still, one that refuses, and one that is well."""
+"""The measure of harm recognizes a daemon that is stopped, one that refuses calls and one that is healthy."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.support.wire import OwnDaemonCase
 
 class Measuring(OwnDaemonCase):
     async def test_seen(self) -> None:
-        """A quiet daemon does nobody harm; one that stands still for a second and a half is seen."""
+        """A quiet daemon shows no harm; one that is stopped for 1.5 s does."""
         await self.start("")
         assert self.daemon.process is not None
         pid = self.daemon.process.pid

@@ -1,4 +1,4 @@
-"""Guessing keys and pumping SMS from many addresses: bounded in all, told to the operator, and no owner is kept out."""
+"""Guessing keys and pumping SMS from many addresses: bounded in all, logged, and owners can still sign in."""
 
 import itertools
 import json
@@ -22,12 +22,12 @@ PROXIES = '[http]\nproxies = ["127.0.0.0/8"]\n'
 
 
 def v4() -> Iterator[str]:
-    """Addresses, each in a /24 of its own."""
+    """Addresses in different /24 networks."""
     return (f"10.{n >> 8}.{n & 255}.1" for n in itertools.count(1))
 
 
 def of_one_48() -> Iterator[str]:
-    """Addresses of one /48, each in a /64 of its own."""
+    """Addresses of one /48 in different /64 networks."""
     return (f"2001:db8:7:{n:x}::1" for n in itertools.count(1))
 
 
@@ -84,7 +84,7 @@ class Guessing(KeysCase):
         self.assertEqual(200, (await self.auth(owner, key, "198.51.100.200")).status, "the same /24")
 
     async def test_nobodys(self) -> None:
-        """Wrong keys of phones that nobody has guess nothing, and use up nobody's bound."""
+        """Wrong keys for unknown phones do not use up anybody's limit."""
         await self.start(f'{PROXIES}[limits]\nwrong_keys_in_all = ["5/day"]\n')
         addresses, phone = v4(), a_phone()
 

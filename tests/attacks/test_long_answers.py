@@ -1,4 +1,4 @@
-"""Answers that could be megabytes: lists are bounded, so that others wait for none of them."""
+"""Answers that could be megabytes: lists are bounded, so that other calls do not wait for them."""
 
 import json
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ class LongAnswers(ChatTestCase):
         self.daemon.remove()
 
     def fill(self, rich: Person) -> None:
-        """Rooms full of visitors, and somebody who was given a thousand gifts with long words."""
+        """Rooms full of visitors, and a user with a thousand gifts that have long texts."""
         visitors = dict.fromkeys(new_id() for _ in range(VISITORS))
         users = dict.fromkeys(list(visitors)[:200])
         for _ in range(ROOMS):
@@ -77,7 +77,7 @@ class LongAnswers(ChatTestCase):
         self.database["log"].insert_many([entry_to_document(entry) for entry in gifts])
 
     async def test_long_answers(self) -> None:
-        """The longest answers, again and again, keep nobody waiting."""
+        """The longest answers, requested repeatedly, delay no other call."""
         rich, attacker = await a_person(self.daemon), await a_person(self.daemon)
         self.fill(rich)
         longest: dict[str, int] = {}

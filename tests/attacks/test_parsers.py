@@ -1,4 +1,4 @@
-"""What strangers send to the parsers of frames and packets: it is understood or refused, and nothing else happens."""
+"""Random bytes to the parsers of frames and packets are parsed or refused, and never raise anything else."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Strangers' pictures cost neither others' time nor memory for good."""
+"""Hostile pictures neither delay others nor keep memory."""
 
 import os
 import struct
@@ -45,7 +45,7 @@ class UploadedFiles(ChatTestCase):
         return sum(memory(int(one)) for one in (pid, *python))
 
     async def test_many(self) -> None:
-        """While one has 22 pictures under way that unfold to much, somebody else's is kept; memory comes back."""
+        """While a client uploads 22 decompression bombs, another one's picture is stored; memory is released."""
         anna = await self.a_person()
         honest = saved(quarters("RGB"), "PNG")
         headers = {"Authorization": f"Bearer {anna.session_key}"}

@@ -17,7 +17,7 @@ class QuotaCase(OwnDaemonCase):
 
 class Quotas(QuotaCase):
     async def test_user(self) -> None:
-        """Who has used up their bytes of the day is 429 until it is over; others are not."""
+        """A user who has used up the day's bytes is 429 until the next day; others are not."""
         await self.start(f"[limits]\nexempt = []\nupload_bytes_per_user = {3 * len(PICTURE)}\n")
         anna, boris = await self.a_person(), await self.a_person()
 

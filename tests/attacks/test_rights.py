@@ -137,7 +137,7 @@ class Rights(ChatTestCase):
         return answer.status, answer.json
 
     async def test_table(self) -> None:
-        """Each cell is as the table has it; what is refused shows nothing of what was asked for."""
+        """Each status is as in the table; a refusal reveals nothing of what was requested."""
         scene = await self.a_scene()
         wrong = []
 

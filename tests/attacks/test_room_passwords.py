@@ -1,4 +1,4 @@
-"""Guessing a room's password: so many wrong ones of a person, an address and a room; and it keeps nobody waiting."""
+"""Guessing a room's password: attempts are limited by user, address and room, and delay nobody."""
 
 import itertools
 import json
@@ -38,7 +38,7 @@ class Guessing(OwnDaemonCase):
         self.assertEqual(200, (await self.enter(bert, rooms[0], PASSWORD)).status)
 
     async def test_address(self) -> None:
-        """One address has so many, whoever calls from it."""
+        """Attempts are limited by address, whoever calls from it."""
         await self.start(f'{PROXIES}[limits]\nwrong_passwords_per_address = ["6/hour"]\n')
         admin, *people = [await a_person(self.daemon) for _ in range(5)]
         room = await a_room(admin, password=PASSWORD)
@@ -50,7 +50,7 @@ class Guessing(OwnDaemonCase):
         self.assertEqual(200, (await self.enter(people[0], room, PASSWORD, "192.0.2.2")).status)
 
     async def test_room(self) -> None:
-        """One room has so many, whoever guesses from wherever; who was inside before comes in all the same."""
+        """Attempts are limited by room, whoever guesses; users who were inside before can still enter."""
         await self.start(f'{PROXIES}[limits]\nwrong_passwords_per_room = ["6/hour"]\n')
         admin, bert, *people = [await a_person(self.daemon) for _ in range(6)]
         room, other = [await a_room(admin, password=PASSWORD) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Rooms as a means to reach people: words to those who were never there, and in and out of a room full of people."""
+"""Rooms as a means to reach users who were never there, and entering and leaving a full room repeatedly."""
 
 import json
 import time
@@ -19,7 +19,7 @@ LATER = "2040-01-01T00:00:00Z"
 
 class Words(AttackCase):
     async def test_strangers(self) -> None:
-        """Who was never in a room hears nothing of what is done to them there; who was there does."""
+        """A user gets events about themselves from rooms that they were in, and from no other."""
         eve, anna, boris = [await self.a_person() for _ in range(3)]
         room = await a_room(eve, eve, boris)
         await boris.call("/room/leave", room_id=room)
@@ -49,7 +49,7 @@ class Words(AttackCase):
         self.assertEqual("caught-up", (await back.next())["event"])
 
     async def test_put_out(self) -> None:
-        """Who is put out while inside is told."""
+        """A user who is kicked or banned while inside gets the event."""
         eve, boris = await self.a_person(), await self.a_person()
         room = await a_room(eve, boris)
         ears = await self.a_listener(boris)
@@ -60,7 +60,7 @@ class Words(AttackCase):
 
 
 class InAndOut(AttackCase):
-    """What everybody inside is told of is done so often by one person, and not more often."""
+    """Actions that publish to everybody inside are rate limited by user."""
 
     async def tries(self, most: int, attempt: Callable[[int], Awaitable[Answer]]) -> int:
         """Twice as many attempts as are allowed; how many were carried out. The others are 429."""
@@ -120,7 +120,7 @@ class InAndOut(AttackCase):
             self.assertEqual(429, (await eve.call(path, **about, **more)).status, path)
 
     async def test_big_room(self) -> None:
-        """One connection that enters and leaves a room full of people harms nobody."""
+        """One connection that enters and leaves a full room repeatedly delays nobody."""
         eve, *people = [await self.a_person() for _ in range(5)]
         room = await a_room(people[0], *people)
         for number in range(MANY):

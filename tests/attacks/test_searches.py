@@ -1,4 +1,4 @@
-"""Slow searches, as many at once as one session can send: others' messages and reads do not wait for them."""
+"""Slow searches, as many as one session can send: other sends and reads do not wait for them."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Clients who send a request bit by bit, to hold a connection for ever: they are hung up on."""
+"""Clients that send a request byte by byte to hold a connection: the connection is closed."""
 
 import socket
 import time
@@ -23,7 +23,7 @@ SLOW = {
 
 
 def held(port: int, start: bytes, bits: list[bytes]) -> float:
-    """Seconds until the daemon hangs up, at most PATIENCE."""
+    """Seconds until the daemon closes the connection, at most PATIENCE."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(IDLE / 5)

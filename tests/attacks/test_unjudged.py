@@ -1,4 +1,4 @@
-"""What was not judged, or not done, counts nothing: a database that stands still, an answer that is lost."""
+"""An attempt that was not checked does not count: a stopped database, a lost answer."""
 
 import contextlib  # a global "suppress" would be a setting of trial's
 import hashlib
@@ -30,10 +30,10 @@ from tests.support.wire import OwnDaemonCase
 
 
 class Standing(OwnDaemonCase):
-    """The database neither answers nor hangs up, and goes on later with all that it was told."""
+    """The database neither answers nor closes, and later carries out all that it was sent."""
 
     async def test_stands_still(self) -> None:
-        """Six calls of each kind are 503 while it stands; afterwards each is as good as before."""
+        """Six calls of each kind are 503 while it is stopped; afterwards no limit has counted them."""
         await self.start('[limits]\nsms_per_phone = ["3/hour"]\nunnumbered_top_ups = ["2/day"]\n')
         anna, friend, known, new = await a_person(self.daemon), a_phone(), a_phone(), a_phone()
         key = await register(self.daemon, known)
@@ -74,7 +74,7 @@ def go_on(pid: int) -> None:
 
 class Killed(OwnDaemonCase):
     async def test_killed(self) -> None:
-        """A daemon that is killed while right keys are judged has burnt none, and lets nobody try more wrong ones."""
+        """A daemon that is killed while right keys are checked burns none, and allows no further wrong ones."""
         await self.start("")
         phone = a_phone()
         key = await register(self.daemon, phone)
@@ -104,7 +104,7 @@ class Killed(OwnDaemonCase):
 
 
 class Faulty(Database):
-    """A real database of which some answers are lost: before, or until long after it has done what it was told."""
+    """A real database that loses some answers, having done the work at once or long afterwards."""
 
     lose: Callable[[str], bool] = staticmethod(lambda name: False)
     late: float | None = None
@@ -199,7 +199,7 @@ class LostAnswers(TestCase):
         self.assertTrue(await invites.claim(anna, phone, second))
 
     async def test_full(self) -> None:
-        """Lost answers make no room for strangers: what is full stays full."""
+        """Lost answers free no place: a full limit stays full."""
         for _ in range(5):
             await self.windows.take([self.second])
 

@@ -1,4 +1,4 @@
-"""Requests that follow each other on a connection, whose answers nobody reads: whatever a stranger can ask for."""
+"""Pipelined requests whose answers are never read, for everything that needs no session."""
 
 import contextlib
 import socket

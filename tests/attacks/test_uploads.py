@@ -1,4 +1,4 @@
-"""Uploads that never end, or are to be refused: they hold little, and are judged before their bodies."""
+"""Uploads that never end or are refused: they hold little memory, and are checked before their bodies."""
 
 import contextlib
 import socket
@@ -63,7 +63,7 @@ class Unfinished(OwnDaemonCase):
         await eventually(lambda: not self.spooled(), "them to be let go")
 
     async def test_share(self) -> None:
-        """Who has more under way than their share is told so; nobody else is."""
+        """A client with more uploads under way than allowed is refused; no other client is."""
         await self.start(
             f"{LIMITED}uploads_per_address = 5\n[http]\nproxies = ['127.0.0.1/32']\n",
         )
@@ -98,14 +98,14 @@ class Judged(OwnDaemonCase):
         return answers[-1].status, answers[0].status == 100
 
     async def test_session(self) -> None:
-        """A session that is missing, or over, is told before the body is sent."""
+        """A missing or ended session is refused before the body is sent."""
         await self.start("[uploads]\nrequire_session = true\n")
 
         self.assertEqual((440, False), await self.refusal())
         self.assertEqual((440, False), await self.refusal(b"Authorization: Bearer nobodys"))
 
     async def test_wrong_session(self) -> None:
-        """Where none is needed, a wrong one is told before, too."""
+        """Where no session is needed, a wrong one is refused before the body, too."""
         await self.start("")
 
         self.assertEqual((440, False), await self.refusal(b"Authorization: Bearer nobodys"))

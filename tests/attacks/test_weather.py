@@ -1,4 +1,4 @@
-"""What goes wrong around a daemon: nothing acknowledged is lost, and it serves again soon after the cause has ended."""
+"""Faults around a daemon: nothing acknowledged is lost, and it serves soon after the cause has ended."""
 
 import contextlib  # a global "suppress" would be a setting of trial's
 import copy
@@ -109,7 +109,7 @@ class Weather(WeatherCase):
         self._logged = len(self.daemon.log)  # an incident is what it is then
 
     async def test_database_stopped(self) -> None:
-        """The database stands still for a while."""
+        """The database is stopped for a while."""
         await self.talk()
         pid = self.daemon.mongod_pid()
         pause(pid)
@@ -180,7 +180,7 @@ class Relayed(ChatTestCase):
     timeout = 300
 
     async def test_relay(self) -> None:
-        """Over a relay that delays, cuts and swallows, each message is there once, and heard once, in order."""
+        """Over a relay that delays, cuts and drops, each message is stored and delivered once, in order."""
         people = [await self.a_person() for _ in range(4)]
         room = await a_room(people[0], *people)
         calls, sockets = (Relay(port, random.Random(1)) for port in (self.daemon.http, self.daemon.websocket))

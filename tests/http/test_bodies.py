@@ -68,7 +68,7 @@ class Bodies(ChatTestCase):
             self.assertEqual(401, answer.status, kind)
 
     async def test_no_object(self) -> None:
-        """What is no JSON object in UTF-8 is 400."""
+        """A body that is not a JSON object in UTF-8 is 400."""
         statuses = {
             kind: (await request(self.daemon.http, "POST", "/init/auth", body)).status
             for kind, body in NOT_OBJECTS.items()
@@ -144,7 +144,7 @@ class Sizes(ChatTestCase):
         self.assertEqual(413, answer.status)
 
     async def test_unknown_path(self) -> None:
-        """A body that is too large, sent to a path that is none, is either's error and no fault."""
+        """A body that is too large for an unknown path is 404 or 413, not 500."""
         answer = await request(self.daemon.http, "POST", "/nothing", a_body(LIMIT + 1))
 
         self.assertIn(answer.status, (404, 413))

@@ -1,4 +1,4 @@
-"""What all answers have in common: their form, methods, CORS, and the calls of those who watch the daemon."""
+"""The conventions of all answers: form, methods, CORS, and the health checks."""
 
 import json
 from importlib.metadata import version
@@ -108,14 +108,14 @@ class Form(ChatTestCase):
 
 class Paths(ChatTestCase):
     async def test_unknown_path(self) -> None:
-        """A path that is none is 404, whatever the method and however it is written."""
+        """An unknown path is 404, whatever the method and however it is written."""
         for line in ("POST /init/nothing", "GET /nothing", "PUT /a/b", "POST /init/auth/x", "GET /ws", "POST //x"):
             [answer] = await exchange(self.daemon.http, a_request(line, body=b"{}", last=True))
 
             self.assertEqual((404, "Not Found"), (answer.status, answer.json["error"]), line)
 
     async def test_front(self) -> None:
-        """Who opens the daemon in a browser is told what it is, and where to go on."""
+        """The front page in a browser says what the daemon is and where its API is described."""
         [answer] = await exchange(self.daemon.http, a_request("GET /", last=True))
 
         said = json.loads(answer.body)
@@ -211,7 +211,7 @@ class Cors(ChatTestCase):
 
 class ConfiguredOrigins(OwnDaemonCase):
     async def test_configured(self) -> None:
-        """Where origins are configured, pages of those alone may read answers, and caches are told so."""
+        """With configured origins only their pages may read answers, and Vary tells caches so."""
         await self.start('[http]\nallow_origins = ["http://page.example", "http://other.example"]')
         allowed: dict[str, list[str] | None] = {}
 

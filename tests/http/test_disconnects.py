@@ -1,4 +1,4 @@
-"""Clients who hang up before they are answered: what they began happens whole, or not at all."""
+"""Clients that disconnect before the answer: their call happens completely or not at all."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ class Impatient(Protocol):
 
 class HangingUp(ChatTestCase):
     async def hang_up(self, path: str, body: dict[str, Any], seconds: float) -> None:
-        """Send a request, and hang up after so many seconds."""
+        """Send a request, and disconnect after so many seconds."""
         wire: Impatient = await TCP4ClientEndpoint(reactor, "127.0.0.1", self.daemon.http).connect(
             Factory.forProtocol(Impatient)
         )
@@ -46,7 +46,7 @@ class HangingUp(ChatTestCase):
         return by_chat == [(await person.shown())["room"]]
 
     async def test_entering(self) -> None:
-        """Whoever hung up while entering a room enters another without waiting, and is in one room alone."""
+        """A user who disconnected while entering a room enters another without waiting, and is in one room."""
         anna, admin = await self.a_person(), await self.a_person()
         rooms = [await a_room(admin) for _ in range(3)]
 
@@ -59,7 +59,7 @@ class HangingUp(ChatTestCase):
         await eventually(lambda: self.agreed(anna, rooms, admin), "the rooms and the person to agree")
 
     async def test_registering(self) -> None:
-        """Whoever hangs up while registering may do so again."""
+        """A client that disconnects while registering may register again."""
         for n in range(5):
             phone = a_phone()
             await self.hang_up("/init/reg", {"phone": phone}, n * 0.005)
@@ -69,7 +69,7 @@ class HangingUp(ChatTestCase):
             self.assertIn(answer.status, (200, 201))
 
     async def test_saying(self) -> None:
-        """A message whose author hung up is said once, or not at all; sent again with its client_id it is said once."""
+        """A message whose author disconnected is stored once or not at all; sent again with its client_id, once."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 

@@ -1,4 +1,4 @@
-"""Two ways through HTTP, calls' own and the Site's: one connection may go both, and nobody can tell by the answers."""
+"""The fast lane and the Site: one connection may use both, and their answers do not differ."""
 
 import socket
 import ssl
@@ -83,7 +83,7 @@ class BothWays(ChatTestCase):
             self.assertEqual(1, heard.count(b"HTTP/1.1 "), heard)
 
     async def test_hang_up(self) -> None:
-        """A client that hangs up in the middle, of a head, a body or an answer, harms nobody."""
+        """A client that disconnects during a head, a body or an answer affects no other."""
         for cut in (1, 10, 60, len(a_call()) - 5, len(a_call())):
             await deferToThread(_leave, self.daemon.http, a_call()[:cut])
 
@@ -97,7 +97,7 @@ class BothWays(ChatTestCase):
         self.assertEqual(5001, len(answers))
 
     async def test_nothing_after_the_last(self) -> None:
-        """What follows a request that asked to hang up is not carried out."""
+        """Requests after one with Connection: close are not carried out."""
         answers = await exchange(self.daemon.http, a_call(body=b"{}", last=True) + a_call(body=b"{}") * 10)
 
         self.assertEqual([400], [answer.status for answer in answers])

@@ -1,4 +1,4 @@
-"""Requests that are over are gone: what waits for a search for garbage, which is seldom, is memory for strangers."""
+"""Finished requests are freed at once: garbage collections are rare, so that cycles would keep memory."""
 
 import gc
 

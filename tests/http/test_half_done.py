@@ -1,4 +1,4 @@
-"""A daemon that dies between doing what a call asks and keeping its answer: sent again, it is done once."""
+"""A daemon that dies between a call's effect and storing its answer: sent again, it is done once."""
 
 import hashlib
 from io import BytesIO
@@ -29,7 +29,7 @@ class HalfDone(ChatTestCase):
         self.daemon.remove()
 
     def forget_answers(self) -> None:
-        """What a crash before that leaves: claims that nobody holds, and no answers."""
+        """What a crash before that leaves: abandoned claims and no answers."""
         answers = self.mongo.get_default_database()["answers"]
         self.assertTrue(answers.update_many({}, {"$unset": {"status": 1, "answer": 1, "busy": 1}}).modified_count)
 

@@ -73,7 +73,7 @@ class Hostile(ChatTestCase):
         self.assertEqual([], wrong)
 
     async def test_sockets(self) -> None:
-        """A socket's first words may say anything: it is told what is wrong, or let in, and nothing is our fault."""
+        """Any first frame of a socket is refused with the right code or accepted, and is never a 500."""
         anna = await self.a_person()
 
         for kind, value in HOSTILE.items():
@@ -112,7 +112,7 @@ class Hostile(ChatTestCase):
         self.assertEqual([], wrong)
 
     async def test_surrogates(self) -> None:
-        """Half a surrogate pair is no text: 400 in every call, in a field, in a name and in what is dropped."""
+        """A lone surrogate is 400 in every call: in a field, in a field's name and in a field that is dropped."""
         for endpoint in declared():
             for body in (
                 b'{"x": "\\ud800"}',
@@ -125,7 +125,7 @@ class Hostile(ChatTestCase):
                 self.assertEqual(400, answer.status, (endpoint.path, body))
 
     async def test_places(self) -> None:
-        """No path, however it is written, is our fault."""
+        """No path, however it is written, is a 500."""
         for place in PLACES:
             head = f"GET {place} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
             answers = await exchange(self.daemon.http, head)
@@ -133,7 +133,7 @@ class Hostile(ChatTestCase):
             self.assertEqual([], [answer.status for answer in answers if not 400 <= answer.status < 500], place)
 
     async def test_headers(self) -> None:
-        """Nor is what stands in a header."""
+        """No header's value is a 500."""
         body = json.dumps({"phone": "79223438450", "key": "1"}).encode()
         for header in HEADERS:
             for value in (b"\xff\xfe", b"\xd0\xb0", b"$where", b"a" * 5000, b"\x01\x7f", b"%00", b'"', b";;,,"):

@@ -46,7 +46,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual([(422, "key-reused")] * 2, [(each.status, each.code) for each in (other_body, other_path)])
 
     async def test_written_otherwise(self) -> None:
-        """The order of fields, and where the session key stands, make no other request."""
+        """The order of fields and the place of the session key do not make another request."""
         anna = await self.a_person()
         headers = {"Idempotency-Key": "k", "Authorization": f"Bearer {anna.session_key}"}
 
@@ -56,7 +56,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual(first.json, again.json)
 
     async def test_at_once(self) -> None:
-        """Of many at once one is carried out; the others are told that, or hear its answer."""
+        """Of simultaneous calls one is carried out; the others get its answer or 409."""
         anna = await self.a_person()
 
         answers = await at_once(keyed(anna, "k", "/room/create", room={"name": "a"}) for _ in range(20))
@@ -67,7 +67,7 @@ class SendingAgain(ChatTestCase):
         self.assertEqual(1, len((await anna.shown())["rooms"]))
 
     async def test_sessions(self) -> None:
-        """The keys of one session are none of another's."""
+        """Idempotency keys are separate for each session."""
         anna, boris = await self.a_person(), await self.a_person()
 
         answers = [await keyed(each, "k", "/room/create", room={"name": each.phone}) for each in (anna, boris)]

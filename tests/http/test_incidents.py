@@ -1,4 +1,4 @@
-"""Faults of ours: what a client is told, and what the log has."""
+"""Incidents: the answer that a client gets, and what is logged."""
 
 import json
 from typing import Any
@@ -46,7 +46,7 @@ class Incidents(TestCase):
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
 
     async def respond(self, path: str, **how: bool) -> tuple[int, dict[str, Any]]:
-        """What a dispatcher answers, its status and body."""
+        """The status and body that a dispatcher returns."""
         [endpoint] = [endpoint for endpoint in endpoints_of(Faulty()) if endpoint.path == path]
         dispatcher = Dispatcher(object(), FieldContext(Limits(), "RU", frozenset()), **how)
         answer = await dispatcher.respond(endpoint, b"{}", CallFields())
@@ -62,14 +62,14 @@ class Incidents(TestCase):
         self.assertEqual(1, len([event for event in self.events if body["detail"] in formatEvent(event)]))
 
     async def test_ids_differ(self) -> None:
-        """Every incident has an id of its own."""
+        """Every incident has its own id."""
         details = {(await self.respond("/broken"))[1]["detail"] for _ in range(5)}
 
         self.assertEqual(5, len(details))
         self.flushLoggedErrors(ValueError)
 
     async def test_debug(self) -> None:
-        """In debug the exception's own message is told, too."""
+        """With debug on, the answer has the exception's message."""
         status, body = await self.respond("/broken", debug=True)
 
         self.assertEqual(500, status)
@@ -97,7 +97,7 @@ class Incidents(TestCase):
         self.assertEqual(404, status)
 
     async def test_off_schema(self) -> None:
-        """In strict mode an answer that is not as declared is an incident; nothing of it is told or logged."""
+        """In strict mode an undeclared answer is an incident; nothing of it is returned or logged."""
         status, body = await self.respond("/askew", strict=True, debug=True)
 
         self.assertEqual(500, status)

@@ -37,7 +37,7 @@ class Malformed(ChatTestCase):
         }
 
     async def test_malformed(self) -> None:
-        """A field of a kind that it does not take is refused, nobody's fault but the client's, and changes nothing."""
+        """A field of a wrong kind is refused as a client error and changes nothing."""
         scene = await a_scene(self.daemon)
         before = await self.state(scene)
         sessions = {endpoint.path: endpoint.session is not NONE for endpoint in declared()}

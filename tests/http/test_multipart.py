@@ -88,6 +88,6 @@ class Forms(TestCase):
                 await self.read(raw, content_type)
 
     async def test_missing(self) -> None:
-        """A form without the picture is told what is missing."""
+        """A form without the picture gets an error that names the missing part."""
         with self.assertRaises(InvalidFields):
             await self.read(form(b'Content-Disposition: form-data; name="foto"'), TYPE)

@@ -187,7 +187,7 @@ class Document(ChatTestCase):
             self.assertNotIn("client_id", json.dumps(endpoint.example))
 
     async def test_pages(self) -> None:
-        """What is got rather than called is in it, and answers with a status that it has there."""
+        """Every GET path is in it, and answers with a declared status."""
         described = {path: item["get"] for path, item in self.document["paths"].items() if "get" in item}
 
         self.assertEqual({"/", "/livez", "/readyz", "/openapi.json", "/uploads/{name}"}, set(described))
@@ -217,7 +217,7 @@ class Document(ChatTestCase):
             self.assertIn(answer.status, expected, (endpoint.path, answer.json))
 
     async def real(self, path: str, example: str) -> dict[str, Any]:
-        """The example in a scene of its own, where what it names is there."""
+        """The example, in a scene in which everything that it names exists."""
         admin, member = await self.a_person(), await self.a_person()
         room = await a_room(admin, admin, member, password="baz")
         message = (await member.say(room, "hello")).data["message"]["_id"]

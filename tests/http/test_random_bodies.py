@@ -1,4 +1,4 @@
-"""Random bodies: whatever a client sends, no call answers that it is our fault, or what it has not declared.
+"""Random bodies: whatever a client sends, no call answers 500 or anything undeclared.
 
 ``make fuzz`` sends as many as one likes. A failure names what was sent, in its shortest form, and how to repeat it.
 """

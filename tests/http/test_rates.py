@@ -21,7 +21,7 @@ _addresses = (f"198.51.100.{n}" for n in itertools.count(1))
 
 
 def behind(address: str) -> dict[str, str]:
-    """The header of a proxy for somebody from this address."""
+    """The header by which a proxy names this address."""
     return {"X-Forwarded-For": f"203.0.113.99, {address}"}
 
 
@@ -43,7 +43,7 @@ class RatesTests(RatesCase):
     settings = RATES
 
     async def test_session(self) -> None:
-        """A session's rate is its own, by class of call, wherever it calls from, and the headers tell of it."""
+        """Each session has its own rate by class of call, whatever its address, and the headers show it."""
         home = next(_addresses)
         anna, boris = await self.session(home), await self.session(home)
 
@@ -77,7 +77,7 @@ class RatesTests(RatesCase):
         self.assertEqual(["x", "x", "x"], [entry["text"] for entry in chat.data["chat"] if entry["type"] is None])
 
     async def test_address(self) -> None:
-        """An address's rate holds whoever calls, and however wrongly; another address has its own."""
+        """An address's rate counts all calls, also malformed ones; another address has its own."""
         address = next(_addresses)
 
         statuses = [(await self.read("no key", address)).status for _ in range(5)]
@@ -126,7 +126,7 @@ class LoopbackTests(RatesCase):
     settings = '[limits]\nread = "1/hour"\n'
 
     async def test_counted(self) -> None:
-        """By default nobody is exempt, the machine itself neither."""
+        """By default no address is exempt, not even loopback."""
         anna = await a_person(self.daemon)
 
         self.assertEqual([200, 429], [(await anna.call("/init/getUser")).status for _ in range(2)])

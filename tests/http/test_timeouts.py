@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""What is done for clients who ask for much, open much or take little: bounds of connections, rates, long answers."""
+"""Limits for clients that request much, open many connections or read slowly."""
 
 import json
 import socket
@@ -29,7 +29,7 @@ LIVE = a_request("GET /livez")
 
 
 def heard(one: socket.socket, seconds: float = PATIENCE) -> bytes:
-    """All that comes until the other side hangs up."""
+    """All bytes until the other side closes."""
     one.settimeout(seconds)
     found = b""
     try:
@@ -48,7 +48,7 @@ class Connections(SettingsCase):
     settings = BOUNDS.replace("0.6", "60")
 
     async def test_bound(self) -> None:
-        """An address has so many connections, over both ports; one more is told 429, and others are served."""
+        """Connections are limited by address over both ports: one more is 429, and other addresses are served."""
         ports = (self.daemon.http, self.daemon.websocket, self.daemon.http)
         held = [connect(port, STRANGER) for port in ports]
         for one in held:  # accepted each, in whatever order
@@ -95,7 +95,7 @@ class GetRate(SettingsCase):
     settings = RATE
 
     async def test_rate(self) -> None:
-        """What is no call has a rate by address, whatever it is answered; calls are not counted with it."""
+        """Requests that are not calls have a rate by address, whatever their status; calls do not count for it."""
         said = LIVE + a_request("GET /nothing") + a_request("OPTIONS /init/auth") + a_request("PUT /livez") + LIVE
 
         answers = await exchange(
@@ -112,7 +112,7 @@ class LongAnswers(SettingsCase):
     settings = BOUNDS.replace("= 3", "= 1000").replace("0.6", "2")
 
     async def a_long_room(self) -> tuple[Person, bytes]:
-        """Somebody, and the body of a call that is answered some megabytes."""
+        """A user, and the body of a call whose answer has some megabytes."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         first = (await anna.say(room, "я" * 4000)).data["message"]["_id"]
@@ -137,7 +137,7 @@ class LongAnswers(SettingsCase):
             self.assertEqual(answers[0].body, answer.body)
 
     async def test_slow_reader(self) -> None:
-        """Who takes nothing is let go: of a long answer, of many short ones, of the last one."""
+        """A client that reads nothing is disconnected: of a long answer, of many short ones, of the last one."""
         _, body = await self.a_long_room()
         chat = a_request("POST /room/chat", body=body)
         odd = a_request("POST /room/chat", "Content-Encoding: identity", body=body)
@@ -157,7 +157,7 @@ class LongAnswers(SettingsCase):
             await sending
 
     async def test_slow_but_steady(self) -> None:
-        """Who takes some of it, now and then, is not let go."""
+        """A client that reads slowly is not disconnected."""
         _, body = await self.a_long_room()
         for said in (a_request("POST /room/chat", body=body, last=True),):
             with connect(self.daemon.http, STRANGER) as one:
