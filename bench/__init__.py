@@ -1,1 +1,1 @@
-"""How fast the daemon is: `make bench` measures it, and prints a table (docs/design.rst says what is measured)."""
+"""Benchmarks: `make bench` measures the daemon and prints a table (docs/design.rst describes the measures)."""

@@ -23,7 +23,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 def measure(
     stage: Stage, chosen: list[Measure], rounds: int, seconds: float
 ) -> tuple[Rounds, dict[str, str], dict[str, str]]:
-    """Every measure in turn, and that again and again: so what changes on the machine meanwhile hits all alike.
+    """Run all measures in rounds, so that changes of the machine affect all alike.
 
     Returns the rounds, and by name why a measure was skipped, or failed; one that failed once is not tried again.
     """

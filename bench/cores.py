@@ -1,4 +1,4 @@
-"""The server has one core to itself; the load generator, the databases and we share the other."""
+"""Cores: the server has one; the load generator, the databases and the benchmark share the other."""
 
 import os
 

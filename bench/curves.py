@@ -1,4 +1,4 @@
-"""Curves: latency over load, and how cost grows with what there is."""
+"""Curves: latency over load, and cost over size."""
 
 from bench import plans
 from bench.generator import Plan, run

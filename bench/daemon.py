@@ -1,4 +1,4 @@
-"""The real daemon, pinned to one core; its database is moved to the other."""
+"""The real daemon, pinned to one core; its database runs on the other."""
 
 import json
 import os

@@ -38,7 +38,7 @@ class Measure:
 
 
 class Missing(Exception):
-    """What a measure needs is not installed here; that is no failure."""
+    """A requirement of a measure is not installed; that is not a failure."""
 
 
 def _three(stage: Stage) -> dict[str, Server]:
@@ -50,7 +50,7 @@ def send(stage: Stage, seconds: float) -> Round:
 
 
 def room_100(stage: Stage, seconds: float) -> Round:
-    """As much as each can; then the daemon at the rate that the peer with memory reached."""
+    """Maximum rate of each server; then the daemon at the rate that the peer with memory reached."""
     done = {name: run(server, plans.room(100), seconds, connections=32) for name, server in _three(stage).items()}
     done["ours at its rate"] = run(
         stage.ours(), plans.room(100), seconds, connections=32, rate=done["memory"]["requests"]
@@ -59,14 +59,14 @@ def room_100(stage: Stage, seconds: float) -> Round:
 
 
 def one_event(stage: Stage, seconds: float) -> Round:
-    """Events one by one, back to back; and paced. The limit sends frames as large as those just heard."""
+    """Events back to back, and paced. The limit sends frames of the same size."""
     done = _one_by_one(stage, seconds)
     done["limit"] = limit(seconds, 1000, round(done["ours"]["frame_bytes"]))
     return done
 
 
 def socket_io(stage: Stage, seconds: float) -> Round:
-    """The same among Socket.IO's clients alone, who speak to us as they do to the reference server."""
+    """The same among Socket.IO clients, of the daemon and of the reference server."""
     return _one_by_one(stage, seconds, protocol="io")
 
 
@@ -164,7 +164,7 @@ def _while_signing_in(daemon: Daemon, seconds: float) -> Figures:
 
 
 def stalls(stage: Stage, seconds: float) -> Round:
-    """Turns of the reactor over 20 ms, under every load. The instrument costs something: it has a daemon of its own."""
+    """Reactor turns over 20 ms, under every load. The detector has a cost, so it has its own daemon."""
     loads = [(plans.quiet(), 32), (plans.room(100), 32), (plans.rooms(), 500), (plans.direct(), 32)]
     with Daemon(seed, watched=True) as daemon:
         for plan, connections in loads:

@@ -1,4 +1,4 @@
-"""A mongod of our own, to be filled, or for a peer to use; run with the options of the daemon's."""
+"""A separate mongod, to be filled or for a peer, with the options of the daemon's."""
 
 import subprocess
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def mongod(folder: Path) -> Iterator[str]:
 
 
 def fill(uri: str, collection: str, documents: Iterator[dict[str, object]], at_once: int = 20_000) -> None:
-    """Insert them all, in portions."""
+    """Insert all documents, in batches."""
     with MongoClient(uri) as client:
         portion: list[dict[str, object]] = []
         for document in documents:

@@ -1,4 +1,4 @@
-"""Who listens and what is sent, in each measure."""
+"""The plans of the measures: who listens and what is sent."""
 
 from bench.generator import CLOCK, Plan
 from bench.world import (

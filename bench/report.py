@@ -1,4 +1,4 @@
-"""The result: as JSON, and as tables for a terminal and for docs/speed.rst."""
+"""The report: JSON, and tables for a terminal and for docs/speed.rst."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ Rounds = dict[str, list[dict[str, dict[str, float]]]]
 
 
 def machine() -> dict[str, Any]:
-    """Where this was measured."""
+    """The machine and the versions."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return {

@@ -1,4 +1,4 @@
-"""What the daemon and its peers have in common: where they listen, and what they use."""
+"""A server under measure: its ports, and the resources that it uses."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Failed(Exception):
-    """A measure did not come to its end; the others may."""
+    """A measure failed; the others may succeed."""
 
 
 class Server:

@@ -1,4 +1,4 @@
-"""The servers that the measures share: each is started when it is first wanted, and ended with the stage."""
+"""The servers that measures share: each is started on first use and stopped with the stage."""
 
 import tempfile
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class Stage:
         return found
 
     def archive(self) -> Daemon:
-        """The daemon with a long past."""
+        """The daemon with the archive."""
         found = self._there.get("archive") or self._once("archive", Daemon(seed_archive))
         assert isinstance(found, Daemon)
         return found
@@ -68,7 +68,7 @@ class Stage:
         return found
 
     def forget_archivist(self) -> None:
-        """Its database is about to go away."""
+        """Stop using a database that is about to be stopped."""
         found = self._there.pop("archivist", None)
         if isinstance(found, Node):
             found.__exit__()

@@ -1,4 +1,4 @@
-"""What the figures should be: a row of the table each."""
+"""The targets: one row of the table each."""
 
 from dataclasses import dataclass
 from statistics import median

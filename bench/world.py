@@ -1,4 +1,4 @@
-"""Who is there, and in which rooms: the same in the daemon's database and in the peers', so that one plan fits all.
+"""The users and rooms of the benchmark: the same for the daemon and the peers, so that one plan fits all.
 
 It is written into the databases before they are used: to sign up five hundred people takes half a minute.
 """
@@ -97,7 +97,7 @@ def _room(number: int, people: range) -> dict[str, Any]:
 
 
 def seed_archive(uri: str) -> None:
-    """The same, with a long past: a room of a million messages, a hundred thousand rooms, fifty long dialogs."""
+    """The same with an archive: a room of a million messages, a hundred thousand rooms, fifty long dialogs."""
     seed(uri)
     fill(uri, "rooms", (_room(10_000 + number, range(number % 500, number % 500 + 1)) for number in _rooms()))
     with MongoClient(uri) as client:

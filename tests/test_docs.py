@@ -1,4 +1,4 @@
-"""The documentation says what the code says."""
+"""The documentation agrees with the code."""
 
 import ast
 import inspect
@@ -97,7 +97,7 @@ class PageTests(TestCase):
     """All of the documentation's pages."""
 
     def test_valid(self) -> None:
-        """Every page is reStructuredText of which docutils has nothing bad to say."""
+        """Every page is reStructuredText without a warning of docutils."""
         warnings = StringIO()
 
         for page in PAGES:

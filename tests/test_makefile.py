@@ -1,4 +1,4 @@
-"""What `make run` would do, told by make -n."""
+"""What `make run` would do, by make -n."""
 
 import os
 import shutil
@@ -59,7 +59,7 @@ class VirtualEnvironment(SynchronousTestCase):
         self.assertIn("rm -rf .venv", self.plan())
 
     def test_python_gone(self) -> None:
-        """So is one whose Python is no more."""
+        """So is one whose Python is gone."""
         self.made_by(VERSION, self.folder / ".venv")
         (self.folder / ".venv" / "bin" / "python").unlink()
 

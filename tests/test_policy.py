@@ -1,4 +1,4 @@
-"""The rules, asked of rooms as they stand."""
+"""The rules, applied to rooms."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -34,7 +34,7 @@ ROOM = Room(
 
 class Entering(SynchronousTestCase):
     def test_free_place(self) -> None:
-        """Anybody may enter while there is a place."""
+        """Anybody may enter a room that is not full."""
         check_enter(ROOM, EVE)
 
     def test_full(self) -> None:
@@ -65,7 +65,7 @@ class Entering(SynchronousTestCase):
 
 class Speaking(SynchronousTestCase):
     def test_inside(self) -> None:
-        """Those inside may speak, others not, the admin neither."""
+        """Those inside may send messages; others may not, not even the admin."""
         check_speak(ROOM, ANNA, NOON)
 
         for user in (EVE, ADMIN, OTHER_MODERATOR):
@@ -73,7 +73,7 @@ class Speaking(SynchronousTestCase):
                 check_speak(ROOM, user, NOON)
 
     def test_silence(self) -> None:
-        """The silenced may not speak until their silence is over; others may."""
+        """A silenced user may not send messages until the silence ends; others may."""
         room = evolve(ROOM, silenced_until={ANNA: NOON})
 
         with self.assertRaises(Silenced):
@@ -82,7 +82,7 @@ class Speaking(SynchronousTestCase):
         check_speak(room, MODERATOR, NOON - MOMENT)
 
     def test_reading(self) -> None:
-        """Those inside and the admin may read; others not, moderators outside neither."""
+        """Those inside and the admin may read; others may not, not even moderators outside."""
         check_read(ROOM, ANNA)
         check_read(ROOM, ADMIN)
 

@@ -1,4 +1,4 @@
-"""Secrets stand in files and environment variables, and nowhere else."""
+"""Secrets come from files and environment variables, and appear nowhere else."""
 
 import os
 import tempfile
@@ -53,7 +53,7 @@ class Places(SecretCase):
         self.assertEqual(SECRET, self.load('[payments]\nsecret_key = { file = "key" }').payments.secret_key)
 
     def test_unread(self) -> None:
-        """Who needs no secrets need not be able to read them, but for the database's URI."""
+        """Commands that need no secrets read none but the database's URI."""
         file = self.folder / "justchat.toml"
         sms = "sender = 'http'\nurl = { env = 'NONE' }\nbody = { env = 'NONE' }\nheaders = { A = { file = 'none' } }"
         file.write_text(
@@ -70,7 +70,7 @@ class Places(SecretCase):
             load_settings(str(file), {}, None, secrets=False)
 
     def test_empty(self) -> None:
-        """An empty secret is none, wherever it stands."""
+        """An empty secret counts as missing, wherever it comes from."""
         os.environ["A_SECRET"] = ""
         for place in ('""', '"  "', '{ env = "A_SECRET" }', f'{{ file = "{self.a_file(b" ")}" }}'):
             with self.assertRaises(StartupError) as caught:
@@ -92,7 +92,7 @@ class Places(SecretCase):
         self.assertEqual(["https://hush-5ab9"] * 6, [*found, sms.headers["Authorization"]])
 
     def test_wrong(self) -> None:
-        """A place where there is none stops the start with a line that names the setting and the place."""
+        """A missing secret stops the start with a line that names the setting and the source."""
         empty, binary = self.a_file(b"\n"), self.folder / "binary"
         binary.write_bytes(b"\xff\xfe")
         for place, named in (
@@ -115,7 +115,7 @@ class Places(SecretCase):
 
 class NotShown(SecretCase):
     def test_settings(self) -> None:
-        """Settings that are printed have no secret."""
+        """Printed settings show no secret."""
         settings = self.load(
             f'[payments]\nsecret_key = "{SECRET}"\n[mongo]\nuri = "mongodb://u:{SECRET}@h/d"\n'
             f'[sms]\nbody = "{SECRET}"\nurl = "http://h/{SECRET}"\nheaders = {{ A = "{SECRET}" }}'
@@ -124,7 +124,7 @@ class NotShown(SecretCase):
         self.assertNotIn(SECRET, f"{settings!r} {settings} {settings.payments} {settings.sms.headers}")
 
     def test_complaints(self) -> None:
-        """A wrong setting is told without its value."""
+        """The error of a wrong secret does not show its value."""
         for toml in (
             f'[sms]\nurl = "{SECRET}"',
             f'[sms]\nurl = "http://u:{SECRET}@h/"',
@@ -139,7 +139,7 @@ class NotShown(SecretCase):
             self.assertNotIn(SECRET, str(caught.exception))
 
     def test_uri(self) -> None:
-        """A URI of which no sense can be made is told without its password, or any part of it."""
+        """The error of a malformed URI shows no part of its password."""
         for password in ("hush/5ab9", "hush:5ab9", "hush@5ab9", "hu%sh5ab9", "hush?5ab9", "hush#5ab9"):
             for uri in (f"mongodb://me:{password}@localhost:x/d", f"mongodb://me:{password}@127.0.0.1:1/d"):
                 with self.assertRaises(StartupError) as caught:

@@ -1,4 +1,4 @@
-"""Settings: TOML and the command line, and what an operator is told of a wrong one."""
+"""Settings: TOML, the command line, and the errors that operators get."""
 
 import os
 from pathlib import Path
@@ -120,7 +120,7 @@ class Wrong(ConfigCase):
             self.assertNotIn("\n", complaint)
 
     def test_no_toml(self) -> None:
-        """A file that is no TOML is named with the place of its fault."""
+        """A file that is not TOML is named with the place of the error."""
         for toml in ("[http\n", "[http]\nendpoint = ", "[http]\n[http]", b"\xff\xfe"):
             complaint = self.complaint(toml)
 

@@ -1,4 +1,4 @@
-"""Crashes of the daemon under load, and its end: what was acknowledged stays, once and in one order."""
+"""Crashes and stops of the daemon under load: acknowledged messages stay, once and in one order."""
 
 import os
 import random
@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 
 class DaemonKilled(CrashCase):
     async def test_database_follows(self) -> None:
-        """The embedded database of a daemon that was killed ends by itself."""
+        """The embedded database of a killed daemon ends by itself."""
         await self.talk()
         pid = self.daemon.mongod_pid()
 
@@ -39,7 +39,7 @@ class DaemonKilled(CrashCase):
         self.assertEqual(list(range(1, len(messages) + 1)), [message["seq"] for message in messages])
 
     async def test_both_killed(self) -> None:
-        """The same when the database was killed with it, and has left its lock."""
+        """The same when the database was killed too and left its lock."""
         await self.talk()
         pid = self.daemon.mongod_pid()
 
@@ -55,7 +55,7 @@ class DaemonKilled(CrashCase):
 
 class UnderWay(CrashCase):
     async def test_sent_again(self) -> None:
-        """Calls that were under way are taken up at once after the restart, and each is carried out once."""
+        """Calls that were under way are carried out once, also when they are sent again after the restart."""
         people = await self.people(TALKERS)
         calls = [(person, f"{person.phone}-{number}") for person in people for number in range(5)]
 
@@ -78,7 +78,7 @@ class UnderWay(CrashCase):
 
 class Moving(CrashCase):
     async def check_places(self, next_call: Callable[[Person, int], Call], rooms: list[str], admin: Person) -> None:
-        """Kill the daemon amid these calls, some times; each time everybody is where they are said to be."""
+        """Kill the daemon during these calls; each time the rooms and the users' documents agree."""
         people = await self.people(8)
         for _ in range(2):
             crowd = self.a_crowd(people, next_call)
@@ -97,7 +97,7 @@ class Moving(CrashCase):
                 self.assertEqual([room] if room else [], inside[user])
 
     async def test_enter(self) -> None:
-        """After a crash amid people who go from room to room, each is in the one room that their user names."""
+        """After a crash during moves between rooms, each user is in the one room that their document names."""
         admin = await self.a_person()
         rooms = [await a_room(admin) for _ in range(3)]
 
@@ -122,7 +122,7 @@ class Leaving(CrashCase):
         return ["--mongo", self.mongod.uri("chat")]
 
     async def test_leave(self) -> None:
-        """After a crash amid somebody's leaving, they are in the room that their user names, or in none."""
+        """After a crash during a leave, the user is in the room that their document names, or in none."""
         anna, boris = await self.people(2)
         room = await a_room(anna, boris)
 
@@ -154,7 +154,7 @@ class Stopped(CrashCase):
         self.assertTrue(self.database_gone(pid))
 
     async def test_kept(self) -> None:
-        """What was acknowledged is kept; what was refused, with 503, is not there."""
+        """Acknowledged messages are kept; those refused with 503 are not stored."""
         await self.talk()
 
         await self.daemon.stop()

@@ -1,4 +1,4 @@
-"""twistd in the background: what is wrong is said before it forks."""
+"""twistd in the background: errors are reported before it forks."""
 
 import contextlib  # a global "suppress" would be a setting of trial's
 import os
@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 
 class Daemonized(StartCase):
-    """Without --nodaemon: the process started forks, and is judged by its exit code."""
+    """Without --nodaemon: the started process forks, and its exit code is the result."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -80,7 +80,7 @@ class Daemonized(StartCase):
         return self.one_line(output)
 
     async def test_port_in_use(self) -> None:
-        """A port that somebody else has is one line of the process started."""
+        """A port in use is one line of the started process."""
         for table in ("http", "websocket"):
             endpoint = self.a_port_in_use()
 
@@ -108,7 +108,7 @@ class Daemonized(StartCase):
             await self.stopped()
 
     async def test_fixed_ports_in_use(self) -> None:
-        """A second daemon on the ports of one in the background is refused, and the first goes on."""
+        """A second daemon on the same ports is refused, and the first goes on."""
         http = free_port()
         await self.up("--http", f"tcp:{http}:interface=127.0.0.1")
 
@@ -131,7 +131,7 @@ class Daemonized(StartCase):
         self.assertEqual(200, answer.status)
 
     async def test_unix_socket(self) -> None:
-        """Unix sockets are listened on, and those that cannot be are one line of the process started."""
+        """It listens on Unix sockets; one that cannot be used is one line of the started process."""
         path = self.folder / "http.sock"
         await self.up("--http", f"unix:{path}")
 
@@ -144,13 +144,13 @@ class Daemonized(StartCase):
             self.assertIn("[http] endpoint: cannot listen on unix:", self.one_line(other.log))
 
     async def test_wrong_setting(self) -> None:
-        """A wrong setting is one line of the process started."""
+        """A wrong setting is one line of the started process."""
         line = await self.refused("--config", self.a_config("[limits]\ntext = 'long'\n"))
 
         self.assertIn("[limits] text", line)
 
     async def test_mongo_refuses(self) -> None:
-        """A MongoDB that nobody answers at is one line of the process started."""
+        """An unreachable MongoDB is one line of the started process."""
         line = await self.refused("--mongo", f"mongodb://127.0.0.1:{free_port()}/chat")
 
         self.assertIn("[mongo] uri", line)
@@ -175,7 +175,7 @@ class Daemonized(StartCase):
         self.assertEqual(200, answer.status)
 
     async def test_stop(self) -> None:
-        """Stopped by its pid file, it removes that, and its database ends with it."""
+        """Stopped by its pid file, it removes that file, and its database ends with it."""
         await self.launched()
 
         os.kill(int(self.pid_file.read_text()), signal.SIGTERM)

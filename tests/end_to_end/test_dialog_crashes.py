@@ -1,4 +1,4 @@
-"""Dialogs are written behind the messages they are made of: a daemon that is killed between leaves none wrong."""
+"""Dialogs are written after their messages: a daemon that is killed in between leaves none wrong."""
 
 from tests.support.chat import Person
 from tests.support.crashes import Call, CrashCase
@@ -6,7 +6,7 @@ from tests.support.crashes import Call, CrashCase
 
 class Dialogs(CrashCase):
     async def assert_dialogs(self, people: list[Person]) -> None:
-        """Everybody's dialogs are those that their messages make."""
+        """All dialogs agree with their messages."""
         for person in people:
             shown = (await person.call("/user/dialogs")).data["dialogs"]
             told = {dialog["user"]: dialog["last_message"] for dialog in shown}
@@ -32,7 +32,7 @@ class Dialogs(CrashCase):
             await self.assert_dialogs(people)
 
     async def test_just_said(self) -> None:
-        """One that is killed with the answer to a first message: both dialogs are there. What was removed stays so."""
+        """Killed with the answer to a first message: both dialogs exist. Removed messages stay removed."""
         anna, boris = await self.people(2)
         for text in ("one", "two"):
             said = (await anna.call("/user/sendMessage", message={"user": boris.id, "text": text})).data["message"][0]

@@ -36,7 +36,7 @@ class ProxyProtocol(ChatTestCase):
         self.daemon = ProxyProtocol._one
 
     async def test_call(self) -> None:
-        """Calls are answered, both those that go the short way and those that twisted.web reads."""
+        """Calls are answered, by the fast lane and by the site."""
         body = json.dumps({"phone": "no phone"}).encode()
         chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
@@ -52,7 +52,7 @@ class ProxyProtocol(ChatTestCase):
         self.assertEqual([400] * 3, [answer.status for answer in answers])
 
     async def test_address(self) -> None:
-        """Sockets are counted by the address that the proxy tells, on both ports."""
+        """Sockets are counted by the address that the proxy names, on both ports."""
         for port in (self.daemon.http, self.daemon.websocket):
             polling = "GET /socket.io/?EIO=4&transport=polling"
             first = await exchange(port, ANNA + a_request(polling, last=True))
@@ -73,7 +73,7 @@ class ProxyProtocol(ChatTestCase):
             self.assertIn(answers[0].status, (200, 426))
 
     async def test_no_proxy(self) -> None:
-        """Who does not speak the protocol is hung up on."""
+        """A peer that does not speak the protocol is disconnected."""
         self.assertEqual([], await exchange(self.daemon.http, a_request("GET /livez")))
 
 

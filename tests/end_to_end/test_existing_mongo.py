@@ -110,7 +110,7 @@ class Users(MongoCase):
         return f"mongodb://{quote(user)}:{quote(password, safe='')}@127.0.0.1:{mongod.port}{rest}"
 
     async def test_source(self) -> None:
-        """A user whom authSource finds in another database."""
+        """A user of another database, by authSource."""
         await self.check_chat(await self.a_uri("/chat?authSource=admin"))
 
     async def test_no_name(self) -> None:
@@ -133,7 +133,7 @@ class Users(MongoCase):
         self.assertNotIn("guessed", line)
 
     async def test_no_password(self) -> None:
-        """A database that wants a user is no start without one."""
+        """A database that requires a user refuses a start without one."""
         uri = await self.a_uri("/chat")
 
         line = await self.refusal(f"mongodb://{uri.partition('@')[2]}")

@@ -1,4 +1,4 @@
-"""What a newcomer and an operator meet in their first hour."""
+"""The first hour of a newcomer and of an operator."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ class CommandLine(StartCase):
         self.assertEqual((0, [f"JustChat {version('justchat')}"]), await self.said("--version"))
 
     async def test_check_config(self) -> None:
-        """--check-config finds nothing wrong with good settings, and makes and binds nothing."""
+        """--check-config accepts good settings, and neither creates nor binds anything."""
         config = self.a_config((ETC / "justchat.toml").read_text())
 
         code, lines = await self.said("--check-config", "--config", config, "--http", self.a_port_in_use())
@@ -33,7 +33,7 @@ class CommandLine(StartCase):
         self.assertFalse(self.data.exists())
 
     async def test_check_wrong_config(self) -> None:
-        """It says all that is wrong with wrong ones, a line for each thing."""
+        """It reports every error of wrong settings, one line each."""
         config = self.a_config('[http]\nport = 1\n[limits]\ntext = "long"\n[sms]\nsuccess_value = 1.5\n')
 
         code, lines = await self.said("--check-config", "--config", config)
@@ -51,7 +51,7 @@ class CommandLine(StartCase):
         self.assertEqual(200, (await request(daemon.http, "GET", "/readyz")).status)
 
     async def test_gateway_without_text(self) -> None:
-        """A gateway that is told no key, or nobody's phone, is refused."""
+        """A gateway whose request lacks the key or the phone is refused."""
         for missing, body in (("{text}", '{"to": "{phone}"}'), ("{phone}", '{"text": "{text}"}')):
             sms = f"[sms]\nsender = 'http'\nurl = 'http://127.0.0.1/'\nbody = '{body}'\n"
 
@@ -63,7 +63,7 @@ class CommandLine(StartCase):
 
 class FirstStart(StartCase):
     async def test_last_lines(self) -> None:
-        """The last lines of a start say that it is up, where, and what to do next; warnings stand before them."""
+        """The last lines of a start say that it is up, where, and what to do next, after any warnings."""
         daemon = await self.a_daemon("--http", "tcp:0", "--websocket", "tcp:0").start_anywhere()
 
         lines = [LOGGED.sub("", line) for line in daemon.log.splitlines()]
@@ -80,7 +80,7 @@ class FirstStart(StartCase):
             self.assertIn(setting, warned[1])
 
     async def test_production(self) -> None:
-        """The sample for production is warned of for plain HTTP alone."""
+        """The production sample gives one warning, for plain HTTP."""
         sample = str(ETC / "justchat.toml")
 
         daemon = await self.a_daemon("--config", sample, "--http", "tcp:0", "--websocket", "tcp:0").start_anywhere()
@@ -120,7 +120,7 @@ class FirstStart(StartCase):
             self.assertNotIn("the process that", daemon.log)
 
     async def test_full_disk(self) -> None:
-        """A first start on a full disk is one line, and makes no secret; with room again it starts."""
+        """A first start on a full disk is one line and creates no secret; with space again it starts."""
         self.data.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", "size=160m,mode=700", "tmpfs", str(self.data)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:

@@ -36,7 +36,7 @@ class FullDisk(CrashCase):
         subprocess.run(["umount", "--lazy", str(self.disk)], check=True)
 
     def fill(self) -> Path:
-        """Leave no room."""
+        """Fill the disk."""
         filler = self.disk / "filler"
         file = os.open(filler, os.O_WRONLY | os.O_CREAT)
         for size in (2**20, 2**12):
@@ -47,7 +47,7 @@ class FullDisk(CrashCase):
         return filler
 
     async def test_full(self) -> None:
-        """Calls are answered 503 while there is no room; with room again the daemon serves as before, by itself."""
+        """Calls are 503 while the disk is full; with space again the daemon recovers by itself."""
         await self.talk()
         filler = self.fill()
         for number in range(3000):

@@ -1,4 +1,4 @@
-"""The power cut in the middle of giving: coins and gifts add up after every restart."""
+"""A power cut while gifts are sent: coins and gifts add up after every restart."""
 
 import hashlib
 import os
@@ -49,7 +49,7 @@ class Giving(TestCase):
                 await deferLater(reactor, 0.05)
 
     async def assert_adds_up(self) -> None:
-        """Every acknowledged gift is there once, and every coin that is gone has bought one."""
+        """Every acknowledged gift is there once, and every missing coin has bought one."""
         shown = await self.receiver.shown()
         texts = [gift["text"] for gift in shown["gifts"]]
         self.assertEqual(len(texts), len(set(texts)))
@@ -75,7 +75,7 @@ class Giving(TestCase):
             await self.assert_adds_up()
 
     async def test_daemon_killed(self) -> None:
-        """After kill -9 of the daemon in the middle of giving, again and again, coins and gifts add up."""
+        """After each kill -9 of the daemon while gifts are sent, coins and gifts add up."""
 
         async def crash() -> None:
             await self.daemon.kill()
@@ -86,7 +86,7 @@ class Giving(TestCase):
         await self.run_rounds(crash)
 
     async def test_database_killed(self) -> None:
-        """After kill -9 of mongod in the middle of giving, again and again, coins and gifts add up."""
+        """After each kill -9 of mongod while gifts are sent, coins and gifts add up."""
 
         async def crash() -> None:
             pid = self.daemon.mongod_pid()

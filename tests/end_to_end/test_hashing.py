@@ -1,4 +1,4 @@
-"""The process that hashes keys: it is the daemon's, and goes with it."""
+"""The process that hashes keys ends with the daemon."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ class ItsProcess(OwnDaemonCase):
         return pid
 
     async def test_stopped(self) -> None:
-        """A daemon that has stopped leaves none behind."""
+        """A stopped daemon leaves none behind."""
         pid = await self.its_process()
 
         await self.daemon.stop()
@@ -48,7 +48,7 @@ class ItsProcess(OwnDaemonCase):
         self.assertFalse(runs(pid))
 
     async def test_killed(self) -> None:
-        """Nor does one that was killed."""
+        """A killed daemon leaves none behind."""
         pid = await self.its_process()
 
         await self.daemon.kill()
@@ -56,7 +56,7 @@ class ItsProcess(OwnDaemonCase):
         await eventually(lambda: not runs(pid), "the process to end")
 
     async def test_dies(self) -> None:
-        """Who signs in while it dies is signed in, and so is who does when there is none."""
+        """Signing in succeeds while it dies and while there is none."""
         pid = await self.its_process()
         anna = await self.a_person()
         os.kill(pid, signal.SIGSTOP)

@@ -60,7 +60,7 @@ class Histories(ChatTestCase):
         self.daemon.remove()
 
     async def test_histories(self) -> None:
-        """After any history, what a client has from its events is what a fresh read says."""
+        """After any history, a client's state from events equals a fresh read."""
         machine = type("History", (History,), {"case": self})
         print(f"JUSTCHAT_SEED={SEED}")
         core.global_force_seed = SEED  # as --hypothesis-seed does
@@ -81,7 +81,7 @@ class Histories(ChatTestCase):
             await client.come_back()
 
     async def at_once(self, actions: list[tuple[str, int]], chance: Random, *, killed: bool) -> None:
-        """Let some people act at the same time; the daemon may be killed among that."""
+        """Let several users act at once; the daemon may be killed meanwhile."""
         under_way = [ensureDeferred(getattr(self, action)(self.clients[place], chance)) for action, place in actions]
         if not killed:
             await gatherResults(under_way, consumeErrors=True)
@@ -125,7 +125,7 @@ class Histories(ChatTestCase):
         await client.come_back(chance.choice([None, chance.randrange(180, 3000)]))
 
     async def check(self) -> None:
-        """Everybody comes back, and knows all that there is, once and in order."""
+        """Every client reconnects and has all events once, in order."""
         for client in self.clients:
             if not client.online or client.socket.left is not None:  # type: ignore[union-attr]
                 await client.come_back()

@@ -1,4 +1,4 @@
-"""A database that is killed, or stands still, under load: 503, then back by itself; nothing is lost."""
+"""A database that is killed or stopped under load: 503, then recovery by itself; nothing is lost."""
 
 import contextlib  # a global "suppress" would be a setting of trial's
 import os
@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 class DatabaseKilled(CrashCase):
     async def outage(self) -> None:
-        """People talk, the database is killed, they go on, and some more is said."""
+        """Users send messages, the database is killed, and they go on."""
         await self.talk()
         self.sockets = [await self.a_listener(person) for person in self.talkers]
         os.kill(self.daemon.mongod_pid(), signal.SIGKILL)
@@ -41,13 +41,13 @@ class DatabaseKilled(CrashCase):
         self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
 
     async def test_refused(self) -> None:
-        """Who could not be served was told 503 and when to try again."""
+        """Refused calls are 503 with Retry-After."""
         await self.outage()
 
         self.assertLessEqual({(told.status, told.retry_after) for told in self.crowd.refused}, {(503, "1")})
 
     async def test_heard(self) -> None:
-        """Sockets stay open, and hear each message acknowledged once, in order, and none that was refused."""
+        """Sockets stay open, and get each acknowledged message once, in order, and no refused one."""
         await self.outage()
 
         wanted = sorted(
@@ -63,7 +63,7 @@ class DatabaseKilled(CrashCase):
 
 
 class DatabaseStopped(CrashCase):
-    """The database neither answers nor hangs up."""
+    """The database neither answers nor closes its connections."""
 
     async def outage(self) -> None:
         await self.talk()
@@ -80,7 +80,7 @@ class DatabaseStopped(CrashCase):
         await eventually(lambda: len(self.crowd.refused) >= TALKERS, "refusals")
 
     async def test_refused(self) -> None:
-        """Every call is answered 503 within about 5 s, with when to try again."""
+        """Every call is 503 with Retry-After within about 5 s."""
         other = await a_room(await self.a_person())
         await self.outage()
         began = time.monotonic()
@@ -110,7 +110,7 @@ class DatabaseStopped(CrashCase):
         self.assertEqual((200, 503), (alive.status, ready.status))
 
     async def test_goes_on(self) -> None:
-        """Sockets stay open and hear what is said afterwards; what needs no database is answered meanwhile."""
+        """Sockets stay open and get later messages; calls that need no database are answered."""
         await self.outage_with_a_listener()
         await self.refusals()
 
@@ -156,7 +156,7 @@ class DatabaseStopped(CrashCase):
         self.assertTrue(self.database_gone(self.pid))
 
     async def test_nothing_refused_appears(self) -> None:
-        """What was refused is not in the room afterwards, and what was acknowledged is, once."""
+        """Refused messages are not in the room afterwards, and acknowledged ones are, once."""
         await self.outage()
         await self.refusals()
 

@@ -1,4 +1,4 @@
-"""A replica set of three that loses its primary under load: what was acknowledged stays."""
+"""A replica set of three that loses its primary under load: acknowledged messages stay."""
 
 import shutil
 import tempfile
@@ -59,7 +59,7 @@ class PrimaryLost(CrashCase):
             shutil.rmtree(self.folder, ignore_errors=True)
 
     async def primary(self) -> OperatorsMongod:
-        """The node that takes writes by now."""
+        """The present primary."""
 
         def found() -> OperatorsMongod | None:
             try:
@@ -73,7 +73,7 @@ class PrimaryLost(CrashCase):
         return primary
 
     async def test_killed(self) -> None:
-        """Nobody waits long for the next primary, and every message acknowledged is there, once and in order."""
+        """The next primary is found soon, and every acknowledged message is there, once and in order."""
         await self.talk()
         primary = await self.primary()
         assert primary.process is not None

@@ -1,4 +1,4 @@
-"""A user's life leaves no secret of theirs, or of the operator's, where others look."""
+"""Secrets of users and of the operator appear in no log, command line or database."""
 
 import os
 import re
@@ -98,7 +98,7 @@ class Secrecy(OwnDaemonCase):
         )
 
     async def test_modes(self) -> None:
-        """What the daemon keeps is for its owner's eyes alone."""
+        """The daemon's files are readable by their owner alone."""
         daemon = await Daemon().start()
         self.addCleanup(daemon.remove)
         await a_person(daemon)

@@ -1,4 +1,4 @@
-"""A thousand readers who stall: the one who reads does not feel them, and they cost no memory for long."""
+"""A thousand stalled readers: they delay no other reader, and their memory is released."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 
 class StalledReaders(OwnDaemonCase):
     async def test_thousand(self) -> None:
-        """They are closed 4413 one and all; who reads hears each message at once, in order, and memory is as before."""
+        """All are closed 4413; another reader gets each message at once, in order, and memory is as before."""
         allow_sockets(WAVE)
         await self.start(f"[websocket]\nsend_buffer = {BUFFER}\n[limits]\nenabled = false")
         anna, boris = await self.a_person(), await self.a_person()

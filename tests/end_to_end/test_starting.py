@@ -1,4 +1,4 @@
-"""A good start is a daemon that answers."""
+"""Successful starts: the daemon answers."""
 
 import os
 import re
@@ -63,7 +63,7 @@ class GoodStart(StartCase):
         self.assertEqual(200, (await request(daemon.http, "GET", "/readyz")).status)
 
     async def test_modes(self) -> None:
-        """What is in the data directory is for its owner alone, whatever the umask."""
+        """The data directory is readable by its owner alone, whatever the umask."""
         daemon = self.a_daemon()
         umask = os.umask(0)
         try:
@@ -81,7 +81,7 @@ class GoodStart(StartCase):
         self.assertEqual({}, wrong)
 
     async def test_early_client(self) -> None:
-        """A client who connects while the daemon starts is served once it is up."""
+        """A client that connects while the daemon starts is served once it is up."""
         port = free_port()
         daemon = self.a_daemon("--http", f"tcp:{port}:interface=127.0.0.1")
         daemon.spawn()
@@ -114,7 +114,7 @@ class GoodStart(StartCase):
         self.assertEqual(set(), inodes & network)
 
     async def test_long_path(self) -> None:
-        """A data directory may have a path longer than a Unix socket's; what that needs is removed at the end."""
+        """A data directory's path may be longer than a Unix socket's; its socket is removed at the end."""
         folder = self.folder / ("long" * 32)
         folder.mkdir()
         temporary = self.folder / "tmp"

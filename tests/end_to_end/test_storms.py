@@ -1,4 +1,4 @@
-"""Storms: everybody comes back at once."""
+"""Storms: all clients reconnect at once."""
 
 import os
 
@@ -18,7 +18,7 @@ PATIENCE = float(os.environ.get("JUSTCHAT_PATIENCE", "15"))
 
 class Storms(OwnDaemonCase):
     async def test_coming_back(self) -> None:
-        """Thousands who come back within seconds hear what they missed, soon and without an error."""
+        """Thousands that reconnect within seconds get what they missed, soon and without an error."""
         await self.start("[limits]\nenabled = false")
         people = [await self.a_person() for _ in range(PEOPLE)]
         room = await a_room(people[0], *people)

@@ -109,7 +109,7 @@ class Tls(ChatTestCase):
             self.assertEqual((b'{"status":"ok"} 200', b""), (ended.stdout, ended.stderr), options)
 
     async def test_calls(self) -> None:
-        """Calls are answered, by the short way and by twisted.web's, to a client without ALPN."""
+        """A client without ALPN gets answers, by the fast lane and by the site."""
         said = a_request("POST /init/reg", body=b'{"phone": "none"}') + a_request("GET /livez", last=True)
 
         answers = await exchange(self.daemon.http, said, self.endpoint(self.daemon.http))

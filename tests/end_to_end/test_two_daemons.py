@@ -1,4 +1,4 @@
-"""Two daemons on one database: the rooms' logs and the places of users hold, whoever is asked."""
+"""Two daemons on one database: logs and users' rooms are consistent at both."""
 
 import itertools
 from collections import Counter
@@ -65,7 +65,7 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual(anna.id, answer.data["user"]["_id"])
 
     async def test_one_log(self) -> None:
-        """A room in which people talk through both has one log, without a gap, and both show the same."""
+        """A room with messages through both has one log without gaps, and both show the same."""
         people = await self.people(4)
         room = await a_room(people[0], *people)
         voices = [*people, *map(self.there, people)]
@@ -86,7 +86,7 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual(sorted(said, key=lambda message: message["seq"]), spoken)
 
     async def test_leaving(self) -> None:
-        """Nothing that a user says through one comes between their leaving and their entering through the other."""
+        """No message through one comes between a user's leaving and entering through the other."""
         admin, *people = await self.people(5)
         room = await a_room(admin, admin, *people)
         statuses: Counter[int] = Counter()
@@ -119,7 +119,7 @@ class TwoDaemons(ChatTestCase):
                 self.assertIn(message["author"], inside, message)
 
     async def test_places(self) -> None:
-        """Of eight who enter through both a room of three places, three are inside and five are told it is full."""
+        """Of eight users who enter a room for three through both, three are inside and five are 409."""
         admin, *people = await self.people(9)
         room = await a_room(admin, max_users=3)
         voices = [self.there(person) if number % 2 else person for number, person in enumerate(people)]
@@ -131,7 +131,7 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual(3, len(entered))
 
     async def test_wrong_keys(self) -> None:
-        """Of wrong keys at both at once five are judged: then the right one is refused by both."""
+        """Of simultaneous wrong keys at both five are checked: then both refuse the right one."""
         phone = a_phone()
         key = await register(self.daemon, phone)
         ports = (self.daemon.http, self.other.http)
@@ -145,7 +145,7 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual([401, 401], [await auth(port, key) for port in ports])
 
     async def test_client_id(self) -> None:
-        """What is sent through both at once under one client_id is one message."""
+        """The same client_id through both at once is one message."""
         (anna,) = await self.people(1)
         room = await a_room(anna, anna)
         await self.there(anna).say(room, "the first")
@@ -162,7 +162,7 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual(10, texts["once"])
 
     async def test_one_place(self) -> None:
-        """A user who enters different rooms through both at once ends in exactly one, which their user names."""
+        """A user who enters different rooms through both at once is in exactly one, which their document names."""
         admin, anna = await self.people(2)
         rooms = [await a_room(admin) for _ in range(2)]
 
@@ -177,7 +177,7 @@ class TwoDaemons(ChatTestCase):
             await admin.call("/room/leave", room_id=rooms[1])
 
     async def test_entered_elsewhere(self) -> None:
-        """Who has entered through one may speak and read through the other at once."""
+        """A user who has entered through one may send and read through the other at once."""
         admin, anna = await self.people(2)
         room = await a_room(admin, admin)
         await self.there(admin).say(room, "so that the other knows the room")
@@ -188,7 +188,7 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual((200, 200), (said.status, read.status))
 
     async def test_left_elsewhere(self) -> None:
-        """Who has left through one and enters through the other is inside."""
+        """A user who has left through one and enters through the other is inside."""
         admin, anna = await self.people(2)
         room = await a_room(admin, admin, anna)
         await self.there(anna).say(room, "so that the other knows the room")
@@ -200,7 +200,7 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual(200, (await anna.say(room, "back")).status)
 
     async def test_place_freed_elsewhere(self) -> None:
-        """A place that was given up through one may be taken through the other at once."""
+        """A place that is freed through one may be taken through the other at once."""
         admin, anna = await self.people(2)
         room = await a_room(admin, admin, max_users=1)
         await self.there(admin).say(room, "so that the other knows the room")

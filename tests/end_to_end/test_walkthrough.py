@@ -1,4 +1,4 @@
-"""The README's walk-through, run as a stranger would paste it."""
+"""The README's walk-through, pasted as a newcomer does."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ class WalkThroughTests(TestCase):
         return out
 
     def test_heard(self) -> None:
-        """Pasted into sh, the walk-through shows that Bob hears what Ann says."""
+        """Pasted into sh, the walk-through shows that Bob gets Ann's message."""
 
         out = self.walk("sh", "-eu")
 

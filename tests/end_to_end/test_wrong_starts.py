@@ -1,4 +1,4 @@
-"""A wrong start is one line and an exit code."""
+"""Failed starts: one line and an exit code."""
 
 import os
 from pathlib import Path
@@ -11,25 +11,25 @@ from tests.support.starting import StartCase, free_port, processes
 
 class WrongStart(StartCase):
     async def test_unknown_option(self) -> None:
-        """An option that there is not is named."""
+        """An unknown option is named."""
         line = await self.refusal("--nonsense")
 
         self.assertIn("--nonsense", line)
 
     async def test_stray_argument(self) -> None:
-        """An argument that belongs to nothing is named."""
+        """A stray argument is named."""
         line = await self.refusal("stray")
 
         self.assertIn("stray", line)
 
     async def test_missing_config(self) -> None:
-        """A config file that is not there is named."""
+        """A missing config file is named."""
         line = await self.refusal("--config", str(self.folder / "none.toml"))
 
         self.assertIn(str(self.folder / "none.toml"), line)
 
     async def test_broken_config(self) -> None:
-        """A config file that is no TOML is named, with the place."""
+        """A config file that is not TOML is named, with the place of the error."""
         line = await self.refusal("--config", self.a_config("[http\n"))
 
         self.assertRegex(line, r"justchat\.toml.*line 1")
@@ -52,7 +52,7 @@ class WrongStart(StartCase):
             self.assertIn(named, line)
 
     async def test_nonsense_endpoint(self) -> None:
-        """An endpoint that is none is named with its table."""
+        """A malformed endpoint is named with its table."""
         wrong = (
             ("http", "nonsense"),
             ("http", "tcp:many"),
@@ -72,7 +72,7 @@ class WrongStart(StartCase):
             self.assertIn(endpoint, line)
 
     async def test_port_in_use(self) -> None:
-        """A port that somebody else has is named with its table."""
+        """A port in use is named with its table."""
         for table in ("http", "websocket"):
             endpoint = self.a_port_in_use()
 
@@ -83,7 +83,7 @@ class WrongStart(StartCase):
             self.assertIn(f"take another one by --{table} tcp:", line)
 
     async def test_privileged_port(self) -> None:
-        """A port that only root may take is named, with one that anybody may."""
+        """A privileged port is named, with an unprivileged one to use."""
         if os.geteuid() or int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 1024:
             raise SkipTest("needs root, which gives up that right, on a machine where low ports are root's")
         daemon = self.a_daemon("--http", "tcp:81:interface=127.0.0.1")
@@ -97,7 +97,7 @@ class WrongStart(StartCase):
         self.assertIn("--http tcp:8081:interface=127.0.0.1", line)
 
     async def test_mongo_refuses(self) -> None:
-        """A MongoDB that nobody answers at is told of."""
+        """An unreachable MongoDB is reported."""
         port = free_port()
 
         line = await self.refusal("--mongo", f"mongodb://127.0.0.1:{port}/chat")
@@ -106,7 +106,7 @@ class WrongStart(StartCase):
         self.assertIn(str(port), line)
 
     async def test_nonsense_uri(self) -> None:
-        """A URI that is none is told of."""
+        """A malformed URI is reported."""
         uris = (
             "nonsense",
             "",
@@ -121,20 +121,20 @@ class WrongStart(StartCase):
             self.assertIn("[mongo] uri", line)
 
     async def test_uri_option(self) -> None:
-        """An option of the URI that is nonsense is told of."""
+        """A wrong option of the URI is reported."""
         line = await self.refusal("--mongo", "mongodb://127.0.0.1/chat?authMechanism=nonsense")
 
         self.assertIn("authmechanism", line.lower())
 
     async def test_missing_authority(self) -> None:
-        """A file that the URI names and that is not there is told of."""
+        """A missing file of the URI is reported."""
         line = await self.refusal("--mongo", "mongodb://127.0.0.1/chat?tls=true&tlsCAFile=/no/such/file")
 
         self.assertIn("[mongo] uri", line)
         self.assertIn("/no/such/file", line)
 
     async def test_data_dir_is_a_file(self) -> None:
-        """A data directory that cannot be made is named."""
+        """A data directory that cannot be created is named."""
         self.data.write_text("in the way")
 
         line = await self.refusal()
@@ -157,7 +157,7 @@ class WrongStart(StartCase):
         self.assertIn("[bus] uri", line)
 
     async def test_broken_database(self) -> None:
-        """An embedded database that cannot start is told of."""
+        """An embedded database that cannot start is reported."""
         (self.data / "mongo").mkdir(parents=True)
         for name in ("WiredTiger", "WiredTiger.turtle", "WiredTiger.wt"):
             (self.data / "mongo" / name).write_bytes(b"garbage" * 100)

@@ -1,4 +1,4 @@
-"""What systemd hears from the daemon (sd_notify(3)): the test stands where systemd would, with a real daemon."""
+"""Notifications to systemd (sd_notify(3)), from a real daemon to a test in the place of systemd."""
 
 import re
 import secrets
@@ -92,7 +92,7 @@ class NotifyTests(SynchronousTestCase):
         self.assertEqual(status, b"HTTP/1.1 200 OK")
 
     def test_not_before_ready(self) -> None:
-        """Who asks before READY=1 is answered after it."""
+        """A request before READY=1 is answered after it."""
         door = Path(self.folder.name, "http")
         systemd, _ = self.run_under(f"{self.folder.name}/notify", "--http", f"unix:{door}")
         block_until(door.exists, "the HTTP socket", PATIENCE)
@@ -105,20 +105,20 @@ class NotifyTests(SynchronousTestCase):
         self.assertEqual((status, systemd.count("READY=1")), (b"HTTP/1.1 200 OK", 1))
 
     def test_main_pid(self) -> None:
-        """With READY=1 it tells its own process, whatever it was started by."""
+        """READY=1 comes with the daemon's own process id, whatever started it."""
         systemd, daemon = self.started()
         assert daemon.process is not None
 
         self.assertIn(f"MAINPID={daemon.process.pid}", systemd.heard)
 
     def test_abstract(self) -> None:
-        """A socket without a file hears READY=1 as well."""
+        """An abstract socket gets READY=1 as well."""
         systemd, _ = self.run_under(f"@justchat-{secrets.token_hex(8)}")
 
         systemd.wait_for("READY=1")
 
     def test_watchdog(self) -> None:
-        """WATCHDOG=1 comes again and again, twice in the time that was asked for."""
+        """WATCHDOG=1 comes twice in each watchdog interval."""
         systemd, _ = self.started()
         since = time.monotonic()
 
@@ -138,7 +138,7 @@ class NotifyTests(SynchronousTestCase):
         systemd.wait_for("STOPPING=1")
 
     def test_end(self) -> None:
-        """After SIGTERM the daemon ends in order within 8 seconds."""
+        """After SIGTERM the daemon stops cleanly within 8 seconds."""
         _, daemon = self.started()
         assert daemon.process is not None
 

@@ -1,4 +1,4 @@
-"""The samples in etc/: the settings are all there and are the defaults; systemd takes the unit, and finds it tight."""
+"""The samples in etc/: all settings are there with their defaults; systemd accepts and rates the unit."""
 
 import re
 import shutil

@@ -7,7 +7,7 @@ from tests.support.fault_run import FaultRun
 
 class Smoke(TestCase):
     async def test_smoke(self) -> None:
-        """Nothing acknowledged is lost, doubled or out of order, and nothing refused is there."""
+        """Nothing acknowledged is lost, duplicated or out of order, and nothing refused is stored."""
         run = FaultRun(8, 1)
 
         await run.go()

@@ -1,4 +1,4 @@
-"""The registry serves a crowd a part at a time; everyone hears everything once, in order."""
+"""The registry sends to many connections in slices; each gets every event once, in order."""
 
 from datetime import timedelta
 
@@ -46,7 +46,7 @@ class Crowds(TestCase):
             self.clock.advance(0)
 
     def test_one_turn(self) -> None:
-        """What one stream has for the same connections in a turn comes at once, each frame of it."""
+        """Events of one stream for the same connections in one reactor turn are sent together."""
         self.join(3)
         room = new_id()
         self.say("one", room)
@@ -61,7 +61,7 @@ class Crowds(TestCase):
         self.assertEqual([2] * 3, [hearer.batches for hearer in self.hearers])
 
     def test_order(self) -> None:
-        """A stream's frames come in order to everyone, whoever comes and goes between."""
+        """A stream's events come in order to everyone, also while connections are bound and unbound."""
         first, second = self.join(2)
         room = new_id()
         self.say("one", room)
@@ -111,7 +111,7 @@ class Crowds(TestCase):
         self.assertEqual(["one", "two"], self.hearers[0].heard)
 
     def test_replaced(self) -> None:
-        """What waits for one that is replaced still goes to it; what comes later, to the other."""
+        """What is queued for a replaced connection still goes to it; what comes later goes to the other."""
         self.join(2)
         first, other = self.hearers[0], Hearer()
         room = new_id()
@@ -126,7 +126,7 @@ class Crowds(TestCase):
         self.assertEqual(["one", "two"], self.hearers[1].heard)
 
     def test_expired(self) -> None:
-        """Of sessions that have run out every connection is closed, and no other."""
+        """Every connection of an expired session is closed, and no other."""
         over = a_session(new_id(), lasts=timedelta(0))
         old = [Hearer(over), Hearer(over)]
         for hearer in old:

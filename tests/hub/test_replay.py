@@ -1,4 +1,4 @@
-"""Coming back: a client hears what it missed, once each and in order, before anything new."""
+"""Replay: a client that comes back gets each missed event once, in order, before new ones."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ class ComingBackCase(ChatTestCase):
         self.anna, self.boris = await self.a_person(), await self.a_person()
 
     async def back(self, who: Person, **have: Any) -> tuple[dict[str, Any], Listener]:
-        """A new socket whose init says what it has; the data of its ``ready``."""
+        """A new socket whose init has a position, and the data of its ``ready``."""
         socket = await self.a_socket()
         socket.say({"event": "init", "data": {"session_key": who.session_key, **have}})
         return (await socket.next("ready"))["data"], socket
 
     async def missed(self, socket: Listener) -> tuple[list[dict[str, Any]], bool]:
-        """What is told before ``caught-up``, and whether that says recovered."""
+        """The events before ``caught-up``, and whether that says recovered."""
         events = []
         while (event := await socket.next())["event"] != "caught-up":
             events.append(event)
@@ -35,7 +35,7 @@ class ComingBackCase(ChatTestCase):
 
 class ComingBack(ComingBackCase):
     async def test_where_things_stand(self) -> None:
-        """``ready`` tells where the user's events and the room's stand."""
+        """``ready`` has the positions of the user's and the room's events."""
         room = await a_room(self.boris, self.boris, self.anna)
         await self.write("hello")
 
@@ -45,13 +45,13 @@ class ComingBack(ComingBackCase):
         self.assertEqual([], await socket.silence())
 
     async def test_in_no_room(self) -> None:
-        """Who is in no room has no seq."""
+        """A user who is in no room has no seq."""
         data, _ = await self.back(self.anna)
 
         self.assertEqual((0, None, None), (data["n"], data["room"], data["seq"]))
 
     async def test_missed(self) -> None:
-        """Every event that was missed comes once, in order, as it would have come."""
+        """Every missed event comes once, in order, unchanged."""
         room = await a_room(self.boris, self.boris, self.anna)
         listener = await self.a_listener(self.anna)
         data, gone = await self.back(self.anna)
@@ -70,7 +70,7 @@ class ComingBack(ComingBackCase):
         self.assertEqual(10, len(events))
 
     async def test_nothing_missed(self) -> None:
-        """Who missed nothing is told so."""
+        """A client that missed nothing gets ``caught-up`` alone."""
         room = await a_room(self.boris, self.boris, self.anna)
         data, _ = await self.back(self.anna)
 
@@ -79,7 +79,7 @@ class ComingBack(ComingBackCase):
         self.assertEqual(([], True), await self.missed(socket))
 
     async def test_new_ones_follow(self) -> None:
-        """While messages flow, the replay and what is new come without a gap or a double."""
+        """While messages are sent, replay and new events come without gaps or duplicates."""
         room = await a_room(self.boris, self.boris, self.anna)
         talking = True
         said = 0
@@ -105,7 +105,7 @@ class ComingBack(ComingBackCase):
             self.assertEqual("caught-up", next(e["event"] for e in socket.events if "recovered" in e["data"]))
 
     async def test_another_room(self) -> None:
-        """Who comes back to another room than they are in is not recovered."""
+        """A client that names another room than the user's is not recovered."""
         await a_room(self.boris, self.boris, self.anna)
         other = await a_room(self.boris)
 
@@ -114,13 +114,13 @@ class ComingBack(ComingBackCase):
         self.assertEqual(([], False), await self.missed(socket))
 
     async def test_from_the_future(self) -> None:
-        """Numbers that have not been given yet are not recovered."""
+        """A position from the future is not recovered."""
         _, socket = await self.back(self.anna, n=17)
 
         self.assertEqual(([], False), await self.missed(socket))
 
     async def test_kicked_meanwhile(self) -> None:
-        """Who was kicked meanwhile hears of it by their own number."""
+        """A user who was kicked meanwhile gets that event by their own number."""
         room = await a_room(self.boris, self.boris, self.anna)
         data, gone = await self.back(self.anna)
         await gone.leave()
@@ -137,7 +137,7 @@ class ComingBack(ComingBackCase):
         )
 
     async def test_out_for_a_while(self) -> None:
-        """What was said while one was out of the room is not replayed."""
+        """Messages from a time when the user was out of the room are not replayed."""
         room = await a_room(self.boris, self.boris, self.anna)
         data, gone = await self.back(self.anna)
         await gone.leave()
@@ -157,7 +157,7 @@ class ComingBack(ComingBackCase):
         )
 
     async def test_malformed(self) -> None:
-        """Positions that are no whole numbers, or a room that is no string, close the socket 4400."""
+        """Positions that are not whole numbers, or a room that is not a string, close the socket 4400."""
         for have in ({"n": "1"}, {"n": -1}, {"n": 1.5}, {"n": True}, {"seq": {}}, {"room": 5}):
             socket = await self.a_socket()
 
@@ -192,7 +192,7 @@ class Bounds(ComingBackCase):
             self.assertEqual((expected, 3 * expected), (recovered, len(events)))
 
     async def test_restart(self) -> None:
-        """A restart of the daemon loses none of it."""
+        """A restart of the daemon loses no event."""
         await self.write("before")
         await self.daemon.kill()
         await self.daemon.start()
@@ -205,7 +205,7 @@ class Bounds(ComingBackCase):
 
 
 async def eventually_n(test: ComingBackCase, who: Person, n: int) -> None:
-    """Wait until somebody's own events have come so far: notices are put behind the answer."""
+    """Wait until a user's own events have reached ``n``: notices are stored after the answer."""
 
     async def come() -> bool:
         data, socket = await test.back(who)

@@ -1,4 +1,4 @@
-"""Whose a call is, by address."""
+"""Client addresses: which address a call counts for."""
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,7 +25,7 @@ class AddressCase(SynchronousTestCase):
 
 class Strangers(AddressCase):
     def test_peer(self) -> None:
-        """Who is no proxy is whom the connection is from, whatever they write."""
+        """Without a configured proxy the address is the connection's, whatever the headers say."""
         self.assertEqual("192.0.2.1", self.address("192.0.2.1"))
         self.assertEqual("192.0.2.1", self.address("192.0.2.1", b"127.0.0.1", b"10.0.0.1"))
 
@@ -34,11 +34,11 @@ class Strangers(AddressCase):
         self.assertEqual([None, None], [self.address("127.0.0.1"), self.address("::1")])
 
     def test_unknown_proxy(self) -> None:
-        """A proxy on the machine that is not configured is one caller for all behind it: not one who is exempt."""
+        """All clients behind an unconfigured local proxy are one caller, which is not exempt."""
         self.assertEqual("127.0.0.1", self.address("127.0.0.1", b"192.0.2.1"))
 
     def test_mapped(self) -> None:
-        """An IPv4 address in IPv6's clothes is the same one."""
+        """An IPv4-mapped IPv6 address is the IPv4 address."""
         self.assertEqual("192.0.2.1", self.address("::ffff:192.0.2.1"))
 
     def test_network(self) -> None:
@@ -49,16 +49,16 @@ class Strangers(AddressCase):
 
 class Proxies(AddressCase):
     def test_forwarded_for(self) -> None:
-        """A proxy's word is taken."""
+        """A configured proxy's header is used."""
         self.assertEqual("192.0.2.1", self.address("10.0.0.1", b"192.0.2.1"))
 
     def test_forged(self) -> None:
-        """What the client wrote before the proxy did is not."""
+        """The client's own part of the header is not."""
         self.assertEqual("192.0.2.1", self.address("10.0.0.1", b"127.0.0.1, 198.51.100.7, 192.0.2.1"))
         self.assertEqual("192.0.2.1", self.address("10.0.0.1", b"127.0.0.1", b"192.0.2.1"))
 
     def test_chain(self) -> None:
-        """Proxies behind proxies are passed over."""
+        """Proxies behind proxies are skipped."""
         self.assertEqual("192.0.2.1", self.address("10.0.0.1", b"8.8.8.8, 192.0.2.1, 10.0.0.9, 10.0.0.8"))
 
     def test_not_exempt(self) -> None:
@@ -67,7 +67,7 @@ class Proxies(AddressCase):
         self.assertEqual("127.0.0.1", self.address("127.0.0.1", proxies=LOOPBACK))
 
     def test_garbage(self) -> None:
-        """What is no address ends the search at the nearest hop that is one."""
+        """A hop that is not an address ends the search at the nearest one that is."""
         for garbage in (b"", b"unknown", b"_hidden", b"'; drop", b"\xff", b"1.2.3", b"," * 5000, b"9" * 10**5):
             self.assertEqual("10.0.0.1", self.address("10.0.0.1", garbage))
             self.assertEqual("192.0.2.1", self.address("10.0.0.1", garbage + b", 192.0.2.1"))
@@ -85,7 +85,7 @@ class Proxies(AddressCase):
         self.assertEqual("2001:db8::/64", self.address("10.0.0.1", b'for="[2001:db8::1]:4711"', header="Forwarded"))
 
     def test_unix(self) -> None:
-        """Whoever reaches a Unix socket is a proxy."""
+        """A peer on a Unix socket is a proxy."""
         addresses = ClientAddresses((), "X-Forwarded-For", LOOPBACK)
 
         self.assertEqual("192.0.2.1", addresses.of(UNIXAddress(b"/run/justchat"), [b"192.0.2.1"]))

@@ -1,4 +1,4 @@
-"""Rates: as they are written, and their windows."""
+"""Rates: their notation and their windows."""
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,7 +18,7 @@ class RateTests(SynchronousTestCase):
         )
 
     def test_wrong(self) -> None:
-        """Nothing else is."""
+        """Nothing else is a rate."""
         for text in ("", "5", "0/minute", "-1/minute", "5/week", "5 / minute", "1e3/minute", "OFF", "5/minute\n"):
             self.assertRaises(ValueError, parse_rate, text)
 
@@ -29,7 +29,7 @@ class WindowTests(SynchronousTestCase):
         self.window = SlidingWindow("send", Rate(3, 60), self.clock.seconds)
 
     def hits(self, caller: str, times: int) -> int:
-        """How many of so many are let through."""
+        """How many of these calls are allowed."""
         through = 0
         for _ in range(times):
             try:
@@ -40,11 +40,11 @@ class WindowTests(SynchronousTestCase):
         return through
 
     def test_count(self) -> None:
-        """So many are let through, for each caller."""
+        """Each caller has the configured number of calls."""
         self.assertEqual([3, 3], [self.hits("anna", 9), self.hits("boris", 9)])
 
     def test_slides(self) -> None:
-        """Room comes back bit by bit, and no more than there was."""
+        """Capacity comes back gradually, up to the limit."""
         self.hits("anna", 3)
 
         self.clock.advance(20)
@@ -54,7 +54,7 @@ class WindowTests(SynchronousTestCase):
         self.assertEqual((1, 3), (one, self.hits("anna", 9)))
 
     def test_after(self) -> None:
-        """Who waits as long as they are told to gets through; refused ones have not made it longer."""
+        """A caller who waits for Retry-After is allowed; refused calls do not make the wait longer."""
         self.hits("anna", 50)
         refusal = self.assertRaises(TooManyRequests, self.window.hit, "anna")
 
@@ -85,14 +85,14 @@ class RatesTests(SynchronousTestCase):
         self.assertRaises(TooManyRequests, self.rates.hit_session, "send", "anna")
 
     def test_address(self) -> None:
-        """An address has that of several sessions."""
+        """An address has the rate of several sessions."""
         for _ in range(2):
             self.rates.hit_address("send", "192.0.2.1")
 
         self.assertRaises(TooManyRequests, self.rates.hit_address, "send", "192.0.2.1")
 
     def test_off(self) -> None:
-        """A class whose rate is off is not counted."""
+        """A class of calls whose rate is off is not counted."""
         for _ in range(9):
             self.rates.hit_address("read", "192.0.2.1")
             self.rates.hit_session("read", "anna")

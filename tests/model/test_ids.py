@@ -31,7 +31,7 @@ class Ids(SynchronousTestCase):
             self.assertFalse(is_well_formed(as_id(text)), text)
 
     def test_upper_case(self) -> None:
-        """Upper-case digits name the same thing."""
+        """Upper-case digits are the same id."""
         self.assertEqual(A, as_id("A" * 24))
 
 
@@ -70,21 +70,21 @@ class ResentIds(SynchronousTestCase):
 
 class Membership(SynchronousTestCase):
     def test_joined(self) -> None:
-        """Who joins comes last; who is there already stays where they are."""
+        """A new member comes last; one who is there keeps their place."""
         members = joined(joined({}, B), A)
 
         self.assertEqual([B, A, C], list(joined(members, C)))
         self.assertEqual([B, A], list(joined(members, B)))
 
     def test_parted(self) -> None:
-        """Who parts is gone, the others keep their order; who was not there changes nothing."""
+        """A removed member is gone and the others keep their order; removing a stranger changes nothing."""
         members = {B: None, A: None, C: None}
 
         self.assertEqual([B, C], list(parted(members, A)))
         self.assertEqual([B, A], list(parted({B: None, A: None}, C)))
 
     def test_unchanged(self) -> None:
-        """The members that were are not touched."""
+        """The original set is not changed."""
         members = {A: None}
 
         joined(members, B)

@@ -71,7 +71,7 @@ def pasted(text: str) -> Iterator[str]:
 
 class Parsing(SynchronousTestCase):
     def test_one_number(self) -> None:
-        """However a number is written, it is the same digits."""
+        """Every notation of a number gives the same digits."""
         for written in (
             *("+79223438450", "79223438450", "89223438450", "9223438450", 79223438450, 89223438450, 9223438450),
             *("8 922 343-84-50", "+7 922 343 84 50", "8 (922) 343-84-50", "+7(922)3438450", "7-922-343-84-50"),
@@ -112,7 +112,7 @@ class Parsing(SynchronousTestCase):
         self.assertEqual("442079460958", parse_phone("00 44 (0)20 7946 0958", "DE"))
 
     def test_impossible(self) -> None:
-        """What can be no number is refused."""
+        """An impossible number is refused."""
         for written in (
             *("", " ", "+", "-", "()", "abc", "12", "112", "+7", "+7 922", "9" * 25, "9" * 1000, "+999 123456789"),
             *("79223438450x", "7922343845o", "79223438450;", "+7922+3438450", "7922\0003438450", "79223438450,1"),
@@ -138,7 +138,7 @@ class Parsing(SynchronousTestCase):
             self.assertIsNone(outcome(written, "RU"), written)
 
     def test_negative(self) -> None:
-        """A negative number is no phone."""
+        """A negative number is not a phone."""
         with self.assertRaises(ValueError):
             parse_phone(-79223438450, "RU")
 

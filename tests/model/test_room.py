@@ -1,4 +1,4 @@
-"""Rooms: what their entries add up to."""
+"""Rooms: the state that their entries add up to."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -89,7 +89,7 @@ class Entries(SynchronousTestCase):
         self.assertEqual(evolve(room, voids=(2,)), after(room, (Kind.MESSAGE, ANNA), (Kind.VOID, ANNA)))
 
     def test_value(self) -> None:
-        """The room that was is not touched."""
+        """The original room is not changed."""
         after(ROOM, (Kind.NEW_ROOMMATE, ANNA), (Kind.BAN, ANNA))
 
         self.assertEqual(({}, {}, {}), (ROOM.users, ROOM.visitors, ROOM.banned))

@@ -21,7 +21,7 @@ class CaptchaTests(OwnDaemonCase):
         return await call(self.daemon.http, "/init/reg", {"phone": phone, **more})
 
     async def test_solved(self) -> None:
-        """Who has solved the captcha signs up; who has not is 403, has no account and is sent no SMS."""
+        """A solved captcha is needed to sign up; without it the call is 403, with no account and no SMS."""
         phone = a_phone()
 
         wrong = [await self.reg(phone, captcha=token) for token in ("no", "", None)]
@@ -34,7 +34,7 @@ class CaptchaTests(OwnDaemonCase):
         self.assertEqual(200, (await self.reg(phone, captcha="solved by anna+boris")).status)
 
     async def test_provider_away(self) -> None:
-        """Where the provider fails, or says what is no answer, nobody is let in: 503; the log tells, but no secret."""
+        """A provider that fails or answers nonsense is 503 for everybody; the log says so, without a secret."""
         phone, statuses = a_phone(), []
         for answer in (
             *(with_status(500), with_status(500, b'{"success": true}'), never),

@@ -1,4 +1,4 @@
-"""What the socket tells of a thing is what the calls show of it: one parser serves both."""
+"""Events and calls show the same documents: one parser serves both."""
 
 import hashlib
 import json
@@ -17,13 +17,13 @@ class OneParser(ChatTestCase):
         self.ears = await self.a_listener(self.anna)
 
     def assert_shows(self, document: Document, told: Document, **apart: Any) -> None:
-        """Every field of a document is told, with its value, but for those named."""
+        """An event has every field of a document with its value, except those named."""
         self.assertIsNone(told["error"])
         self.assertEqual({**document, **apart}, {name: told[name] for name in document})
         self.assertEqual(told["create_at"], told["created_at"])
 
     async def test_room(self) -> None:
-        """Messages and service messages are told as the history shows them, and their answers."""
+        """Events of messages and service messages are as in the history and in the answers."""
         entering = await self.boris.enter(self.room)
         self.assertEqual(200, entering.status)
         first = (await self.boris.say(self.room, "one")).data["message"]
@@ -48,7 +48,7 @@ class OneParser(ChatTestCase):
         self.assertEqual([2208988800000], [each["finished"] for each in told.values() if "finished" in each])
 
     async def test_notice(self) -> None:
-        """One who is out is told the same, with ``n``."""
+        """A user who is out gets the same event with ``n``."""
         ears = await self.a_listener(self.boris)
         await self.boris.enter(self.room)
         await self.anna.call("/room/ban", room_id=self.room, user_id=self.boris.id)
@@ -61,7 +61,7 @@ class OneParser(ChatTestCase):
         self.assertEqual(1, told["n"])
 
     async def test_direct_message(self) -> None:
-        """A direct message is told as dialogs show it, and its receipt, with the message's ``_id``."""
+        """Events of direct messages and receipts are as in the dialogs, with the message's ``_id``."""
         ears = await self.a_listener(self.boris)
         sent = (await self.anna.call("/user/sendMessage", message={"user": self.boris.id, "text": "psst"})).data
         (message,) = sent["message"]
@@ -79,7 +79,7 @@ class OneParser(ChatTestCase):
         self.assertEqual([read["read_at"]] * 2, [receipt["created_at"], receipt["create_at"]])
 
     async def test_gift(self) -> None:
-        """A gift is told as profiles show it."""
+        """The event of a gift is as in the profile."""
         neighbour = await self.a_listener(self.boris)
         await self.boris.enter(self.room)
         await self.pay(self.boris, 1000)
@@ -100,7 +100,7 @@ class OneParser(ChatTestCase):
         self.assertEqual(200, (await who.call("/user/updateBalance", balance=coins, secret=signed)).status)
 
     async def test_replay(self) -> None:
-        """What is told again to one who comes back is what was told."""
+        """A replayed event is the event as it was first sent."""
         await self.boris.enter(self.room)
         await self.boris.say(self.room, "one")
         await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": "psst"})
@@ -115,7 +115,7 @@ class OneParser(ChatTestCase):
         self.assertEqual(sorted(map(json.dumps, live)), sorted(map(json.dumps, replayed)))
 
     async def test_error(self) -> None:
-        """The frame before the socket is closed has the error's code, as answers have."""
+        """The frame before a close has the error's code, like answers."""
         socket = await self.a_socket()
         socket.say({"event": "init", "data": {"session_key": "nobody's"}})
 

@@ -30,7 +30,7 @@ TAKEN = (NOT_KNOWN, NO_SESSION)
 
 @frozen
 class Case:
-    """What is sent after the handshake, in pieces of ``chop`` bytes; pongs, and the close code, that must come."""
+    """Bytes after the handshake, in pieces of ``chop`` bytes; the pongs and the close code that must come."""
 
     number: str
     said: bytes
@@ -98,7 +98,7 @@ def framing() -> Iterator[Case]:
 
 
 def reserved() -> Iterator[Case]:
-    """Sections 3 and 4: bits and opcodes that nobody has given a meaning."""
+    """Sections 3 and 4: reserved bits and opcodes."""
     for number, (opcode, bits) in enumerate(((1, 1), (1, 2), (1, 3), (1, 4), (2, 5), (9, 6), (8, 7)), 1):
         said = frame(FIN | opcode | bits << 4, b"*")
         yield Case(f"3.{number}", said, (PROTOCOL,), chop=1 if number == 4 else None)
@@ -232,7 +232,7 @@ CASES = [case for section in (framing, reserved, fragmented, utf8, closing, limi
 
 
 def carry_out(port: int, path: bytes, case: Case) -> str | None:
-    """What was wrong with a case, or None."""
+    """What is wrong with a case, or None."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port)) as one:
         one.settimeout(PATIENCE)

@@ -1,4 +1,4 @@
-"""The daemon goes down: its sockets are closed in batches, so that those who come back do not all come at once."""
+"""The daemon stops: its sockets are closed in batches, so that clients do not all reconnect at once."""
 
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,7 @@ from justchat.realtime.websocket import CLOSE_OVER, CLOSE_PAUSE, CLOSE_TIMEOUT, 
 
 @define(eq=False)
 class FakeSocket:
-    """Goes as soon as it is closed, unless it ``hangs``."""
+    """Disconnects as soon as it is closed, unless it ``hangs``."""
 
     factory: RawWebSocketFactory
     hangs: bool = False
@@ -66,7 +66,7 @@ class Closing(TestCase):
         self.assertLess(max(after - before for before, after in pairwise(closed)), 50)
 
     def test_hanging(self) -> None:
-        """One that does not go is not waited for without end."""
+        """A client that does not close is not waited for without end."""
         self.sockets(1, hangs=True)
 
         closing = ensureDeferred(self.factory.close_all())

@@ -1,4 +1,4 @@
-"""How many sockets there may be, and how much they may say."""
+"""Limits on sockets: how many, how many frames, and how large."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ POLLING, WEBSOCKET = "/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=4&t
 
 
 class Deaf(Listener):
-    """Keeps nothing of what it hears: packets of Socket.IO, say."""
+    """Ignores what it receives, as packets of Socket.IO."""
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         pass
@@ -33,7 +33,7 @@ _addresses = (f"192.0.2.{n}" for n in itertools.count(1))
 
 
 class LimitsCase(SettingsCase):
-    """Tests of a daemon with small limits behind a proxy, which says for whom it speaks: each test for another."""
+    """Tests of a daemon with small limits behind a proxy: each test has another client address."""
 
     settings = LIMITS
 
@@ -56,7 +56,7 @@ class LimitsCase(SettingsCase):
         return answer
 
     async def a_polling_session(self) -> str:
-        """The path of a new one."""
+        """The path of a new session."""
         answer = await self.ask(f"GET {POLLING}")
         self.assertEqual(200, answer.status, answer.body)
         return f"{POLLING}&sid={json.loads(answer.body[1:])['sid']}"
@@ -73,7 +73,7 @@ class LimitsCase(SettingsCase):
 
 class ClientAddresses(LimitsCase):
     async def test_too_many(self) -> None:
-        """An address that has all its sockets, of whatever kind, gets no other: 429, and when to come back."""
+        """An address with all its sockets, of whatever kind, gets 429 with Retry-After for one more."""
         await self.a_socket()
         await self.a_socket("/ws")
         await self.a_polling_session()
@@ -84,7 +84,7 @@ class ClientAddresses(LimitsCase):
         self.assertEqual(["60"] * 4, [answer.headers["retry-after"] for answer in refusals])
 
     async def test_others(self) -> None:
-        """That is nothing to any other address."""
+        """Other addresses are not affected."""
         for _ in range(3):
             await self.a_socket()
 
@@ -94,7 +94,7 @@ class ClientAddresses(LimitsCase):
             await self.a_socket(headers={"X-Forwarded-For": f"198.51.100.9, {self.address}"})
 
     async def test_place_is_given_back(self) -> None:
-        """A socket that is gone makes room for another; so does a session of polling."""
+        """A closed socket makes room for another; so does a polling session."""
         sockets = [await self.a_socket(), await self.a_socket("/ws"), await self.a_socket(WEBSOCKET)]
 
         for socket in sockets:
@@ -108,7 +108,7 @@ class ClientAddresses(LimitsCase):
             await self.a_socket()
 
     async def test_upgrade_is_no_other(self) -> None:
-        """A session of polling that changes over to a WebSocket has been counted."""
+        """A polling session that upgrades to a WebSocket is counted once."""
         path = (await self.a_polling_session()).replace("polling", "websocket")
         await self.a_socket()
         await self.a_socket()
@@ -118,7 +118,7 @@ class ClientAddresses(LimitsCase):
         self.assertFalse(upgraded.gone.called)
 
     async def test_refused_take_no_place(self) -> None:
-        """Who was refused was not counted."""
+        """A refused socket is not counted."""
         sockets = [await self.a_socket() for _ in range(3)]
         await self.refusals()
 
@@ -141,7 +141,7 @@ class Sessions(LimitsCase):
         self.assertFalse(second.gone.called)
 
     async def test_place_is_given_back(self) -> None:
-        """A socket that is gone makes room for another."""
+        """A closed socket makes room for another."""
         anna = await self.a_person()
         first, _ = await self.a_listener(anna), await self.a_listener(anna)
 
@@ -163,7 +163,7 @@ class Frames(LimitsCase):
             self.assertEqual(4429, await socket.closed(), path)
 
     async def test_as_many_as_allowed(self) -> None:
-        """As many as it may send do not."""
+        """As many frames as allowed do not close it."""
         socket = await self.a_socket()
         for _ in range(20):
             socket.sendPing(b"")
@@ -172,7 +172,7 @@ class Frames(LimitsCase):
         self.assertFalse(socket.gone.called)
 
     async def test_parts(self) -> None:
-        """Messages in parts without an end are frames, too."""
+        """Fragments of an endless message count as frames."""
         socket = await self.a_socket()
         socket.beginMessage()
         for _ in range(21):
@@ -181,7 +181,7 @@ class Frames(LimitsCase):
         self.assertEqual(4429, await socket.closed())
 
     async def test_packets(self) -> None:
-        """So are packets that come by polling: the session is told why, and over."""
+        """Packets by polling count as frames: the session gets the code and ends."""
         path = await self.a_polling_session()
         await self.ask(f"POST {path}", body=b"40")
 
@@ -221,7 +221,7 @@ class SwitchedOff(LimitsCase):
 
 class Subprotocols(LimitsCase):
     async def test_offered(self) -> None:
-        """Whoever offers subprotocols is told the first one: a browser hangs up on a server that takes none."""
+        """The first offered subprotocol is accepted: browsers close a connection if none is."""
         for path in (None, "/ws", WEBSOCKET):
             socket = await self.a_socket(path, protocols=["chat", "superchat"])
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""What RFC 6455 and RFC 7692 ask of a server, one row a MUST: at the raw socket of both ports, and at Socket.IO's."""
+"""What RFC 6455 and RFC 7692 require of a server, one row a MUST: raw on both ports, and Socket.IO."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ PMD = "permessage-deflate"
 
 @frozen
 class Must:
-    """A sentence of an RFC: the handshake that it is about, and what has to come back."""
+    """A sentence of an RFC: its handshake, and the required answer."""
 
     section: str
     says: str
@@ -181,7 +181,7 @@ class WebSocketMusts(ChatTestCase):
         self.assertEqual([], wrong)
 
     async def test_frames(self) -> None:
-        """Every breach of the protocol is answered by a close frame with its code, at every kind of socket."""
+        """Every protocol error is answered by a close frame with its code, at every kind of socket."""
         wrong = []
         for port, path in (*self.paths()[::2], (self.daemon.http, SOCKET_IO), (self.daemon.websocket, SOCKET_IO)):
             for section, says, said, code in FRAMES:

@@ -21,7 +21,7 @@ class Inits(SettingsCase):
     settings = SETTINGS
 
     async def test_raw(self) -> None:
-        """A hundred at once are answered by a hundred ``ready``s, in order; the last one's user hears from then on."""
+        """A hundred at once get a hundred ``ready``s, in order; then the last one's user gets events."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(boris, boris)
         socket = await self.a_socket()
@@ -37,7 +37,7 @@ class Inits(SettingsCase):
         self.assertEqual([], await socket.silence())
 
     async def test_floats(self) -> None:
-        """What a client has may be written as its language writes numbers, after a byte order mark, too."""
+        """A position may be written as any language writes numbers, also after a byte order mark."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna)
         for text in ("one", "two"):
@@ -53,7 +53,7 @@ class Inits(SettingsCase):
             self.assertTrue(heard[2]["data"]["recovered"])
 
     async def test_halves(self) -> None:
-        """Half an event is no place to go on from: 4400."""
+        """A fractional position is 4400."""
         for have in ('"n": 1.5', '"n": -1.0', '"seq": 1e300', '"n": true'):
             socket = await self.a_socket()
 
@@ -62,7 +62,7 @@ class Inits(SettingsCase):
             self.assertEqual(4400, await socket.closed(), have)
 
     async def test_missed_events(self) -> None:
-        """Each is told what it missed, whole, before the next is answered."""
+        """Each gets its complete replay before the next is answered."""
         anna, boris = await self.a_person(), await self.a_person()
         for text in ("one", "two"):
             await boris.call("/user/sendMessage", message={"user": anna.id, "text": text})
@@ -75,7 +75,7 @@ class Inits(SettingsCase):
         self.assertEqual(["ready", "direct-message", "direct-message", "caught-up"] * 3, heard)
 
     async def test_bound(self) -> None:
-        """Some hundreds at once are one too many: 4429, or answered each where they are answered fast enough."""
+        """Hundreds at once are 4429, or each is answered if that is fast enough."""
         anna = await self.a_person()
         socket = await self.a_socket()
 
@@ -87,7 +87,7 @@ class Inits(SettingsCase):
             self.assertEqual(4429, socket.close_code)
 
     async def test_rate(self) -> None:
-        """Inits count as calls of the session that read, whatever the socket: one too many is told, and closed 4429."""
+        """Inits count as read calls of the session, whatever the socket: one too many is closed 4429."""
         self.daemon = await Daemon("--config", self.config("[limits]\nread = '5/hour'\n")).start()
         self.addCleanup(self.daemon.stop)
         anna, boris = await self.a_person(), await self.a_person()
@@ -109,7 +109,7 @@ class Inits(SettingsCase):
         return str(file.absolute())
 
     async def test_wrong_key(self) -> None:
-        """One with a wrong key ends the socket when its turn comes: those before it are answered, none after it."""
+        """One with a wrong key ends the socket in its order: those before it are answered, none after it."""
         anna = await self.a_person()
         socket = await self.a_socket()
 

@@ -1,4 +1,4 @@
-"""The socket, as its clients meet it."""
+"""The raw WebSocket, as its clients see it."""
 
 import secrets
 
@@ -9,7 +9,7 @@ from tests.support.waiting import eventually
 
 class SessionBinding(ChatTestCase):
     async def test_ready(self) -> None:
-        """``init`` with a session's key is answered ``ready`` with the user."""
+        """``init`` with a session key is answered by ``ready`` with the user."""
         anna = await self.a_person()
         socket = await self.a_socket()
 
@@ -30,7 +30,7 @@ class SessionBinding(ChatTestCase):
         self.assertEqual(anna.id, data["user"])
 
     async def test_compression_offered(self) -> None:
-        """A client that offers to compress, as every browser does, is let in, and not taken up on it."""
+        """A client that offers compression, as every browser does, is accepted without it."""
         anna = await self.a_person()
         offer = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
 
@@ -50,7 +50,7 @@ class SessionBinding(ChatTestCase):
         self.assertEqual(4440, await socket.closed())
 
     async def test_malformed_frames(self) -> None:
-        """What is no ``init`` of the one form closes the socket 4400."""
+        """A frame that is not a valid ``init`` closes the socket 4400."""
         for frame in (
             b"{",
             b"[]",
@@ -85,7 +85,7 @@ class SessionBinding(ChatTestCase):
 
 class Hearing(ChatTestCase):
     async def test_message(self) -> None:
-        """A message reaches the room's people, its author too, with all its fields."""
+        """A message reaches everybody in the room, its author too, with all fields."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna, boris)
         sockets = [await self.a_listener(anna), await self.a_listener(boris, "/ws")]
@@ -109,7 +109,7 @@ class Hearing(ChatTestCase):
         self.assertEqual(first, (await socket.next("message"))["data"]["ref_message"])
 
     async def test_strangers_hear_nothing(self) -> None:
-        """One who is not in the room hears nothing of it."""
+        """A user who is not in the room gets no event."""
         anna, eve = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna)
         socket = await self.a_listener(eve)
@@ -119,7 +119,7 @@ class Hearing(ChatTestCase):
         self.assertEqual([], await socket.silence())
 
     async def test_several_sockets(self) -> None:
-        """Every socket of every session of a user hears each event once."""
+        """Every socket of every session of a user gets each event once."""
         anna = await self.a_person()
         other = await sign_in(self.daemon, anna.phone, anna.key)
         room = await a_room(anna, anna)
@@ -132,7 +132,7 @@ class Hearing(ChatTestCase):
             self.assertEqual([], await socket.silence())
 
     async def test_new_roommate(self) -> None:
-        """Those in a room, and the one who enters, hear of a new roommate."""
+        """Those in a room, and the user who enters, get the event of a new roommate."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna)
         sockets = [await self.a_listener(anna), await self.a_listener(boris)]
@@ -157,7 +157,7 @@ class Hearing(ChatTestCase):
             )
 
     async def test_leave(self) -> None:
-        """Those in a room, and the one who leaves, hear of it; afterwards that one hears no more."""
+        """Those in a room, and the user who leaves, get the event; afterwards that user gets no more."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna, boris)
         sockets = [await self.a_listener(anna), await self.a_listener(boris)]
@@ -171,7 +171,7 @@ class Hearing(ChatTestCase):
         self.assertEqual([], await sockets[1].silence())
 
     async def test_entering_again(self) -> None:
-        """Entering a room one is in tells nobody anything."""
+        """Entering a room again publishes no event."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         socket = await self.a_listener(anna)
@@ -182,7 +182,7 @@ class Hearing(ChatTestCase):
         self.assertEqual([], await socket.silence())
 
     async def test_order(self) -> None:
-        """Every socket hears a room's events in the order of their seq, without a gap."""
+        """Every socket gets a room's events in the order of their seq, without gaps."""
         people = [await self.a_person() for _ in range(3)]
         room = await a_room(people[0], *people)
         sockets = [await self.a_listener(person) for person in people]
@@ -210,7 +210,7 @@ class Ending(ChatTestCase):
         self.assertFalse(others.gone.called)
 
     async def test_ended_key(self) -> None:
-        """The key of a session that was ended binds no socket."""
+        """The key of an ended session binds no socket."""
         anna = await self.a_person()
         await anna.call("/init/exit")
         socket = await self.a_socket()
@@ -221,7 +221,7 @@ class Ending(ChatTestCase):
 
 
 class OwnDaemon(ChatTestCase):
-    """What takes a daemon with settings of its own."""
+    """Tests that need a daemon with other settings."""
 
     async def setUp(self) -> None:
         await super().setUp()
@@ -282,7 +282,7 @@ class OwnDaemon(ChatTestCase):
         self.assertEqual([1001, 1001], [await socket.closed() for socket in sockets])
 
     async def test_slow_reader(self) -> None:
-        """A reader who stalls is disconnected once its buffer is full; the others hear everything."""
+        """A stalled reader is disconnected once its buffer is full; the others get everything."""
         await self.start("[websocket]\nsend_buffer = 20000")
         anna = await self.a_person()
         room = await a_room(anna, anna)
@@ -299,7 +299,7 @@ class OwnDaemon(ChatTestCase):
         self.assertEqual(4413, await stalled.closed())
 
     async def test_foreign_origin(self) -> None:
-        """Pages of origins that are not allowed open no socket; a native app, which has no origin, does."""
+        """Pages of forbidden origins open no socket; a native app, which has no origin, does."""
         await self.start('[http]\nallow_origins = ["http://good.example"]')
 
         for path in (None, "/ws"):

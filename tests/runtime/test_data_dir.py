@@ -1,4 +1,4 @@
-"""The data directory: whose it is, and the secrets of ours that lie in it."""
+"""The data directory: its owner, and the generated secrets in it."""
 
 import os
 import tempfile
@@ -34,7 +34,7 @@ class Secrets(DataDirCase):
         self.file = self.folder / "a-secret"
 
     def test_made(self) -> None:
-        """It is made at random, for its owner alone, and found again; nothing else is left there."""
+        """A secret is random, readable by its owner alone, and read again later; nothing else is left."""
         made = generated_secret(self.file)
 
         self.assertEqual(43, len(made))
@@ -43,7 +43,7 @@ class Secrets(DataDirCase):
         self.assertEqual([self.file], list(self.folder.iterdir()))
 
     def test_crash(self) -> None:
-        """A crash at any step of the first start leaves no half of it, and the next start makes a whole one."""
+        """A crash at any step of the first start leaves no partial secret, and the next start makes one."""
         for step in ("fsync", "link"):
 
             def crash(*_: object) -> None:
@@ -58,7 +58,7 @@ class Secrets(DataDirCase):
         self.assertEqual(43, len(generated_secret(self.file)))
 
     def test_two_at_once(self) -> None:
-        """Of two daemons that start at once both have the same one."""
+        """Two daemons that start at once have the same secret."""
         link, others = os.link, "o" * 43
 
         def late(source: str, target: Path) -> None:
@@ -78,7 +78,7 @@ class Secrets(DataDirCase):
         self.assertEqual(made, generated_secret(self.file))
 
     def test_refused(self) -> None:
-        """What cannot be one of ours is refused, and stays as it is."""
+        """A file that is not a generated secret is refused and left alone."""
         for content in (b"", b"\n", b" " * 43, b"a" * 31, b"\xff" * 43, b"\0" * 43, b"a\0" * 30, b"a" * 5000):
             self.file.write_bytes(content)
             self.file.chmod(0o600)
@@ -88,7 +88,7 @@ class Secrets(DataDirCase):
             self.assertEqual(content, self.file.read_bytes())
 
     def test_mode(self) -> None:
-        """One that others may read is refused, with the command that mends it."""
+        """A secret that others may read is refused, with the command that fixes it."""
         generated_secret(self.file)
         self.file.chmod(0o640)
 
@@ -106,7 +106,7 @@ class Secrets(DataDirCase):
             self.file.rmdir() if self.file.is_dir() and not self.file.is_symlink() else self.file.unlink()
 
     def test_owner(self) -> None:
-        """One of another user's is refused."""
+        """A secret of another user is refused."""
         if os.geteuid():
             raise SkipTest("needs root")
         generated_secret(self.file)
@@ -129,7 +129,7 @@ class Ownership(DataDirCase):
         self.assertEqual([], list(self.folder.iterdir()))
 
     def test_what_lies_in_it(self) -> None:
-        """So is what another user left in it, with the command that mends it."""
+        """Another user's files in it are refused, with the command that fixes it."""
         (self.folder / "mongo").mkdir()
         left = self.folder / "mongo" / "WiredTiger.wt"
         left.touch()
@@ -140,7 +140,7 @@ class Ownership(DataDirCase):
         self.assertIn(f"{left} is nobody's: chown -R root {self.folder}", line)
 
     def test_to_be(self) -> None:
-        """Root that is to become somebody (twistd --uid) makes it theirs."""
+        """Root that switches user (twistd --uid) gives it to that user."""
         owner = Owner(NOBODY, NOBODY)
         data = self.folder / "var" / "data"
 
@@ -152,5 +152,5 @@ class Ownership(DataDirCase):
         self.assertIn("another user's", self.refused(check_owner, data))
 
     def test_no_name(self) -> None:
-        """A user without a name is told by number."""
+        """A user without a name is shown by number."""
         self.assertEqual("#54321", data_dir.name_of(54321))

@@ -1,4 +1,4 @@
-"""The instrument that tells which turn of the reactor was too long, and what it finds in a busy daemon."""
+"""The stall detector, and what it finds in a busy daemon."""
 
 import re
 import time
@@ -25,7 +25,7 @@ class Instrument(TestCase):
         self.addCleanup(self.stalls.stop)
 
     async def test_told(self) -> None:
-        """A turn that computes for too long is told, with its place."""
+        """A reactor turn that computes for too long is reported with its stack."""
         await deferLater(reactor, 0.01, burn, 0.5)
         await deferLater(reactor, 0.01)
 
@@ -34,7 +34,7 @@ class Instrument(TestCase):
         self.assertIn("burn", at)
 
     async def test_waiting(self) -> None:
-        """Waiting for epoll is no stall, nor is waiting for the processor."""
+        """Waiting for epoll or for the processor is not a stall."""
         await deferLater(reactor, 0.1)
         await deferLater(reactor, 0, time.sleep, 0.1)
         await deferLater(reactor, 0.01)
@@ -44,7 +44,7 @@ class Instrument(TestCase):
 
 class BusyDaemon(ChatTestCase):
     async def test_none(self) -> None:
-        """While many sign in, talk and look for rooms at once, no turn is too long."""
+        """While many sign in, send and search at once, no reactor turn is too long."""
         talkers = [await self.a_person() for _ in range(8)]
         room = await a_room(*talkers)
         for talker in talkers:

@@ -1,4 +1,4 @@
-"""Connections that send at the end of a turn: nothing lost, nothing out of order, one send for a turn's writes."""
+"""Connections that send once a reactor turn: nothing is lost, all is in order, one send() for all writes."""
 
 import socket
 import struct
@@ -66,7 +66,7 @@ class Transport(TestCase):
         self.addCleanup(self.port.stopListening)
 
     async def heard(self, take: int = 1 << 30) -> bytes:
-        """What a client hears until the connection ends, or until it has heard so much and hangs up."""
+        """The bytes that a client gets until the connection ends, or until it closes after ``take`` bytes."""
         at = self.port.getHost().port
         heard: bytes = await deferToThread(self._hear, at, take)
         return heard
@@ -80,7 +80,7 @@ class Transport(TestCase):
             return heard
 
     async def test_joined(self) -> None:
-        """What is written in one turn leaves in one send."""
+        """All writes of a reactor turn leave in one send()."""
         sends: list[bytes] = []
         real = TurnServer.writeSomeData
         self.patch(TurnServer, "writeSomeData", lambda self, data: (sends.append(bytes(data)), real(self, data))[1])
@@ -97,7 +97,7 @@ class Transport(TestCase):
         self.assertEqual([b"one two three four"], [data for data in sends if data])
 
     async def test_no_epoll(self) -> None:
-        """Nothing is asked of epoll where the kernel takes all."""
+        """epoll is not used where the kernel takes all bytes."""
         asked: list[object] = []
         real = reactor.addWriter
         self.patch(reactor, "addWriter", lambda writer: (asked.append(writer), real(writer))[1])
@@ -112,7 +112,7 @@ class Transport(TestCase):
         self.assertEqual([], [writer for writer in asked if isinstance(writer, TurnServer)])
 
     async def test_short_writes(self) -> None:
-        """What the kernel does not take at once follows in order, and closing waits for it."""
+        """Bytes that the kernel does not take at once follow in order, and closing waits for them."""
 
         def begin(speaker: Speaker) -> None:
             speaker.transport.write(BIG)
@@ -124,7 +124,7 @@ class Transport(TestCase):
         self.assertEqual(BIG + b"the end", await self.heard())
 
     async def test_written_while_waiting(self) -> None:
-        """What is written while epoll is waited for comes after what waits."""
+        """Writes during a wait for epoll come after the waiting bytes."""
 
         def begin(speaker: Speaker) -> None:
             speaker.transport.write(BIG)
@@ -136,7 +136,7 @@ class Transport(TestCase):
         self.assertEqual(BIG + b"later", await self.heard())
 
     async def test_hangs_up_in_the_middle(self) -> None:
-        """A client that hangs up in the middle: its connection is lost once, and others go on."""
+        """A client that disconnects during a write: its connection is lost once, and others go on."""
         await self.listen(lambda speaker: speaker.transport.write(BIG))
 
         await self.heard(take=1000)
@@ -148,7 +148,7 @@ class Transport(TestCase):
         await self.speakers[1].lost.addTimeout(10, reactor)
 
     async def test_now(self) -> None:
-        """What goes to many has left at once; but not before what waits for the turn to end."""
+        """An event for many is sent immediately, but not before earlier writes of the turn."""
         sent: list[bool] = []
 
         def begin(speaker: Speaker) -> None:
@@ -164,7 +164,7 @@ class Transport(TestCase):
         self.assertEqual([True, False, True], sent)
 
     async def test_more_than_fits_now(self) -> None:
-        """What the kernel does not take of it follows in order, and nothing overtakes that."""
+        """Bytes of it that the kernel does not take follow in order, and nothing overtakes them."""
         sent: list[bool] = []
 
         def begin(speaker: Speaker) -> None:
@@ -183,7 +183,7 @@ class Transport(TestCase):
         self.assertEqual([True, False, True], sent)
 
     async def test_now_to_nobody(self) -> None:
-        """To a client that has gone: its connection is lost once; after that nothing is sent."""
+        """Sending to a closed client loses its connection once; nothing is sent after that."""
         await self.listen(lambda speaker: None)
         deferToThread(self._reset, self.port.getHost().port)
         await eventually(lambda: self.speakers, "the connection")
@@ -216,7 +216,7 @@ class Transport(TestCase):
         await self.speakers[0].lost.addTimeout(10, reactor)
 
     async def test_producer(self) -> None:
-        """A producer is paused while too much waits, and goes on when it has left."""
+        """A producer is paused while too much is buffered, and resumed afterwards."""
         told: list[str] = []
 
         @implementer(IPushProducer)
@@ -259,7 +259,7 @@ class Transport(TestCase):
 
 class ManyConnections(TestCase):
     async def test_in_turn(self) -> None:
-        """Many connections are all served, and what is read meanwhile has its turn."""
+        """Many connections are all served, and reads are not starved."""
         speakers: list[Speaker] = []
 
         def build(_: object) -> Speaker:

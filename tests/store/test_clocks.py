@@ -1,4 +1,4 @@
-"""What was begun before the clock was set back, or by a clock that was wrong, holds nobody up."""
+"""Work that was begun under a wrong clock, or before it was set back, blocks nobody."""
 
 from datetime import timedelta
 
@@ -132,7 +132,7 @@ class Clocks(TestCase):
         self.assertEqual(["0", "0", "2"], said)
 
     async def test_seen(self) -> None:
-        """When a session was seen last is noted after the clock was set back, too."""
+        """A session's last use is recorded after the clock was set back, too."""
         sessions = Sessions(self.database, self.clock, 86400.0)
         key = await sessions.open(self.anna.id)
         self.at -= timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""First answers: claimed by one, kept for a day, given up by a daemon that died."""
+"""Idempotency keys: claimed by one call, kept for a day, freed by a daemon that died."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ class FirstAnswersTests(TestCase):
         self.time += by
 
     async def test_kept(self) -> None:
-        """What was kept is answered, and to no other request."""
+        """A stored answer is returned, and for no other request."""
         await self.answers.keep(self.call, (await self.claim()).id, 201, b"{}")
 
         self.assertEqual((201, b"{}"), await self.answers.claim(self.call, b"a", new_id()))

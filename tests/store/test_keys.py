@@ -1,4 +1,4 @@
-"""Keys: how long one is good for."""
+"""Keys: their lifetime."""
 
 from datetime import timedelta
 
@@ -39,7 +39,7 @@ class KeyTests(TestCase):
         return key.hash if key is not None and key.is_usable else None
 
     async def test_lifetime(self) -> None:
-        """A key is good for its lifetime, from its making; a new one for its own."""
+        """A key is valid for its lifetime from its creation; a new one has its own."""
         self.time += timedelta(seconds=59)
         keys = [await self.good()]
         self.time += timedelta(seconds=2)
@@ -65,7 +65,7 @@ class KeyTests(TestCase):
         self.assertIsNone(await self.good())
 
     async def test_without(self) -> None:
-        """Without a lifetime a key is good for ever."""
+        """Without a lifetime a key never expires."""
         users = Users(self.database, self.clock)
         self.time += timedelta(days=10_000)
 

@@ -1,4 +1,4 @@
-"""The log of rooms: one order, no gap, no double, whatever happens to its database."""
+"""The log of rooms: one order, no gaps, no duplicates, whatever happens to its database."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -29,7 +29,7 @@ def entry(room: Room, seq: int, author: Id, kind: Kind = Kind.MESSAGE, text: str
 
 
 def say(author: Id, text: str = "hello") -> Proposal:
-    """Speak, if one is inside."""
+    """A message, if its author is inside."""
 
     def propose(room: Room, seq: int) -> Entry:
         if author not in room.users:
@@ -74,7 +74,7 @@ class LogCase(TestCase):
         return room.id
 
     def after_insert(self, rooms: Rooms, number: int, do: Callable[[], Awaitable[None]]) -> None:
-        """Once, when so many batches more are stored, do something before the log knows."""
+        """Call ``do`` once when this many more batches are stored, before the log knows."""
         (database,) = (database for each, database in self._parts if each is rooms)
         insert_many = database.insert_many
         inserted = 0
@@ -95,7 +95,7 @@ class LogCase(TestCase):
 
 class OneDaemon(LogCase):
     async def test_numbered(self) -> None:
-        """Appends at the same time are numbered 1, 2, 3 … without gap or double."""
+        """Simultaneous appends are numbered 1, 2, 3 … without gaps or duplicates."""
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
 
@@ -104,7 +104,7 @@ class OneDaemon(LogCase):
         self.assertEqual(list(range(1, 302)), await self.seqs(rooms, room))
 
     async def test_heard(self) -> None:
-        """Each entry is heard once, in order, and only when it is stored."""
+        """Each entry is published once, in order, and only when it is stored."""
         heard: list[int] = []
         rooms = await self.a_daemon(lambda room, entry: heard.append(entry.seq))
         room = await self.a_room(rooms)
@@ -129,7 +129,7 @@ class OneDaemon(LogCase):
         self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
 
     async def test_answered_meanwhile(self) -> None:
-        """While one batch is on its way, the callers of the one before are answered; and those of the last, too."""
+        """While one batch is on its way, the callers of the one before get their results; so do the last ones."""
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
         stored, go_on = Deferred[None](), Deferred[None]()
@@ -151,7 +151,7 @@ class OneDaemon(LogCase):
         self.assertEqual(3, last.seq)
 
     async def test_next_before_telling(self) -> None:
-        """The next batch leaves before the last one is told, and follows it all the same."""
+        """The next batch leaves before the last one is published, and is published after it."""
         done: list[object] = []
         rooms = await self.a_daemon(lambda room, entry: done.append(entry.seq))
         room = await self.a_room(rooms)
@@ -184,7 +184,7 @@ class OneDaemon(LogCase):
         self.assertEqual([1], await self.seqs(rooms, room))
 
     async def test_rules_at_the_head(self) -> None:
-        """Within one batch, what comes after a leave is asked of the room without the one who left."""
+        """Within one batch, a proposal after a leave sees the room without the user who left."""
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
         first = ensureDeferred(rooms.append(room, say(self.anna, "keeps the database busy")))
@@ -226,7 +226,7 @@ class OneDaemon(LogCase):
         self.assertEqual([1, 2, 3, 4], await self.seqs(rooms, room))
 
     async def test_unknown_room(self) -> None:
-        """What is proposed to a room that does not exist raises RoomNotFound, whoever else asks meanwhile."""
+        """A proposal to an unknown room raises RoomNotFound, whatever else is proposed meanwhile."""
         rooms = await self.a_daemon()
         nowhere = new_id()
 
@@ -234,7 +234,7 @@ class OneDaemon(LogCase):
             await self.assertFailure(asking, RoomNotFound)
 
     async def test_cold_start(self) -> None:
-        """A daemon that starts anew knows the room as its log left it, snapshot or not."""
+        """A restarted daemon has the room as its log left it, with or without a snapshot."""
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
         boris = new_id()
@@ -259,7 +259,7 @@ class OneDaemon(LogCase):
 
 class TwoDaemons(LogCase):
     async def test_hammering_one_room(self) -> None:
-        """Two daemons that hammer one room leave one order: no gap, no double, each heard it alike."""
+        """Two daemons that write to one room leave one order without gaps or duplicates, and both publish it."""
         heard: tuple[list[Entry], list[Entry]] = ([], [])
         one = await self.a_daemon(lambda room, entry: heard[0].append(entry))
         other = await self.a_daemon(lambda room, entry: heard[1].append(entry))
@@ -319,7 +319,7 @@ class TwoDaemons(LogCase):
         self.assertGreater(refused, 0)
 
     async def test_read_meanwhile(self) -> None:
-        """A look at the log, for what the other wrote, may find what is on its way from here: that is heard once."""
+        """A read of the log may find entries that are on their way from here: each is published once."""
         heard: list[int] = []
         rooms = await self.a_daemon(lambda room, entry: heard.append(entry.seq))
         room = await self.a_room(rooms)
@@ -334,7 +334,7 @@ class TwoDaemons(LogCase):
         self.assertEqual((await rooms.get(room)).id, room)
 
     async def test_rules_asked_again(self) -> None:
-        """A proposal that lost its seq to another daemon is asked again, of the room as that one left it."""
+        """A proposal that lost its seq to another daemon is repeated, on the room as that one left it."""
         one, other = await self.a_daemon(), await self.a_daemon()
         room = await self.a_room(one)
         await other.get(room)
@@ -345,7 +345,7 @@ class TwoDaemons(LogCase):
 
 
 class DatabaseDies(LogCase):
-    """The power cut, under load."""
+    """A power cut under load."""
 
     async def setUp(self) -> None:
         await super().setUp()
@@ -387,7 +387,7 @@ class DatabaseDies(LogCase):
         self.assertEqual(list(range(1, len(await self.all_seqs()) + 1)), await self.all_seqs())
 
     async def test_stopped_unexpectedly(self) -> None:
-        """Whatever stops the log's work, those under way are told at once, and no timer is left behind."""
+        """Whatever stops the log, pending callers fail at once, and no timer is left behind."""
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
 
@@ -449,7 +449,7 @@ class DatabaseDies(LogCase):
 
 
 async def eventually_said(rooms: Rooms, room: Id, author: Id) -> tuple[Room, Entry | None]:
-    """Say "after", as soon as the database lets one."""
+    """Append "after" as soon as the database allows it."""
 
     async def said() -> tuple[Room, Entry | None] | None:
         try:

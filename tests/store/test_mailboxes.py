@@ -36,7 +36,7 @@ class MailboxesCase(TestCase):
 
 class Once(MailboxesCase):
     async def test_again(self) -> None:
-        """What there can be but once is there once, however often it is put."""
+        """An entry with a derived id is stored once, however often it is put."""
         once = new_id()
         for _ in range(3):
             await self.mailboxes.append_once(self.anna, once, self.an_entry)
@@ -44,7 +44,7 @@ class Once(MailboxesCase):
         self.assertEqual([Kind.READ], await self.kinds())
 
     async def test_void(self) -> None:
-        """Where the database went away and its first write became void, it is put anew; and then once."""
+        """After an outage in which its first write became void, it is put again and stored once."""
         once = new_id()
         void = entry_to_document(self.an_entry(once, 1, Kind.VOID))
         await self.database.insert(LOG, {**void, "_id": ObjectId(once)})

@@ -1,4 +1,4 @@
-"""Pictures on record: orphans are found and no others, and bytes of a day are bounded, by all daemons together."""
+"""Picture records: orphans are found and no others, and bytes a day are limited across daemons."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ class Records(TestCase):
         return await records.take_orphans(self.time - DAY, limit)
 
     async def test_orphans(self) -> None:
-        """What nothing refers to is taken after a day, once, by the daemon in whose folder it is."""
+        """An orphan is returned after a day, once, to the daemon whose folder has it."""
         for stem in "abcde":
             await self.ours.add(stem * 32, None, 1)
         await self.theirs.add("f" * 32, None, 1)
@@ -59,7 +59,7 @@ class Records(TestCase):
         self.assertEqual([], await self.orphans(self.ours))
 
     async def test_bytes(self) -> None:
-        """Of many at once, at two daemons, as many are taken as there is room for; the next day there is room again."""
+        """Of many simultaneous uploads at two daemons as many as fit are accepted; the next day more fit."""
         takers = [self.ours, self.theirs] * 10
         taking = [ensureDeferred(each.take_bytes("bytes", "anna", 1000, 100)) for each in takers]
         refused = []

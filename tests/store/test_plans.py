@@ -1,4 +1,4 @@
-"""No call scans a collection or sorts in memory: MongoDB itself is asked, of every operation that the calls make."""
+"""No call scans a collection or sorts in memory, by MongoDB's own profile of every operation."""
 
 import io
 import itertools
@@ -35,7 +35,7 @@ class Plans(ChatTestCase):
         self.daemon.remove()
 
     async def test_every_call(self) -> None:
-        """Every operation that every call makes reads an index, in the order it needs."""
+        """Every operation of every call reads an index, in the order it needs."""
         self.database.command({"profile": 2})
 
         await self.all_calls()

@@ -1,4 +1,4 @@
-"""Windows in MongoDB: counted once, over a restart, by all daemons together."""
+"""Rate windows in MongoDB: counted once, over restarts and across daemons."""
 
 from datetime import timedelta
 
@@ -44,7 +44,7 @@ class WindowsTests(TestCase):
         return None
 
     async def test_full(self) -> None:
-        """So many have room, each by themselves; the refusal tells when there is room again, and then there is."""
+        """Each counter allows its rate; a refusal has the seconds to wait, and then there is capacity."""
         first = [await self.hit(HOUR) for _ in range(3)]
         self.time += timedelta(minutes=20)
 
@@ -66,13 +66,13 @@ class WindowsTests(TestCase):
         self.assertEqual(3600, await self.hit(HOUR, windows=other))
 
     async def test_at_once(self) -> None:
-        """Of many at the same time, as many have room as there is."""
+        """Of simultaneous hits as many are allowed as there is capacity."""
         hits = await gatherResults([Deferred.fromCoroutine(self.hit(HOUR)) for _ in range(20)])
 
         self.assertEqual(3, hits.count(None))
 
     async def test_several_rates(self) -> None:
-        """All rates hold; what one refuses, the others have not counted."""
+        """All rates apply; a hit that one refuses is not counted by the others."""
         self.assertIsNone(await self.hit(HOUR, MINUTE))
         self.assertEqual([60, 60, 60], [await self.hit(HOUR, MINUTE) for _ in range(3)])
 
@@ -83,7 +83,7 @@ class WindowsTests(TestCase):
         self.assertEqual(3600 - 180, await self.hit(HOUR, MINUTE))
 
     async def test_several_counters(self) -> None:
-        """All counters hold; what one refuses, the others have not counted."""
+        """All counters apply; a hit that one refuses is not counted by the others."""
         full, free = self.counter(MINUTE, name="full"), self.counter(HOUR)
         await self.windows.take([full])
 
@@ -120,7 +120,7 @@ class WindowsTests(TestCase):
             self.assertEqual((3, 3600), (caught.exception.count, caught.exception.seconds))
 
     async def test_give_back(self) -> None:
-        """What is given back has room again, once however often it is given back."""
+        """A hit that is given back frees capacity once, however often it is given back."""
         taken = [await self.windows.take([self.counter(HOUR)]) for _ in range(3)]
 
         for _ in range(3):
@@ -129,7 +129,7 @@ class WindowsTests(TestCase):
         self.assertEqual([None, 3600], [await self.hit(HOUR) for _ in range(2)])
 
     async def test_give_back_late(self) -> None:
-        """What an earlier window counted makes no room in a later one."""
+        """Giving back a hit of an earlier window frees nothing in a later one."""
         taken = await self.windows.take([self.counter(HOUR)])
         self.time += timedelta(hours=2)
         for _ in range(3):
@@ -140,7 +140,7 @@ class WindowsTests(TestCase):
         self.assertIsNotNone(await self.hit(HOUR))
 
     async def test_give_back_uncounted(self) -> None:
-        """What was never counted gives nothing back."""
+        """Giving back a hit that was never counted frees nothing."""
         await self.hit(HOUR)
 
         await self.windows.give_back([RateHit(self.counter(HOUR), new_id(), self.time)])

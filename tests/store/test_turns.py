@@ -1,4 +1,4 @@
-"""Slow reads take turns, on connections of their own, and end in time."""
+"""Slow reads take turns on separate connections, and end in time."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ class TurnsTests(SynchronousTestCase):
         self.assertNoResult(self.take("a")[1])
 
     def test_in_turn(self) -> None:
-        """Who has many waits for themselves: others are served between them."""
+        """A user with many reads delays only their own: others are served in between."""
         ends = [self.take(user)[0] for user in "aaabb"]
         ends[0].callback(None)
         ends[1].callback(None)
@@ -65,7 +65,7 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(["a", "a", "a", "b", "b", "a"], self.began)
 
     def test_too_late(self) -> None:
-        """Who has waited too long is refused, and holds nothing."""
+        """A read that has waited too long is refused, and holds nothing."""
         ends = [self.take(user)[0] for user in "ab"]
         waiting = self.take("c")[1]
 
@@ -98,7 +98,7 @@ class Lanes(TestCase):
         await close(self.database)
 
     async def sleep(self, seconds: float, slow: str | None = None) -> int:
-        """A read that takes so long."""
+        """A read that takes ``seconds``."""
         query = {"$where": f"sleep({seconds * 1000}) || true"}
         return len(await self.database.find("slow", query, limit=1, slow=slow))
 
@@ -113,7 +113,7 @@ class Lanes(TestCase):
         await gatherResults(reads)
 
     async def test_ordinary(self) -> None:
-        """What takes milliseconds does not wait for slow reads."""
+        """Ordinary reads do not wait for slow ones."""
         reads = [ensureDeferred(self.sleep(0.5, "anna")) for _ in range(3)]
         await deferLater(reactor, 0.05)
 

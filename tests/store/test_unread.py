@@ -1,4 +1,4 @@
-"""Counts of unread messages are remembered, and never older than what changed them."""
+"""Unread counts are cached, and never older than the last change."""
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
@@ -32,7 +32,7 @@ class Remembered(TestCase):
         return counts
 
     def test_asked_again(self) -> None:
-        """What was counted is not counted again."""
+        """A cached count is not counted again."""
         first = self.ask()
         self.counted(3)
 
@@ -80,7 +80,7 @@ class Remembered(TestCase):
         self.assertEqual({BORIS: 4}, self.successResultOf(self.ask()))
 
     def test_failed(self) -> None:
-        """Where the database is away nothing is remembered."""
+        """Nothing is cached while the database is away."""
         failed = self.ask()
         self.under_way.pop().errback(DatabaseAway())
         self.failureResultOf(failed, DatabaseAway)
@@ -91,7 +91,7 @@ class Remembered(TestCase):
         self.assertEqual({BORIS: 3}, self.successResultOf(again))
 
     def test_old(self) -> None:
-        """A write whose outcome nobody heard of shows after a while."""
+        """A write whose outcome is unknown shows after a while."""
         self.ask()
         self.counted(3)
         self.clock.advance(LIFETIME)

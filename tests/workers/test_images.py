@@ -1,4 +1,4 @@
-"""Pictures are written by a process whose memory and time are bounded, in turns, and are not lost when it dies."""
+"""Pictures are written by a process with bounded memory and time, in turns, and survive its death."""
 
 import os
 import resource
@@ -74,7 +74,7 @@ class Processes(ImagesCase):
             self.assertTrue((self.folder / await each).is_file())
 
     async def test_killed_again(self) -> None:
-        """A picture that two processes died of is 503, or 415 where the decoder was to blame; the next ones go on."""
+        """A picture that killed two processes is 503, or 415 if the decoder crashed; the next ones go on."""
         begin = self.images.process._when_ready
         for by, error in ((signal.SIGKILL, Busy), (signal.SIGSEGV, NotAnImage)):
             self.stopped()
@@ -94,7 +94,7 @@ class Processes(ImagesCase):
             self.assertTrue(await other)
 
     async def test_too_slow(self) -> None:
-        """What takes too long is 503, and the process is another one."""
+        """A picture that takes too long is 503, and the process is replaced."""
         self.patch(images, "PATIENCE", 0.2)
         first = self.pid
         self.stopped()
@@ -106,7 +106,7 @@ class Processes(ImagesCase):
         self.assertNotEqual(first, self.pid)
 
     async def test_too_much_work(self) -> None:
-        """What takes too much of a processor's time is 413."""
+        """A picture that takes too much processor time is 413."""
         self.stopped()
         kept = self.keep()
 
@@ -148,7 +148,7 @@ class Processes(ImagesCase):
         self.assertTrue(await self.keep())
 
     async def test_low_priority(self) -> None:
-        """It gives way to the daemon, and competes a little with what else keeps the cores busy when it is late."""
+        """It runs at idle priority; while it is late, at one below the daemon's."""
         await eventually(lambda: os.sched_getscheduler(self.pid) == os.SCHED_IDLE, "it to give way")
         self.stopped()
         kept = self.keep()
@@ -161,7 +161,7 @@ class Processes(ImagesCase):
         self.assertEqual(os.SCHED_IDLE, os.sched_getscheduler(self.pid))
 
     async def test_stop(self) -> None:
-        """At the stop it is gone, what waits is told so, and nothing is left where it waited."""
+        """At the stop the process ends, waiting pictures fail, and no file is left."""
         self.stopped()
         pid, kept = self.pid, [self.keep(), ensureDeferred(self.images.keep(PICTURE))]
 
@@ -175,7 +175,7 @@ class Processes(ImagesCase):
 
 class InTurns(ImagesCase):
     async def test_share(self) -> None:
-        """Who has used up their own share is told Busy, and nobody else is."""
+        """An owner who has used up their share gets Busy, and nobody else does."""
         self.stopped()
         many = [self.keep(owner="greedy") for _ in range(images.SHARE + 1)]
 
@@ -208,7 +208,7 @@ class InTurns(ImagesCase):
         self.assertEqual(0, len(turns))
 
     def test_cost(self) -> None:
-        """Who cost less lately is before those who cost more, until that is forgotten."""
+        """Owners who cost less lately come first, until that is forgotten."""
         time = [0.0]
         turns: FairQueue[int] = FairQueue(each=3, most=9, seconds=lambda: time[0])
         turns.charge("large", 5)

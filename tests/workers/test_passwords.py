@@ -1,4 +1,4 @@
-"""Hashes of keys and passwords: made by a process that gives way to all others, and by threads where it cannot."""
+"""Hashes of keys and passwords: by a process of low priority, and by threads if that fails."""
 
 import os
 import signal
@@ -81,18 +81,18 @@ class Hashes(PasswordsCase):
         self.assertIs(False, await made.matches(SECRET, "no hash", TURN))
 
     async def test_by_process(self) -> None:
-        """The process makes them, and tells what is right."""
+        """The process hashes and verifies."""
         made = self.started()
         self.without_threads(made)
 
         await self.check(made)
 
     async def test_by_threads(self) -> None:
-        """Where there is no process it is the same."""
+        """The threads do the same without a process."""
         await self.check(self.started(NoRoom()))
 
     async def test_impossible(self) -> None:
-        """What cannot be hashed is an error, and the process goes on."""
+        """A value that cannot be hashed is an error, and the process goes on."""
         made = self.started()
         pid = self.pid(made)
 
@@ -106,7 +106,7 @@ class Hashes(PasswordsCase):
 
 class ItsProcess(PasswordsCase):
     async def test_idle(self) -> None:
-        """It gives way to whoever wants its core."""
+        """It yields its core to any other process."""
         made = self.started()
         await made.hash(SECRET, TURN)
 
@@ -152,7 +152,7 @@ class ItsProcess(PasswordsCase):
         self.assertIs(False, await made.matches(SECRET + "!", hash, TURN))
 
     async def test_killed(self) -> None:
-        """Nothing that it was asked is lost when it dies, and another is started."""
+        """No request is lost when it dies, and another process is started."""
         said = self.said()
         made = self.started()
         first = self.pid(made)
@@ -168,7 +168,7 @@ class ItsProcess(PasswordsCase):
         self.assertNotIn(SECRET, "".join(said))
 
     async def test_no_room(self) -> None:
-        """Where no process can be started it is said, and tried again."""
+        """A process that cannot be started is logged, and started later."""
         self.patch(passwords, "RESTART", 0.01)
         said, full = self.said(), NoRoom()
 
@@ -185,7 +185,7 @@ class ItsProcess(PasswordsCase):
         return made
 
     async def test_turns(self) -> None:
-        """Who has much waiting keeps nobody waiting who has little; keys and room passwords take turns, too."""
+        """An owner with many requests does not delay others; keys and room passwords take turns."""
         made = await self.stopped()
         done: list[str] = []
 
@@ -205,7 +205,7 @@ class ItsProcess(PasswordsCase):
         self.assertEqual(EACH["rooms"] + 12 + 2, len(done))
 
     async def test_too_many(self) -> None:
-        """Of one owner so many wait; one more is Busy, and others' are taken."""
+        """An owner's waiting requests are bounded: one more is Busy, and others are accepted."""
         made = await self.stopped()
         asked = [ensureDeferred(made.hash(SECRET, HashOwner("rooms", "flood"))) for _ in range(EACH["rooms"] + 2)]
 

@@ -1,4 +1,4 @@
-"""Work in threads: out of the reactor's way, and done also where that may not be said."""
+"""Work in threads of low priority, also where priorities cannot be set."""
 
 import os
 import threading
@@ -17,7 +17,7 @@ class InThreads(TestCase):
         self.addCleanup(self.workers.stop)
 
     async def test_nice(self) -> None:
-        """It is done at a lower priority than the reactor's thread keeps."""
+        """Work has a lower priority than the reactor's thread."""
         ours = os.getpriority(os.PRIO_PROCESS, 0)
 
         its = await self.workers.run(lambda: os.getpriority(os.PRIO_PROCESS, 0))
@@ -26,7 +26,7 @@ class InThreads(TestCase):
         self.assertEqual(ours, os.getpriority(os.PRIO_PROCESS, 0))
 
     async def test_not_allowed(self) -> None:
-        """Where priorities may not be changed it is done all the same."""
+        """Work is done where priorities cannot be changed."""
 
         def refuse(*_: object) -> None:
             raise PermissionError
@@ -36,7 +36,7 @@ class InThreads(TestCase):
         self.assertEqual(3, await self.workers.run(lambda: 3))
 
     async def test_busy(self) -> None:
-        """What is more than may wait is refused, and what waits is done."""
+        """Work beyond the queue's bound is refused, and queued work is done."""
         go_on = threading.Event()
         first = ensureDeferred(self.workers.run(go_on.wait))
 

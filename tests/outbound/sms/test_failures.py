@@ -1,4 +1,4 @@
-"""What a failure of a gateway means, and the breaker that spares it."""
+"""Failures of the SMS gateway, and its circuit breaker."""
 
 from twisted.internet import reactor
 from twisted.internet.task import Clock
@@ -49,7 +49,7 @@ class Failures(GatewayCase):
         )
 
     async def test_connection(self) -> None:
-        """A gateway that is not there has sent nothing; one that does not answer may have."""
+        """An unreachable gateway has sent nothing; one that does not answer may have."""
         silent = [(await self.failed(answer)).failure for answer in (never, headers_only)]
         unsendable = (await self.failed(headers={"not a name": "x"})).failure
         await self.fake.refuse()
@@ -68,7 +68,7 @@ class Breaking(GatewayCase):
         self.breaker = Breaker(Gateway(settings, reactor), self.clock.seconds)
 
     async def told(self, status: int) -> str:
-        """What becomes of an SMS, while the gateway answers so."""
+        """The outcome of an SMS for this answer of the gateway."""
         self.fake.answer = with_status(status)
         try:
             await self.breaker.send(PHONE, TEXT)
@@ -77,7 +77,7 @@ class Breaking(GatewayCase):
         return "accepted"
 
     async def test_no_funds(self) -> None:
-        """Without funds the gateway is asked once, and once a minute, until it has some."""
+        """Without funds the gateway is tried once a minute until it has some."""
         outcomes = [await self.told(402), await self.told(200), await self.told(200)]
         asked = [len(self.fake.sent)]
         self.clock.advance(PAUSE)
@@ -90,7 +90,7 @@ class Breaking(GatewayCase):
         self.assertEqual([1, 2, 4], [*asked, len(self.fake.sent)])
 
     async def test_others(self) -> None:
-        """Other failures keep nobody from asking."""
+        """Other failures do not open the breaker."""
         for status in (500, 503, 400, 403):
             await self.told(status)
 

@@ -1,4 +1,4 @@
-"""A gateway that speaks HTTP: what it is sent, and what counts as a yes."""
+"""The HTTP gateway: the request that it gets, and which answers mean success."""
 
 import json
 from urllib.parse import parse_qs
@@ -104,7 +104,7 @@ class WhatIsSent(GatewayCase):
 
 class WhatIsAccepted(GatewayCase):
     async def test_status(self) -> None:
-        """A configured status is a yes."""
+        """A configured status is success."""
         self.fake.answer = with_status(418)
 
         await self.send(success_status=(418,))
@@ -112,7 +112,7 @@ class WhatIsAccepted(GatewayCase):
         self.assertEqual(len(self.fake.sent), 1)
 
     async def test_value(self) -> None:
-        """The wanted value at the path, through objects and lists, is a yes."""
+        """The expected value at the path, through objects and lists, is success."""
         self.fake.answer = lambda request: b'{"messages": [{"status": "0"}]}'
 
         await self.send(success_path="messages.0.status", success_value="0")
@@ -120,7 +120,7 @@ class WhatIsAccepted(GatewayCase):
         self.assertEqual(len(self.fake.sent), 1)
 
     async def test_any_value(self) -> None:
-        """Where no value is wanted, any is a yes, even 0."""
+        """Without an expected value any value is success, even 0."""
         self.fake.answer = lambda request: b'{"error": 0}'
 
         await self.send(success_path="error")
@@ -138,25 +138,25 @@ class WhatIsAccepted(GatewayCase):
 
 class WhatFails(GatewayCase):
     async def test_status(self) -> None:
-        """Status 500 is a failure, and the reason tells it."""
+        """Status 500 is a failure, with the status in the reason."""
         reason = await self.failure(with_status(500))
 
         self.assertEqual(reason, "the gateway answered with status 500")
 
     async def test_other_value(self) -> None:
-        """Another value than the wanted one is a failure."""
+        """Another value than the expected one is a failure."""
         reason = await self.failure(lambda request: b'{"ok": "no"}', success_path="ok", success_value="yes")
 
         self.assertEqual(reason, "the gateway's answer tells of no success at ok")
 
     async def test_true_is_not_one(self) -> None:
-        """A number is not the wanted true."""
+        """The number 1 is not the expected true."""
         reason = await self.failure(lambda request: b'{"ok": 1}', success_path="ok", success_value=True)
 
         self.assertEqual(reason, "the gateway's answer tells of no success at ok")
 
     async def test_null_and_false(self) -> None:
-        """Where no value is wanted, null and false are failures."""
+        """Without an expected value null and false are failures."""
         for body in (b'{"ok": null}', b'{"ok": false}'):
             reason = await self.failure(lambda request, body=body: body, success_path="ok")
 
@@ -188,7 +188,7 @@ class WhatFails(GatewayCase):
         self.assertEqual(reason, "the gateway cannot be asked: ParseError")
 
     async def test_redirect(self) -> None:
-        """A redirect is a failure, and nobody follows it."""
+        """A redirect is a failure and is not followed."""
 
         def answer(request: Request) -> bytes:
             request.redirect(b"/elsewhere")
@@ -199,7 +199,7 @@ class WhatFails(GatewayCase):
         self.assertEqual((reason, len(self.fake.sent)), ("the gateway answered with status 302", 1))
 
     async def test_refused(self) -> None:
-        """A gateway that is not there is a failure."""
+        """An unreachable gateway is a failure."""
         await self.fake.refuse()
 
         # Twisted's client looks for other addresses of the host for 0.3 s first.
@@ -208,7 +208,7 @@ class WhatFails(GatewayCase):
         self.assertEqual(reason, "the gateway cannot be asked: ConnectionRefusedError")
 
     async def test_no_answer(self) -> None:
-        """A gateway that says nothing is a failure, and its connection is closed."""
+        """A gateway that does not answer is a failure, and its connection is closed."""
         reason = await self.failure(never)
 
         await self.fake.abandoned()

@@ -32,7 +32,7 @@ class OutboxTests(TestCase):
         )
 
     async def test_mode(self) -> None:
-        """The file is for its owner's eyes alone, whatever the umask allows."""
+        """The file is readable by its owner alone, whatever the umask."""
         self.addCleanup(os.umask, os.umask(0))
 
         await self.outbox.send(PHONE, "123456")

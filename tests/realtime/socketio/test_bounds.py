@@ -1,4 +1,4 @@
-"""Patience and buffers are those of the raw socket, by WebSocket and by polling."""
+"""Timeouts and buffers are those of the raw socket, by WebSocket and by polling."""
 
 import json
 import secrets
@@ -23,7 +23,7 @@ class SlowReader(PlainCase):
     settings = QUICK.replace("ping_timeout = 0.4", "ping_timeout = 60")
 
     async def test_websocket(self) -> None:
-        """One too slow to keep up is told so, 4413, and closed; whoever reads hears everything."""
+        """A reader that is too slow is closed 4413; others get everything."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         reader, stalled = await self.packets(init=anna.session_key), await self.packets(init=anna.session_key)
@@ -40,7 +40,7 @@ class SlowReader(PlainCase):
         self.assertFalse(reader.gone.called)
 
     async def test_polling(self) -> None:
-        """One for whom too much waits is told so, 4413, and nothing more; the session is over."""
+        """A session with too much queued gets 4413 and nothing else, and ends."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         query = await self.a_session(init=anna.session_key)
@@ -62,7 +62,7 @@ class WebSocket(PlainCase):
         self.assertIn("41", socket.heard)
 
     async def test_silence(self) -> None:
-        """One that leaves pings unanswered is closed."""
+        """A client that answers no ping is closed."""
         anna = await self.a_person()
         living, silent = await self.packets(init=anna.session_key), await self.packets(init=anna.session_key)
         silent.lives = False
@@ -72,7 +72,7 @@ class WebSocket(PlainCase):
         self.assertFalse(living.gone.called)
 
     async def test_too_large(self) -> None:
-        """A frame over the bound ends the connection; so does one of a megabyte."""
+        """A frame over the limit ends the connection; so does one of a megabyte."""
         for size in (16 * 1024, 1_000_000):
             socket = await self.packets()
 
@@ -82,7 +82,7 @@ class WebSocket(PlainCase):
             self.assertNotIn("closing", "".join(socket.heard))
 
     async def test_malformed(self) -> None:
-        """What is no packet of ours is told 4400, and the client is disconnected for good."""
+        """An unknown packet gets 4400, and the client is disconnected for good."""
         for packet in ("", "x", "0", "5", "4", "4x", '42{"a":1}', '42["message",{}]', '42["init"]', '451-["init",{}]'):
             socket = await self.packets()
 
@@ -103,7 +103,7 @@ class WebSocket(PlainCase):
             self.assertEqual(4400, await socket.told_why())
 
     async def test_origin(self) -> None:
-        """A page of an origin that is not allowed gets 403; of one that is, a socket."""
+        """A page of a forbidden origin gets 403; one of an allowed origin gets a socket."""
         await self.packets(origin="https://chat.example.com")
 
         with self.assertRaises(ConnectionError) as refused:
@@ -123,13 +123,13 @@ class Polling(PlainCase):
         self.assertEqual("41", heard[-1])
 
     async def test_silence(self) -> None:
-        """A session of which nothing is heard ends with the heartbeat, and keeps nothing."""
+        """A silent session ends with the heartbeat timeout, and leaves nothing behind."""
         query = await self.a_session()
 
         await self.over(query)
 
     async def test_too_large(self) -> None:
-        """A payload over the bound, or of a megabyte, is answered 413, and the session goes on."""
+        """A payload over the limit, or of a megabyte, is 413, and the session goes on."""
         query = await self.a_session()
         await self.until(query, "40")
 

@@ -33,7 +33,7 @@ class Page(ChatTestCase):
     skip = NO_NODE or (None if CHROMIUM else "Chromium is not installed: no browser opens the README's page")
 
     async def test_snippet(self) -> None:
-        """With Bob's key in it, and the client installed beside it, the page shows what Bob hears."""
+        """With Bob's key in it, and the client installed beside it, the page shows Bob's events."""
         install()
         ann, bob = await self.a_person(), await self.a_person()
         room = await a_room(ann, ann, bob)

@@ -82,7 +82,7 @@ class Clients(SettingsCase):
             self.assertEqual(anna.id, ready["user"])
 
     async def test_wrong_key(self) -> None:
-        """A wrong key is told as an error, and the client is disconnected for good."""
+        """A wrong key gets ``error``, and the client is disconnected for good."""
         clients = await self.node.connect(self.daemon.http)
 
         for client in clients:
@@ -95,7 +95,7 @@ class Clients(SettingsCase):
             self.assertEqual("io server disconnect", await client.next("disconnect"), client.name)
 
     async def test_coming_back(self) -> None:
-        """One who says what it has is told what it missed, then that it has caught up."""
+        """A client that sends its position gets what it missed, then ``caught-up``."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna, boris)
         clients = await self.node.connect(self.daemon.http)
@@ -113,7 +113,7 @@ class Clients(SettingsCase):
             self.assertEqual({"error": None, "recovered": True}, await client.next("caught-up"), client.name)
 
     async def test_burst(self) -> None:
-        """What is said while a client changes its transport comes once each and in order."""
+        """Events during a change of transport come once each, in order."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         gate = Gate("127.0.0.1", self.daemon.http)

@@ -1,4 +1,4 @@
-"""A room of raw and Socket.IO sockets: an event is encoded once per protocol, whoever and however many hear it."""
+"""In a room of raw and Socket.IO sockets an event is encoded once per protocol, however many get it."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.support.socketio.in_process import InsideCase
 
 class Encoding(InsideCase):
     def counted(self, name: str) -> list[Any]:
-        """The first argument of each call of a name in ``justchat.protocol.encoded_events`` from now on."""
+        """The first arguments of later calls of a function of ``justchat.protocol.encoded_events``."""
         real, calls = getattr(encoded_events, name), []
 
         def counting(first: Any) -> Any:
@@ -23,7 +23,7 @@ class Encoding(InsideCase):
         return calls
 
     async def test_once(self) -> None:
-        """The raw sockets' frame is made once, Socket.IO's packet and its frame once; nothing is made for nobody."""
+        """The raw frame, the Socket.IO packet and its frame are made once each, and none without a receiver."""
         await self.bind_of_each_kind(10)
         frames, packets_made = self.counted("_encode_text_frame"), self.counted("EncodedPacket")
 

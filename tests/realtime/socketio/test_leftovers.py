@@ -1,4 +1,4 @@
-"""What a client leaves behind: nothing that waits for a search for garbage, which is rare."""
+"""A client that has gone leaves no reference cycle: garbage collections are rare."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""Packets as they come and go."""
+"""Socket.IO packets: encoding and parsing."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -53,7 +53,7 @@ class In(SynchronousTestCase):
             self.assertRaises(Malformed, jsonp_payload, form)
 
     def test_malformed_payloads(self) -> None:
-        """What is no payload is refused."""
+        """A malformed payload is refused."""
         for version, payloads in (
             (3, (b"", b"4", b"9:4", b":4", b"-1:4", b"99999999:4", b"1:7", b"\xff", b"1:2" * 1025)),
             (3, (b"\0", b"\0\1", b"\0\1\xff", b"\0\2\xff2", b"\0\xff", b"\0\0\xff", b"\0\x0a\xff" + b"2" * 10)),
@@ -64,7 +64,7 @@ class In(SynchronousTestCase):
                 self.assertRaises(Malformed, parse_payload, payload, version)
 
     def test_malformed_messages(self) -> None:
-        """What is no Socket.IO packet that a client of ours sends is refused."""
+        """A malformed Socket.IO packet is refused."""
         for text in ("", "x", "9", "2{", '2["a"', "51-[]", '3["x"]', "2" + "[" * 10_000, "2" + "1" * 200):
             self.assertRaises(Malformed, parse_socketio_packet, text)
 

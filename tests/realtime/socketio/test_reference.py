@@ -1,4 +1,4 @@
-"""What the reference servers, run beside the daemon, refuse is refused alike; what they take is taken."""
+"""The daemon refuses what the reference servers refuse and accepts what they accept."""
 
 import json
 import re
@@ -108,7 +108,7 @@ class Server(ProcessProtocol):
 
 
 class Compared(ChatTestCase):
-    """Tests that ask the daemon what they ask a reference server."""
+    """Tests that send the daemon and a reference server the same requests."""
 
     skip = MISSING
     version = 4
@@ -186,7 +186,7 @@ class Reference(Compared):
         await self.compare(MALFORMED_OCTETS, WELL_FORMED_OCTETS, OCTETS)
 
     async def test_jsonp(self) -> None:
-        """Pages that poll by script elements hear the same."""
+        """Pages that poll by script elements get the same events."""
         await self.jsonp(4, "40/o\\\\n\\n\u2028,", "44/o\\n\n\u2028,")
 
     async def test_two_polls(self) -> None:
@@ -210,7 +210,7 @@ class ReferenceOfItsTime(Compared):
     version = 2
 
     async def test_payloads(self) -> None:
-        """What ends the session there ends it here, and nothing else does."""
+        """The same requests end the session here as there."""
         malformed, well_formed = [[case for case in cases if case[0] == 3] for cases in (MALFORMED, WELL_FORMED)]
         await self.compare(malformed, well_formed, {})
 
@@ -220,5 +220,5 @@ class ReferenceOfItsTime(Compared):
         await self.compare([case for case in MALFORMED_OCTETS if b"x" not in case[1]], WELL_FORMED_OCTETS, OCTETS)
 
     async def test_jsonp(self) -> None:
-        """Pages that poll by script elements hear the same."""
+        """Pages that poll by script elements get the same events."""
         await self.jsonp(3, "40/o\u2028,", "44/o\u2028,")

@@ -27,7 +27,7 @@ class Refusals(PlainCase):
         await self.assert_refused(3, query.replace("EIO=4", "EIO=3"))
 
     async def test_malformed(self) -> None:
-        """After a malformed payload the client is told 4400, and the session is over."""
+        """After a malformed payload the client gets 4400, and the session ends."""
         query = await self.a_session()
 
         await self.ask(query, "POST", b"x")
@@ -46,7 +46,7 @@ class Refusals(PlainCase):
         self.assertEqual((200, b'44/admin,{"message":"Invalid namespace"}'), (answer.code, answer.body))
 
     async def test_origin(self) -> None:
-        """A page of an origin that is not allowed gets 403, and no leave to read that."""
+        """A page of a forbidden origin gets 403, and no CORS header to read it."""
         headers = {"Origin": "https://evil.example.com"}
 
         answer = await ask(self.daemon.http, "EIO=4&transport=polling", headers=headers)

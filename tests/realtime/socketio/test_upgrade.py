@@ -1,4 +1,4 @@
-"""Changing over from polling to a WebSocket, by hand, and what may go wrong."""
+"""Upgrading from polling to a WebSocket by hand, and how it may fail."""
 
 import json
 
@@ -28,7 +28,7 @@ class Upgrade(PlainCase):
         await self.until(query, "44/other")
 
     async def test_burst(self) -> None:
-        """What is said before, during and after the change comes once each and in order."""
+        """Events before, during and after the upgrade come once each, in order."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         query = await self.a_session(init=anna.session_key)
@@ -54,7 +54,7 @@ class Upgrade(PlainCase):
         self.assertIn("6", polled)
 
     async def test_wrong_session(self) -> None:
-        """A WebSocket for a session that nobody has is refused, 400."""
+        """A WebSocket for an unknown session is refused with 400."""
         with self.assertRaises(ConnectionError) as refused:
             await self.a_trial("EIO=4&transport=polling&sid=nobody")
 
@@ -73,7 +73,7 @@ class Upgrade(PlainCase):
         await first.hear("44/other")
 
     async def test_second_upgrade(self) -> None:
-        """So is a WebSocket for a session that has changed over, and a poll of it is refused."""
+        """A WebSocket for an upgraded session is closed, and a poll of it is refused."""
         anna = await self.a_person()
         query = await self.a_session(init=anna.session_key)
         await self.until(query, '42["ready"')

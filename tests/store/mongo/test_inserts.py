@@ -1,4 +1,4 @@
-"""Many documents are inserted in order, up to the first that an index refuses, however large they are together."""
+"""Many documents are inserted in order up to the first that an index refuses, whatever their total size."""
 
 from collections.abc import Awaitable, Callable
 
@@ -28,7 +28,7 @@ class Inserts(TestCase):
         return [document["_id"] for document in await self.database.find("things", {}, sort={"_id": 1}, limit=100)]
 
     async def test_parts(self) -> None:
-        """What is too much for one message goes in several."""
+        """Documents that exceed one message go in several."""
         outcome = await self.database.insert_many("things", self.documents(*range(9)))
 
         self.assertEqual((9, None), outcome)

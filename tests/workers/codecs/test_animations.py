@@ -1,4 +1,4 @@
-"""Animations keep their frames, times, loops, places, disposal and blending."""
+"""Animations keep their frames, delays, loops, offsets, disposal and blending."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -163,7 +163,7 @@ def difference(one: Image.Image, other: Image.Image) -> int:
 
 class Animations(SynchronousTestCase):
     def wrong(self, animation: Animation) -> Any:
-        """What is wrong with how it comes out."""
+        """The differences of the written picture from the expected one."""
         try:
             made, _ = reencode_picture(animation.file)
         except Exception as error:

@@ -11,7 +11,7 @@ from tests.support.picture_corpus import SAYS, Still, stills
 
 class Stills(SynchronousTestCase):
     def wrong(self, still: Still) -> str | None:
-        """What is wrong with how a picture comes out."""
+        """The differences of the written picture from the expected one."""
         try:
             made, _ = reencode_picture(still.file)
         except Exception as error:
