@@ -30,6 +30,8 @@ from tests.support.wire import OwnDaemonCase
 
 
 class Standing(OwnDaemonCase):
+    embedded = True  # the test stops it
+
     """The database neither answers nor closes, and later carries out all that it was sent."""
 
     async def test_stands_still(self) -> None:

@@ -18,6 +18,8 @@ from tests.support.wire import OwnDaemonCase
 
 
 class Secrecy(OwnDaemonCase):
+    embedded = True  # the settings name the database
+
     async def setUp(self) -> None:
         await super().setUp()
         self.uri = fresh_uri()

@@ -1,4 +1,4 @@
-"""Running ``justchat-admin`` as an operator does."""
+"""Runs ``justchat-admin`` as an operator does."""
 
 import io
 import json
@@ -18,7 +18,7 @@ COMMAND = str(Path(sys.executable).with_name("justchat-admin"))
 
 @frozen
 class Done:
-    """A command that has ended: its exit code, and what it wrote."""
+    """A finished command: its exit code and its output."""
 
     code: int
     output: str
@@ -39,7 +39,7 @@ async def run(*arguments: str, folder: Path | None = None) -> Done:
 
 
 class AdminCase(ChatTestCase):
-    """Tests of commands beside the shared daemon."""
+    """Tests of commands, beside the shared daemon."""
 
     async def setUp(self) -> None:
         await super().setUp()
@@ -50,7 +50,7 @@ class AdminCase(ChatTestCase):
         return await run("--data-dir", str(self.daemon.data), *arguments)
 
     async def answer(self, *arguments: str) -> Any:
-        """What a command that succeeds answers with ``--json``."""
+        """The ``--json`` output of a command that succeeds."""
         return (await self.admin("--json", *arguments)).json
 
     def a_picture(self, name: str = "gift.png", color: str = "red") -> Path:

@@ -1,4 +1,4 @@
-"""Somebody's app: it builds what it knows from the events it hears."""
+"""A client application: it builds its state from events."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ OUT = {"leave", "kick", "ban", "remove room"}
 
 
 class Cut(Listener):
-    """A socket that breaks after so many bytes, in the middle of whatever comes."""
+    """A socket that breaks after ``left`` bytes, in the middle of anything."""
 
     left: int | None = None
     client: "Client"
@@ -32,7 +32,7 @@ class Cut(Listener):
 
 
 class Client:
-    """Somebody's app: what it knows, it knows from events, and from calls only where ``caught-up`` says to."""
+    """A client whose state comes from events, and from calls only where ``caught-up`` says so."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
@@ -102,7 +102,7 @@ class Client:
             self.log.append(data)
 
     async def come_back(self, left: int | None = None) -> None:
-        """Open a socket and say what one has; ``left`` bytes later it breaks."""
+        """Open a socket and send the position; the socket breaks after ``left`` bytes."""
         await self.part()
         self._ready = self._caught_up = None
 
@@ -120,7 +120,7 @@ class Client:
             await self._reload()
 
     async def _reload(self) -> None:
-        """What the protocol tells a client to do that was away too long, or is in another room by now."""
+        """Reload, as the protocol says for a client that was away too long or is in another room now."""
         received = [message["_id"] for message in await self.received()]
         read = await self.read_by_others()
         # What was read here may be told as an event, too, before or after.

@@ -1,4 +1,4 @@
-"""Attacks, and what they do to honest people: a daemon and people that the tests of one process share.
+"""Attacks, and their effect on other users: a daemon and users that the tests of one process share.
 
 An attack is tried in a small form by every run of the tests, and in a large one, for longer and under strict bounds, by
 ``make attack`` (JUSTCHAT_ATTACK=1), which prints a table of what was measured (``tests/attacks/__main__.py``).
@@ -28,7 +28,7 @@ SETTLE = 5.0 if LARGE else 0.2
 
 @frozen
 class Stage:
-    """A daemon, honest people at it, and what they met in quiet."""
+    """A daemon, honest users, and their measurements without an attack."""
 
     daemon: Daemon
     people: People
@@ -60,7 +60,7 @@ class AttackCase(ChatTestCase):
         self._listeners = []
 
     async def assert_unharmed(self, name: str, attack: Callable[[], Awaitable[Any]] | Awaitable[Any]) -> None:
-        """Others' calls are slowed and refused no more than may be while it goes on, and its memory is given back.
+        """Others' calls are slowed and refused within the bounds during the attack, and its memory is released.
 
         A machine with other work is given three tries, where the attack can be made anew: what it does, it does each
         time.
@@ -97,7 +97,7 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
 async def flood(
     port: int, connections: int, said: Callable[[int, int], bytes], seconds: float = SECONDS, pause: float = 0
 ) -> int:
-    """Connections, each from an address of its own, that send one request after another; how many were answered.
+    """Send requests over connections from different addresses; returns how many were answered.
 
     ``said(connection, request)`` is what to send.
     """
@@ -124,7 +124,7 @@ async def flood(
 
 
 def _read_answer(reading: Any) -> bool:
-    """Reads one answer; whether the connection may be used again."""
+    """Read one answer; returns whether the connection may be used again."""
     line, length, keep = reading.readline(), 0, True
     while (header := reading.readline().lower()) not in (b"\r\n", b""):
         if header.startswith(b"content-length:"):
@@ -138,7 +138,7 @@ async def hold(
     drip: Callable[[socket.socket], object] | None = None,
     seconds: float = SECONDS,
 ) -> int:
-    """Connections that are opened and held; each is given its drip now and then. How many there were."""
+    """Open connections and hold them, with a ``drip`` now and then; returns how many there were."""
 
     def run() -> int:
         held = opened()

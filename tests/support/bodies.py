@@ -1,4 +1,4 @@
-"""A good body for each call there is, every field of it with the kinds of values that it takes.
+"""A valid body for each call, with the kinds of values that each field accepts.
 
 A new call needs a row in ``bodies``.
 """
@@ -50,7 +50,7 @@ OBJECTS = {"empty object", "operator", "deep object"}
 
 @frozen
 class Good:
-    """A field's good value; kinds that it takes too, and those that are answered otherwise than by 400."""
+    """A field's valid value, other kinds that it accepts, and kinds with another status than 400."""
 
     value: Any
     takes: frozenset[str] = frozenset()
@@ -65,13 +65,13 @@ def good(value: Any, *takes: str) -> Good:
 
 
 def an_id(value: str, *takes: str) -> Good:
-    """Any string may be in an id's place, and names nothing: 404."""
+    """Any string may stand for an id, and is unknown: 404."""
     return Good(value, frozenset(takes), tuple((kind, 404) for kind in STRINGS))
 
 
 @frozen
 class Scene:
-    """Anna is in ``room``, where she has said ``message``; ``other`` is another room."""
+    """Anna is in ``room``, where she has sent ``message``; ``other`` is another room."""
 
     anna: Person
     room: str
@@ -105,7 +105,7 @@ def about(scene: Scene) -> Fields:
 
 
 def bodies(scene: Scene) -> dict[str, Fields]:
-    """A good body for each call. An object among the fields takes what its first field says under the name ""."""
+    """A valid body for each call. The kinds that an object accepts are in its field ""."""
     phone = good(scene.anna.phone)
     return {
         "/init/reg": {"phone": phone, "captcha": good(None, *STRINGS - {"endless"}, "null"), **profile()},
@@ -209,7 +209,7 @@ def bodies(scene: Scene) -> dict[str, Fields]:
 
 
 def all_declared() -> list[Endpoint]:
-    """Every call that an area under ``justchat.http.calls`` declares."""
+    """Every call that a module of ``justchat.http.calls`` declares."""
     areas = [
         area
         for module in pkgutil.iter_modules(justchat.http.calls.__path__, f"{justchat.http.calls.__name__}.")
@@ -220,7 +220,7 @@ def all_declared() -> list[Endpoint]:
 
 
 def declared() -> list[Endpoint]:
-    """Those of them that take JSON."""
+    """Every declared call that takes JSON."""
     return [endpoint for endpoint in all_declared() if inner_model(endpoint.body)]
 
 
@@ -243,7 +243,7 @@ def field_names(model: type[BaseModel], prefix: str = "") -> set[str]:
 
 
 def plain(fields: Fields) -> dict[str, Any]:
-    """The good body itself."""
+    """The valid body itself."""
     return {name: plain(field) if isinstance(field, dict) else field.value for name, field in fields.items() if name}
 
 

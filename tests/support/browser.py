@@ -1,4 +1,4 @@
-"""A real browser, and what looks into its page."""
+"""A real browser, and its DevTools."""
 
 import json
 import os
@@ -21,7 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 class DevTools(Listener):
-    """Asks a page of the browser's (Chrome DevTools Protocol)."""
+    """Evaluates expressions in a page (Chrome DevTools Protocol)."""
 
     async def evaluate(self, expression: str) -> Any:
         self.say({"id": len(self.events), "method": "Runtime.evaluate", "params": {"expression": expression}})
@@ -49,7 +49,7 @@ class Browser(ProcessProtocol):
         self.ended.callback(None)
 
     async def tools(self) -> DevTools:
-        """What looks into its page."""
+        """The DevTools of its page."""
         await eventually(lambda: "DevTools listening on ws://" in self.said, f"the browser; it says {self.said}")
         (port,) = re.findall(r"DevTools listening on ws://127\.0\.0\.1:(\d+)/", self.said)
         answer = await treq.get(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE, persistent=False)

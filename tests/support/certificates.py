@@ -1,4 +1,4 @@
-"""An authority of the tests' own, made when it is wanted, and the certificates that it signs."""
+"""A certificate authority for tests, and the certificates that it signs."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ HOSTS = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0
 
 
 class Authority:
-    """Signs certificates into a folder; ``certificate`` is the file of its own."""
+    """Signs certificates into a folder; ``certificate`` is the file of the authority's."""
 
     def __init__(self, folder: Path, name: str = "the tests' authority") -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""People, rooms and sockets for tests, by the API alone."""
+"""Users, rooms and sockets for tests, through the API alone."""
 
 import itertools
 import json
@@ -17,13 +17,13 @@ _phones = itertools.count(secrets.randbelow(10**6) * 10)
 
 
 def a_phone() -> str:
-    """A phone that nobody has."""
+    """An unused phone."""
     return f"79{next(_phones) % 10**9:09d}"
 
 
 @define
 class Person:
-    """Somebody who has signed in."""
+    """A user who has signed in."""
 
     daemon: Daemon
     phone: str
@@ -42,7 +42,7 @@ class Person:
         return await self.call("/room/enter", room={"id": room, **more})
 
     async def shown(self) -> dict[str, Any]:
-        """How they are shown to themselves."""
+        """The user's own document."""
         return (await self.call("/init/getUser")).data["user"]
 
 
@@ -53,7 +53,7 @@ def last_sms(daemon: Daemon, phone: str) -> str:
 
 
 async def register(daemon: Daemon, phone: str, **profile: Any) -> str:
-    """Sign up; the key that came by SMS."""
+    """Register; returns the key of the SMS."""
     answer = await call(daemon.http, "/init/reg", {"phone": phone, **profile})
     assert answer.status in (200, 201), answer
     return re.findall(r"\d+", last_sms(daemon, phone))[0]
@@ -66,13 +66,13 @@ async def sign_in(daemon: Daemon, phone: str, key: str) -> Person:
 
 
 async def a_person(daemon: Daemon, **profile: Any) -> Person:
-    """Somebody new, signed in."""
+    """A new user, signed in."""
     phone = a_phone()
     return await sign_in(daemon, phone, await register(daemon, phone, **profile))
 
 
 async def a_room(admin: Person, *people: Person, **room: Any) -> str:
-    """A room with these people inside; its id."""
+    """Create a room with these users inside; returns its id."""
     answer = await admin.call("/room/create", room={"name": "a room", **room})
     assert answer.status == 201, answer
     id: str = answer.data["room"]["_id"]
@@ -83,7 +83,7 @@ async def a_room(admin: Person, *people: Person, **room: Any) -> str:
 
 
 class ChatTestCase(TestCase):
-    """Tests of the shared daemon. Fails a test during which the daemon logged a fault of its own."""
+    """Tests of the shared daemon. A test fails if the daemon logs an incident or a traceback."""
 
     fast_lane = True
     """The daemon's setting ``[http] fast_lane``."""
@@ -124,7 +124,7 @@ class ChatTestCase(TestCase):
         return listener
 
     async def assert_hear(self, *listeners: Listener) -> list[dict[str, Any]]:
-        """These listeners, and no other of the test's, hear one event each; what they hear."""
+        """Assert that these listeners, and no others of the test, get one event each; returns the events."""
         heard = [await listener.next() for listener in listeners]
         for listener in self._listeners:
             self.assertEqual([], await listener.silence() if listener is self._listeners[0] else listener.untaken())

@@ -1,4 +1,4 @@
-"""A client of the daemon: HTTP calls by treq, the socket by autobahn's client."""
+"""A client of the daemon: HTTP calls by treq, the WebSocket by autobahn."""
 
 import json
 from collections.abc import Callable
@@ -61,7 +61,7 @@ async def call(port: int, path: str, body: Any, headers: dict[str, str] | None =
 
 
 class Listener(WebSocketClientProtocol):
-    """A raw WebSocket that keeps what it hears."""
+    """A raw WebSocket that keeps the events it gets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,12 +107,12 @@ class Listener(WebSocketClientProtocol):
         return found[0]
 
     async def silence(self) -> list[dict[str, Any]]:
-        """What came, beyond what was taken, after a moment in which more would have come."""
+        """The events that are not taken, after SILENCE seconds."""
         await deferLater(reactor, SILENCE)
         return self.untaken()
 
     def untaken(self) -> list[dict[str, Any]]:
-        """What has come, beyond what was taken."""
+        """The events that are not taken."""
         return self.events[self.taken :]
 
     async def closed(self) -> int | None:

@@ -1,4 +1,4 @@
-"""People who talk while something dies, and what must be true afterwards."""
+"""Users who send messages during a crash, and the invariants afterwards."""
 
 import http.client
 import itertools
@@ -26,7 +26,7 @@ Call = tuple[str, dict[str, Any]]
 
 @frozen
 class Told:
-    """What became of a call; ``status`` 0 is a connection that broke."""
+    """The outcome of a call; ``status`` 0 is a broken connection."""
 
     body: dict[str, Any]
     status: int
@@ -40,7 +40,7 @@ class Told:
 
 
 class Crowd:
-    """People who each make one call after another, in a thread, over a connection that is kept alive."""
+    """Users who each make calls in a loop, in a thread, over a persistent connection."""
 
     def __init__(self, daemon: Daemon, people: list[Person], next_call: Callable[[Person, int], Call]) -> None:
         self.told: list[Told] = []
@@ -116,7 +116,7 @@ class CrashCase(ChatTestCase):
         return crowd
 
     async def talk(self) -> None:
-        """Sets ``admin``, ``room`` and ``crowd``: people who talk in the room by now."""
+        """Sets ``admin``, ``room`` and ``crowd``: users who are sending messages in the room."""
         self.talkers = await self.people(TALKERS)
         self.admin = self.talkers[0]
         room = self.room = await a_room(self.admin, *self.talkers)
@@ -139,7 +139,7 @@ class CrashCase(ChatTestCase):
         raise AssertionError("the history has no end")
 
     async def check_kept(self) -> None:
-        """Every message acknowledged is in the room once, as it was acknowledged, and in one order."""
+        """Every acknowledged message is in the room once, unchanged and in one order."""
         messages = await self.history()
         numbers = [message["seq"] for message in messages]
         self.assertEqual(sorted(set(numbers)), numbers)

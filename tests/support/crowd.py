@@ -1,4 +1,4 @@
-"""Many raw sockets at once, by plain means: they must not cost the tests more than the daemon."""
+"""Many raw sockets with little overhead: they must not cost the tests more than the daemon."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ HANDSHAKE = (
 
 
 def allow_sockets(number: int) -> None:
-    """Let this process, and those it starts, have so many sockets. Raises ValueError where the system does not."""
+    """Raise the limit of open sockets of this process and its children. Raises ValueError if it cannot."""
     wanted = number + 1000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -34,7 +34,7 @@ def an_init(data: dict[str, Any]) -> bytes:
 
 
 def stalled(port: int, inits: Sequence[dict[str, Any]]) -> list[socket.socket]:
-    """Sockets that are bound, and read no further."""
+    """Sockets that are bound and then not read."""
     opened = []
     for init in inits:
         one = socket.socket()
@@ -58,7 +58,7 @@ def _hear(one: socket.socket, what: bytes) -> None:
 
 
 def come_back(port: int, inits: Sequence[dict[str, Any]], seconds: float, patience: float) -> list[float]:
-    """Connect with these, evenly over some seconds; how long each waited until it was caught up.
+    """Connect with these inits, evenly over ``seconds``; returns each one's seconds until ``caught-up``.
 
     Raises AssertionError where one is closed, or not served within its patience.
     """
@@ -110,7 +110,7 @@ def run_apart(**storm: Any) -> list[float]:
 
 
 def memory(pid: int) -> int:
-    """Bytes that a process holds."""
+    """Resident bytes of a process."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith("Rss:"))
 

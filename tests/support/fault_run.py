@@ -1,4 +1,4 @@
-"""A fault run: people talk and pay while their daemon, its database and their sockets are killed, stopped and cut.
+"""A fault run: users send and pay while daemon, database and sockets are killed, stopped and cut.
 
 Who talks keeps a log of their own of what was acknowledged and what was refused; in the end that is held against the
 history, against what each member heard, and against the balances.
@@ -35,7 +35,7 @@ COINS = 70
 
 @define
 class Talker:
-    """Says unique texts, some of them until they are acknowledged; tops up, and gives, each time until it is."""
+    """Sends unique texts, some until they are acknowledged; tops up and gives until that is acknowledged."""
 
     person: Person
     room: str
@@ -85,7 +85,7 @@ class Talker:
             self.longest, last = max(self.longest, now - last), now
 
     def call(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> int:
-        """The status; 0 where the connection broke. Nobody waits for more than 10 s."""
+        """The status; 0 for a broken connection or after 10 s."""
         connection = http.client.HTTPConnection("127.0.0.1", self.person.daemon.http, timeout=10)
         try:
             document = json.dumps({"session_key": self.person.session_key, **body})
@@ -210,7 +210,7 @@ class FaultRun:
         self.table.append((what, number))
 
     def must_be_none(self, what: str, found: list[Any]) -> None:
-        """Notes how many there are, those of several checks together."""
+        """Add the number of findings to the table, and to ``wrong`` if there are any."""
         before = dict(self.table).get(what, 0)
         self.table = [row for row in self.table if row[0] != what] + [(what, before + len(found))]  # type: ignore[operator]
         if found:

@@ -26,7 +26,7 @@ def frame(first: int, payload: bytes, *, masked: bool = True, length: int | None
 
 
 def closed_with(port: int, path: bytes, said: bytes) -> int | None:
-    """The code that the daemon closes with; None where it just hangs up. Raises TimeoutError where it does neither."""
+    """The daemon's close code; None if it closes without one. Raises TimeoutError if it does not close."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(PATIENCE)
         connection.sendall(HANDSHAKE % path)

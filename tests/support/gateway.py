@@ -1,4 +1,4 @@
-"""Tests of the senders of SMS, and the real HTTP server on loopback that plays a gateway."""
+"""A real HTTP server on loopback in the place of an SMS gateway, and the base of its tests."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from justchat.outbound.sms.gateway import Gateway
 
 PHONE = Phone("79223438450")
 TEXT = 'Ключ "JustChat"\\:\r\n1 + 1 & 2 = 3?'
-"""What every encoding has to quote."""
+"""Characters that every encoding must quote."""
 
 Answer = Callable[[Request], bytes | int]
 
@@ -45,11 +45,11 @@ class FakeGateway:
         self.address = f"http://127.0.0.1:{self._port.getHost().port}"
 
     async def refuse(self) -> None:
-        """Nobody listens any more."""
+        """Stop listening."""
         await maybeDeferred(self._port.stopListening)
 
     async def abandoned(self) -> None:
-        """Returns once every connection is closed: not by us."""
+        """Returns once the client has closed every connection."""
         await self._connections.all_lost()
 
     async def stop(self) -> None:
@@ -94,12 +94,12 @@ class _Connections(WrappingFactory):
 
 
 def never(request: Request) -> int:
-    """Take the request and say nothing."""
+    """Accept the request and never answer."""
     return NOT_DONE_YET
 
 
 def headers_only(request: Request) -> int:
-    """Begin an answer and never end it."""
+    """Start an answer and never end it."""
     request.write(b'{"sta')
     return NOT_DONE_YET
 
@@ -113,7 +113,7 @@ def with_status(code: int, body: bytes = b"") -> Answer:
 
 
 def endless(request: Request) -> int:
-    """Far more than anybody should read, and the end never comes."""
+    """An endless answer."""
     request.write(b" " * 1024 * 1024)
     return NOT_DONE_YET
 
@@ -144,7 +144,7 @@ class GatewayCase(TestCase):
 
 
 def provider(request: Request) -> bytes:
-    """Says yes to one token; and 200 to all, as providers do."""
+    """Accepts one token, and answers 200 to all, as providers do."""
     request.content.seek(0)
     form = parse_qs(request.content.read().decode())
     right = form == {"secret": ["the&secret"], "response": ["solved by anna+boris"]}

@@ -1,4 +1,4 @@
-"""Honest people at a daemon that is under attack: how long their calls take, and what they are refused.
+"""Honest users of a daemon under attack: how long their calls take, and which are refused.
 
 They live in a process of their own, so that an attack made by the test's process does not slow their clocks, and
 call from addresses of their own, 127.1.0.1 and on, so that limits by address are not theirs. A call's time counts
@@ -85,7 +85,7 @@ class Measured:
 def harm(
     quiet: Measured, attacked: Measured, *, strict: bool = LARGE, kept: int = KEPT, name: str | None = None
 ) -> list[str]:
-    """What an attack did to others beyond what it may; empty where nothing. ``make attack`` shows it as ``name``."""
+    """The harm beyond the bounds that an attack did to others. ``make attack`` shows it as ``name``."""
     note_row(name, quiet, attacked)
     found = [f"{what}: {count}" for what, count in attacked.failed.items()]
     for kind, times in attacked.calls.items():
@@ -131,7 +131,7 @@ def memory_of(pid: int) -> int:
 
 @define
 class People:
-    """The honest people's process, seen from the test."""
+    """The process of the honest users, as the test controls it."""
 
     daemon: Daemon
     process: "subprocess.Popen[str]"
@@ -168,7 +168,7 @@ class People:
         self.process.stdout.close()
 
     async def _report(self) -> Any:
-        """What they met since they were told to go, or since the last report."""
+        """What they measured since "go" or the last report."""
         self._say("report")
         assert self.process.stdout is not None
         return json.loads(await deferToThread(self.process.stdout.readline))
@@ -190,7 +190,7 @@ async def honest_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -
 
 
 async def begin_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> People:
-    """The same, until they are told to end, or the tests do."""
+    """The same, until ``end()`` or the end of the tests."""
     people = [await a_person(daemon) for _ in range(PEOPLE)]
     # Their sign-ins are another's, should a person have only so many sessions.
     others = [await a_person(daemon) for _ in range(PEOPLE)]
@@ -227,7 +227,7 @@ def a_picture() -> bytes:
 
 @define
 class _Caller:
-    """One person's calls of one kind, on a connection of their own, each when it is due."""
+    """One user's calls of one kind, on a separate connection, each when it is due."""
 
     plan: dict[str, Any]
     number: int
@@ -286,7 +286,7 @@ class _Caller:
 
 @define
 class _Notes:
-    """What the callers met since the last report."""
+    """What the callers measured since the last report."""
 
     times: dict[str, list[float]] = field(factory=dict)
     failed: Counter[str] = field(factory=Counter)

@@ -1,4 +1,4 @@
-"""People who pay and give."""
+"""Users who pay and give."""
 
 import hashlib
 import hmac
@@ -32,7 +32,7 @@ class MoneyCase(ChatTestCase):
         return balance
 
     async def a_gift(self) -> dict[str, Any]:
-        """The cheapest of the catalogue."""
+        """The cheapest gift of the catalogue."""
         gift: dict[str, Any] = (await self.anna.call("/gifts")).data["gifts"][0]
         return gift
 

@@ -1,4 +1,4 @@
-"""One real mongod for a whole test process, started when it is first wanted, and a database of its own per test."""
+"""One real mongod per test process, started on first use, and a new database for each test."""
 
 import atexit
 import itertools
@@ -10,8 +10,10 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from pymongo import MongoClient
 from twisted.internet import reactor
 
 from justchat.runtime.mongod import find_binary, library_environment
@@ -22,7 +24,7 @@ _numbers = itertools.count(1)
 
 
 def pause(pid: int) -> None:
-    """Stop a process, and wait until each of its threads stands."""
+    """Stop a process, and wait until each of its threads has stopped."""
     os.kill(pid, signal.SIGSTOP)
     threads = Path(f"/proc/{pid}/task")
     block_until(lambda: all(map(_stands, threads.iterdir())), "the process to stop", pause=0.001)
@@ -36,7 +38,7 @@ def _stands(thread: Path) -> bool:
 
 
 class RunningMongod:
-    """A mongod of the tests', outside the reactor, so that trial does not take it for something left behind."""
+    """A mongod that runs outside the reactor, so that trial does not report it as left behind."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
@@ -67,13 +69,13 @@ class RunningMongod:
         return f"mongodb://{quote(str(self.socket), safe='')}/{database}"
 
     def kill_and_restart(self) -> None:
-        """The power cut."""
+        """A power cut."""
         self.process.kill()
         self.process.wait()
         self.process = self._launch()
 
     def pause(self) -> None:
-        """Stop it where it is. Returns when it has stopped, which a signal alone does not wait for."""
+        """Stop it (SIGSTOP). Returns when it has stopped, which a signal alone does not wait for."""
         pause(self.process.pid)
 
     def go_on(self) -> None:
@@ -87,17 +89,23 @@ class RunningMongod:
 
 @cache
 def shared_mongod() -> RunningMongod:
-    """The one that tests share; they do not harm it."""
+    """The mongod that tests share; they neither stop nor kill it."""
     return RunningMongod()
 
 
 def fresh_uri() -> str:
-    """The URI of a database that nobody has used."""
+    """The URI of a new database."""
     return shared_mongod().uri(f"test_{os.getpid()}_{next(_numbers)}")
 
 
+def drop(uri: str) -> None:
+    """Remove a database, whose files the shared mongod would hold open."""
+    with MongoClient[dict[str, Any]](uri) as client:
+        client.drop_database(client.get_default_database().name)
+
+
 async def close(database: Database) -> None:
-    """Close a database, and wait until the reactor is rid of its connections."""
+    """Close a database, and wait until the reactor has none of its connections."""
     await database.close()
     await eventually(
         lambda: not any("Mongo" in repr(reader) or "Pinger" in repr(reader) for reader in reactor.getReaders()),

@@ -12,7 +12,7 @@ LAUNCHES = 5
 
 
 class OperatorsMongod:
-    """A mongod on a TCP port that the kernel picks, with ``options``, until ``end``."""
+    """A mongod with ``options`` on a free TCP port, until ``end()``."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder

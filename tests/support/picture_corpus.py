@@ -1,4 +1,4 @@
-"""The corpus: still pictures that are odd, and valid, with the colours that a browser shows of them."""
+"""The corpus: odd but valid still pictures, with the colours that a browser shows."""
 
 import struct
 import zlib

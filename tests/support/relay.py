@@ -1,4 +1,4 @@
-"""A TCP relay between clients and a daemon that does what bad networks do: it delays, cuts and swallows."""
+"""A TCP relay that behaves like a bad network: it delays, cuts and drops."""
 
 import random
 from typing import Any
@@ -13,7 +13,7 @@ PIECE = 1400
 
 
 class _Side(Protocol):
-    """One side of a connection that is relayed."""
+    """One side of a relayed connection."""
 
     transport: Any
 

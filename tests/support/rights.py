@@ -1,4 +1,4 @@
-"""Who may do what: the status of every call for everybody, as the contract has it.
+"""The table of rights: the status of every call for every kind of caller, by the contract.
 
 A row is a call and what it is about; a cell is what the caller of its column is answered. Columns:
 

@@ -1,4 +1,4 @@
-"""Answers, checked against the OpenAPI document that the daemon serves. What it does not name is wrong, too."""
+"""Checks of answers against the daemon's OpenAPI document; undeclared fields are errors."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _validators: dict[tuple[int, str, int], Draft202012Validator] = {}
 
 
 def assert_allowed(document: dict[str, Any], path: str, status: int, body: Any) -> None:
-    """Fails where the document does not foresee this answer of a call."""
+    """Fail if the document does not allow this answer."""
     operation = document.get("paths", {}).get(path, {}).get("post")
     if operation is None:
         return

@@ -1,4 +1,4 @@
-"""Starting the daemon as one does by hand, rightly and wrongly."""
+"""Starting the daemon by hand, successfully or not."""
 
 import contextlib  # a global "suppress" would be a setting of trial's
 import itertools
@@ -29,7 +29,7 @@ def processes(folder: Path) -> list[int]:
 
 
 def occupied() -> socket.socket:
-    """A socket that holds a port of its own."""
+    """A socket that occupies a port."""
     return socket.create_server(("127.0.0.1", 0))
 
 
@@ -47,7 +47,7 @@ class StartCase(TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def a_daemon(self, *options: str, folder: Path | None = None, environ: dict[str, str] | None = None) -> Daemon:
-        """One that is not started yet."""
+        """A daemon that is not started yet."""
         daemon = Daemon(*options, folder=folder or self.folder, environ=environ)
 
         async def end() -> None:
@@ -63,18 +63,18 @@ class StartCase(TestCase):
         return str(file)
 
     def a_port_in_use(self) -> str:
-        """The endpoint of a port that somebody else has."""
+        """The endpoint of a port in use."""
         holder = occupied()
         self.addCleanup(holder.close)
         return f"tcp:{holder.getsockname()[1]}:interface=127.0.0.1"
 
     async def refusal(self, *options: str) -> str:
-        """The one line with which a daemon says why it does not start."""
+        """The one line that says why a daemon does not start."""
         (line,) = await self.refusals(options)
         return line
 
     async def refusals(self, *starts: Sequence[str]) -> list[str]:
-        """The same of several that start at once, each on a data directory of its own."""
+        """The same for several daemons that start at once, each on another data directory."""
         daemons = [self.a_daemon("--data-dir", str(self.data), *options) for options in starts]
         for daemon in daemons:
             daemon.folder = self.folder / f"start{next(self.numbers)}"
@@ -85,7 +85,7 @@ class StartCase(TestCase):
         return [self.one_line(daemon.log) for daemon in daemons]
 
     def one_line(self, output: str) -> str:
-        """What it says is one line, not a traceback or a list of options.
+        """Assert that the output is one line, not a traceback or a usage text.
 
         Once its log has begun, twistd puts what it writes to stderr there, and the log on stdout.
         """

@@ -1,4 +1,4 @@
-"""What the tests of the HTTP API have beyond tests.support: raw bytes, many calls at once, a daemon of one's own."""
+"""Raw bytes over HTTP, and daemons with other settings."""
 
 import json
 from typing import Any
@@ -12,10 +12,11 @@ from twisted.python.failure import Failure
 
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
+from tests.support.mongo import drop, fresh_uri
 from tests.support.waiting import PATIENCE
 
 NOBODY = "0123456789abcdef01234567"
-"""A well-formed id that names nothing."""
+"""A well-formed id that does not exist."""
 USER_FIELDS = {
     *("_id", "phone", "nickname", "location", "photo", "dob", "gender", "room", "rooms", "visitedRooms"),
     *("gifts", "gifts_count", "balance", "create_at", "created_at"),
@@ -43,7 +44,7 @@ class _Wire(Protocol):
 
 @frozen
 class RawAnswer:
-    """An answer as it came: its status line, headers by lower-case name, and body."""
+    """An answer as received: its status line, headers by lower-case name, and body."""
 
     line: str
     headers: dict[str, str]
@@ -59,7 +60,7 @@ class RawAnswer:
 
 
 async def exchange(port: int, said: bytes, endpoint: Any = None) -> list[RawAnswer]:
-    """Say these bytes on a connection (or by way of an ``endpoint``); all answers, once the daemon has hung up."""
+    """Send these bytes over a connection, or an ``endpoint``; returns all answers once the daemon has closed it."""
     endpoint = endpoint or TCP4ClientEndpoint(reactor, "127.0.0.1", port)
     wire: _Wire = await endpoint.connect(Factory.forProtocol(_Wire))
     try:
@@ -81,7 +82,7 @@ async def exchange(port: int, said: bytes, endpoint: Any = None) -> list[RawAnsw
 
 
 def a_request(line: str, *headers: str, body: bytes | None = None, last: bool = False) -> bytes:
-    """The bytes of a request; ``last`` asks the daemon to hang up after it."""
+    """The bytes of a request; ``last`` asks the daemon to close after it."""
     lines = [f"{line} HTTP/1.1", "Host: localhost", *headers]
     if body is not None:
         lines.append(f"Content-Length: {len(body)}")
@@ -91,22 +92,25 @@ def a_request(line: str, *headers: str, body: bytes | None = None, last: bool = 
 
 
 class OwnDaemonCase(ChatTestCase):
-    """Tests of a daemon with settings of its own."""
+    """Tests that each have a daemon with other settings."""
+
+    embedded = False
+    """Whether the daemon starts a MongoDB, which takes a second; else it has a new database of the tests' own."""
 
     async def setUp(self) -> None:
         await super().setUp()
         self.daemon = Daemon()
+        self._uri = None if self.embedded else fresh_uri()
         self._logged = 0
 
     async def tearDown(self) -> None:
         await super().tearDown()
         self.daemon.remove()
+        if self._uri is not None:
+            drop(self._uri)
 
     async def start(self, toml: str) -> None:
-        config = self.daemon.folder / "justchat.toml"
-        config.write_text(toml)
-        self.daemon.options = ("--config", str(config))
-        await self.daemon.start()
+        await _start(self.daemon, toml, self._uri)
 
 
 _daemons: dict[str, Daemon] = {}
@@ -128,3 +132,10 @@ class SettingsCase(ChatTestCase):
             _daemons[settings] = await daemon.start()
         self.daemon = _daemons[settings]
         self._logged = len(self.daemon.log)
+
+
+async def _start(daemon: Daemon, toml: str, uri: str | None) -> None:
+    config = daemon.folder / "justchat.toml"
+    config.write_text(toml)
+    daemon.options = ("--config", str(config), *(() if uri is None else ("--mongo", uri)))
+    await daemon.start()

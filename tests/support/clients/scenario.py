@@ -1,4 +1,4 @@
-"""What every client goes through, against a daemon that runs already: whoever has its addresses can walk a client."""
+"""The scenario that every foreign client goes through, against any running daemon."""
 
 import base64
 import hashlib
@@ -62,7 +62,7 @@ def missing(kind: str) -> str | None:
 
 
 class Driver(Protocol):
-    """A client that is told what to do; what happens to it is in ``heard``."""
+    """A client that takes commands; what happens to it is in ``heard``."""
 
     heard: list[list[Any]]
 
@@ -72,7 +72,7 @@ class Driver(Protocol):
 
 
 class Process(ProcessProtocol):
-    """A client in a process of its own."""
+    """A client in a separate process."""
 
     def __init__(self, kind: str, place: Place) -> None:
         self.ended: Deferred[None] = Deferred()
@@ -171,14 +171,14 @@ def install_old_python_socketio() -> Path:
 
 
 class Walk:
-    """One client's way: it signs two people in, and is the one who listens and the one who speaks."""
+    """One client's scenario: it signs two users in, one who listens and one who sends."""
 
     def __init__(self, driver: Driver, place: Place) -> None:
         self.driver = driver
         self.place = place
 
     async def next(self, what: str, name: str | None = None) -> list[Any]:
-        """What came with the first of these that was not taken yet; a fault that the client tells of fails."""
+        """The next untaken report of this kind. Fails on a fault that the client reports."""
 
         async def first() -> list[list[Any]]:
             if isinstance(self.driver, Page):
@@ -220,7 +220,7 @@ class Walk:
         return (await self.call("/room/sendMessage", session_key=who["session_key"], message=message))["message"]
 
     async def go(self) -> None:
-        """Sign in, listen, hear, say init again, go, and come back to what was missed."""
+        """Sign in, listen, get events, send init again, leave, and come back to what was missed."""
         anna, boris = await self.sign_in(), await self.sign_in()
         key = anna["session_key"]
         room = (await self.call("/room/create", session_key=key, room={"name": "clients"}))["room"]["_id"]

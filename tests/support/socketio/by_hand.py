@@ -1,4 +1,4 @@
-"""Engine.IO spoken by hand: what no real client would say."""
+"""Engine.IO by hand, for what no real client sends."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ enabled = false
 
 
 class Packets(Listener):
-    """A WebSocket under ``/socket.io/``: keeps packets as text, and answers pings while it ``lives``."""
+    """A WebSocket of ``/socket.io/``: keeps packets as text, and answers pings while it ``lives``."""
 
     lives = True
 
@@ -87,7 +87,7 @@ async def a_session(port: int, version: int = 4) -> str:
 
 
 class PlainCase(SettingsCase):
-    """Tests of a daemon with little patience, by hand."""
+    """Tests of a daemon with short timeouts, by hand."""
 
     settings = QUICK
 
@@ -122,7 +122,7 @@ class PlainCase(SettingsCase):
         raise AssertionError("the session is not over")
 
     async def a_trial(self, query: str, **handshake: Any) -> Packets:
-        """A WebSocket to which this session may change over."""
+        """A WebSocket to which this session may upgrade."""
         return await self._open(query.replace("polling", "websocket"), **handshake)
 
     async def packets(self, *, init: str | None = None, **handshake: Any) -> Packets:

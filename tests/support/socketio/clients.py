@@ -1,4 +1,4 @@
-"""The real clients, run by Node, and where they come from."""
+"""The real Socket.IO clients, run by Node, and their installation."""
 
 import json
 import os
@@ -88,7 +88,7 @@ class Node(ProcessProtocol):
 
 
 class Client:
-    """One real client, and what it heard: each the event's name and its data."""
+    """One real client, and the events that it got: each with name and data."""
 
     def __init__(self, node: Node, number: int, name: str) -> None:
         self.number = number

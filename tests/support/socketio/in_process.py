@@ -1,4 +1,4 @@
-"""Both sockets' factories in the test's own process, without a database: for what is not seen from outside."""
+"""Both socket factories in the test's process, without a database."""
 
 from datetime import timedelta
 
