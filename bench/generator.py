@@ -94,20 +94,20 @@ def _follow(
 ) -> tuple[float, dict[str, float]]:
     assert load.stdin is not None and load.stdout is not None
 
-    def told(what: str) -> None:
+    def expect(what: str) -> None:
         if load.stdout.readline().strip() != what:
             raise EOFError(what)
 
     load.stdin.write("\n".join([*plan.lines, "connect", ""]))
     load.stdin.flush()
-    told("connected")
+    expect("connected")
     if connected is not None:
         connected()
     load.stdin.write("go\n")
     load.stdin.flush()
-    told("measuring")
+    expect("measuring")
     before = server.cpu_seconds()
-    told("measured")
+    expect("measured")
     cpu = server.cpu_seconds() - before
     result = load.stdout.readline()
     if not result:
@@ -145,7 +145,7 @@ def syscalls(server: Server, plan: Plan, seconds: float, *, connections: int = 8
             figures = run(server, plan, seconds, connections=connections, rate=rate, connected=attach)
         finally:
             for each in tracer:
-                each.send_signal(2)  # as Ctrl-C: it lets go and writes
+                each.send_signal(2)  # SIGINT: it detaches and writes
                 each.wait()
         totals = [line.split() for line in counts.read().splitlines() if line.endswith(" total")]
     if not totals:

@@ -1,6 +1,6 @@
-/* What was heard and answered: checked, counted, timed.
+/* Checks, counts and times events and answers.
  *
- * Each socket must hear every acknowledged message once, as it was sent, in the order of its numbers, and nothing else.
+ * Each socket must receive every acknowledged message once, as it was sent, in the order of its numbers, and nothing else.
  */
 #include "load.h"
 #include <stdio.h>
@@ -23,7 +23,7 @@ static void note_latency(uint64_t from, uint64_t now) {
     if (measuring && n_latencies < MOST_LATENCIES) latencies[n_latencies++] = (uint32_t)((now - from) / 1000);
 }
 
-/* One number is one text, whether an answer or a socket told of it: else an order would pass that nobody sent. */
+/* A number has one text, in answers and events: else an order that nobody sent would pass. */
 static struct message *message(struct group *group, long number, uint64_t stamp) {
     if (number <= group->base || number - group->base > MOST_MESSAGES)
         die("number %ld in a group that was at %ld", number, group->base);
@@ -39,17 +39,17 @@ static struct message *message(struct group *group, long number, uint64_t stamp)
     return m;
 }
 
-/* Nobody speaks until all are bound, so the next thing heard must be the first that is said. */
+/* Nothing is sent until all are bound, so the next event must be the first message. */
 void bound_at(struct connection *c, const char *text, size_t length) {
     const char *number = find(text, length, c->field);
     if (!number) die("bound to nothing: %.*s", (int)length, text);
-    c->heard = strtol(number + strlen(c->field), NULL, 10);
-    if (c->group->base >= 0 && c->heard != c->group->base)
-        die("bound at %ld, others at %ld", c->heard, c->group->base);
-    c->group->base = c->group->last_acknowledged = c->heard;
+    c->received = strtol(number + strlen(c->field), NULL, 10);
+    if (c->group->base >= 0 && c->received != c->group->base)
+        die("bound at %ld, others at %ld", c->received, c->group->base);
+    c->group->base = c->group->last_acknowledged = c->received;
 }
 
-/* The event has reached everybody: how fast, between the first and the last, and how evenly. */
+/* The event has reached every socket: record its speed, from the first to the last, and its evenness. */
 static void complete(struct group *group, struct message *m) {
     if (!slowest) slowest = malloc(MOST_EVENTS * sizeof *slowest);
     if (n_events == MOST_EVENTS || group->listeners < 2 || m->last == m->first) return;
@@ -58,22 +58,22 @@ static void complete(struct group *group, struct message *m) {
     fan_out_ns += (double)(m->last - m->first);
 }
 
-void heard(struct connection *c, const char *text, size_t length) {
+void received(struct connection *c, const char *text, size_t length) {
     uint64_t now = now_ns();
     const char *at = find(text, length, c->field), *stamp = find(text, length, "\"text\":\"t");
     if (!at || !stamp) die("not a message: %.*s", (int)length, text);
     long number = strtol(at + strlen(c->field), NULL, 10);
-    if (number != c->heard + 1) die("heard %ld after %ld", number, c->heard);
+    if (number != c->received + 1) die("received %ld after %ld", number, c->received);
     struct message *m = message(c->group, number, strtoull(stamp + 9, NULL, 10));
-    c->heard = number;
+    c->received = number;
     delivered++;
     deliveries += measuring;
     note_latency(m->stamp, now);
-    m->heard++;
-    if (m->heard == 1) m->first = now;
-    if (m->heard == (c->group->listeners + 1) / 2) m->half = now;
+    m->received++;
+    if (m->received == 1) m->first = now;
+    if (m->received == (c->group->listeners + 1) / 2) m->half = now;
     m->last = now;
-    if (m->heard == c->group->listeners && measuring) complete(c->group, m);
+    if (m->received == c->group->listeners && measuring) complete(c->group, m);
 }
 
 void answered(struct connection *c, const char *body, size_t length) {
@@ -87,10 +87,10 @@ void answered(struct connection *c, const char *body, size_t length) {
         note_latency(c->sent_at, now_ns());
         return;
     }
-    /* With somebody listening the latency is the delivery's. */
+    /* With listeners the latency is the delivery's. */
     group->acknowledged++;
     const char *seq = find(body, length, "\"seq\":");
-    if (!seq) return; /* direct messages have numbers for their receiver alone */
+    if (!seq) return; /* direct messages are numbered for their receiver alone */
     long number = strtol(seq + 6, NULL, 10);
     struct message *m = message(group, number, c->sent_at);
     if (m->acknowledged++) die("number %ld was acknowledged twice", number);

@@ -7,24 +7,24 @@
 enum kind { SENDER, SOCKET, DRAIN };
 enum state { HANDSHAKE, OPENING, BINDING, LISTENING };
 
-/* One message, as the answer and the sockets tell of it. */
+/* One message, in the answer and in the events. */
 struct message {
     uint64_t stamp;             /* the sender's clock, which travels in the text */
-    uint64_t first, half, last; /* when the first socket heard it, the middle one, the latest */
-    uint32_t heard;
+    uint64_t first, half, last; /* when the first, the middle and the last socket received it */
+    uint32_t received;
     unsigned char acknowledged;
 };
 
-/* Sockets that hear the same: those in one room, or of one user. */
+/* Sockets that receive the same events: those in one room, or of one user. */
 struct group {
-    long base;                         /* the number before the first message, as the sockets were told; -1 at first */
+    long base;                         /* the number before the first message, from ready; -1 at first */
     long last_acknowledged, acknowledged;
     uint32_t listeners;
     struct message *messages;
     size_t size;
 };
 
-/* A request to be sent again and again; at `stamp` there is room for the clock. */
+/* A request that is sent repeatedly; the clock is written at `stamp`. */
 struct request {
     struct group *group;
     char *bytes;
@@ -39,7 +39,7 @@ struct connection {
     const char *key, *field;           /* a socket's: the session it speaks for, and what its messages are numbered by */
     struct request *request;           /* a sender's */
     uint64_t sent_at;                  /* of the request under way, or 0 */
-    long heard;                        /* number of the last message heard */
+    long received;                        /* number of the last message received */
     size_t length, size;               /* of the buffer */
     char *buffer;
 };
@@ -63,12 +63,12 @@ void ask_for_upgrade(struct connection *c);
 void upgraded(struct connection *c);
 size_t read_frames(struct connection *c);
 
-/* counting.c: what was heard and answered, checked and counted */
+/* counting.c: checks and counts events and answers */
 extern int measuring;
 extern long requests, acknowledged, deliveries, delivered, refused;
 extern uint64_t heard_bytes;
 void bound_at(struct connection *c, const char *text, size_t length);
-void heard(struct connection *c, const char *text, size_t length);
+void received(struct connection *c, const char *text, size_t length);
 void answered(struct connection *c, const char *body, size_t length);
 void note_refusal(const char *text, size_t length);
 const char *first_refusal(void);

@@ -6,7 +6,7 @@
  *       or RATE a second of them all, late ones counted from when they were due. Says "measuring" and "measured" where
  *       its counting begins and ends.
  *   load drain PORT SECONDS SOCKETS
- *       only reads, for bench/peers/limit.c, until that hangs up.
+ *       only reads, for bench/peers/limit.c, until that closes.
  *
  * The result is one JSON object on standard output. Anything unexpected ends it with exit code 1; answers other than
  * 200 are counted first, so that one can see whether it was one or all.
@@ -29,14 +29,14 @@ static double own_cpu(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Whether what was answered has reached all who listen. */
+/* Whether every acknowledged message has reached all listeners. */
 static int all_heard(void) {
     long expected = 0;
     for (size_t i = 0; i < n_groups; i++) expected += groups[i]->acknowledged * groups[i]->listeners;
     return delivered >= expected;
 }
 
-/* What is due is sent by connections that are free, in turn. */
+/* Due requests are sent by free connections, in turn. */
 static void send_due(void) {
     if (stopping) return;
     for (uint64_t now = now_ns(); rate > 0 && due <= now;) {
@@ -63,10 +63,10 @@ static void run(double seconds) {
 }
 
 static int is_behind(const struct connection *c) {
-    return c->heard < c->group->last_acknowledged || c->heard - c->group->base < c->group->acknowledged;
+    return c->received < c->group->last_acknowledged || c->received - c->group->base < c->group->acknowledged;
 }
 
-/* What was acknowledged must reach every socket, however long its queue is; and nothing more may come. */
+/* Every acknowledged message must reach every socket, however long its queue is; and nothing else may come. */
 static void settle(void) {
     for (uint64_t patience = now_ns() + 60000000000u;;) {
         size_t open = 0;
@@ -78,10 +78,10 @@ static void settle(void) {
     }
     if (refused) die("%ld answers were not 200, %ld were; the first: %s", refused, acknowledged, first_refusal());
     if (!n_listeners) return;
-    run(0.3); /* a double may come late */
+    run(0.3); /* a duplicate may come late */
     for (size_t i = 0; i < n_listeners; i++)
-        if (listeners[i]->heard - listeners[i]->group->base != listeners[i]->group->acknowledged)
-            die("a socket heard %ld messages, acknowledged were %ld", listeners[i]->heard - listeners[i]->group->base,
+        if (listeners[i]->received - listeners[i]->group->base != listeners[i]->group->acknowledged)
+            die("a socket received %ld messages, acknowledged were %ld", listeners[i]->received - listeners[i]->group->base,
                 listeners[i]->group->acknowledged);
 }
 
@@ -89,7 +89,7 @@ static int drain(int port, double seconds, long count) {
     for (long i = 0; i < count; i++) open_connection(DRAIN, port);
     draining = count;
     for (uint64_t patience = now_ns() + (uint64_t)((seconds + 30) * 1e9); draining;) {
-        if (now_ns() > patience) die("%ld sockets were not hung up", draining);
+        if (now_ns() > patience) die("%ld sockets were not closed", draining);
         turn(10);
     }
     printf("{\"load_cores\": %.2f}\n", own_cpu() / seconds);
@@ -112,7 +112,7 @@ int main(int argc, char **argv) {
     rate = atof(argv[8]);
     for (size_t i = 0; i < n_senders; i++) {
         senders[i] = open_connection(SENDER, atoi(argv[2]));
-        /* A request of its own each: the clock is written into it. */
+        /* Each has its own copy of the request: the clock is written into it. */
         senders[i]->request = malloc(sizeof *senders[i]->request);
         *senders[i]->request = *posts[i % n_posts];
         senders[i]->request->bytes = memcpy(

@@ -62,12 +62,12 @@ struct connection *open_connection(enum kind kind, int port) {
     return c;
 }
 
-/* What we write is small and the peer reads: a short write is not expected on loopback. */
+/* Writes are small and the peer reads: a short write is not expected on loopback. */
 void write_all(struct connection *c, const char *data, size_t length) {
     if (send(c->fd, data, length, MSG_NOSIGNAL) != (ssize_t)length) die("short write: %s", strerror(errno));
 }
 
-/* Send the request as of `at`: what was due earlier, and found every connection busy, has been waiting since then. */
+/* Send the request as of `at`: one that was due while all connections were busy has waited since then. */
 void post(struct connection *c, uint64_t at) {
     char digits[21];
     c->sent_at = at;
@@ -126,7 +126,7 @@ static void readable(struct connection *c) {
     }
 }
 
-/* End the next turn at that time; it may be past. */
+/* End the next turn at that time, which may be in the past. */
 void wake_at(uint64_t at) {
     struct itimerspec when = {.it_value = {(time_t)(at / 1000000000u), (long)(at % 1000000000u)}};
     timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);

@@ -1,4 +1,4 @@
-/* Who listens and what is sent, read from standard input, a line each:
+/* The plan: who listens and what is sent, one per line of standard input:
  *
  *   group                      what follows belongs together: a room, or a user
  *   listen FIELD COUNT KEY     so many WebSockets of one session; their messages are numbered by "seq" or "n"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A full listen queue drops what connects, and the kernel tries again after a second. */
+/* A full listen queue drops connections, and the kernel tries again after a second. */
 enum { AT_ONCE = 32, MOST_GROUPS = 4096, MOST_LISTENERS = 65536, MOST_POSTS = 65536, PATIENCE_S = 60 };
 #define CLOCK "00000000000000000000"
 

@@ -47,7 +47,7 @@ void upgraded(struct connection *c) {
     else bind(c);
 }
 
-/* A packet of Socket.IO that is no event: the opening, the connection to the namespace, a ping. */
+/* Socket.IO packets other than events: the opening, the connection to the namespace, a ping. */
 static int handled(struct connection *c, const char *text, size_t length) {
     if (!socket_io || (length > 2 && !memcmp(text, "42", 2))) return 0;
     if (*text == '0') send_frame(c, 1, "40", 2);
@@ -59,7 +59,7 @@ static int handled(struct connection *c, const char *text, size_t length) {
 
 static void event(struct connection *c, const char *text, size_t length) {
     if (c->state != BINDING) {
-        heard(c, text, length);
+        received(c, text, length);
         return;
     }
     if (!find(text, length, "\"ready\"")) die("not bound: %.*s", (int)length, text);

@@ -1,10 +1,10 @@
-// A chat server as one writes it in Node: express, socket.io and the MongoDB driver, nothing tuned, nothing silly.
+// A typical chat server in Node: express, socket.io and the MongoDB driver, without tuning.
 //
 //   node looked_up.js|memory.js MONGO_URI    prints its port
 //
-// It has those calls of ours that are measured, with the same paths, bodies and documents; writes are as durable as the
-// driver's default makes them. The numbers that messages bear are counted in memory and cost it next to nothing: the
-// load generator wants them, to see that nothing is lost or out of order.
+// It has the measured calls, with the same paths, bodies and documents; writes are as durable as the
+// driver's default makes them. Message numbers are counted in memory and cost almost nothing: the
+// load generator uses them to check that nothing is lost or out of order.
 "use strict";
 const { createHash } = require("node:crypto");
 const { createServer } = require("node:http");

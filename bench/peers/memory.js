@@ -1,4 +1,4 @@
-// Session, room and user are looked up once, and remembered; that they may change elsewhere is nobody's business here.
+// Session, room and user are looked up once and cached; changes elsewhere are ignored.
 "use strict";
 const remembered = (load) => {
     const known = new Map();

@@ -1,4 +1,4 @@
-// The calls that read: the same queries as the daemon's, on a database that it has filled.
+// The calls that read: the daemon's queries, on a database that the daemon has filled.
 "use strict";
 const { ObjectId } = require("mongodb");
 
