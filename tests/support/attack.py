@@ -46,6 +46,11 @@ class AttackCase(ChatTestCase):
 
     async def setUp(self) -> None:
         if self.settings not in _stages:
+            while _stages:  # two idle daemons, with databases and users, would disturb the measurements
+                _, stage = _stages.popitem()
+                stage.people.end()
+                await stage.daemon.stop()
+                stage.daemon.remove()
             daemon = Daemon()
             config = daemon.folder / "justchat.toml"
             config.write_text(self.settings)

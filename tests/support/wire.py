@@ -113,6 +113,8 @@ class OwnDaemonCase(ChatTestCase):
         await _start(self.daemon, toml, self._uri)
 
 
+KEPT = 3
+"""Daemons that run at once: tests of other settings come later."""
 _daemons: dict[str, Daemon] = {}
 
 
