@@ -34,7 +34,7 @@ LASTS = 10.0 if LARGE else 0.5
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
-class WeatherCase(CrashCase):
+class EnvironmentCase(CrashCase):
     timeout = 300
 
     async def assert_back(self) -> None:
@@ -52,7 +52,7 @@ class WeatherCase(CrashCase):
         note_weather(self.id().rpartition("test_")[2], took, len(self.crowd.said), len(self.crowd.refused))
 
 
-class Weather(WeatherCase):
+class Environment(EnvironmentCase):
     async def setUp(self) -> None:
         await ChatTestCase.setUp(self)
 
@@ -119,7 +119,7 @@ class Weather(WeatherCase):
         await self.assert_back()
 
 
-class Clock(WeatherCase):
+class Clock(EnvironmentCase):
     """The machine's clock is set."""
 
     def make_daemon(self) -> Daemon:

@@ -10,7 +10,7 @@ from tests.support.wire import OwnDaemonCase
 CALLS = 40
 
 
-class KeptAnswers(OwnDaemonCase):
+class StoredAnswers(OwnDaemonCase):
     async def test_entering(self) -> None:
         """Of entering under ever new keys nothing is kept but that it happened."""
         uri = fresh_uri()

@@ -15,7 +15,7 @@ TEXT = "я" * 550
 """With what is around it, 1.4 KB."""
 
 
-class ComingBack(PlainCase):
+class LongReplays(PlainCase):
     settings = f"""
 [websocket]
 send_buffer = {BUFFER}

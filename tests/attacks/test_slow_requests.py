@@ -43,7 +43,7 @@ def held(port: int, start: bytes, bits: list[bytes]) -> float:
 
 
 class Slow(OwnDaemonCase):
-    async def test_hung_up_on(self) -> None:
+    async def test_disconnected(self) -> None:
         """However slowly a request comes, its connection ends, on both ports; others are served meanwhile."""
         await self.start(f"[http]\nidle_timeout = {IDLE}\n")
         cases = [(port, name) for port in (self.daemon.http, self.daemon.websocket) for name in SLOW]

@@ -29,7 +29,7 @@ from tests.support.waiting import at_once, eventually
 from tests.support.wire import OwnDaemonCase
 
 
-class Standing(OwnDaemonCase):
+class DatabaseStopped(OwnDaemonCase):
     embedded = True  # the test stops it
 
     """The database neither answers nor closes, and later carries out all that it was sent."""

@@ -15,7 +15,7 @@ from tests.support.wire import a_request
 
 
 class Impatient(Protocol):
-    """Hangs up."""
+    """Knows when its connection is gone."""
 
     gone = False
 
@@ -23,8 +23,8 @@ class Impatient(Protocol):
         self.gone = True
 
 
-class HangingUp(ChatTestCase):
-    async def hang_up(self, path: str, body: dict[str, Any], seconds: float) -> None:
+class Disconnects(ChatTestCase):
+    async def disconnect_after(self, path: str, body: dict[str, Any], seconds: float) -> None:
         """Send a request, and disconnect after so many seconds."""
         wire: Impatient = await TCP4ClientEndpoint(reactor, "127.0.0.1", self.daemon.http).connect(
             Factory.forProtocol(Impatient)
@@ -35,7 +35,7 @@ class HangingUp(ChatTestCase):
         await eventually(lambda: wire.gone, "the connection to be gone")
 
     async def entered(self, person: Person, room: str, seconds: float) -> None:
-        await self.hang_up("/room/enter", {"session_key": person.session_key, "room": {"id": room}}, seconds)
+        await self.disconnect_after("/room/enter", {"session_key": person.session_key, "room": {"id": room}}, seconds)
 
     async def agreed(self, person: Person, rooms: list[str], admin: Person) -> bool:
         """Whether a person is in one room, on which the rooms' chats and the person's own document agree."""
@@ -62,7 +62,7 @@ class HangingUp(ChatTestCase):
         """A client that disconnects while registering may register again."""
         for n in range(5):
             phone = a_phone()
-            await self.hang_up("/init/reg", {"phone": phone}, n * 0.005)
+            await self.disconnect_after("/init/reg", {"phone": phone}, n * 0.005)
 
             answer = await call(self.daemon.http, "/init/reg", {"phone": phone})
 
@@ -75,7 +75,9 @@ class HangingUp(ChatTestCase):
 
         for n in range(15):
             message = {"room_id": room, "text": f"{n}", "client_id": f"{n}"}
-            await self.hang_up("/room/sendMessage", {"session_key": anna.session_key, "message": message}, n * 0.0006)
+            await self.disconnect_after(
+                "/room/sendMessage", {"session_key": anna.session_key, "message": message}, n * 0.0006
+            )
             await anna.say(room, f"{n}", client_id=f"{n}")
 
         chat = (await anna.call("/room/chat", room=room)).data["chat"]

@@ -82,7 +82,7 @@ class BothWays(ChatTestCase):
             )
             self.assertEqual(1, heard.count(b"HTTP/1.1 "), heard)
 
-    async def test_hang_up(self) -> None:
+    async def test_disconnect(self) -> None:
         """A client that disconnects during a head, a body or an answer affects no other."""
         for cut in (1, 10, 60, len(a_call()) - 5, len(a_call())):
             await deferToThread(_leave, self.daemon.http, a_call()[:cut])

@@ -12,7 +12,7 @@ from tests.support.mongo import fresh_uri
 from tests.support.waiting import at_once
 
 
-class SendingAgain(ChatTestCase):
+class Idempotency(ChatTestCase):
     async def test_first_answer(self) -> None:
         """The same call under the same key gives the first answer, and makes one room."""
         anna = await self.a_person()

@@ -15,7 +15,7 @@ from tests.support.mongo import fresh_uri
 COINS = 1000
 
 
-class HalfDone(ChatTestCase):
+class Crashes(ChatTestCase):
     async def setUp(self) -> None:
         await super().setUp()
         uri = fresh_uri()

@@ -19,7 +19,7 @@ def a_session(user: Id, lasts: timedelta = timedelta(days=1)) -> Session:
     return Session(id=new_id(), user=user, created_at=at, seen_at=at, expires_at=at + lasts)
 
 
-class Crowds(TestCase):
+class Sending(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.registry = Registry(now)

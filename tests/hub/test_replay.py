@@ -10,7 +10,7 @@ from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
 
 
-class ComingBackCase(ChatTestCase):
+class ReplayCase(ChatTestCase):
     async def setUp(self) -> None:
         await super().setUp()
         self.anna, self.boris = await self.a_person(), await self.a_person()
@@ -33,7 +33,7 @@ class ComingBackCase(ChatTestCase):
         await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": text})
 
 
-class ComingBack(ComingBackCase):
+class ComingBack(ReplayCase):
     async def test_where_things_stand(self) -> None:
         """``ready`` has the positions of the user's and the room's events."""
         room = await a_room(self.boris, self.boris, self.anna)
@@ -166,7 +166,7 @@ class ComingBack(ComingBackCase):
             self.assertEqual(4400, await socket.closed(), have)
 
 
-class Bounds(ComingBackCase):
+class Bounds(ReplayCase):
     async def setUp(self) -> None:
         await super().setUp()
         self.daemon = Daemon()
@@ -204,7 +204,7 @@ class Bounds(ComingBackCase):
         self.assertEqual(["before"], [event["data"]["text"] for event in events])
 
 
-async def eventually_n(test: ComingBackCase, who: Person, n: int) -> None:
+async def eventually_n(test: ReplayCase, who: Person, n: int) -> None:
     """Wait until a user's own events have reached ``n``: notices are stored after the answer."""
 
     async def come() -> bool:

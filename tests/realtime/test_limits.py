@@ -22,7 +22,7 @@ frame = 500
 POLLING, WEBSOCKET = "/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=4&transport=websocket"
 
 
-class Deaf(Listener):
+class Ignoring(Listener):
     """Ignores what it receives, as packets of Socket.IO."""
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -43,7 +43,7 @@ class LimitsCase(SettingsCase):
 
     async def a_socket(self, path: str | None = None, **more: Any) -> Listener:
         port = self.daemon.websocket if path is None else self.daemon.http
-        kind = Listener if path in (None, "/ws") else Deaf
+        kind = Listener if path in (None, "/ws") else Ignoring
         more.setdefault("headers", {"X-Forwarded-For": self.address})
         socket = await listen_as(kind, port, path or "/", **more)
         self._listeners.append(socket)

@@ -83,7 +83,7 @@ class SessionBinding(ChatTestCase):
         self.assertEqual(1009, await socket.closed())
 
 
-class Hearing(ChatTestCase):
+class Events(ChatTestCase):
     async def test_message(self) -> None:
         """A message reaches everybody in the room, its author too, with all fields."""
         anna, boris = await self.a_person(), await self.a_person()

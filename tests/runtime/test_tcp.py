@@ -135,7 +135,7 @@ class Transport(TestCase):
 
         self.assertEqual(BIG + b"later", await self.heard())
 
-    async def test_hangs_up_in_the_middle(self) -> None:
+    async def test_disconnect_during_write(self) -> None:
         """A client that disconnects during a write: its connection is lost once, and others go on."""
         await self.listen(lambda speaker: speaker.transport.write(BIG))
 

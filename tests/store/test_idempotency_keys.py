@@ -14,7 +14,7 @@ from justchat.store.mongo.client import Database
 from tests.support.mongo import close, fresh_uri
 
 
-class FirstAnswersTests(TestCase):
+class IdempotencyKeysTests(TestCase):
     async def setUp(self) -> None:
         self.database = Database(fresh_uri())
         self.database.open()

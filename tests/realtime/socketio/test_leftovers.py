@@ -7,7 +7,7 @@ from tests.support.socketio.in_process import InsideCase
 from tests.support.waiting import eventually
 
 
-class LettingGo(InsideCase):
+class Leftovers(InsideCase):
     async def test_nothing_left(self) -> None:
         """Raw sockets and sessions of Socket.IO, by WebSocket and by polling, are freed as soon as they are gone."""
         await self.bind_of_each_kind(3)
