@@ -119,7 +119,7 @@ _daemons: dict[str, Daemon] = {}
 
 
 class SettingsCase(ChatTestCase):
-    """Tests that share a daemon with settings of their own; without ``fast_lane`` they may have no ``[http]``."""
+    """Tests that share a daemon with other settings; without ``fast_lane`` these have no ``[http]``."""
 
     settings: str
 
@@ -127,11 +127,11 @@ class SettingsCase(ChatTestCase):
         await super().setUp()
         settings = self.settings if self.fast_lane else f"{self.settings}\n[http]\nfast_lane = false\n"
         if settings not in _daemons:
+            while len(_daemons) >= KEPT:
+                _daemons.pop(next(iter(_daemons))).remove()
             daemon = Daemon()
-            config = daemon.folder / "justchat.toml"
-            config.write_text(settings)
-            daemon.options = ("--config", str(config))
-            _daemons[settings] = await daemon.start()
+            await _start(daemon, settings, fresh_uri())
+            _daemons[settings] = daemon
         self.daemon = _daemons[settings]
         self._logged = len(self.daemon.log)
 
