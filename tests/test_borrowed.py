@@ -63,7 +63,7 @@ BORROWED = [
     Borrowed(CHANNEL, "_receivedHeaderSize", None, "too long a head is answered 431, not by a closed connection"),
     Borrowed(CHANNEL, "_savedTimeOut", None, "the idle timeout starts anew with the next request"),
     Borrowed(CHANNEL, "_waitingForTransport", None, "whether the client takes its answers"),
-    Borrowed(CHANNEL, "_transferDecoder", None, "whether a body is on its way, and how it ends"),
+    Borrowed(CHANNEL, "_transferDecoder", None, "the state of a chunked body"),
     Borrowed(CHANNEL, "_send100Continue", "", "a body is asked for once its head has been judged"),
     Borrowed(CHANNEL, "_failChooseTransferDecoder", "", "a transfer coding that is not chunked is refused"),
     Borrowed(CHANNEL, "_maybeChooseTransferDecoder", "header, data", "the same: Twisted takes identity, too"),
