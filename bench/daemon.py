@@ -90,7 +90,7 @@ class Daemon(Server):
             print("the daemon did not stop when asked", file=sys.stderr)
         self.process = None
         lines = self._log.read_text(errors="replace").splitlines()
-        self.stalls += [line for line in lines if "the reactor stood for" in line]
+        self.stalls += [line for line in lines if "the reactor was blocked for" in line]
         complaints = [line for line in self._log.read_text(errors="replace").splitlines() if COMPLAINT.search(line)]
         if complaints:
             print(f"the daemon logged {len(complaints)} complaints; the first: {complaints[0]}", file=sys.stderr)

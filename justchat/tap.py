@@ -71,7 +71,7 @@ class Options(usage.Options):
             overrides["http"]["workers"] = int(self["workers"])
         self.settings = load_settings(self["config"], overrides, self["data-dir"])
         if self["check-config"]:
-            from justchat.startup import check_start
+            from justchat.service.preflight import check_start
 
             check_start(self.settings, self.parent or {})
             print("justchat: nothing is wrong with the settings")
@@ -82,7 +82,7 @@ def makeService(options: Options) -> IService:
     """The daemon, ready to be started by twistd."""
     from twisted.internet import reactor
 
-    from justchat.service import make_daemon
+    from justchat.service.daemon import make_daemon
 
     # Timers go by a clock that nobody sets. Twisted's is the wall clock: set back an hour, it stops every timer for an
     # hour; set forward, it ends whatever waits for an answer.

@@ -29,7 +29,8 @@ from justchat.runtime.data_dir import DAEMON_LOCK, check_owner, try_lock
 from justchat.runtime.mongod import SOCKET, Mongod
 from justchat.store.mongo.client import Database
 from justchat.store.mongo.uri import check_reachable
-from justchat.wiring import make_actions, make_stores
+from justchat.wiring.actions import make_actions
+from justchat.wiring.stores import make_stores
 from justchat.workers.images import Images
 from justchat.workers.passwords import Passwords
 
@@ -70,7 +71,7 @@ def _furnish(settings: Settings, database: Database, images: Images, reactor: An
     actions = make_actions(
         settings,
         stores,
-        registry=Registry(now),
+        session_listener=Registry(now),
         passwords=Passwords(reactor),
         images=images,
         sms=Outbox(settings.data_dir / "sms-outbox.jsonl", now),

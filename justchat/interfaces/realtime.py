@@ -16,6 +16,9 @@ class ISessionListener(Interface):
     def session_ended(session: Session) -> None:
         """Close the session's connections."""
 
+    def close_expired() -> None:
+        """Close the connections of sessions that are too old."""
+
 
 class IRegistry(Interface):
     """The connections that are bound to sessions."""

@@ -1,7 +1,7 @@
-"""Stalls: turns of the reactor that took too long, and where. For tests and measurements (``JUSTCHAT_STALLS=1``).
+"""Detects reactor stalls, for tests and measurements (``JUSTCHAT_STALLS=1``).
 
-A turn is what happens between two looks at epoll; while it lasts, nobody else is served. What counts is the reactor's
-own time of the processor, since on a busy machine every turn is long by the clock.
+A stall is a turn of the reactor, from one poll to the next, that takes too long; nobody else is served meanwhile. A
+turn is measured by the processor time of the reactor's thread, since on a busy machine every turn is long by the clock.
 """
 
 import sys
@@ -11,68 +11,71 @@ from time import monotonic, sleep, thread_time
 from traceback import extract_stack
 from typing import Any
 
-LONGEST = 0.020
-"""Seconds of a turn, above which it is told."""
-LOOK_EVERY = 0.005
+STALL = 0.020
+"""Seconds of processor time above which a turn is a stall."""
+SAMPLE_EVERY = 0.005
+"""Seconds between samples of the turn under way."""
 FRAMES = 12
+"""Frames of the stack that are reported, the innermost ones."""
 
 
 class _Poller:
-    """epoll, with a note of when each look at it begins and ends."""
+    """The reactor's epoll object, with a callback before and after each poll."""
 
-    def __init__(self, poller: Any, begins: Callable[[], None], ends: Callable[[], None]) -> None:
+    def __init__(self, poller: Any, before: Callable[[], None], after: Callable[[], None]) -> None:
         self._poller = poller
-        self._begins = begins
-        self._ends = ends
+        self._before = before
+        self._after = after
 
     def poll(self, *args: Any) -> Any:
-        self._begins()
+        self._before()
         try:
             return self._poller.poll(*args)
         finally:
-            self._ends()
+            self._after()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._poller, name)
 
 
 class StallDetector:
-    """Watches a reactor from now on. ``tell`` is told of each stall: its milliseconds, and the stack in its midst."""
+    """Watches a reactor from now on, and calls ``report`` with the milliseconds of each stall and a stack during it."""
 
-    def __init__(self, reactor: Any, tell: Callable[[float, str], None]) -> None:
+    def __init__(self, reactor: Any, report: Callable[[float, str], None]) -> None:
         self._reactor = reactor
-        self._tell = tell
+        self._report = report
         self._thread = threading.get_ident()
-        self._since: float | None = None
-        self._used = thread_time()
-        self._place: str | None = None
+        self._turn_since: float | None = None
+        self._processor_time = thread_time()
+        self._stack: str | None = None
         self._poller = reactor._poller
-        self._watching = True
+        self._running = True
         reactor._poller = _Poller(self._poller, self._turn_ends, self._turn_begins)
-        threading.Thread(target=self._watch, name="stalls", daemon=True).start()
+        threading.Thread(target=self._sample, name="stall detector", daemon=True).start()
 
     def stop(self) -> None:
-        self._watching = False
+        """Watch no more."""
+        self._running = False
         self._reactor._poller = self._poller
 
     def _turn_begins(self) -> None:
-        self._place = None
-        self._used = thread_time()
-        self._since = monotonic()
+        self._stack = None
+        self._processor_time = thread_time()
+        self._turn_since = monotonic()
 
     def _turn_ends(self) -> None:
-        self._since = None
-        used = thread_time() - self._used
-        if used > LONGEST:
-            self._tell(used * 1000, self._place or "(between two looks)")
+        self._turn_since = None
+        used = thread_time() - self._processor_time
+        if used > STALL:
+            self._report(used * 1000, self._stack or "(between two samples)")
 
-    def _watch(self) -> None:
-        """In a thread: note where the reactor is while a turn is too long."""
-        while self._watching:
-            sleep(LOOK_EVERY)
-            since = self._since
-            if since is not None and self._place is None and monotonic() - since > LONGEST / 2:
+    def _sample(self) -> None:
+        """In a thread of its own: take the reactor's stack while a turn is long."""
+        while self._running:
+            sleep(SAMPLE_EVERY)
+            since = self._turn_since
+            if since is not None and self._stack is None and monotonic() - since > STALL / 2:
                 frame = sys._current_frames().get(self._thread)
                 if frame is not None:
                     stack = extract_stack(frame)[-FRAMES:]
-                    self._place = " > ".join(f"{each.filename}:{each.lineno} {each.name}" for each in stack)
+                    self._stack = " > ".join(f"{each.filename}:{each.lineno} {each.name}" for each in stack)

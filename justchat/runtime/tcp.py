@@ -40,8 +40,8 @@ READ_AT_ONCE = 16
 """Connections read in one turn, if that takes no longer than SLICE; the kernel gives the others in the next."""
 
 
-class Turns:
-    """Connections of a reactor that have something to send when its turn ends."""
+class PendingWriters:
+    """Connections that have written in this turn of the reactor, and send when it ends."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -149,7 +149,7 @@ class TurnServer(Wire, Server):
     """
 
     _log = Logger()
-    turns: Turns
+    pending_writers: PendingWriters
     readers: Readers
     reactor: Any
     _in_turn = False
@@ -190,7 +190,7 @@ class TurnServer(Wire, Server):
     def _wait_for_turn(self) -> None:
         self.send_now = None
         self._in_turn = True
-        self.turns.add(self)
+        self.pending_writers.add(self)
 
     def startWriting(self) -> None:
         if not self._in_turn and not self._in_epoll:
@@ -272,7 +272,7 @@ class TurnReactor:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         # Held by the class: a connection is the lighter for it.
-        shared = {"turns": Turns(reactor), "readers": Readers(reactor)}
+        shared = {"pending_writers": PendingWriters(reactor), "readers": Readers(reactor)}
         self._server: Any = type("TurnServer", (TurnServer,), shared)
 
     def __getattr__(self, name: str) -> Any:

@@ -63,5 +63,5 @@ class BusyDaemon(ChatTestCase):
 
         said = self.daemon.log[self._logged :]
         # On a processor that others use, too, the same work takes up to twice its time.
-        stalls = [stall for stall in re.findall(r"the reactor stood for (\d+) ms at .*", said) if int(stall) > 50]
+        stalls = [stall for stall in re.findall(r"the reactor was blocked for (\d+) ms at .*", said) if int(stall) > 50]
         self.assertEqual([], stalls, said)

@@ -1,7 +1,7 @@
-"""Builds what the settings ask for: the calls, their rates and the SMS sender."""
+"""The calls that the daemon serves, and their rates."""
 
 from time import monotonic
-from typing import Any, get_args
+from typing import get_args
 
 from attrs import evolve
 
@@ -14,14 +14,10 @@ from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
-from justchat.interfaces.outbound import ISmsSender
 from justchat.limits.rate_limiter import RateLimiter
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
-from justchat.outbound.sms.breaker import Breaker
-from justchat.outbound.sms.gateway import Gateway
-from justchat.outbound.sms.outbox import Outbox
-from justchat.wiring import Actions
+from justchat.wiring.actions import Actions
 
 
 def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
@@ -46,10 +42,3 @@ def make_rate_limiter(limits: Limits) -> RateLimiter | None:
         return None
     rates = {name: parse_rate(getattr(limits, name)) for name in (*get_args(Rated), "get")}
     return RateLimiter(rates, limits.share, monotonic, parse_rate(limits.kept_answers))
-
-
-def make_sender(settings: Settings, reactor: Any) -> ISmsSender:
-    """The SMS sender of ``[sms] sender``."""
-    if settings.sms.sender == "http":
-        return Breaker(Gateway(settings.sms, reactor), monotonic)
-    return Outbox(settings.data_dir / "sms-outbox.jsonl", now)

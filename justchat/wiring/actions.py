@@ -1,9 +1,8 @@
-"""The parts that serve a user's actions, put together around a database: for the daemon and for justchat-admin."""
+"""The actions of users and operators, built from the stores and from what else they use."""
 
 from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import Any
 
 from attrs import frozen
 
@@ -20,42 +19,15 @@ from justchat.actions.rooms import RoomActions
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.uploads import UploadActions
 from justchat.config.settings import Limits, Settings
-from justchat.hub.registry import Registry
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
+from justchat.interfaces.realtime import ISessionListener
+from justchat.interfaces.workers import IImages, IPasswords
 from justchat.limits.rate_limiter import SlidingWindow
 from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
-from justchat.store.catalogue import Catalogue
-from justchat.store.complaints import ComplaintStore
-from justchat.store.invites import Invites
-from justchat.store.ledger import Ledger
-from justchat.store.mailboxes import Mailboxes
-from justchat.store.mongo.client import Database
-from justchat.store.pictures import PictureRecords
-from justchat.store.rate_windows import RateWindows
-from justchat.store.rooms import Rooms
-from justchat.store.sessions import Sessions
-from justchat.store.users import Users
-from justchat.workers.images import Images
-from justchat.workers.passwords import Passwords
-
-
-@frozen(kw_only=True)
-class Stores:
-    """What is kept in the database."""
-
-    users: Users
-    sessions: Sessions
-    rooms: Rooms
-    mailboxes: Mailboxes
-    ledger: Ledger
-    catalogue: Catalogue
-    complaints: ComplaintStore
-    invites: Invites
-    windows: RateWindows
-    pictures: PictureRecords
+from justchat.wiring.stores import Stores
 
 
 @frozen(kw_only=True)
@@ -73,38 +45,13 @@ class Actions:
     uploads: UploadActions
 
 
-def make_stores(
-    settings: Settings,
-    database: Database,
-    reactor: Any,
-    *,
-    shared: bool = True,
-    folder: str = "",
-) -> Stores:
-    """``shared``: other daemons may write to the same database. ``folder`` is the name of this daemon's folder of
-    pictures.
-    """
-    return Stores(
-        users=Users(database, now, settings.sms.key_lifetime),
-        sessions=Sessions(database, now, settings.sessions.lifetime),
-        rooms=Rooms(database, reactor, shared=shared),
-        mailboxes=Mailboxes(database, reactor, shared=shared),
-        ledger=Ledger(database, now),
-        catalogue=Catalogue(database),
-        complaints=ComplaintStore(database),
-        invites=Invites(database, now, reactor),
-        windows=RateWindows(database, now, reactor),
-        pictures=PictureRecords(database, now, folder),
-    )
-
-
 def make_actions(
     settings: Settings,
     stores: Stores,
     *,
-    registry: Registry,
-    passwords: Passwords,
-    images: Images,
+    session_listener: ISessionListener,
+    passwords: IPasswords,
+    images: IImages,
     sms: ISmsSender,
     captcha: ICaptcha,
     secret_key: str,
@@ -124,7 +71,7 @@ def make_actions(
             search_users=settings.privacy.search_users,
             captcha_always=settings.captcha.enabled,
             locked_text=settings.sms.burnt_text,
-            session_listener=registry,
+            session_listener=session_listener,
             clock=now,
             make_key=partial(new_key, settings.sms.key_digits),
             sms_text=settings.sms.text,

@@ -1,0 +1,81 @@
+"""What the daemon says once it accepts connections: to its operator in the log, and to systemd."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+
+from justchat.config.settings import Settings
+from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed
+from justchat.runtime.systemd import Notifier
+from justchat.service.ports import OpenPort, Ports
+
+
+class Announcement(Service):
+    """Says that the daemon is up, and when it stops."""
+
+    name = "announcement"
+    _log = Logger()
+
+    def __init__(self, settings: Settings, ports: Ports, notifier: Notifier) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._notifier = notifier
+
+    def startService(self) -> None:
+        super().startService()
+        for warning in warnings_of(self._settings, self._ports.open):
+            self._log.warn("{warning}", warning=warning)
+        for line in welcome(self._settings, self._ports.open):
+            self._log.info("{line}", line=line)
+        self._notifier.ready()
+
+    def stopService(self) -> None:
+        super().stopService()
+        self._notifier.stopping()
+
+
+def warnings_of(settings: Settings, ports: Sequence[OpenPort]) -> list[str]:
+    """What the operator should think about, a line each."""
+    plain = [each.table for each in ports if is_exposed(each.endpoint, each.port, settings.http.proxies)]
+    found = []
+    if plain:
+        found.append(
+            f"[{'], ['.join(plain)}] endpoint: plain HTTP beyond this machine, keys and messages can be read on their"
+            " way; give it an ssl: endpoint, or put a proxy with TLS in front and name it in [http] proxies"
+        )
+    open_values = {
+        "[privacy] show_phones = true": settings.privacy.show_phones,
+        "[privacy] show_registered = true": settings.privacy.show_registered,
+        "[payments] allow_unnumbered = true": settings.payments.allow_unnumbered,
+        "[uploads] require_session = false": not settings.uploads.require_session,
+    }
+    named = [setting for setting, is_so in open_values.items() if is_so]
+    if named and any(is_beyond_loopback(each.port) for each in ports):
+        found.append(
+            f"reached from beyond this machine with defaults of the original: {', '.join(named)};"
+            " etc/justchat.toml has the safe values"
+        )
+    return found
+
+
+def welcome(settings: Settings, ports: Sequence[OpenPort]) -> list[str]:
+    """The last lines of a start: the addresses, and what to do next."""
+    lines = [f"{each.table} listens on {address_of(each.port)}" for each in ports]
+    front = next((_url(each) for each in ports if each.table == "http"), None)
+    lines.append(f"JustChat {version('justchat')} is up" + (f": {front}" if front else ""))
+    if settings.sms.sender == "outbox":
+        lines.append(
+            f'next: README.rst, "Walk-through"; keys of those who sign up are in {settings.data_dir}/sms-outbox.jsonl'
+        )
+    return lines
+
+
+def _url(listening: OpenPort) -> str | None:
+    """The address to open in a browser; None for a Unix socket, or behind the PROXY protocol."""
+    host = listening.port.getHost()
+    if not hasattr(host, "port") or listening.endpoint.startswith("haproxy:"):
+        return None
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host.host, f"[{host.host}]" if ":" in host.host else host.host)  # noqa: S104
+    return f"{'https' if listening.endpoint.startswith('ssl:') else 'http'}://{name}:{host.port}/"

@@ -1,0 +1,210 @@
+"""The daemon as a tree of services, and what happens when it cannot start."""
+
+import atexit
+import gc
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet import reactor as default_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from justchat.config.gift_file import read_gifts
+from justchat.config.settings import Settings
+from justchat.errors import StartupError
+from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.hub.broadcast import Broadcast
+from justchat.hub.publisher import Publisher
+from justchat.hub.registry import Registry
+from justchat.model.moment import now
+from justchat.runtime.data_dir import SECRET_KEY, generated_secret, prepare_data_dir
+from justchat.runtime.gc_tuning import COLLECT_EVERY, tune_garbage_collector
+from justchat.runtime.mongod import Mongod
+from justchat.runtime.stall_detector import StallDetector
+from justchat.runtime.systemd import Notifier
+from justchat.runtime.tcp import TurnReactor
+from justchat.service.announcement import Announcement
+from justchat.service.database import DatabaseService, EmbeddedMongod
+from justchat.service.housekeeping import Housekeeping, Reconciliation
+from justchat.service.lifecycle import OrderedService, PartService, PeriodicService
+from justchat.service.ports import Ports
+from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
+from justchat.service.session_expiry import SessionExpiry
+from justchat.service.signals import install_signal_handlers
+from justchat.starter import CATALOGUE
+from justchat.store.folding import Folding
+from justchat.store.idempotency_keys import IdempotencyKeys
+from justchat.store.mongo.client import Database
+from justchat.store.slow_reads import SlowReads
+from justchat.wiring.actions import make_actions
+from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
+from justchat.wiring.outbound import make_captcha, make_sms_sender
+from justchat.wiring.stores import make_stores
+from justchat.wiring.transports import make_transports
+from justchat.workers.images import Images
+from justchat.workers.passwords import Passwords
+
+UPLOADS_ID = "uploads-id"
+"""A file in the data directory: the id by which the database knows this daemon's folder of pictures."""
+DRAIN = 5.0
+"""Seconds that requests under way are given when the daemon stops."""
+
+
+def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> "Daemon":
+    """The daemon of these settings, its TCP ports bound. Raises StartupError for each fault that shows so early."""
+    check_start(settings, twistd or {})
+    prepare_data_dir(settings.data_dir, owner_of(twistd or {}))
+    # It would log that each factory starts and stops, with an address in memory.
+    Factory.noisy = False
+    daemon = Daemon(settings, twistd or {})
+    daemon.ports.bind()
+    return daemon
+
+
+class Daemon(OrderedService):
+    """JustChat, as twistd runs it. Its children start in this order, each when the one before it has started:
+
+    1. the systemd watchdog, the embedded mongod, the connection to the database
+    2. the workers for pictures and passwords, the logs of mailboxes and rooms
+    3. work on what is stored: folded names, the first gifts, idempotency keys, housekeeping, reconciliation
+    4. timers: session expiry, garbage collection
+    5. sockets and calls, which need no start; ports, which accept connections from now on
+    6. the announcement that the daemon is up
+
+    They stop in the reverse order: systemd hears that the daemon stops, ports close, calls are given DRAIN seconds,
+    sockets close, the logs write what they hold, and the database goes last. A child that cannot start ends the
+    process, with one line on standard error and exit code 1.
+    """
+
+    name = "justchat"
+    _log = Logger()
+
+    def __init__(self, settings: Settings, twistd: Mapping[str, Any], reactor: Any = default_reactor) -> None:
+        super().__init__()
+        self._twistd = twistd
+        self._reactor = reactor
+        owner = owner_of(twistd)
+        mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
+        uri = mongod.uri if mongod else settings.mongo.uri
+        assert uri is not None
+        database = Database(uri, SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user))
+        stores = make_stores(
+            settings,
+            database,
+            reactor,
+            shared=mongod is None,
+            folder=generated_secret(settings.data_dir / UPLOADS_ID, owner),
+        )
+        registry = Registry(now)
+        publisher = Publisher(Broadcast(registry, reactor), stores.rooms.known)
+        notices = AbsenteeNotices(stores.mailboxes, reactor)
+        stores.rooms.subscribe(publisher.on_entry)
+        stores.rooms.subscribe(notices.on_entry)
+        stores.mailboxes.subscribe(publisher.on_mailbox_entry)
+        passwords = Passwords(reactor)
+        images = Images(settings.data_dir / "uploads", settings.data_dir / "spool", reactor)
+        actions = make_actions(
+            settings,
+            stores,
+            session_listener=registry,
+            passwords=passwords,
+            images=images,
+            sms=make_sms_sender(settings, reactor),
+            captcha=make_captcha(settings, reactor),
+            secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / SECRET_KEY, owner),
+        )
+        idempotency_keys = IdempotencyKeys(database, now)
+        transports = make_transports(
+            settings,
+            stores,
+            endpoints=make_endpoints(settings, actions),
+            rates=make_rate_limiter(settings.limits),
+            registry=registry,
+            idempotency_keys=idempotency_keys,
+            ping_database=database.ping,
+            reactor=reactor,
+        )
+        folding = Folding(database, reactor)
+        notifier = Notifier(reactor)
+        self.ports = Ports(endpoints_of_settings(settings), transports.factories, TurnReactor(reactor))
+
+        alone = mongod is not None
+        detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
+        children: list[Service | None] = [
+            PartService("watchdog", stop=notifier.stopped),
+            EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
+            DatabaseService(database),
+            PartService("pictures", start=images.start, stop=images.stop),
+            PartService("passwords", start=passwords.start, stop=passwords.stop),
+            PartService("mailboxes", stop=stores.mailboxes.stop),
+            PartService("rooms", start=stores.rooms.start, stop=stores.rooms.stop),
+            PartService("folded names", start=folding.start, stop=folding.stop),
+            PartService("first gifts", start=lambda: actions.gift_catalogue.add_starters(read_gifts(CATALOGUE))),
+            PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
+            Housekeeping(stores, actions, alone=alone, reactor=reactor),
+            Reconciliation(stores, notices),
+            SessionExpiry(stores.sessions, registry, reactor),
+            PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),
+            PartService("garbage collection settings", start=tune_garbage_collector),
+            PartService("stall detector", start=self._detect_stalls) if detects_stalls else None,
+            PartService("sockets", stop=transports.close_sockets),
+            PartService("calls", stop=lambda: transports.dispatcher.drained(DRAIN, reactor)),
+            self.ports,
+            Announcement(settings, self.ports, notifier),
+        ]
+        for child in filter(None, children):
+            child.setServiceParent(self)
+
+    def _detect_stalls(self) -> None:
+        StallDetector(
+            self._reactor,
+            lambda ms, stack: self._log.warn("the reactor was blocked for {ms:.0f} ms at {stack}", ms=ms, stack=stack),
+        )
+
+    def privilegedStartService(self) -> None:
+        """Bind what could not be bound before twistd forks."""
+        try:
+            super().privilegedStartService()
+        except StartupError as error:
+            if not self._twistd.get("nodaemon"):
+                raise  # twistd's parent process prints it, and exits with 1
+            self._remove_pid_file()
+            raise SystemExit(f"justchat: {error}") from error
+
+    def startService(self) -> "Deferred[None]":
+        install_signal_handlers(self._reactor, self._stop_reactor)
+        return super().startService().addErrback(self._cannot_start)
+
+    def _cannot_start(self, failure: Failure) -> None:
+        """End the process: a daemon that runs and answers nobody is worse than none."""
+        if failure.check(StartupError):
+            self._log.critical("justchat: {reason}", reason=failure.getErrorMessage())
+        else:
+            self._log.failure("justchat: cannot start", failure)
+        sys.stderr.write(f"justchat: {failure.getErrorMessage()}\n")
+        atexit.register(_exit_failed)
+        # Asked to stop inside a Deferred of its own start, the reactor would wait for that start.
+        self._reactor.callLater(0, self._stop_reactor)
+
+    def _stop_reactor(self) -> None:
+        with suppress(ReactorNotRunning):  # it is being stopped
+            self._reactor.stop()
+
+    def _remove_pid_file(self) -> None:
+        pid_file = self._twistd.get("pidfile")
+        if pid_file:
+            Path(pid_file).unlink(missing_ok=True)
+
+
+def _exit_failed() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

@@ -1,0 +1,72 @@
+"""The database as services: the embedded mongod, and the connection to whichever database is used."""
+
+from pathlib import Path
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+
+from justchat.errors import DatabaseAway, StartupError
+from justchat.runtime.data_dir import DAEMON_LOCK, try_lock
+from justchat.runtime.mongod import Mongod
+from justchat.store.indexes import create_indexes, restore_order_clock
+from justchat.store.mongo.client import Database
+
+ANSWER_TRIES = 3
+"""Commands that the database may leave unanswered, each for its own time-out, before the start fails."""
+
+
+class EmbeddedMongod(Service):
+    """A mongod in the data directory, which one daemon at a time may use."""
+
+    name = "mongod"
+
+    def __init__(self, mongod: Mongod, data_dir: Path) -> None:
+        self._mongod = mongod
+        self._data_dir = data_dir
+
+    def startService(self) -> "Deferred[None]":
+        """The Deferred fires when the mongod accepts connections. It fails with StartupError."""
+        super().startService()
+        return Deferred.fromCoroutine(self._lock_and_start())
+
+    async def _lock_and_start(self) -> None:
+        # The lock goes with the process, however that ends.
+        if try_lock(self._data_dir / DAEMON_LOCK) is None:
+            raise StartupError(f"--data-dir: another JustChat runs on {self._data_dir}")
+        await self._mongod.start()
+
+    def stopService(self) -> "Deferred[None]":
+        super().stopService()
+        return Deferred.fromCoroutine(self._mongod.stop())
+
+
+class DatabaseService(Service):
+    """The connection to the database, whose indexes exist once this has started."""
+
+    name = "database"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def startService(self) -> "Deferred[None]":
+        """The Deferred fails with StartupError where the database does not answer."""
+        super().startService()
+        return Deferred.fromCoroutine(self._open())
+
+    async def _open(self) -> None:
+        self._database.open()
+        await self._wait_for_answer()
+        await create_indexes(self._database)
+        await restore_order_clock(self._database)
+
+    async def _wait_for_answer(self) -> None:
+        for attempt in range(ANSWER_TRIES):
+            try:
+                return await self._database.ping()
+            except DatabaseAway as error:
+                if attempt == ANSWER_TRIES - 1:
+                    raise StartupError("the database does not answer") from error
+
+    def stopService(self) -> "Deferred[None]":
+        super().stopService()
+        return Deferred.fromCoroutine(self._database.close())

@@ -1,0 +1,86 @@
+"""Work that a crash left half done, and pictures that nothing refers to."""
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from justchat.errors import ApiError
+from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.service.lifecycle import PeriodicService
+from justchat.wiring.actions import Actions
+from justchat.wiring.stores import Stores
+
+HOUSEKEEPING_EVERY = 10.0
+"""Seconds between rounds."""
+
+
+class Housekeeping(PeriodicService):
+    """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
+
+    A round also completes removals of rooms, and removes uploaded pictures that nothing refers to. ``alone``: no other
+    daemon writes to the database, so what is unfinished at the start is nobody's present work.
+    """
+
+    _log = Logger()
+
+    def __init__(self, stores: Stores, actions: Actions, *, alone: bool, reactor: Any) -> None:
+        super().__init__("housekeeping", HOUSEKEEPING_EVERY, self._keep, reactor)
+        self._stores = stores
+        self._actions = actions
+        self._alone = alone
+
+    def startService(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._recover())
+
+    async def _recover(self) -> None:
+        await self._finish(all=self._alone)
+        super().startService()
+
+    async def _keep(self) -> None:
+        try:
+            await self._finish(all=False)
+            await self._stores.rooms.finish_removals()
+            await self._actions.uploads.remove_orphans()
+        except ApiError as error:  # the database is away, or too much is waiting
+            self._log.warn("housekeeping is put off to the next round: {error}", error=error)
+
+    async def _finish(self, *, all: bool) -> None:
+        """Complete moves and transfers; ``all``: also those so young that another daemon could be at work on them."""
+        await self._actions.rooms.finish_moves(all=all)
+        await self._actions.money.finish_transfers(all=all)
+
+
+class Reconciliation(Service):
+    """Writes what follows from the log and a crash may have kept from being written, once, beside the first requests.
+
+    That is the snapshots of rooms, the notices to users who are out of their room, and the dialogs.
+    """
+
+    name = "reconciliation"
+    _log = Logger()
+
+    def __init__(self, stores: Stores, notices: AbsenteeNotices) -> None:
+        self._stores = stores
+        self._notices = notices
+        self._work: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Begin; nothing waits for the end."""
+        super().startService()
+        self._work = Deferred.fromCoroutine(self._reconcile())
+
+    async def _reconcile(self) -> None:
+        try:
+            await self._notices.catch_up(self._stores.rooms, await self._stores.rooms.reconcile())
+            await self._stores.mailboxes.reconcile()
+        except ApiError as error:
+            self._log.warn("reconciliation with the log is put off to the next start: {error}", error=error)
+        except Exception:
+            self._log.failure("reconciliation with the log failed")
+
+    def stopService(self) -> "Deferred[None] | None":
+        """The Deferred fires when the work has ended."""
+        super().stopService()
+        return self._work

@@ -1,0 +1,72 @@
+"""The listening ports, bound early and opened late.
+
+TCP ports are bound before twistd forks, while the process may still be root; Unix sockets after it, since Twisted's
+lock beside one names the process. No connection is accepted until the service starts. Clients who connect before that
+wait in the kernel's backlog, and are served then.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IProtocolFactory
+
+from justchat.runtime.endpoints import bind, check_unix, is_unix, server_of
+
+
+@frozen
+class OpenPort:
+    """A port that is bound: its table in the settings, its endpoint there, and Twisted's IListeningPort."""
+
+    table: str
+    endpoint: str
+    port: Any
+
+
+class Ports(Service):
+    """Listens on ``endpoints``, by table of the settings, with the factory of the same table."""
+
+    name = "ports"
+
+    def __init__(self, endpoints: Mapping[str, str], factories: Mapping[str, IProtocolFactory], reactor: Any) -> None:
+        self._endpoints = endpoints
+        self._factories = factories
+        self._reactor = reactor
+        self.open: list[OpenPort] = []
+
+    def bind(self) -> None:
+        """Bind the TCP ports. Raises StartupError, also for a Unix socket that is sure to fail later."""
+        for table, endpoint in self._endpoints.items():
+            if is_unix(endpoint):
+                check_unix(table, endpoint)
+            else:
+                self._bind(table, endpoint)
+
+    def privilegedStartService(self) -> None:
+        """Bind the Unix sockets. Raises StartupError."""
+        super().privilegedStartService()
+        for table, endpoint in self._endpoints.items():
+            if is_unix(endpoint):
+                self._bind(table, endpoint)
+
+    def _bind(self, table: str, endpoint: str) -> None:
+        port = bind(table, endpoint, server_of(table, endpoint, self._reactor), self._factories[table])
+        port.stopReading()
+        self.open.append(OpenPort(table, endpoint, port))
+
+    def startService(self) -> None:
+        """Accept connections."""
+        super().startService()
+        for each in self.open:
+            each.port.startReading()
+
+    def stopService(self) -> "Deferred[None]":
+        """Close the ports. Connections that were accepted stay open."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        for each in self.open:
+            await maybeDeferred(each.port.stopListening)

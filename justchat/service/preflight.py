@@ -1,0 +1,39 @@
+"""The checks that come before anything is made or bound."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet import reactor as default_reactor
+
+from justchat.config.settings import Settings
+from justchat.errors import StartupError
+from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_secret
+from justchat.runtime.endpoints import server_of
+from justchat.runtime.mongod import find_binary
+from justchat.store.mongo.uri import check_reachable
+
+
+def endpoints_of_settings(settings: Settings) -> dict[str, str]:
+    """The endpoints to listen on, by their table of the settings."""
+    return {"http": settings.http.endpoint, "websocket": settings.websocket.endpoint}
+
+
+def owner_of(twistd: Mapping[str, Any]) -> Owner:
+    """The user and group that the daemon runs as once its ports are bound (``twistd --uid --gid``)."""
+    return Owner(twistd.get("uid"), twistd.get("gid"))
+
+
+def check_start(settings: Settings, twistd: Mapping[str, Any]) -> None:
+    """Raises StartupError for the first fault that shows without making or binding anything."""
+    for table, endpoint in endpoints_of_settings(settings).items():
+        server_of(table, endpoint, default_reactor)
+    if settings.bus.uri is not None:
+        raise StartupError("[bus] uri: no bus is built in yet; several daemons cannot be joined")
+    if settings.mongo.uri is not None:
+        check_reachable(settings.mongo.uri)
+    else:
+        find_binary()
+    owner = owner_of(twistd)
+    check_owner(settings.data_dir, owner)
+    if settings.payments.secret_key is None:
+        check_secret(settings.data_dir / SECRET_KEY, owner)

@@ -1,0 +1,24 @@
+"""Calls to other servers, as the settings ask for them: SMS and captchas."""
+
+from time import monotonic
+from typing import Any
+
+from justchat.config.settings import Settings
+from justchat.interfaces.outbound import ICaptcha, ISmsSender
+from justchat.model.moment import now
+from justchat.outbound.captcha import Captcha, NoCaptcha
+from justchat.outbound.sms.breaker import Breaker
+from justchat.outbound.sms.gateway import Gateway
+from justchat.outbound.sms.outbox import Outbox
+
+
+def make_sms_sender(settings: Settings, reactor: Any) -> ISmsSender:
+    """The SMS sender of ``[sms] sender``."""
+    if settings.sms.sender == "http":
+        return Breaker(Gateway(settings.sms, reactor), monotonic)
+    return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
+
+
+def make_captcha(settings: Settings, reactor: Any) -> ICaptcha:
+    """The captcha check of ``[captcha]``; without a provider it accepts every sign-up."""
+    return Captcha(settings.captcha, reactor) if settings.captcha.is_configured else NoCaptcha()

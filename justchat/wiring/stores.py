@@ -1,0 +1,60 @@
+"""The stores, built around a database."""
+
+from typing import Any
+
+from attrs import frozen
+
+from justchat.config.settings import Settings
+from justchat.model.moment import now
+from justchat.store.catalogue import Catalogue
+from justchat.store.complaints import ComplaintStore
+from justchat.store.invites import Invites
+from justchat.store.ledger import Ledger
+from justchat.store.mailboxes import Mailboxes
+from justchat.store.mongo.client import Database
+from justchat.store.pictures import PictureRecords
+from justchat.store.rate_windows import RateWindows
+from justchat.store.rooms import Rooms
+from justchat.store.sessions import Sessions
+from justchat.store.users import Users
+
+
+@frozen(kw_only=True)
+class Stores:
+    """What is kept in the database."""
+
+    users: Users
+    sessions: Sessions
+    rooms: Rooms
+    mailboxes: Mailboxes
+    ledger: Ledger
+    catalogue: Catalogue
+    complaints: ComplaintStore
+    invites: Invites
+    windows: RateWindows
+    pictures: PictureRecords
+
+
+def make_stores(
+    settings: Settings,
+    database: Database,
+    reactor: Any,
+    *,
+    shared: bool = True,
+    folder: str = "",
+) -> Stores:
+    """``shared``: other daemons may write to the same database. ``folder`` is the name of this daemon's folder of
+    pictures.
+    """
+    return Stores(
+        users=Users(database, now, settings.sms.key_lifetime),
+        sessions=Sessions(database, now, settings.sessions.lifetime),
+        rooms=Rooms(database, reactor, shared=shared),
+        mailboxes=Mailboxes(database, reactor, shared=shared),
+        ledger=Ledger(database, now),
+        catalogue=Catalogue(database),
+        complaints=ComplaintStore(database),
+        invites=Invites(database, now, reactor),
+        windows=RateWindows(database, now, reactor),
+        pictures=PictureRecords(database, now, folder),
+    )

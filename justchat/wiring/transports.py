@@ -1,0 +1,141 @@
+"""What the ports speak: HTTP, the raw WebSocket and Socket.IO, built from the calls and the stores."""
+
+import os
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IProtocolFactory
+
+from justchat.config.settings import Settings
+from justchat.http.app import make_app, upload_head_checks
+from justchat.http.dispatcher import Dispatcher
+from justchat.http.endpoint import Endpoint
+from justchat.http.fast_lane.channel import FastLane
+from justchat.http.fields import FieldContext
+from justchat.http.idempotency import Idempotency
+from justchat.http.openapi import openapi
+from justchat.http.site import JustChatSite
+from justchat.http.spool import Spool
+from justchat.http.uploaded_files import UploadedFiles
+from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
+from justchat.hub.registry import Registry
+from justchat.hub.replay import Replay
+from justchat.interfaces.idempotency import IIdempotencyKeys
+from justchat.limits.client_address import ClientAddresses
+from justchat.limits.connection_limiter import ConnectionLimiter
+from justchat.limits.http_connection_limiter import HttpConnectionLimiter
+from justchat.limits.rate_limiter import RateLimiter
+from justchat.model.moment import now
+from justchat.realtime.session_binding import BindingServices
+from justchat.realtime.socketio.resource import SocketIoResource
+from justchat.realtime.socketio.session import EngineSessions
+from justchat.realtime.websocket import RawWebSocketFactory
+from justchat.wiring.stores import Stores
+
+
+@frozen(kw_only=True)
+class Transports:
+    """The protocols of both ports, and the parts that a stop waits for."""
+
+    factories: dict[str, IProtocolFactory]
+    """By the table of the settings whose endpoint they serve."""
+    dispatcher: Dispatcher
+    websockets: RawWebSocketFactory
+    engines: EngineSessions
+
+    async def close_sockets(self) -> None:
+        """Close every socket, of either protocol. Returns when they are gone."""
+        await gatherResults([Deferred.fromCoroutine(kind.close_all()) for kind in (self.websockets, self.engines)])
+
+
+def make_transports(
+    settings: Settings,
+    stores: Stores,
+    *,
+    endpoints: list[Endpoint],
+    rates: RateLimiter | None,
+    registry: Registry,
+    idempotency_keys: IIdempotencyKeys,
+    ping_database: Callable[[], Awaitable[None]],
+    reactor: Any,
+) -> Transports:
+    """``endpoints`` are the calls, ``rates`` their limits; ``ping_database`` raises while the database is away."""
+    addresses = ClientAddresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
+    spool = _make_spool(settings)
+    dispatcher = Dispatcher(
+        stores.sessions,
+        FieldContext(settings.limits, settings.sms.region, frozenset(settings.sms.number_types)),
+        debug=settings.http.debug,
+        strict=os.environ.get("JUSTCHAT_STRICT") == "1",
+        idempotency=Idempotency(idempotency_keys),
+        rates=rates,
+        spool=spool,
+    )
+    binding = BindingServices(
+        sessions=stores.sessions,
+        registry=registry,
+        replay=Replay(
+            users=stores.users,
+            rooms=stores.rooms,
+            mailboxes=stores.mailboxes,
+            clock=now,
+            events=settings.websocket.replay_events,
+            age=timedelta(days=settings.websocket.replay_days),
+        ),
+        connection_limiter=ConnectionLimiter(settings.limits, addresses, reactor),
+        count_init=partial(rates.hit_session, "read") if rates is not None else lambda _: None,
+    )
+    websockets = RawWebSocketFactory(settings=settings.websocket, services=binding, reactor=reactor)
+    engines = EngineSessions(settings=settings.websocket, services=binding, reactor=reactor)
+    socketio = SocketIoResource(engines, settings.http.allows_origin)
+    websocket = WebSocketResource(websockets)
+    app = make_app(
+        endpoints,
+        dispatcher,
+        ping_database=ping_database,
+        description=openapi(endpoints, settings.limits, version("justchat")),
+        websocket=websocket,
+        socketio=socketio,
+        uploads=UploadedFiles(settings.data_dir / "uploads"),
+    )
+    shared: Any = {
+        "addresses": addresses,
+        "connections": HttpConnectionLimiter(settings.limits, addresses),
+        "rates": rates,
+    }
+    site = JustChatSite(
+        app.resource(),
+        settings.http,
+        settings.limits,
+        **shared,
+        routes=app.url_map.bind(""),
+        calls=[endpoint.path for endpoint in endpoints],
+        head_checks=upload_head_checks(endpoints, dispatcher, spool),
+    )
+    return Transports(
+        factories={
+            "http": FastLane(endpoints, dispatcher, site, reactor) if settings.http.fast_lane else site,
+            "websocket": JustChatSite(SocketPortRoot(websocket, socketio), settings.http, settings.limits, **shared),
+        },
+        dispatcher=dispatcher,
+        websockets=websockets,
+        engines=engines,
+    )
+
+
+def _make_spool(settings: Settings) -> Spool:
+    """The folder of uploads under way. Together they may be half as large as that many of the largest images."""
+    limits = settings.limits
+    return Spool(
+        settings.data_dir / "spool",
+        free=settings.uploads.free_space,
+        files=limits.uploads_per_address,
+        bytes=limits.uploads_per_address * limits.image // 2,
+        all_files=limits.uploads_in_all,
+        all_bytes=limits.uploads_in_all * limits.image // 2,
+    )
