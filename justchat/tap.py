@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Options(usage.Options):
-    """The options of docs/protocol.rst, "The daemon"; one on the command line wins over the file."""
+    """The options of docs/protocol.rst, "The daemon". An option overrides the settings file."""
 
     optParameters = [
         ["config", None, None, "TOML file with every setting"],
         ["http", None, None, "endpoint of the API, as tcp:4000 (the default)"],
-        ["websocket", None, None, "endpoint of the socket's own port, as tcp:8000 (the default)"],
+        ["websocket", None, None, "endpoint of the WebSocket's own port, as tcp:8000 (the default)"],
         [
             "data-dir",
             None,
@@ -29,10 +29,10 @@ class Options(usage.Options):
             "uploads, SMS outbox, secrets, embedded database; ./justchat-data by default",
         ],
         ["mongo", None, None, "URI of an existing MongoDB; by default a private one is started"],
-        ["bus", None, None, "URI of the bus that joins several daemons; by default there is one process"],
-        ["workers", None, None, "processes of this daemon; 1 is all that is built yet"],
+        ["bus", None, None, "URI of the bus that joins several daemons; by default there is one daemon"],
+        ["workers", None, None, "processes of this daemon; only 1 is supported yet"],
     ]
-    optFlags = [["check-config", None, "say what is wrong with the settings, and exit"]]
+    optFlags = [["check-config", None, "check the settings, print what is wrong, and exit"]]
 
     settings: "Settings"
 
@@ -54,7 +54,7 @@ class Options(usage.Options):
             raise usage.UsageError(f"unexpected: {' '.join(args)}")
 
     def postOptions(self) -> None:
-        # Imported here: until Ctrl-C ends us quietly, as little as possible is to be done.
+        # Imported here, so that Ctrl-C ends the process quietly from early on.
         from justchat.config.settings import load_settings
 
         overrides: dict[str, dict[str, Any]] = {}
@@ -84,8 +84,8 @@ def makeService(options: Options) -> IService:
 
     from justchat.service.daemon import make_daemon
 
-    # Timers go by a clock that nobody sets. Twisted's is the wall clock: set back an hour, it stops every timer for an
-    # hour; set forward, it ends whatever waits for an answer.
+    # Timers need a monotonic clock. Twisted uses the wall clock: setting it back by an hour stops every timer for an
+    # hour, and setting it forward ends every wait with a time-out.
     reactor.seconds = monotonic  # type: ignore[method-assign]
     try:
         return make_daemon(options.settings, options.parent)
@@ -98,6 +98,6 @@ def _refused(error: Exception) -> SystemExit:
 
 
 def _end_quietly_by_ctrl_c() -> None:
-    # There is nothing to undo yet, and nobody to read a traceback. Daemon.startService gives Ctrl-C to the reactor.
+    # There is nothing to undo yet, and a traceback would help nobody. Daemon.startService gives Ctrl-C to the reactor.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Catalogue files: the gifts of an operator, as TOML or JSON (docs/operating.rst)."""
+"""Gift files: an operator's gifts, as TOML or JSON (docs/operating.rst)."""
 
 import tomllib
 from pathlib import Path
@@ -17,7 +17,7 @@ NAME_LENGTH = 64
 
 @frozen(kw_only=True)
 class NewGift:
-    """A gift to be sold: ``image`` is a picture's bytes, or the path or URL of one; ``id`` that of one to change."""
+    """A gift for the catalogue. ``image`` is a picture, or its path or URL; ``id`` names an existing gift to change."""
 
     name: str
     price: int
@@ -50,13 +50,13 @@ class _File(BaseModel):
 
 
 def read_gifts(file: Path) -> list[NewGift]:
-    """The gifts of a file. Raises BadFile with the row and the field that is wrong."""
+    """The gifts in a file. Raises BadFile with the row and the field that is wrong."""
     try:
         text = file.read_text("utf-8")
         content = tomllib.loads(text) if file.suffix == ".toml" else from_json(text)
     except OSError as error:
         raise BadFile(f"{file}: {error.strerror}") from error
-    except ValueError as error:  # both parsers', and that of UTF-8
+    except ValueError as error:  # of either parser, or of UTF-8
         raise BadFile(f"{file}: {error}") from error
     try:
         rows = _File.model_validate({"gifts": content} if isinstance(content, list) else content).gifts

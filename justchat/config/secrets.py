@@ -1,4 +1,4 @@
-"""Secrets in the settings: written there, or in a file or an environment variable that they name.
+"""Secrets in the settings: as text, or as the name of a file or of an environment variable.
 
 secret_key = "…"
 secret_key = { file = "payments-key" }     in $CREDENTIALS_DIRECTORY, where systemd's LoadCredential= puts it
@@ -9,12 +9,12 @@ secret_key = { env = "JUSTCHAT_PAYMENTS_KEY" }
 import os
 from pathlib import Path
 
-MOST = 64 * 1024
-"""Bytes of a file."""
+LONGEST_FILE = 64 * 1024
+"""Bytes."""
 
 
 class Secret(str):
-    """A text that is not shown where settings are."""
+    """A text that its repr does not show, so that settings can be logged."""
 
     __slots__ = ()
 
@@ -23,9 +23,9 @@ class Secret(str):
 
 
 def resolved(written: object) -> object:
-    """The text that ``{ file }`` or ``{ env }`` names, without a line end; anything else as it is.
+    """The text that ``{ file }`` or ``{ env }`` names, without its line end; any other value unchanged.
 
-    Raises ValueError, which never has anything of the secret.
+    Raises ValueError, which quotes nothing of the secret.
     """
     if not isinstance(written, dict):
         return written
@@ -43,16 +43,16 @@ def resolved(written: object) -> object:
 def _content(name: str) -> str:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if not os.path.isabs(name) and folder is None:
-        raise ValueError(f"{name}: not a whole path, and there is no $CREDENTIALS_DIRECTORY")
+        raise ValueError(f"{name}: not an absolute path, and there is no $CREDENTIALS_DIRECTORY")
     try:
         with Path(folder or "/", name).open("rb") as file:
-            content = file.read(MOST + 1)
+            content = file.read(LONGEST_FILE + 1)
         text = content.decode()
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{name}: not UTF-8") from None
     text = text.removesuffix("\n").removesuffix("\r")
-    if not text or len(content) > MOST:
-        raise ValueError(f"{name}: empty, or of more than {MOST} bytes")
+    if not text or len(content) > LONGEST_FILE:
+        raise ValueError(f"{name}: empty, or larger than {LONGEST_FILE} bytes")
     return text

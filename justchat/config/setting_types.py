@@ -1,4 +1,4 @@
-"""The types of settings: each checks itself, and what is wrong is a ValueError for the line that names the setting."""
+"""The types of settings. Each validates its values, and raises ValueError with what is wrong."""
 
 from ipaddress import ip_network
 from typing import Annotated
@@ -38,12 +38,12 @@ def _http_url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
     if "@" in urlsplit(url).netloc:
-        raise ValueError("must have no user and password; an Authorization header is for them")
+        raise ValueError("must have no user and password; use an Authorization header")
     return url
 
 
 UNREAD = Secret("https://unread.invalid/{phone}/{text}")
-"""Stands for a secret that is somewhere else, where the caller of ``load_settings`` needs none."""
+"""Takes the place of a secret in a file or in the environment, where ``load_settings`` is not to read it."""
 
 
 def _needed(written: object, handler: ValidatorFunctionWrapHandler) -> Secret:
@@ -66,7 +66,7 @@ def _template(written: object, handler: ValidatorFunctionWrapHandler, info: Vali
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NeededSecret = Annotated[str, WrapValidator(_needed)]
-"""A secret that is read by whoever reads the settings."""
+"""A secret that is always read."""
 SecretText = Annotated[str, WrapValidator(_secret)]
 SecretTemplate = Annotated[str, WrapValidator(_template)]
 """A secret that may be empty."""
@@ -76,4 +76,4 @@ NumberTypes = Annotated[tuple[Annotated[NumberType, BeforeValidator(_number_type
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
 RateText = Annotated[str, AfterValidator(_rate)]
 RateTexts = tuple[RateText, ...]
-"""Rates that all hold."""
+"""Rates that hold together."""

@@ -1,6 +1,6 @@
-"""Settings: frozen values read from TOML; a wrong one is named by its table and key.
+"""Settings: frozen values read from TOML. An error names the table and the key.
 
-``etc/justchat.toml`` shows every setting with its default.
+``etc/justchat.toml`` shows every setting.
 """
 
 import os
@@ -50,29 +50,29 @@ class Http(_Table):
 
     endpoint: str = "tcp:4000"
     workers: int = 1
-    """Processes of the daemon. More than one is not built yet."""
+    """Processes of the daemon. Only one is supported yet."""
     allow_origins: tuple[str, ...] = ("*",)
     """Origins whose pages may call the API and open sockets; ``*`` is any."""
     proxies: Networks = ()
-    """Networks of the proxies in front of us, whose word on a caller's address is taken."""
+    """Networks of proxies that are trusted to name a client's address."""
     proxy_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
-    """The header in which they say it."""
+    """The header in which they name it."""
     idle_timeout: Seconds = 60
-    """Seconds without a word, after which a connection is closed; a request must be whole within ten times that."""
+    """Seconds without data, after which a connection is closed. A request must be complete within ten times that."""
     fast_lane: bool = True
     """Whether plain calls take a short cut past twisted.web and Klein."""
     debug: bool = False
-    """Whether a 500 tells the exception's own message."""
+    """Whether a 500 contains the message of the exception."""
 
     @field_validator("workers", mode="before")
     @classmethod
     def _is_built(cls, workers: object) -> object:
         if workers != 1:
-            raise ValueError("must be 1: several processes of one daemon are not built yet")
+            raise ValueError("must be 1: several processes of one daemon are not supported yet")
         return workers
 
     def allows_origin(self, origin: str | None) -> bool:
-        """Whether a page of this origin may talk to us. None is no page, but a native app."""
+        """Whether a page of this origin may call the API. None is a native app, which sends no origin."""
         return origin is None or "*" in self.allow_origins or origin in self.allow_origins
 
 
@@ -84,40 +84,40 @@ class Websocket(_Table):
     ping_interval: Seconds = 25
     ping_timeout: Seconds = 20
     send_buffer: Positive = 1024 * 1024
-    """Bytes that may wait for one slow reader before its socket is closed."""
+    """Bytes that may wait for a slow reader before its socket is closed."""
     replay_events: Positive = 1000
-    """Events of a user, and of a room, that one who comes back is told at most."""
+    """Events of a user, and of a room, that are replayed at most when a client comes back."""
     replay_days: Seconds = 7.0
 
 
 class Mongo(_Table):
-    """``[mongo]``: where the data lives; no URI means the embedded database."""
+    """``[mongo]``: the database. Without a URI it is the embedded one."""
 
     uri: NeededSecret | None = None
 
 
 class Bus(_Table):
-    """``[bus]``: what joins several daemons."""
+    """``[bus]``: the bus that joins several daemons."""
 
     uri: SecretText | None = None
 
 
 class Sms(_Table):
-    """``[sms]``: who sends the keys."""
+    """``[sms]``: how keys are sent."""
 
     sender: Literal["outbox", "http"] = "outbox"
     region: Region = "RU"
     countries: tuple[Region, ...] | None = None
-    """Regions whose phones are sent SMS; none of them for any. None is ``region`` with a gateway, and any without."""
+    """Regions whose phones are sent SMS; empty for all. None is ``region`` with a gateway, and all without."""
     number_types: NumberTypes = (NumberType.MOBILE, NumberType.FIXED_LINE_OR_MOBILE)
-    """Types of numbers that are sent SMS: by default those that surely or perhaps get them, at an ordinary price."""
+    """Types of numbers that are sent SMS: by default those that may receive them at an ordinary price."""
     key_lifetime: Seconds | None = None
-    """Seconds from a key's making until it signs nobody in any more."""
+    """Seconds that a key is valid; None until the next one."""
     key_digits: Annotated[int, Field(ge=4, le=12)] = 6
     text: str = "Your JustChat key: {key}"
     invite_text: str = "A friend invites you to JustChat."
     burnt_text: str = "Somebody tried wrong keys for your JustChat account. Your key is void now: ask for a new one."
-    """What an owner is sent, once a day, whose key was tried too often; empty: nothing."""
+    """The SMS to an owner whose key was tried too often, once a day; empty for none."""
     url: SecretUrl | None = None
     method: Literal["POST", "GET", "PUT"] = "POST"
     headers: Mapping[str, SecretText] = {}
@@ -127,7 +127,7 @@ class Sms(_Table):
     success_value: str | int | bool | None = None
     failure_path: str | None = None
     failures: Mapping[Failure, tuple[str | int, ...]] = {}
-    """What values at ``failure_path``, or statuses, mean that are not success."""
+    """By kind of failure, the values at ``failure_path`` or the statuses that mean it."""
     timeout: Seconds = 5
 
     @field_validator("text")
@@ -139,12 +139,12 @@ class Sms(_Table):
 
 
 class Captcha(_Table):
-    """``[captcha]``: what keeps robots from signing up."""
+    """``[captcha]``: keeps robots from signing up."""
 
     enabled: bool = False
-    """Whether each sign-up needs one; what is configured is asked for at an alarm in any case."""
+    """Whether each sign-up needs a captcha. During an alarm it does in any case, where one is configured."""
     url: SecretUrl | None = None
-    """A provider's siteverify."""
+    """The address of a provider's siteverify."""
     secret: SecretText | None = None
     timeout: Seconds = 5
 
@@ -154,78 +154,78 @@ class Captcha(_Table):
 
 
 class Payments(_Table):
-    """``[payments]``: what signs top-ups; made at random and kept in the data directory when absent."""
+    """``[payments]``: the secret that signs top-ups. Without one, a random one is kept in the data directory."""
 
     secret_key: SecretText | None = None
     allow_unnumbered: bool = True
-    """Whether top-ups without a payment_id are taken; whoever sees one can send it again."""
+    """Whether top-ups without a payment_id are accepted. Whoever sees one can send it again."""
     free_coins: Positive = 10
-    """What telling one network's people of us brings, once in 24 hours."""
+    """Coins for a post on one social network, once in 24 hours."""
 
     @field_validator("secret_key")
     @classmethod
     def _is_there(cls, secret_key: str | None) -> str | None:
-        # By an empty key anybody could sign; an environment variable is easily empty.
+        # Anybody could sign with an empty key, and an environment variable is easily empty.
         if secret_key is not None and not secret_key.strip():
             raise ValueError("is empty: anybody could sign")
         return secret_key
 
 
 class Limits(_Table):
-    """``[limits]``: ``enabled`` switches rates, connection counts and spend limits, never the sizes below."""
+    """``[limits]``: ``enabled`` switches rates, connection limits and SMS limits, never the sizes below."""
 
     enabled: bool = True
     exempt: Networks = ()
-    """Networks whose callers are not counted, unless they come through a proxy."""
+    """Networks whose clients are not counted, unless they come through a proxy."""
     sign_in: RateText = "1000/minute"
-    """Sign-ups and sign-ins of an address."""
+    """Sign-ups and sign-ins from an address."""
     send: RateText = "6000/minute"
-    """Messages, gifts and complaints of a session; the next three are the same for other calls."""
+    """Messages, gifts and complaints of a session. The next three are for other calls of a session."""
     change: RateText = "3000/minute"
     read: RateText = "6000/minute"
     upload: RateText = "120/minute"
     enter: RateText = "60/minute"
-    """Enterings of one person into one room, of which everybody inside is told."""
+    """Entries of one user into one room, each an event for everybody inside."""
     moderate: RateText = "120/minute"
-    """What one person does with their rank in one room."""
+    """Moderation calls of one user in one room."""
     kept_answers: RateText = "67108864/day"
-    """Bytes of a user's answers that are kept for their Idempotency-Keys; of an address, where there is no session."""
+    """Bytes of answers that are kept for Idempotency-Keys: of a user, or of an address where there is no session."""
     get: RateText = "12000/minute"
-    """Of an address: whatever is asked for that is no call, answers to what is refused among it."""
+    """Requests from an address that are no calls, and requests that are refused."""
     upload_bytes_per_user: Positive = 256 * 1024 * 1024
-    """Bytes of uploads, a day."""
+    """Bytes of uploads in a day. The same holds for the next two."""
     upload_bytes_per_address: Positive = 1024 * 1024 * 1024
     upload_bytes_in_all: Positive = 20 * 1024 * 1024 * 1024
     share: Positive = 20
-    """An address may have as much as this many sessions: many people can be behind one."""
+    """An address has this many times the rate of a session, since many users can share an address."""
     wrong_keys_per_phone: RateTexts = ("20/hour", "50/day")
-    """Wrong keys of a phone, over all of its keys; of one key there are five."""
+    """Wrong keys for a phone, over all of its keys. One key allows five in any case."""
     wrong_keys_per_address: RateTexts = ("300/hour", "600/day")
     wrong_keys_per_network: RateTexts = ("600/hour", "1200/day")
-    """Of a /24 of IPv4 or a /48 of IPv6."""
+    """From a /24 of IPv4 or a /48 of IPv6."""
     wrong_keys_in_all: RateTexts = ("2000/hour", "10000/day")
     wrong_passwords_per_user: RateTexts = ("10/minute", "60/day")
-    """Wrong passwords of rooms that one person tries."""
+    """Wrong room passwords from one user."""
     wrong_passwords_per_address: RateTexts = ("300/hour", "1000/day")
     wrong_passwords_per_room: RateTexts = ("200/hour", "1000/day")
-    """Those of all who were never in the room."""
+    """Wrong passwords for one room, from users who were never in it."""
     unnumbered_top_ups: RateTexts = ("20/day",)
-    """Top-ups of a user that come without a payment_id, so that a signature that was seen is not sent for ever."""
+    """Top-ups of a user without a payment_id, which bounds how often a signature can be replayed."""
     sms_per_phone: RateTexts | None = None
-    """SMS to a phone; for the next ones, too, None is SPENDING with a gateway, and no limit without."""
+    """SMS to a phone. For this and the next four, None is SMS_RATES with a gateway, and no limit without."""
     sms_per_address: RateTexts | None = None
     sms_per_network: RateTexts | None = None
     sms_per_code: RateTexts | None = None
-    """SMS to the phones of a dial code, as 7."""
+    """SMS to the phones of a country calling code, as 7."""
     sms_in_all: RateTexts | None = None
     connections: Positive = 20_000
-    """Connections of HTTP that may be open, less where the process may open fewer files."""
+    """HTTP connections that may be open; fewer where the process may open fewer files."""
     connections_per_address: Positive = 1000
     sockets_per_address: Positive = 2000
-    """Sockets that one address may have open: a whole town can be behind one."""
+    """Sockets from one address, which a whole town may share."""
     sockets_per_session: Positive = 1000
     frames_per_minute: Positive = 600
-    """Frames that one socket may send: ``init``, and the answers to pings."""
+    """Frames that a client may send on one socket: ``init``, and the answers to pings."""
     frame: Positive = 16 * 1024
     text: Positive = 4096
     name: Positive = 64
@@ -234,32 +234,32 @@ class Limits(_Table):
     client_id: Positive = 128
     payment_id: Positive = 128
     invites: Positive = 50
-    """Phones of one ``/init/invite``."""
+    """Phones in one ``/init/invite``."""
     photo: Positive = 1024
     rooms_per_user: Positive = 1000
-    """Rooms of one admin."""
+    """Rooms that one user is the admin of."""
     searches: Positive = 1
-    """Slow searches under way at once."""
+    """Slow searches that run at once."""
     searches_per_user: Positive = 8
-    """Slow searches of a user that are under way, or wait for their turn."""
+    """Slow searches of one user, running or queued."""
     room_users: Positive = 100_000
-    """The largest ``max_users`` that a room may be given."""
+    """The largest ``max_users`` of a room."""
     body: Positive = 64 * 1024
     image: Positive = 5 * 1024 * 1024
     uploads_per_address: Positive = 500
-    """Uploads of one address that may be under way; they may have half of that many times ``image`` bytes so far."""
+    """Uploads under way from one address. Together they may have half of this times ``image`` bytes so far."""
     uploads_in_all: Positive = 2000
     page: Positive = 500
-    """The largest ``limit`` or ``per_page``; a larger one is cut to it."""
+    """The largest ``limit`` or ``per_page``; a larger one is reduced to it."""
 
     def rates(self, written: RateTexts) -> tuple[Rate, ...]:
-        """The rates that apply: none where they are switched off."""
+        """The parsed rates; none where limits are disabled."""
         found = (parse_rate(rate) for rate in written if self.enabled)
         return tuple(rate for rate in found if rate is not None)
 
 
 SmsLimit = Literal["sms_per_phone", "sms_per_address", "sms_per_network", "sms_per_code", "sms_in_all"]
-SPENDING: Mapping[SmsLimit, RateTexts] = {
+SMS_RATES: Mapping[SmsLimit, RateTexts] = {
     "sms_per_phone": ("1/minute", "5/hour", "20/day"),
     "sms_per_address": ("100/hour", "200/day"),
     "sms_per_network": ("200/hour", "400/day"),
@@ -275,27 +275,27 @@ class Sessions(_Table):
 
 
 class Privacy(_Table):
-    """``[privacy]``: ``show_phones`` shows everyone's phone to everyone, as the original does."""
+    """``[privacy]``: ``show_phones`` shows every user's phone to every user, as the original does."""
 
     show_phones: bool = True
     show_registered: bool = True
-    """Whether ``/init/reg`` tells a new phone (201) from a known one (200)."""
+    """Whether ``/init/reg`` distinguishes a new phone (201) from a known one (200)."""
     search_users: bool = False
-    """Whether ``/user/search`` finds people by the beginning of their nickname."""
+    """Whether ``/user/search`` finds users by the beginning of their nickname."""
 
 
 class Uploads(_Table):
-    """``[uploads]``: whether ``/upload`` wants a session."""
+    """``[uploads]``: whether ``/upload`` needs a session, and what is kept."""
 
     require_session: bool = False
     free_space: Annotated[int, Field(ge=0)] = 512 * 1024 * 1024
-    """Bytes that the disk must have left for an upload to be taken."""
+    """Bytes that must be free on the disk for an upload to be accepted."""
     orphan_lifetime: Seconds = 24 * 3600
     """Seconds after which an uploaded picture that nothing refers to is removed."""
 
 
 class Settings(_Table):
-    """Everything that can be set."""
+    """All settings."""
 
     data_dir: Path = Path("justchat-data")
     http: Http = Http()
@@ -310,16 +310,16 @@ class Settings(_Table):
     privacy: Privacy = Privacy()
     uploads: Uploads = Uploads()
 
-    def spending(self, limit: SmsLimit) -> tuple[Rate, ...]:
-        """How many SMS may be sent."""
+    def sms_rates(self, limit: SmsLimit) -> tuple[Rate, ...]:
+        """The rates of an SMS limit."""
         written: RateTexts | None = getattr(self.limits, limit)
         if written is None:
-            written = SPENDING[limit] if self.sms.sender == "http" else ()
+            written = SMS_RATES[limit] if self.sms.sender == "http" else ()
         return self.limits.rates(written)
 
     @property
     def served_countries(self) -> frozenset[str]:
-        """Regions whose phones are sent SMS; none of them for any. Where SMS cost money, those of ``region`` alone."""
+        """Regions whose phones are sent SMS; empty for all. With a gateway the default is the one of ``region``."""
         if self.sms.countries is not None:
             return frozenset(self.sms.countries)
         return frozenset({self.sms.region} if self.sms.sender == "http" else ())
@@ -347,11 +347,11 @@ class Settings(_Table):
 def load_settings(
     file: str | None, overrides: Mapping[str, Mapping[str, Any]], data_dir: str | None, *, secrets: bool = True
 ) -> Settings:
-    """The settings of a TOML file (none: the defaults), with what the command line says on top.
+    """The settings of a TOML file, or the defaults where ``file`` is None, with the command line's on top.
 
-    ``overrides`` maps a table to the keys that win. Without ``secrets`` those that stand in another file or in the
-    environment are not read, but for ``[mongo] uri``: systemd hands them to the daemon alone.
-    Raises StartupError with a line for each thing that is wrong.
+    ``overrides`` maps a table to the keys that the command line sets. Without ``secrets``, secrets in another file or
+    in the environment are not read, except ``[mongo] uri``: systemd hands them to the daemon alone.
+    Raises StartupError with a line for each fault.
     """
     tables: dict[str, Any] = {}
     if file is not None:
@@ -374,13 +374,13 @@ def load_settings(
     try:
         return Settings.model_validate(_frozen(tables), context={"secrets": secrets})
     except ValidationError as error:
-        # A value that none of a setting's types fits has an error for each: the first will do.
+        # A value that fits none of a setting's types has an error for each type; the first is enough.
         lines = {each["loc"][:2]: f"{file or 'command line'}: {_line(each)}" for each in reversed(error.errors())}
         raise StartupError("\n".join(reversed(lines.values()))) from error
 
 
 def _frozen(value: Any) -> Any:
-    """TOML has arrays, settings are tuples."""
+    """A TOML value with tuples for arrays."""
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -1,1 +1,1 @@
-"""Calls to other servers."""
+"""Calls to other servers: the HTTP client, captchas, SMS."""

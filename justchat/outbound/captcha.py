@@ -1,6 +1,4 @@
-"""A captcha's provider is asked whether it was a human who solved one: siteverify, as hCaptcha, reCAPTCHA and Turnstile
-have it alike.
-"""
+"""Checks captchas with their provider, by siteverify, which hCaptcha, reCAPTCHA and Turnstile share."""
 
 from typing import Any, NoReturn
 from urllib.parse import urlencode
@@ -19,7 +17,7 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @implementer(ICaptcha)
 class NoCaptcha:
-    """Lets everybody in."""
+    """Accepts every sign-up."""
 
     async def check(self, token: str | None) -> None:
         pass
@@ -27,7 +25,7 @@ class NoCaptcha:
 
 @implementer(ICaptcha)
 class Captcha:
-    """See ICaptcha. Where the provider cannot be asked, nobody is let in: else whoever floods it could walk in."""
+    """See ICaptcha. Nobody passes while the provider does not answer: else robots would pass during a flood of it."""
 
     _log = Logger()
 
@@ -35,22 +33,22 @@ class Captcha:
         assert settings.url is not None and settings.secret is not None, "the settings have checked it"
         self._url = settings.url
         self._secret = settings.secret
-        self._asker = HttpClient("the captcha's provider", settings.timeout, reactor)
+        self._client = HttpClient("the captcha's provider", settings.timeout, reactor)
 
     async def check(self, token: str | None) -> None:
         if not token:
             raise CaptchaFailed
         form = urlencode({"secret": self._secret, "response": token}).encode()
         try:
-            status, answer = await self._asker.ask("POST", self._url, _FORM, form)
-            said = orjson.loads(answer) if status == 200 else None
+            status, answer = await self._client.request("POST", self._url, _FORM, form)
+            verdict = orjson.loads(answer) if status == 200 else None
         except (NoAnswer, orjson.JSONDecodeError) as error:
-            self._away(str(error) if isinstance(error, NoAnswer) else "its answer is not JSON")
-        if not isinstance(said, dict):
-            self._away(f"it answered with status {status}")
-        if said.get("success") is not True:
+            self._unavailable(str(error) if isinstance(error, NoAnswer) else "its answer is not JSON")
+        if not isinstance(verdict, dict):
+            self._unavailable(f"it answered with status {status}")
+        if verdict.get("success") is not True:
             raise CaptchaFailed
 
-    def _away(self, reason: str) -> NoReturn:
+    def _unavailable(self, reason: str) -> NoReturn:
         self._log.error("nobody can sign up: the captcha cannot be checked: {reason}", reason=reason)
         raise Unavailable("the captcha cannot be checked now; nothing was stored")

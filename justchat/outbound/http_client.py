@@ -1,4 +1,4 @@
-"""Asking other servers by HTTP: a bounded time, a bounded answer, and errors that tell nothing of what was sent."""
+"""An HTTP client for other servers, with a bounded time, a bounded answer, and errors without secrets."""
 
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -12,44 +12,47 @@ from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 
 ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer's body that are read."""
+"""Bytes of an answer's body; a larger one is an error."""
 
 
 class NoAnswer(Exception):
-    """There is none that is whole; the message says why, with nothing of what was sent or answered: either may hold a
-    secret.
+    """There is no complete answer. The message says why, and quotes nothing of the request or the answer: either may
+    contain a secret.
     """
 
     def __init__(self, reason: str, *, unreachable: bool = False, unsendable: bool = False) -> None:
         super().__init__(reason)
         self.unreachable = unreachable
-        """The server could not be connected to: nothing was sent."""
+        """Whether the server could not be connected to: nothing was sent."""
         self.unsendable = unsendable
-        """The request is none that can be sent, and was not."""
+        """Whether the request is malformed: nothing was sent."""
 
 
 class HttpClient:
-    """Makes requests, each over a connection of its own. ``whom`` is what errors call the server."""
+    """Makes requests, each over a connection of its own.
 
-    def __init__(self, whom: str, timeout: float, reactor: Any) -> None:
-        self._whom = whom
+    ``server`` is the name of the other side in errors. ``timeout`` is in seconds, for a whole exchange.
+    """
+
+    def __init__(self, server: str, timeout: float, reactor: Any) -> None:
+        self._server = server
         self._timeout = timeout
         self._reactor = reactor
         self._tls = BrowserLikePolicyForHTTPS()
 
-    async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+    async def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """The status and body of an answer. Follows no redirect. Raises NoAnswer."""
         exchange = Deferred.fromCoroutine(self._exchange(method, url, headers, body))
-        exchange.addTimeout(self._timeout, self._reactor, self._too_late)
+        exchange.addTimeout(self._timeout, self._reactor, self._timed_out)
         try:
             return await exchange
         except NoAnswer:
             raise
         except Exception as error:
-            # Twisted's and treq's messages may quote the URL or a header: only the kind of the error is told.
-            # What happened once a connection was there, Twisted's client wraps.
+            # Messages of Twisted and treq may quote the URL or a header, so NoAnswer names the kind of the error alone.
+            # Twisted's client wraps errors that come after the connection is open.
             raise NoAnswer(
-                f"{self._whom} cannot be asked: {_kind(error)}",
+                f"the request to {self._server} failed: {_kind_of(error)}",
                 unreachable=isinstance(error, ConnectError | DNSLookupError),
                 unsendable=isinstance(error, ValueError),
             ) from None
@@ -59,7 +62,7 @@ class HttpClient:
         try:
             return await self._read(connections, method, url, headers, body)
         except BaseException:
-            connections.cut()
+            connections.abort()
             raise
 
     async def _read(
@@ -74,22 +77,21 @@ class HttpClient:
 
         def add(data: bytes) -> None:
             if len(answer) + len(data) > ANSWER_LIMIT:
-                raise NoAnswer(f"{self._whom}'s answer is too large")
+                raise NoAnswer(f"{self._server}'s answer is too large")
             answer.extend(data)
 
-        # Also where nobody looks at it: an answer cut short is none.
+        # Also where the caller ignores the body: an answer that is cut short is an error.
         await response.collect(add)
         return response.code, bytes(answer)
 
-    def _too_late(self, _result: object, seconds: float) -> Failure:
-        return Failure(NoAnswer(f"{self._whom} did not answer within {seconds:g} s"))
+    def _timed_out(self, _result: object, seconds: float) -> Failure:
+        return Failure(NoAnswer(f"{self._server} did not answer within {seconds:g} s"))
 
 
 class _Connections(HTTPConnectionPool):
-    """The connections of one exchange.
+    """The connections of one exchange, kept so that they can be aborted.
 
-    What a response calls its transport can only be closed politely, and TLS waits for a silent peer's farewell
-    forever; so the connections themselves are kept at hand.
+    A response's transport can only be closed in order, and TLS waits for ever for the close alert of a silent peer.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -103,13 +105,13 @@ class _Connections(HTTPConnectionPool):
         self._made.append(connection)
         return connection
 
-    def cut(self) -> None:
-        """Close them at once, whatever is under way."""
+    def abort(self) -> None:
+        """Close them at once."""
         for connection in self._made:
             connection.transport.abortConnection()
 
 
-def _kind(error: BaseException) -> str:
-    """The kind of the first cause."""
+def _kind_of(error: BaseException) -> str:
+    """The class name of an error's first cause."""
     reasons = getattr(error, "reasons", None)
-    return _kind(reasons[0].value) if reasons else type(error).__name__
+    return _kind_of(reasons[0].value) if reasons else type(error).__name__

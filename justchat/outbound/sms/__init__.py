@@ -1,1 +1,1 @@
-"""Senders of SMS."""
+"""SMS senders: a gateway that speaks HTTP, or a file."""

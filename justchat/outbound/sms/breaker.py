@@ -1,4 +1,4 @@
-"""A breaker before a gateway: once it says that there are no funds, it is not asked for a while."""
+"""A circuit breaker: once the SMS gateway reports that it has no funds, it is called only now and then."""
 
 from collections.abc import Callable
 
@@ -10,35 +10,35 @@ from justchat.interfaces.outbound import ISmsSender
 from justchat.model.phone import Phone
 
 PAUSE = 60.0
-"""Seconds until one SMS tries again."""
+"""Seconds between two attempts while there are no funds."""
 
 
 @implementer(ISmsSender)
 class Breaker:
-    """Sends by ``sender``, as long as that has funds; ``seconds`` is a clock."""
+    """Sends through ``sender`` while that has funds. ``seconds`` is a monotonic clock."""
 
     _log = Logger()
 
     def __init__(self, sender: ISmsSender, seconds: Callable[[], float]) -> None:
         self._sender = sender
         self._seconds = seconds
-        self._again_at: float | None = None
-        """None while it is closed."""
+        self._retry_at: float | None = None
+        """The time of the next attempt; None while the gateway has funds."""
 
     async def send(self, phone: Phone, text: str) -> None:
         now = self._seconds()
-        if self._again_at is not None:
-            if now < self._again_at:
-                raise SmsFailed("the gateway has no funds, and is not asked for now", SmsFailure.NO_FUNDS)
-            self._again_at = now + PAUSE  # this one tries for all
+        if self._retry_at is not None:
+            if now < self._retry_at:
+                raise SmsFailed("the gateway has no funds, and is not called for now", SmsFailure.NO_FUNDS)
+            self._retry_at = now + PAUSE  # meanwhile this attempt is the only one
         try:
             await self._sender.send(phone, text)
         except SmsFailed as error:
             if error.failure is SmsFailure.NO_FUNDS:
-                if self._again_at is None:
+                if self._retry_at is None:
                     self._log.critical("the SMS gateway has no funds left: no keys are sent until it has")
-                self._again_at = self._seconds() + PAUSE
+                self._retry_at = self._seconds() + PAUSE
             raise
-        if self._again_at is not None:
+        if self._retry_at is not None:
             self._log.info("the SMS gateway has funds again")
-            self._again_at = None
+            self._retry_at = None

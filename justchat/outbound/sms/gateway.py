@@ -1,7 +1,7 @@
-"""Any SMS gateway that speaks HTTP: URL, headers and body are templates from the configuration.
+"""Sends SMS through any gateway that speaks HTTP. URL, headers and body are templates of the settings.
 
-``{phone}`` and ``{text}`` are filled in, quoted for where they stand: as JSON strings in a JSON body, by percent
-in a URL or a form. Success is told by the status and, where ``success_path`` is set, by a value in a JSON answer.
+``{phone}`` and ``{text}`` are replaced, and quoted for their place: as JSON strings in a JSON body, percent-encoded in
+a URL or a form. The status and, where ``success_path`` is set, a value in a JSON answer decide about success.
 """
 
 import json
@@ -37,14 +37,14 @@ _OF_STATUS = {
     429: SmsFailure.RETRY,
     503: SmsFailure.RETRY,
 }
-"""What gateways mean by a status (RFC 9110, section 15); with others it is not known what they have done."""
+"""What a status means (RFC 9110, section 15). With any other, it is unknown whether the SMS was sent."""
 
 
 @implementer(ISmsSender)
 class Gateway:
     """Makes one HTTP request per SMS, each over a connection of its own.
 
-    The reason of a failure has nothing of what was sent or answered: either may hold the key or a secret.
+    The reason of a failure quotes nothing of the request or the answer: either may contain the key or a secret.
     """
 
     _log = Logger()
@@ -53,7 +53,7 @@ class Gateway:
         assert settings.url is not None, "the settings have checked it"
         self._settings = settings
         self._url = settings.url
-        self._asker = HttpClient("the gateway", settings.timeout, reactor)
+        self._client = HttpClient("the gateway", settings.timeout, reactor)
         self._headers = dict(settings.headers)
         media = _media_type(self._headers)
         if media is None and _looks_like_json(settings.body):
@@ -64,21 +64,21 @@ class Gateway:
     async def send(self, phone: Phone, text: str) -> None:
         values = {"phone": phone, "text": text}
         try:
-            status, answer = await self._asker.ask(
+            status, answer = await self._client.request(
                 self._settings.method,
-                _filled(self._url, values, _in_url),
-                {name: _filled(value, values, _in_header) for name, value in self._headers.items()},
-                _filled(self._settings.body, values, self._quote_in_body).encode(),
+                _fill(self._url, values, _in_url),
+                {name: _fill(value, values, _in_header) for name, value in self._headers.items()},
+                _fill(self._settings.body, values, self._quote_in_body).encode(),
             )
         except NoAnswer as error:
             raise SmsFailed(str(error), _failure_of(error)) from None
-        wrong = self._wrong(status, answer)
-        if wrong is not None:
-            raise SmsFailed(wrong, self._failure(status, answer))
+        refusal = self._refusal(status, answer)
+        if refusal is not None:
+            raise SmsFailed(refusal, self._failure(status, answer))
         self._log.info("the gateway took an SMS to …{last}", last=phone[-2:])
 
-    def _wrong(self, status: int, answer: bytes) -> str | None:
-        """Why this answer is no yes; None where it is one."""
+    def _refusal(self, status: int, answer: bytes) -> str | None:
+        """The reason the gateway refused; None where it accepted."""
         if status not in self._settings.success_status:
             return f"the gateway answered with status {status}"
         path, wanted = self._settings.success_path, self._settings.success_value
@@ -91,19 +91,19 @@ class Gateway:
         if wanted is None:
             accepted = value is not None and value is not False
         else:
-            # To Python, but not to JSON, 1 and true are the same.
+            # 1 and true are equal in Python, but not in JSON.
             accepted = value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
-        return None if accepted else f"the gateway's answer tells of no success at {path}"
+        return None if accepted else f"the gateway's answer reports no success at {path}"
 
     def _failure(self, status: int, answer: bytes) -> SmsFailure:
-        """What an answer means that is no yes."""
+        """The kind of failure that an answer means."""
         if self._settings.failure_path is not None:
             try:
-                told = _value_at(answer, self._settings.failure_path)
+                value = _value_at(answer, self._settings.failure_path)
             except ValueError:
-                told = None
-            if isinstance(told, str | int) and told in self._configured:
-                return self._configured[told]
+                value = None
+            if isinstance(value, str | int) and value in self._configured:
+                return self._configured[value]
         return self._configured.get(status) or _OF_STATUS.get(status, SmsFailure.UNKNOWN)
 
 
@@ -113,8 +113,8 @@ def _failure_of(error: NoAnswer) -> SmsFailure:
     return SmsFailure.MISCONFIGURED if error.unsendable else SmsFailure.UNKNOWN
 
 
-def _filled(template: str, values: dict[str, str], quoted: Quote) -> str:
-    # One pass, so that braces in an SMS stay what they are.
+def _fill(template: str, values: dict[str, str], quoted: Quote) -> str:
+    # One pass, so that {phone} in the text of an SMS is not replaced.
     return _PLACE.sub(lambda place: quoted(values[place[1]]), template)
 
 
@@ -127,7 +127,7 @@ def _in_header(value: str) -> str:
 
 
 def _in_json(value: str) -> str:
-    """Inside the quotes that the template has; in ASCII, so that no charset of a header can spoil it."""
+    """The template has the quotes. ASCII alone, so that the charset of a header does not matter."""
     return json.dumps(value)[1:-1]
 
 
@@ -151,7 +151,7 @@ def _looks_like_json(body: str) -> bool:
 
 
 def _value_at(answer: bytes, path: str) -> Any:
-    """The value at a dotted path of a JSON answer; ValueError where there is none."""
+    """The value at a dotted path of a JSON answer. Raises ValueError where there is none."""
     try:
         value = orjson.loads(answer)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""The outbox: SMS go into a file, one JSON line each, for whoever develops or sends them by other means."""
+"""Writes SMS to a file, one JSON line each, for developers and for operators who send them by other means."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ from justchat.model.phone import Phone
 
 @implementer(ISmsSender)
 class Outbox:
-    """Appends ``{"phone", "text", "time"}`` to a file; the log never has the text."""
+    """Appends ``{"phone", "text", "time"}`` to a file. The log never contains the text."""
 
     _log = Logger()
 
@@ -26,7 +26,7 @@ class Outbox:
     async def send(self, phone: Phone, text: str) -> None:
         line = orjson.dumps({"phone": phone, "text": text, "time": iso(self._clock())}) + b"\n"
         try:
-            # One write of a whole line: two daemons may share the file.
+            # One write of the whole line, since two daemons may share the file.
             opened = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 os.write(opened, line)

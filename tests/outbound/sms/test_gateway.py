@@ -147,20 +147,20 @@ class WhatFails(GatewayCase):
         """Another value than the expected one is a failure."""
         reason = await self.failure(lambda request: b'{"ok": "no"}', success_path="ok", success_value="yes")
 
-        self.assertEqual(reason, "the gateway's answer tells of no success at ok")
+        self.assertEqual(reason, "the gateway's answer reports no success at ok")
 
     async def test_true_is_not_one(self) -> None:
         """The number 1 is not the expected true."""
         reason = await self.failure(lambda request: b'{"ok": 1}', success_path="ok", success_value=True)
 
-        self.assertEqual(reason, "the gateway's answer tells of no success at ok")
+        self.assertEqual(reason, "the gateway's answer reports no success at ok")
 
     async def test_null_and_false(self) -> None:
         """Without an expected value null and false are failures."""
         for body in (b'{"ok": null}', b'{"ok": false}'):
             reason = await self.failure(lambda request, body=body: body, success_path="ok")
 
-            self.assertEqual(reason, "the gateway's answer tells of no success at ok")
+            self.assertEqual(reason, "the gateway's answer reports no success at ok")
 
     async def test_missing_path(self) -> None:
         """An answer without the path is a failure, however it lacks it."""
@@ -185,7 +185,7 @@ class WhatFails(GatewayCase):
 
         reason = await self.failure(answer)
 
-        self.assertEqual(reason, "the gateway cannot be asked: ParseError")
+        self.assertEqual(reason, "the request to the gateway failed: ParseError")
 
     async def test_redirect(self) -> None:
         """A redirect is a failure and is not followed."""
@@ -205,7 +205,7 @@ class WhatFails(GatewayCase):
         # Twisted's client looks for other addresses of the host for 0.3 s first.
         reason = await self.failure(timeout=5)
 
-        self.assertEqual(reason, "the gateway cannot be asked: ConnectionRefusedError")
+        self.assertEqual(reason, "the request to the gateway failed: ConnectionRefusedError")
 
     async def test_no_answer(self) -> None:
         """A gateway that does not answer is a failure, and its connection is closed."""
@@ -232,7 +232,7 @@ class WhatFails(GatewayCase):
         """A header that cannot be sent is a failure like any other."""
         reason = await self.failure(headers={"not a name": "s3cret"})
 
-        self.assertEqual(reason, "the gateway cannot be asked: InvalidHeaderName")
+        self.assertEqual(reason, "the request to the gateway failed: InvalidHeaderName")
 
     async def test_secrets(self) -> None:
         """No reason has the text, the phone, a header or what the URL holds."""
