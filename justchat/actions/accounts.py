@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from justchat.actions.login_attempts import LoginAttempts, is_known_network, network_id_of
-from justchat.actions.presence import current_room, is_inside
+from justchat.actions.presence import current_room, with_current_room
 from justchat.actions.sms_budget import SmsBudget
 from justchat.errors import ApiError, SearchOff, SmsFailed, WrongKey
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
@@ -205,12 +205,12 @@ class Accounts:
 
     async def show(self, user: Id, viewer: Id | None = None) -> User:
         """A user with their current room, as ``viewer`` may see them; None for the user. Raises UserNotFound."""
-        shown = await self._with_current_room(await self.users.get(user))
+        shown = await with_current_room(await self.users.get(user), self.rooms)
         return shown if viewer is None else (await self._without_private([shown], viewer))[0]
 
     async def show_several(self, users: Sequence[Id], viewer: Id) -> list[User]:
         """Those of the users that exist, in this order, as ``viewer`` may see them."""
-        found = [await self._with_current_room(user) for user in await self.users.get_several(users)]
+        found = [await with_current_room(user, self.rooms) for user in await self.users.get_several(users)]
         return await self._without_private(found, viewer)
 
     async def search(self, beginning: str, skip: int, limit: int, viewer: Id) -> list[User]:
@@ -246,11 +246,6 @@ class Accounts:
         photo = profile.get("photo")
         if isinstance(photo, str):
             await self.pictures.refer(pictures_in(photo))
-
-    async def _with_current_room(self, user: User) -> User:
-        if user.room is None or await is_inside(user.id, user.room, self.rooms):
-            return user
-        return evolve(user, room=None)
 
 
 def _without(user: User, rooms: Collection[Id]) -> User:

@@ -1,9 +1,4 @@
-"""Coins: top-ups, free coins, corrections, and gifts.
-
-Every change of a balance is a transfer in the ledger (``store/ledger.py`` has the steps): it begins, it is applied to
-the balance, a gift is handed over, it finishes. Each step may be repeated. A retry under the same id, and the start
-after a crash, resume a transfer where it stopped.
-"""
+"""Coins: top-ups, free coins, and gifts. Each is a transfer (``transfers``)."""
 
 import hashlib
 import hmac
@@ -11,15 +6,12 @@ from typing import Literal
 
 from attrs import frozen
 
-from justchat.actions.presence import current_room
+from justchat.actions.transfers import Transfers
 from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
 from justchat.interfaces.counters import IRateWindows
-from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.money import ICatalogue, ILedger
 from justchat.interfaces.pictures import IPictureRecords
-from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
-from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
@@ -32,18 +24,17 @@ Network = Literal["mailru", "vk", "facebook", "twitter"]
 
 @frozen(kw_only=True)
 class Money:
-    """What a user, or an operator, can do with coins.
+    """What a user can do with coins.
 
     ``secret_key`` signs top-ups. ``unnumbered`` limits one user's top-ups without a ``payment_id``; with
     ``allow_unnumbered`` false there are none. ``free_coins`` is what each network gives in 24 hours.
     """
 
     users: IUsers
-    rooms: IRooms
     ledger: ILedger
+    transfers: Transfers
     catalogue: ICatalogue
     pictures: IPictureRecords
-    mailboxes: IMailboxes
     rate_windows: IRateWindows
     clock: Clock
     secret_key: str
@@ -70,12 +61,24 @@ class Money:
             created_at=self.clock(),
             note=payment_id,
         )
-        first, finished = await self._begin_or_resume(transfer)
+        begin = self._begin_unnumbered if payment_id is None else self.ledger.begin
+        first, finished = await self.transfers.begin_or_resume(transfer, begin)
         if (first.user, first.amount) != (user, coins):
             raise Conflict("this payment was for another user or sum")
         if not finished:
-            await self.ledger.apply(transfer)
-            await self._finish(transfer)
+            await self.transfers.apply_and_finish(transfer)
+
+    async def _begin_unnumbered(self, transfer: Transfer) -> bool:
+        """Begin a top-up without a payment_id, which is counted if it is new. Raises TooManyRequests."""
+        hits = await self.rate_windows.take([RateCounter(UNNUMBERED, transfer.user, self.unnumbered)])
+        try:
+            begun = await self.ledger.begin(transfer)
+        except ApiError:  # the client may retry
+            await self.rate_windows.give_back(hits)
+            raise
+        if not begun:
+            await self.rate_windows.give_back(hits)
+        return begun
 
     def _is_signed(self, user: Id, coins: int, secret: str, payment_id: str | None) -> bool:
         # Coins are whole and at most 10^9, which Python and JavaScript print alike.
@@ -103,15 +106,7 @@ class Money:
             created_at=self.clock(),
             note=network,
         )
-        await self._carry_out(transfer, TooSoon)
-
-    async def correct(self, user: Id, coins: int, note: str) -> None:
-        """Add an operator's correction to a balance; it may be negative. Raises UserNotFound, NotEnoughCoins."""
-        await self.users.exists(user)
-        transfer = Transfer(
-            id=new_id(), user=user, amount=coins, reason=Reason.CORRECTION, created_at=self.clock(), note=note
-        )
-        await self._carry_out(transfer, NotEnoughCoins)
+        await self.transfers.carry_out(transfer, TooSoon)
 
     async def gifts(self) -> list[Gift]:
         """The gifts that can be bought, the cheapest first."""
@@ -135,69 +130,4 @@ class Money:
             to=to,
             text=text,
         )
-        await self._carry_out(transfer, NotEnoughCoins)
-
-    async def _carry_out(self, transfer: Transfer, refusal: type[ApiError]) -> None:
-        """Begin or resume a transfer, and finish it. Raises ``refusal`` where the ledger does not apply it."""
-        _, finished = await self._begin_or_resume(transfer)
-        if finished:
-            return
-        if not await self.ledger.apply(transfer):
-            await self.ledger.cancel(transfer.id)
-            raise refusal
-        await self._finish(transfer)
-
-    async def _begin_or_resume(self, transfer: Transfer) -> tuple[Transfer, bool]:
-        """The first transfer with this id, which this call begins if there is none; and whether it is finished."""
-        if await self._begin(transfer):
-            return transfer, False
-        return await self.ledger.get(transfer.id) or (transfer, False)
-
-    async def _begin(self, transfer: Transfer) -> bool:
-        """Add a transfer to the ledger; False where its id is there. A new top-up without a payment_id is counted."""
-        if transfer.reason is not Reason.PAYMENT or transfer.note is not None:
-            return await self.ledger.begin(transfer)
-        hits = await self.rate_windows.take([RateCounter(UNNUMBERED, transfer.user, self.unnumbered)])
-        try:
-            begun = await self.ledger.begin(transfer)
-        except ApiError:  # the client may retry
-            await self.rate_windows.give_back(hits)
-            raise
-        if not begun:
-            await self.rate_windows.give_back(hits)
-        return begun
-
-    async def _finish(self, transfer: Transfer) -> None:
-        """Do the steps that are left once the balance has changed."""
-        if transfer.gift is not None and transfer.to is not None:
-            await self._hand_over(transfer, transfer.gift, transfer.to)
-        await self.ledger.finish(transfer)
-
-    async def _hand_over(self, transfer: Transfer, gift: Gift, to: Id) -> None:
-        room = await current_room(to, self.users, self.rooms)
-
-        def make(id: Id, seq: int) -> Entry:
-            return Entry(
-                id=id,
-                stream=to,
-                seq=seq,
-                kind=Kind.GIFT,
-                author=transfer.user,
-                user=to,
-                text=transfer.text,
-                created_at=transfer.created_at,
-                gift=gift,
-                room=room,
-            )
-
-        await self.mailboxes.append_once(to, transfer.id, make)
-
-    async def finish_transfers(self, *, all: bool) -> None:
-        """Finish or cancel the transfers that a crash interrupted. ``all``: those of a moment ago, too."""
-        for transfer in await self.ledger.unfinished(all=all):
-            if transfer.reason is Reason.PAYMENT:  # the user has paid, whether or not they had our answer
-                await self.ledger.apply(transfer)
-            if await self.ledger.is_applied(transfer):
-                await self._finish(transfer)
-            else:
-                await self.ledger.cancel(transfer.id)
+        await self.transfers.carry_out(transfer, NotEnoughCoins)

@@ -2,16 +2,16 @@
 
 from attrs import frozen
 
-from justchat.actions.accounts import Accounts
-from justchat.actions.money import Money
+from justchat.actions.presence import with_current_room
+from justchat.actions.transfers import Transfers
 from justchat.errors import NotEnoughCoins, RoomNotFound, UserNotFound
 from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.money import ILedger
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
 from justchat.model.complaint import Complaint
-from justchat.model.gift import Transfer
-from justchat.model.ids import Id, as_id, is_well_formed
+from justchat.model.gift import Reason, Transfer
+from justchat.model.ids import Id, as_id, is_well_formed, new_id
 from justchat.model.moment import Clock
 from justchat.model.phone import parse_phone
 from justchat.model.room import Room
@@ -43,12 +43,11 @@ class ComplaintDetails:
 class OperatorActions:
     """What an operator can do. ``region`` is the region of phones without a plus."""
 
-    accounts: Accounts
     users: IUsers
     sessions: ISessions
     rooms: IRooms
     ledger: ILedger
-    money: Money
+    transfers: Transfers
     complaints: IComplaints
     clock: Clock
     region: str
@@ -70,10 +69,13 @@ class OperatorActions:
     async def show_user(self, user: Id) -> UserDetails:
         """A user, with their sessions and transfers. Raises UserNotFound."""
         return UserDetails(
-            user=await self.accounts.show(user),
-            sessions=await self.accounts.list_sessions(user),
+            user=await self._user(user),
+            sessions=await self.sessions.of(user),
             ledger=await self.ledger.of(user, LEDGER_SHOWN),
         )
+
+    async def _user(self, user: Id) -> User:
+        return await with_current_room(await self.users.get(user), self.rooms)
 
     async def end_sessions(self, user: Id) -> int:
         """End every session of a user. Returns how many. Running daemons close the sockets within seconds."""
@@ -81,8 +83,12 @@ class OperatorActions:
 
     async def correct_balance(self, user: Id, coins: int, reason: str) -> int:
         """Add a correction, which may be negative. Returns the balance. Raises UserNotFound, NotEnoughCoins."""
+        await self.users.exists(user)
+        correction = Transfer(
+            id=new_id(), user=user, amount=coins, reason=Reason.CORRECTION, created_at=self.clock(), note=reason
+        )
         try:
-            await self.money.correct(user, coins, reason)
+            await self.transfers.carry_out(correction, NotEnoughCoins)
         except NotEnoughCoins as error:
             balance = (await self.users.get(user)).balance
             raise NotEnoughCoins(f"the balance would fall below 0: it is {balance}") from error
@@ -98,8 +104,8 @@ class OperatorActions:
         return ComplaintDetails(
             complaint=found,
             room=None if found.room is None else await self._room(found.room),
-            author=await self.accounts.show(found.author),
-            message_author=await self.accounts.show(found.message.author),
+            author=await self._user(found.author),
+            message_author=await self._user(found.message.author),
         )
 
     async def _room(self, room: Id) -> Room | None:

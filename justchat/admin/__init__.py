@@ -1,1 +1,1 @@
-"""``justchat-admin``: the operator's command, over the same actions and stores as the daemon (docs/operating.rst)."""
+"""``justchat-admin``: the operator's command line, on the daemon's actions and stores (docs/operating.rst)."""

@@ -1,4 +1,4 @@
-"""The command line: what can be asked, and the help."""
+"""The command line: commands, arguments and help."""
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,15 +12,15 @@ LONGEST_TEXT = 4096
 MOST_COINS = 10**9
 
 _EPILOG = """\
-exit codes: 0 done, 1 refused (one line on standard error says why), 2 not understood
+exit codes: 0 done, 1 refused (one line on standard error says why), 2 wrong arguments
 
-Without --mongo, and where the settings name none, the daemon's own database is used: the daemon may run or not.
-Run this as the user that the daemon runs as: sudo -u justchat justchat-admin …
+Without --mongo, or a URI in the settings, the daemon's own database is used. The daemon may run or not.
+Run this as the daemon's user: sudo -u justchat justchat-admin …
 """
 
 
 def parse(written: Sequence[str] | None = None) -> Namespace:
-    """The arguments; their ``command`` is the function that does it. Ends the process with 2 for what is none."""
+    """The arguments. Their ``command`` is the function to call. Ends the process with 2 where they are wrong."""
     top = _parser()
     arguments = top.parse_args(written)
     if arguments.command is gifts.edit and {arguments.name, arguments.price, arguments.image} == {None}:
@@ -37,12 +37,12 @@ def _parser() -> ArgumentParser:
     )
     top.add_argument("--config", metavar="FILE", help="the daemon's settings")
     top.add_argument("--data-dir", metavar="DIR", help="the daemon's data directory; ./justchat-data by default")
-    top.add_argument("--mongo", metavar="URI", help="the daemon's MongoDB, where it has none of its own")
+    top.add_argument("--mongo", metavar="URI", help="the daemon's MongoDB, if it has no embedded one")
     top.add_argument("--json", action="store_true", help="answer with one JSON object")
     areas = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _gifts(_area(areas, "gifts", "the gifts that can be bought"))
-    _complaints(_area(areas, "complaints", "what people complained of"))
-    _users(_area(areas, "users", "the people"))
+    _complaints(_area(areas, "complaints", "the complaints about messages"))
+    _users(_area(areas, "users", "the users"))
     return top
 
 
@@ -54,7 +54,7 @@ def _area(areas: Any, name: str, summary: str) -> Any:
 def _command(area: Any, name: str, command: Callable[..., Awaitable[Any]]) -> ArgumentParser:
     summary = (command.__doc__ or "").strip()
     parser: ArgumentParser = area.add_parser(name, help=summary.partition(".")[0], description=summary)
-    # It may stand behind the command, too.
+    # Allowed behind the command, too.
     parser.add_argument("--json", action="store_true", default=SUPPRESS, help="answer with one JSON object")
     parser.set_defaults(command=command)
     return parser
@@ -63,8 +63,8 @@ def _command(area: Any, name: str, command: Callable[..., Awaitable[Any]]) -> Ar
 def _gifts(area: Any) -> None:
     _command(area, "list", gifts.list_gifts)
     load = _command(area, "load", gifts.load)
-    load.add_argument("file", metavar="FILE", help="a list of gifts: name, image, price, and perhaps id")
-    picture = "a file with a picture, or the URL or path that clients are to find it at"
+    load.add_argument("file", metavar="FILE", help="a list of gifts: name, image, price, and optionally id")
+    picture = "a file with a picture, or the URL or path at which clients find it"
     add = _command(area, "add", gifts.add)
     edit = _command(area, "edit", gifts.edit)
     edit.add_argument("id", metavar="ID", help="the gift's id")
@@ -79,7 +79,7 @@ def _gifts(area: Any) -> None:
 
 def _complaints(area: Any) -> None:
     listing = _command(area, "list", complaints.list_complaints)
-    listing.add_argument("--all", action="store_true", help="closed ones, too")
+    listing.add_argument("--all", action="store_true", help="include closed ones")
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
     _command(area, "show", complaints.show).add_argument("id", metavar="ID", help="the complaint's id")
     close = _command(area, "close", complaints.close)
@@ -92,13 +92,13 @@ def _users(area: Any) -> None:
     for command in (_command(area, "show", users.show), _command(area, "end-sessions", users.end_sessions), correct):
         command.add_argument("user", metavar="USER", help="an id or a phone")
     correct.add_argument("coins", metavar="COINS", type=_coins, help="to add; -50 takes 50")
-    correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; it is kept in the ledger")
+    correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the ledger keeps it")
 
 
 def _text(written: str) -> str:
     try:
         written.encode()
-    except UnicodeEncodeError:  # bytes of another encoding
+    except UnicodeEncodeError:  # bytes that are not UTF-8
         raise ArgumentTypeError("not UTF-8") from None
     if not shows(written):
         raise ArgumentTypeError("empty")
@@ -109,7 +109,7 @@ def _text(written: str) -> str:
 
 
 def _path(written: str) -> str:
-    """A file's name, which may be of any bytes but is never put into another form, or a URL."""
+    """A URL, or a file's name, which may have any bytes and is not normalized."""
     if not written.strip():
         raise ArgumentTypeError("empty")
     return written

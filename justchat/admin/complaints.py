@@ -1,4 +1,4 @@
-"""``justchat-admin complaints …``"""
+"""``justchat-admin complaints``: list, show and close complaints."""
 
 from argparse import Namespace
 
@@ -32,20 +32,20 @@ async def list_complaints(context: AdminContext, arguments: Namespace) -> Outcom
 
 
 async def show(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Show a complaint: the message, its room, who wrote it and who complained."""
-    file = await context.operating.show_complaint(as_id(arguments.id))
-    complaint, message, room = file.complaint, file.complaint.message, file.room
+    """Show a complaint: the message, its room, its author and the author of the complaint."""
+    details = await context.operating.show_complaint(as_id(arguments.id))
+    complaint, message, room = details.complaint, details.complaint.message, details.room
     where = "(direct message)" if complaint.room is None else f"{complaint.room} (removed)"
     text = record(
         ("complaint", complaint.id),
         ("when", iso(complaint.created_at)),
-        ("by", _person(file.author)),
+        ("by", _person(details.author)),
         ("text", complaint.text),
         ("closed", None if complaint.closed_at is None else iso(complaint.closed_at)),
         ("note", complaint.note),
         ("message", message.id),
         ("  when", iso(message.created_at)),
-        ("  by", _person(file.message_author)),
+        ("  by", _person(details.message_author)),
         ("  text", message.text),
         ("room", where if room is None else f"{room.id} {room.name}"),
         ("  admin", None if room is None else room.admin),
@@ -56,14 +56,14 @@ async def show(context: AdminContext, arguments: Namespace) -> Outcome:
         {
             "complaint": _document(complaint),
             "room": None if room is None else room_document(room, now()),
-            "author": user_document(file.author, file.author.id, show_phones=True),
-            "message_author": user_document(file.message_author, file.message_author.id, show_phones=True),
+            "author": user_document(details.author, details.author.id, show_phones=True),
+            "message_author": user_document(details.message_author, details.message_author.id, show_phones=True),
         },
     )
 
 
 async def close(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Close a complaint, with a note of what was done about it."""
+    """Close a complaint, with a note on what was done about it."""
     complaint = as_id(arguments.id)
     await context.operating.close_complaint(complaint, arguments.note)
     return Outcome(f"Complaint {complaint} is closed.", {"closed": complaint})

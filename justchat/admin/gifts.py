@@ -1,4 +1,4 @@
-"""``justchat-admin gifts …``"""
+"""``justchat-admin gifts``: list, load, add, change and withdraw gifts."""
 
 from argparse import Namespace
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ async def list_gifts(context: AdminContext, arguments: Namespace) -> Outcome:
 
 
 async def load(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Add the gifts of a TOML or JSON file, or change those whose ids are known. A gift without an id has one made
-    from its name, so that the same file may be loaded again. Where anything is wrong, nothing is changed.
+    """Add the gifts in a TOML or JSON file, or change those whose ids exist. A gift without an id gets one derived
+    from its name, so that the same file may be loaded again. If anything is wrong, nothing changes.
     """
     file = Path(arguments.file)
     try:
@@ -34,21 +34,21 @@ async def load(context: AdminContext, arguments: Namespace) -> Outcome:
     except OSError as error:  # of a picture
         raise BadFile(f"{error.filename}: {error.strerror}") from error
     if not gifts:
-        raise BadFile(f"{file}: there are no gifts in it")
+        raise BadFile(f"{file}: it has no gifts")
     gifts = [gift if gift.id else evolve(gift, id=_id_of(gift.name)) for gift in gifts]
     _check(context, file, gifts)
     return _all(await context.gift_catalogue.put([await _unless_known(context, gift) for gift in gifts]), "")
 
 
 async def add(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Add a gift. Its id is made from its name."""
+    """Add a gift. Its id is derived from its name."""
     id = _id_of(arguments.name)
     try:
         await context.catalogue.get(id)
     except GiftNotFound:
         pass
     else:
-        raise Conflict(f"there is a gift of this name: gifts edit {id}")
+        raise Conflict(f"there is a gift with this name: gifts edit {id}")
     image = _picture(context, arguments.image)
     (gift,) = await context.gift_catalogue.put(
         [NewGift(id=id, name=arguments.name, price=arguments.price, image=image)]
@@ -57,7 +57,7 @@ async def add(context: AdminContext, arguments: Namespace) -> Outcome:
 
 
 async def edit(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Change a gift. Those who were given it keep it as it was."""
+    """Change a gift. Users who received it keep it as it was."""
     image = None if arguments.image is None else _picture(context, arguments.image)
     return _one(
         await context.gift_catalogue.change(
@@ -67,7 +67,7 @@ async def edit(context: AdminContext, arguments: Namespace) -> Outcome:
 
 
 async def withdraw(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Sell a gift no more. Those who were given it keep it; to sell it again, load it with its id."""
+    """Withdraw a gift from sale. Users who received it keep it. To sell it again, load it with its id."""
     gift = as_id(arguments.id)
     await context.gift_catalogue.withdraw(gift)
     return Outcome(f"Gift {gift} is withdrawn.", {"withdrawn": gift})
@@ -78,14 +78,14 @@ def _id_of(name: str) -> Id:
 
 
 def _check(context: AdminContext, file: Path, gifts: Sequence[NewGift]) -> None:
-    """What the file's shape does not tell. Raises BadFile with the row and the field."""
+    """Check what the file's schema does not. Raises BadFile with the row and the field."""
     rows: dict[Id | None, int] = {}
     for row, gift in enumerate(gifts, start=1):
         try:
             if not gift.name.strip():
                 raise BadFile("name: empty")
             if gift.id in rows:
-                raise BadFile(f"id: row {rows[gift.id]} is of the same gift")
+                raise BadFile(f"id: row {rows[gift.id]} has the same gift")
             rows[gift.id] = row
             _check_picture(context, gift.image)
         except BadFile as error:
@@ -93,7 +93,7 @@ def _check(context: AdminContext, file: Path, gifts: Sequence[NewGift]) -> None:
 
 
 def _check_picture(context: AdminContext, image: bytes | str) -> None:
-    """Raises BadFile unless it is a picture, or the path or URL of one."""
+    """Raises BadFile unless ``image`` is a picture, or the path or URL of one."""
     settings = context.settings
     if isinstance(image, bytes):
         if len(image) > settings.limits.image:
@@ -109,11 +109,11 @@ def _check_picture(context: AdminContext, image: bytes | str) -> None:
         if not (settings.data_dir / image).is_file():
             raise BadFile(f"image: there is no {image} in {settings.data_dir}")
     elif not image.startswith(("http://", "https://", "/")):
-        raise BadFile(f"image: there is no file {image}; a path that clients are to use begins with /")
+        raise BadFile(f"image: there is no file {image}; a path for clients begins with /")
 
 
 def _picture(context: AdminContext, written: str) -> bytes | str:
-    """The picture that an argument names."""
+    """The picture in the file that an argument names, or the argument as it is."""
     file = Path(written)
     try:
         image = file.read_bytes() if "://" not in written and file.is_file() else written
@@ -124,7 +124,7 @@ def _picture(context: AdminContext, written: str) -> bytes | str:
 
 
 async def _unless_known(context: AdminContext, gift: NewGift) -> NewGift:
-    """The gift, with the path of its picture where that has been kept before."""
+    """The gift, with the path of its picture where the same picture is stored already."""
     assert gift.id is not None
     try:
         known = (await context.catalogue.get(gift.id)).image

@@ -1,4 +1,4 @@
-"""A command from its arguments to its exit code: 0 done, 1 refused, with one line that says why, 2 not understood."""
+"""Runs a command. Exit codes: 0 done, 1 refused, with one line that says why, 2 wrong arguments."""
 
 import os
 import signal
@@ -11,51 +11,51 @@ from twisted.internet import task
 from twisted.logger import globalLogBeginner
 
 from justchat.admin.arguments import parse
-from justchat.admin.context import open_office
+from justchat.admin.context import open_context
 from justchat.admin.output import as_json
 from justchat.config.settings import load_settings
 from justchat.errors import ApiError, BadFile, DatabaseAway, StartupError
 
-IN_DOUBT = "the database went away; look whether it was done before you try again"
+IN_DOUBT = "the database went away; check whether it was done before you try again"
 
 
 def main() -> None:
     """The console script."""
     arguments = parse()
-    # What libraries log on their way out is no concern of an operator's.
+    # Operators need no log of the libraries.
     globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
     task.react(run, [arguments])
 
 
 async def run(reactor: Any, arguments: Namespace) -> None:
-    """Carry out a command. What it says is printed when the database has been let go, whatever reads it."""
-    # Twisted would stop the reactor and exit with 0. Ended like this, our mongod is told by the kernel.
+    """Carry out a command. Its outcome is printed once the database is closed, since a reader of it may be slow."""
+    # Twisted would stop the reactor and exit with 0. The kernel stops our mongod when this process dies.
     reactor.callWhenRunning(
         lambda: [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)]
     )
     try:
         overrides = {} if arguments.mongo is None else {"mongo": {"uri": arguments.mongo}}
         settings = load_settings(arguments.config, overrides, arguments.data_dir, secrets=False)
-        async with open_office(settings, reactor) as context:
+        async with open_context(settings, reactor) as context:
             outcome = await arguments.command(context, arguments)
     except DatabaseAway as error:
         raise refused(IN_DOUBT) from error
     except (ApiError, BadFile, StartupError) as error:
         raise refused(str(error)) from error
-    except Exception as error:  # a fault of ours
+    except Exception as error:  # a bug
         traceback.print_exc()
         raise SystemExit(1) from error
     say(as_json(outcome.data) if arguments.json else outcome.text)
 
 
 def refused(why: str) -> SystemExit:
-    """Say in one line why a command was not carried out."""
+    """Print in one line why a command was not carried out; returns the exit."""
     sys.stderr.write(f"justchat-admin: {' '.join(why.split())}\n")
     return SystemExit(1)
 
 
 def say(text: str) -> None:
-    """Print, also where the terminal lacks a letter or the reader has gone."""
+    """Print a text, also where the terminal lacks a character or the reader has closed the pipe."""
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         print(text, flush=True)

@@ -1,4 +1,4 @@
-"""What a command says, for people and for programs."""
+"""The output of commands, for people and for programs."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from attrs import frozen
 
 @frozen
 class Outcome:
-    """``text`` for people, ``data`` for ``--json``."""
+    """The result of a command: ``text`` for people, ``data`` for ``--json``."""
 
     text: str
     data: object
@@ -19,19 +19,19 @@ def as_json(data: object) -> str:
 
 
 def clean(text: object) -> str:
-    """One line, without what would move a terminal's cursor or turn its text around: people write such things."""
+    """A text on one line, with escapes for characters that move a terminal's cursor or reverse its text."""
     shown = "" if text is None else str(text)
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
 
 
 def short(text: object, length: int = 50) -> str:
-    """The beginning of a text."""
+    """A text, cut to ``length`` characters."""
     shown = clean(text)
     return shown if len(shown) <= length else f"{shown[: length - 1]}…"
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> str:
-    """A table, or the sentence to say where there are no rows."""
+    """A table, or the sentence ``nothing`` where there are no rows."""
     lines = [list(titles), *(list(map(clean, row)) for row in rows)]
     if len(lines) == 1:
         return nothing
@@ -42,7 +42,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]], nothing: str)
 
 
 def record(*fields: tuple[str, object]) -> str:
-    """Names and values; what is None or empty is left out."""
+    """Names and values, one a line. None and empty values are left out."""
     known = [(name, clean(value)) for name, value in fields if value not in (None, "")]
     width = max(len(name) for name, _ in known)
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in known)

@@ -1,4 +1,4 @@
-"""``justchat-admin users …``"""
+"""``justchat-admin users``: show a user, end their sessions, correct their balance."""
 
 from argparse import Namespace
 
@@ -11,9 +11,9 @@ from justchat.protocol.documents import gift_document, user_document
 
 
 async def show(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Show a user, their sessions and the latest of their ledger."""
-    file = await context.operating.show_user(await context.operating.find(arguments.user))
-    user = file.user
+    """Show a user, their sessions and their latest transfers."""
+    details = await context.operating.show_user(await context.operating.find(arguments.user))
+    user = details.user
     parts = [
         record(
             ("user", user.id),
@@ -31,14 +31,14 @@ async def show(context: AdminContext, arguments: Namespace) -> Outcome:
         ),
         table(
             ("SESSION", "SINCE", "LAST SEEN", "UNTIL"),
-            [(each.id, iso(each.created_at), iso(each.seen_at), iso(each.expires_at)) for each in file.sessions],
+            [(each.id, iso(each.created_at), iso(each.seen_at), iso(each.expires_at)) for each in details.sessions],
             "There are no sessions.",
         ),
         table(
             ("LEDGER", "WHEN", "COINS", "WHY", "NOTE"),
             [
                 (each.id, iso(each.created_at), f"{each.amount:+}", each.reason.value, short(_note(each)))
-                for each in file.ledger
+                for each in details.ledger
             ],
             "There is nothing in the ledger.",
         ),
@@ -47,14 +47,14 @@ async def show(context: AdminContext, arguments: Namespace) -> Outcome:
         "\n\n".join(parts),
         {
             "user": user_document(user, user.id, show_phones=True),
-            "sessions": list(map(_session, file.sessions)),
-            "ledger": list(map(_transfer, file.ledger)),
+            "sessions": list(map(_session, details.sessions)),
+            "ledger": list(map(_transfer, details.ledger)),
         },
     )
 
 
 async def end_sessions(context: AdminContext, arguments: Namespace) -> Outcome:
-    """End every session of a user. A daemon that runs knows within seconds, and closes their sockets."""
+    """End every session of a user. A running daemon closes their sockets within seconds."""
     user = await context.operating.find(arguments.user)
     ended = await context.operating.end_sessions(user)
     sessions = "1 session" if ended == 1 else f"{ended} sessions"
@@ -62,7 +62,7 @@ async def end_sessions(context: AdminContext, arguments: Namespace) -> Outcome:
 
 
 async def correct_balance(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Add coins to a balance, or take some; never so many that it would fall below 0."""
+    """Add coins to a balance, or take some. The balance cannot fall below 0."""
     user = await context.operating.find(arguments.user)
     balance = await context.operating.correct_balance(user, arguments.coins, arguments.reason)
     return Outcome(f"The balance of {user} is {balance}.", {"user": user, "balance": balance})

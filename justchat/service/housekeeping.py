@@ -49,7 +49,7 @@ class Housekeeping(PeriodicService):
     async def _finish(self, *, all: bool) -> None:
         """Complete moves and transfers; ``all``: also those so young that another daemon could be at work on them."""
         await self._actions.rooms.finish_moves(all=all)
-        await self._actions.money.finish_transfers(all=all)
+        await self._actions.transfers.finish_interrupted(all=all)
 
 
 class Reconciliation(Service):

@@ -15,8 +15,10 @@ from justchat.actions.login_attempts import LoginAttempts, RoomPasswordAttempts
 from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
+from justchat.actions.operating import OperatorActions
 from justchat.actions.rooms import RoomActions
 from justchat.actions.sms_budget import SmsBudget
+from justchat.actions.transfers import Transfers
 from justchat.actions.uploads import UploadActions
 from justchat.config.settings import Limits, Settings
 from justchat.interfaces.counters import CountAction
@@ -40,6 +42,7 @@ class Actions:
     moderation: Moderation
     direct: DirectMessages
     money: Money
+    transfers: Transfers
     gift_catalogue: GiftCatalogue
     complaints: Complaints
     uploads: UploadActions
@@ -60,6 +63,7 @@ def make_actions(
     limits = settings.limits
     alarm = AbuseAlarm(rate_windows=stores.windows, clock=now)
     users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
+    transfers = make_transfers(stores)
     return Actions(
         accounts=Accounts(
             users=users,
@@ -118,11 +122,10 @@ def make_actions(
         direct=DirectMessages(users=users, mailboxes=mailboxes, pictures=pictures, clock=now),
         money=Money(
             users=users,
-            rooms=rooms,
             ledger=stores.ledger,
+            transfers=transfers,
             catalogue=stores.catalogue,
             pictures=pictures,
-            mailboxes=mailboxes,
             rate_windows=stores.windows,
             clock=now,
             secret_key=secret_key,
@@ -130,7 +133,8 @@ def make_actions(
             unnumbered=limits.rates(limits.unnumbered_top_ups),
             free_coins=settings.payments.free_coins,
         ),
-        gift_catalogue=GiftCatalogue(catalogue=stores.catalogue, images=images, pictures=pictures, clock=now),
+        transfers=transfers,
+        gift_catalogue=make_gift_catalogue(stores, images),
         complaints=Complaints(
             rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
         ),
@@ -143,6 +147,30 @@ def make_actions(
             in_all=limits.upload_bytes_in_all if limits.enabled else None,
             orphans=timedelta(seconds=settings.uploads.orphan_lifetime),
         ),
+    )
+
+
+def make_gift_catalogue(stores: Stores, images: IImages) -> GiftCatalogue:
+    """The actions on the gift catalogue."""
+    return GiftCatalogue(catalogue=stores.catalogue, images=images, pictures=stores.pictures, clock=now)
+
+
+def make_transfers(stores: Stores) -> Transfers:
+    """The steps of changes of balances."""
+    return Transfers(users=stores.users, rooms=stores.rooms, ledger=stores.ledger, mailboxes=stores.mailboxes)
+
+
+def make_operator_actions(settings: Settings, stores: Stores) -> OperatorActions:
+    """The actions of an operator, which need the stores alone."""
+    return OperatorActions(
+        users=stores.users,
+        sessions=stores.sessions,
+        rooms=stores.rooms,
+        ledger=stores.ledger,
+        transfers=make_transfers(stores),
+        complaints=stores.complaints,
+        clock=now,
+        region=settings.sms.region,
     )
 
 
