@@ -61,7 +61,7 @@ def make_actions(
 ) -> Actions:
     """``secret_key`` is what top-ups are signed with."""
     limits = settings.limits
-    alarm = AbuseAlarm(rate_windows=stores.windows, clock=now)
+    alarm = AbuseAlarm(rate_windows=stores.rate_windows, clock=now)
     users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
     transfers = make_transfers(stores)
     return Actions(
@@ -83,7 +83,7 @@ def make_actions(
             pictures=pictures,
             invite_text=settings.sms.invite_text,
             login_attempts=LoginAttempts(
-                rate_windows=stores.windows,
+                rate_windows=stores.rate_windows,
                 alarm=alarm,
                 per_phone=limits.rates(limits.wrong_keys_per_phone),
                 per_address=limits.rates(limits.wrong_keys_per_address),
@@ -91,7 +91,7 @@ def make_actions(
                 in_all=limits.rates(limits.wrong_keys_in_all),
             ),
             sms_budget=SmsBudget(
-                rate_windows=stores.windows,
+                rate_windows=stores.rate_windows,
                 alarm=alarm,
                 per_phone=settings.sms_rates("sms_per_phone"),
                 per_address=settings.sms_rates("sms_per_address"),
@@ -106,7 +106,7 @@ def make_actions(
             rooms=rooms,
             passwords=passwords,
             password_attempts=RoomPasswordAttempts(
-                rate_windows=stores.windows,
+                rate_windows=stores.rate_windows,
                 per_user=limits.rates(limits.wrong_passwords_per_user),
                 per_address=limits.rates(limits.wrong_passwords_per_address),
                 per_room=limits.rates(limits.wrong_passwords_per_room),
@@ -126,7 +126,7 @@ def make_actions(
             transfers=transfers,
             catalogue=stores.catalogue,
             pictures=pictures,
-            rate_windows=stores.windows,
+            rate_windows=stores.rate_windows,
             clock=now,
             secret_key=secret_key,
             allow_unnumbered=settings.payments.allow_unnumbered,

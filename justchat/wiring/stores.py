@@ -31,7 +31,7 @@ class Stores:
     catalogue: Catalogue
     complaints: ComplaintStore
     invites: Invites
-    windows: RateWindows
+    rate_windows: RateWindows
     pictures: PictureRecords
 
 
@@ -55,6 +55,6 @@ def make_stores(
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),
         invites=Invites(database, now, reactor),
-        windows=RateWindows(database, now, reactor),
+        rate_windows=RateWindows(database, now, reactor),
         pictures=PictureRecords(database, now, folder),
     )
