@@ -140,8 +140,8 @@ def check_secret(file: Path, owner: Owner = Owner()) -> str | None:
     if not os.path.lexists(file):
         return None
 
-    def wrong(why: str) -> StartupError:
-        return StartupError(f"--data-dir: {file} {why}; put the right one back, or remove it and a new one is made")
+    def wrong(fault: str) -> StartupError:
+        return StartupError(f"--data-dir: {file} {fault}; put the right one back, or remove it and a new one is made")
 
     try:
         with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
@@ -157,15 +157,23 @@ def check_secret(file: Path, owner: Owner = Owner()) -> str | None:
     except OSError as error:
         raise wrong(f"cannot be read ({error.strerror})") from error
     try:
+        return _secret_in(content)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+
+
+def _secret_in(content: bytes) -> str:
+    """The secret in a file's content. Raises ValueError with the fault, for a sentence that starts with the file."""
+    try:
         text = content.decode("ascii").strip()
     except UnicodeDecodeError:
-        raise wrong("is no text") from None
+        raise ValueError("is no text") from None
     if not text:
-        raise wrong("is empty")
+        raise ValueError("is empty")
     if not text.isprintable():
-        raise wrong("is no text")
+        raise ValueError("is no text")
     if len(text) < SHORTEST_SECRET or len(content) > LONGEST_SECRET:
-        raise wrong(f"has {len(content)} bytes, where a secret of ours has 43")
+        raise ValueError(f"has {len(content)} bytes, where a secret of ours has 43")
     return text
 
 
