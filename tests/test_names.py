@@ -10,10 +10,6 @@ import justchat
 
 SHARED = {
     "show": "a subcommand of justchat-admin, in a module each: complaints.show, users.show",
-    "Captcha": "being renamed",
-    "Sessions": "being renamed",
-    "Turns": "being renamed",
-    "address_of": "being renamed",
 }
 """Public names that more than one module defines, and why."""
 

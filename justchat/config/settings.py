@@ -268,7 +268,7 @@ SMS_RATES: Mapping[SmsLimit, RateTexts] = {
 }
 
 
-class Sessions(_Table):
+class SessionSettings(_Table):
     """``[sessions]``: ``lifetime`` in seconds from sign-in."""
 
     lifetime: Seconds = 90 * 24 * 3600
@@ -306,7 +306,7 @@ class Settings(_Table):
     captcha: Captcha = Captcha()
     payments: Payments = Payments()
     limits: Limits = Limits()
-    sessions: Sessions = Sessions()
+    sessions: SessionSettings = SessionSettings()
     privacy: Privacy = Privacy()
     uploads: Uploads = Uploads()
 

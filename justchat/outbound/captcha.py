@@ -7,7 +7,7 @@ import orjson
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from justchat.config.settings import Captcha as Settings
+from justchat.config.settings import Captcha
 from justchat.errors import CaptchaFailed, Unavailable
 from justchat.interfaces.outbound import ICaptcha
 from justchat.outbound.http_client import HttpClient, NoAnswer
@@ -24,12 +24,12 @@ class NoCaptcha:
 
 
 @implementer(ICaptcha)
-class Captcha:
+class CaptchaProvider:
     """See ICaptcha. Nobody passes while the provider does not answer: else robots would pass during a flood of it."""
 
     _log = Logger()
 
-    def __init__(self, settings: Settings, reactor: Any) -> None:
+    def __init__(self, settings: Captcha, reactor: Any) -> None:
         assert settings.url is not None and settings.secret is not None, "the settings have checked it"
         self._url = settings.url
         self._secret = settings.secret

@@ -6,7 +6,7 @@ from typing import Any
 from justchat.config.settings import Settings
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.model.moment import now
-from justchat.outbound.captcha import Captcha, NoCaptcha
+from justchat.outbound.captcha import CaptchaProvider, NoCaptcha
 from justchat.outbound.sms.breaker import Breaker
 from justchat.outbound.sms.gateway import Gateway
 from justchat.outbound.sms.outbox import Outbox
@@ -21,4 +21,4 @@ def make_sms_sender(settings: Settings, reactor: Any) -> ISmsSender:
 
 def make_captcha(settings: Settings, reactor: Any) -> ICaptcha:
     """The captcha check of ``[captcha]``; without a provider it accepts every sign-up."""
-    return Captcha(settings.captcha, reactor) if settings.captcha.is_configured else NoCaptcha()
+    return CaptchaProvider(settings.captcha, reactor) if settings.captcha.is_configured else NoCaptcha()
