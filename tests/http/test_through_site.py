@@ -4,7 +4,7 @@ from importlib import import_module
 
 from tests.support.chat import ChatTestCase
 from tests.support.client import request
-from tests.support.wire import OwnDaemonCase
+from tests.support.wire import OwnDaemonCase, SettingsCase
 
 AREAS = (
     *("accounts", "bounds", "chat", "complaints", "direct", "messages", "moderation", "money", "phones", "presence"),
@@ -27,11 +27,11 @@ class Switch(ChatTestCase):
 for _area in AREAS:
     _module = import_module(f"tests.actions.test_{_area}")
     for _case in list(vars(_module).values()):
-        # An OwnDaemonCase is about other settings.
+        # Cases with a daemon of their own are about other settings.
         if (
             isinstance(_case, type)
             and issubclass(_case, ChatTestCase)
-            and not issubclass(_case, OwnDaemonCase)
+            and not issubclass(_case, (OwnDaemonCase, SettingsCase))
             and _case.__module__ == _module.__name__
         ):
             _name = f"{_case.__name__}Of{_area.title()}"

@@ -119,20 +119,19 @@ _daemons: dict[str, Daemon] = {}
 
 
 class SettingsCase(ChatTestCase):
-    """Tests that share a daemon with other settings; without ``fast_lane`` these have no ``[http]``."""
+    """Tests that share a daemon with other settings."""
 
     settings: str
 
     async def setUp(self) -> None:
         await super().setUp()
-        settings = self.settings if self.fast_lane else f"{self.settings}\n[http]\nfast_lane = false\n"
-        if settings not in _daemons:
+        if self.settings not in _daemons:
             while len(_daemons) >= KEPT:
                 _daemons.pop(next(iter(_daemons))).remove()
             daemon = Daemon()
-            await _start(daemon, settings, fresh_uri())
-            _daemons[settings] = daemon
-        self.daemon = _daemons[settings]
+            await _start(daemon, self.settings, fresh_uri())
+            _daemons[self.settings] = daemon
+        self.daemon = _daemons[self.settings]
         self._logged = len(self.daemon.log)
 
 
