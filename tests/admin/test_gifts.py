@@ -215,7 +215,7 @@ class Changing(AdminCase):
 
         done = await self.admin("gifts", "add", "--name", "no picture", "--price", "1", "--image", str(file))
 
-        self.assert_refused(done, "image: this is no PNG")
+        self.assert_refused(done, "image: the file is not a readable PNG")
 
     async def test_edit(self) -> None:
         """An edit changes the given fields of a gift and no others."""
