@@ -1,96 +1,19 @@
 """The log of rooms: one order, no gaps, no duplicates, whatever happens to its database."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
 
-from justchat.errors import AlreadyStored, DatabaseAway, NotInRoom, RoomNotFound
-from justchat.interfaces.rooms import Proposal
+from justchat.errors import AlreadyStored, NotInRoom, RoomNotFound
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, new_id
+from justchat.model.ids import new_id
 from justchat.model.moment import now
 from justchat.model.room import Room
-from justchat.store.indexes import LOG, create_indexes
-from justchat.store.log import append as append_module
-from justchat.store.mongo.client import Database, Document
+from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
-from tests.support.mongo import RunningMongod, close, fresh_uri
-from tests.support.waiting import eventually
-
-ALL = 100_000
-"""More than any history here is long."""
-
-
-def entry(room: Room, seq: int, author: Id, kind: Kind = Kind.MESSAGE, text: str | None = None) -> Entry:
-    return Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=author, created_at=now(), text=text)
-
-
-def say(author: Id, text: str = "hello") -> Proposal:
-    """A message, if its author is inside."""
-
-    def propose(room: Room, seq: int) -> Entry:
-        if author not in room.users:
-            raise NotInRoom
-        return entry(room, seq, author, text=text)
-
-    return propose
-
-
-def move(author: Id, kind: Kind) -> Proposal:
-    """Enter or leave."""
-    return lambda room, seq: entry(room, seq, author, kind)
-
-
-class LogCase(TestCase):
-    async def setUp(self) -> None:
-        self.uri = fresh_uri()
-        self._parts: list[tuple[Rooms, Database]] = []
-        self.anna = new_id()
-
-    async def tearDown(self) -> None:
-        for rooms, database in self._parts:
-            await rooms.stop()
-            await close(database)
-
-    async def a_daemon(self, on_entry: Callable[[Room, Entry], None] = lambda room, entry: None) -> Rooms:
-        """The rooms as one daemon has them."""
-        database = Database(self.uri)
-        database.open()
-        await create_indexes(database)
-        rooms = Rooms(database, reactor)
-        rooms.subscribe(on_entry)
-        rooms.start()
-        self._parts.append((rooms, database))
-        return rooms
-
-    async def a_room(self, rooms: Rooms) -> Id:
-        """A room with Anna inside; her entry has seq 1."""
-        room = Room(id=new_id(), name="room", admin=self.anna, created_at=now(), max_users=10)
-        await rooms.create(room)
-        await rooms.append(room.id, move(self.anna, Kind.NEW_ROOMMATE))
-        return room.id
-
-    def after_insert(self, rooms: Rooms, number: int, do: Callable[[], Awaitable[None]]) -> None:
-        """Call ``do`` once when this many more batches are stored, before the log knows."""
-        (database,) = (database for each, database in self._parts if each is rooms)
-        insert_many = database.insert_many
-        inserted = 0
-
-        async def insert_and_do(collection: str, documents: Sequence[Document]) -> tuple[int, Document | None]:
-            nonlocal inserted
-            result = await insert_many(collection, documents)
-            inserted += 1
-            if inserted == number:
-                await do()
-            return result
-
-        self.patch(database, "insert_many", insert_and_do)
-
-    async def seqs(self, rooms: Rooms, room: Id) -> list[int]:
-        return [entry.seq for entry in await rooms.history(room, 0, ALL)]
+from tests.support.log_case import ALL, LogCase, move, say
 
 
 class OneDaemon(LogCase):
@@ -342,121 +265,3 @@ class TwoDaemons(LogCase):
 
         with self.assertRaises(NotInRoom):
             await other.append(room, say(self.anna))
-
-
-class DatabaseDies(LogCase):
-    """A power cut under load."""
-
-    async def setUp(self) -> None:
-        await super().setUp()
-        self.mongod = RunningMongod()
-        self.addCleanup(self.mongod.end)
-        self.uri = self.mongod.uri("test")
-
-    async def tearDown(self) -> None:
-        self.mongod.go_on()  # or closing would wait for it
-        await super().tearDown()
-
-    async def test_acknowledged_are_kept(self) -> None:
-        """When mongod is killed under load, every acknowledged entry is there once, and the log has no gap."""
-        rooms = await self.a_daemon()
-        room = await self.a_room(rooms)
-        acknowledged: list[str] = []
-        refused: list[str] = []
-
-        async def talk(name: int) -> None:
-            for n in range(150):
-                text = f"{name} {n}"
-                try:
-                    await rooms.append(room, say(self.anna, text))
-                    acknowledged.append(text)
-                except DatabaseAway:
-                    refused.append(text)
-
-        talking = gatherResults([ensureDeferred(talk(name)) for name in range(20)])
-        for _ in range(3):
-            await deferLater(reactor, 0.15)
-            self.mongod.kill_and_restart()
-        await talking
-
-        stored = await rooms.history(room, 0, ALL)
-        texts = [entry.text for entry in stored if entry.text]
-        self.assertEqual(len(texts), len(set(texts)))
-        self.assertEqual(set(acknowledged), set(texts))
-        self.assertGreater(len(acknowledged), 500)
-        self.assertEqual(list(range(1, len(await self.all_seqs()) + 1)), await self.all_seqs())
-
-    async def test_stopped_unexpectedly(self) -> None:
-        """Whatever stops the log, pending callers fail at once, and no timer is left behind."""
-        rooms = await self.a_daemon()
-        room = await self.a_room(rooms)
-
-        def fail(batch: object) -> None:
-            raise RuntimeError("a fault of ours")
-
-        self.patch(rooms._log._batches, "propose", fail)
-        asked = [ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(3)]
-
-        for each in asked:
-            await self.assertFailure(each, DatabaseAway)
-        await rooms.stop()
-        self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
-        self.assertEqual([], [call for call in reactor.getDelayedCalls() if "Deadlines._expire" in str(call)])
-
-    async def all_seqs(self) -> list[int]:
-        database = self._parts[0][1]
-        return [d["seq"] for d in await database.find(LOG, {}, sort={"stream": 1, "seq": 1}, limit=ALL)]
-
-    async def test_refused_does_not_appear(self) -> None:
-        """What was refused while the database was stopped does not appear when it goes on, and what follows does."""
-        self.patch(append_module, "APPEND_TIMEOUT", 0.5)
-        heard: list[str | None] = []
-        rooms = await self.a_daemon(lambda room, entry: heard.append(entry.text))
-        room = await self.a_room(rooms)
-        self.mongod.pause()  # the write waits in mongod's socket, and will be carried out
-
-        with self.assertRaises(DatabaseAway):
-            await rooms.append(room, say(self.anna, "refused"))
-        later: Deferred[object] = deferLater(reactor, 0.1, self.mongod.go_on)
-        await later
-        await eventually_said(rooms, room, self.anna)
-
-        texts = [entry.text for entry in await rooms.history(room, 0, ALL)]
-        self.assertNotIn("refused", texts)
-        self.assertEqual("after", texts[-1])
-        self.assertNotIn("refused", heard)
-
-    async def test_followers_of_the_refused_fall(self) -> None:
-        """What was allowed only by an entry that was then given up is given up with it."""
-        self.patch(append_module, "APPEND_TIMEOUT", 1.0)
-        rooms = await self.a_daemon()
-        room = await self.a_room(rooms)
-        boris = new_id()
-        self.mongod.pause()
-
-        first = ensureDeferred(rooms.append(room, say(self.anna, "keeps the log busy")))
-        enters = ensureDeferred(rooms.append(room, move(boris, Kind.NEW_ROOMMATE)))
-        await deferLater(reactor, 0.9)
-        speaks = ensureDeferred(rooms.append(room, say(boris)))
-        await self.assertFailure(first, DatabaseAway)
-        await self.assertFailure(enters, DatabaseAway)
-        self.mongod.go_on()
-
-        await self.assertFailure(speaks, DatabaseAway, NotInRoom)
-        state, _ = await eventually_said(rooms, room, self.anna)
-        self.assertNotIn(boris, state.users)
-        self.assertNotIn(boris, [entry.author for entry in await rooms.history(room, 0, ALL)])
-
-
-async def eventually_said(rooms: Rooms, room: Id, author: Id) -> tuple[Room, Entry | None]:
-    """Append "after" as soon as the database allows it."""
-
-    async def said() -> tuple[Room, Entry | None] | None:
-        try:
-            return await rooms.append(room, say(author, "after"))
-        except DatabaseAway:
-            return None
-
-    done = await eventually(said, "the database to be back")
-    assert done is not None
-    return done

@@ -1,0 +1,134 @@
+"""The log of rooms while its database dies or stops."""
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.task import deferLater
+
+from justchat.errors import DatabaseAway, NotInRoom
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, new_id
+from justchat.model.room import Room
+from justchat.store.indexes import LOG
+from justchat.store.log import append as append_module
+from justchat.store.rooms import Rooms
+from tests.support.log_case import ALL, LogCase, move, say
+from tests.support.mongo import RunningMongod
+from tests.support.waiting import eventually
+
+
+class DatabaseDies(LogCase):
+    """A power cut under load."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.mongod = RunningMongod()
+        self.addCleanup(self.mongod.end)
+        self.uri = self.mongod.uri("test")
+
+    async def tearDown(self) -> None:
+        self.mongod.go_on()  # or closing would wait for it
+        await super().tearDown()
+
+    async def test_acknowledged_are_kept(self) -> None:
+        """When mongod is killed under load, every acknowledged entry is there once, and the log has no gap."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        acknowledged: list[str] = []
+        refused: list[str] = []
+
+        async def talk(name: int) -> None:
+            for n in range(150):
+                text = f"{name} {n}"
+                try:
+                    await rooms.append(room, say(self.anna, text))
+                    acknowledged.append(text)
+                except DatabaseAway:
+                    refused.append(text)
+
+        talking = gatherResults([ensureDeferred(talk(name)) for name in range(20)])
+        for _ in range(3):
+            await deferLater(reactor, 0.15)
+            self.mongod.kill_and_restart()
+        await talking
+
+        stored = await rooms.history(room, 0, ALL)
+        texts = [entry.text for entry in stored if entry.text]
+        self.assertEqual(len(texts), len(set(texts)))
+        self.assertEqual(set(acknowledged), set(texts))
+        self.assertGreater(len(acknowledged), 500)
+        self.assertEqual(list(range(1, len(await self.all_seqs()) + 1)), await self.all_seqs())
+
+    async def test_stopped_unexpectedly(self) -> None:
+        """Whatever stops the log, pending callers fail at once, and no timer is left behind."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+
+        def fail(batch: object) -> None:
+            raise RuntimeError("a fault of ours")
+
+        self.patch(rooms._log._batches, "propose", fail)
+        asked = [ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(3)]
+
+        for each in asked:
+            await self.assertFailure(each, DatabaseAway)
+        await rooms.stop()
+        self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
+        self.assertEqual([], [call for call in reactor.getDelayedCalls() if "Deadlines._expire" in str(call)])
+
+    async def all_seqs(self) -> list[int]:
+        database = self._parts[0][1]
+        return [d["seq"] for d in await database.find(LOG, {}, sort={"stream": 1, "seq": 1}, limit=ALL)]
+
+    async def test_refused_does_not_appear(self) -> None:
+        """What was refused while the database was stopped does not appear when it goes on, and what follows does."""
+        self.patch(append_module, "APPEND_TIMEOUT", 0.5)
+        heard: list[str | None] = []
+        rooms = await self.a_daemon(lambda room, entry: heard.append(entry.text))
+        room = await self.a_room(rooms)
+        self.mongod.pause()  # the write waits in mongod's socket, and will be carried out
+
+        with self.assertRaises(DatabaseAway):
+            await rooms.append(room, say(self.anna, "refused"))
+        later: Deferred[object] = deferLater(reactor, 0.1, self.mongod.go_on)
+        await later
+        await eventually_said(rooms, room, self.anna)
+
+        texts = [entry.text for entry in await rooms.history(room, 0, ALL)]
+        self.assertNotIn("refused", texts)
+        self.assertEqual("after", texts[-1])
+        self.assertNotIn("refused", heard)
+
+    async def test_followers_of_the_refused_fall(self) -> None:
+        """What was allowed only by an entry that was then given up is given up with it."""
+        self.patch(append_module, "APPEND_TIMEOUT", 1.0)
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        boris = new_id()
+        self.mongod.pause()
+
+        first = ensureDeferred(rooms.append(room, say(self.anna, "keeps the log busy")))
+        enters = ensureDeferred(rooms.append(room, move(boris, Kind.NEW_ROOMMATE)))
+        await deferLater(reactor, 0.9)
+        speaks = ensureDeferred(rooms.append(room, say(boris)))
+        await self.assertFailure(first, DatabaseAway)
+        await self.assertFailure(enters, DatabaseAway)
+        self.mongod.go_on()
+
+        await self.assertFailure(speaks, DatabaseAway, NotInRoom)
+        state, _ = await eventually_said(rooms, room, self.anna)
+        self.assertNotIn(boris, state.users)
+        self.assertNotIn(boris, [entry.author for entry in await rooms.history(room, 0, ALL)])
+
+
+async def eventually_said(rooms: Rooms, room: Id, author: Id) -> tuple[Room, Entry | None]:
+    """Append "after" as soon as the database allows it."""
+
+    async def said() -> tuple[Room, Entry | None] | None:
+        try:
+            return await rooms.append(room, say(author, "after"))
+        except DatabaseAway:
+            return None
+
+    done = await eventually(said, "the database to be back")
+    assert done is not None
+    return done
