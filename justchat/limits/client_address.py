@@ -81,7 +81,7 @@ class ClientAddresses:
     def _warn(self, kind: str, warning: str) -> None:
         if kind not in self._warned:
             self._warned.add(kind)
-            self._log.warn("{warning}", warning=warning)
+            self._log.warn("{text}", text=warning)
 
     def of_connection(self, peer: object) -> str | None:
         """The address that a connection is counted by; None if it is not counted, as that of a proxy, which has many

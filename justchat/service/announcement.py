@@ -26,7 +26,7 @@ class Announcement(Service):
     def startService(self) -> None:
         super().startService()
         for warning in warnings_of(self._settings, self._ports.open):
-            self._log.warn("{warning}", warning=warning)
+            self._log.warn("{text}", text=warning)
         for line in welcome(self._settings, self._ports.open):
             self._log.info("{line}", line=line)
         self._notifier.ready()

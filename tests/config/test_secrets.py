@@ -100,7 +100,7 @@ class Places(SecretCase):
             ('{ file = "key" }', "CREDENTIALS_DIRECTORY"),
             (f'{{ file = "{empty}" }}', "empty"),
             (f'{{ file = "{binary}" }}', "not UTF-8"),
-            ('{ file = "/dev/zero" }', "more than"),
+            ('{ file = "/dev/zero" }', "larger than"),
             ('{ env = "NOT_THERE" }', "NOT_THERE"),
             ("{ env = 5 }", "must be"),
             ('{ file = "a", env = "b" }', "must be"),
