@@ -104,7 +104,7 @@ class FirstStart(StartCase):
 
     async def test_interrupted(self) -> None:
         """Ctrl-C at any moment of the start ends it without a traceback, and leaves nothing running."""
-        for moment in ("", "CallFactory starting", "starting up", "reactor class", "listens on"):
+        for moment in ("", "FastLane starting", "starting up", "reactor class", "listens on"):
             daemon = self.a_daemon(folder=self.folder)
             daemon.prefix = ["setsid"]
             daemon.spawn()

@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.support.chat import Person, a_person
+from tests.support.client import request
 from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
 
@@ -74,6 +75,9 @@ class Giving(TestCase):
             await deferLater(reactor, settle)
             await self.assert_adds_up()
 
+    async def is_ready(self) -> bool:
+        return (await request(self.daemon.http, "GET", "/readyz")).status == 200
+
     async def test_daemon_killed(self) -> None:
         """After each kill -9 of the daemon while gifts are sent, coins and gifts add up."""
 
@@ -92,7 +96,7 @@ class Giving(TestCase):
             pid = self.daemon.mongod_pid()
             os.kill(pid, signal.SIGKILL)
             await eventually(lambda: self.daemon.mongod_pid() not in (0, pid), "another mongod")
-            await self.ready()
+            await eventually(self.is_ready, "the daemon to be ready")
 
         # What was cut off is completed by a round of housekeeping, which leaves alone what is younger than 10 s.
         await self.run_rounds(crash, settle=21)

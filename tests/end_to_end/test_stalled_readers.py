@@ -44,7 +44,7 @@ class StalledReaders(OwnDaemonCase):
             inits = [{"session_key": anna.session_key}] * WAVE
             sockets = await deferToThread(stalled, self.daemon.websocket, inits)
             waits.clear()
-            while self.daemon.log.count("too slow to keep up") < wave * WAVE:
+            while self.daemon.log.count("its reader is too slow") < wave * WAVE:
                 self.assertLess(said, 1000, "they are not closed")
                 await say()
             held.append(statistics.median(waits))

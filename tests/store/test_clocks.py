@@ -51,7 +51,7 @@ class Clocks(TestCase):
             users=self.users,
             rooms=self.rooms,
             passwords=None,
-            login_attempts=None,
+            password_attempts=None,
             clock=self.clock,
             rooms_per_user=9,
             count_entering=lambda *_: None,
