@@ -95,9 +95,9 @@ class NotifyTests(SynchronousTestCase):
         """A request before READY=1 is answered after it."""
         door = Path(self.folder.name, "http")
         systemd, _ = self.run_under(f"{self.folder.name}/notify", "--http", f"unix:{door}")
-        block_until(door.exists, "the HTTP socket", PATIENCE)
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(str(door))
+        # Its file is there a moment before it listens.
+        block_until(lambda: connection.connect_ex(str(door)) == 0, "the HTTP socket", PATIENCE)
         self.assertEqual(systemd.count("READY=1"), 0, "the test came too late")
 
         status = get(connection, "/readyz")
