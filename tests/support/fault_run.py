@@ -99,6 +99,14 @@ class Talker:
             connection.close()
 
 
+async def gift_texts(person: Person) -> list[str]:
+    """The texts of all gifts that a person was given; their profile has the latest 100."""
+    texts: list[str] = []
+    while page := (await person.call("/user/gifts", user=person.id, skip=len(texts), limit=500)).data["gifts"]:
+        texts += [gift["text"] for gift in page]
+    return texts
+
+
 class FaultRun:
     """One run; ``table`` is what was done and found, ``wrong`` what must not be."""
 
@@ -197,7 +205,7 @@ class FaultRun:
             balance = (await talker.person.shown())["balance"]
             left = talker.paid - len(talker.given) * talker.gift["price"]
             self.must_be_none("balances that are not the ledger's", [] if balance == left else [(balance, left)])
-            gifts = Counter(gift["text"] for gift in (await talker.friend.shown())["gifts"])
+            gifts = Counter(await gift_texts(talker.friend))
             wrong = {text: gifts[text] for text in talker.given if gifts[text] != 1}
             self.must_be_none("gifts not given once", [*wrong.items(), *(gifts.keys() - talker.given)])
         for member in members:
