@@ -1,0 +1,1 @@
+"""The bus: joins several daemons on one database (contract, section 9)."""

@@ -1,0 +1,80 @@
+"""What stores and the hub ask of the bus, which joins several daemons (contract, section 9; docs/design.rst).
+
+The bus is fast and loses packets. The log is the truth: whoever relies on a stream reads it from the database whenever
+``epoch`` has changed.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from justchat.model.ids import Id
+
+
+class PacketKind(IntEnum):
+    """What a packet says about its stream. Daemons of different releases share the values: never reuse one."""
+
+    ENTRY = 1
+    """An entry of the stream was stored. The body is its document."""
+    HINT = 2
+    """Entries were stored up to a seq, while the bus was away. The body is a document with ``seq``."""
+    VOID = 3
+    """An entry was stored as void, or became it. The body is its document."""
+    ROOMMATE_GIFT = 4
+    """Of a room: a user in it received a gift. The body is the gift's entry, which is in the user's stream."""
+    MOVED = 5
+    """Of a user: the user is in another room, or in none. The body is a document with ``room``."""
+    SESSION_OVER = 6
+    """Of a user: sessions have ended. The body is a document with ``sessions``, the documents of their notices."""
+    SWEEP = 7
+    """Of CONTROL: more happened than hints can say. Whoever receives it reads the heads of all followed streams."""
+    COUNTS = 8
+    """Of CONTROL: hits that another daemon counted ([limits] shared)."""
+
+
+CONTROL = Id("control")
+"""The stream that every daemon follows."""
+
+PacketHandler = Callable[[Id, bytes], None]
+"""Is called with the stream and the body of a packet. It must not raise."""
+
+
+class IBus(Interface):
+    """Packets between the daemons of one database, by stream. Delivery is at most once.
+
+    A daemon receives its own packets too. Packets of one stream from one daemon arrive in order.
+    """
+
+    def on_packet(kind: PacketKind, handler: PacketHandler) -> None:
+        """Call ``handler`` with each packet of this kind in the streams that are followed."""
+
+    def publish(stream: Id, kind: PacketKind, body: bytes) -> bool:
+        """Send a packet, with everything else that is published in this reactor turn. Never waits.
+
+        Returns False, and drops the packet, while the node that owns the stream is away.
+        """
+
+    def follow(stream: Id) -> "Deferred[bool]":
+        """Receive the packets of a stream until ``unfollow`` has been called as often as this.
+
+        Fires with True once the node has confirmed, and with False at once where the node is away. The stream is
+        followed all the same as soon as the node is back.
+        """
+
+    def unfollow(stream: Id) -> None:
+        """Undo one ``follow``."""
+
+    def epoch(stream: Id) -> int:
+        """The number of the present subscription of a stream; 0 while it is not confirmed or its node is away.
+
+        As long as the number is the same, no packet has been lost on the way from the node. Each subscription has a new
+        number, in this process.
+        """
+
+    def on_change(handler: Callable[[], None]) -> None:
+        """Call ``handler`` whenever a node goes away or is back."""
+
+    def is_away() -> bool:
+        """Whether any node is away."""
