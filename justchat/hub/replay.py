@@ -1,6 +1,5 @@
 """Replay: a client that comes back receives what it missed, from the logs, before anything new."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -15,6 +14,7 @@ from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IReplay
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
@@ -49,7 +49,7 @@ class Replay:
         self._most_events = events
         self._age = age
         self._reads = DeferredSemaphore(READS_AT_ONCE)
-        self._encoded: OrderedDict[Id, EncodedEvent] = OrderedDict()
+        self._encoded: BoundedCache[Id, EncodedEvent] = BoundedCache(EVENTS_KEPT)
 
     async def position(self, user: Id) -> Position:
         return await self._limited(self._position(user))
@@ -127,9 +127,8 @@ class Replay:
                 event = event_of(entry)
                 if event is None:
                     continue
-                encoded = self._encoded[entry.id] = EncodedEvent(event.to_json(), entry.stream, entry.seq)
-                if len(self._encoded) > EVENTS_KEPT:
-                    self._encoded.popitem(last=False)
+                encoded = EncodedEvent(event.to_json(), entry.stream, entry.seq)
+                self._encoded.put(entry.id, encoded)
             yield encoded
 
 

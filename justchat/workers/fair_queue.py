@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from justchat.errors import Busy
+from justchat.limits.bounded_cache import BoundedCache
 
 T = TypeVar("T")
 HALF_LIFE = 60.0
@@ -31,7 +32,7 @@ class FairQueue(Generic[T]):
         seconds: Callable[[], float] = monotonic,
     ) -> None:
         self._seconds = seconds
-        self._costs: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._costs: BoundedCache[str, tuple[float, float]] = BoundedCache(COSTS_KEPT)
         self._each = each
         self._most = most
         self._evict = evict
@@ -67,10 +68,7 @@ class FairQueue(Generic[T]):
 
     def charge(self, owner: str, cost: float) -> None:
         """Add to an owner's cost, in the caller's unit."""
-        self._costs[owner] = self._cost(owner) + cost, self._seconds()
-        self._costs.move_to_end(owner)
-        if len(self._costs) > COSTS_KEPT:
-            self._costs.popitem(last=False)
+        self._costs.put(owner, (self._cost(owner) + cost, self._seconds()))
 
     def _cost(self, owner: str) -> float:
         if owner not in self._costs:

@@ -9,6 +9,7 @@ from justchat.http.endpoint import Endpoint
 from justchat.http.fields import ImageBody
 from justchat.http.headers import CallFields, Field, call_fields, cors_fields, is_host, list_elements
 from justchat.http.site import JustChatSite
+from justchat.limits.bounded_cache import BoundedCache
 
 MAX_HEAD = 8 * 1024
 """Bytes of a head. A call's head is a fraction of this; the Site reads longer ones."""
@@ -74,7 +75,7 @@ class RequestHeadReader:
         self._site = site
         self._addresses = site.addresses
         self._wanted = CALL_FIELDS | {self._addresses.header, self._addresses.other_header}
-        self._cache: dict[bytes, RequestHead] = {}
+        self._cache: BoundedCache[bytes, RequestHead] = BoundedCache(CACHED_HEADS)
 
     def may_be_call(self, start: bytes) -> bool:
         """Whether the start of a head can be that of a plain call."""
@@ -95,9 +96,7 @@ class RequestHeadReader:
                 and len(data) <= CACHED_HEAD
                 and head.fields.bearer is head.fields.idempotency_key is None
             ):
-                if len(self._cache) >= CACHED_HEADS:
-                    self._cache.clear()
-                self._cache[data] = head
+                self._cache.put(data, head)
         return head
 
     def _parse(self, data: bytes) -> RequestHead | None:
