@@ -149,15 +149,15 @@ class FirstHour(TestCase):
         self.addCleanup(browser.end)
         tools = await browser.tools()
 
-        async def shown(what: str) -> None:
-            async def heard() -> bool:
-                return what in (await tools.evaluate("(document.getElementById('heard') || {}).textContent") or "")
+        async def shows(what: str) -> None:
+            async def shown() -> bool:
+                return what in (await tools.evaluate("(document.getElementById('received') || {}).textContent") or "")
 
-            await eventually(heard, lambda: f"{what} on the page; {browser.said}", 30)
+            await eventually(shown, lambda: f"{what} on the page; {browser.said}", 30)
 
-        await shown('"user":')
+        await shows('"user":')
         (self.home / "looking").touch()
-        await shown("And there is cake.")
+        await shows("And there is cake.")
         (self.home / "shown").touch()
         tools.transport.loseConnection()
 

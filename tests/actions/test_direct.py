@@ -71,7 +71,7 @@ class Writing(DirectCase):
             tuple(message[key] for key in ("author", "user", "text", "read", "read_at")),
         )
 
-    async def test_heard(self) -> None:
+    async def test_event(self) -> None:
         """The receiver gets the event on every socket, and nobody else gets it."""
         listeners = [await self.a_listener(self.boris), await self.a_listener(self.boris, "/ws")]
         await self.a_listener(self.anna)
@@ -79,7 +79,7 @@ class Writing(DirectCase):
 
         message = await self.write(self.anna, self.boris, "Dude!")
 
-        for event in await self.assert_hear(*listeners):
+        for event in await self.assert_received(*listeners):
             self.assertEqual("direct-message", event["event"])
             data = dict(event["data"])
             self.assertEqual(1, data.pop("n"))
@@ -108,7 +108,7 @@ class Writing(DirectCase):
         messages = await gatherResults(sent)
 
         self.assertEqual(1, len({message["_id"] for message in messages}))
-        await self.assert_hear(listener)
+        await self.assert_received(listener)
 
 
 class Listing(DirectCase):
@@ -208,7 +208,7 @@ class Reading(DirectCase):
         read = answer.data["message"]
         self.assertTrue(read["read"])
         self.assertIsNotNone(read["read_at"])
-        (event,) = await self.assert_hear(listener)
+        (event,) = await self.assert_received(listener)
         self.assertEqual("read-message", event["event"])
         self.assertEqual(read, event["data"]["data"])
         self.assertIsNone(event["data"]["error"])
@@ -234,7 +234,7 @@ class Reading(DirectCase):
         answers = await gatherResults(marking)
 
         self.assertEqual({200}, {answer.status for answer in answers})
-        await self.assert_hear(listener)
+        await self.assert_received(listener)
 
 
 class Removing(DirectCase):

@@ -118,7 +118,7 @@ class Kicking(ModerationCase):
         self.assertEqual(403, (await self.member.say(self.room, "but")).status)
         self.assertEqual(200, (await self.member.enter(self.room)).status)
 
-    async def test_kick_is_heard(self) -> None:
+    async def test_kick_event(self) -> None:
         """Those in the room and the kicked user get the event of a kick, with the message it is about."""
         message = (await self.member.say(self.room, "rude")).data["message"]
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
@@ -126,7 +126,7 @@ class Kicking(ModerationCase):
 
         await self.do(self.moderator, "/room/kick", self.member, ref_message=message["_id"])
 
-        for event in await self.assert_hear(*listeners):
+        for event in await self.assert_received(*listeners):
             data = event["data"]
             self.assertEqual("service-message", event["event"])
             self.assertEqual(
@@ -189,13 +189,13 @@ class Silencing(ModerationCase):
         self.assertEqual(200, answer.status)
         self.assertEqual({self.member.id: 4102444800000}, (await self.shown())["silently"])
 
-    async def test_heard(self) -> None:
+    async def test_event(self) -> None:
         """The room gets the event of a silence, with its comment."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
 
         await self.do(self.moderator, "/room/silence", self.member, text="enough")
 
-        for event in await self.assert_hear(*listeners):
+        for event in await self.assert_received(*listeners):
             self.assertEqual(
                 ("silence", "enough", self.member.id),
                 tuple(event["data"][key] for key in ("type", "text", "user")),
@@ -217,7 +217,7 @@ class Banning(ModerationCase):
         self.assertEqual(200, (await self.do(self.moderator, "/room/unban", self.member)).status)
         self.assertEqual(200, (await self.member.enter(self.room)).status)
 
-    async def test_heard(self) -> None:
+    async def test_event(self) -> None:
         """The room and the user concerned get the events of a ban and of its end."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
         await self.a_listener(self.outsider)
@@ -225,7 +225,7 @@ class Banning(ModerationCase):
         for path, kind in (("/room/ban", "ban"), ("/room/unban", "unban")):
             await self.do(self.moderator, path, self.member)
 
-            for event in await self.assert_hear(*listeners):
+            for event in await self.assert_received(*listeners):
                 self.assertEqual((kind, self.member.id), (event["data"]["type"], event["data"]["user"]))
 
     async def test_banned_moderator(self) -> None:
@@ -258,14 +258,14 @@ class Banning(ModerationCase):
 
 
 class Moderators(ModerationCase):
-    async def test_heard(self) -> None:
+    async def test_event(self) -> None:
         """The room gets the events of a new and of a removed moderator."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
 
         for path, kind in (("/room/add-moderator", "new moderator"), ("/room/remove-moderator", "remove moderator")):
             await self.do(self.admin, path, self.member)
 
-            for event in await self.assert_hear(*listeners):
+            for event in await self.assert_received(*listeners):
                 self.assertEqual(
                     (kind, self.member.id, self.admin.id),
                     (event["data"]["type"], event["data"]["user"], event["data"]["author"]),
@@ -302,14 +302,14 @@ class Removing(ModerationCase):
         self.assertIsNone((await self.member.shown())["room"])
         self.assertEqual([], (await self.admin.shown())["rooms"])
 
-    async def test_heard(self) -> None:
+    async def test_event(self) -> None:
         """Everyone inside gets the event of a room's removal."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
         await self.a_listener(self.outsider)
 
         await self.admin.call("/room/remove", room={"id": self.room})
 
-        for event in await self.assert_hear(*listeners):
+        for event in await self.assert_received(*listeners):
             self.assertEqual(
                 ("service-message", "remove room", self.room),
                 (event["event"], event["data"]["type"], event["data"]["room"]),

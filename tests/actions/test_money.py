@@ -151,19 +151,19 @@ class Gifts(MoneyCase):
             {key: given[0][key] for key in ("name", "image", "price", "author")},
         )
 
-    async def test_heard(self) -> None:
+    async def test_event(self) -> None:
         """The receiver, and the room that they are in, get the event of a gift."""
-        eve, stranger = await self.a_person(), await self.a_person()
+        eve, other = await self.a_person(), await self.a_person()
         room = await a_room(eve, eve, self.boris)
         gift = await self.a_gift()
         await self.top_up(self.anna, 1000)
         receiver, roommate = await self.a_listener(self.boris), await self.a_listener(eve)
         await self.a_listener(self.anna)
-        await self.a_listener(stranger)
+        await self.a_listener(other)
 
         await self.give(self.anna, gift["_id"], self.boris.id, "<3")
 
-        for event in await self.assert_hear(receiver, roommate):
+        for event in await self.assert_received(receiver, roommate):
             data = event["data"]
             self.assertEqual("gift-message", event["event"])
             self.assertEqual(
@@ -172,7 +172,7 @@ class Gifts(MoneyCase):
             )
             self.assertIn("created_at", data)
 
-    async def test_heard_outside(self) -> None:
+    async def test_event_outside(self) -> None:
         """A gift to a user who is in no room gives them alone the event, with room null."""
         gift = await self.a_gift()
         await self.top_up(self.anna, 1000)
@@ -180,7 +180,7 @@ class Gifts(MoneyCase):
 
         await self.give(self.anna, gift["_id"], self.boris.id)
 
-        (event,) = await self.assert_hear(listener)
+        (event,) = await self.assert_received(listener)
         self.assertEqual((None, 1), (event["data"]["room"], event["data"]["n"]))
 
     async def test_errors(self) -> None:

@@ -24,10 +24,10 @@ class Examples(TestCase):
         key, payment_id, balance, user = ARGUMENTS
         self.signed = hmac.new(str(key).encode(), f"{payment_id}:{balance}:{user}".encode(), "sha256").hexdigest()
 
-    def test_told(self) -> None:
+    def test_example(self) -> None:
         """The page tells the signature of its own example."""
-        for told in (*ARGUMENTS, self.signed):
-            self.assertIn(str(told), PAGE)
+        for value in (*ARGUMENTS, self.signed):
+            self.assertIn(str(value), PAGE)
 
     def test_python(self) -> None:
         """The example in Python makes it."""

@@ -133,10 +133,10 @@ class Loading(AdminCase):
 
         second = (await self.answer("gifts", "load", file))["gifts"]
 
-        def told(gifts: list[dict[str, Any]]) -> list[tuple[str, str]]:
+        def essence(gifts: list[dict[str, Any]]) -> list[tuple[str, str]]:
             return [(gift["_id"], gift["image"]) for gift in gifts]
 
-        self.assertEqual(told(first), told(second))
+        self.assertEqual(essence(first), essence(second))
 
     async def test_id(self) -> None:
         """A row with the id of a gift changes that gift."""

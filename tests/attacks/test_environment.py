@@ -21,11 +21,11 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.support.app import Client
+from tests.support.bystanders import BACK, LARGE, a_picture, note_weather
 from tests.support.chat import ChatTestCase, Person, a_room
 from tests.support.client import request
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
-from tests.support.honest import BACK, LARGE, a_picture, note_weather
 from tests.support.mongo import pause
 from tests.support.relay import Relay
 from tests.support.waiting import eventually, quietly
@@ -48,7 +48,7 @@ class EnvironmentCase(CrashCase):
         self.assertLess(took, BACK)
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
-        self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+        self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
         note_weather(self.id().rpartition("test_")[2], took, len(self.crowd.said), len(self.crowd.refused))
 
 
@@ -213,9 +213,9 @@ class Relayed(ChatTestCase):
         self.assertGreater(calls.met["cut"] + calls.met["swallowed"], 3)
         self.assertEqual(said, sorted(message["text"] for message in chat if message["type"] is None))
         self.assertEqual([], listener.wrong)
-        heard = [event["_id"] for event in listener.log]
-        self.assertEqual([message["_id"] for message in chat if message["seq"] > listener.after], heard)
-        self.assertEqual({1}, set(Counter(heard).values()))
+        received = [event["_id"] for event in listener.log]
+        self.assertEqual([message["_id"] for message in chat if message["seq"] > listener.after], received)
+        self.assertEqual({1}, set(Counter(received).values()))
 
     async def chat_of(self, person: Person, room: str) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []

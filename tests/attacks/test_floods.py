@@ -4,8 +4,8 @@ import itertools
 import json
 
 from tests.support.attack import AttackCase, flood, post
+from tests.support.bystanders import LARGE
 from tests.support.chat import a_phone, a_room
-from tests.support.honest import LARGE
 
 CONNECTIONS = 24 if LARGE else 6
 

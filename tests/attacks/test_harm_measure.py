@@ -7,7 +7,7 @@ from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.support.honest import harm, honest_people
+from tests.support.bystanders import bystanders, harm
 from tests.support.waiting import quietly
 from tests.support.wire import OwnDaemonCase
 
@@ -25,17 +25,17 @@ class Measuring(OwnDaemonCase):
             os.kill(pid, signal.SIGCONT)
             await deferLater(reactor, 0.5)
 
-        async with honest_people(self.daemon) as people:
+        async with bystanders(self.daemon) as people:
             quiet = await people.during(quietly(2))
             stopped = await people.during(stand_still())
 
         self.assertEqual({"send", "history", "dialogs", "sign in", "upload"}, set(quiet.calls))
         self.assertEqual([], harm(quiet, quiet))
-        self.assertEqual({"send", "history", "dialogs"}, {"send", "history", "dialogs"} & told(harm(quiet, stopped)))
+        self.assertEqual({"send", "history", "dialogs"}, {"send", "history", "dialogs"} & kinds(harm(quiet, stopped)))
         self.assertEqual({}, stopped.failed)
         self.assertEqual(["send 503: 2"], harm(quiet, evolve(quiet, failed={"send 503": 2})))
         self.assertGreater(quiet.memory_after, 32 * 2**20)
 
 
-def told(harms: list[str]) -> set[str]:
+def kinds(harms: list[str]) -> set[str]:
     return {harm.partition(":")[0] for harm in harms}

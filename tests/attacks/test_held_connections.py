@@ -3,10 +3,10 @@
 import socket
 
 from tests.support.attack import AttackCase, connect, hold, post
+from tests.support.bystanders import LARGE
 from tests.support.chat import a_room
 from tests.support.crowd import allow_sockets, stalled
 from tests.support.frames import HANDSHAKE
-from tests.support.honest import LARGE
 
 HELD = 1000 if LARGE else 150
 MOST = 10_000 if LARGE else 400

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Iterator
 from twisted.internet.defer import Deferred
 
 from tests.support import attack
+from tests.support.bystanders import LARGE
 from tests.support.chat import Person, a_phone, last_sms, register, sign_in
 from tests.support.client import Answer, call
 from tests.support.gateway import FakeGateway, provider
-from tests.support.honest import LARGE
 from tests.support.waiting import at_once, eventually
 from tests.support.wire import OwnDaemonCase
 

@@ -13,10 +13,10 @@ from justchat.model.gift import Gift
 from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
 from justchat.store.bson import entry_to_document, room_to_document
+from tests.support.bystanders import LARGE, bystanders, harm
 from tests.support.chat import ChatTestCase, Person, a_person
 from tests.support.client import request
 from tests.support.daemon import Daemon
-from tests.support.honest import LARGE, harm, honest_people
 from tests.support.mongo import fresh_uri
 from tests.support.waiting import at_once
 
@@ -96,7 +96,7 @@ class LongAnswers(ChatTestCase):
                 await ask("/init/getUsers", user_ids=[rich.id])
                 await ask("/user/gifts", user=rich.id, limit=500)
 
-        async with honest_people(self.daemon, DOING) as people:
+        async with bystanders(self.daemon, DOING) as people:
             quiet = await people.during(deferLater(reactor, SECONDS))
             until = reactor.seconds() + SECONDS
             attacked = await people.during(at_once(keep_asking() for _ in range(AT_ONCE)))

@@ -33,15 +33,15 @@ enabled = false
         await at_once(self.boris.call("/user/sendMessage", message=message) for message in direct)
         self.init = {"session_key": self.anna.session_key, "n": 0, "room": self.room, "seq": 2}
 
-    def assert_whole(self, heard: list[tuple[str, dict[str, Any]]]) -> None:
+    def assert_whole(self, received: list[tuple[str, dict[str, Any]]]) -> None:
         """Nothing is missing, nothing comes twice, and it ends in recovered."""
         names = ["direct-message"] * (MISSED // 2) + ["message"] * MISSED
-        self.assertEqual(["ready", *names, "caught-up"], [name for name, _ in heard])
+        self.assertEqual(["ready", *names, "caught-up"], [name for name, _ in received])
         self.assertEqual(
-            list(range(1, MISSED // 2 + 1)), [data["n"] for name, data in heard if name == "direct-message"]
+            list(range(1, MISSED // 2 + 1)), [data["n"] for name, data in received if name == "direct-message"]
         )
-        self.assertEqual(list(range(3, MISSED + 3)), [data["seq"] for name, data in heard if name == "message"])
-        self.assertTrue(next(data["recovered"] for name, data in heard if name == "caught-up"))
+        self.assertEqual(list(range(3, MISSED + 3)), [data["seq"] for name, data in received if name == "message"])
+        self.assertTrue(next(data["recovered"] for name, data in received if name == "caught-up"))
 
     async def test_raw(self) -> None:
         """By the raw socket; one that reads nothing for a while, too, during which more is said."""
@@ -67,23 +67,23 @@ enabled = false
             )
 
             self.assertIsNone(socket.close_code)
-            heard = [(event["event"], event["data"]) for event in socket.events]
+            received = [(event["event"], event["data"]) for event in socket.events]
             if not stalled:
-                self.assert_whole(heard)
+                self.assert_whole(received)
             else:
                 # Some of the new may have been said before the daemon looked where things stand.
-                names = [name for name, _ in heard]
+                names = [name for name, _ in received]
                 self.assertEqual(1, names.count("caught-up"))
-                seqs = [data["seq"] for name, data in heard if name == "message"]
+                seqs = [data["seq"] for name, data in received if name == "message"]
                 self.assertEqual(list(range(3, last + 1)), seqs)
 
     async def test_socketio(self) -> None:
         """By Socket.IO over WebSocket."""
         socket = await self.packets()
-        socket.tell(f'42["init",{json.dumps(self.init)}]')
-        await socket.hear('42["caught-up"')
+        socket.send(f'42["init",{json.dumps(self.init)}]')
+        await socket.receive('42["caught-up"')
 
-        self.assert_whole([tuple(json.loads(packet[2:])) for packet in socket.heard if packet.startswith("42")])
+        self.assert_whole([tuple(json.loads(packet[2:])) for packet in socket.received if packet.startswith("42")])
 
     async def test_polling(self) -> None:
         """By polling, of either protocol; each answer holds a part of it."""

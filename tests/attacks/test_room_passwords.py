@@ -4,9 +4,9 @@ import itertools
 import json
 
 from tests.support.attack import AttackCase, flood, post
+from tests.support.bystanders import LARGE
 from tests.support.chat import Person, a_person, a_room
 from tests.support.client import Answer, call
-from tests.support.honest import LARGE
 from tests.support.waiting import at_once
 from tests.support.wire import OwnDaemonCase
 
@@ -79,7 +79,7 @@ class Guessing(OwnDaemonCase):
 class Flood(AttackCase):
     settings = "[limits]\nenabled = false\n"
 
-    async def test_honest_sign_ins(self) -> None:
+    async def test_sign_ins_of_others(self) -> None:
         """Beside guesses that no limit stops, others sign in as fast as before, or nearly, and none is 503."""
         admin, *people = [await a_person(self.daemon) for _ in range(9)]
         room = await a_room(admin, password=PASSWORD)

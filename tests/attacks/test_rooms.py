@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.support.attack import AttackCase, flood, post
+from tests.support.bystanders import LARGE
 from tests.support.chat import a_room
 from tests.support.client import Answer
-from tests.support.honest import LARGE
 
 MANY = 1000 if LARGE else 100
 """Sockets in the room."""
@@ -52,11 +52,11 @@ class Words(AttackCase):
         """A user who is kicked or banned while inside gets the event."""
         eve, boris = await self.a_person(), await self.a_person()
         room = await a_room(eve, boris)
-        ears = await self.a_listener(boris)
+        listener = await self.a_listener(boris)
 
         await eve.call("/room/ban", room_id=room, user_id=boris.id)
 
-        self.assertEqual("ban", (await ears.next("service-message"))["data"]["type"])
+        self.assertEqual("ban", (await listener.next("service-message"))["data"]["type"])
 
 
 class InAndOut(AttackCase):
@@ -82,7 +82,7 @@ class InAndOut(AttackCase):
         """In and out: entering is 429 after so many times, leaving never; others enter, and so does one elsewhere."""
         anna, eve = await self.a_person(), await self.a_person()
         room, other = await a_room(anna, anna), await a_room(anna)
-        ears = await self.a_listener(anna)
+        listener = await self.a_listener(anna)
 
         async def in_and_out(_: int) -> Answer:
             answer = await eve.enter(room)
@@ -91,9 +91,9 @@ class InAndOut(AttackCase):
 
         done = await self.tries(ENTER, in_and_out)
 
-        heard = [(await ears.next("service-message"))["data"]["type"] for _ in range(2 * done)]
-        self.assertEqual(["new roommate", "leave"] * done, heard)
-        self.assertEqual([], await ears.silence())
+        received = [(await listener.next("service-message"))["data"]["type"] for _ in range(2 * done)]
+        self.assertEqual(["new roommate", "leave"] * done, received)
+        self.assertEqual([], await listener.silence())
         self.assertEqual(200, (await eve.enter(other)).status)
         self.assertEqual(200, (await (await self.a_person()).enter(room)).status)
 
@@ -102,7 +102,7 @@ class InAndOut(AttackCase):
         eve, boris = await self.a_person(), await self.a_person()
         room = await a_room(eve, eve, boris)
         about = {"room_id": room, "user_id": boris.id}
-        deeds: list[tuple[str, dict[str, Any]]] = [
+        calls: list[tuple[str, dict[str, Any]]] = [
             ("/room/add-moderator", {}),
             ("/room/kick", {}),
             ("/room/ban", {}),
@@ -116,7 +116,7 @@ class InAndOut(AttackCase):
 
         await self.tries(MODERATE, silence)
 
-        for path, more in deeds:
+        for path, more in calls:
             self.assertEqual(429, (await eve.call(path, **about, **more)).status, path)
 
     async def test_big_room(self) -> None:

@@ -11,10 +11,10 @@ from twisted.internet.task import deferLater
 from justchat.model.ids import new_id
 from justchat.model.room import Room
 from justchat.store.bson import room_to_document
+from tests.support.bystanders import LARGE, bystanders, harm
 from tests.support.chat import ChatTestCase, a_person
 from tests.support.client import request
 from tests.support.daemon import Daemon
-from tests.support.honest import LARGE, harm, honest_people
 from tests.support.mongo import fresh_uri
 from tests.support.waiting import at_once
 
@@ -66,7 +66,7 @@ class Searches(ChatTestCase):
                 if answer.status == 429:
                     await deferLater(reactor, 0.5)
 
-        async with honest_people(self.daemon, DOING) as people:
+        async with bystanders(self.daemon, DOING) as people:
             quiet = await people.during(deferLater(reactor, SECONDS))
             until = reactor.seconds() + SECONDS
             attacked = await people.during(at_once(search(number) for number in range(SEARCHERS)))

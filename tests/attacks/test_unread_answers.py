@@ -8,7 +8,7 @@ import time
 from twisted.internet.threads import deferToThread
 
 from tests.support.attack import SECONDS, AttackCase, connect, post
-from tests.support.honest import LARGE
+from tests.support.bystanders import LARGE
 
 CONNECTIONS = 8
 REQUESTS = 20_000 if LARGE else 3_000

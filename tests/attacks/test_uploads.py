@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
+from tests.support.bystanders import LARGE
 from tests.support.client import request
 from tests.support.crowd import memory
-from tests.support.honest import LARGE
 from tests.support.picture_files import quarters, saved
 from tests.support.waiting import eventually
 from tests.support.wire import OwnDaemonCase, exchange

@@ -161,7 +161,7 @@ class Stopped(CrashCase):
         await self.crowd.end()
         await self.daemon.start()
 
-        self.assertLessEqual({told.status for told in self.crowd.told}, {0, 200, 503})
+        self.assertLessEqual({outcome.status for outcome in self.crowd.outcomes}, {0, 200, 503})
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
-        self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+        self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})

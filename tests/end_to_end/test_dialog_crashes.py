@@ -9,10 +9,10 @@ class Dialogs(CrashCase):
         """All dialogs agree with their messages."""
         for person in people:
             shown = (await person.call("/user/dialogs")).data["dialogs"]
-            told = {dialog["user"]: dialog["last_message"] for dialog in shown}
+            listed = {dialog["user"]: dialog["last_message"] for dialog in shown}
             for other in people:
                 dialog = (await person.call("/user/dialog", user=other.id)).data["dialog"]
-                self.assertEqual(dialog[0] if dialog else None, told.get(other.id))
+                self.assertEqual(dialog[0] if dialog else None, listed.get(other.id))
 
     async def test_killed(self) -> None:
         """Every dialog knows its last message, whenever the daemon is killed."""

@@ -10,9 +10,9 @@ from unittest import SkipTest
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
+from tests.support.bystanders import BACK, LARGE, note_weather
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
-from tests.support.honest import BACK, LARGE, note_weather
 from tests.support.waiting import eventually
 
 DISK = 160
@@ -67,8 +67,8 @@ class FullDisk(CrashCase):
 
         self.assertLess(took, BACK)
 
-        self.assertEqual({(503, "1")}, {(told.status, told.retry_after) for told in self.crowd.refused})
+        self.assertEqual({(503, "1")}, {(outcome.status, outcome.retry_after) for outcome in self.crowd.refused})
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
-        self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+        self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
         note_weather("full disk", took, len(self.crowd.said), len(self.crowd.refused))

@@ -143,8 +143,8 @@ class Histories(ChatTestCase):
             chat: list[Event] = []
             while page := (await person.call("/room/chat", room=room, skip=len(chat), limit=500)).data["chat"]:
                 chat += page
-            new = [told(message) for message in chat if message["seq"] > client.after]
-            await self.same(new, lambda: [told(event) for event in client.log], "the room's events")
+            new = [essence(message) for message in chat if message["seq"] > client.after]
+            await self.same(new, lambda: [essence(event) for event in client.log], "the room's events")
             users: dict[str, None] = {}
             for each in [*(message for message in chat if message["seq"] <= client.after), *client.log]:
                 if each.get("type") == "new roommate":
@@ -194,5 +194,5 @@ class History(RuleBasedStateMachine):
         self._do(self.case.check())
 
 
-def told(message: Event) -> tuple[Any, ...]:
+def essence(message: Event) -> tuple[Any, ...]:
     return tuple(message.get(name) for name in ("_id", "seq", "author", "user", "text", "type"))

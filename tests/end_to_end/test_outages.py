@@ -38,27 +38,29 @@ class DatabaseKilled(CrashCase):
 
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
-        self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+        self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
 
     async def test_refused(self) -> None:
         """Refused calls are 503 with Retry-After."""
         await self.outage()
 
-        self.assertLessEqual({(told.status, told.retry_after) for told in self.crowd.refused}, {(503, "1")})
+        self.assertLessEqual({(outcome.status, outcome.retry_after) for outcome in self.crowd.refused}, {(503, "1")})
 
-    async def test_heard(self) -> None:
+    async def test_event(self) -> None:
         """Sockets stay open, and get each acknowledged message once, in order, and no refused one."""
         await self.outage()
 
         wanted = sorted(
-            told.json["data"]["message"]["seq"] for told in self.crowd.told if told.json and told.status == 200
+            outcome.json["data"]["message"]["seq"]
+            for outcome in self.crowd.outcomes
+            if outcome.json and outcome.status == 200
         )
         for socket in self.sockets:
             await eventually(lambda s=socket: s.events[-1]["data"]["seq"] == wanted[-1], "the last message")
-            heard = [event["data"]["seq"] for event in socket.events if event["event"] == "message"]
+            received = [event["data"]["seq"] for event in socket.events if event["event"] == "message"]
             # Threads note their answers in any order, so that it is the seq which tells what came since it listens.
-            self.assertEqual([seq for seq in wanted if seq >= heard[0]], heard)
-            self.assertEqual(sorted(set(heard)), heard)
+            self.assertEqual([seq for seq in wanted if seq >= received[0]], received)
+            self.assertEqual(sorted(set(received)), received)
             self.assertFalse(socket.gone.called)
 
 
@@ -122,7 +124,7 @@ class DatabaseStopped(CrashCase):
         self.go_on()
         await self.crowd.reach(20)
         await self.crowd.end()
-        last = max(told.json["data"]["message"]["seq"] for told in self.crowd.said)
+        last = max(outcome.json["data"]["message"]["seq"] for outcome in self.crowd.said)
         await eventually(lambda: self.listener.events[-1]["data"].get("seq") == last, "what was said afterwards")
 
     async def outage_with_a_listener(self) -> None:
@@ -166,7 +168,7 @@ class DatabaseStopped(CrashCase):
 
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
-        self.assertEqual(set(), texts & {told.text for told in self.crowd.refused})
+        self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
 
     async def test_paging(self) -> None:
         """A client that skips as many messages as it has gets each one once, refusals or not."""

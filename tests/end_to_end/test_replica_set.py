@@ -92,5 +92,5 @@ class PrimaryLost(CrashCase):
         print(f"longest time without an acknowledged write: {longest:.1f} s")
         self.assertGreaterEqual(len(self.crowd.said), wanted)
         self.assertLess(longest, 15)
-        self.assertLessEqual({told.status for told in self.crowd.refused}, {503})
+        self.assertLessEqual({outcome.status for outcome in self.crowd.refused}, {503})
         await self.check_kept()

@@ -87,11 +87,11 @@ class Tls(ChatTestCase):
         wrong = []
         for (port, said, line), offer, name, version in product(says, OFFERS, NAMES, VERSIONS):
             try:
-                told: object = await deferToThread(self.say, port, said, offer, name, version)
+                result: object = await deferToThread(self.say, port, said, offer, name, version)
             except OSError as error:
-                told = error
-            if told != (OFFERS[offer], line):
-                wrong.append((port == self.daemon.http, offer, name, version.name, told))
+                result = error
+            if result != (OFFERS[offer], line):
+                wrong.append((port == self.daemon.http, offer, name, version.name, result))
 
         self.assertEqual([], wrong)
 

@@ -64,7 +64,7 @@ class WalkThroughTests(TestCase):
         self.assertEqual((process.returncode, err), (0, ""), out)
         return out
 
-    def test_heard(self) -> None:
+    def test_event(self) -> None:
         """Pasted into sh, the walk-through shows that Bob gets Ann's message."""
 
         out = self.walk("sh", "-eu")

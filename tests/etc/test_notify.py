@@ -33,20 +33,20 @@ class Systemd:
         self.address = address
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self.heard: list[str] = []
+        self.received: list[str] = []
 
-    def hear(self) -> bool:
+    def receive(self) -> bool:
         """Take in what has come so far; whether anything did."""
         self.socket.setblocking(False)
         try:
             while True:
-                self.heard += self.socket.recv(4096).decode().splitlines()
+                self.received += self.socket.recv(4096).decode().splitlines()
         except BlockingIOError:
-            return bool(self.heard)
+            return bool(self.received)
 
     def count(self, state: str) -> int:
-        self.hear()
-        return self.heard.count(state)
+        self.receive()
+        return self.received.count(state)
 
     def wait_for(self, state: str, times: int = 1) -> None:
         block_until(lambda: self.count(state) >= times, state, PATIENCE)
@@ -93,11 +93,11 @@ class NotifyTests(SynchronousTestCase):
 
     def test_not_before_ready(self) -> None:
         """A request before READY=1 is answered after it."""
-        door = Path(self.folder.name, "http")
-        systemd, _ = self.run_under(f"{self.folder.name}/notify", "--http", f"unix:{door}")
+        path = Path(self.folder.name, "http")
+        systemd, _ = self.run_under(f"{self.folder.name}/notify", "--http", f"unix:{path}")
         connection = socket.socket(socket.AF_UNIX)
         # Its file is there a moment before it listens.
-        block_until(lambda: connection.connect_ex(str(door)) == 0, "the HTTP socket", PATIENCE)
+        block_until(lambda: connection.connect_ex(str(path)) == 0, "the HTTP socket", PATIENCE)
         self.assertEqual(systemd.count("READY=1"), 0, "the test came too late")
 
         status = get(connection, "/readyz")
@@ -109,7 +109,7 @@ class NotifyTests(SynchronousTestCase):
         systemd, daemon = self.started()
         assert daemon.process is not None
 
-        self.assertIn(f"MAINPID={daemon.process.pid}", systemd.heard)
+        self.assertIn(f"MAINPID={daemon.process.pid}", systemd.received)
 
     def test_abstract(self) -> None:
         """An abstract socket gets READY=1 as well."""

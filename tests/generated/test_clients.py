@@ -16,9 +16,9 @@ from unittest import SkipTest
 
 from twisted.internet.threads import deferToThread
 
+from tests.support.bystanders import a_picture
 from tests.support.chat import ChatTestCase, a_phone
 from tests.support.client import request
-from tests.support.honest import a_picture
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent

@@ -59,10 +59,10 @@ def sent_key(phone: str) -> str:
 
 
 def sign_in(phone: str, nickname: str) -> AuthenticatedClient:
-    stranger = Client(API, httpx_args=HOOKS)
-    registered = init_reg.sync_detailed(client=stranger, body=InitRegRequest(phone=f"+{phone}", nickname=nickname))
+    anonymous = Client(API, httpx_args=HOOKS)
+    registered = init_reg.sync_detailed(client=anonymous, body=InitRegRequest(phone=f"+{phone}", nickname=nickname))
     assert registered.status_code == 201 and registered.parsed is not None, registered
-    answer = init_auth.sync(client=stranger, body=InitAuthRequest(phone=phone, key=int(sent_key(phone))))
+    answer = init_auth.sync(client=anonymous, body=InitAuthRequest(phone=phone, key=int(sent_key(phone))))
     assert isinstance(answer, SignedInAnswer), answer
     return AuthenticatedClient(API, token=answer.data.session_key, httpx_args=HOOKS)
 

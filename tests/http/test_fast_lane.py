@@ -69,18 +69,18 @@ class BothWays(ChatTestCase):
         """Requests that come a byte at a time."""
         said = a_call() + a_request("GET /livez") + a_call() + chunked(CALL) + a_call(last=True)
 
-        heard = await deferToThread(_drip, self.daemon.http, said)
+        received = await deferToThread(_drip, self.daemon.http, said)
 
-        self.assertEqual(5, heard.count(b"HTTP/1.1 "))
-        self.assertEqual(4, heard.count(b"HTTP/1.1 401 "))
+        self.assertEqual(5, received.count(b"HTTP/1.1 "))
+        self.assertEqual(4, received.count(b"HTTP/1.1 401 "))
 
     async def test_any_method_in_pieces(self) -> None:
         """A method of which only the start has come is waited for."""
         for method in ("P", "PO", "POST", "PUT", "GET", "X"):
-            heard = await deferToThread(
+            received = await deferToThread(
                 _drip, self.daemon.http, a_request(f"{method} /init/auth", body=b"{}", last=True)
             )
-            self.assertEqual(1, heard.count(b"HTTP/1.1 "), heard)
+            self.assertEqual(1, received.count(b"HTTP/1.1 "), received)
 
     async def test_disconnect(self) -> None:
         """A client that disconnects during a head, a body or an answer affects no other."""
@@ -168,9 +168,9 @@ class OverTls(OwnDaemonCase):
         await self.daemon.start()
         said = a_call() + a_request("GET /livez") + a_call() + chunked(CALL) + a_call(last=True)
 
-        heard = await deferToThread(_over_tls, self.daemon.http, said)
+        received = await deferToThread(_over_tls, self.daemon.http, said)
 
-        self.assertEqual((5, 4), (heard.count(b"HTTP/1.1 "), heard.count(b"HTTP/1.1 401 ")))
+        self.assertEqual((5, 4), (received.count(b"HTTP/1.1 "), received.count(b"HTTP/1.1 401 ")))
 
 
 def _drip(port: int, said: bytes) -> bytes:
@@ -179,10 +179,10 @@ def _drip(port: int, said: bytes) -> bytes:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(len(said)):
             connection.sendall(said[at : at + 1])
-        heard = b""
+        received = b""
         while some := connection.recv(65536):
-            heard += some
-        return heard
+            received += some
+        return received
 
 
 def _leave(port: int, said: bytes) -> None:
@@ -209,7 +209,7 @@ def _over_tls(port: int, said: bytes) -> bytes:
     with context.wrap_socket(socket.create_connection(("127.0.0.1", port))) as connection:
         connection.settimeout(15)
         connection.sendall(said)
-        heard = b""
+        received = b""
         while some := connection.recv(65536):
-            heard += some
-        return heard
+            received += some
+        return received

@@ -121,15 +121,15 @@ class Document(ChatTestCase):
 
     async def test_headers(self) -> None:
         """Every 503 has Retry-After, every 429 the RateLimit fields besides; no other answer has either."""
-        told: dict[str, set[frozenset[str]]] = {}
+        declared: dict[str, set[frozenset[str]]] = {}
         for item in self.document["paths"].values():
             for operation in item.values():
                 for status, response in operation["responses"].items():
-                    told.setdefault(status, set()).add(frozenset(response.get("headers", ())))
+                    declared.setdefault(status, set()).add(frozenset(response.get("headers", ())))
 
-        self.assertEqual({frozenset({"Retry-After"})}, told.pop("503"))
-        self.assertEqual({frozenset({"Retry-After", "RateLimit", "RateLimit-Policy"})}, told.pop("429"))
-        self.assertEqual({frozenset()}, set.union(*told.values()))
+        self.assertEqual({frozenset({"Retry-After"})}, declared.pop("503"))
+        self.assertEqual({frozenset({"Retry-After", "RateLimit", "RateLimit-Policy"})}, declared.pop("429"))
+        self.assertEqual({frozenset()}, set.union(*declared.values()))
 
     async def test_statuses(self) -> None:
         """Every call may answer the statuses of every call, 440 where it takes a session (contract, sections 1, 3)."""

@@ -23,12 +23,12 @@ RATE = """
 [limits]
 get = "5/minute"
 """
-STRANGER = 7 * 250
+OUTSIDER = 7 * 250
 """The number of an address that no other test counts by."""
 LIVE = a_request("GET /livez")
 
 
-def heard(one: socket.socket, seconds: float = PATIENCE) -> bytes:
+def received(one: socket.socket, seconds: float = PATIENCE) -> bytes:
     """All bytes until the other side closes."""
     one.settimeout(seconds)
     found = b""
@@ -50,17 +50,17 @@ class Connections(SettingsCase):
     async def test_bound(self) -> None:
         """Connections are limited by address over both ports: one more is 429, and other addresses are served."""
         ports = (self.daemon.http, self.daemon.websocket, self.daemon.http)
-        held = [connect(port, STRANGER) for port in ports]
+        held = [connect(port, OUTSIDER) for port in ports]
         for one in held:  # accepted each, in whatever order
             one.sendall(LIVE)
             self.assertIn(status(await deferToThread(one.recv, 4096)), (200, 426))
         for port in ports[:2]:
-            answer = await deferToThread(heard, connect(port, STRANGER))
+            answer = await deferToThread(received, connect(port, OUTSIDER))
 
             self.assertEqual(429, status(answer))
             self.assertIn(b'"code":"too-many-connections"', answer)
             self.assertIn(b"Retry-After: ", answer)
-        self.assertEqual(200, await deferToThread(self.live, STRANGER + 1))
+        self.assertEqual(200, await deferToThread(self.live, OUTSIDER + 1))
 
         for one in held:
             one.close()
@@ -80,7 +80,7 @@ class Connections(SettingsCase):
         """A stranger is served, once the daemon has seen that others are gone."""
         found: list[int] = []
         for _ in range(100):
-            found.append(await deferToThread(self.live, STRANGER))
+            found.append(await deferToThread(self.live, OUTSIDER))
             if found[-1] == 200:
                 return
         self.fail(f"not served: {found}")
@@ -88,7 +88,7 @@ class Connections(SettingsCase):
     def live(self, number: int) -> int:
         with connect(self.daemon.http, number) as one:
             one.sendall(a_request("GET /livez", last=True))
-            return status(heard(one))
+            return status(received(one))
 
 
 class GetRate(SettingsCase):
@@ -149,7 +149,7 @@ class LongAnswers(SettingsCase):
                 odd.replace(b"\r\n", b"\r\nConnection: close\r\n", 1),
             ),
         ):
-            one = connect(self.daemon.http, STRANGER, receive=4096)
+            one = connect(self.daemon.http, OUTSIDER, receive=4096)
             self.addCleanup(one.close)
             held.append((one, said, deferToThread(_send, one, said)))
         for one, said, sending in held:
@@ -160,7 +160,7 @@ class LongAnswers(SettingsCase):
         """A client that reads slowly is not disconnected."""
         _, body = await self.a_long_room()
         for said in (a_request("POST /room/chat", body=body, last=True),):
-            with connect(self.daemon.http, STRANGER) as one:
+            with connect(self.daemon.http, OUTSIDER) as one:
                 one.sendall(said)
                 answer = await deferToThread(_slowly, one)
 

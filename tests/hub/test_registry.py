@@ -11,7 +11,7 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.user import Session
 from justchat.protocol.encoded_events import EncodedEvent
-from tests.support.connections import Hearer
+from tests.support.connections import RecordingConnection
 
 
 def a_session(user: Id, lasts: timedelta = timedelta(days=1)) -> Session:
@@ -25,17 +25,17 @@ class Sending(TestCase):
         self.registry = Registry(now)
         self.broadcast = Broadcast(self.registry, self.clock)
         self.users: list[Id] = []
-        self.hearers: list[Hearer] = []
+        self.connections: list[RecordingConnection] = []
 
-    def join(self, number: int = 1) -> list[Hearer]:
+    def join(self, number: int = 1) -> list[RecordingConnection]:
         joined = []
         for _ in range(number):
             session = a_session(new_id())
-            hearer = Hearer(session)
-            self.registry.bind(hearer, session)
+            connection = RecordingConnection(session)
+            self.registry.bind(connection, session)
             self.users.append(session.user)
-            joined.append(hearer)
-        self.hearers += joined
+            joined.append(connection)
+        self.connections += joined
         return joined
 
     def say(self, text: str, stream: Id | None = None, to: list[Id] | None = None) -> None:
@@ -53,12 +53,12 @@ class Sending(TestCase):
         self.say("two", room)
         self.say("elsewhere", new_id())
         self.say("three", room)
-        self.assertEqual([[]] * 3, [hearer.heard for hearer in self.hearers])
+        self.assertEqual([[]] * 3, [each.received for each in self.connections])
 
         self.turns()
 
-        self.assertEqual([["one", "two", "three", "elsewhere"]] * 3, [hearer.heard for hearer in self.hearers])
-        self.assertEqual([2] * 3, [hearer.batches for hearer in self.hearers])
+        self.assertEqual([["one", "two", "three", "elsewhere"]] * 3, [each.received for each in self.connections])
+        self.assertEqual([2] * 3, [connection.batches for connection in self.connections])
 
     def test_order(self) -> None:
         """A stream's events come in order to everyone, also while connections are bound and unbound."""
@@ -72,9 +72,9 @@ class Sending(TestCase):
 
         self.turns()
 
-        self.assertEqual(["one", "two", "three", "four"], first.heard)
-        self.assertEqual(["one", "three", "four"], second.heard)
-        self.assertEqual(["four"], third.heard)
+        self.assertEqual(["one", "two", "three", "four"], first.received)
+        self.assertEqual(["one", "three", "four"], second.received)
+        self.assertEqual(["four"], third.received)
 
     def test_many(self) -> None:
         """Many are sent it by and by: each all of it, once, in order, also what goes to a few of them meanwhile."""
@@ -88,15 +88,15 @@ class Sending(TestCase):
 
         self.turns()
 
-        common = [hearer.heard for hearer in self.hearers[:-3]]
+        common = [each.received for each in self.connections[:-3]]
         self.assertEqual([["one", "two", "three"]] * len(common), common)
-        self.assertEqual([["one", "two", "to a few", "three"]] * 2, [hearer.heard for hearer in self.hearers[-3:-1]])
-        self.assertEqual(["three"], late[0].heard)
+        self.assertEqual([["one", "two", "to a few", "three"]] * 2, [each.received for each in self.connections[-3:-1]])
+        self.assertEqual(["three"], late[0].received)
 
     def test_gone(self) -> None:
         """Who is no more bound hears nothing of what still waits; what comes later, if bound again."""
         self.join(2 * CONNECTIONS_AT_ONCE)
-        leaver = self.hearers[-1]
+        leaver = self.connections[-1]
         room = new_id()
         self.say("one", room)
         session = leaver.session
@@ -107,13 +107,13 @@ class Sending(TestCase):
 
         self.turns()
 
-        self.assertEqual(["two"], leaver.heard)
-        self.assertEqual(["one", "two"], self.hearers[0].heard)
+        self.assertEqual(["two"], leaver.received)
+        self.assertEqual(["one", "two"], self.connections[0].received)
 
     def test_replaced(self) -> None:
         """What is queued for a replaced connection still goes to it; what comes later goes to the other."""
         self.join(2)
-        first, other = self.hearers[0], Hearer()
+        first, other = self.connections[0], RecordingConnection()
         room = new_id()
         self.say("one", room)
         assert first.session is not None
@@ -122,17 +122,17 @@ class Sending(TestCase):
 
         self.turns()
 
-        self.assertEqual((["one"], ["two"]), (first.heard, other.heard))
-        self.assertEqual(["one", "two"], self.hearers[1].heard)
+        self.assertEqual((["one"], ["two"]), (first.received, other.received))
+        self.assertEqual(["one", "two"], self.connections[1].received)
 
     def test_expired(self) -> None:
         """Every connection of an expired session is closed, and no other."""
         over = a_session(new_id(), lasts=timedelta(0))
-        old = [Hearer(over), Hearer(over)]
-        for hearer in old:
-            self.registry.bind(hearer, over)
+        old = [RecordingConnection(over), RecordingConnection(over)]
+        for connection in old:
+            self.registry.bind(connection, over)
         (young,) = self.join()
 
         self.registry.close_expired()
 
-        self.assertEqual([4440, 4440, None], [hearer.closed for hearer in (*old, young)])
+        self.assertEqual([4440, 4440, None], [connection.closed for connection in (*old, young)])

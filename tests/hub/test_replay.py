@@ -64,9 +64,9 @@ class ComingBack(ReplayCase):
 
         events, recovered = await self.missed(socket)
         self.assertTrue(recovered)
-        heard = [await listener.next() for _ in range(10)]
+        received = [await listener.next() for _ in range(10)]
         for name in ("message", "direct-message"):
-            self.assertEqual([e for e in heard if e["event"] == name], [e for e in events if e["event"] == name])
+            self.assertEqual([e for e in received if e["event"] == name], [e for e in events if e["event"] == name])
         self.assertEqual(10, len(events))
 
     async def test_nothing_missed(self) -> None:
@@ -141,18 +141,18 @@ class ComingBack(ReplayCase):
         room = await a_room(self.boris, self.boris, self.anna)
         data, gone = await self.back(self.anna)
         await gone.leave()
-        await self.boris.say(room, "heard")
+        await self.boris.say(room, "received")
         await self.anna.call("/room/leave", room_id=room)
-        await self.boris.say(room, "not heard")
+        await self.boris.say(room, "not received")
         await self.anna.enter(room)
-        await self.boris.say(room, "heard again")
+        await self.boris.say(room, "received again")
 
         _, socket = await self.back(self.anna, n=data["n"], room=room, seq=data["seq"])
 
         events, recovered = await self.missed(socket)
         self.assertTrue(recovered)
         self.assertEqual(
-            ["leave", "heard", "new roommate", "heard again"],
+            ["leave", "received", "new roommate", "received again"],
             [e["data"].get("text") or e["data"]["type"] for e in events],
         )
 

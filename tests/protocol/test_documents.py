@@ -14,13 +14,13 @@ class OneParser(ChatTestCase):
         await super().setUp()
         self.anna, self.boris = await self.a_person(), await self.a_person()
         self.room = await a_room(self.anna, self.anna)
-        self.ears = await self.a_listener(self.anna)
+        self.listener = await self.a_listener(self.anna)
 
-    def assert_shows(self, document: Document, told: Document, **apart: Any) -> None:
+    def assert_shows(self, document: Document, received: Document, **apart: Any) -> None:
         """An event has every field of a document with its value, except those named."""
-        self.assertIsNone(told["error"])
-        self.assertEqual({**document, **apart}, {name: told[name] for name in document})
-        self.assertEqual(told["create_at"], told["created_at"])
+        self.assertIsNone(received["error"])
+        self.assertEqual({**document, **apart}, {name: received[name] for name in document})
+        self.assertEqual(received["create_at"], received["created_at"])
 
     async def test_room(self) -> None:
         """Events of messages and service messages are as in the history and in the answers."""
@@ -37,42 +37,42 @@ class OneParser(ChatTestCase):
         chat = (await self.anna.call("/room/chat", room=self.room)).data["chat"]
 
         self.assertEqual(8, len(chat))
-        told = {}
+        received = {}
         for document in chat[1:]:
-            event = await self.ears.next()
+            event = await self.listener.next()
             self.assertEqual("message" if document["type"] is None else "service-message", event["event"])
             self.assert_shows(document, event["data"])
             self.assertEqual({*document, "error"}, {*event["data"]})
-            told[document["seq"]] = event["data"]
-        self.assert_shows(first, told[first["seq"]])
-        self.assertEqual([2208988800000], [each["finished"] for each in told.values() if "finished" in each])
+            received[document["seq"]] = event["data"]
+        self.assert_shows(first, received[first["seq"]])
+        self.assertEqual([2208988800000], [each["finished"] for each in received.values() if "finished" in each])
 
     async def test_notice(self) -> None:
         """A user who is out gets the same event with ``n``."""
-        ears = await self.a_listener(self.boris)
+        listener = await self.a_listener(self.boris)
         await self.boris.enter(self.room)
         await self.anna.call("/room/ban", room_id=self.room, user_id=self.boris.id)
 
         (*_, document) = (await self.anna.call("/room/chat", room=self.room)).data["chat"]
 
-        await ears.next()
-        told = (await ears.next())["data"]
-        self.assert_shows(document, told)
-        self.assertEqual(1, told["n"])
+        await listener.next()
+        received = (await listener.next())["data"]
+        self.assert_shows(document, received)
+        self.assertEqual(1, received["n"])
 
     async def test_direct_message(self) -> None:
         """Events of direct messages and receipts are as in the dialogs, with the message's ``_id``."""
-        ears = await self.a_listener(self.boris)
+        listener = await self.a_listener(self.boris)
         sent = (await self.anna.call("/user/sendMessage", message={"user": self.boris.id, "text": "psst"})).data
         (message,) = sent["message"]
 
-        told = (await ears.next("direct-message"))["data"]
+        received = (await listener.next("direct-message"))["data"]
 
-        self.assert_shows(message, told, type="direct-message")
+        self.assert_shows(message, received, type="direct-message")
         (shown,) = (await self.boris.call("/user/dialog", user=self.anna.id)).data["dialog"]
-        self.assert_shows(shown, told, type="direct-message")
+        self.assert_shows(shown, received, type="direct-message")
         read = (await self.boris.call("/user/messages/mark-as-read", message=message["_id"])).data["message"]
-        receipt = (await self.ears.next("read-message"))["data"]
+        receipt = (await self.listener.next("read-message"))["data"]
         self.assertEqual(read, receipt["data"])
         self.assertEqual(message["_id"], receipt["_id"])
         self.assertEqual((self.boris.id, self.anna.id), (receipt["author"], receipt["user"]))
@@ -88,11 +88,11 @@ class OneParser(ChatTestCase):
 
         (given,) = (await self.anna.shown())["gifts"]
 
-        for ears in (self.ears, neighbour):
-            told = (await ears.next("gift-message"))["data"]
-            self.assert_shows(given, told)
-            self.assertEqual(gift, told["gift"])
-            self.assertEqual((self.room, self.anna.id), (told["room"], told["user"]))
+        for listener in (self.listener, neighbour):
+            received = (await listener.next("gift-message"))["data"]
+            self.assert_shows(given, received)
+            self.assertEqual(gift, received["gift"])
+            self.assertEqual((self.room, self.anna.id), (received["room"], received["user"]))
 
     async def pay(self, who: Person, coins: int) -> None:
         secret = (self.daemon.data / "payments-secret-key").read_text()
@@ -104,7 +104,7 @@ class OneParser(ChatTestCase):
         await self.boris.enter(self.room)
         await self.boris.say(self.room, "one")
         await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": "psst"})
-        live = [await self.ears.next() for _ in range(3)]
+        live = [await self.listener.next() for _ in range(3)]
 
         again = await self.a_socket()
         have = {"n": 0, "room": self.room, "seq": 1}

@@ -239,10 +239,10 @@ def carry_out(port: int, path: bytes, case: Case) -> str | None:
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         offered = f"Sec-WebSocket-Extensions: {case.offer}\r\n\r\n".encode() if case.offer else b"\r\n"
         one.sendall((HANDSHAKE % path).removesuffix(b"\r\n") + offered)
-        heard = b""
-        while b"\r\n\r\n" not in heard:
-            heard += one.recv(65536)
-        head, _, rest = heard.partition(b"\r\n\r\n")
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += one.recv(65536)
+        head, _, rest = received.partition(b"\r\n\r\n")
         try:
             for start in range(0, len(case.said), case.chop or len(case.said)):
                 one.sendall(case.said[start : start + (case.chop or len(case.said))])

@@ -195,8 +195,8 @@ class WebSocketMusts(ChatTestCase):
         """Section 5.5.3: a ping is answered by a pong with its bytes, within a message, too."""
         for path in (None, "/ws"):
             socket = await self.a_socket(path)
-            heard: list[bytes] = []
-            socket.onPong = heard.append  # type: ignore[method-assign]
+            received: list[bytes] = []
+            socket.onPong = received.append  # type: ignore[method-assign]
             socket.beginMessage()
             socket.sendMessageFrame(INIT[:5])
             socket.sendPing(b"within")
@@ -204,4 +204,4 @@ class WebSocketMusts(ChatTestCase):
             socket.endMessage()
 
             self.assertEqual(4440, await socket.closed())
-            self.assertEqual([b"within"], heard)
+            self.assertEqual([b"within"], received)

@@ -32,8 +32,8 @@ class Inits(SettingsCase):
 
         readies = [(await socket.next("ready"))["data"]["user"] for _ in range(MANY)]
         self.assertEqual([anna.id, boris.id] * (MANY // 2), readies)
-        await boris.say(room, "heard")
-        self.assertEqual("heard", (await socket.next())["data"]["text"])
+        await boris.say(room, "received")
+        self.assertEqual("received", (await socket.next())["data"]["text"])
         self.assertEqual([], await socket.silence())
 
     async def test_floats(self) -> None:
@@ -48,9 +48,9 @@ class Inits(SettingsCase):
             have = f'"session_key": "{anna.session_key}", "n": 1.0, "room": "{room}", "seq": 1e0'
             socket.sendMessage(start + b'{"event": "init", "data": {%s}}' % have.encode())
 
-            heard = [await socket.next() for _ in range(3)]
-            self.assertEqual(["ready", "direct-message", "caught-up"], [event["event"] for event in heard])
-            self.assertTrue(heard[2]["data"]["recovered"])
+            received = [await socket.next() for _ in range(3)]
+            self.assertEqual(["ready", "direct-message", "caught-up"], [event["event"] for event in received])
+            self.assertTrue(received[2]["data"]["recovered"])
 
     async def test_halves(self) -> None:
         """A fractional position is 4400."""
@@ -71,8 +71,8 @@ class Inits(SettingsCase):
         for _ in range(3):
             socket.say({"event": "init", "data": {"session_key": anna.session_key, "n": 0}})
 
-        heard = [(await socket.next())["event"] for _ in range(12)]
-        self.assertEqual(["ready", "direct-message", "direct-message", "caught-up"] * 3, heard)
+        received = [(await socket.next())["event"] for _ in range(12)]
+        self.assertEqual(["ready", "direct-message", "direct-message", "caught-up"] * 3, received)
 
     async def test_bound(self) -> None:
         """Hundreds at once are 4429, or each is answered if that is fast enough."""
@@ -136,12 +136,12 @@ class Inits(SettingsCase):
             posted = await ask(self.daemon.http, query, "POST", payload.encode())
 
             self.assertEqual(200, posted.code)
-            heard = ""
-            while heard.count('42["ready"') < MANY or heard.count("[{") < MANY // 2:
+            received = ""
+            while received.count('42["ready"') < MANY or received.count("[{") < MANY // 2:
                 answer = await ask(self.daemon.http, query)
-                self.assertEqual(200, answer.code, heard[-200:])
-                heard += answer.body.decode()
-            users = [json.loads(data)["user"] for data in re.findall(r'42\["ready",({[^}]+})\]', heard)]
+                self.assertEqual(200, answer.code, received[-200:])
+                received += answer.body.decode()
+            users = [json.loads(data)["user"] for data in re.findall(r'42\["ready",({[^}]+})\]', received)]
             self.assertEqual([anna.id, boris.id] * (MANY // 2), users)
-            acks = [(int(id), json.loads(data)["user"]) for id, data in re.findall(r"43(\d+)\[({[^}]+})\]", heard)]
+            acks = [(int(id), json.loads(data)["user"]) for id, data in re.findall(r"43(\d+)\[({[^}]+})\]", received)]
             self.assertEqual([(id, boris.id) for id in range(1, MANY, 2)], acks)

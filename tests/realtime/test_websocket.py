@@ -108,7 +108,7 @@ class Events(ChatTestCase):
         self.assertEqual(first, answer.data["message"]["ref_message"])
         self.assertEqual(first, (await socket.next("message"))["data"]["ref_message"])
 
-    async def test_strangers_hear_nothing(self) -> None:
+    async def test_others_receive_nothing(self) -> None:
         """A user who is not in the room gets no event."""
         anna, eve = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna)
@@ -293,7 +293,7 @@ class OwnDaemon(ChatTestCase):
         while "too slow" not in self.daemon.log and said < 3000:
             for saying in [anna.say(room, "x" * 4000) for _ in range(20)]:
                 said += (await saying).status == 200
-        await eventually(lambda: len(lively.events) == said + 1, "all messages to be heard")
+        await eventually(lambda: len(lively.events) == said + 1, "all messages to be received")
 
         stalled.transport.resumeProducing()
         self.assertEqual(4413, await stalled.closed())

@@ -20,16 +20,16 @@ def burn(seconds: float) -> None:
 
 class Instrument(TestCase):
     def setUp(self) -> None:
-        self.told: list[tuple[float, str]] = []
-        self.stalls = StallDetector(reactor, lambda ms, at: self.told.append((ms, at)))
+        self.reported: list[tuple[float, str]] = []
+        self.stalls = StallDetector(reactor, lambda ms, at: self.reported.append((ms, at)))
         self.addCleanup(self.stalls.stop)
 
-    async def test_told(self) -> None:
+    async def test_reported(self) -> None:
         """A reactor turn that computes for too long is reported with its stack."""
         await deferLater(reactor, 0.01, burn, 0.5)
         await deferLater(reactor, 0.01)
 
-        [(ms, at)] = self.told
+        [(ms, at)] = self.reported
         self.assertGreater(ms, 450)
         self.assertIn("burn", at)
 
@@ -39,7 +39,7 @@ class Instrument(TestCase):
         await deferLater(reactor, 0, time.sleep, 0.1)
         await deferLater(reactor, 0.01)
 
-        self.assertEqual([], self.told)
+        self.assertEqual([], self.reported)
 
 
 class BusyDaemon(ChatTestCase):

@@ -26,15 +26,15 @@ class OneDaemon(LogCase):
 
         self.assertEqual(list(range(1, 302)), await self.seqs(rooms, room))
 
-    async def test_heard(self) -> None:
+    async def test_event(self) -> None:
         """Each entry is published once, in order, and only when it is stored."""
-        heard: list[int] = []
-        rooms = await self.a_daemon(lambda room, entry: heard.append(entry.seq))
+        received: list[int] = []
+        rooms = await self.a_daemon(lambda room, entry: received.append(entry.seq))
         room = await self.a_room(rooms)
 
         await gatherResults([ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(100)])
 
-        self.assertEqual(await self.seqs(rooms, room), heard)
+        self.assertEqual(await self.seqs(rooms, room), received)
 
     async def test_fault_of_a_subscriber(self) -> None:
         """A subscriber that raises keeps no entry from the others, and fails no append."""
@@ -183,9 +183,9 @@ class OneDaemon(LogCase):
 class TwoDaemons(LogCase):
     async def test_hammering_one_room(self) -> None:
         """Two daemons that write to one room leave one order without gaps or duplicates, and both publish it."""
-        heard: tuple[list[Entry], list[Entry]] = ([], [])
-        one = await self.a_daemon(lambda room, entry: heard[0].append(entry))
-        other = await self.a_daemon(lambda room, entry: heard[1].append(entry))
+        received: tuple[list[Entry], list[Entry]] = ([], [])
+        one = await self.a_daemon(lambda room, entry: received[0].append(entry))
+        other = await self.a_daemon(lambda room, entry: received[1].append(entry))
         room = await self.a_room(one)
         await other.get(room)
 
@@ -200,7 +200,7 @@ class TwoDaemons(LogCase):
         stored = await one.history(room, 0, ALL)
         self.assertEqual(list(range(1, 602)), [entry.seq for entry in stored])
         self.assertEqual(600, len({entry.text for entry in stored if entry.text}))
-        for entries in heard:
+        for entries in received:
             seqs = [entry.seq for entry in entries]
             self.assertEqual(list(range(seqs[0], seqs[0] + len(seqs))), seqs)
             self.assertTrue({e.id for e in entries} <= {e.id for e in stored})
@@ -243,8 +243,8 @@ class TwoDaemons(LogCase):
 
     async def test_read_meanwhile(self) -> None:
         """A read of the log may find entries that are on their way from here: each is published once."""
-        heard: list[int] = []
-        rooms = await self.a_daemon(lambda room, entry: heard.append(entry.seq))
+        received: list[int] = []
+        rooms = await self.a_daemon(lambda room, entry: received.append(entry.seq))
         room = await self.a_room(rooms)
 
         async def look() -> None:
@@ -253,7 +253,7 @@ class TwoDaemons(LogCase):
         self.after_insert(rooms, 1, look)
         await rooms.append(room, say(self.anna))
 
-        self.assertEqual([1, 2], heard)
+        self.assertEqual([1, 2], received)
         self.assertEqual((await rooms.get(room)).id, room)
 
     async def test_rules_asked_again(self) -> None:

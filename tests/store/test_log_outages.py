@@ -82,8 +82,8 @@ class DatabaseDies(LogCase):
     async def test_refused_does_not_appear(self) -> None:
         """What was refused while the database was stopped does not appear when it goes on, and what follows does."""
         self.patch(append_module, "APPEND_TIMEOUT", 0.5)
-        heard: list[str | None] = []
-        rooms = await self.a_daemon(lambda room, entry: heard.append(entry.text))
+        received: list[str | None] = []
+        rooms = await self.a_daemon(lambda room, entry: received.append(entry.text))
         room = await self.a_room(rooms)
         self.mongod.pause()  # the write waits in mongod's socket, and will be carried out
 
@@ -96,7 +96,7 @@ class DatabaseDies(LogCase):
         texts = [entry.text for entry in await rooms.history(room, 0, ALL)]
         self.assertNotIn("refused", texts)
         self.assertEqual("after", texts[-1])
-        self.assertNotIn("refused", heard)
+        self.assertNotIn("refused", received)
 
     async def test_followers_of_the_refused_fall(self) -> None:
         """What was allowed only by an entry that was then given up is given up with it."""

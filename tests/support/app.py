@@ -28,7 +28,7 @@ class Cut(Listener):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         super().onMessage(payload, isBinary)
-        self.client.hear(self.events[-1])
+        self.client.apply(self.events[-1])
 
 
 class Client:
@@ -59,7 +59,7 @@ class Client:
     def online(self) -> bool:
         return self.socket is not None and not self.socket.gone.called
 
-    def hear(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         name, data = event["event"], event["data"]
         if name == "ready":
             self._ready = data
@@ -77,11 +77,11 @@ class Client:
             if data["n"] <= self.n:  # one is missing where a write became void
                 self.wrong.append(f"n {data['n']} after {self.n}")
             self.n = data["n"]
-            self._hear_own(name, data)
+            self._apply_own(name, data)
         else:
-            self._hear_room(data)
+            self._apply_of_room(data)
 
-    def _hear_own(self, name: str, data: Event) -> None:
+    def _apply_own(self, name: str, data: Event) -> None:
         if name == "direct-message":
             if data["_id"] not in self.loaded:
                 self.directs.append(data["_id"])
@@ -93,7 +93,7 @@ class Client:
         elif data["room"] == self.room and data["type"] in OUT and data["seq"] > self.after:
             self.room = None
 
-    def _hear_room(self, data: Event) -> None:
+    def _apply_of_room(self, data: Event) -> None:
         if data.get("type") == "new roommate" and data["user"] == self.person.id:
             self.room, self.after, self.log = data["room"], data["seq"] - 1, []
         if data["room"] == self.room:

@@ -16,9 +16,9 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from tests.support.bystanders import LARGE, Measured, People, harm, start_bystanders
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
-from tests.support.honest import LARGE, Measured, People, begin_people, harm
 
 SECONDS = 15.0 if LARGE else 0.8
 """How long an attack lasts, and how long it is watched without one."""
@@ -56,7 +56,7 @@ class AttackCase(ChatTestCase):
             config.write_text(self.settings)
             daemon.options = ("--config", str(config))
             await daemon.start()
-            people = await begin_people(daemon)
+            people = await start_bystanders(daemon)
             await people.during(deferLater(reactor, 0.5))  # the first calls of each kind are slower
             _stages[self.settings] = Stage(daemon, people, await people.during(deferLater(reactor, SECONDS)))
         self.stage = _stages[self.settings]

@@ -123,12 +123,12 @@ class ChatTestCase(TestCase):
         await listener.bind(person.session_key)
         return listener
 
-    async def assert_hear(self, *listeners: Listener) -> list[dict[str, Any]]:
+    async def assert_received(self, *listeners: Listener) -> list[dict[str, Any]]:
         """Assert that these listeners, and no others of the test, get one event each; returns the events."""
-        heard = [await listener.next() for listener in listeners]
+        received = [await listener.next() for listener in listeners]
         for listener in self._listeners:
             self.assertEqual([], await listener.silence() if listener is self._listeners[0] else listener.untaken())
-        return heard
+        return received
 
 
 async def keyed(person: Person, key: str, path: str, **body: Any) -> Answer:

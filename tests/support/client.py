@@ -103,7 +103,7 @@ class Listener(WebSocketClientProtocol):
                     found.append(event)
             return bool(found)
 
-        await eventually(there, f"an event {name or ''}; heard {self.events[-3:]}")
+        await eventually(there, f"an event {name or ''}; received {self.events[-3:]}")
         return found[0]
 
     async def silence(self) -> list[dict[str, Any]]:

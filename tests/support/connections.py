@@ -12,18 +12,18 @@ from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 
 @implementer(IConnection)
 @define(eq=False)
-class Hearer:
+class RecordingConnection:
     """The smallest connection: it records the events that it is sent."""
 
     session: Session | None = None
     wire: Any = None
-    heard: list[str] = field(factory=list)
+    received: list[str] = field(factory=list)
     closed: int | None = None
 
     batches: int = 0
 
     def send(self, event: EncodedEvent) -> None:
-        self.heard.append(event.text.decode())
+        self.received.append(event.text.decode())
 
     def send_batch(self, batch: EncodedBatch) -> None:
         assert batch.websocket.count(b"\x81") == len(batch.events), "an event was added after the frames were joined"

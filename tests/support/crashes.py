@@ -1,4 +1,4 @@
-"""Users who send messages during a crash, and the invariants afterwards."""
+"""Users who send messages during a crash, and the invariants that hold afterwards."""
 
 import http.client
 import itertools
@@ -25,7 +25,7 @@ Call = tuple[str, dict[str, Any]]
 
 
 @frozen
-class Told:
+class Outcome:
     """The outcome of a call; ``status`` 0 is a broken connection."""
 
     body: dict[str, Any]
@@ -43,19 +43,19 @@ class Crowd:
     """Users who each make calls in a loop, in a thread, over a persistent connection."""
 
     def __init__(self, daemon: Daemon, people: list[Person], next_call: Callable[[Person, int], Call]) -> None:
-        self.told: list[Told] = []
+        self.outcomes: list[Outcome] = []
         self._port = daemon.http
         self._next_call = next_call
         self._enough = threading.Event()
         self._threads: list[Deferred[None]] = [deferToThread(self._run, person) for person in people]
 
     @property
-    def said(self) -> list[Told]:
-        return [told for told in self.told if told.status in (200, 201)]
+    def said(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.status in (200, 201)]
 
     @property
-    def refused(self) -> list[Told]:
-        return [told for told in self.told if told.status not in (0, 200, 201)]
+    def refused(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.status not in (0, 200, 201)]
 
     def _run(self, person: Person) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
@@ -67,9 +67,9 @@ class Crowd:
                 connection.request("POST", path, json.dumps({"session_key": person.session_key, **body}))
                 response = connection.getresponse()
                 answer = json.loads(response.read())
-                self.told.append(Told(body, response.status, response.getheader("Retry-After"), answer))
+                self.outcomes.append(Outcome(body, response.status, response.getheader("Retry-After"), answer))
             except (OSError, http.client.HTTPException):
-                self.told.append(Told(body, 0))
+                self.outcomes.append(Outcome(body, 0))
                 connection.close()
                 time.sleep(0.02)
         connection.close()
@@ -77,7 +77,7 @@ class Crowd:
     async def reach(self, more: int) -> None:
         """Returns when so many more calls have succeeded."""
         wanted = len(self.said) + more
-        await eventually(lambda: len(self.said) >= wanted, f"{wanted} calls to succeed; last: {self.told[-3:]}")
+        await eventually(lambda: len(self.said) >= wanted, f"{wanted} calls to succeed; last: {self.outcomes[-3:]}")
 
     async def end(self) -> None:
         self._enough.set()
@@ -146,8 +146,8 @@ class CrashCase(ChatTestCase):
         times = Counter(message["text"] for message in messages if message["type"] is None)
         self.assertEqual({1}, set(times.values()))
         by_id = {message["_id"]: message for message in messages}
-        for told in self.crowd.said:
-            message = told.json["data"]["message"]
+        for outcome in self.crowd.said:
+            message = outcome.json["data"]["message"]
             self.assertEqual(message, by_id.get(message["_id"]))
 
     def database_gone(self, pid: int) -> bool:

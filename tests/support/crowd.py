@@ -42,19 +42,19 @@ def stalled(port: int, inits: Sequence[dict[str, Any]]) -> list[socket.socket]:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         one.connect(("127.0.0.1", port))
         one.sendall(HANDSHAKE)
-        _hear(one, b"\r\n\r\n")
+        _receive(one, b"\r\n\r\n")
         one.sendall(an_init(init))
-        _hear(one, b'"ready"')
+        _receive(one, b'"ready"')
         opened.append(one)
     return opened
 
 
-def _hear(one: socket.socket, what: bytes) -> None:
-    heard = b""
-    while what not in heard:
+def _receive(one: socket.socket, what: bytes) -> None:
+    received = b""
+    while what not in received:
         some = one.recv(1024)
-        assert some, f"closed after {heard!r}"
-        heard += some
+        assert some, f"closed after {received!r}"
+        received += some
 
 
 def come_back(port: int, inits: Sequence[dict[str, Any]], seconds: float, patience: float) -> list[float]:
@@ -66,7 +66,7 @@ def come_back(port: int, inits: Sequence[dict[str, Any]], seconds: float, patien
     selector = selectors.DefaultSelector()
     began, waits = time.monotonic(), []
     opened = 0
-    heard: dict[socket.socket, tuple[float, bytes]] = {}
+    received: dict[socket.socket, tuple[float, bytes]] = {}
     while len(waits) < len(inits):
         now = time.monotonic()
         while opened < len(inits) and now >= began + seconds * opened / len(inits):
@@ -74,11 +74,11 @@ def come_back(port: int, inits: Sequence[dict[str, Any]], seconds: float, patien
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
             selector.register(one, selectors.EVENT_WRITE, an_init(inits[opened]))
-            heard[one] = (now, b"")
+            received[one] = (now, b"")
             opened += 1
         for key, _ in selector.select(0.002):
             one = key.fileobj  # type: ignore[assignment]
-            since, so_far = heard[one]
+            since, so_far = received[one]
             if key.events == selectors.EVENT_WRITE:
                 one.send(HANDSHAKE)
                 selector.modify(one, selectors.EVENT_READ, key.data)
@@ -88,14 +88,14 @@ def come_back(port: int, inits: Sequence[dict[str, Any]], seconds: float, patien
             if not so_far:  # the answer to the handshake
                 one.send(key.data)
             so_far += some
-            heard[one] = (since, so_far)
+            received[one] = (since, so_far)
             if b'"caught-up"' in so_far:
                 assert b'"recovered":true' in so_far, so_far[-300:]
                 waits.append(time.monotonic() - since)
                 selector.unregister(one)
-        late = [since for since, so_far in heard.values() if b'"caught-up"' not in so_far and now - since > patience]
+        late = [since for since, so_far in received.values() if b'"caught-up"' not in so_far and now - since > patience]
         assert not late, f"{len(late)} wait for more than {patience} s; {len(waits)} are back"
-    for one in heard:
+    for one in received:
         one.close()
     return waits
 

@@ -1,7 +1,7 @@
 """A fault run: users send and pay while daemon, database and sockets are killed, stopped and cut.
 
 Who talks keeps a log of their own of what was acknowledged and what was refused; in the end that is held against the
-history, against what each member heard, and against the balances.
+history, against what each member received, and against the balances.
 """
 
 import contextlib  # a global "suppress" would be a setting of trial's
@@ -209,9 +209,9 @@ class FaultRun:
             wrong = {text: gifts[text] for text in talker.given if gifts[text] != 1}
             self.must_be_none("gifts not given once", [*wrong.items(), *(gifts.keys() - talker.given)])
         for member in members:
-            heard = [event["_id"] for event in member.log]
+            received = [event["_id"] for event in member.log]
             shown = [message["_id"] for message in chat if message["seq"] > member.after]
-            self.must_be_none("members who heard otherwise", [] if heard == shown else [member.person.id])
+            self.must_be_none("members who received otherwise", [] if received == shown else [member.person.id])
         self.found("longest time without an acknowledgement, s", round(max(t.longest for t in talkers), 1))
 
     def found(self, what: str, number: object) -> None:

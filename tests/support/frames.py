@@ -30,10 +30,10 @@ def closed_with(port: int, path: bytes, said: bytes) -> int | None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(PATIENCE)
         connection.sendall(HANDSHAKE % path)
-        heard = b""
-        while b"\r\n\r\n" not in heard:
-            heard += connection.recv(65536)
-        _, _, frames = heard.partition(b"\r\n\r\n")
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += connection.recv(65536)
+        _, _, frames = received.partition(b"\r\n\r\n")
         try:
             connection.sendall(said)
             while b"\x88" not in frames and (some := connection.recv(65536)):

@@ -32,11 +32,11 @@ PHOTO = "uploads/0123456789abcdef0123456789abcdef.png"
 
 class _Wire(Protocol):
     def __init__(self) -> None:
-        self.heard = b""
+        self.received = b""
         self.closed: Deferred[None] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
-        self.heard += data
+        self.received += data
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.closed.callback(None)
@@ -69,7 +69,7 @@ async def exchange(port: int, said: bytes, endpoint: Any = None) -> list[RawAnsw
         await wire.closed
     finally:
         wire.transport.abortConnection()
-    answers, rest = [], wire.heard
+    answers, rest = [], wire.received
     while rest:
         head, _, rest = rest.partition(b"\r\n\r\n")
         line, *lines = head.decode("latin-1").split("\r\n")

@@ -53,11 +53,11 @@ class PasswordsCase(TestCase):
         """What is logged from now on."""
         lines: list[str] = []
 
-        def hear(event: Any) -> None:
+        def observe(event: Any) -> None:
             lines.append(formatEvent(event))
 
-        globalLogPublisher.addObserver(hear)
-        self.addCleanup(globalLogPublisher.removeObserver, hear)
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
         return lines
 
     def without_threads(self, of: Passwords) -> None:

@@ -67,7 +67,7 @@ class Breaking(GatewayCase):
         settings = Sms.model_validate({"sender": "http", "url": self.fake.address})
         self.breaker = Breaker(Gateway(settings, reactor), self.clock.seconds)
 
-    async def told(self, status: int) -> str:
+    async def outcome_of(self, status: int) -> str:
         """The outcome of an SMS for this answer of the gateway."""
         self.fake.answer = with_status(status)
         try:
@@ -78,13 +78,13 @@ class Breaking(GatewayCase):
 
     async def test_no_funds(self) -> None:
         """Without funds the gateway is tried once a minute until it has some."""
-        outcomes = [await self.told(402), await self.told(200), await self.told(200)]
+        outcomes = [await self.outcome_of(402), await self.outcome_of(200), await self.outcome_of(200)]
         asked = [len(self.fake.sent)]
         self.clock.advance(PAUSE)
-        outcomes += [await self.told(402), await self.told(200)]
+        outcomes += [await self.outcome_of(402), await self.outcome_of(200)]
         asked.append(len(self.fake.sent))
         self.clock.advance(PAUSE)
-        outcomes += [await self.told(200), await self.told(200)]
+        outcomes += [await self.outcome_of(200), await self.outcome_of(200)]
 
         self.assertEqual(["no-funds"] * 5 + ["accepted"] * 2, outcomes)
         self.assertEqual([1, 2, 4], [*asked, len(self.fake.sent)])
@@ -92,6 +92,6 @@ class Breaking(GatewayCase):
     async def test_others(self) -> None:
         """Other failures do not open the breaker."""
         for status in (500, 503, 400, 403):
-            await self.told(status)
+            await self.outcome_of(status)
 
-        self.assertEqual("accepted", await self.told(200))
+        self.assertEqual("accepted", await self.outcome_of(200))

@@ -13,8 +13,8 @@ TEXT = "x" * 4000
 
 def closing_code(packets: list[str]) -> int:
     """The code of the ``closing`` event among these packets."""
-    (told,) = (packet for packet in packets if packet.startswith('42["closing"'))
-    code: int = json.loads(told[2:])[1]["code"]
+    (closing,) = (packet for packet in packets if packet.startswith('42["closing"'))
+    code: int = json.loads(closing[2:])[1]["code"]
     return code
 
 
@@ -35,8 +35,8 @@ class SlowReader(PlainCase):
             said += 1
         stalled.transport.resumeProducing()
 
-        self.assertEqual(4413, await stalled.told_why())
-        await eventually(lambda: sum(TEXT in heard for heard in reader.heard) == said, "every message")
+        self.assertEqual(4413, await stalled.closing_code())
+        await eventually(lambda: sum(TEXT in received for received in reader.received) == said, "every message")
         self.assertFalse(reader.gone.called)
 
     async def test_polling(self) -> None:
@@ -58,8 +58,8 @@ class WebSocket(PlainCase):
         """No ``init`` in time: 4408, and disconnected for good."""
         socket = await self.packets()
 
-        self.assertEqual(4408, await socket.told_why())
-        self.assertIn("41", socket.heard)
+        self.assertEqual(4408, await socket.closing_code())
+        self.assertIn("41", socket.received)
 
     async def test_silence(self) -> None:
         """A client that answers no ping is closed."""
@@ -76,31 +76,31 @@ class WebSocket(PlainCase):
         for size in (16 * 1024, 1_000_000):
             socket = await self.packets()
 
-            socket.tell("4" * (size + 1))
+            socket.send("4" * (size + 1))
 
             await socket.closed()
-            self.assertNotIn("closing", "".join(socket.heard))
+            self.assertNotIn("closing", "".join(socket.received))
 
     async def test_malformed(self) -> None:
         """An unknown packet gets 4400, and the client is disconnected for good."""
         for packet in ("", "x", "0", "5", "4", "4x", '42{"a":1}', '42["message",{}]', '42["init"]', '451-["init",{}]'):
             socket = await self.packets()
 
-            socket.tell(packet)
+            socket.send(packet)
 
-            self.assertEqual(4400, await socket.told_why(), packet)
-            self.assertIn("41", socket.heard)
+            self.assertEqual(4400, await socket.closing_code(), packet)
+            self.assertIn("41", socket.received)
 
     async def test_binary_frames(self) -> None:
         """In Engine.IO 3 a binary frame's first byte is its type; in 4, and as a message, it is an attachment of
         nothing: 4400."""
         old = await self._open("EIO=3&transport=websocket")
         old.sendMessage(b"\x02", isBinary=True)
-        await old.hear("3")
+        await old.receive("3")
         for socket, frame in ((old, b"\x04x"), (await self.packets(), b"\x03")):
             socket.sendMessage(frame, isBinary=True)
 
-            self.assertEqual(4400, await socket.told_why())
+            self.assertEqual(4400, await socket.closing_code())
 
     async def test_origin(self) -> None:
         """A page of a forbidden origin gets 403; one of an allowed origin gets a socket."""
@@ -117,10 +117,10 @@ class Polling(PlainCase):
         """No ``init`` in time: 4408, and disconnected for good."""
         query = await self.a_session()
 
-        heard = await self.until(query, '42["closing"')
+        received = await self.until(query, '42["closing"')
 
-        self.assertEqual(4408, closing_code(heard))
-        self.assertEqual("41", heard[-1])
+        self.assertEqual(4408, closing_code(received))
+        self.assertEqual("41", received[-1])
 
     async def test_silence(self) -> None:
         """A silent session ends with the heartbeat timeout, and leaves nothing behind."""
@@ -144,7 +144,7 @@ class Polling(PlainCase):
         """A wrong key: ``error``, then 4440."""
         query = await self.a_session(init=secrets.token_hex(24))
 
-        heard = await self.until(query, '42["closing"')
+        received = await self.until(query, '42["closing"')
 
-        self.assertIn('42["error",{"error":"Login Timeout","code":"login-timeout","status":440}]', heard)
-        self.assertEqual(4440, closing_code(heard))
+        self.assertIn('42["error",{"error":"Login Timeout","code":"login-timeout","status":440}]', received)
+        self.assertEqual(4440, closing_code(received))

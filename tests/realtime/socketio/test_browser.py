@@ -52,11 +52,11 @@ class Page(ChatTestCase):
         self._listeners.append(tools)
 
         async def shown(text: str) -> str:
-            async def heard() -> str:
-                said = await tools.evaluate("(document.getElementById('heard') || {}).textContent") or ""
+            async def received() -> str:
+                said = await tools.evaluate("(document.getElementById('received') || {}).textContent") or ""
                 return said if text in said else ""
 
-            return await eventually(heard, lambda: f"{text} on the page; {browser.said}")
+            return await eventually(received, lambda: f"{text} on the page; {browser.said}")
 
         await shown(f'"user":"{bob.id}"')
         long = "Tea is ready ☕." + "e" * 900

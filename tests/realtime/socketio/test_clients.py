@@ -45,7 +45,7 @@ class Clients(SettingsCase):
             self.assertEqual(anna.id, (await client.bind(anna.session_key))["user"], client.name)
             if client.name.endswith("default"):
                 await eventually(
-                    lambda client=client: ["upgrade", "websocket"] in client.heard, f"{client.name}: upgrade"
+                    lambda client=client: ["upgrade", "websocket"] in client.received, f"{client.name}: upgrade"
                 )
         signed = hashlib.md5(((self.daemon.data / "payments-secret-key").read_text() + "1000").encode()).hexdigest()
         await boris.call("/user/updateBalance", balance=1000, secret=signed)
@@ -66,7 +66,7 @@ class Clients(SettingsCase):
         self.assertEqual(TEN_KB, wanted["message"]["text"])
         self.assertGreater(len(TEN_KB.encode()), 10 * 1024 - 20)
         await deferLater(reactor, SILENCE)
-        self.assertEqual([], [heard for client in clients for heard in client.untaken() if heard[0] != "upgrade"])
+        self.assertEqual([], [event for client in clients for event in client.untaken() if event[0] != "upgrade"])
 
     async def test_acknowledgement(self) -> None:
         """An acknowledgement asked for on ``init`` brings what ``ready`` brings; on the socket's own port, too."""
@@ -89,8 +89,8 @@ class Clients(SettingsCase):
             client.emit("init", {"session_key": secrets.token_hex(24)})
 
         for client in clients:
-            told = {"error": "Login Timeout", "code": "login-timeout", "status": 440}
-            self.assertEqual(told, await client.next("error"), client.name)
+            expected = {"error": "Login Timeout", "code": "login-timeout", "status": 440}
+            self.assertEqual(expected, await client.next("error"), client.name)
             self.assertEqual(4440, (await client.next("closing"))["code"], client.name)
             self.assertEqual("io server disconnect", await client.next("disconnect"), client.name)
 
@@ -131,7 +131,7 @@ class Clients(SettingsCase):
 
         await say(10)
         gate.open()
-        while not all(["upgrade", "websocket"] in client.heard for client in clients):
+        while not all(["upgrade", "websocket"] in client.received for client in clients):
             self.assertLess(len(said), 2000, "no upgrade")
             await say(1)
         await say(10)
@@ -139,10 +139,10 @@ class Clients(SettingsCase):
         for client in clients:
             while (await client.next("message"))["seq"] != said[-1]:
                 pass
-            heard = [what[1]["seq"] if what[0] == "message" else what[0] for what in client.heard]
-            self.assertEqual(said, [each for each in heard if isinstance(each, int)], client.name)
-            place = heard.index("upgrade")
-            self.assertTrue(said[0] in heard[:place] and said[-1] in heard[place:], client.name)
+            received = [what[1]["seq"] if what[0] == "message" else what[0] for what in client.received]
+            self.assertEqual(said, [each for each in received if isinstance(each, int)], client.name)
+            place = received.index("upgrade")
+            self.assertTrue(said[0] in received[:place] and said[-1] in received[place:], client.name)
 
 
 class _HoldsWebSockets(ProxyServer):

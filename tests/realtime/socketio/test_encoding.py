@@ -32,7 +32,7 @@ class Encoding(InsideCase):
 
         text = '42["message",{"error":null,"text":"чай"}]'
         for listener in self.listeners:
-            await (listener.hear(text) if isinstance(listener, Packets) else listener.next("message"))
+            await (listener.receive(text) if isinstance(listener, Packets) else listener.next("message"))
         for query in self.queries:
             self.assertEqual(text, (await ask(self.http_port, query)).body.decode())
         self.assertEqual({event.to_json(), text.encode()}, set(frames))

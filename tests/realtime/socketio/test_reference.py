@@ -138,7 +138,7 @@ class Compared(ChatTestCase):
         self.assertEqual(1, json.loads(answer.body)["code"])
         return status, False
 
-    async def jsonp(self, version: int, packet: str, told: str) -> None:
+    async def jsonp(self, version: int, packet: str, expected: str) -> None:
         """The same answers, in calls of the page's function; forms are taken, with their escaped line ends."""
         for port in self.ports:
             query = f"EIO={version}&transport=polling&j=3x"
@@ -146,7 +146,7 @@ class Compared(ChatTestCase):
             self.assertRegex(handshake.body, rb'^___eio\[3\]\("(\d+:)?0\{.*"\);$')
             sid = re.findall(r'\\"sid\\":\\"([\w-]+)', handshake.body.decode())[0]
             query += f"&sid={sid}"
-            text = f"{len(told)}:{packet}" if version == 3 else packet
+            text = f"{len(expected)}:{packet}" if version == 3 else packet
 
             for form in ("", "x=1", urlencode({"d": text})):
                 posted = await ask(port, query, "POST", form.encode(), FORM)
@@ -158,7 +158,7 @@ class Compared(ChatTestCase):
                 found = re.fullmatch(r'___eio\[3\]\(("[^\u2028]*")\);', answer)
                 assert found, answer
                 said = json.loads(found[1])
-            self.assertIn(told, said.replace("\\u2028", "\u2028"))
+            self.assertIn(expected, said.replace("\\u2028", "\u2028"))
 
 
 class Reference(Compared):

@@ -32,8 +32,8 @@ class Refusals(PlainCase):
 
         await self.ask(query, "POST", b"x")
 
-        heard = await self.until(query, "41")
-        self.assertIn('"code":4400', heard[-2])
+        received = await self.until(query, "41")
+        self.assertIn('"code":4400', received[-2])
         await self.over(query)
 
     async def test_other_namespace(self) -> None:

@@ -18,8 +18,8 @@ class Upgrade(PlainCase):
     async def probed(self, query: str) -> Packets:
         """A WebSocket on trial that has been probed."""
         socket = await self.a_trial(query)
-        socket.tell("2probe")
-        await socket.hear("3probe")
+        socket.send("2probe")
+        await socket.receive("3probe")
         return socket
 
     async def assert_goes_on(self, query: str) -> None:
@@ -38,19 +38,19 @@ class Upgrade(PlainCase):
         polled = await self.until(query, '42["message"')
         socket = await self.a_trial(query)
         poll: Deferred[list[str]] = Deferred.fromCoroutine(self.until(query, ""))
-        socket.tell("2probe")
-        await socket.hear("3probe")
+        socket.send("2probe")
+        await socket.receive("3probe")
         polled += await poll
         await anna.say(room, "on trial")
         await anna.say(room, "still on trial")
-        self.assertEqual([], said_in(socket.heard))
-        socket.tell("5")
+        self.assertEqual([], said_in(socket.received))
+        socket.send("5")
         for text in ("right after", "long after"):
             await anna.say(room, text)
 
-        await eventually(lambda: "long after" in said_in(socket.heard), "the last message")
-        told = said_in(polled) + said_in(socket.heard)
-        self.assertEqual(["before", "on trial", "still on trial", "right after", "long after"], told)
+        await eventually(lambda: "long after" in said_in(socket.received), "the last message")
+        texts = said_in(polled) + said_in(socket.received)
+        self.assertEqual(["before", "on trial", "still on trial", "right after", "long after"], texts)
         self.assertIn("6", polled)
 
     async def test_wrong_session(self) -> None:
@@ -69,8 +69,8 @@ class Upgrade(PlainCase):
 
         await (await self.a_trial(query)).closed()
 
-        first.tell("5", "40/other,")
-        await first.hear("44/other")
+        first.send("5", "40/other,")
+        await first.receive("44/other")
 
     async def test_second_upgrade(self) -> None:
         """A WebSocket for an upgraded session is closed, and a poll of it is refused."""
@@ -78,14 +78,14 @@ class Upgrade(PlainCase):
         query = await self.a_session(init=anna.session_key)
         await self.until(query, '42["ready"')
         first = await self.probed(query)
-        first.tell("5", "40/other,")
-        await first.hear("44/other")
+        first.send("5", "40/other,")
+        await first.receive("44/other")
 
         await (await self.a_trial(query)).closed()
 
         self.assertEqual(400, (await self.ask(query)).code)
-        first.tell("40/other,")
-        await first.hear("44/other")
+        first.send("40/other,")
+        await first.receive("44/other")
 
     async def test_no_probe(self) -> None:
         """A WebSocket on trial that says anything but its probe is closed; the session goes on by polling."""
@@ -95,7 +95,7 @@ class Upgrade(PlainCase):
 
         for packet in ("2", "2prob", "40", "x", "", "3probe"):
             socket = await self.a_trial(query)
-            socket.tell(packet)
+            socket.send(packet)
             await socket.closed()
 
             await self.assert_goes_on(query)
@@ -111,5 +111,5 @@ class Upgrade(PlainCase):
             await self.assert_goes_on(query)
 
         again = await self.probed(query)
-        again.tell("5", "40/other,")
-        await again.hear("44/other")
+        again.send("5", "40/other,")
+        await again.receive("44/other")

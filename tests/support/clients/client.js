@@ -1,11 +1,11 @@
-// One client of some kind, in Node or on a page: tells what happens to it by tell(what, …).
+// One client of some kind, in Node or on a page: tells what happens to it by report(what, …).
 // fetch polls Engine.IO by hand; websocket is the raw socket; v1 to v4 are the versions of socket.io-client.
-function makeClient(kind, http, socket, tell) {
+function makeClient(kind, http, socket, report) {
   const load = typeof require === "undefined" ? null : require;
 
   async function call(path, body) {
     const answer = await fetch(http + path, { method: "POST", body: JSON.stringify(body) });
-    tell("answer", answer.status, await answer.json());
+    report("answer", answer.status, await answer.json());
   }
 
   return { call, ...{ fetch: polling, websocket: raw }[kind]?.() ?? library() };
@@ -16,13 +16,13 @@ function makeClient(kind, http, socket, tell) {
     return {
       open() {
         ws = new Socket(socket);
-        ws.onopen = () => tell("opened");
+        ws.onopen = () => report("opened");
         ws.onmessage = ({ data }) => {
           const event = JSON.parse(data);
-          tell("event", event.event, event.data);
+          report("event", event.event, event.data);
         };
-        ws.onclose = () => tell("closed");
-        ws.onerror = (error) => tell("fault", String(error.message || error.type));
+        ws.onclose = () => report("closed");
+        ws.onerror = (error) => report("fault", String(error.message || error.type));
       },
       init: (data) => ws.send(JSON.stringify({ event: "init", data })),
       close: () => ws.close(),
@@ -35,11 +35,11 @@ function makeClient(kind, http, socket, tell) {
     return {
       open() {
         client = (io.io || io.connect || io)(http, { forceNew: true });
-        client.on("connect", () => tell("opened"));
-        client.on("disconnect", () => tell("closed"));
-        for (const name of ["connect_error", "error"]) client.on(name, (error) => tell("fault", String(error.message)));
+        client.on("connect", () => report("opened"));
+        client.on("disconnect", () => report("closed"));
+        for (const name of ["connect_error", "error"]) client.on(name, (error) => report("fault", String(error.message)));
         for (const name of ["ready", "caught-up", "message", "service-message", "direct-message"])
-          client.on(name, (data) => tell("event", name, data));
+          client.on(name, (data) => report("event", name, data));
       },
       init: (data) => client.emit("init", data),
       close: () => client.close(),
@@ -56,8 +56,8 @@ function makeClient(kind, http, socket, tell) {
         for (const packet of (await answer.text()).split("\x1e")) {
           if (packet === "2") await post("3");
           else if (packet === "1") return;
-          else if (packet.startsWith("40")) tell("opened");
-          else if (packet.startsWith("42")) tell("event", ...JSON.parse(packet.slice(2)));
+          else if (packet.startsWith("40")) report("opened");
+          else if (packet.startsWith("42")) report("event", ...JSON.parse(packet.slice(2)));
         }
       }
     }
@@ -67,7 +67,7 @@ function makeClient(kind, http, socket, tell) {
         const handshake = await (await fetch(url)).text();
         url += "&sid=" + JSON.parse(handshake.slice(1)).sid;
         await post("40");
-        poll().then(() => tell("closed"), (error) => tell("fault", String(error)));
+        poll().then(() => report("closed"), (error) => report("fault", String(error)));
       },
       init: (data) => post("42" + JSON.stringify(["init", data])),
       close: () => post("1"),

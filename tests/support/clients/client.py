@@ -18,7 +18,7 @@ if TLS is not None:
     TLS.set_alpn_protocols(["h2", "http/1.1"])
 
 
-def tell(*what: Any) -> None:
+def report(*what: Any) -> None:
     print(json.dumps(what), flush=True)
 
 
@@ -69,23 +69,23 @@ class Polling:
         self.url += "&sid=" + json.loads(handshake[handshake.index(b"{") : handshake.index(b"}") + 1])["sid"]
         await self.post("2" if self.octets else "40")
         if "40" in self.packets(handshake.decode()):
-            tell("opened")  # protocol 3 connects unasked
+            report("opened")  # protocol 3 connects unasked
         self.polling = asyncio.create_task(self.poll())
 
     async def poll(self) -> None:
         while True:
             status, body = await fetch(self.url)
             if status != 200:
-                return tell("fault", body.decode())
+                return report("fault", body.decode())
             for packet in self.packets(body.decode()):
                 if packet == "2":
                     await self.post("3")
                 elif packet == "1":
-                    return tell("closed")
+                    return report("closed")
                 elif packet.startswith("40"):
-                    tell("opened")
+                    report("opened")
                 elif packet.startswith("42"):
-                    tell("event", *json.loads(packet[2:]))
+                    report("event", *json.loads(packet[2:]))
 
     def packets(self, text: str) -> list[str]:
         if not self.octets:
@@ -117,14 +117,14 @@ class Websockets:
         import websockets
 
         self.socket = await websockets.connect(SOCKET, ssl=TLS)
-        tell("opened")
-        self.hearing = asyncio.create_task(self.hear())
+        report("opened")
+        self.receiving = asyncio.create_task(self.receive())
 
-    async def hear(self) -> None:
+    async def receive(self) -> None:
         async for frame in self.socket:
             event = json.loads(frame)
-            tell("event", event["event"], event["data"])
-        tell("closed")
+            report("event", event["event"], event["data"])
+        report("closed")
 
     async def init(self, data: Any) -> None:
         await self.socket.send(json.dumps({"event": "init", "data": data}))
@@ -141,14 +141,14 @@ class Aiohttp:
 
         self.session = aiohttp.ClientSession()
         self.socket = await self.session.ws_connect(SOCKET, ssl=TLS or True)
-        tell("opened")
-        self.hearing = asyncio.create_task(self.hear())
+        report("opened")
+        self.receiving = asyncio.create_task(self.receive())
 
-    async def hear(self) -> None:
+    async def receive(self) -> None:
         async for frame in self.socket:
             event = frame.json()
-            tell("event", event["event"], event["data"])
-        tell("closed")
+            report("event", event["event"], event["data"])
+        report("closed")
 
     async def init(self, data: Any) -> None:
         await self.socket.send_json({"event": "init", "data": data})
@@ -167,9 +167,9 @@ class SocketIo:
 
         self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=TLS or True))
         self.client = socketio.AsyncClient(http_session=self.session)
-        self.client.on("connect", lambda: tell("opened"))
+        self.client.on("connect", lambda: report("opened"))
         for name in ("ready", "caught-up", "message", "service-message", "direct-message"):
-            self.client.on(name, lambda data, name=name: tell("event", name, data))
+            self.client.on(name, lambda data, name=name: report("event", name, data))
         await self.client.connect(HTTP)
 
     async def init(self, data: Any) -> None:
@@ -178,7 +178,7 @@ class SocketIo:
     async def close(self) -> None:
         await self.client.disconnect()
         await self.session.close()
-        tell("closed")  # version 4 has no event for what its own side ends
+        report("closed")  # version 4 has no event for what its own side ends
 
 
 KINDS = {"websockets": Websockets, "aiohttp": Aiohttp, "socketio": SocketIo, "curl": Polling, "octets": Polling}
@@ -194,11 +194,11 @@ async def main() -> None:
             if command == "call":
                 path, body = more
                 status, answer = await fetch(HTTP + path, json.dumps(body).encode())
-                tell("answer", status, json.loads(answer))
+                report("answer", status, json.loads(answer))
             else:
                 await getattr(client, command)(*more)
         except Exception as error:
-            tell("fault", repr(error))
+            report("fault", repr(error))
 
 
 asyncio.run(main())

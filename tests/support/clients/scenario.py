@@ -62,11 +62,11 @@ def missing(kind: str) -> str | None:
 
 
 class Driver(Protocol):
-    """A client that takes commands; what happens to it is in ``heard``."""
+    """A client that takes commands; what happens to it is in ``received``."""
 
-    heard: list[list[Any]]
+    received: list[list[Any]]
 
-    async def tell(self, command: str, *more: Any) -> None: ...
+    async def command(self, command: str, *more: Any) -> None: ...
 
     async def leave(self) -> None: ...
 
@@ -76,7 +76,7 @@ class Process(ProcessProtocol):
 
     def __init__(self, kind: str, place: Place) -> None:
         self.ended: Deferred[None] = Deferred()
-        self.heard: list[list[Any]] = []
+        self.received: list[list[Any]] = []
         self.faults = ""
         self._rest = b""
         environ = dict(os.environ)
@@ -94,7 +94,7 @@ class Process(ProcessProtocol):
 
     def outReceived(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
-        self.heard += map(json.loads, lines)
+        self.received += map(json.loads, lines)
 
     def errReceived(self, data: bytes) -> None:
         self.faults += data.decode("utf-8", "replace")
@@ -102,7 +102,7 @@ class Process(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self.ended.callback(None)
 
-    async def tell(self, command: str, *more: Any) -> None:
+    async def command(self, command: str, *more: Any) -> None:
         self.transport.write(json.dumps([command, *more]).encode() + b"\n")
 
     async def leave(self) -> None:
@@ -115,20 +115,20 @@ class Page:
     """A page in Chromium, with what the browser itself has: ``fetch`` and ``WebSocket``."""
 
     def __init__(self, place: Place) -> None:
-        self.heard: list[list[Any]] = []
+        self.received: list[list[Any]] = []
         self.faults = ""
         self._folder = Path(tempfile.mkdtemp(prefix="jc-page-"))
         page = self._folder / "page.html"
         page.write_text(
-            f'<meta charset="utf-8"><script>{(HERE / "client.js").read_text()}\nvar heard = [];\n'
+            f'<meta charset="utf-8"><script>{(HERE / "client.js").read_text()}\nvar received = [];\n'
             f'var client = makeClient("websocket", {json.dumps(place.http)}, {json.dumps(place.socket)},'
-            f" (...what) => heard.push(what));</script>"
+            f" (...what) => received.push(what));</script>"
         )
         trust = [] if place.authority is None else [f"--ignore-certificate-errors-spki-list={_pin(place)}"]
         self._browser = Browser(page, *trust)
         self._tools: Any = None
 
-    async def tell(self, command: str, *more: Any) -> None:
+    async def command(self, command: str, *more: Any) -> None:
         if self._tools is None:
             self._tools = await self._browser.tools()
             while await self._tools.evaluate("typeof client") != "object":
@@ -137,7 +137,7 @@ class Page:
         await self._tools.evaluate(f"void client.{command}({arguments})")
 
     async def look(self) -> None:
-        self.heard += json.loads(await self._tools.evaluate("JSON.stringify(heard.splice(0))"))
+        self.received += json.loads(await self._tools.evaluate("JSON.stringify(received.splice(0))"))
 
     async def leave(self) -> None:
         if self._tools is not None:
@@ -183,22 +183,22 @@ class Walk:
         async def first() -> list[list[Any]]:
             if isinstance(self.driver, Page):
                 await self.driver.look()
-            for place, (kind, *more) in enumerate(self.driver.heard):
+            for place, (kind, *more) in enumerate(self.driver.received):
                 assert kind != "fault", more
                 # An event may come before the answer of the call that brought it.
                 if kind == what and (name is None or more[0] == name):
-                    del self.driver.heard[place]
+                    del self.driver.received[place]
                     return [more]
             return []
 
-        def heard() -> str:
-            return f"{what} {name or ''}; heard {self.driver.heard[-3:]} {getattr(self.driver, 'faults', '')}"
+        def received() -> str:
+            return f"{what} {name or ''}; received {self.driver.received[-3:]} {getattr(self.driver, 'faults', '')}"
 
-        (found,) = await eventually(first, heard)
+        (found,) = await eventually(first, received)
         return found
 
     async def call(self, path: str, **body: Any) -> Any:
-        await self.driver.tell("call", path, body)
+        await self.driver.command("call", path, body)
         status, answer = await self.next("answer")
         assert status in (200, 201), (path, status, answer)
         return answer.get("data")
@@ -211,7 +211,7 @@ class Walk:
         return await self.call("/init/auth", phone=phone, key=re.findall(r"\d+", text)[0])
 
     async def init(self, **data: Any) -> Any:
-        await self.driver.tell("init", data)
+        await self.driver.command("init", data)
         _, ready = await self.next("event", "ready")
         return ready
 
@@ -226,7 +226,7 @@ class Walk:
         room = (await self.call("/room/create", session_key=key, room={"name": "clients"}))["room"]["_id"]
         for who in (anna, boris):
             await self.call("/room/enter", session_key=who["session_key"], room={"id": room})
-        await self.driver.tell("open")
+        await self.driver.command("open")
         await self.next("opened")
 
         ready = await self.init(session_key=key)
@@ -235,17 +235,17 @@ class Walk:
         assert await self.next("event", "message") == ["message", {"error": None, **said}]
 
         assert (await self.init(session_key=key))["seq"] == said["seq"]
-        await self.driver.tell("close")
+        await self.driver.command("close")
         await self.next("closed")
         missed = [await self.say(boris, room, text) for text in ("раз", "two")]
 
-        await self.driver.tell("open")
+        await self.driver.command("open")
         await self.next("opened")
         await self.init(session_key=key, n=ready["n"], room=room, seq=said["seq"])
         for message in missed:
             assert await self.next("event", "message") == ["message", {"error": None, **message}]
         assert await self.next("event", "caught-up") == ["caught-up", {"error": None, "recovered": True}]
-        await self.driver.tell("close")
+        await self.driver.command("close")
         await self.next("closed")
 
 

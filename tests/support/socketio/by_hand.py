@@ -34,34 +34,34 @@ class Packets(Listener):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[str] = []
+        self.received: list[str] = []
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if payload == b"2" and self.lives:
             self.sendMessage(b"3")
-        self.heard.append(payload.decode())
+        self.received.append(payload.decode())
 
-    def tell(self, *packets: str) -> None:
+    def send(self, *packets: str) -> None:
         for packet in packets:
             self.sendMessage(packet.encode())
 
-    async def hear(self, start: str) -> str:
+    async def receive(self, start: str) -> str:
         """The next packet that begins so."""
         found: list[str] = []
 
         def there() -> bool:
-            while self.taken < len(self.heard) and not found:
-                if self.heard[self.taken].startswith(start):
-                    found.append(self.heard[self.taken])
+            while self.taken < len(self.received) and not found:
+                if self.received[self.taken].startswith(start):
+                    found.append(self.received[self.taken])
                 self.taken += 1
             return bool(found)
 
-        await eventually(there, f"a packet {start}; heard {self.heard[-3:]}")
+        await eventually(there, f"a packet {start}; received {self.received[-3:]}")
         return found[0]
 
-    async def told_why(self) -> int:
+    async def closing_code(self) -> int:
         """The code of the ``closing`` event; returns once the socket is closed after that."""
-        _, data = json.loads((await self.hear('42["closing"'))[2:])
+        _, data = json.loads((await self.receive('42["closing"'))[2:])
         await self.closed()
         code: int = data["code"]
         return code
@@ -128,11 +128,11 @@ class PlainCase(SettingsCase):
     async def packets(self, *, init: str | None = None, **handshake: Any) -> Packets:
         """A session by WebSocket, in the default namespace; bound where ``init`` is a session key."""
         socket = await self._open("EIO=4&transport=websocket", **handshake)
-        socket.tell("40")
-        await socket.hear("40")
+        socket.send("40")
+        await socket.receive("40")
         if init is not None:
-            socket.tell(f'42["init",{{"session_key":"{init}"}}]')
-            await socket.hear('42["ready"')
+            socket.send(f'42["init",{{"session_key":"{init}"}}]')
+            await socket.receive('42["ready"')
         return socket
 
     async def _open(self, query: str, **handshake: Any) -> Packets:

@@ -55,7 +55,7 @@ class Node(ProcessProtocol):
     def outReceived(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for number, *what in map(json.loads, lines):
-            self._clients[number].heard.append(what)
+            self._clients[number].received.append(what)
 
     def errReceived(self, data: bytes) -> None:
         self.faults += data.decode()
@@ -63,14 +63,14 @@ class Node(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self.ended.callback(None)
 
-    def tell(self, *command: Any) -> None:
+    def command(self, *command: Any) -> None:
         self.transport.write(json.dumps(command).encode() + b"\n")
 
     def open(self, port: int, version: str = "v4", transports: str = "default") -> "Client":
         """A client of this version and with these transports: polling, websocket, or its default."""
         client = Client(self, len(self._clients), f"{version} {transports}")
         self._clients.append(client)
-        self.tell(client.number, "open", version, f"http://127.0.0.1:{port}", transports)
+        self.command(client.number, "open", version, f"http://127.0.0.1:{port}", transports)
         return client
 
     async def connect(self, port: int, kinds: Iterable[tuple[str, str]] = KINDS) -> list["Client"]:
@@ -93,29 +93,29 @@ class Client:
     def __init__(self, node: Node, number: int, name: str) -> None:
         self.number = number
         self.name = name
-        self.heard: list[list[Any]] = []
+        self.received: list[list[Any]] = []
         self.taken = 0
         self._node = node
 
     def emit(self, name: str, data: Any, *, acknowledge: bool = False) -> None:
-        self._node.tell(self.number, "emit", name, data, acknowledge)
+        self._node.command(self.number, "emit", name, data, acknowledge)
 
     def close(self) -> None:
-        self._node.tell(self.number, "close")
+        self._node.command(self.number, "close")
 
     async def next(self, name: str) -> Any:
         """What came with the next event of this name."""
         found: list[Any] = []
 
         def there() -> bool:
-            while self.taken < len(self.heard) and not found:
-                heard = self.heard[self.taken]
+            while self.taken < len(self.received) and not found:
+                received = self.received[self.taken]
                 self.taken += 1
-                if heard[0] == name:
-                    found.append(heard[1] if len(heard) > 1 else None)
+                if received[0] == name:
+                    found.append(received[1] if len(received) > 1 else None)
             return bool(found)
 
-        await eventually(there, f"{self.name}: {name}; heard {self.heard[-4:]} {self._node.faults}")
+        await eventually(there, f"{self.name}: {name}; received {self.received[-4:]} {self._node.faults}")
         return found[0]
 
     async def bind(self, session_key: str, **have: Any) -> Any:
@@ -124,4 +124,4 @@ class Client:
 
     def untaken(self) -> list[list[Any]]:
         """What came beyond what was taken."""
-        return self.heard[self.taken :]
+        return self.received[self.taken :]

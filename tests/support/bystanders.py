@@ -7,7 +7,7 @@ call of that second.
 
 They call only while they are measured: between two tests they would keep the machine busy for nothing.
 
-    async with honest_people(self.daemon) as people:
+    async with bystanders(self.daemon) as people:
         quiet = await people.during(sleep(2))
         attacked = await people.during(the_attack())
         self.assertEqual([], harm(quiet, attacked))
@@ -180,16 +180,16 @@ class People:
 
 
 @asynccontextmanager
-async def honest_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> AsyncIterator[People]:
+async def bystanders(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> AsyncIterator[People]:
     """People who talk, read, sign in and upload for as long as the block lasts."""
-    people = await begin_people(daemon, a_second)
+    people = await start_bystanders(daemon, a_second)
     try:
         yield people
     finally:
         people.end()
 
 
-async def begin_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> People:
+async def start_bystanders(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> People:
     """The same, until ``end()`` or the end of the tests."""
     people = [await a_person(daemon) for _ in range(PEOPLE)]
     # Their sign-ins are another's, should a person have only so many sessions.
@@ -205,7 +205,7 @@ async def begin_people(daemon: Daemon, a_second: dict[str, float] = A_SECOND) ->
         "a_second": a_second,
     }
     process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "tests.support.honest"],
+        ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "tests.support.bystanders"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
