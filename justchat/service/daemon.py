@@ -141,7 +141,7 @@ class Daemon(OrderedService):
         children: list[Service | None] = [
             PartService("watchdog", stop=notifier.stopped),
             EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
-            DatabaseService(database),
+            DatabaseService(database, alone=mongod is not None),
             PartService("pictures", start=images.start, stop=images.stop),
             PartService("passwords", start=passwords.start, stop=passwords.stop),
             PartService("mailboxes", stop=stores.mailboxes.stop),

@@ -41,12 +41,13 @@ class EmbeddedMongod(Service):
 
 
 class DatabaseService(Service):
-    """The connection to the database, whose indexes exist once this has started."""
+    """The connection to the database, whose indexes exist once this has started. ``alone``: as for create_indexes."""
 
     name = "database"
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, alone: bool) -> None:
         self._database = database
+        self._alone = alone
 
     def startService(self) -> "Deferred[None]":
         """The Deferred fails with StartupError where the database does not answer."""
@@ -56,7 +57,7 @@ class DatabaseService(Service):
     async def _open(self) -> None:
         self._database.open()
         await self._wait_for_answer()
-        await create_indexes(self._database)
+        await create_indexes(self._database, alone=self._alone)
         await restore_order_clock(self._database)
 
     async def _wait_for_answer(self) -> None:

@@ -26,6 +26,7 @@ from justchat.store.coalescer import Coalescer
 from justchat.store.indexes import DIALOGS, LATEST, LOG
 from justchat.store.log.log import MAX_WAITING
 from justchat.store.mongo.client import Database, Document
+from justchat.store.mongo.sharding import Scatter
 
 MAX_SHOWN = 500
 """Dialogs of a user that are listed."""
@@ -122,6 +123,7 @@ class Dialogs:
                 skip=skip,
                 limit=WRITTEN_AT_ONCE,
                 fields=["author", "user", "create_at", "removed_by", "order", "seq"],
+                scatter=Scatter.LATEST_OF_ALL,
             )
             for document in documents:
                 last = _Last(

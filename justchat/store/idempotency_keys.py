@@ -13,6 +13,7 @@ from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
 from justchat.store.indexes import ANSWERS
 from justchat.store.mongo.client import Database, Document
+from justchat.store.mongo.sharding import Scatter
 
 KEPT = timedelta(days=1)
 LEASE = timedelta(seconds=30)
@@ -65,7 +66,7 @@ class IdempotencyKeys:
         await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": by}, {"$unset": {"busy": 1}})
 
     async def release_all(self) -> None:
-        await self._database.update_all(ANSWERS, {"busy": True}, {"$unset": {"busy": 1}})
+        await self._database.update_all(ANSWERS, {"busy": True}, {"$unset": {"busy": 1}}, scatter=Scatter.RELEASE)
 
 
 def _expired(now: Moment, lasts: timedelta) -> list[Document]:

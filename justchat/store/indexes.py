@@ -2,6 +2,7 @@
 
 from justchat.model.entry import Kind
 from justchat.store.mongo.client import Database, Document
+from justchat.store.mongo.sharding import Scatter
 
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
@@ -16,9 +17,15 @@ def _index(keys: dict[str, int], **options: object) -> Document:
     return {"key": keys, "name": "_".join(keys), **options}
 
 
+BY_ID = "_id_"
+"""MongoDB's own index, as a hint for queries that name an id and, for a sharded database, its stream."""
+
+# Direct messages are entries of their receiver's stream. Messages to a user from anybody, or from one author:
+TO_USER = _index({"user": 1, "seq": -1}, partialFilterExpression=_DIRECT)
+FROM_AUTHOR = _index({"user": 1, "author": 1, "seq": -1}, partialFilterExpression=_DIRECT)
 UNREAD = _index(
     # (kind is in the key, though it has one value: else the database would fetch each message for it.)
-    {"user": 1, "author": 1, "read": 1, "kind": 1},
+    {"stream": 1, "author": 1, "read": 1, "kind": 1},
     partialFilterExpression={**_DIRECT, "read": {"$in": [False, None]}},
 )
 
@@ -26,6 +33,9 @@ NEWEST = {"order": -1, "create_at": -1, "_id": -1}
 """By arrival. Documents of early releases have no ``order`` and come last, by their time (hybrid_clock.py)."""
 LATEST = {"order": -1, "create_at": -1, "seq": -1}
 """The same for entries. Within a stream, ``seq`` decides between equal times."""
+
+BETWEEN = _index({"pair": 1, **LATEST}, partialFilterExpression=_DIRECT)
+"""Messages between two users."""
 
 PRIVATE = _index({"private": 1, "_id": 1}, partialFilterExpression={"private": True})
 """Rooms with a password, for queries that read the index alone."""
@@ -68,12 +78,11 @@ TRIGRAMS = str(_listing(NEWEST, before={"trigrams": 1}, after={})["name"])
 INDEXES: dict[str, list[Document]] = {
     LOG: [
         _index({"stream": 1, "seq": 1}, unique=True),
-        # Direct messages and gifts are entries of their receiver's stream. Messages to a user from anybody …
-        _index({"user": 1, "seq": -1}, partialFilterExpression=_DIRECT),
-        # … or from one author; between two users; unread.
-        _index({"user": 1, "author": 1, "seq": -1}, partialFilterExpression=_DIRECT),
-        _index({"pair": 1, **LATEST}, partialFilterExpression=_DIRECT),
+        TO_USER,
+        FROM_AUTHOR,
+        BETWEEN,
         UNREAD,
+        # The gifts that a user received.
         _index({"stream": 1, "kind": 1, "seq": -1}, partialFilterExpression={"kind": Kind.GIFT.value}),
         # The latest of all, which dialogs may lack after a crash.
         _index(LATEST, name="latest_direct", partialFilterExpression=_DIRECT),
@@ -141,12 +150,20 @@ OBSOLETE: dict[str, tuple[str, ...]] = {
 """Indexes of earlier releases, by name. Each would cost something at every write."""
 
 
-async def create_indexes(database: Database) -> None:
-    """Create the indexes that are missing, and drop those that only an earlier release used."""
+SUPERSEDED: dict[str, tuple[str, ...]] = {LOG: ("user_author_read_kind",)}
+"""Obsolete indexes that the latest release names in its queries. It may still run beside this one."""
+
+
+async def create_indexes(database: Database, *, alone: bool = False) -> None:
+    """Create the indexes that are missing, and drop those that only an earlier release used. ``alone``: no daemon of an
+    earlier release runs beside this one.
+    """
     for collection, indexes in INDEXES.items():
         # This takes minutes for a large database without indexes, such as one that was filled by other means.
         await database.command({"createIndexes": collection, "indexes": indexes}, within=BUILDING)
     for collection, names in OBSOLETE.items():
+        if alone:
+            names += SUPERSEDED.get(collection, ())
         there = await database.command({"listIndexes": collection})
         obsolete = [index["name"] for index in there["cursor"]["firstBatch"] if index["name"] in names]
         if obsolete:
@@ -164,5 +181,6 @@ async def restore_order_clock(database: Database) -> None:
         (SESSIONS, {}, {"order": -1}),
     ]
     for collection, query, order in latest:
-        for document in await database.find(collection, query, sort=order, limit=1, fields=["order"]):
+        scatter = Scatter.LATEST_OF_ALL
+        for document in await database.find(collection, query, sort=order, limit=1, fields=["order"], scatter=scatter):
             database.order_clock.observe(document.get("order"))

@@ -19,10 +19,11 @@ from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
 from justchat.store.bson import direct_from_document, object_id, pair
 from justchat.store.dialogs import MAX_SHOWN, Dialogs
-from justchat.store.indexes import LATEST, LOG, UNREAD
+from justchat.store.indexes import BETWEEN, BY_ID, FROM_AUTHOR, LATEST, LOG, TO_USER, UNREAD
 from justchat.store.log.heads import StreamHead
 from justchat.store.log.log import Log
 from justchat.store.mongo.client import Database, Document
+from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import EARLY
 from justchat.store.unread_counts import LIFETIME, Counts, UnreadCounts
 
@@ -71,7 +72,7 @@ class Mailboxes:
         if self._shared:
             # The message comes after those that another daemon has put into this dialog.
             latest = await self._database.find(
-                LOG, {**DIRECT, "pair": pair(author, to)}, sort=LATEST, limit=1, fields=["order"]
+                LOG, _between(author, to), sort=LATEST, limit=1, fields=["order"], hint=BETWEEN["name"]
             )
             self._database.order_clock.observe(latest[0].get("order") if latest else None)
         # Numbered at the head of the log, where it gets its seq: both rise alike.
@@ -82,7 +83,8 @@ class Mailboxes:
             try:
                 await self.append(user, partial(make, id))
             except AlreadyStored:
-                known = await self._database.find_one(LOG, {"_id": ObjectId(id)}, ["kind"])
+                query = {"_id": ObjectId(id), "stream": ObjectId(user)}
+                known = await self._database.find_one(LOG, query, ["kind"], hint=BY_ID)
                 if known is None or known["kind"] != Kind.VOID:
                     return
                 id = derived_id("after void", id)
@@ -108,7 +110,8 @@ class Mailboxes:
         await self._dialogs.write()
 
     async def get(self, user: Id, message: Id) -> DirectMessage:
-        document = await self._database.find_one(LOG, {"_id": object_id(message, MessageNotFound)})
+        query = {"_id": object_id(message, MessageNotFound)}
+        document = await self._database.find_one(LOG, query, scatter=Scatter.MESSAGE_ID)
         if document is None or document["kind"] != Kind.DIRECT_MESSAGE or ObjectId(user) in document["removed_by"]:
             raise MessageNotFound
         direct = direct_from_document(document)
@@ -125,13 +128,15 @@ class Mailboxes:
             sort={"seq": -1},
             skip=offset,
             limit=limit,
+            hint=(TO_USER if author is None and to is None else FROM_AUTHOR)["name"],
             slow=user if offset > EARLY else None,
         )
         return [direct_from_document(document) for document in documents]
 
     async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
         if to is not None:
-            return await self._database.count(LOG, {**_messages_query(user, author, to), "read": NOT_READ})
+            unread = {**_messages_query(user, author, to), "read": NOT_READ}
+            return await self._database.count(LOG, unread, hint=UNREAD["name"])
         counts = await self._unread.get(user)
         return sum(counts.values()) if author is None else counts.get(author, 0)
 
@@ -140,7 +145,7 @@ class Mailboxes:
         rows = await self._database.aggregate(
             LOG,
             [
-                {"$match": {**DIRECT, "user": ObjectId(user), "read": False}},
+                {"$match": {**DIRECT, "stream": ObjectId(user), "read": False}},
                 {"$group": {"_id": "$author", "n": {"$sum": 1}}},
             ],
             hint=UNREAD["name"],
@@ -154,13 +159,15 @@ class Mailboxes:
             sort=LATEST,
             skip=skip,
             limit=limit,
+            hint=BETWEEN["name"],
             slow=user if skip > EARLY else None,
         )
         return [direct_from_document(document) for document in documents]
 
     async def dialogs(self, user: Id) -> list[Dialog]:
         lasts = await self._dialogs.of(user)
-        documents = await self._database.find(LOG, {"_id": {"$in": list(lasts.values())}}, limit=MAX_SHOWN)
+        query = {"_id": {"$in": list(lasts.values())}, "stream": _streams(user, *lasts)}
+        documents = await self._database.find(LOG, query, limit=MAX_SHOWN, hint=BY_ID)
         messages = {document["_id"]: direct_from_document(document) for document in documents}
         unread = await self._unread.get(user)
         return [
@@ -170,12 +177,13 @@ class Mailboxes:
         ]
 
     async def mark_as_read(self, message: DirectMessage, at: Moment) -> DirectMessage:
-        query = {"_id": ObjectId(message.id)}
+        query = {"_id": ObjectId(message.id), "stream": ObjectId(message.user)}
+        read = {"$set": {"read": True, "read_at": at}}
         try:
-            await self._database.update(LOG, {**query, "read": NOT_READ}, {"$set": {"read": True, "read_at": at}})
+            await self._database.update(LOG, {**query, "read": NOT_READ}, read, hint=BY_ID)
         finally:
             self._unread.invalidate(message.user)
-        document = await self._database.find_one(LOG, query)
+        document = await self._database.find_one(LOG, query, hint=BY_ID)
         assert document is not None
         return direct_from_document(document)
 
@@ -187,13 +195,16 @@ class Mailboxes:
     async def remove_dialog(self, user: Id, other: Id) -> None:
         await self._dialogs.flush()
         query = _dialog_query(user, other)
-        while documents := await self._database.find(LOG, query, sort=LATEST, limit=REMOVED_AT_ONCE, fields=["_id"]):
+        while documents := await self._database.find(
+            LOG, query, sort=LATEST, limit=REMOVED_AT_ONCE, fields=["_id"], hint=BETWEEN["name"]
+        ):
             await self._remove(user, other, [document["_id"] for document in documents])
 
     async def _remove(self, user: Id, other: Id, messages: Sequence[ObjectId]) -> None:
         """Remove the user's copies. The last message that is left is the last of the dialog."""
         try:
-            await self._database.update_all(LOG, {"_id": {"$in": messages}}, _removal(user))
+            query = {"_id": {"$in": messages}, "stream": _streams(user, other)}
+            await self._database.update_all(LOG, query, _removal(user), hint=BY_ID)
         finally:
             self._unread.invalidate(user)
         left = await self.dialog(user, other, skip=0, limit=1)
@@ -204,8 +215,8 @@ def _messages_query(user: Id, author: Id | None, to: Id | None) -> Document:
     """Those sent to the user, or only by ``author``; or those the user sent to ``to``."""
     query: Document = {**DIRECT, "removed_by": {"$ne": ObjectId(user)}}
     if to is not None:
-        return {**query, "user": ObjectId(to), "author": ObjectId(user)}
-    query["user"] = ObjectId(user)
+        return {**query, "stream": ObjectId(to), "user": ObjectId(to), "author": ObjectId(user)}
+    query |= {"stream": ObjectId(user), "user": ObjectId(user)}
     if author is not None:
         query["author"] = ObjectId(author)
     return query
@@ -213,7 +224,17 @@ def _messages_query(user: Id, author: Id | None, to: Id | None) -> Document:
 
 def _dialog_query(user: Id, other: Id) -> Document:
     """Those between the two that the user has not removed."""
-    return {**DIRECT, "pair": pair(user, other), "removed_by": {"$ne": ObjectId(user)}}
+    return {**_between(user, other), "removed_by": {"$ne": ObjectId(user)}}
+
+
+def _between(user: Id, other: Id) -> Document:
+    """The direct messages between two users."""
+    return {**DIRECT, "stream": _streams(user, other), "pair": pair(user, other)}
+
+
+def _streams(*users: Id) -> Document:
+    """The streams of users."""
+    return {"$in": [ObjectId(user) for user in users]}
 
 
 def _removal(user: Id) -> list[Document]:

@@ -32,10 +32,11 @@ from justchat.store.bson import (
     room_from_document,
     room_to_document,
 )
-from justchat.store.indexes import LATEST, LOG, NEWEST, PRIVATE, ROOMS
+from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, PRIVATE, ROOMS
 from justchat.store.log.heads import StreamHead
 from justchat.store.log.log import Log
-from justchat.store.mongo.client import Database
+from justchat.store.mongo.client import Database, Document
+from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import is_slow, listing
 
 SNAPSHOT_INTERVAL = 0.5
@@ -137,10 +138,8 @@ class Rooms:
         return await self._log.reader.entries(ObjectId(room), after, limit, kind={"$ne": Kind.VOID.value})
 
     async def entry(self, room: Id, entry: Id) -> Entry:
-        found = await self.any_entry(entry)
-        if found.stream != room:
-            raise MessageNotFound
-        return found
+        query = {"_id": object_id(entry, MessageNotFound), "stream": object_id(room, RoomNotFound)}
+        return _entry_of_room(await self._database.find_one(LOG, query, hint=BY_ID))
 
     async def position(self, room: Id) -> int:
         return (await self._head(room)).seq
@@ -155,10 +154,8 @@ class Rooms:
         return bool(found) and found[0].kind is Kind.NEW_ROOMMATE
 
     async def any_entry(self, entry: Id) -> Entry:
-        document = await self._database.find_one(LOG, {"_id": object_id(entry, MessageNotFound)})
-        if document is None or document["kind"] in NOT_OF_ROOMS:
-            raise MessageNotFound
-        return entry_from_document(document)
+        query = {"_id": object_id(entry, MessageNotFound)}
+        return _entry_of_room(await self._database.find_one(LOG, query, scatter=Scatter.MESSAGE_ID))
 
     async def sent(self, author: Id, entry: Id) -> Entry | None:
         return await self._log.reader.sent(author, entry)
@@ -229,9 +226,13 @@ class Rooms:
 
     async def _purge(self, room: Id) -> None:
         while entries := await self._database.find(
-            LOG, {"stream": ObjectId(room)}, limit=PURGED_AT_ONCE, fields=["_id"]
+            LOG,
+            {"stream": ObjectId(room)},
+            sort={"stream": 1, "seq": 1},
+            limit=PURGED_AT_ONCE,
+            fields={"_id": 0, "seq": 1},
         ):
-            await self._database.delete_all(LOG, {"_id": {"$in": [entry["_id"] for entry in entries]}})
+            await self._database.delete_all(LOG, {"stream": ObjectId(room), "seq": {"$lte": entries[-1]["seq"]}})
         await self._database.delete_and_get(ROOMS, {"_id": ObjectId(room)})
 
     async def finish_removals(self) -> None:
@@ -239,7 +240,9 @@ class Rooms:
             await self._purge(Id(str(document["_id"])))
 
     async def reconcile(self) -> list[Entry]:
-        latest = await self._database.find(LOG, {"changes": True}, sort=LATEST, limit=RECONCILED)
+        latest = await self._database.find(
+            LOG, {"changes": True}, sort=LATEST, limit=RECONCILED, scatter=Scatter.LATEST_OF_ALL
+        )
         streams = {document["stream"] for document in latest}
         for loading in [ensureDeferred(self._log.heads.get(Id(str(stream)))) for stream in streams]:
             with suppress(RoomNotFound):
@@ -288,3 +291,10 @@ class Rooms:
             {"_id": ObjectId(head.state.id), "seq": {"$lt": head.seq}},
             {"$set": room_changes(head.state, head.seq)},
         )
+
+
+def _entry_of_room(document: Document | None) -> Entry:
+    """Raises MessageNotFound for None, and for an entry that is not of a room."""
+    if document is None or document["kind"] in NOT_OF_ROOMS:
+        raise MessageNotFound
+    return entry_from_document(document)

@@ -10,6 +10,7 @@ from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
 from justchat.store.indexes import LOG
 from justchat.store.log import append as append_module
+from justchat.store.mongo.sharding import Scatter
 from justchat.store.rooms import Rooms
 from tests.support.log_case import ALL, LogCase, move, say
 from tests.support.mongo import RunningMongod
@@ -77,7 +78,8 @@ class DatabaseDies(LogCase):
 
     async def all_seqs(self) -> list[int]:
         database = self._parts[0][1]
-        return [d["seq"] for d in await database.find(LOG, {}, sort={"stream": 1, "seq": 1}, limit=ALL)]
+        entries = await database.find(LOG, {}, sort={"stream": 1, "seq": 1}, limit=ALL, scatter=Scatter.LATEST_OF_ALL)
+        return [entry["seq"] for entry in entries]
 
     async def test_refused_does_not_appear(self) -> None:
         """What was refused while the database was stopped does not appear when it goes on, and what follows does."""

@@ -107,7 +107,7 @@ class Lanes(TestCase):
         reads = [ensureDeferred(self.sleep(1.5, slow)) for slow in (*[None] * 4, "anna", "anna")]
         await deferLater(reactor, 0.05)
 
-        await self.database.insert_many("log", [{"_id": ObjectId()}])
+        await self.database.insert_many("log", [{"_id": ObjectId(), "stream": ObjectId(), "seq": 1}])
 
         self.assertEqual([False] * 6, [read.called for read in reads])
         await gatherResults(reads)

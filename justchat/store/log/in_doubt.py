@@ -72,7 +72,7 @@ class InDoubt(Generic[S]):
                 if found is None or found["_id"] != wanted["_id"]:
                     return done, clash
                 if wanted["kind"] == Kind.VOID and found["kind"] != Kind.VOID:
-                    await self._database.replace(LOG, {"_id": found["_id"]}, wanted)
+                    await self._database.replace(LOG, {"_id": found["_id"], "stream": found["stream"]}, wanted)
                 done += 1
             except DatabaseAway:
                 if self._ends_at is not None and reactor.seconds() > self._ends_at:

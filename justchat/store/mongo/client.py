@@ -4,6 +4,7 @@ Invariant: a write has returned when it is in the journal of a majority. An oper
 leaves its outcome open raises DatabaseAway.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from txmongo.protocol import Msg
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.mongo.errors import duplicates, timed
 from justchat.store.mongo.pool import CODEC, CONNECTIONS, Lane, open_pool
+from justchat.store.mongo.sharding import Scatter, check_targeted
 from justchat.store.mongo.uri import MongoUri
 from justchat.store.slow_reads import SlowReads
 
@@ -42,6 +44,7 @@ class Database:
         self._name = self._uri.database
         self._pools: dict[Lane, ConnectionPool] = {}
         self._slow_reads = slow_reads
+        self._is_strict = os.environ.get("JUSTCHAT_STRICT") == "1"
         self.order_clock = HybridClock()
         """Numbers documents in the order of their arrival."""
 
@@ -62,6 +65,8 @@ class Database:
         self, command: Document, *, within: float = OPERATION_TIMEOUT, lane: Lane = Lane.ORDINARY
     ) -> Document:
         """Run a database command, ``within`` seconds; ``command`` itself is left as it is."""
+        if self._is_strict:
+            check_targeted(command)
         return await self._run(encode({**command, "$db": self._name}), {}, within, lane)
 
     async def _read(self, command: Document, lane: Lane) -> Document:
@@ -100,8 +105,16 @@ class Database:
         answer: Document = await timed(answering, within)
         return answer
 
-    async def find_one(self, collection: str, query: Document, fields: Sequence[str] | None = None) -> Document | None:
-        documents = await self.find(collection, query, limit=1, fields=fields)
+    async def find_one(
+        self,
+        collection: str,
+        query: Document,
+        fields: Sequence[str] | None = None,
+        *,
+        hint: str | None = None,
+        scatter: Scatter | None = None,
+    ) -> Document | None:
+        documents = await self.find(collection, query, limit=1, fields=fields, hint=hint, scatter=scatter)
         return documents[0] if documents else None
 
     async def find(
@@ -116,11 +129,13 @@ class Database:
         hint: str | None = None,
         batch: int | None = None,
         slow: str | None = None,
+        scatter: Scatter | None = None,
     ) -> list[Document]:
         """The first ``limit`` documents of a query; ``fields`` are names, or a projection.
 
         Large documents are read ``batch`` at a time, so that the reactor does other work between. ``slow`` is the user
         on whose behalf a query is made that may take long: it waits for a slot, and may raise TooManyRequests.
+        ``scatter`` is the reason for which the query names no shard key.
         """
         wanted: Document = {"find": collection, "filter": query}
         if sort:
@@ -129,6 +144,8 @@ class Database:
             wanted["projection"] = dict(fields) if isinstance(fields, Mapping) else dict.fromkeys(fields, 1)
         if hint:
             wanted["hint"] = hint
+        if scatter:
+            wanted["comment"] = scatter.name
         wanted |= {"skip": skip, "limit": limit, "batchSize": batch or limit}
         if slow is None or self._slow_reads is None:
             return await self._read_all(wanted, Lane.ORDINARY)
@@ -154,6 +171,8 @@ class Database:
 
         Returns how many were inserted, and the index's key of the one refused.
         """
+        if self._is_strict:
+            check_targeted({"insert": collection, "documents": documents})
         command = encode({"insert": collection, "ordered": True, "writeConcern": DURABLE, "$db": self._name})
         inserted = 0
         for part in _payloads([encode(document) for document in documents]):
@@ -163,9 +182,10 @@ class Database:
             inserted += len(part)
         return inserted, None
 
-    async def update(self, collection: str, query: Document, update: Any) -> bool:
+    async def update(self, collection: str, query: Document, update: Any, *, hint: str | None = None) -> bool:
         """Whether a document matched."""
-        answer = await self._write({"update": collection, "updates": [{"q": query, "u": update}]})
+        statement = {"q": query, "u": update, **({"hint": hint} if hint else {})}
+        answer = await self._write({"update": collection, "updates": [statement]})
         return bool(answer["n"])
 
     async def update_each(self, collection: str, updates: Sequence[tuple[Document, Any]]) -> None:
@@ -192,18 +212,28 @@ class Database:
             if not statements:
                 return
 
-    async def update_all(self, collection: str, query: Document, update: Any) -> None:
-        """Update every document that matches: for queries that are bounded."""
-        await self._write({"update": collection, "updates": [{"q": query, "u": update, "multi": True}]})
+    async def update_all(
+        self,
+        collection: str,
+        query: Document,
+        update: Any,
+        *,
+        hint: str | None = None,
+        scatter: Scatter | None = None,
+    ) -> None:
+        """Update every document that matches: for queries that are bounded. ``scatter`` as for ``find``."""
+        statement = {"q": query, "u": update, "multi": True, **({"hint": hint} if hint else {})}
+        reason = {"comment": scatter.name} if scatter else {}
+        await self._write({"update": collection, "updates": [statement], **reason})
 
     async def delete_all(self, collection: str, query: Document) -> None:
         """Delete every document that matches: for queries that are bounded."""
         await self._write({"delete": collection, "deletes": [{"q": query, "limit": 0}]})
 
-    async def count(self, collection: str, query: Document, *, slow: str | None = None) -> int:
+    async def count(self, collection: str, query: Document, *, hint: str | None = None, slow: str | None = None) -> int:
         """How many documents match; ``slow`` as for ``find``."""
         rows = await self.aggregate(
-            collection, [{"$match": query}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], slow=slow
+            collection, [{"$match": query}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], hint=hint, slow=slow
         )
         return int(rows[0]["n"]) if rows else 0
 
