@@ -28,7 +28,7 @@ from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
 from tests.support.mongo import pause
 from tests.support.relay import Relay
-from tests.support.waiting import eventually, quietly
+from tests.support.waiting import assert_within, eventually, quietly
 
 LASTS = 10.0 if LARGE else 0.5
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
@@ -45,7 +45,7 @@ class EnvironmentCase(CrashCase):
         took = time.monotonic() - began
         await self.crowd.end()
 
-        self.assertLess(took, BACK)
+        assert_within(BACK, took)
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
         self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})

@@ -54,4 +54,4 @@ class Slow(OwnDaemonCase):
         times += await gatherResults([deferToThread(held, port, *SLOW[name]) for port, name in cases[len(SLOW) :]])
 
         for (_, name), seconds in zip(cases, times, strict=True):
-            self.assertLess(seconds, 20 * IDLE, name)
+            self.assertLess(seconds, PATIENCE, name)

@@ -14,7 +14,7 @@ from tests.support.chat import a_phone, a_room
 from tests.support.client import Answer, call, request
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.mongo import pause
-from tests.support.waiting import eventually
+from tests.support.waiting import assert_within, eventually
 
 
 class DatabaseKilled(CrashCase):
@@ -98,7 +98,7 @@ class DatabaseStopped(CrashCase):
 
         answers: list[Answer] = await gatherResults([Deferred.fromCoroutine(each) for each in calls])
 
-        self.assertLess(time.monotonic() - began, 6)
+        assert_within(6, time.monotonic() - began)
         for answer in answers:
             self.assertEqual((503, ["1"]), (answer.status, answer.headers.getRawHeaders("Retry-After")), answer)
 
@@ -141,10 +141,10 @@ class DatabaseStopped(CrashCase):
 
         self.go_on()
         began = time.monotonic()
-        while (await self.admin.say(self.room, "back")).status != 200 and time.monotonic() - began < 10:
+        while (await self.admin.say(self.room, "back")).status != 200 and time.monotonic() - began < 60:
             await deferLater(reactor, 0.05)
 
-        self.assertLess(time.monotonic() - began, 2.5)  # and what a busy machine adds
+        assert_within(2.5, time.monotonic() - began)
 
     async def test_daemon_ends(self) -> None:
         """The daemon can be stopped meanwhile, before systemd would kill it (TimeoutStopSec)."""

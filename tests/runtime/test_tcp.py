@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
@@ -20,23 +19,27 @@ from justchat.hub.broadcast import send_batch
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 from justchat.runtime.tcp import TurnReactor, TurnServer
 from tests.support.connections import RecordingConnection
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 BIG = bytes(range(256)) * 40_000
 """More than a socket's buffers take at once."""
 
 
 class Sender(Protocol):
-    """Does what the test says when it is connected."""
+    """Does what the test says when it is connected, and when its client answers."""
 
     transport: Any
 
     def __init__(self, begin: Callable[["Sender"], None]) -> None:
         self.begin = begin
+        self.answered: Deferred[None] = Deferred()
         self.lost: Deferred[None] = Deferred()
 
     def connectionMade(self) -> None:
         self.begin(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.answered.callback(None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost.callback(None)
@@ -65,19 +68,24 @@ class Transport(TestCase):
         self.port: Any = await serverFromString(TurnReactor(reactor), "tcp:0:interface=127.0.0.1").listen(factory)
         self.addCleanup(self.port.stopListening)
 
-    async def received(self, take: int = 1 << 30) -> bytes:
-        """The bytes that a client gets until the connection ends, or until it closes after ``take`` bytes."""
+    async def received(self, take: int = 1 << 30, answer_after: int = 0) -> bytes:
+        """The bytes that a client gets until the connection ends, or until it closes after ``take`` bytes.
+
+        The client answers with a byte once it has ``answer_after`` bytes.
+        """
         at = self.port.getHost().port
-        received: bytes = await deferToThread(self._receive, at, take)
+        received: bytes = await deferToThread(self._receive, at, take, answer_after)
         return received
 
-    def _receive(self, at: int, take: int) -> bytes:
+    def _receive(self, at: int, take: int, answer_after: int) -> bytes:
         with socket.create_connection(("127.0.0.1", at)) as connection:
-            connection.settimeout(10)
-            received = b""
+            connection.settimeout(PATIENCE)
+            received = bytearray()
             while len(received) < take and (some := connection.recv(65536)):
+                if len(received) < answer_after <= len(received) + len(some):
+                    connection.sendall(b"x")
                 received += some
-            return received
+            return bytes(received)
 
     async def test_joined(self) -> None:
         """All writes of a reactor turn leave in one send()."""
@@ -140,12 +148,11 @@ class Transport(TestCase):
         await self.listen(lambda sender: sender.transport.write(BIG))
 
         await self.received(take=1000)
-        await self.senders[0].lost.addTimeout(10, reactor)
+        await self.senders[0].lost.addTimeout(PATIENCE, reactor)
         self.senders[0].transport.write(b"to nobody")
-        await deferLater(reactor, 0.05)
 
         self.assertEqual(1000, min(1000, len(await self.received(take=1000))))
-        await self.senders[1].lost.addTimeout(10, reactor)
+        await self.senders[1].lost.addTimeout(PATIENCE, reactor)
 
     async def test_now(self) -> None:
         """An event for many is sent immediately, but not before earlier writes of the turn."""
@@ -166,41 +173,38 @@ class Transport(TestCase):
     async def test_more_than_fits_now(self) -> None:
         """Bytes of it that the kernel does not take follow in order, and nothing overtakes them."""
         sent: list[bool] = []
+        first = framed(BIG) + b" then "
 
         def begin(sender: Sender) -> None:
             sent.append(sender.send_event(BIG))
             sent.append(sender.send_event(b"overtakes"))
             sender.transport.write(b" then ")
-            reactor.callLater(0.5, finish, sender)
+            sender.answered.addCallback(finish, sender)
 
-        def finish(sender: Sender) -> None:
+        def finish(_: None, sender: Sender) -> None:
             sent.append(sender.send_event(b"the end"))
             sender.transport.loseConnection()
 
         await self.listen(begin)
 
-        self.assertEqual(framed(BIG) + b" then " + framed(b"the end"), await self.received())
+        self.assertEqual(first + framed(b"the end"), await self.received(answer_after=len(first)))
         self.assertEqual([True, False, True], sent)
 
     async def test_now_to_nobody(self) -> None:
         """Sending to a closed client loses its connection once; nothing is sent after that."""
         await self.listen(lambda sender: None)
-        deferToThread(self._reset, self.port.getHost().port)
+        connection = socket.create_connection(("127.0.0.1", self.port.getHost().port))
         await eventually(lambda: self.senders, "the connection")
         (sender,) = self.senders
         sender.transport.stopReading()  # so that only sending can find out
-        await deferLater(reactor, 0.1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()  # at once, by a reset
 
         sender.send_event(b"anybody?")
         sender.send_event(b"hello?")
 
-        await sender.lost.addTimeout(10, reactor)
+        await sender.lost.addTimeout(PATIENCE, reactor)
         self.assertFalse(sender.send_event(b"never mind"))
-
-    def _reset(self, at: int) -> None:
-        connection = socket.create_connection(("127.0.0.1", at))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
 
     async def test_aborted(self) -> None:
         """What was written before abortConnection() in the same turn is not sent to a closed socket."""
@@ -213,7 +217,7 @@ class Transport(TestCase):
         with self.assertRaises(OSError):
             if not await self.received():
                 raise ConnectionResetError  # a clean end without a byte is as good
-        await self.senders[0].lost.addTimeout(10, reactor)
+        await self.senders[0].lost.addTimeout(PATIENCE, reactor)
 
     async def test_producer(self) -> None:
         """A producer is paused while too much is buffered, and resumed afterwards."""
@@ -275,12 +279,11 @@ class ManyConnections(TestCase):
         for round in range(5):
             for sender in senders:
                 sender.transport.write(b"%d," % round)
-        await deferLater(reactor, 0.5)
 
         for client in clients:
-            client.settimeout(5)
-            self.assertEqual(b"0,1,2,3,4,", client.recv(100))
+            client.settimeout(PATIENCE)
+            self.assertEqual(b"0,1,2,3,4,", await deferToThread(client.recv, 10, socket.MSG_WAITALL))
             client.close()
         for sender in senders:
-            await sender.lost.addTimeout(10, reactor)
+            await sender.lost.addTimeout(PATIENCE, reactor)
         await port.stopListening()

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 
 T = TypeVar("T")
 
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds that a test waits for something that must happen."""
 PAUSE = 0.01
 """Seconds between two looks."""
@@ -52,6 +52,22 @@ def _in_vain(what: str | Callable[[], str], patience: float) -> str:
 async def at_once(calls: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     """Start all of these before any has ended; returns their results."""
     return await gatherResults([ensureDeferred(call) for call in calls], consumeErrors=True)
+
+
+def slowness() -> float:
+    """How many times as long as on an idle machine work takes on this one now; 1 or more."""
+    burn = 0.2
+    began, used = time.monotonic(), time.thread_time()
+    while time.thread_time() - used < burn:
+        pass
+    return max(1.0, (time.monotonic() - began) / burn)
+
+
+def assert_within(seconds: float, took: float) -> None:
+    """Assert that something took less than ``seconds``, or as much more as work takes longer on a busy machine."""
+    if took >= seconds:
+        factor = slowness()
+        assert took < seconds * factor, f"took {took:.1f} s, not {seconds:g}; the machine is {factor:.1f} times slower"
 
 
 def quietly(seconds: float) -> Awaitable[None]:

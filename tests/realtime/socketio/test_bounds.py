@@ -4,7 +4,7 @@ import json
 import secrets
 
 from tests.support.chat import a_room
-from tests.support.socketio.by_hand import QUICK, PlainCase
+from tests.support.socketio.by_hand import QUICK_INIT, QUICK_PING, PlainCase
 from tests.support.waiting import eventually
 from tests.support.wire import a_request, exchange
 
@@ -19,9 +19,6 @@ def closing_code(packets: list[str]) -> int:
 
 
 class SlowReader(PlainCase):
-    # One that reads nothing answers no ping: only its buffer is to run out.
-    settings = QUICK.replace("ping_timeout = 0.4", "ping_timeout = 60")
-
     async def test_websocket(self) -> None:
         """A reader that is too slow is closed 4413; others get everything."""
         anna = await self.a_person()
@@ -54,23 +51,6 @@ class SlowReader(PlainCase):
 
 
 class WebSocket(PlainCase):
-    async def test_no_init(self) -> None:
-        """No ``init`` in time: 4408, and disconnected for good."""
-        socket = await self.packets()
-
-        self.assertEqual(4408, await socket.closing_code())
-        self.assertIn("41", socket.received)
-
-    async def test_silence(self) -> None:
-        """A client that answers no ping is closed."""
-        anna = await self.a_person()
-        living, silent = await self.packets(init=anna.session_key), await self.packets(init=anna.session_key)
-        silent.lives = False
-
-        await silent.closed()
-
-        self.assertFalse(living.gone.called)
-
     async def test_too_large(self) -> None:
         """A frame over the limit ends the connection; so does one of a megabyte."""
         for size in (16 * 1024, 1_000_000):
@@ -113,21 +93,6 @@ class WebSocket(PlainCase):
 
 
 class Polling(PlainCase):
-    async def test_no_init(self) -> None:
-        """No ``init`` in time: 4408, and disconnected for good."""
-        query = await self.a_session()
-
-        received = await self.until(query, '42["closing"')
-
-        self.assertEqual(4408, closing_code(received))
-        self.assertEqual("41", received[-1])
-
-    async def test_silence(self) -> None:
-        """A silent session ends with the heartbeat timeout, and leaves nothing behind."""
-        query = await self.a_session()
-
-        await self.over(query)
-
     async def test_too_large(self) -> None:
         """A payload over the limit, or of a megabyte, is 413, and the session goes on."""
         query = await self.a_session()
@@ -148,3 +113,43 @@ class Polling(PlainCase):
 
         self.assertIn('42["error",{"error":"Login Timeout","code":"login-timeout","status":440}]', received)
         self.assertEqual(4440, closing_code(received))
+
+
+class NoInit(PlainCase):
+    settings = QUICK_INIT
+
+    async def test_websocket(self) -> None:
+        """No ``init`` in time: 4408, and disconnected for good."""
+        socket = await self.packets()
+
+        self.assertEqual(4408, await socket.closing_code())
+        self.assertIn("41", socket.received)
+
+    async def test_polling(self) -> None:
+        """No ``init`` in time: 4408, and disconnected for good."""
+        query = await self.a_session()
+
+        received = await self.until(query, '42["closing"')
+
+        self.assertEqual(4408, closing_code(received))
+        self.assertEqual("41", received[-1])
+
+
+class Silence(PlainCase):
+    settings = QUICK_PING
+
+    async def test_websocket(self) -> None:
+        """A client that answers no ping is closed."""
+        anna = await self.a_person()
+        living, silent = await self.packets(init=anna.session_key), await self.packets(init=anna.session_key)
+        silent.answers_pings = False
+
+        await silent.closed()
+
+        self.assertFalse(living.gone.called)
+
+    async def test_polling(self) -> None:
+        """A silent session ends with the heartbeat timeout, and leaves nothing behind."""
+        query = await self.a_session()
+
+        await self.over(query)

@@ -5,7 +5,7 @@ import json
 from twisted.internet.defer import Deferred
 
 from tests.support.chat import a_room
-from tests.support.socketio.by_hand import Packets, PlainCase
+from tests.support.socketio.by_hand import QUICK_INIT, Packets, PlainCase
 from tests.support.waiting import eventually
 
 
@@ -14,7 +14,7 @@ def said_in(packets: list[str]) -> list[str]:
     return [json.loads(packet[2:])[1]["text"] for packet in packets if packet.startswith('42["message"')]
 
 
-class Upgrade(PlainCase):
+class UpgradeCase(PlainCase):
     async def probed(self, query: str) -> Packets:
         """A WebSocket on trial that has been probed."""
         socket = await self.a_trial(query)
@@ -27,6 +27,8 @@ class Upgrade(PlainCase):
         await self.ask(query, "POST", b"40/other,")
         await self.until(query, "44/other")
 
+
+class Upgrade(UpgradeCase):
     async def test_burst(self) -> None:
         """Events before, during and after the upgrade come once each, in order."""
         anna = await self.a_person()
@@ -99,6 +101,10 @@ class Upgrade(PlainCase):
             await socket.closed()
 
             await self.assert_goes_on(query)
+
+
+class NeverFinished(UpgradeCase):
+    settings = QUICK_INIT
 
     async def test_never_finished(self) -> None:
         """An upgrade that is not finished in time is given up; the session goes on by polling, and may try again."""

@@ -11,33 +11,35 @@ from tests.support.client import Listener, listen_as
 from tests.support.waiting import PATIENCE, eventually
 from tests.support.wire import SettingsCase
 
-QUICK = """
+SETTINGS = """
 [http]
 allow_origins = ["https://chat.example.com"]
 
 [websocket]
-init_timeout = 1.5
+init_timeout = 30
 ping_interval = 0.4
-ping_timeout = 0.4
+ping_timeout = 60
 send_buffer = 65536
 
 [limits]
 enabled = false
 """
-"""Little patience, and short buffers."""
+"""Frequent pings and short buffers. No timeout ends a session whose test waits for a busy machine."""
+QUICK_INIT = SETTINGS.replace("init_timeout = 30", "init_timeout = 2")
+QUICK_PING = SETTINGS.replace("ping_timeout = 60", "ping_timeout = 2")
 
 
 class Packets(Listener):
-    """A WebSocket of ``/socket.io/``: keeps packets as text, and answers pings while it ``lives``."""
+    """A WebSocket of ``/socket.io/``: keeps packets as text, and answers pings."""
 
-    lives = True
+    answers_pings = True
 
     def __init__(self) -> None:
         super().__init__()
         self.received: list[str] = []
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if payload == b"2" and self.lives:
+        if payload == b"2" and self.answers_pings:
             self.sendMessage(b"3")
         self.received.append(payload.decode())
 
@@ -87,9 +89,9 @@ async def a_session(port: int, version: int = 4) -> str:
 
 
 class PlainCase(SettingsCase):
-    """Tests of a daemon with short timeouts, by hand."""
+    """Tests by hand."""
 
-    settings = QUICK
+    settings = SETTINGS
 
     async def ask(self, query: str, method: str = "GET", body: bytes | None = None) -> Any:
         return await ask(self.daemon.http, query, method, body)
