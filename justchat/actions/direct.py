@@ -4,12 +4,13 @@ from attrs import frozen
 
 from justchat.actions.send_once import send_once
 from justchat.errors import MessageNotFound
+from justchat.interfaces.client_ids import IClientIds
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.users import IUsers
 from justchat.model.direct import Dialog, DirectMessage
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, derived_id, direct_message_id
+from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import FOLDER, pictures_in
 
@@ -20,6 +21,7 @@ class DirectMessages:
 
     users: IUsers
     mailboxes: IMailboxes
+    client_ids: IClientIds
     pictures: IPictureRecords
     clock: Clock
 
@@ -31,12 +33,12 @@ class DirectMessages:
         if FOLDER in text:
             await self.pictures.refer(pictures_in(text))
         entry = await send_once(
+            to,
             author,
             client_id,
-            direct_message_id,
+            self.client_ids,
             self.clock,
             lambda id: self._write(id, author, to, text),
-            self.mailboxes.sent,
         )
         return _message(entry)
 

@@ -3,10 +3,11 @@
 from attrs import evolve, frozen
 
 from justchat.actions.send_once import send_once
+from justchat.interfaces.client_ids import IClientIds
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, room_message_id
+from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.pictures import FOLDER, pictures_in
 from justchat.model.room import Room
@@ -18,6 +19,7 @@ class Messages:
     """What a user can do with the messages of rooms."""
 
     rooms: IRooms
+    client_ids: IClientIds
     pictures: IPictureRecords
     clock: Clock
 
@@ -30,12 +32,12 @@ class Messages:
         if FOLDER in text:
             await self.pictures.refer(pictures_in(text))
         return await send_once(
+            room_id,
             user,
             client_id,
-            room_message_id,
+            self.client_ids,
             self.clock,
             lambda id: self._say(id, user, room_id, text, ref_message),
-            self.rooms.sent,
         )
 
     async def _say(self, id: Id, user: Id, room_id: Id, text: str, ref_message: Id | None) -> Entry:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from justchat.errors import AlreadyStored, ApiError, Unavailable
+from justchat.interfaces.client_ids import IClientIds
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
@@ -15,17 +16,17 @@ MOST_USES = 10_000
 
 
 async def send_once(
+    stream: Id,
     author: Id,
     client_id: str | None,
-    make_id: Callable[[Id, str, int], Id],
+    client_ids: IClientIds,
     clock: Clock,
     send: Callable[[Id], Awaitable[Entry]],
-    sent: Callable[[Id, Id], Awaitable[Entry | None]],
 ) -> Entry:
     """Store a message, or return the one that this client_id stored first.
 
-    ``make_id`` derives the entry's id from author, client_id and the number of the use, so a unique index is all that
-    exactly-once needs. ``send`` stores the entry under an id. ``sent`` finds an author's entry by its id.
+    ``client_ids`` derives the entry's id, so a unique index is all that exactly-once needs. ``send`` stores the entry
+    under an id.
 
     A client_id can be used anew after a day. It can also be used anew where its first entry is more than a day in the
     future: a clock was wrong, and the client_id must not block messages until then.
@@ -33,15 +34,16 @@ async def send_once(
     if client_id is None:
         return await send(new_id())
     for use in range(MOST_USES):
-        id = make_id(author, client_id, use)
+        message = stream, author, client_id, use
         try:
-            return await send(id)
+            await client_ids.check_unused(*message)
+            return await send(client_ids.message_id(*message))
         except Unavailable:
             # An entry found now may be one that the log is about to void, since its caller was told 503.
             raise
         except (AlreadyStored, ApiError) as refusal:
             # A retry gets its first answer even if the author may not speak any more.
-            first = await sent(author, id)
+            first = await client_ids.find(*message)
             if first is None:
                 raise
             if first.kind is not Kind.VOID and abs(clock() - first.created_at) < RETRIED_WITHIN:

@@ -37,9 +37,6 @@ class IMailboxes(Interface):
     async def entries(user: Id, after: int, limit: int) -> list[Entry]:
         """At most ``limit`` entries with a seq greater than ``after``, in order, void entries included."""
 
-    async def sent(author: Id, entry: Id) -> Entry | None:
-        """An author's entry in any user's stream, or None."""
-
     async def reconcile() -> None:
         """Update the dialogs that a crash left without their latest messages."""
 

@@ -71,6 +71,3 @@ class IRooms(Interface):
 
     async def any_entry(entry: Id) -> Entry:
         """An entry of any room. Raises MessageNotFound."""
-
-    async def sent(author: Id, entry: Id) -> Entry | None:
-        """An author's entry in any room, or None."""

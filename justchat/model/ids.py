@@ -55,6 +55,11 @@ def direct_message_id(author: Id, client_id: str, use: int) -> Id:
     return derived_id(author, str(use), _DIRECT + client_id)
 
 
+def stream_message_id(stream: Id, author: Id, client_id: str, use: int) -> Id:
+    """The id of a message with a client_id on a sharded database; see ``store/client_ids.py``."""
+    return derived_id("in", stream, author, str(use), client_id)
+
+
 def derived_id(*parts: str) -> Id:
     """An id derived from its parts: equal parts give equal ids."""
     return Id(blake2b(":".join(parts).encode(), digest_size=12).hexdigest())

@@ -6,8 +6,10 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from justchat.errors import DatabaseAway, StartupError
+from justchat.model.moment import now
 from justchat.runtime.data_dir import DAEMON_LOCK, try_lock
 from justchat.runtime.mongod import Mongod
+from justchat.store.client_ids import look_for_shards
 from justchat.store.indexes import create_indexes, restore_order_clock
 from justchat.store.mongo.client import Database
 
@@ -58,6 +60,7 @@ class DatabaseService(Service):
         self._database.open()
         await self._wait_for_answer()
         await create_indexes(self._database, alone=self._alone)
+        await look_for_shards(self._database, now)
         await restore_order_clock(self._database)
 
     async def _wait_for_answer(self) -> None:

@@ -97,9 +97,6 @@ class Mailboxes:
     async def entries(self, user: Id, after: int, limit: int) -> list[Entry]:
         return await self._log.reader.entries(ObjectId(user), after, limit)
 
-    async def sent(self, author: Id, entry: Id) -> Entry | None:
-        return await self._log.reader.sent(author, entry)
-
     def _on_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         self._unread.invalidate(mailbox.id)  # a void entry may have been a message while it was in doubt
         if entry.kind is Kind.DIRECT_MESSAGE:

@@ -157,9 +157,6 @@ class Rooms:
         query = {"_id": object_id(entry, MessageNotFound)}
         return _entry_of_room(await self._database.find_one(LOG, query, scatter=Scatter.MESSAGE_ID))
 
-    async def sent(self, author: Id, entry: Id) -> Entry | None:
-        return await self._log.reader.sent(author, entry)
-
     async def search(self, wanted: RoomSearch, by: Id) -> list[ListedRoom]:
         await self._save()  # a change that was answered before must be found
         documents = await self._database.find(

@@ -115,11 +115,13 @@ def make_actions(
             rooms_per_user=limits.rooms_per_user,
             count_entering=count_in_room("enter", limits),
         ),
-        messages=Messages(rooms=rooms, pictures=pictures, clock=now),
+        messages=Messages(rooms=rooms, client_ids=stores.room_client_ids, pictures=pictures, clock=now),
         moderation=Moderation(
             users=users, rooms=rooms, pictures=pictures, clock=now, count_action=count_in_room("moderate", limits)
         ),
-        direct=DirectMessages(users=users, mailboxes=mailboxes, pictures=pictures, clock=now),
+        direct=DirectMessages(
+            users=users, mailboxes=mailboxes, client_ids=stores.direct_client_ids, pictures=pictures, clock=now
+        ),
         money=Money(
             users=users,
             ledger=stores.ledger,

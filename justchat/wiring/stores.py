@@ -5,8 +5,10 @@ from typing import Any
 from attrs import frozen
 
 from justchat.config.settings import Settings
+from justchat.model.ids import direct_message_id, room_message_id
 from justchat.model.moment import now
 from justchat.store.catalogue import Catalogue
+from justchat.store.client_ids import ClientIds
 from justchat.store.complaints import ComplaintStore
 from justchat.store.invites import Invites
 from justchat.store.ledger import Ledger
@@ -27,6 +29,8 @@ class Stores:
     sessions: Sessions
     rooms: Rooms
     mailboxes: Mailboxes
+    room_client_ids: ClientIds
+    direct_client_ids: ClientIds
     ledger: Ledger
     catalogue: Catalogue
     complaints: ComplaintStore
@@ -51,6 +55,8 @@ def make_stores(
         sessions=Sessions(database, now, settings.sessions.lifetime),
         rooms=Rooms(database, reactor, shared=shared),
         mailboxes=Mailboxes(database, reactor, shared=shared),
+        room_client_ids=ClientIds(database, now, room_message_id),
+        direct_client_ids=ClientIds(database, now, direct_message_id),
         ledger=Ledger(database, now),
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),

@@ -12,6 +12,7 @@ from justchat.model.ids import (
     new_id,
     parted,
     room_message_id,
+    stream_message_id,
 )
 
 A, B, C = Id("a" * 24), Id("b" * 24), Id("c" * 24)
@@ -61,6 +62,17 @@ class ResentIds(SynchronousTestCase):
 
         ids = {make_id(*part) for part in parts for make_id in (room_message_id, direct_message_id)}
         self.assertEqual(2 * len(parts), len(ids))
+
+    def test_of_a_stream(self) -> None:
+        """On a sharded database another stream has another id, and no id is one of the other forms."""
+        parts = [(A, B, "x", 0), (B, A, "x", 0), (C, B, "x", 0), (A, B, "y", 0), (A, B, "x", 1), (A, B, f"{B}:0:x", 0)]
+        others = {make_id(B, "x", 0) for make_id in (room_message_id, direct_message_id)}
+        others.add(room_message_id(B, f"direct:{A}", 0))
+
+        ids = {stream_message_id(*part) for part in parts}
+
+        self.assertEqual(len(parts), len(ids))
+        self.assertEqual(set(), ids & others)
 
     def test_of_an_earlier_release(self) -> None:
         """What was sent to an earlier release is found: ids are made as they were."""

@@ -9,11 +9,12 @@ from justchat.actions.messages import Messages
 from justchat.actions.rooms import RoomActions
 from justchat.errors import InProgress
 from justchat.interfaces.idempotency import Claim
-from justchat.model.ids import new_id
+from justchat.model.ids import new_id, room_message_id
 from justchat.model.moment import Moment, now
 from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.user import User
+from justchat.store.client_ids import ClientIds
 from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
@@ -122,7 +123,12 @@ class Clocks(TestCase):
 
     async def test_client_id(self) -> None:
         """A client_id that was used in a year from now swallows nothing; one of within a day does."""
-        messages = Messages(rooms=self.rooms, pictures=PictureRecords(self.database, self.clock, ""), clock=self.clock)
+        messages = Messages(
+            rooms=self.rooms,
+            client_ids=ClientIds(self.database, self.clock, room_message_id),
+            pictures=PictureRecords(self.database, self.clock, ""),
+            clock=self.clock,
+        )
         await self.actions().enter(self.anna.id, self.room.id, None)
         said = []
         for shift in (timedelta(), timedelta(hours=-1), -365 * DAY):

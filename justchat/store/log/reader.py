@@ -7,11 +7,9 @@ reads one index.
 from bson import ObjectId
 
 from justchat.model.entry import Entry
-from justchat.model.ids import Id
 from justchat.store.bson import entry_from_document
 from justchat.store.indexes import LOG
 from justchat.store.mongo.client import Database
-from justchat.store.mongo.sharding import Scatter
 
 
 class LogReader:
@@ -28,10 +26,3 @@ class LogReader:
             LOG, {"stream": stream, "seq": {"$gt": after}, **conditions}, sort={"stream": 1, "seq": 1}, limit=limit
         )
         return [entry_from_document(document) for document in documents]
-
-    async def sent(self, author: Id, entry: Id) -> Entry | None:
-        """An author's entry, in whatever stream; None where there is none, or it is another author's."""
-        document = await self._database.find_one(LOG, {"_id": ObjectId(entry)}, scatter=Scatter.ANY_STREAM)
-        if document is None or str(document["author"]) != author:
-            return None
-        return entry_from_document(document)

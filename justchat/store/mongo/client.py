@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IWriteDescriptor
 from txmongo.connection import ConnectionPool
 from txmongo.protocol import Msg
 
+from justchat.model.moment import Moment
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.mongo.errors import duplicates, timed
 from justchat.store.mongo.pool import CODEC, CONNECTIONS, Lane, open_pool
@@ -45,6 +46,8 @@ class Database:
         self._pools: dict[Lane, ConnectionPool] = {}
         self._slow_reads = slow_reads
         self._is_strict = os.environ.get("JUSTCHAT_STRICT") == "1"
+        self.sharded_since: Moment | None = None
+        """When a daemon first found the database sharded; None for one that is not."""
         self.order_clock = HybridClock()
         """Numbers documents in the order of their arrival."""
 
