@@ -35,10 +35,9 @@ class _Delivery:
 
 
 class Broadcast:
-    """Sends each event once to all connections of its users, in the order of its stream."""
+    """Sends each event once to each of its connections, in the order of its stream."""
 
     def __init__(self, registry: Registry, reactor: Any) -> None:
-        self._by_user = registry.by_user
         self._reactor = reactor
         self._waiting: deque[_Delivery] = deque()
         self._last: dict[Id | None, _Delivery] = {}
@@ -48,18 +47,17 @@ class Broadcast:
         """Connections that were unbound, with the number of the last delivery that they no longer receive."""
         registry.subscribe_unbind(self._unbind)
 
-    def send(self, users: Iterable[Id], make: Callable[[], EncodedEvent]) -> None:
-        """Send an event to every connection of these users. ``make`` is called once, and only if there are connections.
+    def send(self, connections: list[IConnection], make: Callable[[], EncodedEvent]) -> None:
+        """Send an event to these connections. The list must not change any more.
 
-        The event is sent when the reactor turn ends, or when earlier deliveries are done.
+        ``make`` is called once, and only if there are connections. The event is sent when the reactor turn ends, or
+        when earlier deliveries are done.
         """
-        by_user = self._by_user
-        connections = [connection for user in users for connection in by_user.get(user, ())]
         if not connections:
             return
         event = make()
         last = self._last.get(event.stream)
-        if last is not None and last.connections == connections:
+        if last is not None and (last.connections is connections or last.connections == connections):
             last.batch.events.append(event)
             return
         self._made += 1

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from justchat.hub.broadcast import Broadcast
+from justchat.hub.local_rooms import LocalRooms
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
@@ -17,24 +18,27 @@ class Publisher:
     ``room_of`` returns a room by its id, as far as it is in memory.
     """
 
-    def __init__(self, broadcast: Broadcast, room_of: Callable[[Id], Room | None]) -> None:
+    def __init__(self, broadcast: Broadcast, local_rooms: LocalRooms, room_of: Callable[[Id], Room | None]) -> None:
         self._broadcast = broadcast
+        self._local_rooms = local_rooms
         self._room_of = room_of
 
     def on_entry(self, room: Room, entry: Entry) -> None:
         """Publish a room's entry to everybody in the room just after it. AbsenteeNotices sends it to the others."""
+        self._local_rooms.apply(entry)
         if entry.kind not in (Kind.VOID, Kind.REMOVE_ROOM):
-            self._broadcast.send(room.users, lambda: _encode(event_of_entry(entry), entry))
+            self._broadcast.send(self._local_rooms.connections(room), lambda: _encode(event_of_entry(entry), entry))
 
     def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         """Publish an entry to the user it is addressed to; a gift also to the others in that user's room."""
         if entry.kind is Kind.VOID:
             return
-        self._broadcast.send((mailbox.id,), lambda: _encode(event_of_mailbox_entry(entry), entry))
+        own = self._local_rooms.connections_of(mailbox.id)
+        self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry))
         room = self._room_of(entry.room) if entry.room is not None else None
         if room is not None:
-            others = [user for user in room.users if user != mailbox.id]
-            self._broadcast.send(others, lambda: _encode_for_roommates(entry))
+            roommates = [each for each in self._local_rooms.connections(room) if each not in own]
+            self._broadcast.send(roommates, lambda: _encode_for_roommates(entry))
 
 
 def _encode(event: Event | None, entry: Entry) -> EncodedEvent:

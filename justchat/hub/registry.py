@@ -19,6 +19,7 @@ class Registry:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._on_unbind: list[Callable[[IConnection], None]] = []
+        self._on_change: list[Callable[[Id], None]] = []
         # Sets in the order of arrival: connections that lie side by side in memory are read one after another, which
         # is faster.
         self._by_session: dict[Id, dict[IConnection, None]] = {}
@@ -29,10 +30,15 @@ class Registry:
         """Call ``on_unbind`` with each connection that is unbound from now on."""
         self._on_unbind.append(on_unbind)
 
+    def subscribe_change(self, on_change: Callable[[Id], None]) -> None:
+        """Call ``on_change`` with each user whose connections have changed, from now on."""
+        self._on_change.append(on_change)
+
     def bind(self, connection: IConnection, session: Session) -> None:
         """Add the connection to those of the session and its user."""
         self._by_session.setdefault(session.id, {})[connection] = None
         self.by_user.setdefault(session.user, {})[connection] = None
+        self._changed(session.user)
 
     def unbind(self, connection: IConnection, session: Session) -> None:
         """Remove the connection. It receives nothing more, not even events that are queued for it."""
@@ -44,6 +50,11 @@ class Registry:
                     del table[key]
         for on_unbind in self._on_unbind:
             on_unbind(connection)
+        self._changed(session.user)
+
+    def _changed(self, user: Id) -> None:
+        for on_change in self._on_change:
+            on_change(user)
 
     def replace(self, connection: IConnection, other: IConnection, session: Session) -> None:
         """Put ``other`` in the connection's place. Events that are queued for the connection still go to it."""
@@ -51,6 +62,7 @@ class Registry:
             connections = table[key]
             del connections[connection]
             connections[other] = None
+        self._changed(session.user)
 
     def count_connections(self, session: Session) -> int:
         """The number of connections that are bound to this session."""

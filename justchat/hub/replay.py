@@ -1,19 +1,15 @@
 """Replay: a client that comes back receives what it missed, from the logs, before anything new."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
-from justchat.actions.presence import current_room
-from justchat.errors import RoomNotFound
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IReplay
 from justchat.interfaces.rooms import IRooms
-from justchat.interfaces.users import IUsers
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
@@ -21,10 +17,6 @@ from justchat.model.moment import Clock
 from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Event, Position, event_of_entry, event_of_mailbox_entry
 
-READS_AT_ONCE = 8
-"""Reads for replays that are under way at the same time. The others wait, so that many clients who come back together
-leave the database to everybody else.
-"""
 PAGE = 64
 """Entries of one read. The next page is read when the client has taken this one."""
 EVENTS_KEPT = 4096
@@ -37,30 +29,28 @@ Send = Callable[[Iterable[EncodedEvent]], Awaitable[bool]]
 
 @implementer(IReplay)
 class Replay:
-    """See IReplay. ``events`` and ``age`` bound how far back a replay goes, for each stream."""
+    """See IReplay. ``events`` and ``age`` bound how far back a replay goes, for each stream.
+
+    ``reads`` bounds the reads that are under way at the same time.
+    """
 
     def __init__(
-        self, *, users: IUsers, rooms: IRooms, mailboxes: IMailboxes, clock: Clock, events: int, age: timedelta
+        self,
+        *,
+        rooms: IRooms,
+        mailboxes: IMailboxes,
+        clock: Clock,
+        events: int,
+        age: timedelta,
+        reads: DeferredSemaphore,
     ) -> None:
-        self._users = users
         self._rooms = rooms
         self._mailboxes = mailboxes
         self._clock = clock
         self._most_events = events
         self._age = age
-        self._reads = DeferredSemaphore(READS_AT_ONCE)
+        self._reads = reads
         self._encoded: BoundedCache[Id, EncodedEvent] = BoundedCache(EVENTS_KEPT)
-
-    async def position(self, user: Id) -> Position:
-        return await self._limited(self._position(user))
-
-    async def _position(self, user: Id) -> Position:
-        n = await self._mailboxes.head(user)
-        room = await current_room(user, self._users, self._rooms)
-        if room is not None:
-            with suppress(RoomNotFound):
-                return Position(n=n, room=room, seq=await self._rooms.position(room))
-        return Position(n=n, room=None, seq=None)
 
     async def replay(self, user: Id, have: Position, upto: Position, send: Send) -> bool:
         if have.room != upto.room and not (have.room is None and have.seq is None):
@@ -91,7 +81,7 @@ class Replay:
         )
 
     async def _limited(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Run ``work`` as one of READS_AT_ONCE. No replay holds one of these while it waits for its reader."""
+        """Run ``work`` as one of few. No replay holds one of these while it waits for its reader."""
         done: _T = await self._reads.run(lambda: ensureDeferred(work))
         return done
 

@@ -36,11 +36,18 @@ class IRegistry(Interface):
         """The number of connections that are bound to this session."""
 
 
-class IReplay(Interface):
-    """What a client that comes back has missed."""
+class IPositions(Interface):
+    """Where a user's streams stand."""
 
     async def position(user: Id) -> Position:
-        """The position of the latest events: the user's own, and those of the room that they are in."""
+        """The position of the latest events: the user's own, and those of the room that they are in.
+
+        The user's connections receive every event after it.
+        """
+
+
+class IReplay(Interface):
+    """What a client that comes back has missed."""
 
     async def replay(
         user: Id, have: Position, upto: Position, send: Callable[[Iterable[EncodedEvent]], Awaitable[bool]]

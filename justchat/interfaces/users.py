@@ -74,6 +74,9 @@ class IUsers(Interface):
     async def entered_room(user: Id) -> Id | None:
         """The room that a user entered last. Its log decides whether they are inside (``actions/presence``)."""
 
+    async def possible_rooms(user: Id) -> list[Id]:
+        """The rooms that a user may be in: the destination of a move that is under way, and the room entered last."""
+
     async def vacate(user: Id, room: Id) -> None:
         """Set that a user is in no room, if this was their room."""
 

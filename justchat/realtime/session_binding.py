@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.errors import ApiError, LoginTimeout, TooManyRequests
-from justchat.interfaces.realtime import IConnection, IRegistry, IReplay
+from justchat.interfaces.realtime import IConnection, IPositions, IRegistry, IReplay
 from justchat.interfaces.users import ISessions
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.model.ids import Id
@@ -41,6 +41,7 @@ class BindingServices:
 
     sessions: ISessions
     registry: IRegistry
+    positions: IPositions
     replay: IReplay
     connection_limiter: ConnectionLimiter
     count_init: Callable[[Id], None] = lambda _: None
@@ -112,7 +113,7 @@ class SessionBinding:
         self._connection.session = session
         self._bound = bound
         registry.bind(bound, session)
-        at = await replay.position(session.user)
+        at = await self._services.positions.position(session.user)
         self._send(EncodedEvent(ready_event(session.user, at).to_json()))
         if have.n is not None or have.seq is not None:
             recovered = await replay.replay(session.user, have, at, self._send_all)

@@ -22,6 +22,7 @@ from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.hub.absentee_notices import AbsenteeNotices
 from justchat.hub.broadcast import Broadcast
+from justchat.hub.local_rooms import LocalRooms
 from justchat.hub.publisher import Publisher
 from justchat.hub.registry import Registry
 from justchat.model.moment import now
@@ -104,7 +105,8 @@ class Daemon(OrderedService):
             folder=generated_secret(settings.data_dir / UPLOADS_ID, owner),
         )
         registry = Registry(now)
-        publisher = Publisher(Broadcast(registry, reactor), stores.rooms.known)
+        local_rooms = LocalRooms(registry)
+        publisher = Publisher(Broadcast(registry, reactor), local_rooms, stores.rooms.known)
         notices = AbsenteeNotices(stores.mailboxes, reactor)
         stores.rooms.subscribe(publisher.on_entry)
         stores.rooms.subscribe(notices.on_entry)
@@ -128,6 +130,7 @@ class Daemon(OrderedService):
             endpoints=make_endpoints(settings, actions),
             rates=make_rate_limiter(settings.limits),
             registry=registry,
+            local_rooms=local_rooms,
             idempotency_keys=idempotency_keys,
             ping_database=database.ping,
             reactor=reactor,

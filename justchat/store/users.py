@@ -220,6 +220,11 @@ class Users:
         document = await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room"])
         return None if document is None else _room(document["room"])
 
+    async def possible_rooms(self, user: Id) -> list[Id]:
+        document = await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room", "moving"]) or {}
+        rooms = [(document.get("moving") or {}).get("to"), document.get("room")]
+        return [Id(str(room)) for room in dict.fromkeys(rooms) if room is not None]
+
     async def vacate(self, user: Id, room: Id) -> None:
         await self._database.update(USERS, {"_id": ObjectId(user), "room": ObjectId(room)}, {"$set": {"room": None}})
 

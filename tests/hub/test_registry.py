@@ -39,7 +39,8 @@ class Sending(TestCase):
         return joined
 
     def say(self, text: str, stream: Id | None = None, to: list[Id] | None = None) -> None:
-        self.broadcast.send(to or self.users, lambda: EncodedEvent(text.encode(), stream))
+        connections = [each for user in to or self.users for each in self.registry.by_user.get(user, ())]
+        self.broadcast.send(connections, lambda: EncodedEvent(text.encode(), stream))
 
     def turns(self) -> None:
         while self.clock.getDelayedCalls():

@@ -35,7 +35,11 @@ class Closing(TestCase):
         connection_limiter = ConnectionLimiter(Limits(), ClientAddresses((), "X-Forwarded-For", ()), self.clock)
         nothing: Any = None
         services = BindingServices(
-            sessions=nothing, registry=nothing, replay=nothing, connection_limiter=connection_limiter
+            sessions=nothing,
+            registry=nothing,
+            positions=nothing,
+            replay=nothing,
+            connection_limiter=connection_limiter,
         )
         self.factory = RawWebSocketFactory(settings=Websocket(), services=services, reactor=self.clock)
 

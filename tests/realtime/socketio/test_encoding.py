@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from justchat.model.ids import new_id
 from justchat.protocol import encoded_events
 from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Event
@@ -28,7 +27,8 @@ class Encoding(InsideCase):
         frames, packets_made = self.counted("_encode_text_frame"), self.counted("EncodedPacket")
 
         event = Event("message", {"text": "чай"})
-        self.broadcast.send([self.sessions.session.user], lambda: EncodedEvent(event.to_json()))
+        connections = list(self.registry.by_user[self.sessions.session.user])
+        self.broadcast.send(connections, lambda: EncodedEvent(event.to_json()))
 
         text = '42["message",{"error":null,"text":"чай"}]'
         for listener in self.listeners:
@@ -37,4 +37,4 @@ class Encoding(InsideCase):
             self.assertEqual(text, (await ask(self.http_port, query)).body.decode())
         self.assertEqual({event.to_json(), text.encode()}, set(frames))
         self.assertEqual((2, 1), (len(frames), len(packets_made)))
-        self.broadcast.send([new_id()], lambda: self.fail("made for nobody"))
+        self.broadcast.send([], lambda: self.fail("made for nobody"))

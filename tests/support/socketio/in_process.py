@@ -39,7 +39,7 @@ class OneSession:
 
 
 class Nothing:
-    """The replay where nothing has happened yet."""
+    """The positions and the replay where nothing has happened yet."""
 
     async def position(self, user: Id) -> Position:
         return Position(n=0, room=None, seq=None)
@@ -53,7 +53,11 @@ class InsideCase(TestCase):
         limits, addresses = Limits(enabled=False), ClientAddresses((), "X-Forwarded-For", ())
         connection_limiter = ConnectionLimiter(limits, addresses, reactor)
         services = BindingServices(
-            sessions=self.sessions, registry=self.registry, replay=Nothing(), connection_limiter=connection_limiter
+            sessions=self.sessions,
+            registry=self.registry,
+            positions=Nothing(),
+            replay=Nothing(),
+            connection_limiter=connection_limiter,
         )
         self.raw = RawWebSocketFactory(settings=Websocket(), services=services, reactor=reactor)
         self.engines = EngineSessions(settings=Websocket(), services=services, reactor=reactor)
