@@ -129,7 +129,7 @@ class LostAnswers(TestCase):
 
     async def setUp(self) -> None:
         self.patch(compensation, "RETRY_INTERVAL", 0.05)
-        self.patch(compensation, "SETTLING_TIME", 0.6)
+        self.patch(compensation, "SETTLING_TIME", 1.0)
         self.database = Faulty(fresh_uri())
         self.database.open()
         await create_indexes(self.database)

@@ -54,7 +54,7 @@ class MongoCase(TestCase):
         """The one line with which the daemon refuses this URI."""
         daemon = self.a_daemon(uri)
         daemon.spawn()
-        self.assertGreater(await daemon.ended(60), 0, daemon.log)
+        self.assertGreater(await daemon.ended(), 0, daemon.log)
         self.assertEqual(1, len(daemon.log.splitlines()), daemon.log)
         self.assertTrue(daemon.log.startswith("justchat: [mongo] uri: "), daemon.log)
         return daemon.log

@@ -17,7 +17,7 @@ class CommandLine(StartCase):
         """The exit code and the lines of a command that ends by itself."""
         daemon = self.a_daemon(*options)
         daemon.spawn()
-        return await daemon.ended(60), daemon.log.splitlines()
+        return await daemon.ended(), daemon.log.splitlines()
 
     async def test_version(self) -> None:
         """--version is JustChat's."""
@@ -115,7 +115,7 @@ class FirstStart(StartCase):
 
             os.killpg(daemon.process.pid, signal.SIGINT)
 
-            await daemon.ended(60)
+            await daemon.ended()
             self.assertNotIn("Traceback", daemon.log)
             self.assertNotIn("the process that", daemon.log)
 
@@ -137,7 +137,7 @@ class FirstStart(StartCase):
         daemon = self.a_daemon("--data-dir", str(self.data))
 
         daemon.spawn()
-        self.assertGreater(await daemon.ended(60), 0)
+        self.assertGreater(await daemon.ended(), 0)
 
         self.assertIn("No space left on device", self.one_line(daemon.log))
         self.assertFalse((self.data / "payments-secret-key").exists())

@@ -153,8 +153,10 @@ class DatabaseStopped(CrashCase):
         assert self.daemon.process is not None
 
         self.daemon.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
 
-        await self.daemon.ended(28)
+        await self.daemon.ended()
+        assert_within(28, time.monotonic() - began)
         self.assertTrue(self.database_gone(self.pid))
 
     async def test_nothing_refused_appears(self) -> None:

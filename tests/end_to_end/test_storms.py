@@ -13,7 +13,7 @@ MANY = int(os.environ.get("JUSTCHAT_STORM", "500"))
 PEOPLE = 20
 SECONDS = 10 * MANY / 5000
 """In which they come: five hundred a second."""
-PATIENCE = float(os.environ.get("JUSTCHAT_PATIENCE", "15"))
+PATIENCE = float(os.environ.get("JUSTCHAT_PATIENCE", "60"))
 
 
 class Storms(OwnDaemonCase):

@@ -114,7 +114,7 @@ class Lanes(TestCase):
 
     async def test_ordinary(self) -> None:
         """Ordinary reads do not wait for slow ones."""
-        reads = [ensureDeferred(self.sleep(0.5, "anna")) for _ in range(3)]
+        reads = [ensureDeferred(self.sleep(1.0, "anna")) for _ in range(3)]
         await deferLater(reactor, 0.05)
 
         await self.database.find_one("slow", {})

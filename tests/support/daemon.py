@@ -90,12 +90,12 @@ class Daemon:
         self.http, self.websocket = int(found["http"]), int(found["websocket"])
         return self
 
-    async def ended(self, seconds: float = 20) -> int:
-        """Its exit code, once it has ended by itself."""
+    async def ended(self) -> int:
+        """Its exit code, once it has ended."""
         assert self.process is not None
         process = self.process
         await eventually(
-            lambda: process.poll() is not None, lambda: f"the daemon to end; it has logged\n{self.log}", seconds
+            lambda: process.poll() is not None, lambda: f"the daemon to end; it has logged\n{self.log}", 60
         )
         return process.returncode
 

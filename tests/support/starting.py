@@ -81,7 +81,7 @@ class StartCase(TestCase):
             daemon.folder.mkdir()
             daemon.spawn()
         for daemon in daemons:
-            self.assertGreater(await daemon.ended(60), 0, daemon.log)
+            self.assertGreater(await daemon.ended(), 0, daemon.log)
         return [self.one_line(daemon.log) for daemon in daemons]
 
     def one_line(self, output: str) -> str:
