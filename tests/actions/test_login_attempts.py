@@ -2,15 +2,10 @@
 
 import itertools
 import time
-from typing import Any
-
-from pymongo import MongoClient
 
 from tests.support.chat import ChatTestCase, a_phone, register
 from tests.support.client import Answer, call
-from tests.support.daemon import Daemon
-from tests.support.mongo import fresh_uri
-from tests.support.wire import OwnDaemonCase, SettingsCase
+from tests.support.wire import OwnDaemonCase, OwnDatabaseCase, SettingsCase
 
 GUESSES = """
 [http]
@@ -110,22 +105,14 @@ class TimeTests(ChatTestCase):
         self.assertGreater(of_burnt, 0.5 * weighed)
 
 
-class WorkTests(ChatTestCase):
+class WorkTests(OwnDatabaseCase):
     async def setUp(self) -> None:
         await super().setUp()
-        uri = fresh_uri()
-        self.mongo = MongoClient[dict[str, Any]](uri)
-        self.addCleanup(self.mongo.close)
-        self.daemon = await Daemon("--mongo", uri).start()
-        self._logged = 0
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        self.daemon.remove()
+        await self.daemon.start()
 
     async def work(self, phone: str) -> int:
         """How many documents of users and rate windows a wrong key writes."""
-        database = self.mongo.get_default_database()
+        database = self.database
         database.command({"profile": 2})
         answer = await call(self.daemon.http, "/init/auth", {"phone": phone, "key": "1"})
         database.command({"profile": 0})
@@ -158,7 +145,7 @@ class WorkTests(ChatTestCase):
         key = await register(self.daemon, phone)
 
         refused = [(await call(self.daemon.http, "/init/auth", {"phone": phone, "key": key})) for _ in range(6)]
-        self.mongo.get_default_database()["windows"].delete_many({})
+        self.database["windows"].delete_many({})
         later = await call(self.daemon.http, "/init/auth", {"phone": phone, "key": key})
 
         self.assertEqual(({429}, 200), ({answer.status for answer in refused}, later.status))

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import MongoClient
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
@@ -14,11 +13,10 @@ from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
 from justchat.store.bson import entry_to_document, room_to_document
 from tests.support.bystanders import LARGE, bystanders, harm
-from tests.support.chat import ChatTestCase, Person, a_person
+from tests.support.chat import Person, a_person
 from tests.support.client import request
-from tests.support.daemon import Daemon
-from tests.support.mongo import fresh_uri
 from tests.support.waiting import at_once
+from tests.support.wire import OwnDatabaseCase
 
 ROOMS, VISITORS, GIFTS = 500, 1_000, 1_000
 SECONDS = 6 if LARGE else 1
@@ -28,20 +26,11 @@ LARGEST = {"/room/get": 2 * 2**20, "/init/getUser": 2**19, "/init/auth": 2**19, 
 """Bytes of an answer."""
 
 
-class LongAnswers(ChatTestCase):
+class LongAnswers(OwnDatabaseCase):
     async def setUp(self) -> None:
-        uri = fresh_uri()
-        self.mongo = MongoClient[dict[str, Any]](uri)
-        self.addCleanup(self.mongo.close)
-        self.database = self.mongo.get_default_database()
+        await super().setUp()
         self.at = datetime.now(UTC).replace(microsecond=0)
-        self.daemon = await Daemon("--mongo", uri).start()
-        self._logged, self._listeners = 0, []
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        await self.daemon.stop()
-        self.daemon.remove()
+        await self.daemon.start()
 
     def fill(self, rich: Person) -> None:
         """Rooms full of visitors, and a user with a thousand gifts that have long texts."""

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import MongoClient
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
@@ -12,11 +11,10 @@ from justchat.model.ids import new_id
 from justchat.model.room import Room
 from justchat.store.bson import room_to_document
 from tests.support.bystanders import LARGE, bystanders, harm
-from tests.support.chat import ChatTestCase, a_person
+from tests.support.chat import a_person
 from tests.support.client import request
-from tests.support.daemon import Daemon
-from tests.support.mongo import fresh_uri
 from tests.support.waiting import at_once
+from tests.support.wire import OwnDatabaseCase
 
 ROOMS = 60_000 if LARGE else 6_000
 SECONDS = 8 if LARGE else 1
@@ -24,20 +22,12 @@ SEARCHERS = 16 if LARGE else 6
 DOING = {"send": 10.0, "history": 5.0, "dialogs": 5.0}
 
 
-class Searches(ChatTestCase):
+class Searches(OwnDatabaseCase):
     async def setUp(self) -> None:
-        uri = fresh_uri()
-        self.mongo = MongoClient[dict[str, Any]](uri)
-        self.addCleanup(self.mongo.close)
-        self.rooms = self.mongo.get_default_database()["rooms"]
+        await super().setUp()
+        self.rooms = self.database["rooms"]
         self.fill()
-        self.daemon = await Daemon("--mongo", uri).start()
-        self._logged, self._listeners = 0, []
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        await self.daemon.stop()
-        self.daemon.remove()
+        await self.daemon.start()
 
     def fill(self) -> None:
         admin, at = new_id(), datetime.now(UTC).replace(microsecond=0)

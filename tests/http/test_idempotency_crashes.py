@@ -5,32 +5,22 @@ from io import BytesIO
 from typing import Any
 
 from PIL import Image
-from pymongo import MongoClient
 
-from tests.support.chat import ChatTestCase, Person, a_room, keyed
+from tests.support.chat import Person, a_room, keyed
 from tests.support.client import Answer, request
-from tests.support.daemon import Daemon
-from tests.support.mongo import fresh_uri
+from tests.support.wire import OwnDatabaseCase
 
 COINS = 1000
 
 
-class Crashes(ChatTestCase):
+class Crashes(OwnDatabaseCase):
     async def setUp(self) -> None:
         await super().setUp()
-        uri = fresh_uri()
-        self.mongo = MongoClient[dict[str, Any]](uri)
-        self.addCleanup(self.mongo.close)
-        self.daemon = await Daemon("--mongo", uri).start()
-        self._logged = 0
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        self.daemon.remove()
+        await self.daemon.start()
 
     def forget_answers(self) -> None:
-        """What a crash before that leaves: abandoned claims and no answers."""
-        answers = self.mongo.get_default_database()["answers"]
+        """Leave what a crash before storing them leaves: abandoned claims and no answers."""
+        answers = self.database["answers"]
         self.assertTrue(answers.update_many({}, {"$unset": {"status": 1, "answer": 1, "busy": 1}}).modified_count)
 
     async def twice(self, person: Person, path: str, **body: Any) -> tuple[Answer, Answer]:
@@ -102,7 +92,7 @@ class Crashes(ChatTestCase):
         first, again = await self.twice(anna, "/complaints/new", message=message, text="once")
 
         self.assertEqual((200, first.json), (again.status, again.json))
-        self.assertEqual(1, self.mongo.get_default_database()["complaints"].count_documents({}))
+        self.assertEqual(1, self.database["complaints"].count_documents({}))
 
     async def test_upload(self) -> None:
         """One picture is kept."""

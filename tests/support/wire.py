@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from attrs import frozen
+from pymongo import MongoClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -111,6 +112,18 @@ class OwnDaemonCase(ChatTestCase):
 
     async def start(self, toml: str) -> None:
         await _start(self.daemon, toml, self._uri)
+
+
+class OwnDatabaseCase(OwnDaemonCase):
+    """Tests that look into the ``database`` of their daemon, which has the settings of the shared one."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        assert self._uri is not None
+        client = MongoClient[dict[str, Any]](self._uri)
+        self.addCleanup(client.close)
+        self.database = client.get_default_database()
+        self.daemon.options = ("--mongo", self._uri)
 
 
 KEPT = 3
