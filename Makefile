@@ -61,7 +61,7 @@ fuzz: $(INSTALLED)
 	JUSTCHAT_BODIES=$(BODIES) $(BIN)/trial --temp-directory=_trial_temp tests.http.test_random_bodies \
 		tests.attacks.test_parsers
 
-# Runs the attacks in their large form and schemathesis, and prints what each costs honest users as a table. ATTACK selects
+# Runs the attacks in their large form and schemathesis, and prints a table of what each costs other users. ATTACK selects
 # trial targets, or --docs prints the table in the form of docs/security.rst.
 attack: $(INSTALLED)
 	$(BIN)/pip install --quiet --editable '.[attack]' --config-settings editable_mode=compat

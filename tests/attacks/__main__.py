@@ -1,7 +1,7 @@
-"""``python -m tests.attacks``: every attack in its large form, and what each does to honest people, as a table.
+"""``python -m tests.attacks``: every attack in its large form, and a table of what each costs other users.
 
-Arguments are trial targets, instead of all of ``tests.attacks``; ``--docs`` prints the table as docs/security.rst has
-it. The last step is schemathesis, by the daemon's own OpenAPI document (``tests/attacks/by_document.py``).
+Arguments are trial targets, instead of all of ``tests.attacks``. ``--docs`` prints the table in the form of
+docs/security.rst. The last step runs schemathesis on the daemon's OpenAPI document (``tests/attacks/by_document.py``).
 """
 
 import json
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 HEADS = ("Attack", "Worst for", "p50 ms", "p99 ms", "Times quiet", "503s", "Memory MiB")
-WEATHER = ("Cause", "Back after s", "Acknowledged", "Lost", "Refused")
+FAULTS = ("Cause", "Back after s", "Acknowledged", "Lost", "Refused")
 TARGETS = (
     "tests.attacks",
-    # What was there before, and belongs to it.
+    # Attacks and faults whose tests are elsewhere.
     *("tests.end_to_end.test_full_disk", "tests.end_to_end.test_outages", "tests.end_to_end.test_stalled_readers"),
 )
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    """A row of the table: the kind of call that suffered most, quiet and under attack."""
+    """A row of the table: the kind of call that the attack slowed most, without and with the attack."""
     quiet, attacked = row["quiet"], row["attacked"]
     kind = max(attacked["calls"], key=lambda name: attacked["calls"][name]["p99"] / quiet["calls"][name]["p99"])
     before, after = quiet["calls"][kind], attacked["calls"][kind]
@@ -39,9 +39,9 @@ def cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def weather_cells(row: dict[str, Any]) -> list[str]:
-    """A row of the second table; one that lost something is no row, but a test that fails."""
-    return [row["weather"], f"{row['back']:.1f}", str(row["acknowledged"]), "0", str(row["refused"])]
+def fault_cells(row: dict[str, Any]) -> list[str]:
+    """A row of the second table. Where something was lost, the test fails instead."""
+    return [row["fault"], f"{row['back']:.1f}", str(row["acknowledged"]), "0", str(row["refused"])]
 
 
 def as_text(rows: list[list[str]]) -> str:
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
         rows = [json.loads(line) for line in Path(noted.name).read_text().splitlines()]
     printed = as_docs if "--docs" in arguments else as_text
     print(printed([list(HEADS), *(cells(row) for row in rows if "name" in row)]), end="\n\n")
-    print(printed([list(WEATHER), *(weather_cells(row) for row in rows if "weather" in row)]), flush=True)
+    print(printed([list(FAULTS), *(fault_cells(row) for row in rows if "fault" in row)]), flush=True)
     if targets == list(TARGETS):
         failed |= subprocess.run([sys.executable, "-m", "tests.attacks.by_document"], check=False).returncode
     return failed

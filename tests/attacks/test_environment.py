@@ -21,7 +21,7 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.support.app import Client
-from tests.support.bystanders import BACK, LARGE, a_picture, note_weather
+from tests.support.bystanders import BACK, LARGE, a_picture, note_fault
 from tests.support.chat import ChatTestCase, Person, a_room
 from tests.support.client import request
 from tests.support.crashes import TALKERS, CrashCase
@@ -49,7 +49,7 @@ class EnvironmentCase(CrashCase):
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
         self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
-        note_weather(self.id().rpartition("test_")[2], took, len(self.crowd.said), len(self.crowd.refused))
+        note_fault(self.id().rpartition("test_")[2], took, len(self.crowd.said), len(self.crowd.refused))
 
 
 class Environment(EnvironmentCase):

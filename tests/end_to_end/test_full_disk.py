@@ -10,7 +10,7 @@ from unittest import SkipTest
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.support.bystanders import BACK, LARGE, note_weather
+from tests.support.bystanders import BACK, LARGE, note_fault
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.daemon import Daemon
 from tests.support.waiting import assert_within, eventually
@@ -70,4 +70,4 @@ class FullDisk(CrashCase):
         await self.check_kept()
         texts = {message["text"] for message in await self.history()}
         self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
-        note_weather("full disk", took, len(self.crowd.said), len(self.crowd.refused))
+        note_fault("full disk", took, len(self.crowd.said), len(self.crowd.refused))

@@ -16,7 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from tests.support.bystanders import LARGE, Measured, People, harm, start_bystanders
+from tests.support.bystanders import LARGE, Bystanders, Measured, harm, start_bystanders
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
 
@@ -28,10 +28,10 @@ SETTLE = 5.0 if LARGE else 0.2
 
 @frozen
 class Stage:
-    """A daemon, honest users, and their measurements without an attack."""
+    """A daemon, its bystanders, and their measurements without an attack."""
 
     daemon: Daemon
-    people: People
+    people: Bystanders
     quiet: Measured
 
 

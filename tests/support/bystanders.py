@@ -1,11 +1,11 @@
-"""Honest users of a daemon under attack: how long their calls take, and which are refused.
+"""Bystanders: users of a daemon under attack who attack nothing. They measure how long calls take, and which fail.
 
-They live in a process of their own, so that an attack made by the test's process does not slow their clocks, and
-call from addresses of their own, 127.1.0.1 and on, so that limits by address are not theirs. A call's time counts
-from the moment it was due, not from when it could be sent: a daemon that stands still for a second is seen by every
-call of that second.
+They run in a process of their own, so that an attack by the test's process does not slow their clocks. They call from
+addresses of their own, 127.1.0.1 and on, so that the attacker's limits by address are not theirs. A call's time counts
+from the moment when it was due, not from when it could be sent. So every call of a second in which the daemon stands
+still shows it.
 
-They call only while they are measured: between two tests they would keep the machine busy for nothing.
+They call only while they are measured. Between two tests they would only keep the machine busy.
 
     async with bystanders(self.daemon) as people:
         quiet = await people.during(sleep(2))
@@ -42,22 +42,22 @@ LARGE = bool(os.environ.get("JUSTCHAT_ATTACK"))
 """Whether ``make attack`` runs: large forms of each attack, and the strict bounds."""
 PEOPLE = 3
 A_SECOND = {"send": 10.0, "history": 5.0, "dialogs": 5.0, "sign in": 1.0, "upload": 0.5}
-"""How often each of them does what."""
+"""Calls of each kind that one bystander makes in a second."""
 TIMES, MOST = 5, 0.25
-"""Under attack a call may take so many times as long as without at the 99th percentile, and so many seconds."""
+"""Bounds of the 99th percentile under attack: as a multiple of that without, and in seconds."""
 SHORTEST = 0.02
-"""Seconds: quiet calls that are faster than this count as this, or a busy test machine would decide."""
+"""Seconds. Faster calls without an attack count as this, so that a busy machine does not decide."""
 LENIENT = 1.0
-"""Seconds that the 99th percentile may be on a machine that has other work, as CI's."""
+"""Seconds that the 99th percentile may take on a machine that has other work, as CI's."""
 BACK = 2.0 if LARGE else 8.0
-"""Seconds after a cause's end in which everybody is served again; more where the machine has other work."""
+"""Seconds after the end of a fault in which everybody is served again; more where the machine has other work."""
 KEPT = 64 * 2**20
-"""Bytes of memory that may stay in use after an attack: what the allocator keeps for the next time."""
+"""Bytes of memory that may stay in use after an attack: what the allocator keeps for the next one."""
 
 
 @frozen
 class Times:
-    """Of one kind of call: how many, and the median, 99th percentile and longest, in seconds."""
+    """The calls of one kind: their number, and the median, 99th percentile and maximum of their times in seconds."""
 
     count: int
     p50: float
@@ -67,11 +67,13 @@ class Times:
 
 @frozen
 class Measured:
-    """A span: the times of each kind of call, what was not answered by success, and bytes of memory."""
+    """A measured span: the times of each kind of call, the calls that failed, and the daemon's memory in bytes."""
 
     calls: dict[str, Times]
     failed: dict[str, int]
-    """By kind and status, as ``send 503``; 0 is a connection that broke, or no answer in ten seconds."""
+    """Numbers of failed calls by kind and status, as ``send 503``. Status 0: the connection broke, or no answer came in
+    ten seconds.
+    """
     memory_before: int
     memory_peak: int
     memory_after: int
@@ -85,7 +87,7 @@ class Measured:
 def harm(
     quiet: Measured, attacked: Measured, *, strict: bool = LARGE, kept: int = KEPT, name: str | None = None
 ) -> list[str]:
-    """The harm beyond the bounds that an attack did to others. ``make attack`` shows it as ``name``."""
+    """What exceeded the bounds during an attack. ``make attack`` prints the row as ``name``."""
     note_row(name, quiet, attacked)
     found = [f"{what}: {count}" for what, count in attacked.failed.items()]
     for kind, times in attacked.calls.items():
@@ -100,15 +102,15 @@ def harm(
 
 
 def note_row(name: str | None, quiet: Measured, attacked: Measured) -> None:
-    """Notes a row of the table that ``make attack`` prints; without a name it has that of the test's method."""
+    """Record a row of the table that ``make attack`` prints. Its default name is that of the test's method."""
     frames = (frame.function for frame in inspect.stack())
     name = name or next((called for called in frames if called.startswith("test_")), "?")
     _note({"name": name, "quiet": asdict(quiet), "attacked": asdict(attacked)})
 
 
-def note_weather(name: str, back: float, acknowledged: int, refused: int) -> None:
-    """Notes how long after a cause's end everybody was served, and how many calls were answered meanwhile, and how."""
-    _note({"weather": name, "back": back, "acknowledged": acknowledged, "refused": refused})
+def note_fault(name: str, back: float, acknowledged: int, refused: int) -> None:
+    """Record the seconds from the end of a fault until everybody was served, and the calls answered meanwhile."""
+    _note({"fault": name, "back": back, "acknowledged": acknowledged, "refused": refused})
 
 
 def _note(row: dict[str, Any]) -> None:
@@ -130,14 +132,14 @@ def memory_of(pid: int) -> int:
 
 
 @define
-class People:
-    """The process of the honest users, as the test controls it."""
+class Bystanders:
+    """The process of the bystanders, as the test controls it."""
 
     daemon: Daemon
     process: "subprocess.Popen[str]"
 
     async def during(self, doing: Awaitable[Any], *, settle: float = 0.0) -> Measured:
-        """What they met while something was done; memory is looked at again ``settle`` seconds after it."""
+        """Measure while something is done, and the memory again ``settle`` seconds after it."""
         assert self.daemon.process is not None
         pid = self.daemon.process.pid
         self._say("go")
@@ -180,8 +182,8 @@ class People:
 
 
 @asynccontextmanager
-async def bystanders(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> AsyncIterator[People]:
-    """People who talk, read, sign in and upload for as long as the block lasts."""
+async def bystanders(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> AsyncIterator[Bystanders]:
+    """Bystanders who send, read, sign in and upload for as long as the block lasts."""
     people = await start_bystanders(daemon, a_second)
     try:
         yield people
@@ -189,18 +191,18 @@ async def bystanders(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> A
         people.end()
 
 
-async def start_bystanders(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> People:
+async def start_bystanders(daemon: Daemon, a_second: dict[str, float] = A_SECOND) -> Bystanders:
     """The same, until ``end()`` or the end of the tests."""
-    people = [await a_person(daemon) for _ in range(PEOPLE)]
-    # Their sign-ins are another's, should a person have only so many sessions.
+    users = [await a_person(daemon) for _ in range(PEOPLE)]
+    # Others sign in, in case a setting limits the sessions of a user.
     others = [await a_person(daemon) for _ in range(PEOPLE)]
-    room = await a_room(people[0], *people)
-    for person, other in zip(people, others, strict=True):
+    room = await a_room(users[0], *users)
+    for person, other in zip(users, others, strict=True):
         await person.call("/user/sendMessage", message={"user": other.id, "text": "hello"})
     plan = {
         "port": daemon.http,
         "room": room,
-        "sessions": [person.session_key for person in people],
+        "sessions": [person.session_key for person in users],
         "keys": [(other.phone, other.key) for other in others],
         "a_second": a_second,
     }
@@ -214,8 +216,8 @@ async def start_bystanders(daemon: Daemon, a_second: dict[str, float] = A_SECOND
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(json.dumps(plan) + "\n")
     process.stdin.flush()
-    await deferToThread(process.stdout.readline)  # every one of them has called once
-    return People(daemon, process)
+    await deferToThread(process.stdout.readline)  # each of them has called once
+    return Bystanders(daemon, process)
 
 
 def a_picture() -> bytes:
@@ -237,18 +239,18 @@ class _Caller:
     """Set while calls are made."""
     _connection: HTTPConnection | None = None
 
-    def live(self) -> None:
+    def run(self) -> None:
         every = 1 / self.plan["a_second"][self.kind]
         due = time.monotonic() + every * self.number / PEOPLE
         while True:
             if not self.measured.is_set():
                 self.measured.wait()
-                self._hang_up()  # the daemon may have closed it meanwhile
+                self._disconnect()  # the daemon may have closed it meanwhile
                 due = time.monotonic() + every * self.number / PEOPLE
             time.sleep(max(0.0, due - time.monotonic()))
             status = self.call()
             self.notes.note(self.kind, time.monotonic() - due, status)
-            # After a long standstill nobody makes up for all of it.
+            # After a long standstill only the last second is made up for.
             due = max(due + every, time.monotonic() - 1)
 
     def call(self) -> int:
@@ -262,10 +264,10 @@ class _Caller:
             response.read()
             return response.status
         except (OSError, HTTPException):
-            self._hang_up()
+            self._disconnect()
             return 0
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -310,13 +312,13 @@ def _times(found: Sequence[float]) -> Times:
     return Times(len(found), found[len(found) // 2], found[min(len(found) - 1, len(found) * 99 // 100)], found[-1])
 
 
-def _live() -> None:
+def _run() -> None:
     plan, notes, measured = json.loads(sys.stdin.readline()), _Notes(), threading.Event()
     for number in range(PEOPLE):
         for kind in plan["a_second"]:
             caller = _Caller(plan, number, kind, notes, measured)
             caller.call()
-            threading.Thread(target=caller.live, daemon=True).start()
+            threading.Thread(target=caller.run, daemon=True).start()
     print("ready", flush=True)
     for word in sys.stdin:
         match word.strip():
@@ -330,4 +332,4 @@ def _live() -> None:
 
 
 if __name__ == "__main__":
-    _live()
+    _run()
