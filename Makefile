@@ -71,10 +71,11 @@ attack: $(INSTALLED)
 storm: $(INSTALLED)
 	JUSTCHAT_STORM=5000 JUSTCHAT_PATIENCE=5 $(BIN)/trial --temp-directory=_trial_temp tests.end_to_end.test_storms
 
-# Users talk and pay for SECONDS while daemon, database and sockets are killed, stopped and cut (docs/faults.rst).
+# Users talk and pay for SECONDS while DAEMONS, database and sockets are killed, stopped and cut (docs/faults.rst).
 SECONDS ?= 180
+DAEMONS ?= 1
 faults: $(INSTALLED)
-	$(BIN)/python -m tests.faults $(SECONDS)
+	$(BIN)/python -m tests.faults $(SECONDS) $(DAEMONS)
 
 # BENCH has its options: --docs rewrites docs/speed.rst, --help lists the others.
 bench: $(INSTALLED)

@@ -2,7 +2,7 @@
 
 People enter, talk, put each other out and write to each other, several at once; sockets are cut at any byte, the
 daemon is killed in the midst. Now and then everybody comes back, and what each has built from events is held against
-a fresh read.
+a fresh read. With several daemons every call, and every socket, is at a random one of them.
 
 Hypothesis chooses what is done, from a seed that a failure names, and finds the shortest history that fails.
 ``make histories`` tries as many as one likes.
@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from random import Random, SystemRandom
 from typing import Any
 
+from attrs import evolve
 from hypothesis import HealthCheck, core, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from hypothesis.strategies import integers, lists, randoms, sampled_from, tuples
@@ -21,9 +22,9 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from tests.support.app import OUT, Client, Event
-from tests.support.chat import ChatTestCase, a_person, a_room
+from tests.support.chat import ChatTestCase, Person, a_person, a_room
 from tests.support.daemon import Daemon
-from tests.support.waiting import eventually
+from tests.support.waiting import at_once, eventually
 
 SEED = int(os.environ.get("JUSTCHAT_SEED", SystemRandom().randrange(10**6)))
 STEPS = int(os.environ.get("JUSTCHAT_STEPS", "50"))
@@ -47,17 +48,30 @@ AT_ONCE = lists(
 
 
 class Histories(ChatTestCase):
+    """``daemons`` are all those that the clients use."""
+
     async def setUp(self) -> None:
         self._logged, self._listeners = 0, []
-        self.daemon = await Daemon().start()
+        self.daemons = self.make_daemons()
+        self.daemon = self.daemons[0]
         self.clients: list[Client] = []
+        await at_once(daemon.start() for daemon in self.daemons)
+
+    def make_daemons(self) -> list[Daemon]:
+        return [Daemon()]
 
     async def tearDown(self) -> None:
-        for client in self.clients:
-            await client.part()
-        await super().tearDown()
-        await self.daemon.stop()
-        self.daemon.remove()
+        try:
+            for client in self.clients:
+                await client.part()
+            for daemon in self.daemons:
+                self.daemon = daemon
+                await super().tearDown()
+        finally:
+            for daemon in self.daemons:
+                if daemon.process is not None and daemon.process.poll() is None:
+                    await daemon.stop()
+                daemon.remove()
 
     async def test_histories(self) -> None:
         """After any history, a client's state from events equals a fresh read."""
@@ -88,40 +102,49 @@ class Histories(ChatTestCase):
             return
         for each in under_way:
             each.addErrback(lambda _: None)  # whether it was carried out, the events tell
-        await self.daemon.kill()
+        killed_one = chance.choice(self.daemons)
+        await killed_one.kill()
         await gatherResults(under_way)
-        await self.daemon.start()
+        await killed_one.start()
         for client in self.clients:
-            await client.part()
+            if client.person.daemon is killed_one:
+                await client.part()
+
+    def hop(self, client: Client, chance: Random) -> Person:
+        """The user of a client, at any daemon."""
+        return evolve(client.person, daemon=chance.choice(self.daemons))
 
     async def say(self, client: Client, chance: Random) -> None:
-        await client.person.say(client.room or chance.choice(self.rooms), f"{chance.random()}")
+        await self.hop(client, chance).say(client.room or chance.choice(self.rooms), f"{chance.random()}")
 
     async def enter(self, client: Client, chance: Random) -> None:
-        await client.person.enter(chance.choice(self.rooms))
+        await self.hop(client, chance).enter(chance.choice(self.rooms))
 
     async def leave(self, client: Client, chance: Random) -> None:
-        await client.person.call("/room/leave", room_id=chance.choice(self.rooms))
+        await self.hop(client, chance).call("/room/leave", room_id=chance.choice(self.rooms))
 
     async def against(self, client: Client, chance: Random) -> None:
         """Kick, ban, unban, promote: often in vain."""
         path = chance.choice(["kick", "kick", "ban", "unban", "unban", "add-moderator", "remove-moderator"])
         room = self.rooms[self.clients.index(client) % len(self.rooms)]
-        await client.person.call(f"/room/{path}", room_id=room, user_id=chance.choice(self.clients).person.id)
+        whom = chance.choice(self.clients).person.id
+        await self.hop(client, chance).call(f"/room/{path}", room_id=room, user_id=whom)
 
     async def write(self, client: Client, chance: Random) -> None:
         message = {"user": chance.choice(self.clients).person.id, "text": f"{chance.random()}"}
-        await client.person.call("/user/sendMessage", message=message)
+        await self.hop(client, chance).call("/user/sendMessage", message=message)
 
     async def read(self, client: Client, chance: Random) -> None:
         if client.directs:
-            await client.person.call("/user/messages/mark-as-read", message=chance.choice(client.directs))
+            message = chance.choice(client.directs)
+            await self.hop(client, chance).call("/user/messages/mark-as-read", message=message)
 
     async def cut(self, client: Client, chance: Random) -> None:
         await client.part()
 
     async def come_back(self, client: Client, chance: Random) -> None:
         """On a socket that will break soon, as often as not while it is told what it missed."""
+        client.person = self.hop(client, chance)
         await client.come_back(chance.choice([None, chance.randrange(180, 3000)]))
 
     async def check(self) -> None:

@@ -1,4 +1,7 @@
-"""``python -m tests.faults [seconds [seed]]``: a fault run and its table. Exits with 1 where something was wrong."""
+"""``python -m tests.faults [seconds [daemons [seed]]]``: a fault run and its table.
+
+It exits with 1 where something was wrong. Several daemons are on a replica set of three, whose primary is lost.
+"""
 
 import sys
 import time
@@ -10,8 +13,8 @@ from twisted.internet.task import react
 from tests.support.fault_run import FaultRun
 
 
-async def main(seconds: str = "180", seed: str = "") -> None:
-    run = FaultRun(float(seconds), int(seed or time.time()))
+async def main(seconds: str = "180", daemons: str = "1", seed: str = "") -> None:
+    run = FaultRun(float(seconds), int(seed or time.time()), int(daemons), replicated=True)
     await run.go()
     for what, number in run.table:
         print(f"{what:45} {number:>10}")

@@ -42,9 +42,14 @@ class Client:
         """The room's events after this one are in ``log``."""
         self.log: list[Event] = []
         self.n = 0
+        self.own: list[Event] = []
+        self.own_after = 0
+        """The user's own events after this one are in ``own``."""
         self.directs: list[str] = []
         self.receipts: list[str] = []
         self.gifts: list[str] = []
+        self.seen_gifts: set[str] = set()
+        """Those that others in the room received."""
         self.loaded: set[str] = set()
         self.loaded_receipts: set[str] = set()
         self.wrong: list[str] = []
@@ -68,15 +73,21 @@ class Client:
             assert self._ready is not None
             if not data["recovered"]:
                 self.n, self.directs, self.receipts = self._ready["n"], [], []
+                self.own_after, self.own = self.n, []
             if not data["recovered"] or self._ready["room"] != self.room:
                 # At once: the next event may be a new one.
                 self.room, self.after, self.log = self._ready["room"], self._ready["seq"] or 0, []
-        elif name == "error" or (name == "gift-message" and "n" not in data):
-            pass  # the socket is closed; somebody near was given something
+        elif name == "error":
+            pass  # the socket is closed
+        elif name == "gift-message" and "n" not in data:
+            if data["_id"] in self.seen_gifts:
+                self.wrong.append(f"twice a gift to a roommate: {data['_id']}")
+            self.seen_gifts.add(data["_id"])
         elif "n" in data:
             if data["n"] <= self.n:  # one is missing where a write became void
                 self.wrong.append(f"n {data['n']} after {self.n}")
             self.n = data["n"]
+            self.own.append(data)
             self._apply_own(name, data)
         else:
             self._apply_of_room(data)

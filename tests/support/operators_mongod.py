@@ -50,7 +50,21 @@ class OperatorsMongod:
         await eventually(listens_or_ended, "mongod to listen", 60)
         return process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def uri(self, database: str) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/{database}"
+
+    async def restart(self) -> None:
+        """Start it again on its port, after ``end()``. Returns once it accepts connections."""
+        self._launch()
+        assert await self._accepts(), (self.folder / "log").read_text()[-2000:]
+
     def end(self) -> None:
+        """kill -9."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()

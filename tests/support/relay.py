@@ -1,6 +1,7 @@
 """A TCP relay that behaves like a bad network: it delays, cuts and drops."""
 
 import random
+from collections import deque
 from typing import Any
 
 from twisted.internet import reactor
@@ -19,6 +20,8 @@ class _Side(Protocol):
 
     def __init__(self, relay: "Relay", other: "_Side | None" = None) -> None:
         self.relay, self.other, self.waiting = relay, other, b""
+        self.is_target = other is not None
+        self.delayed: deque[bytes] = deque()
 
     def connectionMade(self) -> None:
         self.relay.sides.add(self)
@@ -28,6 +31,10 @@ class _Side(Protocol):
     def dataReceived(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE):
             self.relay.carry(self, data[start : start + PIECE])
+
+    def write_delayed(self) -> None:
+        """Pass on the next piece: in order, even if the delay has become shorter meanwhile."""
+        self.write(self.delayed.popleft())
 
     def write(self, data: bytes) -> None:
         if self.other is None:
@@ -44,12 +51,14 @@ class _Side(Protocol):
 class Relay:
     """``port`` stands for the daemon's. ``delay`` is in seconds, the others are chances that a piece meets with it.
 
-    What is swallowed never comes, nor does anything after it on that connection; what is cut ends the connection.
+    What is swallowed never comes, nor does anything after it on that connection; what is cut ends the connection. With
+    ``swallows_answers`` only what the target sends is swallowed. While ``is_severed`` nobody gets a connection.
     """
 
     def __init__(self, target: int, chance: random.Random) -> None:
         self.target, self.chance = target, chance
         self.delay = self.cut = self.swallow = 0.0
+        self.swallows_answers = self.is_severed = False
         self.sides: set[_Side] = set()
         self.met = {"cut": 0, "swallowed": 0, "carried": 0}
         self._deaf: set[_Side] = set()
@@ -63,6 +72,10 @@ class Relay:
         return port
 
     def dial(self, client: _Side) -> None:
+        if self.is_severed:
+            client.transport.abortConnection()
+            return
+
         def connected(daemon: _Side) -> None:
             client.other = daemon
             daemon.transport.write(client.waiting)
@@ -79,15 +92,28 @@ class Relay:
             self.met["cut"] += 1
             side.write(data[: len(data) // 2])
             side.transport.loseConnection()
-        elif self.chance.random() < self.swallow:
+        elif self.chance.random() < self.swallow or (self.swallows_answers and side.is_target):
             self.met["swallowed"] += 1
             self._deaf.add(side)
         else:
             self.met["carried"] += 1
-            # The same for every piece: they stay in order.
-            reactor.callLater(self.delay, side.write, data)  # type: ignore[attr-defined]
+            side.delayed.append(data)
+            reactor.callLater(self.delay, side.write_delayed)  # type: ignore[attr-defined]
+
+    def sever(self) -> None:
+        """Cut every connection, and let none be made until ``mend``."""
+        self.is_severed = True
+        self.abort_all()
+
+    def mend(self) -> None:
+        """End what is broken. A connection with something swallowed stays as it is, unless it is cut."""
+        self.delay = self.cut = self.swallow = 0.0
+        self.swallows_answers = self.is_severed = False
+
+    def abort_all(self) -> None:
+        for side in list(self.sides):
+            side.transport.abortConnection()
 
     async def end(self) -> None:
         await self._listening.stopListening()
-        for side in list(self.sides):
-            side.transport.abortConnection()
+        self.abort_all()

@@ -1,0 +1,179 @@
+"""The checker of a fault run: every socket, journal and daemon against a replay of the log."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import evolve, frozen
+from pymongo import MongoClient
+
+from tests.support.app import Client
+from tests.support.chat import Person
+from tests.support.daemon import Daemon
+from tests.support.fault_load import COINS, Action, Actor, Talker
+from tests.support.log_replay import LogReplay, as_shown
+
+WORDS = {"message": "message", "direct": "direct-message", "gift": "gift-message", "silence": "silence"}
+"""The actions that leave an entry with their mark as its text, and the entry's kind."""
+CHECKS = (
+    "acknowledged, and not there",
+    "there more than once",
+    "refused, and there",
+    "out of order",
+    "entries that the rules forbid",
+    "notices and receipts not there once",
+    "balances that are not the ledger's",
+    "sockets that received otherwise",
+    "histories that a daemon shows otherwise",
+    "rooms that a daemon shows otherwise",
+    "users that a daemon shows otherwise",
+    "dialogs that a daemon shows otherwise",
+    "incidents in a daemon's log",
+)
+Findings = dict[str, list[Any]]
+
+
+@frozen
+class Check:
+    """What a run leaves behind; ``find`` compares all of it with the log as it is then."""
+
+    uri: str
+    daemons: Sequence[Daemon]
+    actors: Sequence[Actor]
+    members: Sequence[Client]
+    rooms: Sequence[str]
+    admin: Person
+
+    async def find(self) -> tuple[LogReplay, Findings]:
+        """The log, and what is wrong."""
+        with MongoClient[dict[str, Any]](self.uri) as mongo:
+            log = LogReplay(mongo.get_default_database())
+        found: Findings = {what: [] for what in CHECKS}
+        self._compare_journals(log, found)
+        found["entries that the rules forbid"] = log.wrong
+        found["notices and receipts not there once"] = [*log.missing_notices(), *log.missing_receipts()]
+        found["sockets that received otherwise"] = [each for member in self.members for each in _received(member, log)]
+        for daemon in self.daemons:
+            await self._compare_rooms(daemon, log, found)
+            await self._compare_users(daemon, log, found)
+        return log, found
+
+    def actions(self, *what: str) -> list[Action]:
+        return [action for actor in self.actors for action in actor.journal if action.what in what]
+
+    def _compare_journals(self, log: LogReplay, found: Findings) -> None:
+        texts: Counter[tuple[str, Any]] = Counter()
+        for entries in log.streams.values():
+            texts.update((entry["kind"], entry.get("text")) for entry in entries)
+        for action in self.actions(*WORDS):
+            times = texts[WORDS[action.what], action.mark]
+            if action.is_acknowledged and not times:
+                found["acknowledged, and not there"].append(action)
+            if times > 1:
+                found["there more than once"].append(action)
+            if action.is_refused and times:
+                found["refused, and there"].append(action)
+        for actor in self.actors:
+            for what in ("message", "direct", "gift"):
+                said = [action.mark for action in actor.of(what) if action.is_acknowledged]
+                found["out of order"] += _out_of_order(actor.person.id, WORDS[what], said, log)
+
+    async def _compare_rooms(self, daemon: Daemon, log: LogReplay, found: Findings) -> None:
+        admin = evolve(self.admin, daemon=daemon)
+        for room in self.rooms:
+            chat: list[dict[str, Any]] = []
+            while page := (await admin.call("/room/chat", room=room, skip=len(chat), limit=500)).data["chat"]:
+                chat += page
+            shown = [(message["seq"], message["_id"]) for message in chat]
+            if shown != _entries(log, room):
+                found["histories that a daemon shows otherwise"].append(
+                    (daemon.http, room, _difference(shown, _entries(log, room)))
+                )
+            (document,) = (await admin.call("/room/get", room_id=room)).data["rooms"]
+            replayed = log.rooms[room].shown(datetime.now(UTC).replace(tzinfo=None))
+            if as_shown(document) != replayed:
+                found["rooms that a daemon shows otherwise"].append(
+                    (daemon.http, room, _difference(as_shown(document).items(), replayed.items()))
+                )
+
+    async def _compare_users(self, daemon: Daemon, log: LogReplay, found: Findings) -> None:
+        for actor in self.actors:
+            person = evolve(actor.person, daemon=daemon)
+            user = await person.shown()
+            gifts = [entry for entry in log.streams[person.id] if entry["kind"] == "gift-message"]
+            expected = {"room": log.place(person.id), "gifts_count": len(gifts)}
+            shown = {"room": [user["room"]] if user["room"] else [], "gifts_count": user["gifts_count"]}
+            if shown != expected:
+                found["users that a daemon shows otherwise"].append((daemon.http, person.phone, shown, expected))
+            if isinstance(actor, Talker) and user["balance"] != _balance(actor):
+                found["balances that are not the ledger's"].append((person.phone, user["balance"], _balance(actor)))
+            dialogs = [
+                (dialog["user"], dialog["last_message"]["_id"], dialog["unread"])
+                for dialog in (await person.call("/user/dialogs")).data["dialogs"]
+            ]
+            if dialogs != log.dialogs(person.id):
+                found["dialogs that a daemon shows otherwise"].append(
+                    (daemon.http, person.phone, dialogs, log.dialogs(person.id))
+                )
+
+
+def _entries(log: LogReplay, stream: str) -> list[tuple[int, str]]:
+    return [(entry["seq"], str(entry["_id"])) for entry in log.streams[stream]]
+
+
+def _out_of_order(author: str, kind: str, said: list[str], log: LogReplay) -> list[Any]:
+    """What an author said one after the other and the log has in another order."""
+    places: dict[str, tuple[str, int, int]] = {}
+    for stream, entries in log.streams.items():
+        for entry in entries:
+            if str(entry["author"]) == author and entry["kind"] == kind:
+                places[entry["text"]] = (stream, entry["seq"], entry.get("order", 0))
+    last: dict[str, tuple[int, int]] = {}
+    wrong = []
+    for text in said:
+        if text in places:
+            stream, seq, order = places[text]
+            before = last.get(stream, (0, 0))
+            if seq < before[0] or order < before[1]:
+                wrong.append((text, before, (seq, order)))
+            last[stream] = (seq, order)
+    return wrong
+
+
+def _balance(talker: Talker) -> int:
+    given = sum(action.is_acknowledged for action in talker.of("gift"))
+    price: int = talker.gift["price"]
+    return COINS * len(talker.of("payment")) - price * given
+
+
+def _received(member: Client, log: LogReplay) -> list[Any]:
+    """Where a member's events are not those of the log since the position that they began from."""
+    person = member.person
+    wrong: list[Any] = [(person.phone, each) for each in member.wrong]
+    own = [(event["n"], event["_id"]) for event in member.own]
+    stored = [
+        (e["seq"], str(e["ref_message"]["_id"] if e["kind"] in _REFERRING else e["_id"]))
+        for e in log.streams[person.id]
+        if e["seq"] > member.own_after
+    ]
+    if own != stored:
+        wrong.append((person.phone, "own", _difference(own, stored)))
+    if [member.room] * (member.room is not None) != log.place(person.id):
+        wrong.append((person.phone, "room", member.room, log.place(person.id)))
+    elif member.room is not None:
+        received = [(event["seq"], event["_id"]) for event in member.log]
+        stored = [entry for entry in _entries(log, member.room) if entry[0] > member.after]
+        if received != stored:
+            wrong.append((person.phone, "room's", _difference(received, stored)))
+    return wrong
+
+
+_REFERRING = ("read-message", "service-message")
+"""Entries of a user whose event shows what they refer to."""
+
+
+def _difference(one: Any, other: Any) -> tuple[list[Any], list[Any]]:
+    """The first of what only one, and only the other, has."""
+    one, other = list(one), list(other)
+    return [each for each in one if each not in other][:3], [each for each in other if each not in one][:3]

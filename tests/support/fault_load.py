@@ -1,0 +1,192 @@
+"""Users who talk, pay, move and moderate during a fault run, each through a random daemon at every try.
+
+Each keeps a journal of their own of what was acknowledged and what was refused.
+"""
+
+import hashlib
+import hmac
+import http.client
+import itertools
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+
+from tests.support.chat import Person
+
+COINS = 70
+SECRET_KEY = "the secret of a fault run"
+TIMEOUT = 10
+"""Seconds that a user waits for an answer."""
+MODESTY = 0.01
+"""Seconds between two things that one user does: the machine has other work, too."""
+
+
+@define
+class Action:
+    """One thing that a user does, with the status of each try; 0 is a broken connection, or none."""
+
+    what: str
+    mark: str
+    statuses: list[int] = field(factory=list)
+    body: dict[str, Any] = field(factory=dict)
+
+    @property
+    def is_acknowledged(self) -> bool:
+        return self.statuses[-1] == 200
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether each try was refused. Of a change of state even a 503 does not say so (docs/protocol.rst)."""
+        uncertain = {0, 200, 503} if self.what == "silence" else {0, 200}
+        return not uncertain & set(self.statuses)
+
+
+@define
+class Actor:
+    """A user with a journal. ``port`` picks a daemon."""
+
+    person: Person
+    port: Callable[[random.Random], int]
+    chance: random.Random
+    journal: list[Action] = field(factory=list)
+    longest: float = 0
+    """Seconds without an acknowledgement."""
+    enough: threading.Event = field(factory=threading.Event)
+
+    def run(self) -> None:
+        """Act until it is enough."""
+        last = time.monotonic()
+        for number in itertools.count():
+            if self.enough.wait(MODESTY):
+                return
+            action = self.act(number)
+            if action is not None and action.is_acknowledged:
+                now = time.monotonic()
+                self.longest, last = max(self.longest, now - last), now
+
+    def act(self, number: int) -> Action | None:
+        raise NotImplementedError
+
+    def do(
+        self,
+        what: str,
+        path: str,
+        body: dict[str, Any],
+        mark: str = "",
+        *,
+        headers: dict[str, str] | None = None,
+        until: tuple[int, ...] = (),
+    ) -> Action:
+        """Make a call, again until its status is one of ``until`` if there are any. Each try is at a random daemon."""
+        action = Action(what, mark)
+        while True:
+            status, answer = self.call(path, body, headers)
+            action.statuses.append(status)
+            action.body = answer
+            if not until or status in until:
+                break
+            time.sleep(0.05)
+        self.journal.append(action)
+        if not action.is_acknowledged:
+            time.sleep(0.05)
+        return action
+
+    def call(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        """Status and answer; 0 for a broken connection or after TIMEOUT."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port(self.chance), timeout=TIMEOUT)
+        try:
+            document = json.dumps({"session_key": self.person.session_key, **body})
+            connection.request("POST", path, document, headers or {})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        except (OSError, http.client.HTTPException):
+            return 0, {}
+        finally:
+            connection.close()
+
+    def of(self, what: str) -> list[Action]:
+        return [action for action in self.journal if action.what == what]
+
+
+@define
+class Talker(Actor):
+    """Sends unique texts, some until they are acknowledged; tops up and gives until that is acknowledged."""
+
+    room: str = ""
+    friend: Person = field(kw_only=True)
+    gift: dict[str, Any] = field(kw_only=True)
+
+    def act(self, number: int) -> Action | None:
+        name = f"{self.person.phone}-{number}"
+        if number % 20 == 0:
+            signed = f"{name}:{COINS}:{self.person.id}".encode()
+            signature = hmac.new(SECRET_KEY.encode(), signed, hashlib.sha256).hexdigest()
+            payment = {"balance": COINS, "payment_id": name, "secret": signature}
+            return self.do("payment", "/user/updateBalance", payment, name, until=(200,))
+        if number % 5 == 0:
+            present = {"gift": self.gift["_id"], "user": self.friend.id, "text": name}
+            headers = {"Idempotency-Key": name}
+            return self.do("gift", "/gifts/send", present, name, headers=headers, until=(200, 402))
+        if number % 15 == 7:
+            return self._read()
+        if number % 5 == 2:
+            return self._word("direct", "/user/sendMessage", {"user": self.friend.id, "text": name})
+        return self._word("message", "/room/sendMessage", {"room_id": self.room, "text": name})
+
+    def _word(self, what: str, path: str, message: dict[str, Any]) -> Action:
+        """Send a message once, or until it is acknowledged: by a key of the call, or by one of the message."""
+        again = self.chance.choice(["", "", "Idempotency-Key", "client_id"])
+        name, headers = message["text"], {}
+        if again == "client_id":
+            message = {**message, "client_id": name}
+        elif again:
+            headers = {"Idempotency-Key": name}
+        return self.do(what, path, {"message": message}, name, headers=headers, until=(200,) if again else ())
+
+    def _read(self) -> Action | None:
+        _, answer = self.call("/user/messages", {"limit": 3})
+        messages = answer.get("data", {}).get("messages", ())
+        if not messages:
+            return None
+        id = self.chance.choice(messages)["_id"]
+        return self.do("read", "/user/messages/mark-as-read", {"message": id}, id, until=(200,))
+
+
+@define
+class Walker(Actor):
+    """Enters and leaves rooms, and talks wherever it may."""
+
+    rooms: list[str] = field(kw_only=True)
+
+    def act(self, number: int) -> Action | None:
+        name, room = f"{self.person.phone}-{number}", self.chance.choice(self.rooms)
+        (what,) = self.chance.choices(["message", "enter", "leave"], [6, 2, 1])
+        if what == "message":
+            return self.do(what, "/room/sendMessage", {"message": {"room_id": room, "text": name}}, name)
+        if what == "enter":
+            return self.do(what, "/room/enter", {"room": {"id": room}})
+        return self.do(what, "/room/leave", {"room_id": room})
+
+
+@define
+class Admin(Actor):
+    """Puts others out, bans, silences and promotes them, and takes it back."""
+
+    rooms: list[str] = field(kw_only=True)
+    others: list[Person] = field(kw_only=True)
+
+    def act(self, number: int) -> Action | None:
+        name, whom = f"{self.person.phone}-{number}", self.chance.choice(self.others).id
+        target = {"room_id": self.chance.choice(self.rooms), "user_id": whom}
+        acts = {"kick": 2, "ban": 1, "unban": 3, "silence": 2, "add-moderator": 1, "remove-moderator": 1}
+        (what,) = self.chance.choices(list(acts), list(acts.values()))
+        time.sleep(10 * MODESTY)  # or nobody is ever inside
+        if what == "silence":
+            finished = int((time.time() + self.chance.choice([-1, 1, 3600])) * 1000)
+            return self.do(what, "/room/silence", {**target, "finished": finished, "text": name}, name)
+        return self.do(what, f"/room/{what}", target)

@@ -1,0 +1,177 @@
+"""The log in MongoDB, replayed by a model of the tests' own.
+
+It says which entries the rules forbid, and what all entries add up to.
+"""
+
+from collections import Counter, defaultdict
+from datetime import datetime
+from typing import Any
+
+from attrs import define, field
+
+Document = dict[str, Any]
+ALWAYS_NOTIFIED = ("leave", "kick", "ban")
+"""The kinds whose notice to an absentee even a crash only delays."""
+
+
+@define
+class RoomReplay:
+    """A room's state after the entries so far. ``wrong`` has what the rules forbid."""
+
+    admin: str
+    max_users: int
+    users: list[str] = field(factory=list)
+    visitors: set[str] = field(factory=set)
+    banned: set[str] = field(factory=set)
+    moderators: set[str] = field(factory=set)
+    silences: dict[str, datetime] = field(factory=dict)
+    seq: int = 0
+    wrong: list[str] = field(factory=list)
+    notified: list[tuple[str, str, str]] = field(factory=list)
+    """Entry, kind and user of the notices that are to be in users' streams."""
+
+    def take(self, entry: Document) -> None:
+        """Check an entry against the rules, and apply it."""
+        author, whom, kind = str(entry["author"]), str(entry.get("user")), entry["kind"]
+        if entry["seq"] != self.seq + 1:
+            self.wrong.append(f"seq {entry['seq']} after {self.seq}")
+        self.seq = entry["seq"]
+        if kind == "void":
+            return
+        if not self._allows(kind, author, whom, entry["create_at"]):
+            self.wrong.append(f"{self.seq}: {kind} by {author} about {whom}")
+        self._apply(kind, author, whom, entry)
+        if kind != "message" and whom not in self.users and (kind in ("leave", "kick") or whom in self.visitors):
+            self.notified.append((str(entry["_id"]), kind, whom))
+
+    def _allows(self, kind: str, author: str, whom: str, at: datetime) -> bool:
+        if kind == "message":
+            return author in self.users and not self.silences.get(author, at) > at
+        if kind == "new roommate":
+            return author not in self.users and author not in self.banned and len(self.users) < self.max_users
+        if kind == "leave":
+            return author in self.users
+        if kind in ("new moderator", "remove moderator"):
+            wanted = kind == "remove moderator"
+            return author == self.admin and whom not in self.banned and (whom in self.moderators) == wanted
+        changes = {"kick": whom in self.users, "ban": whom not in self.banned, "unban": whom in self.banned}
+        return self._rank(author) > self._rank(whom) and changes.get(kind, True)
+
+    def _rank(self, user: str) -> int:
+        return 2 if user == self.admin else int(user in self.moderators)
+
+    def _apply(self, kind: str, author: str, whom: str, entry: Document) -> None:
+        if kind == "new roommate":
+            self.users.append(author)
+            self.visitors.add(author)
+        elif kind in ("leave", "kick", "ban"):
+            self.users = [user for user in self.users if user != whom]
+            if kind == "ban":
+                self.banned.add(whom)
+                self.moderators.discard(whom)
+        elif kind == "unban":
+            self.banned.discard(whom)
+        elif kind == "new moderator":
+            self.moderators.add(whom)
+        elif kind == "remove moderator":
+            self.moderators.discard(whom)
+        elif kind == "silence":
+            self.silences[whom] = entry["finished"]
+
+    def shown(self, now: datetime) -> Document:
+        """What ``/room/get`` shows of it, with what has no order as sorted lists."""
+        return {
+            "users": self.users,
+            "users_count": len(self.users),
+            "visiters": sorted(self.visitors),
+            "banned": sorted(self.banned),
+            "moderators": sorted(self.moderators),
+            "silently": sorted(user for user, until in self.silences.items() if until > now),
+        }
+
+
+def as_shown(room: Document) -> Document:
+    """The same of a room's document as a daemon shows it."""
+    return {
+        **{name: room[name] for name in ("users", "users_count")},
+        **{name: sorted(room[name]) for name in ("visiters", "banned", "moderators", "silently")},
+    }
+
+
+class LogReplay:
+    """The whole log at one moment. ``rooms`` are replayed, ``streams`` are the entries that are not void."""
+
+    def __init__(self, database: Any) -> None:
+        self.streams: defaultdict[str, list[Document]] = defaultdict(list)
+        self.wrong: list[str] = []
+        self.rooms = {
+            str(room["_id"]): RoomReplay(str(room["admin"]), room["max_users"]) for room in database.rooms.find()
+        }
+        snapshots = {str(room["_id"]): room for room in database.rooms.find()}
+        seqs: Counter[str] = Counter()
+        for entry in database.log.find().sort([("stream", 1), ("seq", 1)]):
+            stream = str(entry["stream"])
+            seqs[stream] += 1
+            if entry["seq"] != seqs[stream]:
+                self.wrong.append(f"stream {stream}: {entry['seq']} is the entry number {seqs[stream]}")
+            if entry["kind"] != "void":
+                self.streams[stream].append(entry)
+            if stream in self.rooms:
+                self.rooms[stream].take(entry)
+                if entry["seq"] == snapshots[stream]["seq"]:
+                    self._compare_snapshot(self.rooms[stream], snapshots[stream])
+        self.entries = sum(seqs.values())
+        self.voids = self.entries - sum(map(len, self.streams.values()))
+        for room in self.rooms.values():
+            self.wrong += room.wrong
+
+    def _compare_snapshot(self, room: RoomReplay, snapshot: Document) -> None:
+        stored = {
+            name: [str(user) for user in snapshot[name]] for name in ("users", "visiters", "banned", "moderators")
+        }
+        document = {**stored, "users_count": snapshot["n_users"], "silently": []}
+        if as_shown(document) != (replayed := room.shown(datetime.max)):
+            self.wrong.append(f"the snapshot at {room.seq} has {document}, the log {replayed}")
+
+    def missing_notices(self) -> list[tuple[str, str]]:
+        """Notices that are not in their user's stream exactly once. Those of a rank or a silence a crash may lose."""
+        stored = Counter(
+            (str(entry["ref_message"]["_id"]), stream)
+            for stream, entries in self.streams.items()
+            for entry in entries
+            if entry["kind"] == "service-message"
+        )
+        wrong = [notice for notice, times in stored.items() if times > 1]
+        for room in self.rooms.values():
+            wrong += [
+                (id, user) for id, kind, user in room.notified if kind in ALWAYS_NOTIFIED and not stored[id, user]
+            ]
+        return wrong
+
+    def missing_receipts(self) -> list[str]:
+        """Messages that were read, and whose author has not exactly one receipt of it."""
+        receipts = Counter(str(e["ref_message"]["_id"]) for e in self._entries("read-message"))
+        read = [str(entry["_id"]) for entry in self._entries("direct-message") if entry["read"]]
+        return [id for id in read if receipts[id] != 1]
+
+    def _entries(self, kind: str) -> list[Document]:
+        return [entry for entries in self.streams.values() for entry in entries if entry["kind"] == kind]
+
+    def dialogs(self, user: str) -> list[tuple[str, str, int]]:
+        """A user's dialogs, latest first: the other, the last message, and how many are unread."""
+        last: dict[str, Document] = {}
+        unread: Counter[str] = Counter()
+        for entry in self._entries("direct-message"):
+            author, to = str(entry["author"]), str(entry["user"])
+            if user not in (author, to):
+                continue
+            other = to if author == user else author
+            if other not in last or entry["order"] > last[other]["order"]:
+                last[other] = entry
+            unread[other] += to == user and entry["read"] is False
+        latest = sorted(last, key=lambda other: last[other]["order"], reverse=True)
+        return [(other, str(last[other]["_id"]), unread[other]) for other in latest]
+
+    def place(self, user: str) -> list[str]:
+        """The rooms that a user is in; there is one at most."""
+        return [id for id, room in self.rooms.items() if user in room.users]
