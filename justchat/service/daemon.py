@@ -43,6 +43,7 @@ from justchat.service.signals import install_signal_handlers
 from justchat.starter import CATALOGUE
 from justchat.store.folding import Folding
 from justchat.store.idempotency_keys import IdempotencyKeys
+from justchat.store.lease import Lease
 from justchat.store.mongo.client import Database
 from justchat.store.slow_reads import SlowReads
 from justchat.wiring.actions import make_actions
@@ -152,7 +153,7 @@ class Daemon(OrderedService):
             PartService("folded names", start=folding.start, stop=folding.stop),
             PartService("first gifts", start=lambda: actions.gift_catalogue.add_starters(read_gifts(CATALOGUE))),
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
-            Housekeeping(stores, actions, alone=alone, reactor=reactor),
+            Housekeeping(stores, actions, Lease(database, "housekeeping"), alone=alone, reactor=reactor),
             Reconciliation(stores, notices),
             SessionExpiry(stores.sessions, registry, reactor),
             PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),

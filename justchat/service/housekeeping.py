@@ -1,5 +1,6 @@
 """Work that a crash left half done, and pictures that nothing refers to."""
 
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
@@ -9,6 +10,7 @@ from twisted.logger import Logger
 from justchat.errors import ApiError
 from justchat.hub.absentee_notices import AbsenteeNotices
 from justchat.service.lifecycle import PeriodicService
+from justchat.store.lease import Lease
 from justchat.wiring.actions import Actions
 from justchat.wiring.stores import Stores
 
@@ -19,16 +21,18 @@ HOUSEKEEPING_EVERY = 10.0
 class Housekeeping(PeriodicService):
     """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
 
-    A round also completes removals of rooms, and removes uploaded pictures that nothing refers to. ``alone``: no other
-    daemon writes to the database, so what is unfinished at the start is nobody's present work.
+    A round also removes uploaded pictures that nothing refers to. Of several daemons, the holder of ``lease`` does what
+    is for all: it completes removals of rooms. ``alone``: no other daemon writes to the database, so what is unfinished
+    at the start is nobody's present work, and no lease is needed.
     """
 
     _log = Logger()
 
-    def __init__(self, stores: Stores, actions: Actions, *, alone: bool, reactor: Any) -> None:
+    def __init__(self, stores: Stores, actions: Actions, lease: Lease, *, alone: bool, reactor: Any) -> None:
         super().__init__("housekeeping", HOUSEKEEPING_EVERY, self._keep, reactor)
         self._stores = stores
         self._actions = actions
+        self._lease = lease
         self._alone = alone
 
     def startService(self) -> "Deferred[None]":
@@ -41,10 +45,22 @@ class Housekeeping(PeriodicService):
     async def _keep(self) -> None:
         try:
             await self._finish(all=False)
-            await self._stores.rooms.finish_removals()
             await self._actions.uploads.remove_orphans()
+            if self._alone or await self._lease.acquire():
+                await self._stores.rooms.finish_removals()
         except ApiError as error:  # the database is away, or too much is waiting
             self._log.warn("housekeeping is put off to the next round: {error}", error=error)
+
+    def stopService(self) -> "Deferred[None]":
+        """The Deferred fires when the round under way has ended and the lease is released."""
+        return Deferred.fromCoroutine(self._end(super().stopService()))
+
+    async def _end(self, last_round: "Deferred[Any] | None") -> None:
+        if last_round is not None:
+            await last_round
+        if not self._alone:
+            with suppress(ApiError):  # the database is away: the lease ends by itself
+                await self._lease.release()
 
     async def _finish(self, *, all: bool) -> None:
         """Complete moves and transfers; ``all``: also those so young that another daemon could be at work on them."""

@@ -7,6 +7,7 @@ from justchat.store.mongo.sharding import Scatter
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
 ENDED, ANSWERS, WINDOWS, VERSIONS, PICTURES = "ended", "answers", "windows", "versions", "pictures"
+LEASES = "leases"
 
 BUILDING = 3600.0
 """Seconds that the database may take to build a collection's indexes."""

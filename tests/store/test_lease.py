@@ -1,0 +1,72 @@
+"""Of several daemons one at a time has a lease."""
+
+from datetime import timedelta
+
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from justchat.model.moment import now
+from justchat.store import lease
+from justchat.store.indexes import LEASES
+from justchat.store.lease import LASTS, Lease
+from justchat.store.mongo.client import Database
+from tests.support.mongo import close, fresh_uri
+
+
+class Leases(TestCase):
+    async def setUp(self) -> None:
+        self.database = Database(fresh_uri())
+        self.database.open()
+        self.addCleanup(close, self.database)
+        self.one, self.other = [Lease(self.database, "work") for _ in range(2)]
+
+    async def test_one(self) -> None:
+        """While one has it and renews it, another does not get it; a lease of another name is another lease."""
+        acquired = [await each.acquire() for each in (self.one, self.other, self.one, self.other)]
+
+        self.assertEqual([True, False, True, False], acquired)
+        self.assertTrue(await Lease(self.database, "other work").acquire())
+
+    async def test_at_once(self) -> None:
+        """Of twenty who ask at once for a lease that nobody ever had, one gets it."""
+        leases = [Lease(self.database, "work") for _ in range(20)]
+
+        acquired = await gatherResults([ensureDeferred(each.acquire()) for each in leases])
+
+        self.assertEqual(1, sum(acquired))
+
+    async def test_released(self) -> None:
+        """Released, it is another's at once. Whoever does not have it cannot release it."""
+        await self.one.acquire()
+        await self.other.release()
+        self.assertFalse(await self.other.acquire())
+
+        await self.one.release()
+
+        self.assertTrue(await self.other.acquire())
+        await self.one.release()
+        self.assertFalse(await self.one.acquire())
+
+    async def test_ends(self) -> None:
+        """Not renewed, it ends by itself. Who had it does not have it then."""
+        self.patch(lease, "LASTS", timedelta(milliseconds=50))
+        await self.one.acquire()
+        await deferLater(reactor, 0.06)
+
+        self.patch(lease, "LASTS", LASTS)
+        self.assertTrue(await self.other.acquire())
+        self.assertFalse(await self.one.acquire())
+
+    async def test_clock_set_back(self) -> None:
+        """An end that the database's clock cannot have given, before it was set back, holds nobody up."""
+        await self.one.acquire()
+        far = now() + timedelta(hours=1)
+        await self.database.update(LEASES, {"_id": "work"}, {"$set": {"until": far}})
+
+        self.assertTrue(await self.other.acquire())
+
+    async def test_not_open(self) -> None:
+        """A lease that was never held needs no database to be released."""
+        await Lease(Database("mongodb://127.0.0.1:1/none"), "work").release()
