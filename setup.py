@@ -24,6 +24,7 @@ setup(
         "klein>=24.8",  # HTTP routes
         "txmongo>=26.0,<27",  # MongoDB without blocking the reactor; private names: tests/test_borrowed.py
         "pymongo>=4.14,<5",  # txmongo imports private parts of it; also the check of --mongo at start
+        "hiredis>=3.5,<4",  # parses what Redis says on the bus, in C
         "httptools>=0.7",  # reads the heads of calls; llhttp, which Node uses
         "treq>=25.5",  # the HTTP client behind the SMS gateway
         "attrs>=25.4",  # models and events

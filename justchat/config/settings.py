@@ -96,7 +96,7 @@ class Mongo(_Table):
     uri: NeededSecret | None = None
 
 
-class Bus(_Table):
+class BusSettings(_Table):
     """``[bus]``: the bus that joins several daemons."""
 
     uri: SecretText | None = None
@@ -301,7 +301,7 @@ class Settings(_Table):
     http: Http = Http()
     websocket: Websocket = Websocket()
     mongo: Mongo = Mongo()
-    bus: Bus = Bus()
+    bus: BusSettings = BusSettings()
     sms: Sms = Sms()
     captcha: Captcha = Captcha()
     payments: Payments = Payments()

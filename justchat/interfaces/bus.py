@@ -4,7 +4,7 @@ The bus is fast and loses packets. The log is the truth: whoever relies on a str
 ``epoch`` has changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 
 from twisted.internet.defer import Deferred
@@ -42,9 +42,10 @@ PacketHandler = Callable[[Id, bytes], None]
 
 
 class IBus(Interface):
-    """Packets between the daemons of one database, by stream. Delivery is at most once.
+    """Packets between the daemons of one database, by stream. A packet can be lost, and it can come twice.
 
-    A daemon receives its own packets too. Packets of one stream from one daemon arrive in order.
+    A daemon receives its own packets too. Packets of one stream from one daemon arrive in order, but for those that
+    come again: when a node is back, the packets that it had not confirmed are sent anew.
     """
 
     def on_packet(kind: PacketKind, handler: PacketHandler) -> None:
@@ -53,7 +54,8 @@ class IBus(Interface):
     def publish(stream: Id, kind: PacketKind, body: bytes) -> bool:
         """Send a packet, with everything else that is published in this reactor turn. Never waits.
 
-        Returns False, and drops the packet, while the node that owns the stream is away.
+        Returns False, and drops the packet, where there is no connection to the node that owns the stream. After True
+        the node receives it, if need be after a reconnect, unless this process ends before.
         """
 
     def follow(stream: Id) -> "Deferred[bool]":
@@ -64,7 +66,12 @@ class IBus(Interface):
         """
 
     def unfollow(stream: Id) -> None:
-        """Undo one ``follow``."""
+        """Undo one ``follow``. Packets may come for a few seconds more."""
+
+    def followed() -> Iterable[Id]:
+        """The streams that are followed, CONTROL left out; also those whose subscription outlives their ``unfollow`` by
+        a few seconds, since their epoch does.
+        """
 
     def epoch(stream: Id) -> int:
         """The number of the present subscription of a stream; 0 while it is not confirmed or its node is away.
@@ -74,7 +81,7 @@ class IBus(Interface):
         """
 
     def on_change(handler: Callable[[], None]) -> None:
-        """Call ``handler`` whenever a node goes away or is back."""
+        """Call ``handler`` whenever a node goes away, or is back and has confirmed all that is followed."""
 
     def is_away() -> bool:
         """Whether any node is away."""

@@ -1,0 +1,223 @@
+"""The driver of the bus: streams over any number of Redis or Valkey nodes, or over the relay of ``--workers``.
+
+Each stream belongs to one node, by a hash of both. Nodes know nothing of each other, and a node that is away takes its
+own streams with it alone.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from justchat.bus.connection import RespConnection
+from justchat.bus.node import Node
+from justchat.bus.packets import HEADS, KINDS, Channels
+from justchat.bus.uri import BusUri, owner_of
+from justchat.interfaces.bus import CONTROL, IBus, PacketHandler, PacketKind
+from justchat.model.ids import Id
+
+LINGER = 5.0
+"""Seconds that a stream stays subscribed after its last ``unfollow``: most clients that leave come back at once."""
+LINGERING = 10_000
+"""Streams that linger at most."""
+LINGER_EVERY = 1.0
+"""Seconds between looks at them."""
+
+
+class _Following:
+    """A stream that is subscribed, or is to be."""
+
+    __slots__ = ("connection", "count", "epoch", "node", "waiting")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.count = 0
+        self.epoch = 0
+        self.connection: RespConnection | None = None
+        """The connection on which the subscription was confirmed."""
+        self.waiting: list[Deferred[bool]] = []
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.connection is not None and self.connection is self.node.connection
+
+    def tell(self, confirmed: bool) -> None:
+        waiting, self.waiting = self.waiting, []
+        for each in waiting:
+            each.callback(confirmed)
+
+
+@implementer(IBus)
+class Bus:
+    """See IBus. ``database`` is the name of the MongoDB database, and ``ca_file`` the authorities of ``rediss://``.
+
+    Raises StartupError if ``ca_file`` cannot be read.
+    """
+
+    _log = Logger()
+
+    def __init__(self, uris: Sequence[BusUri], database: str, reactor: Any, ca_file: str | None = None) -> None:
+        self._reactor = reactor
+        self._channels = Channels(database)
+        self._nodes = [
+            Node(
+                uri,
+                reactor,
+                ca_file,
+                channels=self._channels_of,
+                on_subscribed=self._subscribed,
+                on_received=self._received,
+                on_lost=self._lost,
+                on_change=self._changed,
+            )
+            for uri in uris
+        ]
+        self._addresses = [node.address for node in self._nodes]
+        self._following: dict[Id, _Following] = {}
+        self._lingering: OrderedDict[Id, float] = OrderedDict()
+        """By stream that nobody follows any more, the second at which it is unsubscribed; in this order."""
+        self._linger_call: Any = None
+        self._epochs = count(1)
+        self._handlers: dict[PacketKind, list[PacketHandler]] = {}
+        self._change_handlers: list[Callable[[], None]] = []
+        self.ignored = 0
+        """Packets that were not understood."""
+
+    async def start(self) -> None:
+        """Follow CONTROL. Returns when each node is there, or has failed once; those that failed are tried again."""
+        self.follow(CONTROL)
+        await DeferredList([node.start() for node in self._nodes])
+
+    async def stop(self) -> None:
+        """Returns when what was published has left, and the connections are closed."""
+        if self._linger_call is not None:
+            self._linger_call.cancel()
+            self._linger_call = None
+        await DeferredList([Deferred.fromCoroutine(node.stop()) for node in self._nodes])
+
+    def on_packet(self, kind: PacketKind, handler: PacketHandler) -> None:
+        """See IBus."""
+        self._handlers.setdefault(kind, []).append(handler)
+
+    def on_change(self, handler: Callable[[], None]) -> None:
+        """See IBus."""
+        self._change_handlers.append(handler)
+
+    def is_away(self) -> bool:
+        """See IBus."""
+        return any(node.is_away for node in self._nodes)
+
+    def publish(self, stream: Id, kind: PacketKind, body: bytes) -> bool:
+        """See IBus."""
+        connection = self._node_of(stream).connection
+        if connection is None:
+            return False
+        connection.publish(self._channels.of(stream), HEADS[kind] + body)
+        return True
+
+    def _node_of(self, stream: Id) -> Node:
+        following = self._following.get(stream)
+        return self._nodes[owner_of(stream, self._addresses)] if following is None else following.node
+
+    def follow(self, stream: Id) -> "Deferred[bool]":
+        """See IBus."""
+        following = self._following.get(stream)
+        if following is None:
+            following = self._following[stream] = _Following(self._node_of(stream))
+            if following.node.connection is not None:
+                following.node.connection.subscribe([self._channels.of(stream)])
+        elif not following.count:
+            self._lingering.pop(stream, None)
+        following.count += 1
+        if following.node.connection is None or following.is_confirmed:
+            return succeed(following.is_confirmed)
+        confirmed: Deferred[bool] = Deferred()
+        following.waiting.append(confirmed)
+        return confirmed
+
+    def unfollow(self, stream: Id) -> None:
+        """See IBus."""
+        following = self._following[stream]
+        following.count -= 1
+        if following.count:
+            return
+        if following.node.connection is None:
+            del self._following[stream]
+            return
+        self._lingering[stream] = self._reactor.seconds() + LINGER
+        if len(self._lingering) > LINGERING:
+            self._unsubscribe([next(iter(self._lingering))])
+        if self._linger_call is None:
+            self._linger_call = self._reactor.callLater(LINGER_EVERY, self._end_lingering)
+
+    def _end_lingering(self) -> None:
+        self._linger_call = None
+        now = self._reactor.seconds()
+        self._unsubscribe([stream for stream, until in self._lingering.items() if until <= now])
+        if self._lingering:
+            self._linger_call = self._reactor.callLater(LINGER_EVERY, self._end_lingering)
+
+    def _unsubscribe(self, streams: list[Id]) -> None:
+        """Unsubscribe from lingering streams, if they are confirmed.
+
+        A confirmation that came after this could be taken for that of a later subscription.
+        """
+        channels: dict[RespConnection, list[bytes]] = {}
+        for stream in streams:
+            following = self._following[stream]
+            if following.connection is not None and following.is_confirmed:
+                channels.setdefault(following.connection, []).append(self._channels.of(stream))
+                del self._following[stream], self._lingering[stream]
+        for connection, those in channels.items():
+            connection.unsubscribe(those)
+
+    def followed(self) -> list[Id]:
+        """See IBus."""
+        return [stream for stream in self._following if stream != CONTROL]
+
+    def epoch(self, stream: Id) -> int:
+        """See IBus."""
+        following = self._following.get(stream)
+        return following.epoch if following is not None and following.is_confirmed else 0
+
+    def _channels_of(self, node: Node) -> Iterator[bytes]:
+        return (self._channels.of(stream) for stream, following in self._following.items() if following.node is node)
+
+    def _subscribed(self, node: Node, channel: bytes) -> None:
+        stream = self._channels.stream_of(channel)
+        following = None if stream is None else self._following.get(stream)
+        if following is not None and not following.is_confirmed:
+            following.connection = node.connection
+            following.epoch = next(self._epochs)
+            following.tell(True)
+
+    def _received(self, channel: bytes, payload: bytes) -> None:
+        stream = self._channels.stream_of(channel)
+        kind = KINDS.get(payload[:2])
+        if stream is None or kind is None:
+            self.ignored += 1
+            return
+        for handler in self._handlers.get(kind, ()):
+            try:
+                handler(stream, payload[2:])
+            except Exception:
+                self._log.failure("a packet of kind {kind} failed", kind=kind.name)
+
+    def _lost(self, node: Node) -> None:
+        """Nothing of this node is subscribed any more."""
+        for stream in [stream for stream in self._lingering if self._following[stream].node is node]:
+            del self._following[stream], self._lingering[stream]
+        waiting = [each for each in self._following.values() if each.node is node and each.waiting]
+        for following in waiting:
+            following.tell(False)
+
+    def _changed(self) -> None:
+        for handler in self._change_handlers:
+            try:
+                handler()
+            except Exception:
+                self._log.failure("hearing of a change of the bus failed")

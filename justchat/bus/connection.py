@@ -1,0 +1,190 @@
+"""A connection to a node: RESP3 (https://redis.io/docs/latest/develop/reference/protocol-spec/), parsed by hiredis.
+
+RESP3 marks what subscriptions bring, so that one connection publishes and subscribes. Twisted sends all that is written
+in a turn of the reactor at once.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+from typing import Protocol as Shape
+
+from hiredis import ProtocolError, PushNotification, Reader, ReplyError, pack_command
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from justchat.bus.uri import BusUri
+
+PING_EVERY = 0.5
+"""Seconds."""
+SILENT_PINGS = 3
+"""Pings after which a node that says nothing counts as away. A stopped process keeps its connections."""
+CHUNK = 512
+"""Channels of one SUBSCRIBE, which Redis carries out without serving anybody else."""
+UNANSWERED = 16 * 1024 * 1024
+"""Bytes of packets that the node has not confirmed, after which it counts as away."""
+LARGEST_REPLY = 64 * 1024 * 1024
+"""Bytes of an unfinished reply, after which the node counts as away."""
+
+# hiredis declares tuples of one alone.
+pack = cast(Callable[[tuple[bytes, ...]], bytes], pack_command)
+_MORE = object()
+_PING = pack((b"PING",))
+
+
+class ConnectionUser(Shape):
+    """What a connection tells its node."""
+
+    def greeted(self) -> None:
+        """The node has accepted us. Commands can be sent."""
+
+    def subscribed(self, channel: bytes) -> None:
+        """A subscription is confirmed."""
+
+    def received(self, channel: bytes, payload: bytes) -> None:
+        """A packet has come."""
+
+    def lost(self, reason: str) -> None:
+        """The connection has ended. Is told once, also of one that was never greeted."""
+
+
+class RespConnection(Protocol):
+    """One connection. ``unanswered`` are packed PUBLISH commands that the node has not confirmed, the oldest first."""
+
+    transport: Any
+
+    def __init__(self, uri: BusUri, user: ConnectionUser, call_later: Callable[..., Any]) -> None:
+        self._uri = uri
+        self._user = user
+        self._call_later = call_later
+        self._reader = Reader(notEnoughData=_MORE)
+        self._greeted = False
+        self._silent = 0
+        self._timer: Any = None
+        self._why: str | None = None
+        self._wanted: deque[bytes] = deque()
+        self._called = False
+        self.unanswered: deque[bytes] = deque()
+        self._unanswered_bytes = 0
+
+    def connectionMade(self) -> None:
+        account: tuple[bytes, ...] = ()
+        if self._uri.password is not None:
+            account = (b"AUTH", (self._uri.username or "default").encode(), self._uri.password.encode())
+        self.transport.write(pack((b"HELLO", b"3", *account, b"SETNAME", b"justchat")))
+        self._timer = self._call_later(PING_EVERY, self._ping)
+
+    def _ping(self) -> None:
+        self._timer = self._call_later(PING_EVERY, self._ping)
+        if self._silent >= SILENT_PINGS:
+            self.drop(f"no answer for {PING_EVERY * SILENT_PINGS} s")
+            return
+        # Counted in rounds: after a stall of our own, an answer may wait in the kernel.
+        self._silent += 1
+        if self._greeted:
+            self.transport.write(_PING)
+
+    def publish(self, channel: bytes, payload: bytes) -> None:
+        """Send a packet. The connection must be greeted."""
+        self.publish_packed(pack((b"PUBLISH", channel, payload)))
+
+    def publish_packed(self, command: bytes) -> None:
+        self._unanswered_bytes += len(command)
+        self.unanswered.append(command)
+        self.transport.write(command)
+        if self._unanswered_bytes > UNANSWERED:
+            self.drop("it reads too slowly")
+
+    def subscribe(self, channels: Iterable[bytes]) -> None:
+        """Subscribe at the end of this turn of the reactor, in chunks, a turn each."""
+        self._wanted.extend(channels)
+        if not self._called:
+            self._called = True
+            self._call_later(0, self._subscribe_chunk)
+
+    def _subscribe_chunk(self) -> None:
+        wanted = self._wanted
+        self._called = False
+        if self._why is not None or not wanted:
+            return
+        chunk = [wanted.popleft() for _ in range(min(CHUNK, len(wanted)))]
+        self.transport.write(pack((b"SUBSCRIBE", *chunk)))
+        if wanted:
+            self._called = True
+            self._call_later(0, self._subscribe_chunk)
+
+    def unsubscribe(self, channels: list[bytes]) -> None:
+        """Unsubscribe from confirmed channels."""
+        for start in range(0, len(channels), CHUNK):
+            self.transport.write(pack((b"UNSUBSCRIBE", *channels[start : start + CHUNK])))
+
+    def drop(self, why: str) -> None:
+        """Cut the connection. The node is told ``why``."""
+        if self._why is None:
+            self._why = why
+            self.transport.abortConnection()
+
+    def close(self) -> None:
+        """Close the connection once all that was written is sent."""
+        self.transport.loseConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._silent = 0
+        reader = self._reader
+        try:
+            reader.feed(data)
+            while self._why is None and (reply := reader.gets()) is not _MORE:
+                if type(reply) is PushNotification:
+                    self._on_push(reply)
+                elif type(reply) is int and self.unanswered:
+                    self._unanswered_bytes -= len(self.unanswered.popleft())
+                else:
+                    self._on_other(reply)
+        except ProtocolError:
+            self.drop("it does not speak RESP3")
+        if reader.len() > LARGEST_REPLY:
+            self.drop("its reply is too large")
+
+    def _on_push(self, push: list[Any]) -> None:
+        match push:
+            case [b"message", bytes(channel), bytes(payload)]:
+                self._user.received(channel, payload)
+            case [b"subscribe", bytes(channel), _]:
+                self._user.subscribed(channel)
+
+    def _on_other(self, reply: object) -> None:
+        if isinstance(reply, ReplyError):
+            # Whatever it refuses, subscriptions and packets are no longer sure to arrive.
+            self.drop(refusal(str(reply)))
+        elif not self._greeted:
+            self._greeted = True
+            self._user.greeted()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._why = self._why or failure_text(reason)
+        self._user.lost(self._why)
+
+
+def refusal(error: str) -> str:
+    """The error with which a node answers, in one short line."""
+    code, _, _ = error.partition(" ")
+    if "unknown command" in error and "HELLO" in error:
+        return "it does not speak RESP3, which Redis 6 and Valkey do"
+    if code in ("NOPERM", "NOPROTO"):
+        return error
+    return error.partition(". ")[0].partition(", otherwise")[0]
+
+
+def failure_text(reason: Failure) -> str:
+    """Why a connection could not be made, or was lost, in one short line."""
+    error: Any = reason.value
+    errors = getattr(error, "args", ())
+    if type(error).__module__.startswith("OpenSSL") and errors and errors[0]:
+        return str(errors[0][0][-1])
+    if isinstance(error, ConnectError) and isinstance(error.osError, int):
+        return os.strerror(error.osError).lower()
+    return reason.getErrorMessage().splitlines()[0].rstrip(".").lower() or type(error).__name__

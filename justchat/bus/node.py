@@ -1,0 +1,170 @@
+"""A node of the bus: keeps a connection to it, and says when it goes away and is back."""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from justchat.bus.connection import RespConnection, failure_text
+from justchat.bus.uri import BusUri
+
+FIRST_DELAY = 0.05
+"""Seconds between the end of a connection and the next one. It doubles with every failure, up to LAST_DELAY."""
+LAST_DELAY = 0.4
+CLOSE_TIMEOUT = 1.0
+"""Seconds that a stop waits for the node to confirm what was published."""
+
+
+class Node:
+    """One node. It is away until every channel that is followed is confirmed.
+
+    ``channels()`` are the channels to subscribe to on a new connection, ``on_subscribed`` hears of each that is
+    confirmed, ``on_received`` of each packet, ``on_lost`` of a greeted connection that has ended and ``on_change`` of
+    the node that goes away or is back.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        uri: BusUri,
+        reactor: Any,
+        ca_file: str | None,
+        *,
+        channels: Callable[["Node"], Iterable[bytes]],
+        on_subscribed: Callable[["Node", bytes], None],
+        on_received: Callable[[bytes, bytes], None],
+        on_lost: Callable[["Node"], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.address = uri.address
+        self._uri = uri
+        self._reactor = reactor
+        self._endpoint = uri.endpoint(reactor, ca_file)
+        self._channels = channels
+        self._on_subscribed = on_subscribed
+        self.received = on_received
+        self._on_lost = on_lost
+        self._on_change = on_change
+        self.connection: RespConnection | None = None
+        """The connection that is greeted; None if there is none."""
+        self.is_away = True
+        self._unconfirmed = 0
+        self._resend: deque[bytes] = deque()
+        self._delay = FIRST_DELAY
+        self._is_known_away = False
+        self._stopping = False
+        self._retry: Any = None
+        self._open: RespConnection | None = None
+        self._connecting: Deferred[Any] | None = None
+        self._tried: Deferred[None] = Deferred()
+        self._ended: Deferred[None] = Deferred()
+
+    def start(self) -> "Deferred[None]":
+        """Connect. The Deferred fires when the node is there, or has failed once."""
+        self._connect()
+        return self._tried
+
+    def _connect(self) -> None:
+        self._retry = None
+        factory = Factory.forProtocol(lambda: RespConnection(self._uri, self, self._reactor.callLater))
+        self._connecting = self._endpoint.connect(factory)
+        self._connecting.addCallbacks(self._connected, self._failed)
+
+    def _connected(self, connection: RespConnection) -> None:
+        self._connecting = None
+        self._open = connection
+        if self._stopping:
+            connection.drop("the daemon stops")
+
+    def _failed(self, failure: Failure) -> None:
+        self._connecting = None
+        self.lost(failure_text(failure))
+
+    def greeted(self) -> None:
+        """See ConnectionUser."""
+        assert self._open is not None
+        self.connection = self._open
+        for command in self._resend:
+            self.connection.publish_packed(command)
+        self._resend.clear()
+        channels = list(self._channels(self))
+        self._unconfirmed = len(channels)
+        self.connection.subscribe(channels)
+        if not channels:
+            self._is_back()
+
+    def subscribed(self, channel: bytes) -> None:
+        """See ConnectionUser."""
+        self._on_subscribed(self, channel)
+        # Those of the greeting come first, and in order.
+        if self._unconfirmed:
+            self._unconfirmed -= 1
+            if not self._unconfirmed:
+                self._is_back()
+
+    def _is_back(self) -> None:
+        self._delay = FIRST_DELAY
+        self.is_away = False
+        if self._is_known_away:
+            self._is_known_away = False
+            self._log.info("[bus] {address} is back", address=self.address)
+        self._has_tried()
+        self._on_change()
+
+    def lost(self, reason: str) -> None:
+        """See ConnectionUser."""
+        was_greeted, self.connection, self._open = self.connection, None, None
+        if was_greeted is not None:
+            # The node may have them or not. A packet that comes twice is harmless.
+            self._resend = was_greeted.unanswered
+            self._on_lost(self)
+        if self._stopping:
+            if not self._ended.called:
+                self._ended.callback(None)
+            return
+        if not self._is_known_away:
+            self._is_known_away = True
+            self._log.warn(
+                "[bus] {address} is away: {reason}. Events of other daemons come later until it is back",
+                address=self.address,
+                reason=reason,
+            )
+        self._retry = self._reactor.callLater(self._delay * random.uniform(0.8, 1.2), self._connect)  # noqa: S311
+        self._delay = min(self._delay * 2, LAST_DELAY)
+        self._has_tried()
+        if not self.is_away:
+            self.is_away = True
+            self._on_change()
+
+    def _has_tried(self) -> None:
+        if not self._tried.called:
+            self._tried.callback(None)
+
+    async def stop(self) -> None:
+        """Returns when the connection is closed, and the node has confirmed what was published, or after a second."""
+        self._stopping = True
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+            return
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._open is not None:
+            self._close_when_answered(self._reactor.seconds() + CLOSE_TIMEOUT)
+        if self._open is not None or self._connecting is not None:
+            await self._ended
+
+    def _close_when_answered(self, until: float) -> None:
+        connection = self._open
+        if connection is None:
+            return
+        if not connection.unanswered or self._reactor.seconds() > until:
+            connection.drop("the daemon stops")
+        else:
+            self._reactor.callLater(0.005, self._close_when_answered, until)

@@ -1,0 +1,177 @@
+"""The relay: what the workers of one machine have instead of a Redis. It runs in their parent process.
+
+A server of publish and subscribe on a Unix socket that only its own user can open. It speaks as much of RESP as the
+driver does: HELLO, PING, SUBSCRIBE, UNSUBSCRIBE and PUBLISH.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from hiredis import ProtocolError, Reader
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+UNREAD = 16 * 1024 * 1024
+"""Bytes that may wait for a client that does not read. It is cut, as by Redis, connects anew and reads the log."""
+LARGEST_COMMAND = 16 * 1024 * 1024
+"""Bytes of a command that is not complete."""
+
+_MORE = object()
+
+
+@implementer(IPushProducer)
+class RelayClient(Protocol):
+    """A connection of a worker, or of ``justchat-admin``."""
+
+    transport: Any
+
+    def __init__(self, relay: "Relay") -> None:
+        self._relay = relay
+        self._reader = Reader(notEnoughData=_MORE)
+        self._mark = b"*"
+        """How pushes begin: ``>`` in RESP3."""
+        self._paused = False
+        self._unread = 0
+        self._ended = False
+        self.channels: set[bytes] = set()
+
+    def connectionMade(self) -> None:
+        self._relay.clients.add(self)
+        self.transport.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        reader = self._reader
+        try:
+            reader.feed(data)
+            while not self._ended and (command := reader.gets()) is not _MORE:
+                self._carry_out(command)
+        except ProtocolError:
+            self._end()
+        if reader.len() > LARGEST_COMMAND:
+            self._end()
+
+    def _carry_out(self, command: object) -> None:
+        match command:
+            case [bytes(name), bytes(channel), bytes(payload)] if name.upper() == b"PUBLISH":
+                self._write(b":%d\r\n" % self._relay.publish(channel, payload))
+            case [bytes(name), *arguments]:
+                self._answer(name.upper(), [each for each in arguments if isinstance(each, bytes)])
+            case _:
+                self._end()
+
+    def _answer(self, name: bytes, arguments: list[bytes]) -> None:
+        match name, arguments:
+            case b"PING", []:
+                self._write(b"+PONG\r\n")
+            case b"SUBSCRIBE", [_, *_]:
+                for channel in arguments:
+                    self.channels.add(channel)
+                    self._relay.subscribe(self, channel)
+                self._confirm(b"subscribe", arguments)
+            case b"UNSUBSCRIBE", [_, *_]:
+                for channel in arguments:
+                    self.channels.discard(channel)
+                    self._relay.unsubscribe(self, channel)
+                self._confirm(b"unsubscribe", arguments)
+            case b"HELLO", [b"3", *_]:
+                self._mark = b">"
+                self._write(b"%2\r\n$6\r\nserver\r\n$8\r\njustchat\r\n$5\r\nproto\r\n:3\r\n")
+            case b"HELLO", _:
+                self._write(b"-NOPROTO unsupported protocol version\r\n")
+            case _:
+                self._write(b"-ERR unknown command, or wrong arguments\r\n")
+
+    def _confirm(self, what: bytes, channels: list[bytes]) -> None:
+        count = len(self.channels)
+        head = self._mark + b"3\r\n$%d\r\n%b\r\n" % (len(what), what)
+        self._write(b"".join(head + b"$%d\r\n%b\r\n:%d\r\n" % (len(each), each, count) for each in channels))
+
+    def push(self, message: bytes) -> None:
+        """Send a packet to this subscriber."""
+        self._write(self._mark + message)
+
+    def _write(self, data: bytes) -> None:
+        self.transport.write(data)
+        if self._paused:
+            self._unread += len(data)
+            if self._unread > UNREAD:
+                self._end()
+
+    def pauseProducing(self) -> None:
+        """See IPushProducer. It comes at every write while data waits."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """See IPushProducer."""
+        self._paused, self._unread = False, 0
+
+    def stopProducing(self) -> None:
+        """See IPushProducer."""
+        self._ended = True
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._ended = True
+        self._relay.forget(self)
+
+
+class Relay:
+    """Channels, and who is subscribed to them."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._port: Any = None
+        self._subscribers: dict[bytes, dict[RelayClient, None]] = {}
+        self._gone: Deferred[None] | None = None
+        self.clients: set[RelayClient] = set()
+
+    def listen(self, path: Path) -> None:
+        """Listen on a Unix socket, in the place of one that an earlier process left. Raises CannotListenError."""
+        path.unlink(missing_ok=True)
+        factory = Factory.forProtocol(lambda: RelayClient(self))
+        self._port = self._reactor.listenUNIX(str(path), factory, mode=0o600)
+
+    async def stop(self) -> None:
+        """Returns when the socket and all connections are closed."""
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
+        self._gone = Deferred() if self.clients else None
+        for client in list(self.clients):
+            client.transport.abortConnection()
+        if self._gone is not None:
+            await self._gone
+
+    def publish(self, channel: bytes, payload: bytes) -> int:
+        """Send a packet to all subscribers of its channel; returns their number."""
+        subscribers = self._subscribers.get(channel)
+        if not subscribers:
+            return 0
+        message = b"3\r\n$7\r\nmessage\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(payload), payload)
+        for client in subscribers:
+            client.push(message)
+        return len(subscribers)
+
+    def subscribe(self, client: RelayClient, channel: bytes) -> None:
+        self._subscribers.setdefault(channel, {})[client] = None
+
+    def unsubscribe(self, client: RelayClient, channel: bytes) -> None:
+        subscribers = self._subscribers.get(channel, {})
+        subscribers.pop(client, None)
+        if not subscribers:
+            self._subscribers.pop(channel, None)
+
+    def forget(self, client: RelayClient) -> None:
+        """The connection of this client is lost."""
+        for channel in client.channels:
+            self.unsubscribe(client, channel)
+        self.clients.discard(client)
+        if not self.clients and self._gone is not None:
+            self._gone.callback(None)
+            self._gone = None
