@@ -16,7 +16,7 @@ from zope.interface import implementer
 from justchat.bus.connection import RespConnection
 from justchat.bus.node import Node
 from justchat.bus.packets import HEADS, KINDS, Channels
-from justchat.bus.uri import BusUri, owner_of
+from justchat.bus.uri import BusUri, owning_node
 from justchat.interfaces.bus import CONTROL, IBus, PacketHandler, PacketKind
 from justchat.model.ids import Id
 
@@ -121,7 +121,7 @@ class Bus:
 
     def _node_of(self, stream: Id) -> Node:
         following = self._following.get(stream)
-        return self._nodes[owner_of(stream, self._addresses)] if following is None else following.node
+        return self._nodes[owning_node(stream, self._addresses)] if following is None else following.node
 
     def follow(self, stream: Id) -> "Deferred[bool]":
         """See IBus."""

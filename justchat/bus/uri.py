@@ -101,7 +101,7 @@ def parse_uris(texts: Sequence[str]) -> tuple[BusUri, ...]:
     return tuple(found)
 
 
-def owner_of(stream: str, addresses: Sequence[str]) -> int:
+def owning_node(stream: str, addresses: Sequence[str]) -> int:
     """The position of the node that owns a stream: the highest of the nodes' hashes with it (rendezvous hashing).
 
     The order of the nodes does not matter. When one is added or removed, only the streams of that one move.
