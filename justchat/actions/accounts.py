@@ -109,7 +109,7 @@ class Accounts:
         known = await self.users.find_key(phone)
         if await self.login_attempts.check(phone, address, known):
             await self.captcha.check(captcha)
-        # Without a usable key the same work is done, the hash above all, so that the time does not tell.
+        # Without a usable key the same work is done, the hash above all, so that the time reveals nothing.
         usable = known if known is not None and known.is_usable else None
         hash = None if usable is None else usable.hash
         if not await self.passwords.matches(key, hash, _hash_owner(address, usable)) or usable is None:

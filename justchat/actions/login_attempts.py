@@ -3,8 +3,8 @@
 A single key is locked after five wrong tries. The limits here count wrong keys beyond that: per phone, across all of
 its keys; per address and network; and in all.
 
-Strangers cannot lock out an owner. From a known network, one where the owner signed in lately, only wrong keys from
-known networks count, and a stranger can add to those only from inside such a network.
+An attacker cannot lock out an owner. For an attempt from a known network, one where the owner signed in lately, only
+wrong keys from known networks count. An attacker can add to those only from inside such a network.
 """
 
 from attrs import frozen
@@ -68,7 +68,7 @@ class LoginAttempts:
             in_all = RateCounter(IN_ALL, "", self.in_all)
             await self.rate_windows.take([*self._of_caller(address), *self._of_phone(phone, key), in_all])
         else:
-            # No usable key. These counters cost as much work as those of one, so that the time does not tell.
+            # No usable key. These counters cost as much work as those of one, so that the time reveals nothing.
             instead = {"tries": UNLIMITED, "phone": self.per_phone, "all": self.in_all}
             others = [
                 RateCounter("no-key", phone, UNLIMITED if rates else (), group) for group, rates in instead.items()
@@ -100,7 +100,7 @@ class LoginAttempts:
 class RoomPasswordAttempts:
     """Limits on wrong room passwords: per user, per address and per room.
 
-    Earlier visitors of a room are not counted per room, so that strangers who guess cannot lock them out.
+    Earlier visitors of a room are not counted per room, so that an attacker who guesses cannot lock them out.
     """
 
     rate_windows: IRateWindows

@@ -39,7 +39,7 @@ async def send_once(
             await client_ids.check_unused(*message)
             return await send(client_ids.message_id(*message))
         except Unavailable:
-            # An entry found now may be one that the log is about to void, since its caller was told 503.
+            # An entry found now may be one that the log is about to void, since its caller was answered 503.
             raise
         except (AlreadyStored, ApiError) as refusal:
             # A retry gets its first answer even if the author may not speak any more.

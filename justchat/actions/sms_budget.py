@@ -1,8 +1,8 @@
 """Limits on SMS: each costs money and may annoy its receiver.
 
-There are three budgets, so that strangers cannot use up the SMS that owners need to sign in again:
+There are three budgets, so that nobody else can use up the SMS that owners need to sign in again:
 
-- strangers: phones that never signed in, and invitations;
+- newcomers: phones that never signed in, and invitations;
 - users: phones that signed in before, requested from anywhere;
 - owners: phones that signed in before, requested from a known network of theirs.
 
@@ -21,7 +21,7 @@ from justchat.model.phone import Phone, country_of, dial_code_of
 from justchat.model.rate import Rate, RateCounter, RateHit
 from justchat.model.user import UserKey
 
-STRANGERS, USERS, OWNERS = "", "user", "owner"
+NEWCOMERS, USERS, OWNERS = "", "user", "owner"
 """The budgets, as groups of counters."""
 A_DAY = (Rate(1, 24 * 3600),)
 SHARE = 2 / 5
@@ -70,7 +70,7 @@ class SmsBudget:
         per_user = RateCounter("invites-per-user", user, self.per_address)
         per_phone = RateCounter("invites-per-phone", phone, self.per_phone)
         return await self.rate_windows.take(
-            [*self._of_caller(address), per_user, per_phone, *self._totals(phone, STRANGERS)]
+            [*self._of_caller(address), per_user, per_phone, *self._totals(phone, NEWCOMERS)]
         )
 
     async def take_warning(self, phone: Phone) -> list[RateHit]:
@@ -82,7 +82,7 @@ class SmsBudget:
         await self.rate_windows.give_back(taken)
 
     def _of_key(self, phone: Phone, address: str | None, key: UserKey | None) -> list[RateCounter]:
-        budget = STRANGERS
+        budget = NEWCOMERS
         if is_known_network(key, address):
             budget = OWNERS
         elif key is not None and key.phone_verified:

@@ -86,7 +86,7 @@ class Websocket(_Table):
     send_buffer: Positive = 1024 * 1024
     """Bytes that may wait for a slow reader before its socket is closed."""
     replay_events: Positive = 1000
-    """Events of a user, and of a room, that are replayed at most when a client comes back."""
+    """Events of a user, and of a room, that are replayed at most when a client reconnects."""
     replay_days: Seconds = 7.0
 
 
@@ -158,7 +158,7 @@ class Payments(_Table):
 
     secret_key: SecretText | None = None
     allow_unnumbered: bool = True
-    """Whether top-ups without a payment_id are accepted. Whoever sees one can send it again."""
+    """Whether top-ups without a payment_id are accepted. Anybody who sees one can send it again."""
     free_coins: Positive = 10
     """Coins for a post on one social network, once in 24 hours."""
 

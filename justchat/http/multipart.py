@@ -1,4 +1,4 @@
-"""The body of an upload: a picture by itself, or a form's field ``photo`` (RFC 7578)."""
+"""The body of an upload: a picture alone, or a form's field ``photo`` (RFC 7578)."""
 
 from collections.abc import AsyncIterator
 

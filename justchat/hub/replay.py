@@ -1,4 +1,4 @@
-"""Replay: a client that comes back receives what it missed, from the logs, before anything new."""
+"""Replay: a client that reconnects receives what it missed, from the logs, before anything new."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from datetime import timedelta
@@ -20,7 +20,7 @@ from justchat.protocol.events import Event, Position, event_of_entry, event_of_m
 PAGE = 64
 """Entries of one read. The next page is read when the client has taken this one."""
 EVENTS_KEPT = 4096
-"""Encoded events that are cached: clients who come back together have mostly missed the same ones."""
+"""Encoded events that are cached: clients that reconnect together have mostly missed the same ones."""
 
 _T = TypeVar("_T")
 Read = Callable[[int, int], Coroutine[Any, Any, list[Entry]]]

@@ -47,7 +47,7 @@ class IPositions(Interface):
 
 
 class IReplay(Interface):
-    """What a client that comes back has missed."""
+    """What a client that reconnects has missed."""
 
     async def replay(
         user: Id, have: Position, upto: Position, send: Callable[[Iterable[EncodedEvent]], Awaitable[bool]]

@@ -34,7 +34,7 @@ class NumberType(Enum):
 
     MOBILE = "mobile"
     FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"
-    """The number does not tell which, as in North America."""
+    """The number does not reveal which, as in North America."""
     FIXED_LINE = "fixed-line"
     VOIP = "voip"
     PERSONAL = "personal-number"

@@ -36,8 +36,8 @@ def parse_rate(written: str) -> Rate | None:
 class RateCounter:
     """One count that rates limit. ``name`` is the limit's, ``subject`` is who or what is counted; all ``rates`` apply.
 
-    ``group`` separates counts that share a name. A refusal shows the name alone, since the group would tell a stranger
-    which phones have an account.
+    ``group`` separates counts that share a name. A refusal shows the name alone, since the group would reveal which
+    phones have an account.
     """
 
     name: str

@@ -145,7 +145,7 @@ def _is_accent(character: str) -> bool:
 
     Accents are the marks of canonical combining classes 1 and from 200, and the points of Hebrew, Arabic and Syriac (10
     to 36). Vowel signs, nuktas, viramas, the voicing of kana and the tones of Thai and Lao have other classes; without
-    them the word would be another. Combining letters and vowels have an accent's class; their name tells them apart.
+    them the word would be another. Combining letters and vowels have an accent's class; their name distinguishes them.
     """
     group = combining(character)
     if not (group == 1 or 10 <= group <= 36 or group >= 200) or category(character) != "Mn":

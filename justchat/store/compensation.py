@@ -15,7 +15,7 @@ MAX_RETRIES = 7200
 SETTLING_TIME = 6.0
 """Seconds after which a database that answers again has carried out every operation that was sent to it before."""
 MAX_WAITING = 10_000
-"""Compensations that wait for the database at most. A write beyond them is not undone; it expires by itself."""
+"""Compensations that wait for the database at most. Further writes are not undone; they expire."""
 
 
 class Compensator:

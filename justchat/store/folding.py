@@ -88,7 +88,7 @@ async def _fold_collection(database: Database, collection: str, text: str, searc
             written = document.get(text)
             fields = searched(written) if written else {"folded": None}
             if fields["folded"] != document.get("folded"):
-                # The query fails where the text has changed since: whoever changed it has folded it.
+                # The query fails where the text has changed since: that change has folded it.
                 updates.append(({"_id": document["_id"], text: written}, {"$set": fields}))
         if updates:
             await database.update_each(collection, updates)

@@ -1,7 +1,7 @@
 """Uploaded pictures: a worker process re-encodes them one after another, and they are stored in a folder.
 
 The queue is fair: the owner whose pictures took the least time lately is next. So many or large pictures of one owner
-delay another owner's by no more than the one in progress. The process yields to the daemon. A picture that takes longer
+delay another owner's by at most the one in progress. The process yields to the daemon. A picture that takes longer
 than HURRY raises the priority of the process, so that it makes progress where the cores are never idle.
 """
 

@@ -39,7 +39,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
     _paused = False
     """Nothing is read."""
     _in_loop = False
-    """Inside _serve_received(), which finds later calls by itself."""
+    """Inside _serve_received(), which serves later calls, too."""
     _yielding = False
     """The next call waits for the next reactor iteration."""
     _unsent = memoryview(b"")

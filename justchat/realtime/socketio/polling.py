@@ -85,7 +85,7 @@ class Polling:
         if len(body) > most:
             _answer(request, 413, b"")
             return
-        # Answered 200 before it is parsed, as the reference server does: the next poll tells of an error.
+        # Answered 200 before it is parsed, as the reference server does: the next poll gets an error.
         # The answer to a form is shown in a frame of the page, hence HTML.
         _answer(request, 200, b"ok", TEXT if self._jsonp is None else HTML)
         try:

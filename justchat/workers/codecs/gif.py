@@ -1,4 +1,4 @@
-"""GIF: each frame is re-encoded by itself, so that palettes, durations and disposal stay as they are."""
+"""GIF: each frame is re-encoded separately, so that palettes, durations and disposal stay as they are."""
 
 import struct
 from io import BytesIO

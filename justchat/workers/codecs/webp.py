@@ -1,4 +1,4 @@
-"""WebP: each frame is re-encoded by itself, so that durations, positions and blending stay as they are."""
+"""WebP: each frame is re-encoded separately, so that durations, positions and blending stay as they are."""
 
 import struct
 from collections.abc import Iterator
