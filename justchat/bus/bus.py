@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from justchat.bus.connection import RespConnection
 from justchat.bus.node import Node
-from justchat.bus.packets import HEADS, KINDS, Channels
+from justchat.bus.packets import HEADS, KINDS, VERSION, Channels
 from justchat.bus.uri import BusUri, owning_node
 from justchat.interfaces.bus import CONTROL, IBus, PacketHandler, PacketKind
 from justchat.model.ids import Id
@@ -26,6 +26,8 @@ LINGERING = 10_000
 """Streams that linger at most."""
 LINGER_EVERY = 1.0
 """Seconds between looks at them."""
+UNREADABLE_FOR = 30.0
+"""Seconds for which the bus counts as away after a packet in another version, which only the log can replace."""
 
 
 class _Following:
@@ -86,6 +88,8 @@ class Bus:
         self._change_handlers: list[Callable[[], None]] = []
         self.ignored = 0
         """Packets that were not understood."""
+        self._unreadable_call: Any = None
+        """Ends the time in which the bus counts as away since packets have another version."""
 
     async def start(self) -> None:
         """Follow CONTROL. Returns when each node is there, or has failed once; those that failed are tried again."""
@@ -97,6 +101,9 @@ class Bus:
         if self._linger_call is not None:
             self._linger_call.cancel()
             self._linger_call = None
+        if self._unreadable_call is not None:
+            self._unreadable_call.cancel()
+            self._unreadable_call = None
         await DeferredList([Deferred.fromCoroutine(node.stop()) for node in self._nodes])
 
     def on_packet(self, kind: PacketKind, handler: PacketHandler) -> None:
@@ -109,7 +116,7 @@ class Bus:
 
     def is_away(self) -> bool:
         """See IBus."""
-        return any(node.is_away for node in self._nodes)
+        return self._unreadable_call is not None or any(node.is_away for node in self._nodes)
 
     def publish(self, stream: Id, kind: PacketKind, body: bytes) -> bool:
         """See IBus."""
@@ -200,12 +207,35 @@ class Bus:
         kind = KINDS.get(payload[:2])
         if stream is None or kind is None:
             self.ignored += 1
+            if stream is not None and payload[:1] != bytes((VERSION,)):
+                self._miss(stream)
             return
         for handler in self._handlers.get(kind, ()):
             try:
                 handler(stream, payload[2:])
             except Exception:
                 self._log.failure("a packet of kind {kind} failed", kind=kind.name)
+
+    def _miss(self, stream: Id) -> None:
+        """A packet in the version of another release is as good as lost.
+
+        Its stream has a new epoch, and the bus counts as away: daemons of both releases look at the log until one of
+        them is gone. A kind of a packet that is not known is no loss, as a release that needs it has a new version.
+        """
+        following = self._following.get(stream)
+        if following is not None and following.is_confirmed:
+            following.epoch = next(self._epochs)
+        if self._unreadable_call is not None:
+            self._unreadable_call.reset(UNREADABLE_FOR)
+            return
+        self._log.warn("[bus] packets of another release are not readable. Events of other daemons come later")
+        self._unreadable_call = self._reactor.callLater(UNREADABLE_FOR, self._is_readable)
+        self._changed()
+
+    def _is_readable(self) -> None:
+        self._unreadable_call = None
+        self._log.info("[bus] all packets are readable")
+        self._changed()
 
     def _lost(self, node: Node) -> None:
         """Nothing of this node is subscribed any more."""

@@ -84,4 +84,4 @@ class IBus(Interface):
         """Call ``handler`` whenever a node goes away, or is back and has confirmed all that is followed."""
 
     def is_away() -> bool:
-        """Whether any node is away."""
+        """Whether any node is away, or daemons of another release publish what this one cannot read."""
