@@ -19,7 +19,8 @@ ANEW := anew
 endif
 endif
 
-.PHONY: run check lint trial wheel first-hour audit bench fuzz attack histories storm faults clean
+.PHONY: run check lint trial wheel first-hour audit bench fuzz attack histories storm faults simulation \
+	clean
 
 run: $(RUNS)
 	@$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
@@ -81,6 +82,10 @@ faults: $(INSTALLED)
 bench: $(INSTALLED)
 	$(PIP) install --quiet --editable '.[bench]'
 	$(BIN)/python -m bench $(BENCH)
+
+# Counts what a million sockets on a thousand daemons ask of the bus. SIMULATION has options, --help lists them.
+simulation: $(INSTALLED)
+	$(BIN)/python -m bench.simulation $(SIMULATION)
 
 .PHONY: anew
 $(RUNS): setup.py pyproject.toml $(ANEW)

@@ -1,0 +1,5 @@
+"""A simulation of many daemons: who subscribes to what, and how many packets go where. `python -m bench.simulation`.
+
+The daemons' buses are fakes in one process that count packets instead of sending them. Which node owns a stream is
+decided by the daemon's own code.
+"""
