@@ -41,7 +41,7 @@ class Private(ChatTestCase):
                 self.assertEqual((1, [self.boris.id]), (room["users_count"], room["users"]))
 
     async def test_in_a_list(self) -> None:
-        """In a list of rooms there are no visitors, no banned and no silenced; a room asked for by its id is whole."""
+        """A list of rooms has no visitors, banned or silenced users; a room requested by its id has all of them."""
         listed = await self.found(self.boris, name=self.anna.id)
         whole = await self.found(self.boris, room_id=self.room)
 
@@ -56,7 +56,7 @@ class Private(ChatTestCase):
         return [one["room"] == self.room, self.room in one["rooms"], self.room in one["visitedRooms"]]
 
     async def test_whereabouts(self) -> None:
-        """A room with a password is left out of others' room, rooms and visitedRooms, unless whoever asks is inside."""
+        """A private room is left out of another user's room, rooms and visitedRooms, unless the caller is inside."""
         self.assertEqual([True, False, True], await self.seen(self.boris, self.boris))
         self.assertEqual([False, False, False], await self.seen(self.eve, self.boris))
         self.assertEqual([False, False, False], await self.seen(self.eve, self.anna))
@@ -67,7 +67,7 @@ class Private(ChatTestCase):
         self.assertEqual([False, False, False], await self.seen(self.eve, self.boris))
 
     async def test_open(self) -> None:
-        """A room without a password is shown to everybody."""
+        """A public room is shown to everybody."""
         self.room = await a_room(self.anna, self.boris)
 
         self.assertEqual([True, False, True], await self.seen(self.eve, self.boris))
@@ -170,7 +170,7 @@ class Times(MoneyCase):
             self.assertEqual([], [pair for pair in times if pair[0] != pair[1] or pair[0] is None], path)
 
     async def test_finished(self) -> None:
-        """A silence in the history says when it ends, as its event does."""
+        """A silence in the history has its end, as its event does."""
         room = await a_room(self.anna, self.boris)
         await self.anna.call("/room/silence", room_id=room, user_id=self.boris.id, finished=4102444800000)
 

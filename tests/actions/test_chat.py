@@ -1,4 +1,4 @@
-"""Reading what was said in a room."""
+"""Reading the messages of a room."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class Reading(ChatTestCase):
         return [message["seq"] for message in await chat(person, room, **more)]
 
     async def test_order(self) -> None:
-        """The chat is oldest first; its messages are those that were answered, numbered 1, 2, 3 …."""
+        """The chat is oldest first. Its messages equal the answers to their calls, and are numbered 1, 2, 3 …."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna, boris)
         said = [(await person.say(room, "hello")).data["message"] for person in (anna, boris, anna)]
@@ -50,7 +50,7 @@ class Reading(ChatTestCase):
         self.assertEqual([chats[0]] * 3, chats)
 
     async def test_service_messages(self) -> None:
-        """Service messages are part of the chat, with their type and whom they are about."""
+        """Service messages are part of the chat, with their type and their subject."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna, boris)
         await boris.call("/room/leave", room_id=room)
@@ -101,14 +101,14 @@ class Reading(ChatTestCase):
             self.assertEqual(expected, await self.seqs(anna, room, skip=skip, limit=limit), (skip, limit))
 
     async def test_empty(self) -> None:
-        """The chat of a room in which nothing has happened is empty, from wherever it is read."""
+        """The chat of a new room is empty, whatever ``skip`` is."""
         anna = await self.a_person()
         room = await a_room(anna)
 
         self.assertEqual([[], [], []], [await chat(anna, room, skip=skip) for skip in (0, 5, -5)])
 
     async def test_wrong(self) -> None:
-        """A limit of less than 1, and a limit or skip that is no whole number, are 400."""
+        """A limit below 1 is 400, and so is a limit or skip that is not a whole number."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 
@@ -128,7 +128,7 @@ class Reading(ChatTestCase):
         self.assertEqual([403, 403], statuses)
 
     async def test_admin(self) -> None:
-        """The admin reads the chat from outside, too."""
+        """The admin may read the chat from outside."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, boris)
         await boris.say(room, "she hears us")

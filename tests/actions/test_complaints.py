@@ -11,7 +11,7 @@ class Complaining(ChatTestCase):
         self.room = await a_room(self.anna, self.anna, self.boris)
 
     async def test_of_a_message(self) -> None:
-        """A complaint has the whole message, and comes without ``data``."""
+        """The answer to a complaint has the whole message, and no ``data``."""
         message = (await self.boris.say(self.room, "rude")).data["message"]
 
         answer = await self.anna.call("/complaints/new", message=message["_id"], text="he is rude")
@@ -34,7 +34,7 @@ class Complaining(ChatTestCase):
         self.assertEqual("new roommate", answer.json["complaint"]["message"]["type"])
 
     async def test_of_a_direct_message(self) -> None:
-        """Either side may complain of a direct message; to others it does not exist."""
+        """Both users may complain about a direct message; for others it does not exist."""
         sent = await self.anna.call("/user/sendMessage", message={"user": self.boris.id, "text": "rude"})
         message = sent.data["message"][0]
 
@@ -71,7 +71,7 @@ class Inviting(ChatTestCase):
         self.assertTrue(last_sms(self.daemon, other))
 
     async def test_all_or_none(self) -> None:
-        """One bad number fails the whole call before any SMS is sent."""
+        """One invalid phone refuses the whole call before any SMS is sent."""
         anna = await self.a_person()
         phone = a_phone()
 

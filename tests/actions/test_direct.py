@@ -34,7 +34,7 @@ class DirectCase(ChatTestCase):
 
 class Order(DirectCase):
     async def test_within_a_millisecond(self) -> None:
-        """A dialog is in the order of arrival, as ``/user/messages`` is, however many arrive in one millisecond."""
+        """A dialog and ``/user/messages`` are in the order of arrival, also within one millisecond."""
         await gatherResults(
             ensureDeferred(self.write(self.anna, self.boris, f"{n}", client_id=f"{n}")) for n in range(150)
         )
@@ -49,7 +49,7 @@ class Order(DirectCase):
 
 class Apart(DirectCase):
     async def test_client_ids(self) -> None:
-        """Whatever its client_id, a room's message is never taken for a direct one, nor a direct one for a room's."""
+        """No client_id makes a room's message and a direct message the same."""
         room = await a_room(self.anna, self.anna)
         for client_id in ("1", "direct:1", "direct:direct:1", "message:1"):
             written = await self.write(self.anna, self.boris, f"letter {client_id}", client_id=client_id)
@@ -113,7 +113,9 @@ class Writing(DirectCase):
 
 class Listing(DirectCase):
     async def test_choices(self) -> None:
-        """Without a choice: what was sent to one; ``author``: from them; ``user``: to them. Newest first."""
+        """By default, the messages to the caller; with ``author``, only from them; with ``user``, to them. Newest
+        first.
+        """
         for author, to, text in (
             (self.anna, self.boris, "a1"),
             (self.boris, self.anna, "b1"),
@@ -136,7 +138,7 @@ class Listing(DirectCase):
         self.assertEqual(400, answer.status)
 
     async def test_counts(self) -> None:
-        """``countOnly`` counts the unread ones of each choice."""
+        """``countOnly`` returns the number of unread messages of each selection."""
         first = await self.write(self.anna, self.boris, "a1")
         await self.write(self.anna, self.boris, "a2")
         await self.write(self.eve, self.boris, "e1")
@@ -164,7 +166,7 @@ class Listing(DirectCase):
         self.assertEqual([0, 1, 2, 3, 2, 1, 0], counts)
 
     async def test_counts_at_once(self) -> None:
-        """The unread count is right in the end, also when it is read while messages arrive and are marked."""
+        """The unread count is finally right, even if it is read while messages arrive and are marked."""
         messages = [await self.write(self.anna, self.boris, f"a{i}") for i in range(8)]
         doing: list[Coroutine[Any, Any, object]] = []
         for i, message in enumerate(messages):
@@ -224,7 +226,7 @@ class Reading(DirectCase):
         self.assertEqual(1, await self.unread(self.boris))
 
     async def test_twice(self) -> None:
-        """Marked eight times at once, it gives its author one event."""
+        """A message that is marked eight times at once gives its author one event."""
         message = await self.write(self.anna, self.boris, "Dude!")
         listener = await self.a_listener(self.anna)
 
@@ -239,7 +241,7 @@ class Reading(DirectCase):
 
 class Removing(DirectCase):
     async def test_own_copy(self) -> None:
-        """Removing a message on one side leaves the other's; what is removed is 404."""
+        """Removing one user's copy leaves the other's; a removed copy is 404."""
         message = await self.write(self.anna, self.boris, "Dude!")
 
         answer = await self.boris.call("/user/messages/remove", message=message["_id"])
@@ -263,7 +265,7 @@ class Removing(DirectCase):
         self.assertEqual(second, dialog["last_message"])
 
     async def test_unread(self) -> None:
-        """What its receiver removes unread no longer counts for them; its author sees it unread, as before."""
+        """A message that its receiver removes unread no longer counts for them; its author still sees it as unread."""
         message = await self.write(self.anna, self.boris, "one")
         await self.write(self.anna, self.boris, "two")
         await self.write(self.eve, self.boris, "another")
@@ -280,7 +282,7 @@ class Removing(DirectCase):
         self.assertEqual((message, False), (first, first["read"]))
 
     async def test_dialog(self) -> None:
-        """Removing a dialog on one side leaves the other's, and the next message begins a new one."""
+        """Removing one user's dialog leaves the other's, and the next message begins a new dialog."""
         await self.write(self.anna, self.boris, "old")
         await self.write(self.eve, self.boris, "another")
 

@@ -1,4 +1,4 @@
-"""Guessing keys: attempts count across all keys of a phone; neither time nor answer tells who is registered."""
+"""Guessing keys: attempts count across all keys of a phone; neither time nor answer reveals who is registered."""
 
 import itertools
 import time
@@ -59,8 +59,9 @@ class GuessingTests(SettingsCase):
             self.assertEqual([401] * 12, [(await self.auth(phone, "1")).status for _ in range(12)])
 
     async def test_address(self) -> None:
-        """Wrong keys are counted by address, whoever's they are; right ones are not. Then only those are let in from
-        there who were there before."""
+        """Wrong keys of all phones are counted by address; right keys are not. At the limit only users who signed in
+        from there before may sign in.
+        """
         address, owner, other = next(_addresses), a_phone(), a_phone()
         key, others = await register(self.daemon, owner), await register(self.daemon, other)
 
@@ -89,7 +90,7 @@ class TimeTests(ChatTestCase):
         return time.perf_counter() - begun
 
     async def test_hash(self) -> None:
-        """A wrong key takes as long for an unknown phone as for a known one, burnt or not."""
+        """A wrong key takes as long for an unknown phone as for a known one, and for a burnt key."""
         burnt, *known = phones = [a_phone() for _ in range(4)]
         for phone in phones:
             await register(self.daemon, phone)
@@ -123,7 +124,7 @@ class WorkTests(OwnDatabaseCase):
         return sum(operation.get("nModified", 0) + operation.get("nUpserted", 0) for operation in done)
 
     async def test_database(self) -> None:
-        """The database writes as much for a phone that nobody has, or whose key is burnt."""
+        """The database writes as much for an unknown phone and for a burnt key as for a wrong key."""
         phone = a_phone()
         await register(self.daemon, phone)
 

@@ -13,7 +13,7 @@ async def texts(person: Person, room: str) -> list[str]:
 
 class Saying(ChatTestCase):
     async def test_message(self) -> None:
-        """A message is answered whole: every field of a message, its number in the room too."""
+        """The answer has every field of the message, with its number in the room."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 
@@ -68,7 +68,7 @@ class Saying(ChatTestCase):
         self.assertEqual([], await texts(anna, room))
 
     async def test_longest(self) -> None:
-        """A text may have 4,096 characters, whatever their bytes."""
+        """A text may have 4,096 characters of any encoded length."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 
@@ -78,7 +78,7 @@ class Saying(ChatTestCase):
             self.assertEqual((200, text), (answer.status, answer.data["message"]["text"]))
 
     async def test_odd_characters(self) -> None:
-        """Every text is returned as it was sent, whatever its characters."""
+        """Every text is returned as it was sent."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         said = ["a\0b", "$where", "{'$gt': ''}", "\u202eabc", "<script>", "👨‍👩‍👧‍👦", "\ufffe\uffff", "\x7f\x1b!"]
@@ -134,7 +134,7 @@ class Referring(ChatTestCase):
 
 class SendingAgain(ChatTestCase):
     async def test_again(self) -> None:
-        """The same client_id returns the first message again, whatever else differs, and stores nothing."""
+        """The same client_id returns the first message, even if other fields differ, and stores nothing."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 

@@ -1,4 +1,4 @@
-"""Ranks: who may do what to whom in a room, its effect, and who gets the event."""
+"""Moderation: the ranks that it needs, its effects, and the receivers of its events."""
 
 import time
 from typing import Any
@@ -36,7 +36,7 @@ class ModerationCase(ChatTestCase):
 
 class Ranks(ModerationCase):
     async def test_matrix(self) -> None:
-        """Kick, silence, ban and unban are for whoever outranks the other: admin, then moderators, then the rest."""
+        """Kick, silence, ban and unban need a higher rank than the other's: admin, then moderators, then the rest."""
         for path in ("/room/kick", "/room/silence", "/room/ban", "/room/unban"):
             for who, whom in (
                 (self.member, self.outsider),
@@ -52,7 +52,7 @@ class Ranks(ModerationCase):
                 self.assertEqual((403, "outranked"), (answer.status, answer.code), path)
 
     async def test_admin_alone_names_moderators(self) -> None:
-        """The admin alone names moderators and removes them."""
+        """Only the admin names moderators and removes them."""
         for path in ("/room/add-moderator", "/room/remove-moderator"):
             for who in (self.moderator, self.member, self.outsider):
                 self.assertEqual(403, (await self.do(who, path, self.member)).status)
@@ -61,7 +61,7 @@ class Ranks(ModerationCase):
         self.assertEqual(200, (await self.do(self.admin, "/room/remove-moderator", self.member)).status)
 
     async def test_two_moderators(self) -> None:
-        """Two moderators who turn on each other at once are both refused: neither outranks the other."""
+        """Two moderators who ban each other at once are both refused: neither outranks the other."""
         doing = [
             ensureDeferred(self.do(who, path, whom))
             for path in ("/room/ban", "/room/kick", "/room/silence")
@@ -75,7 +75,7 @@ class Ranks(ModerationCase):
         self.assertEqual({self.moderator.id, self.other_moderator.id}, set(room["moderators"]) & set(room["users"]))
 
     async def test_unseated_in_the_middle(self) -> None:
-        """A moderator who is removed while they ban somebody has banned them or is refused: nothing in between."""
+        """A moderator who is removed during a ban has banned the user or is refused."""
         banning = ensureDeferred(self.do(self.moderator, "/room/ban", self.member))
         unseating = ensureDeferred(self.do(self.admin, "/room/remove-moderator", self.moderator))
 
@@ -93,7 +93,7 @@ class Ranks(ModerationCase):
         self.assertEqual(403, (await self.do(self.moderator, "/room/kick", self.member)).status)
 
     async def test_nothing_there(self) -> None:
-        """An unknown room, user or message is 404 before the rank is asked."""
+        """An unknown room, user or message is 404, whatever the caller's rank."""
         nothing = "0" * 24
         for path in ("/room/kick", "/room/ban", "/room/silence"):
             for fields in (
@@ -109,7 +109,7 @@ class Ranks(ModerationCase):
 
 class Kicking(ModerationCase):
     async def test_kick(self) -> None:
-        """A kicked user is out, by the room and by their own document, and may come back."""
+        """A kicked user is no longer inside, by the room's and their own document, and may enter again."""
         answer = await self.do(self.moderator, "/room/kick", self.member)
 
         self.assertEqual((200, {}), (answer.status, answer.json))
@@ -119,7 +119,7 @@ class Kicking(ModerationCase):
         self.assertEqual(200, (await self.member.enter(self.room)).status)
 
     async def test_kick_event(self) -> None:
-        """Those in the room and the kicked user get the event of a kick, with the message it is about."""
+        """The users in the room and the kicked user get the event of a kick, with the message that it refers to."""
         message = (await self.member.say(self.room, "rude")).data["message"]
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
         await self.a_listener(self.outsider)
@@ -137,7 +137,7 @@ class Kicking(ModerationCase):
             self.assertIn("_id", data)
 
     async def test_kick_is_history(self) -> None:
-        """A kick is a message of the room with a type."""
+        """A kick is a service message of the room."""
         await self.do(self.moderator, "/room/kick", self.member)
 
         last = (await self.admin.call("/room/chat", room=self.room, skip=-1)).data["chat"][0]
@@ -155,7 +155,7 @@ class Kicking(ModerationCase):
 
 class Silencing(ModerationCase):
     async def test_silence(self) -> None:
-        """Until a silence ends messages get 403, and the room shows when that is."""
+        """Until a silence ends, messages are 403, and the room shows its end."""
         finished = soon()
 
         await self.do(self.moderator, "/room/silence", self.member, finished=finished)
@@ -204,7 +204,7 @@ class Silencing(ModerationCase):
 
 class Banning(ModerationCase):
     async def test_ban(self) -> None:
-        """A banned user is out and may not enter until the ban is lifted."""
+        """A banned user is no longer inside and may not enter until the ban is lifted."""
         await self.do(self.moderator, "/room/ban", self.member)
 
         room = await self.shown()
@@ -235,7 +235,7 @@ class Banning(ModerationCase):
         self.assertNotIn(self.moderator.id, (await self.shown())["moderators"])
 
     async def test_outsider(self) -> None:
-        """A user who is not inside can be banned, and may not enter then."""
+        """A user who is not inside can be banned, and then may not enter."""
         await self.do(self.moderator, "/room/ban", self.outsider)
 
         self.assertEqual(403, (await self.outsider.enter(self.room)).status)
@@ -283,14 +283,14 @@ class Moderators(ModerationCase):
 
 class Removing(ModerationCase):
     async def test_admin_alone(self) -> None:
-        """The admin alone removes a room; anybody else gets 401."""
+        """Only the admin may remove a room; everybody else gets 401."""
         for person in (self.moderator, self.member, self.outsider):
             answer = await person.call("/room/remove", room={"id": self.room})
 
             self.assertEqual((401, "not-admin"), (answer.status, answer.code))
 
     async def test_removed(self) -> None:
-        """A removed room is gone for everybody, with its history."""
+        """A removed room and its history no longer exist for anybody."""
         answer = await self.admin.call("/room/remove", room={"id": self.room})
 
         self.assertEqual((200, {}), (answer.status, answer.json))

@@ -23,7 +23,7 @@ class TopUps(MoneyCase):
         self.assertEqual(200, answer.status)
 
     async def test_wrong_signature(self) -> None:
-        """A signature that does not fit the sum is 403, and adds nothing."""
+        """A signature for another sum is 403, and adds nothing."""
         for secret in (self.md5("201"), self.md5("200")[:-1], "", "ы"):
             answer = await self.anna.call("/user/updateBalance", balance=200, secret=secret)
 
@@ -31,7 +31,7 @@ class TopUps(MoneyCase):
         self.assertEqual(0, await self.balance(self.anna))
 
     async def test_not_coins(self) -> None:
-        """What is no positive whole number of coins is 400."""
+        """An amount that is not a positive whole number is 400."""
         for balance in (0, -5, 1.5, "200", None, True, 10**30, {"$inc": 1}):
             answer = await self.anna.call("/user/updateBalance", balance=balance, secret=self.md5(str(balance)))
 
@@ -48,7 +48,7 @@ class TopUps(MoneyCase):
         self.assertEqual(70, await self.balance(self.anna))
 
     async def test_payment_id_of_another(self) -> None:
-        """A payment_id that was redeemed for somebody else, or for another sum, is 409, and adds nothing."""
+        """A payment_id that was redeemed for another user or sum is 409, and adds nothing."""
         await self.pay(self.anna, f"order-{self.anna.id}", 70)
 
         others = await self.pay(self.boris, f"order-{self.anna.id}", 70)
@@ -58,7 +58,7 @@ class TopUps(MoneyCase):
         self.assertEqual((70, 0), (await self.balance(self.anna), await self.balance(self.boris)))
 
     async def test_signed_for_one_user(self) -> None:
-        """A signature is bound to its user: one for another user, or for none, is 403, also on first use."""
+        """A signature is bound to its user: one for another user, or for none, is 403, even if it was never used."""
         for_anna = self.hmac(f"order-{self.anna.id}:70:{self.anna.id}")
         for_nobody = self.hmac(f"order-{self.anna.id}:70")
 
@@ -71,7 +71,7 @@ class TopUps(MoneyCase):
         self.assertEqual(0, await self.balance(self.boris))
 
     async def test_payment_id_with_colons(self) -> None:
-        """A payment_id that looks like another one's signed text is a payment of its own."""
+        """A payment_id that looks like the signed text of another payment is a separate payment."""
         for payment_id, coins in ((f"{self.anna.id}:1", 5), (self.anna.id, 1), (f"{self.anna.id}:1:5", 7)):
             self.assertEqual(200, (await self.pay(self.anna, payment_id, coins)).status)
 
@@ -80,7 +80,7 @@ class TopUps(MoneyCase):
 
 class Unnumbered(MoneyCase):
     async def test_a_day(self) -> None:
-        """Twenty top-ups a day have no payment_id, even at once; one more is 429 and adds nothing."""
+        """Twenty top-ups a day may have no payment_id, even at once; one more is 429 and adds nothing."""
         paying = [ensureDeferred(self.top_up(self.anna, 3)) for _ in range(25)]
         answers = await gatherResults(paying)
 
@@ -173,7 +173,7 @@ class Gifts(MoneyCase):
             self.assertIn("created_at", data)
 
     async def test_event_outside(self) -> None:
-        """A gift to a user who is in no room gives them alone the event, with room null."""
+        """A gift to a user who is in no room sends the event to them alone, with room null."""
         gift = await self.a_gift()
         await self.top_up(self.anna, 1000)
         listener = await self.a_listener(self.boris)
@@ -201,7 +201,7 @@ class Gifts(MoneyCase):
         self.assertEqual([], (await self.boris.shown())["gifts"])
 
     async def test_ten_buyers(self) -> None:
-        """Ten gifts at once with coins for three: three are given, seven refused, nothing is left over."""
+        """Of ten gifts at once with coins for three, three are given and seven refused, and no coins are left."""
         gift = await self.a_gift()
         await self.top_up(self.anna, 3 * gift["price"])
 

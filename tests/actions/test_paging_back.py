@@ -8,7 +8,7 @@ from tests.support.waiting import at_once
 
 class PagingBack(ChatTestCase):
     async def test_room(self) -> None:
-        """In a room: from the end once, then from the start."""
+        """In a room: first from the end, then from the start."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
         await at_once(anna.say(room, f"{number}") for number in range(330))
@@ -28,7 +28,7 @@ class PagingBack(ChatTestCase):
         self.assertEqual(list(range(1, 332)), sorted(shown))
 
     async def test_dialog(self) -> None:
-        """In a dialog: by how many are shown, dropping what comes again, and not counting what was removed."""
+        """In a dialog: by the number of messages shown, ignoring repeated ones and not counting removed ones."""
         anna, boris = await self.a_person(), await self.a_person()
 
         async def write(text: str) -> str:

@@ -25,7 +25,7 @@ class Examples(TestCase):
         self.signed = hmac.new(str(key).encode(), f"{payment_id}:{balance}:{user}".encode(), "sha256").hexdigest()
 
     def test_example(self) -> None:
-        """The page tells the signature of its own example."""
+        """The page shows the right signature of its own example."""
         for value in (*ARGUMENTS, self.signed):
             self.assertIn(str(value), PAGE)
 

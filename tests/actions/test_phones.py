@@ -1,4 +1,4 @@
-"""Phones as people write and paste them, and which of them are sent an SMS."""
+"""Phones as people write and paste them, and which phones may get an SMS."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ class Phones(ChatTestCase):
         return await call(self.daemon.http, "/init/reg", {"phone": phone})
 
     async def test_pasted(self) -> None:
-        """A phone is the same with whatever it is pasted or typed with: signing up with it finds the first account."""
+        """A phone is recognized with any marks that are pasted or typed with it: signing up finds the first account."""
         phone = a_phone()
         key = await register(self.daemon, phone)
         groups = f"{phone[1:4]} {phone[4:7]} {phone[7:9]} {phone[9:]}"
@@ -64,7 +64,9 @@ class Phones(ChatTestCase):
             self.assertEqual(phone, answer.data["user"]["phone"])
 
     async def test_not_reached(self) -> None:
-        """A number that is not a mobile is 400 at the field, and nothing is sent, in an invitation to nobody."""
+        """A number that is not a mobile is 400 with the field's name; nothing is sent, also to the others of an
+        invitation.
+        """
         anna, friend = await self.a_person(), a_phone()
 
         for what, phone in NOT_REACHED.items():
@@ -88,7 +90,7 @@ class Phones(ChatTestCase):
         self.assertEqual(before, sent(self.daemon.data))
 
     async def test_owners(self) -> None:
-        """Whoever has an account with a number that is sent nothing more may sign in: that is no error of shape."""
+        """A user whose number may not get SMS any more may still sign in."""
         answer = await call(self.daemon.http, "/init/auth", {"phone": "+380 44 279 02 00", "key": "123456"})
 
         self.assertEqual((401, "wrong-key"), (answer.status, answer.code))
@@ -101,7 +103,7 @@ class Settings(SettingsCase):
         return (await call(self.daemon.http, "/init/reg", {"phone": phone})).status
 
     async def test_region(self) -> None:
-        """Without a plus a phone is what is dialled in the region of the settings: its own prefix, and no other."""
+        """Without a plus a phone is read as dialled in the configured region, with that region's prefixes only."""
         statuses = [await self.reg(phone) for phone in ("0151 12345670", "0044 7400 123456", "011 44 7400 123457")]
 
         self.assertEqual([201, 201, 400], statuses)

@@ -7,7 +7,9 @@ from tests.support.waiting import at_once
 
 
 async def inside(room: str, admin: Person) -> list[str]:
-    """Who is in a room by its chat, as its admin reads it. Fails where one enters twice or leaves before."""
+    """The users in a room by its chat, as its admin reads it. Fails where a user enters twice or leaves before
+    entering.
+    """
     answer = await admin.call("/room/chat", room=room, limit=500)
     people: list[str] = []
     for entry in answer.data["chat"]:
@@ -21,7 +23,7 @@ async def inside(room: str, admin: Person) -> list[str]:
 
 class Moves(ChatTestCase):
     async def places(self, person: Person, rooms: list[str], admin: Person) -> list[str]:
-        """The rooms that a person is in, on which the chats, the rooms and the person's own document must agree."""
+        """The rooms that a person is in. The chats, the rooms and the person's document must agree."""
         by_chat = [room for room in rooms if person.id in await inside(room, admin)]
         visitor = await self.a_person()
         by_users = [room for room in rooms if person.id in (await visitor.enter(room)).data["room"]["users"]]

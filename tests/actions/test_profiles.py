@@ -1,4 +1,4 @@
-"""Profiles: editing them, and who sees which field."""
+"""Profiles: editing them, and the fields that others see."""
 
 from typing import Any
 
@@ -82,7 +82,7 @@ class Editing(ChatTestCase):
         self.assertEqual(before, await anna.shown())
 
     async def test_longest_name(self) -> None:
-        """A name may have 64 characters, whatever their bytes."""
+        """A name may have 64 characters of any encoded length."""
         anna = await self.a_person()
 
         for name in ("x" * 64, "я" * 64, "🌻" * 64):
@@ -140,7 +140,7 @@ class Showing(ChatTestCase):
         self.assertEqual(anna.phone, expected["phone"])
 
     async def test_nobody(self) -> None:
-        """An id that names nobody is 404, malformed or not."""
+        """An unknown id is 404, malformed or not."""
         anna = await self.a_person()
         room = await a_room(anna)
 

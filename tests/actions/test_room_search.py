@@ -15,7 +15,7 @@ class Listing(ChatTestCase):
         self.mark = secrets.token_hex(6)
 
     async def names(self, **wanted: Any) -> list[str]:
-        """The rooms of this test that are found, by what their names begin with."""
+        """The rooms of this test that are found: their names without the common prefix."""
         wanted.setdefault("name", self.mark)
         answer = await self.anna.call("/room/get", **wanted)
         self.assertEqual(200, answer.status, answer.json)
@@ -88,7 +88,7 @@ class Listing(ChatTestCase):
             self.assertEqual(400, answer.status, sort)
 
     async def test_filters(self) -> None:
-        """``true`` hides the full and the private, ``"only"`` shows just those."""
+        """``true`` hides full and private rooms, ``"only"`` shows only those."""
         await self.rooms("open")
         await self.rooms("private", password="x")
         (full,) = await self.rooms("full", max_users=1)
@@ -110,7 +110,7 @@ class Listing(ChatTestCase):
         self.assertEqual({"count": 2}, answer.data)
 
     async def test_up_to_date(self) -> None:
-        """A search sees what was answered before it: a user who entered is counted at once."""
+        """A search includes every change that was acknowledged before it: a user who entered is counted."""
         (room,) = await self.rooms("one")
 
         for person in (self.anna, self.boris):

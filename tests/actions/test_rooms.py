@@ -62,7 +62,7 @@ class Creating(ChatTestCase):
         self.assertNotIn("sesame", str(rooms[0]))
 
     async def test_max_users(self) -> None:
-        """The creator says how many it takes."""
+        """The creator chooses the maximum number of users."""
         anna = await self.a_person()
 
         self.assertEqual([1, 1000], [(await created(anna, max_users=most))["max_users"] for most in (1, 1000)])
@@ -77,7 +77,7 @@ class Creating(ChatTestCase):
         self.assertEqual((rooms, None, []), (shown["rooms"], shown["room"], shown["visitedRooms"]))
 
     async def test_wrong(self) -> None:
-        """A room without a name, or with a wrong field, is 400 and not made."""
+        """A room without a name, or with a wrong field, is 400 and is not created."""
         anna = await self.a_person()
 
         for room in (
@@ -152,7 +152,7 @@ class Entering(ChatTestCase):
         self.assertEqual((second, [first, second]), (shown["room"], shown["visitedRooms"]))
 
     async def test_back(self) -> None:
-        """A user who comes back is in visiters and visitedRooms once."""
+        """A user who enters again is in visiters and visitedRooms once."""
         anna, boris = await self.a_person(), await self.a_person()
         first, second = await a_room(anna, boris), await a_room(anna, boris)
 
@@ -211,7 +211,7 @@ class Entering(ChatTestCase):
         self.assertEqual([boris.id], await users(home, anna))
 
     async def test_full(self) -> None:
-        """A full room is 409, for its admin too; a place that is left is free."""
+        """A full room is 409, also for its admin; a place that a user leaves is free."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, boris, max_users=1)
 
@@ -222,7 +222,7 @@ class Entering(ChatTestCase):
         self.assertEqual(200, (await anna.enter(room)).status)
 
     async def test_last_places(self) -> None:
-        """Of eight who enter a room for three at once, three are inside and five are told 409."""
+        """Of eight users who enter a room for three at once, three are inside and five get 409."""
         people = [await self.a_person() for _ in range(8)]
         room = await a_room(people[0], max_users=3)
 

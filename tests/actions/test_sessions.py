@@ -103,7 +103,7 @@ class Bearer(ChatTestCase):
 
 class OrderOfChecks(ChatTestCase):
     async def test_shape_before_session(self) -> None:
-        """A body of the wrong shape is 400, whoever sends it."""
+        """A body of the wrong shape is 400, with and without a session."""
         for path, body in (
             ("/init/edit", {"user": 5}),
             ("/init/getUser", {"user_id": 5}),
@@ -128,7 +128,7 @@ class OrderOfChecks(ChatTestCase):
             self.assertEqual(440, answer.status)
 
     async def test_object_before_right(self) -> None:
-        """A message that does not exist is 404, even to one who may not speak here."""
+        """A message that does not exist is 404, even for a user who may not send here."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna)
 

@@ -1,4 +1,4 @@
-"""What SMS are sent: limits by phone, address, dial code and in all; countries; invitations; a gateway that fails."""
+"""Limits on SMS by phone, address, dial code and in all; countries; invitations; a failing gateway."""
 
 import itertools
 import json
@@ -44,7 +44,7 @@ class LimitTests(SpendingCase):
     )
 
     async def test_phone(self) -> None:
-        """A phone is sent one SMS a minute, whoever asks; the one too many changes no key."""
+        """A phone gets one SMS a minute, whoever requests it; a refused request changes no key."""
         phone = a_phone()
 
         answers = [await self.reg(phone) for _ in range(3)]
@@ -57,7 +57,7 @@ class LimitTests(SpendingCase):
         await sign_in(self.daemon, phone, re.findall(r"\d+", texts[0])[0])
 
     async def test_address(self) -> None:
-        """SMS are limited by address, whoever they go to; those that another limit refuses do not count."""
+        """SMS are limited by the requesting address, to any phones; those that another limit refuses do not count."""
         address, phone = next(_addresses), a_phone()
 
         phones = [phone, phone, phone, a_phone(), a_phone(), a_phone()]
@@ -80,7 +80,7 @@ class LimitTests(SpendingCase):
         self.assertEqual([], self.sent(friend) + self.sent(kazakh) + self.sent(french))
 
     async def test_invitations(self) -> None:
-        """Invitations count; where not all of them fit the limit none is sent and none is counted."""
+        """Invitations count. Where they exceed the limit together, none is sent and none is counted."""
         address = next(_addresses)
         anna, friends = await self.someone(address), [a_phone() for _ in range(3)]
 
@@ -122,7 +122,9 @@ class GatewayTests(OwnDaemonCase):
         return await call(self.daemon.http, "/init/reg", {"phone": phone})
 
     async def test_defaults(self) -> None:
-        """With a gateway a phone has one SMS a minute by default; one that was surely not sent does not count."""
+        """With a gateway the default is one SMS a minute for a phone; an SMS that was certainly not sent does not
+        count.
+        """
         await self.start_with("")
         phone = a_phone()
         self.gateway.answer = with_status(503)
@@ -136,7 +138,7 @@ class GatewayTests(OwnDaemonCase):
         self.assertIn("not sent (retry)", self.daemon.log)
 
     async def test_invitations(self) -> None:
-        """An invitation of unknown outcome is not sent again; one that was surely not sent may be."""
+        """An invitation with an unknown outcome is not sent again; one that was certainly not sent may be."""
         await self.start_with("[limits]\nsms_per_phone = []\n")
         phone = a_phone()
         await self.reg(phone)

@@ -25,7 +25,7 @@ class Text(ChatTestCase):
         return [room["_id"] for room in answer.data["rooms"]]
 
     async def test_stored(self) -> None:
-        """A text is returned in NFC, whatever form it was sent in; joiners and all else stay."""
+        """A text is returned in NFC; joiners and all other characters stay."""
         room = await a_room(self.anna, self.anna)
 
         for text in (*NAMES, *REAL):
@@ -63,7 +63,7 @@ class Text(ChatTestCase):
             self.assertEqual([room], await self.found(name))
 
     async def test_order(self) -> None:
-        """Rooms sorted by name stand where they stand without accents and case."""
+        """Sorting rooms by name ignores accents and case."""
         names = ("Ezra", "École", "eau", "Étage", "É")
         for name in names:
             await a_room(self.anna, name=f"{normalize('NFD', name)}{self.mark}")

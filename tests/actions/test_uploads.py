@@ -169,7 +169,7 @@ class Refusing(UploadCase):
         self.assertEqual(413, answer.status)
 
     async def test_other_paths(self) -> None:
-        """Only pictures are served, however the path is written."""
+        """Only pictures are served, in whatever form the path is written."""
         secret = self.daemon.data / "uploads" / "secret.txt"
         secret.write_text("secret")
         self.addCleanup(secret.unlink)

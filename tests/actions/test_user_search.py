@@ -1,4 +1,4 @@
-"""/user/search: finding people by the beginning of their nickname."""
+"""/user/search: finds users by the beginning of their nickname."""
 
 import secrets
 from typing import Any
@@ -18,7 +18,7 @@ class Search(SettingsCase):
         self.mark = secrets.token_hex(5)
 
     async def people(self, *names: str) -> list[Person]:
-        """People whose nicknames begin with this test's mark."""
+        """Users whose nicknames begin with this test's mark."""
         return [await self.a_person(nickname=self.mark + name) for name in names]
 
     async def found(self, beginning: str, **more: Any) -> list[str]:
@@ -27,7 +27,7 @@ class Search(SettingsCase):
         return [user["nickname"].removeprefix(self.mark) for user in answer.data["users"]]
 
     async def test_beginning(self) -> None:
-        """People are found by the beginning of their nickname, not by another part, nor by a longer text."""
+        """Users are found by the beginning of their nickname, not by another part or a longer text."""
         await self.people("Anna", "Annabel", "Joanna", "An")
 
         self.assertEqual(["Anna", "Annabel"], await self.found("anna"))
@@ -60,7 +60,7 @@ class Search(SettingsCase):
         self.assertEqual([], await self.found("p", skip=1000))
 
     async def test_documents(self) -> None:
-        """People are shown as others see them: without balance, and without a phone that is not to be shown."""
+        """Users are shown without their balance, and without their phone where phones are hidden."""
         (boris,) = await self.people("Boris")
 
         answer = await self.anna.call("/user/search", nickname=f"{self.mark}boris")

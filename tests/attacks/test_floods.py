@@ -29,7 +29,7 @@ class Floods(AttackCase):
         await self.assert_unharmed("bytes out", lambda: flood(self.daemon.http, CONNECTIONS // 2, lambda *_: said))
 
     async def test_pages(self) -> None:
-        """Pages from the far end of lists, and of nothing."""
+        """Pages from the far end of lists, and empty ones."""
         anna = await self.a_person()
         calls = [
             ("/user/messages", {"offset": 2**31 - 1}),

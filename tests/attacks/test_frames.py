@@ -50,7 +50,7 @@ class Frames(ChatTestCase):
         self.assertEqual(200, (await request(self.daemon.http, "GET", "/livez")).status)
 
     async def test_many_pings(self) -> None:
-        """Ten thousand pings are answered up to what a socket may say in a minute; then it is closed 4429."""
+        """Ten thousand pings are answered up to a socket's limit for a minute; then it is closed 4429."""
         pings = frame(PING, b"x") * 10_000
 
         self.assertEqual(TOO_MANY, await deferToThread(closed_with, self.daemon.websocket, b"/", pings))

@@ -14,7 +14,7 @@ MOST = 10_000 if LARGE else 400
 
 class Held(AttackCase):
     async def test_half_open(self) -> None:
-        """Connections on which nothing is ever said, on both ports."""
+        """Connections that never send anything, on both ports."""
         await self.assert_unharmed("half-open connections", lambda: hold(lambda: self.opened(HELD)))
 
     async def test_ten_thousand(self) -> None:
@@ -59,7 +59,7 @@ class Held(AttackCase):
         await self.assert_unharmed("polling sessions", lambda: hold(lambda: self.opened(HELD, opening)))
 
     def opened(self, number: int, said: bytes = b"", *, receive: int | None = None) -> list[socket.socket]:
-        """Connections on both ports in turn, over which something was said."""
+        """Connections on both ports in turn, over which something was sent."""
         ports = (self.daemon.http, self.daemon.websocket) if not said.startswith(b"POST") else (self.daemon.http,)
         held = []
         for index in range(number):
@@ -68,6 +68,6 @@ class Held(AttackCase):
                 held.append(one)
                 one.setblocking(False)
                 one.send(said)
-            except OSError:  # refused, or full: so much the better
+            except OSError:  # refused, or full, as it should be
                 continue
         return held

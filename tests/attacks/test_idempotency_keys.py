@@ -1,4 +1,4 @@
-"""Answers that are kept for Idempotency-Keys: none that can be made again, and of a person no more than their share."""
+"""Answers that are stored for Idempotency-Keys: none that can be made again, and a bounded number for each user."""
 
 from twisted.internet.defer import ensureDeferred
 
@@ -13,7 +13,7 @@ CALLS = 40
 
 class StoredAnswers(OwnDaemonCase):
     async def test_entering(self) -> None:
-        """Of entering under ever new keys nothing is kept but that it happened."""
+        """Of entering under ever new keys only the fact is stored."""
         uri = fresh_uri()
         database = Database(uri)
         database.open()
@@ -31,7 +31,7 @@ class StoredAnswers(OwnDaemonCase):
         self.assertEqual([], [each for each in kept if each.get("answer") is not None])
 
     async def test_share(self) -> None:
-        """Who has had their share of a day kept is 429, with a key; others are not, nor are calls without one."""
+        """A user who has used up the day's share is 429 with a key; others are not, nor are calls without a key."""
         await self.start('[limits]\nexempt = []\nkept_answers = "20000/day"\n')
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna)

@@ -40,7 +40,7 @@ class KeysCase(OwnDaemonCase):
         return await call(self.daemon.http, "/init/reg", {"phone": phone, **more}, {"X-Forwarded-For": address})
 
     async def an_owner(self, home: str = HOME) -> tuple[str, str]:
-        """The phone and key of somebody who has signed in at home."""
+        """The phone and key of a user who has signed in at home."""
         phone = a_phone()
         key = await register(self.daemon, phone)
         self.assertEqual(200, (await self.auth(phone, key, home)).status)
@@ -65,8 +65,9 @@ class Guessing(KeysCase):
         self.assertEqual(401, (await self.auth(a_phone(), "1", ELSEWHERE)).status)
 
     async def test_in_all(self) -> None:
-        """From any number of networks there are so many wrong keys of people in all. At half of that there is an alarm;
-        at all of it nobody signs in but owners at home."""
+        """Wrong keys are limited in all, from any number of networks. At half of the limit there is an alarm; at the
+        limit only owners at home may sign in.
+        """
         bound = 10 * MANY
         await self.start(f'{PROXIES}[limits]\nwrong_keys_in_all = ["{bound}/day"]\nwrong_keys_per_phone = ["4/day"]\n')
         owner, key = await self.an_owner()
@@ -84,7 +85,7 @@ class Guessing(KeysCase):
         self.assertEqual(200, (await self.auth(owner, key, "198.51.100.200")).status, "the same /24")
 
     async def test_nobodys(self) -> None:
-        """Wrong keys for unknown phones do not use up anybody's limit."""
+        """Wrong keys for unknown phones use up nobody's limit."""
         await self.start(f'{PROXIES}[limits]\nwrong_keys_in_all = ["5/day"]\n')
         addresses, phone = v4(), a_phone()
 
@@ -93,8 +94,9 @@ class Guessing(KeysCase):
         self.assertEqual(200, (await self.auth(phone, await register(self.daemon, phone), ELSEWHERE)).status)
 
     async def test_owner(self) -> None:
-        """Who guesses an owner's keys, and has new ones sent, locks out strangers alone: at home the owner signs in.
-        They are told once that a key was burnt."""
+        """An attacker who guesses an owner's keys, and requests new ones, does not lock out the owner at home. The
+        owner is informed once that a key was burnt.
+        """
         await self.start(f'{PROXIES}[limits]\nwrong_keys_per_phone = ["12/day"]\nsms_per_phone = ["4/day"]\n')
         phone, _ = await self.an_owner()
         addresses, statuses = v4(), []
@@ -111,7 +113,7 @@ class Guessing(KeysCase):
         self.assertEqual(1, "".join(self.sent(phone)).count("wrong keys"))
 
     async def test_at_once(self) -> None:
-        """Of any number of tries at once five are judged: the right key after them is refused."""
+        """Of any number of tries at once five are checked; the right key after them is refused."""
         await self.start(PROXIES)
         addresses, phone = v4(), a_phone()
         key = await register(self.daemon, phone)
@@ -124,7 +126,7 @@ class Guessing(KeysCase):
 
 class Pumping(KeysCase):
     async def test_one_48(self) -> None:
-        """One /48 spends its own bound, and not the country's: others sign up, and invitations go."""
+        """One /48 uses up its own limit, and not the country's: others sign up and invite."""
         bound = 8 * MANY
         await self.start(
             f'{PROXIES}[limits]\nsms_per_network = ["{bound}/day"]\nsms_per_code = ["{3 * bound}/day"]\n'
@@ -138,8 +140,9 @@ class Pumping(KeysCase):
         self.assertEqual(201, (await self.reg(a_phone(), ELSEWHERE)).status)
 
     async def test_country(self) -> None:
-        """Whoever spends a country's SMS from everywhere keeps out who is new; who was here before is sent a key, from
-        anywhere. The log has the alarm."""
+        """An attacker who uses up a country's SMS from everywhere keeps out new users. Known users still get a key,
+        from anywhere. The log has the alarm.
+        """
         bound = 10 * MANY
         await self.start(f'{PROXIES}[limits]\nsms_per_code = ["{bound}/day"]\nsms_in_all = ["{2 * bound}/day"]\n')
         phone, _ = await self.an_owner()
@@ -152,7 +155,7 @@ class Pumping(KeysCase):
         self.assertEqual(2, self.daemon.log.count("ALARM: [limits] sms_per_code"))
 
     async def test_owner_elsewhere(self) -> None:
-        """A stranger in one network does not use up the SMS of an owner's hour: elsewhere the owner has a key sent."""
+        """An attacker in one network does not use up the SMS of an owner's hour: elsewhere the owner gets a key."""
         await self.start(f'{PROXIES}[limits]\nsms_per_phone = ["5/hour"]\n')
         phone, _ = await self.an_owner()
 
@@ -185,8 +188,9 @@ class WithCaptcha(KeysCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(self.provider.stop()))
 
     async def test_breaker(self) -> None:
-        """A captcha that is configured, though not asked for always, is asked for from half of a bound in all on; not
-        of owners at home."""
+        """A captcha that is configured, but not always required, is required from half of a total limit on; not of
+        owners at home.
+        """
         captcha = f'[captcha]\nurl = "{self.provider.address}/"\nsecret = "the&secret"\n'
         await self.start(f'{PROXIES}{captcha}[limits]\nsms_in_all = ["12/day"]\nwrong_keys_in_all = ["8/day"]\n')
         owner, key = await self.an_owner()
@@ -219,7 +223,7 @@ class Flood(attack.AttackCase):
         return attack.flood(self.daemon.http, 24 if LARGE else 3, said, pause=0.02 if LARGE else 0.1)
 
     async def test_keys(self) -> None:
-        """Beside wrong keys, owners sign in at home as fast as before, or nearly; none is 503, and no message waits."""
+        """During wrong keys, owners at home sign in nearly as fast as before; none is 503, and no message waits."""
         phones = [a_phone() for _ in range(5)]
         for phone in phones:
             await register(self.daemon, phone)
@@ -228,7 +232,7 @@ class Flood(attack.AttackCase):
         await self.assert_unharmed("keys, many networks", lambda: self.from_everywhere("/init/auth", bodies))
 
     async def test_sms(self) -> None:
-        """Beside sign-ups of ever new phones, too."""
+        """The same during sign-ups of ever new phones."""
         bodies: Iterator[dict[str, object]] = ({"phone": a_phone()} for _ in itertools.count())
 
         await self.assert_unharmed("SMS, many networks", lambda: self.from_everywhere("/init/reg", bodies))

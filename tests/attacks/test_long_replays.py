@@ -44,7 +44,7 @@ enabled = false
         self.assertTrue(next(data["recovered"] for name, data in received if name == "caught-up"))
 
     async def test_raw(self) -> None:
-        """By the raw socket; one that reads nothing for a while, too, during which more is said."""
+        """By the raw socket, also with a pause in reading during which more is sent."""
         for stalled in (False, True):
             socket = await self.a_socket()
             socket.say({"event": "init", "data": self.init})
@@ -71,7 +71,7 @@ enabled = false
             if not stalled:
                 self.assert_whole(received)
             else:
-                # Some of the new may have been said before the daemon looked where things stand.
+                # Some of the new ones may have been sent before the daemon read the positions.
                 names = [name for name, _ in received]
                 self.assertEqual(1, names.count("caught-up"))
                 seqs = [data["seq"] for name, data in received if name == "message"]
@@ -102,7 +102,7 @@ enabled = false
         self.assertLess(max(map(len, answers)), BUFFER)
 
     async def test_gone_meanwhile(self) -> None:
-        """Those who go while they are caught up leave the daemon free for others."""
+        """Clients that disconnect during their replay leave the daemon free for others."""
         for _ in range(20):
             socket = await self.a_socket()
             socket.transport.pauseProducing()
