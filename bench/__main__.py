@@ -47,7 +47,7 @@ def measure(
 
 
 def main() -> None:
-    # Told to stop, we still end the servers and remove their folders.
+    # On SIGTERM the servers are still ended and their folders removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     names = [each.name for each in MEASURES]
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)

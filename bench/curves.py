@@ -10,7 +10,7 @@ Curve = list[dict[str, float]]
 LOADS = (10, 20, 40, 80, 120, 160, 240, 320, 480, 640, 960, 1280, 1920)
 """Messages a second to a room of 100 sockets."""
 LATE = 500.0
-"""Milliseconds of p99, beyond which a server is not loaded any further."""
+"""Milliseconds of p99 beyond which the load is not raised further."""
 ROOM_SIZES = (1, 10, 100, 1000)
 ROOM_RATE = 20
 NUMBERS_OF_ROOMS = (1, 10, 100, 500)
@@ -48,7 +48,7 @@ def _until_late(server: Server, seconds: float) -> Curve:
         except Failed:
             break
         curve.append(point)
-        # It has not kept up: what came later came late, too.
+        # It has not kept up, so higher loads would not either.
         if point["p99_ms"] > LATE or point["requests"] < load * 0.9:
             break
     return curve

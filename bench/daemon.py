@@ -22,7 +22,7 @@ from bench.server import Failed, Server
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
 COMPLAINT = re.compile(r"Traceback|#(?:critical|error)\]|\b(?:critical|error)\]")
-# All load comes from one address and a handful of people: what keeps single people from flooding would be measured.
+# All load comes from one address and a few users, so the limits on single users would be measured.
 SETTINGS = "[limits]\nenabled = false\n"
 
 
@@ -46,7 +46,7 @@ class Daemon(Server):
                     self._seed(uri)
             self.start()
         except BaseException:
-            # Nobody calls __exit__ for one that did not come so far.
+            # __exit__ is not called where __enter__ fails.
             self.__exit__()
             raise
         return self

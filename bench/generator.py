@@ -16,7 +16,9 @@ from bench.server import Failed, Server
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
 ONE_BY_ONE = -1
-"""As a rate: an event when the one before has reached everybody. So no two are joined, and the server has no rest."""
+"""As a rate: an event is sent when the one before has reached everybody. So no two are joined, and the server is never
+idle.
+"""
 CLOCK = "t" + "0" * 20
 """Text of a message: the generator writes its clock over the digits."""
 
@@ -36,12 +38,12 @@ def build() -> None:
 
 @dataclass
 class Plan:
-    """Who listens and what is sent (bench/load/plan.c)."""
+    """The listeners and the messages (bench/load/plan.c)."""
 
     lines: list[str] = field(default_factory=list)
 
     def group(self) -> None:
-        """What is added from here on is one room's, or one user's."""
+        """Start the part of a room, or of a user."""
         self.lines.append("group")
 
     def listen(self, numbered_by: str, count: int, key: str) -> None:

@@ -20,11 +20,11 @@ Round = dict[str, Figures]
 MANY = 10_000
 CROWD_RATE, CROWD_WARM_UP = 2, 5
 PACED = 20
-"""Events a second, between which the server rests: for what an event costs it then, caches gone cold and all."""
+"""Events a second, with pauses between them: the cost of an event includes cold caches."""
 SIGN_UPS = 10
 """A second; a key is hashed for each, and takes a quarter of a core."""
 MODERATE = 1_500
-"""Messages a second: they take half a core, with rests between them."""
+"""Messages a second: they take half a core, with pauses between them."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,8 @@ def _one_by_one(stage: Stage, seconds: float, protocol: str | None = None) -> Ro
 
 
 def crowd(stage: Stage, seconds: float) -> Round:
-    """Ten thousand sockets in processes that have done nothing before: what they weigh, and an event to them all.
-
-    They are not warmed up before they are weighed: what that leaves behind would be taken for free by the sockets.
+    """Ten thousand sockets in new processes: their memory, and an event to all of them. The processes are not warmed up
+    before: the sockets would reuse the memory that this leaves, at no visible cost.
     """
     done: Round = {}
     with stage.fresh_node("memory", warm=False) as node:
@@ -145,7 +144,7 @@ def _while_signing_in(daemon: Daemon, seconds: float) -> Figures:
     took: list[float] = []
 
     def sign_in() -> None:
-        # The load generator has this core before us: else it is our work that messages would wait for.
+        # The load generator has precedence on this core, or messages would wait for the work of this process.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         began = time.monotonic()
         for place, (phone, key) in enumerate(keys):

@@ -1,4 +1,4 @@
-"""The plans of the measures: who listens and what is sent."""
+"""The plans of the measures: the listeners and the messages."""
 
 from bench.generator import CLOCK, Plan
 from bench.world import (
@@ -16,7 +16,7 @@ from bench.world import (
 
 
 def quiet() -> Plan:
-    """Messages to a room where nobody listens."""
+    """Messages to a room without listeners."""
     plan = Plan()
     plan.group()
     _speak(plan, 1)
@@ -72,7 +72,7 @@ def rooms_list() -> Plan:
 
 
 def dialogs() -> Plan:
-    """Somebody's fifty dialogs."""
+    """A user's fifty dialogs."""
     plan = Plan()
     plan.group()
     plan.post("/user/dialogs", key(0))
@@ -80,7 +80,7 @@ def dialogs() -> Plan:
 
 
 def read_a_little() -> Plan:
-    """All that is read, by turns."""
+    """All reads in rotation."""
     return Plan(chat().lines + rooms_list().lines + dialogs().lines)
 
 

@@ -23,7 +23,7 @@ class Server:
         return self.process.pid
 
     def cpu_seconds(self) -> float:
-        """What it has used of its core."""
+        """The processor time that it has used."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

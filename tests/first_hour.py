@@ -1,4 +1,4 @@
-"""The README to the letter, in a fresh clone: `make run`, the walk-through, the page in a browser, and nothing left.
+"""Follows the README exactly, in a fresh clone: `make run`, the walk-through, the page in a browser. Nothing is left.
 
 `make first-hour` runs this. It takes two minutes, most of them pip's, so the other tests leave it out.
 """
@@ -162,7 +162,7 @@ class FirstHour(TestCase):
         tools.transport.loseConnection()
 
     def check_clone(self) -> None:
-        """Nothing is left but what git is told to ignore."""
+        """Nothing is left but what git ignores."""
         command = ["git", "-c", "safe.directory=*", "-c", "core.quotePath=false", "status", "--porcelain", "--ignored"]
         status = subprocess.run(command, cwd=self.clone, capture_output=True, text=True, check=True).stdout
         left = {(line[:2], line[3:].strip('"')) for line in status.splitlines()}
@@ -171,12 +171,12 @@ class FirstHour(TestCase):
         self.assertLessEqual(others, IGNORED)
 
     async def test_by_whoever_this_is(self) -> None:
-        """By root, or whoever runs the tests."""
+        """By root, or by the user who runs the tests."""
         self.prefix: list[str] = []
         await self.follow()
 
     async def test_by_plain_user(self) -> None:
-        """By a user who is nobody in particular, with the system's Python."""
+        """By an ordinary user, with the system's Python."""
         if os.geteuid() or not shutil.which("useradd"):
             raise SkipTest("needs root, which makes a plain user")
         python = "/usr/bin/python3"

@@ -1,4 +1,4 @@
-"""What JustChat borrows of other packages that they do not document.
+"""Undocumented names of other packages that JustChat uses.
 
 Speed rests on some private names, and on public ones that no page describes. Each stands in ``BORROWED`` with its
 parameters and the reason; ``setup.py`` bounds the releases of their packages above. An upgrade that changes one fails
@@ -88,7 +88,7 @@ BORROWED = [
     # http/fast_lane/channel.py
     Borrowed("twisted.protocols.tls:TLSMemoryBIOProtocol", "wrappedProtocol", None,
              "a TLS connection changes between the fast lane and the site"),
-    # realtime/websocket_base.py: idle sockets that weigh little, and close codes that reach their client
+    # realtime/websocket_base.py: little memory for idle sockets, and close codes that reach their client
     Borrowed(SOCKET, "CONFIG_ATTRS", None, "options are held by the class: a connection opens faster and is lighter"),
     Borrowed(SOCKET, "_fail_connection", "code, reason", "a broken frame is answered by a close frame, then a close"),
     Borrowed(SOCKET, "consumeData", "", "nothing is read after that"),
@@ -102,7 +102,7 @@ BORROWED = [
     Borrowed(SOCKET, "http_headers", None, "the same"),
     Borrowed(SOCKET, "is_open", None, "a Deferred that leads back to the connection is dropped with it"),
     Borrowed(SOCKET, "is_closed", None, "the same"),
-    # store/mongo/: Unix sockets, and commands past sessions that nobody uses
+    # store/mongo/: Unix sockets, and commands without sessions
     Borrowed(POOL, "_ConnectionPool__tcp_or_ssl_connect", "host, port, factory, **kwargs",
              "the embedded database listens on a Unix socket alone"),
     Borrowed(POOL, "_ConnectionPool__discovery_nodes_to_ping", "", "a Unix socket's peer is not pinged"),
@@ -223,7 +223,7 @@ class BorrowedNames(SynchronousTestCase):
         self.listed = {borrowed.name for borrowed in BORROWED}
 
     def test_as_they_were(self) -> None:
-        """Each is there, with the parameters that we count on."""
+        """Each exists, with the expected parameters."""
         for borrowed in BORROWED:
             owner = owner_of(borrowed)
             if borrowed.parameters is not None:

@@ -47,7 +47,7 @@ class VirtualEnvironment(SynchronousTestCase):
         self.assertNotIn("venv .venv", self.plan())
 
     def test_another_python(self) -> None:
-        """One of another Python is made anew, all of it."""
+        """One of another Python is created again completely."""
         self.made_by("3.8.1", self.folder / ".venv")
 
         self.assertRegex(self.plan(), r"rm -rf \.venv\n.* -m venv \.venv")

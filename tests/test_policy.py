@@ -38,7 +38,7 @@ class Entering(SynchronousTestCase):
         check_enter(ROOM, EVE)
 
     def test_full(self) -> None:
-        """A full room takes nobody new, its admin neither, but those who are inside."""
+        """A full room admits nobody new, not even its admin; users inside may enter again."""
         full = evolve(ROOM, max_users=2)
 
         for user in (EVE, ADMIN):
@@ -47,13 +47,13 @@ class Entering(SynchronousTestCase):
         check_enter(full, ANNA)
 
     def test_banned(self) -> None:
-        """The banned may not enter, and are told that even of a full room."""
+        """A banned user may not enter, and gets that error also for a full room."""
         for room in (ROOM, evolve(ROOM, max_users=2)):
             with self.assertRaises(Banned):
                 check_enter(evolve(room, banned={EVE: None}), EVE)
 
     def test_password(self) -> None:
-        """A private room asks strangers for its password, a moderator too; not its admin nor who is inside."""
+        """A private room requires its password, also of moderators; not of its admin or of users inside."""
         private = evolve(ROOM, password="a hash")
 
         self.assertEqual(
@@ -93,7 +93,7 @@ class Speaking(SynchronousTestCase):
 
 class Moderating(SynchronousTestCase):
     def test_ranks(self) -> None:
-        """Whoever outranks the other may moderate them: admin over moderators over everyone else."""
+        """A user may moderate those of lower rank: admin over moderators over everyone else."""
         ranks = {ADMIN: 2, MODERATOR: 1, OTHER_MODERATOR: 1, ANNA: 0, EVE: 0}
         for user in ranks:
             for whom in ranks:
@@ -104,7 +104,7 @@ class Moderating(SynchronousTestCase):
                         check_moderate(ROOM, user, whom)
 
     def test_moderators(self) -> None:
-        """The admin alone names moderators."""
+        """Only the admin names moderators."""
         check_name_moderators(ROOM, ADMIN)
 
         for user in (MODERATOR, ANNA, EVE):
@@ -112,7 +112,7 @@ class Moderating(SynchronousTestCase):
                 check_name_moderators(ROOM, user)
 
     def test_removing(self) -> None:
-        """The admin alone removes the room."""
+        """Only the admin removes the room."""
         check_remove(ROOM, ADMIN)
 
         for user in (MODERATOR, ANNA, EVE):

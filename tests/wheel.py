@@ -1,4 +1,4 @@
-"""The wheel, as a stranger would try it: built, installed with nothing else, run far from the repository.
+"""The wheel, as a new user tries it: built, installed alone, run outside the repository.
 
 ``make wheel`` runs this. One line per step; the exit code is not 0 when one of them fails.
 """
@@ -32,12 +32,12 @@ ENDPOINTS = [
 PATIENCE = 60.0
 """Seconds that the daemon may take for one thing."""
 EARLY = "8ef5a77"
-"""A commit of the first weeks, from which people upgrade."""
+"""An early commit, from which people upgrade."""
 PHONE = "79161234567"
 
 
 class StepFailed(Exception):
-    """What went wrong, for the one line that tells of it."""
+    """A failed step. Its argument is the line to print."""
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def step(name: str) -> Iterator[None]:
 
 def run(*command: str | Path, folder: Path) -> str:
     """A command's output; StepFailed with it when the command fails."""
-    # What the repository's environment would lend, a stranger does not have.
+    # Without what the repository's environment would lend.
     environ = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
         [str(word) for word in command],
@@ -80,7 +80,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
 
 
 def copy_tree(to: Path) -> None:
-    """The repository's own files. An old build/ or egg-info would put files into the wheel that are no more."""
+    """The repository's own files. An old build/ or egg-info would put deleted files into the wheel."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,
@@ -167,7 +167,7 @@ def try_foreground(twistd: Path, folder: Path) -> None:
     log = folder / "output"
     with open(log, "wb") as output:
         daemon = subprocess.Popen(
-            # Should this script be killed, nothing stays behind.
+            # If this script is killed, the daemon is killed too.
             ["setpriv", "--pdeathsig", "TERM", "--", twistd, "--nodaemon", "--pidfile=", "justchat", *ENDPOINTS],
             cwd=folder,
             stdout=output,

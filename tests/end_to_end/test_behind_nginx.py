@@ -74,7 +74,7 @@ class BehindNginx(StartCase):
         await eventually(lambda: (self.folder / "nginx.pid").exists(), "nginx")
 
     async def test_limits(self) -> None:
-        """Everybody has limits of their own, by the address that nginx tells, and nobody is warned of."""
+        """Each client has separate limits, by the address that nginx passes on, and the log has no warning."""
         phone = a_phone()
         await call(self.port, "/init/reg", {"phone": phone})
 
@@ -90,7 +90,7 @@ class BehindNginx(StartCase):
         self.assertNotIn("#warn]", self.daemon.log)
 
     async def test_large_and_upgraded(self) -> None:
-        """A picture as large as may be comes through, and so does a socket."""
+        """A picture of the largest size passes through nginx, and so does a socket."""
         picture = await request(self.port, "POST", "/upload", b"x" * (5 * 1024 * 1024))
         factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.port}/ws", reactor=reactor)
         factory.protocol = Listener

@@ -19,7 +19,7 @@ from tests.support.waiting import assert_within, eventually
 
 class DaemonKilled(CrashCase):
     async def test_database_follows(self) -> None:
-        """The embedded database of a killed daemon ends by itself."""
+        """The embedded database of a killed daemon ends."""
         await self.talk()
         pid = self.daemon.mongod_pid()
 
@@ -40,7 +40,7 @@ class DaemonKilled(CrashCase):
         self.assertEqual(list(range(1, len(messages) + 1)), [message["seq"] for message in messages])
 
     async def test_both_killed(self) -> None:
-        """The same when the database was killed too and left its lock."""
+        """The same if the database was killed too and left its lock."""
         await self.talk()
         pid = self.daemon.mongod_pid()
 

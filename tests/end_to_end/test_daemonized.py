@@ -91,7 +91,7 @@ class Daemonized(StartCase):
             self.assertIn(f"take another one by --{table} tcp:", line)
 
     async def test_fixed_ports(self) -> None:
-        """It listens on the ports that it is told, plain and by TLS, by IPv4 and IPv6."""
+        """It listens on the configured ports, plain and by TLS, by IPv4 and IPv6."""
         pair = Authority(self.folder).issue("localhost")
         tls = f"privateKey={pair}:certKey={pair}"
         for kind, more in (

@@ -1,4 +1,4 @@
-"""Dialogs are written after their messages: a daemon that is killed in between leaves none wrong."""
+"""Dialogs are written after their messages. A daemon that is killed in between leaves none of them wrong."""
 
 from tests.support.chat import Person
 from tests.support.crashes import Call, CrashCase
@@ -15,7 +15,7 @@ class Dialogs(CrashCase):
                 self.assertEqual(dialog[0] if dialog else None, listed.get(other.id))
 
     async def test_killed(self) -> None:
-        """Every dialog knows its last message, whenever the daemon is killed."""
+        """Every dialog has its last message, whenever the daemon is killed."""
         people = await self.people(6)
 
         def write(person: Person, number: int) -> Call:

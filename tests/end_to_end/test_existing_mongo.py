@@ -1,4 +1,4 @@
-"""--mongo: the daemon on a MongoDB that is there already, as its operator has secured it."""
+"""--mongo: the daemon on an existing MongoDB, as its operator has secured it."""
 
 import shutil
 import tempfile
@@ -100,7 +100,7 @@ class Users(MongoCase):
 
     async def a_uri(self, rest: str, *, user: str = "chatter", password: str = PASSWORD) -> str:
         mongod = await self.a_mongod("--auth")
-        # While there is no user, whoever is on this machine may make the first.
+        # While there is no user, any client on this machine may create the first one.
         with MongoClient[dict[str, object]](port=mongod.port) as client:
             client.admin.command("createUser", "root", pwd="root", roles=["root"])
         with MongoClient[dict[str, object]](port=mongod.port, username="root", password="root") as client:

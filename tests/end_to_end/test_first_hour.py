@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 class CommandLine(StartCase):
     async def said(self, *options: str) -> tuple[int, list[str]]:
-        """The exit code and the lines of a command that ends by itself."""
+        """The exit code and the lines of a command that ends."""
         daemon = self.a_daemon(*options)
         daemon.spawn()
         return await daemon.ended(), daemon.log.splitlines()
@@ -44,7 +44,7 @@ class CommandLine(StartCase):
             self.assertTrue(line.startswith("justchat: ") and named in line, line)
 
     async def test_workers(self) -> None:
-        """One process is accepted; more are refused, in one line, while that is not built."""
+        """One process is accepted; more are refused in one line."""
         for number in ("0", "2", "auto", "many"):
             self.assertIn("[http] workers", await self.refusal("--workers", number))
         daemon = await self.a_daemon("--workers", "1").start()

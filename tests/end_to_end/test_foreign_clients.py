@@ -1,4 +1,4 @@
-"""Clients that are not ours, each over TCP and over TLS."""
+"""Third-party clients, each over TCP and over TLS."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.daemon import Daemon, shared_daemon
 
 
 class Clients(ChatTestCase):
-    """Every kind goes the way of ``scenario.Walk``, by both kinds of endpoints."""
+    """Every kind passes the scenario, by both kinds of endpoints."""
 
     timeout = 300
     _places: ClassVar[list[Place]] = []

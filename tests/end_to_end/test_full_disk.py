@@ -16,7 +16,7 @@ from tests.support.daemon import Daemon
 from tests.support.waiting import assert_within, eventually
 
 DISK = 160
-"""MiB: what an empty database takes, and some."""
+"""MiB: what an empty database takes, and a little more."""
 
 
 class FullDisk(CrashCase):
@@ -47,13 +47,13 @@ class FullDisk(CrashCase):
         return filler
 
     async def test_full(self) -> None:
-        """Calls are 503 while the disk is full; with space again the daemon recovers by itself."""
+        """Calls are 503 while the disk is full; once there is space, the daemon recovers without help."""
         await self.talk()
         filler = self.fill()
         for number in range(3000):
             if self.crowd.refused:
                 break
-            await self.admin.say(self.room, f"{number} {'x' * 4000}")  # the database has some room of its own
+            await self.admin.say(self.room, f"{number} {'x' * 4000}")  # the database has some space in reserve
         await eventually(lambda: len(self.crowd.refused) >= TALKERS, "refusals")
 
         # Until a pause between attempts would be long.

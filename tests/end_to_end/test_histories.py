@@ -101,7 +101,7 @@ class Histories(ChatTestCase):
             await gatherResults(under_way, consumeErrors=True)
             return
         for each in under_way:
-            each.addErrback(lambda _: None)  # whether it was carried out, the events tell
+            each.addErrback(lambda _: None)  # whether it was carried out, the events show
         killed_one = chance.choice(self.daemons)
         await killed_one.kill()
         await gatherResults(under_way)
@@ -143,7 +143,7 @@ class Histories(ChatTestCase):
         await client.part()
 
     async def come_back(self, client: Client, chance: Random) -> None:
-        """On a socket that will break soon, as often as not while it is told what it missed."""
+        """Reconnect on a socket that will break soon, often during its replay."""
         client.person = self.hop(client, chance)
         await client.come_back(chance.choice([None, chance.randrange(180, 3000)]))
 

@@ -1,4 +1,4 @@
-"""A database that is killed or stopped under load: 503, then recovery by itself; nothing is lost."""
+"""A database that is killed or stopped under load: 503, then recovery without help; nothing is lost."""
 
 import contextlib  # a global "suppress" would be a setting of trial's
 import os
@@ -58,7 +58,7 @@ class DatabaseKilled(CrashCase):
         for socket in self.sockets:
             await eventually(lambda s=socket: s.events[-1]["data"]["seq"] == wanted[-1], "the last message")
             received = [event["data"]["seq"] for event in socket.events if event["event"] == "message"]
-            # Threads note their answers in any order, so that it is the seq which tells what came since it listens.
+            # Threads note their answers in any order, so the seq shows what came since it listens.
             self.assertEqual([seq for seq in wanted if seq >= received[0]], received)
             self.assertEqual(sorted(set(received)), received)
             self.assertFalse(socket.gone.called)

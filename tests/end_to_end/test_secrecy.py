@@ -31,7 +31,7 @@ class Secrecy(OwnDaemonCase):
         await self.start('[payments]\nsecret_key = { file = "payments-key" }\n[mongo]\nuri = { env = "MONGO_URI" }')
 
     async def a_life(self) -> dict[str, str]:
-        """Of somebody who does what one can do, right and wrong; what is nobody else's business, by its name."""
+        """The secrets of a user who makes every kind of call, right and wrong, by their names."""
         anna, bert = await a_person(self.daemon), await a_person(self.daemon, nickname="Bert")
         password, friend = secrets.token_hex(8), a_phone()
         room = await a_room(anna, anna, bert, password=password)

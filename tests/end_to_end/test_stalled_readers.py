@@ -54,7 +54,7 @@ class StalledReaders(OwnDaemonCase):
 
         texts = [event["data"]["text"].split()[0] for event in lively.events[1:]]
         self.assertEqual([str(number) for number in range(said)], texts)
-        # A message is written to five hundred sockets before it is received, so it takes longer; but not for ever.
+        # A message is written to five hundred sockets before it is received, so it takes longer, by a bounded time.
         assert_within(1.0, max(held) - calm)
         self.assertLess(left[0], 2 * WAVE * BUFFER / MIB)
         self.assertLess(left[1] - left[0], 0.25 * WAVE * BUFFER / MIB, f"memory grows: {left}")

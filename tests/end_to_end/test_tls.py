@@ -33,7 +33,7 @@ OFFERS: dict[tuple[str, ...], str | None] = {
     ("h3", "h2", "http/1.1", "http/1.0"): "http/1.1",
     ("http/1.0",): "http/1.0",
 }
-"""What a client offers by ALPN, and what it must be told."""
+"""What a client offers by ALPN, and the protocol that must be chosen."""
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 NAMES = ("localhost", None, "chat.example.org")
 
@@ -78,7 +78,7 @@ class Tls(ChatTestCase):
             return connection.selected_alpn_protocol(), connection.recv(4096).partition(b"\r\n")[0]
 
     async def test_alpn(self) -> None:
-        """On both ports a client speaks HTTP/1.1, whatever it offers beside that, by whatever name and version."""
+        """On both ports a client gets HTTP/1.1, with any other offers, names and versions."""
         says = (
             (self.daemon.http, b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HTTP/1.1 200 OK"),
             (self.daemon.http, HANDSHAKE % b"/ws", b"HTTP/1.1 101 Switching Protocols"),
@@ -96,7 +96,7 @@ class Tls(ChatTestCase):
         self.assertEqual([], wrong)
 
     async def test_curl(self) -> None:
-        """curl is served, which offers h2 and http/1.1 unless told otherwise."""
+        """curl is served, which offers h2 and http/1.1 by default."""
         url = f"https://localhost:{self.daemon.http}"
         ca = str(self.authority.certificate)
 

@@ -200,7 +200,7 @@ class TwoDaemons(ChatTestCase):
         self.assertEqual(200, (await anna.say(room, "back")).status)
 
     async def test_place_freed_elsewhere(self) -> None:
-        """A place that is freed through one may be taken through the other at once."""
+        """A place that is left through one can be taken through the other at once."""
         admin, anna = await self.people(2)
         room = await a_room(admin, admin, max_users=1)
         await self.there(admin).say(room, "so that the other knows the room")

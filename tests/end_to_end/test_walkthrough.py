@@ -44,7 +44,7 @@ class WalkThroughTests(TestCase):
             self.assertEqual(script.count(f"127.0.0.1:{port}\n"), 1)
             script = script.replace(f"127.0.0.1:{port}\n", f"127.0.0.1:{ours}\n")
         environ = {**os.environ, "TMPDIR": str(self.daemon.folder)}
-        # A session of its own, so that what it leaves in the background ends with it.
+        # A separate session, so that its background processes end with it.
         process = subprocess.Popen(
             [*shell, "-c", script],
             cwd=self.daemon.folder,

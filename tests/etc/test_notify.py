@@ -36,7 +36,7 @@ class Systemd:
         self.received: list[str] = []
 
     def receive(self) -> bool:
-        """Take in what has come so far; whether anything did."""
+        """Read what has come; return whether anything ever did."""
         self.socket.setblocking(False)
         try:
             while True:
@@ -67,7 +67,7 @@ class NotifyTests(SynchronousTestCase):
         return systemd, daemon
 
     def end(self, daemon: Daemon) -> None:
-        """In order where it still runs, since a killed daemon's mongod would be on its way out for a while."""
+        """Stop it if it still runs: a killed daemon's mongod would take a while to end."""
         assert daemon.process is not None
         daemon.process.terminate()
         try:
@@ -76,7 +76,7 @@ class NotifyTests(SynchronousTestCase):
             daemon.remove()
 
     def started(self, *options: str) -> tuple[Systemd, Daemon]:
-        """A daemon that has told of being ready on a socket with a file."""
+        """A daemon that has sent READY=1 to a socket with a file."""
         systemd, daemon = self.run_under(f"{self.folder.name}/notify", *options)
         systemd.wait_for("READY=1")
         return systemd, daemon

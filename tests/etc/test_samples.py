@@ -88,7 +88,7 @@ class SettingsTests(SynchronousTestCase):
         self.assertEqual(sorted(named), sorted(known_settings()))
 
     def test_commented(self) -> None:
-        """What is commented out is what has no default."""
+        """The settings that are commented out are those without a default."""
         defaults = Settings().model_dump()
 
         without = [(table, key) for table, key in known_settings() if defaults[table][key] is None]
@@ -96,7 +96,7 @@ class SettingsTests(SynchronousTestCase):
         self.assertEqual([(line.table, line.key) for line in sample_lines() if line.commented], without)
 
     def test_examples(self) -> None:
-        """Every example that is commented out is valid once it is not."""
+        """Every example that is commented out is valid."""
         for line in sample_lines():
             if not line.commented:
                 continue
@@ -107,7 +107,7 @@ class SettingsTests(SynchronousTestCase):
             self.assertEqual(getattr(getattr(loaded, line.table), line.key), value)
 
     def test_explained(self) -> None:
-        """Above every setting stands what it is."""
+        """A comment above every setting explains it."""
         unexplained = [(line.table, line.key) for line in sample_lines() if not line.above.startswith("# ")]
 
         self.assertEqual(unexplained, [])
@@ -124,10 +124,10 @@ class UnitTests(SynchronousTestCase):
         return done.stdout + done.stderr
 
     def test_verify(self) -> None:
-        """systemd finds nothing to say against the unit."""
+        """systemd has no complaint about the unit."""
         unit = Path(self.mktemp()) / UNIT.name
         unit.parent.mkdir()
-        # The path where it will be installed, and here is nothing.
+        # The path where it will be installed; nothing is there yet.
         unit.write_text(UNIT.read_text().replace("/opt/justchat/bin/twistd", "/bin/true"))
 
         said = self.analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
@@ -135,7 +135,7 @@ class UnitTests(SynchronousTestCase):
         self.assertEqual(said, "")
 
     def test_threads(self) -> None:
-        """The unit lets threads and processes lower their priority, and mongod's life be tied to the daemon's."""
+        """The unit allows threads and processes to lower their priority, and mongod to end with the daemon."""
         allowed: set[str] = set()
         for line in re.findall(r"^SystemCallFilter=(.*)", UNIT.read_text(), re.MULTILINE):
             named = {call for word in line.removeprefix("~").split() for call in self.calls(word)}
@@ -153,7 +153,7 @@ class UnitTests(SynchronousTestCase):
         return {call for line in lines if line and not line.startswith("#") for call in self.calls(line)}
 
     def test_exposure(self) -> None:
-        """systemd rates the unit's exposure at no more than 2.0 of 10."""
+        """systemd rates the unit's exposure at 2.0 of 10 or less."""
         said = self.analyze("security", "--offline=true", str(UNIT))
 
         rating = re.search(r"Overall exposure level for justchat\.service: ([\d.]+)", said)
@@ -163,7 +163,7 @@ class UnitTests(SynchronousTestCase):
 
 class CommandTests(SynchronousTestCase):
     def test_options(self) -> None:
-        """The unit's command line is one that the daemon understands."""
+        """The daemon accepts the unit's command line."""
         from justchat.tap import Options
 
         command = re.search(r"^ExecStart=(.*)", UNIT.read_text(), re.MULTILINE)

@@ -79,7 +79,7 @@ class Generated(ChatTestCase):
         return done.stdout
 
     async def node_tool(self, name: str, *arguments: str) -> str:
-        """A tool of the pinned ones, which sees them as if they were installed beside what it makes."""
+        """One of the pinned tools. It finds the others as if they were installed beside its output."""
         modules = await deferToThread(node_modules)
         if not (self.folder / "node_modules").exists():
             (self.folder / "node_modules").symlink_to(modules)

@@ -108,7 +108,7 @@ class Form(ChatTestCase):
 
 class Paths(ChatTestCase):
     async def test_unknown_path(self) -> None:
-        """An unknown path is 404, whatever the method and however it is written."""
+        """An unknown path is 404, by any method and in any form."""
         for line in ("POST /init/nothing", "GET /nothing", "PUT /a/b", "POST /init/auth/x", "GET /ws", "POST //x"):
             [answer] = await exchange(self.daemon.http, a_request(line, body=b"{}", last=True))
 
@@ -123,13 +123,13 @@ class Paths(ChatTestCase):
         self.assertIn("README.rst", said["docs"])
 
     async def test_path_not_utf8(self) -> None:
-        """A path that is not UTF-8 is one of those that there are not: 404, and no fault in the log."""
+        """A path that is not UTF-8 does not exist: 404, and no error in the log."""
         [answer] = await exchange(self.daemon.http, a_request("GET /%ff%fe", last=True))
 
         self.assertEqual((404, "application/json; charset=utf-8"), (answer.status, answer.headers["content-type"]))
 
     async def test_host_not_utf8(self) -> None:
-        """A Host header that is not UTF-8 is no fault of ours."""
+        """A Host header that is not UTF-8 causes no internal error."""
         said = a_request("POST /init/getUser", body=b"{}", last=True).replace(b"localhost", b"\xff\xfe")
 
         [answer] = await exchange(self.daemon.http, said)
@@ -138,7 +138,7 @@ class Paths(ChatTestCase):
         self.assertEqual("application/json; charset=utf-8", answer.headers["content-type"])
 
     async def test_wrong_method(self) -> None:
-        """A call by another method than POST is 405 and says what is allowed."""
+        """A call by another method than POST is 405, with Allow."""
         for method in ("GET", "PUT", "DELETE", "PATCH"):
             answer = await request(self.daemon.http, method, "/init/auth")
 

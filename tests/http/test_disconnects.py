@@ -38,7 +38,7 @@ class Disconnects(ChatTestCase):
         await self.disconnect_after("/room/enter", {"session_key": person.session_key, "room": {"id": room}}, seconds)
 
     async def agreed(self, person: Person, rooms: list[str], admin: Person) -> bool:
-        """Whether a person is in one room, on which the rooms' chats and the person's own document agree."""
+        """Whether a person is in one room, and the rooms' chats and the person's document agree on it."""
         by_chat = []
         for room in rooms:
             chat = (await admin.call("/room/chat", room=room, limit=500)).data["chat"]

@@ -32,7 +32,7 @@ def plain(answer: RawAnswer) -> tuple[Any, ...]:
 
 class BothWays(ChatTestCase):
     async def test_same_answer(self) -> None:
-        """A call is answered the same, byte for byte but for the order of its headers, on either way."""
+        """Both answer a call the same, byte for byte except for the order of the headers."""
         for body in (CALL, b"{}", b"[", b'{"phone": 1}'):
             for headers in ((), ("Origin: http://somewhere.example",), ("Authorization: Bearer x",)):
                 ours, sites = await exchange(
@@ -75,7 +75,7 @@ class BothWays(ChatTestCase):
         self.assertEqual(4, received.count(b"HTTP/1.1 401 "))
 
     async def test_any_method_in_pieces(self) -> None:
-        """A method of which only the start has come is waited for."""
+        """The rest of a method whose start has come is awaited."""
         for method in ("P", "PO", "POST", "PUT", "GET", "X"):
             received = await deferToThread(
                 _drip, self.daemon.http, a_request(f"{method} /init/auth", body=b"{}", last=True)
@@ -90,7 +90,7 @@ class BothWays(ChatTestCase):
         self.assertEqual(200, (await request(self.daemon.http, "GET", "/livez")).status)
 
     async def test_many_in_one_go(self) -> None:
-        """Thousands of requests in one go, answered without waiting for anything, are answered one by one."""
+        """Thousands of requests that arrive together are answered one by one."""
         answers = await exchange(self.daemon.http, a_call(body=b"[") * 5000 + a_call(body=b"{}", last=True))
 
         self.assertEqual({400}, {answer.status for answer in answers})
@@ -103,14 +103,14 @@ class BothWays(ChatTestCase):
         self.assertEqual([400], [answer.status for answer in answers])
 
     async def test_never_reads(self) -> None:
-        """A client that asks on and on and reads nothing is not served on and on: what waits for it is bounded."""
+        """A client that sends requests and reads nothing is not served without end: its unread answers are bounded."""
         sent = await deferToThread(_ask_without_reading, self.daemon.http, a_call(), 40_000_000)
 
         self.assertLess(sent, 40_000_000)
         self.assertEqual(200, (await request(self.daemon.http, "GET", "/livez")).status)
 
     async def test_smuggling(self) -> None:
-        """A head with two meanings is refused, and nothing of what follows is taken for a request."""
+        """An ambiguous head is refused, and nothing after it is read as a request."""
         hidden = a_request("GET /livez")
         for headers in (
             ("Content-Length: 0", f"Content-Length: {len(hidden)}"),
@@ -125,7 +125,7 @@ class BothWays(ChatTestCase):
             self.assertEqual([400], [answer.status for answer in answers], headers)
 
     async def test_twice_the_same_length(self) -> None:
-        """Two Content-Lengths are no plain call, even if they agree."""
+        """A head with two Content-Lengths is not a plain call, even if they agree."""
         answers = await exchange(
             self.daemon.http, a_request("POST /init/auth", "Content-Length: 2", "Content-Length: 2") + b"{}"
         )
@@ -133,13 +133,13 @@ class BothWays(ChatTestCase):
         self.assertEqual([400], [answer.status for answer in answers])
 
     async def test_asking_for_another_protocol(self) -> None:
-        """A call that offers to go on in another protocol is answered as any (RFC 9110, section 7.8)."""
+        """A call that offers an upgrade is answered as any other (RFC 9110, section 7.8)."""
         answers = await exchange(self.daemon.http, a_call("Upgrade: h2c", "Connection: Upgrade") + a_call(last=True))
 
         self.assertEqual([401, 401], [answer.status for answer in answers])
 
     async def test_heads_alike(self) -> None:
-        """Heads that are the same, or nearly, are each answered for what they say."""
+        """Equal and similar heads are each answered by their own content."""
         other = b'{"phone": "79223438450", "kex": "1"}'
         page, bearer = "Origin: http://somewhere.example", "Authorization: Bearer x"
         said = [a_call(), a_call(body=other), a_call(page), a_call(), a_call(bearer), a_call(path="/gifts")]

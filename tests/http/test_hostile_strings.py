@@ -1,4 +1,4 @@
-"""Strings that a query, a regular expression, a file's name or a header may choke on, in every place that takes one."""
+"""Strings that may break a query, a regular expression, a file name or a header, in every place that takes a string."""
 
 import json
 from typing import Any
@@ -54,7 +54,7 @@ def takes_text(value: Any) -> bool:
 
 class Hostile(ChatTestCase):
     async def test_fields(self) -> None:
-        """In no field of any call a hostile string is our fault; what the call answers is what it declares."""
+        """A hostile string in any field of any call causes no internal error, and the answer is a declared one."""
         scene = await a_scene(self.daemon)
         wrong = []
 
@@ -89,7 +89,7 @@ class Hostile(ChatTestCase):
             self.assertEqual(4400, await listener.closed(), kind)
 
     async def test_keys(self) -> None:
-        """Hostile keys, beside a call's own fields or in their place, are no fault of ours either."""
+        """Hostile keys, beside a call's fields or instead of them, cause no internal error either."""
         scene = await a_scene(self.daemon)
         wrong = []
 
@@ -125,7 +125,7 @@ class Hostile(ChatTestCase):
                 self.assertEqual(400, answer.status, (endpoint.path, body))
 
     async def test_places(self) -> None:
-        """No path, however it is written, is a 500."""
+        """No path in any form is a 500."""
         for place in PLACES:
             head = f"GET {place} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
             answers = await exchange(self.daemon.http, head)

@@ -24,7 +24,7 @@ class Idempotency(ChatTestCase):
         self.assertEqual(1, len((await anna.shown())["rooms"]))
 
     async def test_error(self) -> None:
-        """An error of the call's own is a first answer, too."""
+        """An error that the call raises is a first answer, too."""
         anna = await self.a_person()
         room = await a_room(anna)
 
@@ -83,7 +83,7 @@ class Idempotency(ChatTestCase):
             self.assertEqual((400, "Idempotency-Key"), (answer.status, answer.json["fields"][0]["field"]), key)
 
     async def test_not_kept(self) -> None:
-        """A request whose shape was wrong may be mended under the same key."""
+        """A request of a wrong shape can be corrected and sent under the same key."""
         anna = await self.a_person()
 
         wrong = await keyed(anna, "k", "/room/create", room={})
@@ -102,7 +102,7 @@ class Idempotency(ChatTestCase):
         self.assertNotEqual(before.json, after.json)
 
     async def test_without_session(self) -> None:
-        """Signing up again under a key is the first answer, and makes no new key."""
+        """Signing up again under a key returns the first answer, and makes no new sign-in key."""
         phone, headers = a_phone(), {"Idempotency-Key": a_phone()}
 
         answers = [await call(self.daemon.http, "/init/reg", {"phone": phone}, headers) for _ in range(2)]
@@ -136,7 +136,7 @@ class Daemons(ChatTestCase):
         self.assertEqual(1, len((await anna.shown())["rooms"]))
 
     async def test_restart(self) -> None:
-        """The first answer outlives the daemon that gave it."""
+        """The first answer is kept after a restart of the daemon."""
         anna = await self.a_person()
         first = await keyed(anna, "k", "/room/create", room={"name": "a"})
         await self.daemon.kill()

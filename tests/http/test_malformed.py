@@ -28,7 +28,7 @@ from tests.support.client import call
 
 class Malformed(ChatTestCase):
     async def state(self, scene: Scene) -> Any:
-        """All that a malformed call might have changed."""
+        """Everything that a malformed call might change."""
         anna = scene.anna
         return {
             "user": await anna.shown(),
@@ -44,7 +44,7 @@ class Malformed(ChatTestCase):
         wrong = []
 
         for path, fields in bodies(scene).items():
-            # Not to be ended, should /init/exit take what it must not.
+            # Must not end, if /init/exit accepts a malformed key.
             person = await sign_in(self.daemon, scene.anna.phone, scene.anna.key)
             body, rows = plain(fields), list(each(fields))
             if sessions.get(path):
@@ -66,7 +66,7 @@ class Malformed(ChatTestCase):
         self.assertEqual(scene.anna.id, again.id)
 
     async def test_missing(self) -> None:
-        """Without one of its objects, or of the fields that it needs, a call is 400."""
+        """Without one of its objects or required fields, a call is 400."""
         scene = await a_scene(self.daemon)
         required = {
             *(("/init/reg", "phone"), ("/init/auth", "phone"), ("/init/auth", "key"), ("/init/edit", "user")),
@@ -86,7 +86,7 @@ class Malformed(ChatTestCase):
 
 
 class TheTable(TestCase):
-    """The table above is whole."""
+    """The table of bodies is complete."""
 
     def setUp(self) -> None:
         self.bodies = bodies(Scene(Person(None, "1", "1", "1", "1"), "1", "1", "1"))

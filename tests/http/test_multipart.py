@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Forms with a picture, as the world's clients write them (RFC 7578, RFC 2046)."""
+"""Forms with a picture, as clients write them (RFC 7578, RFC 2046)."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Forms(TestCase):
         return picture, key
 
     async def test_taken(self) -> None:
-        """A picture is found in every form that is one, whatever its file was called."""
+        """The picture of every valid form is found, whatever the name of its file."""
         for name, (raw, content_type) in GOOD.items():
             self.assertEqual(PICTURE, (await self.read(raw, content_type))[0], name)
 
@@ -82,7 +82,7 @@ class Forms(TestCase):
         self.assertEqual("KEY", (await self.read(form(NAMED, key), TYPE))[1])
 
     async def test_refused(self) -> None:
-        """A form that is not whole is no form."""
+        """An incomplete or malformed form is refused."""
         for name, (raw, content_type) in BAD.items():
             with self.assertRaises(BadRequest, msg=name):
                 await self.read(raw, content_type)

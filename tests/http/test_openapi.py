@@ -161,7 +161,7 @@ class Document(ChatTestCase):
                             self.assertEqual([["$ref"]] * len(references), [list(each) for each in references])
 
     async def test_no_stumbling_blocks(self) -> None:
-        """Nothing is in it on which generators of clients disagree: no default, no title of a schema."""
+        """It has nothing that client generators read differently: no default, and no title of a schema."""
         for schema in every(self.document["components"]["schemas"]):
             self.assertNotIn("default", schema)
             self.assertNotIsInstance(schema.get("title"), str)
@@ -182,7 +182,7 @@ class Document(ChatTestCase):
         self.assertEqual(pictures, set(self.document["paths"]["/uploads/{name}"]["get"]["responses"]["200"]["content"]))
 
     async def test_no_example_that_works_once(self) -> None:
-        """No example has a field by which the next message that is sent as it says is swallowed."""
+        """No example has a field that makes a second message by the same example a repetition of the first."""
         for endpoint in declared():
             self.assertNotIn("client_id", json.dumps(endpoint.example))
 
@@ -197,7 +197,7 @@ class Document(ChatTestCase):
             self.assertIn(str(answer.status), operation["responses"], path)
 
     async def test_not_again(self) -> None:
-        """Who has the document is not sent it again."""
+        """A client that has the document does not get it again (ETag)."""
         answer = await request(self.daemon.http, "GET", "/openapi.json")
         (tag,) = answer.headers.getRawHeaders("etag")
 
@@ -206,7 +206,7 @@ class Document(ChatTestCase):
         self.assertEqual((304, None), (again.status, again.json))
 
     async def test_examples(self) -> None:
-        """Every example is answered with success, once its ids are of things that are there."""
+        """Every example is answered with success, once its ids exist."""
         for endpoint in declared():
             content = self.operation(endpoint.path)["requestBody"]["content"]["application/json"]
             body = await self.real(endpoint.path, json.dumps(content["example"]))
@@ -255,7 +255,7 @@ class Limits(ChatTestCase):
         self.daemon.remove()
 
     async def test_configured(self) -> None:
-        """The limits in the document are those that count."""
+        """The limits in the document are the configured ones."""
         anna = await self.a_person()
         room = await a_room(anna, anna)
 
@@ -267,7 +267,7 @@ class Limits(ChatTestCase):
 
 
 class Checked(TestCase):
-    """How the suite holds answers against a document."""
+    """How the tests compare answers with the document."""
 
     document = {
         "components": {"schemas": {"A": {"type": "object", "properties": {"a": {"type": "integer"}}}}},

@@ -1,6 +1,6 @@
 """Random bodies: whatever a client sends, no call answers 500 or anything undeclared.
 
-``make fuzz`` sends as many as one likes. A failure names what was sent, in its shortest form, and how to repeat it.
+``make fuzz`` sends more. A failure names what was sent, in its shortest form, and how to repeat it.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""429: who calls too often, and who only seems to."""
+"""429: callers that call too often, and others that share their address or proxy."""
 
 import itertools
 import json
@@ -61,7 +61,7 @@ class RatesTests(RatesCase):
         self.assertEqual(200, changed.status)
 
     async def test_sending(self) -> None:
-        """One message too many is refused and not stored."""
+        """A message over the limit is refused and not stored."""
         anna = await self.session(next(_addresses))
         body = {"session_key": anna, "room": {"name": "a room"}}
         room = (await call(self.daemon.http, "/room/create", body)).data["room"]["_id"]
@@ -104,7 +104,7 @@ class RatesTests(RatesCase):
         self.assertEqual(['"upload-address";q=2;w=60'], answers[-1].headers.getRawHeaders("RateLimit-Policy"))
 
     async def test_both_ways(self) -> None:
-        """Requests that are odd, and so come by the Site, are counted with the others."""
+        """Requests that the Site serves are counted with the others."""
         address = next(_addresses)
         chunked = a_request(
             "POST /init/getUser",

@@ -1,4 +1,4 @@
-"""Finished requests are freed at once: garbage collections are rare, so that cycles would keep memory."""
+"""Finished requests are freed at once: garbage collections are rare, so cycles would keep memory."""
 
 import gc
 
@@ -36,7 +36,7 @@ REFUSED = {
 
 class Garbage(TestCase):
     async def test_refused(self) -> None:
-        """A refused request, its channel and its body are gone with their connection, without a search."""
+        """A refused request, its channel and its body are freed with their connection, without a garbage collection."""
         addresses = ClientAddresses([], "X-Forwarded-For", [])
         site = JustChatSite(
             Resource(),

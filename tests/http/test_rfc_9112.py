@@ -144,16 +144,16 @@ MUSTS = (
         for said, status in ((post(*fields), 401), (get(b"/livez", *fields), 200), (chunked(*fields), 401))
     ),
     Must("9110 7.6.1", "closed is no close", post(b"Connection: closed") + NEXT, (401, *ON)),
-    Must("9112 9.3", "1.0 ends, or is told that it goes on", get(version=b"1.0") + NEXT, (200,)),
+    Must("9112 9.3", "1.0 ends, or is answered keep-alive", get(version=b"1.0") + NEXT, (200,)),
     Must("9110 7.8", "an upgrade to what is not spoken is ignored", post(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: x") + NEXT, (401, *ON)),
     # RFC 9110: Expect
-    Must("9110 10.1.1", "who waits is told to go on", post(b"Expect: 100-continue") + NEXT, (100, 401, *ON)),
+    Must("9110 10.1.1", "a client that waits gets 100", post(b"Expect: 100-continue") + NEXT, (100, 401, *ON)),
     Must("9110 10.1.1", "in any case", post(b"expect: 100-Continue") + NEXT, (100, 401, *ON)),
     Must("9110 10.1.1", "1.0 does not wait", post(b"Expect: 100-continue", version=b"1.0"), (401,)),
     Must("9110 10.1.1", "no 100 without a body", get(b"/livez", b"Expect: 100-continue") + NEXT, (200, *ON)),
     Must("9110 10.1.1", "another expectation is 417", post(b"Expect: 200-ok") + NEXT, (417, *ON)),
     *(
-        Must("9110 10.1.1", f"a head that is refused is told {status} and not 100", said, (status,), {"connection": "close"})
+        Must("9110 10.1.1", f"a head that is refused gets {status} and not 100", said, (status,), {"connection": "close"})
         for said, status in (
             (b"POST /nowhere HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", 404),
             (b"POST /livez HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", 405),
@@ -169,7 +169,7 @@ MUSTS = (
     Must("9110 9.3.2", "HEAD of a call has none, either", get(b"/init/auth", method=b"HEAD") + NEXT, (405, *ON)),
     Must("9110 15.5.6", "405 has Allow", get(b"/init/auth") + NEXT, (405, *ON), {"allow": "OPTIONS, POST"}),
     Must("9110 15.5.6", "405 of GET's has Allow", get(method=b"DELETE") + NEXT, (405, *ON), {"allow": "GET, HEAD, OPTIONS"}),
-    Must("9110 9.3.8", "TRACE tells nobody what was sent", get(b"/livez", b"Cookie: secret", method=b"TRACE") + NEXT, (405, *ON)),
+    Must("9110 9.3.8", "TRACE returns nothing of the request", get(b"/livez", b"Cookie: secret", method=b"TRACE") + NEXT, (405, *ON)),
     Must("9110 8.6", "204 has no length", get(method=b"OPTIONS") + NEXT, (204, *ON), {"content-length": None, "transfer-encoding": None}),
     Must("9110 12.5.3", "a coded body is 415, with what is taken", post(b"Content-Encoding: gzip") + NEXT, (415, *ON), {"accept-encoding": "identity"}),
     Must("9110 8.4", "of any coding", post(b"Content-Encoding: identity, br") + NEXT, (415, *ON)),

@@ -1,4 +1,4 @@
-"""The schemas of requests and what the daemon takes are the same, both ways."""
+"""The schemas of requests allow what the daemon accepts, and nothing else."""
 
 import json
 import os
@@ -24,7 +24,7 @@ EXAMPLES = int(os.environ.get("JUSTCHAT_BODIES", "15"))
 """For each call and each way."""
 SHAPE = FieldContext(Limits(), "RU", frozenset(NumberType))
 PHONES = ("+79223438450", "8 (922) 343-84-50", 79223438450, "79223438450")
-"""What a phone number is, no schema can tell."""
+"""No schema can describe phone numbers."""
 LIKELY = st.one_of(
     st.sampled_from((*PHONES, "52efb7baf009c900003731c7", "only", "vk", "1990-2-8", "2000-02-29", "1999-02-29")),
     st.sampled_from(
@@ -119,7 +119,7 @@ class Schemas(TestCase):
             allowed = Draft202012Validator(schema)
 
             def described(body: Any, endpoint: Endpoint = endpoint, allowed: Any = allowed) -> None:
-                key = body.get("key")  # one of other numbers is wrong, but not of the wrong shape
+                key = body.get("key")  # a phone of another kind is refused, but its shape is right
                 odd = isinstance(key, int | float) and not 0 <= key <= 2**53
                 if refusal(endpoint, body) is None and not odd:
                     wrong = [f"{error.json_path}: {error.message}" for error in allowed.iter_errors(body)]
@@ -129,7 +129,7 @@ class Schemas(TestCase):
 
 
 def not_too_deep(body: dict[str, Any]) -> bool:
-    """No schema can tell the bound of a product."""
+    """No schema can describe a bound on a product."""
     return (body.get("page", 1) - 1) * body.get("per_page", 40) <= MAX_OFFSET
 
 

@@ -51,7 +51,7 @@ class Connections(SettingsCase):
         """Connections are limited by address over both ports: one more is 429, and other addresses are served."""
         ports = (self.daemon.http, self.daemon.websocket, self.daemon.http)
         held = [connect(port, OUTSIDER) for port in ports]
-        for one in held:  # accepted each, in whatever order
+        for one in held:  # each accepted, in any order
             one.sendall(LIVE)
             self.assertIn(status(await deferToThread(one.recv, 4096)), (200, 426))
         for port in ports[:2]:
@@ -77,7 +77,7 @@ class Connections(SettingsCase):
         await self.served()
 
     async def served(self) -> None:
-        """A stranger is served, once the daemon has seen that others are gone."""
+        """Another client is served, once the daemon has seen that the others are gone."""
         found: list[int] = []
         for _ in range(100):
             found.append(await deferToThread(self.live, OUTSIDER))
@@ -95,7 +95,7 @@ class GetRate(SettingsCase):
     settings = RATE
 
     async def test_rate(self) -> None:
-        """Requests that are not calls have a rate by address, whatever their status; calls do not count for it."""
+        """Requests that are not calls have a rate by address, with any status; calls do not count for it."""
         said = LIVE + a_request("GET /nothing") + a_request("OPTIONS /init/auth") + a_request("PUT /livez") + LIVE
 
         answers = await exchange(
@@ -153,7 +153,7 @@ class LongAnswers(SettingsCase):
             self.addCleanup(one.close)
             held.append((one, said, deferToThread(_send, one, said)))
         for one, said, sending in held:
-            await eventually(lambda one=one: _is_reset(one), f"to be let go after {said[:60]!r}")
+            await eventually(lambda one=one: _is_reset(one), f"to be disconnected after {said[:60]!r}")
             await sending
 
     async def test_slow_but_steady(self) -> None:

@@ -78,7 +78,7 @@ class Sending(TestCase):
         self.assertEqual(["four"], third.received)
 
     def test_many(self) -> None:
-        """Many are sent it by and by: each all of it, once, in order, also what goes to a few of them meanwhile."""
+        """Many connections are sent to in slices: each gets everything once, in order, also events for a few of them."""
         self.join(3 * CONNECTIONS_AT_ONCE + 1)
         self.say("one")
         self.say("two")
@@ -95,7 +95,7 @@ class Sending(TestCase):
         self.assertEqual(["three"], late[0].received)
 
     def test_gone(self) -> None:
-        """Who is no more bound hears nothing of what still waits; what comes later, if bound again."""
+        """A connection that is unbound gets none of the queued events; bound again, it gets later ones."""
         self.join(2 * CONNECTIONS_AT_ONCE)
         leaver = self.connections[-1]
         room = new_id()

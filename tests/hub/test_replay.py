@@ -1,4 +1,4 @@
-"""Replay: a client that comes back gets each missed event once, in order, before new ones."""
+"""Replay: a client that reconnects gets each missed event once, in order, before new ones."""
 
 from typing import Any
 
@@ -120,7 +120,7 @@ class ComingBack(ReplayCase):
         self.assertEqual(([], False), await self.missed(socket))
 
     async def test_kicked_meanwhile(self) -> None:
-        """A user who was kicked meanwhile gets that event by their own number."""
+        """A user who was kicked meanwhile gets that event in their own stream."""
         room = await a_room(self.boris, self.boris, self.anna)
         data, gone = await self.back(self.anna)
         await gone.leave()
@@ -182,7 +182,7 @@ class Bounds(ReplayCase):
         self.daemon.remove()
 
     async def test_too_many(self) -> None:
-        """More than the kept span is not recovered."""
+        """A gap longer than the kept span is not recovered."""
         for n in range(4):
             await self.write(f"{n}")
 

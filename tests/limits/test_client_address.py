@@ -62,7 +62,7 @@ class Proxies(AddressCase):
         self.assertEqual("192.0.2.1", self.address("10.0.0.1", b"8.8.8.8, 192.0.2.1, 10.0.0.9, 10.0.0.8"))
 
     def test_not_exempt(self) -> None:
-        """Nobody becomes exempt by way of a proxy."""
+        """Nobody becomes exempt through a proxy."""
         self.assertEqual("127.0.0.1", self.address("10.0.0.1", b"127.0.0.1"))
         self.assertEqual("127.0.0.1", self.address("127.0.0.1", proxies=LOOPBACK))
 

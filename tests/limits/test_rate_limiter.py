@@ -64,7 +64,7 @@ class WindowTests(SynchronousTestCase):
         self.assertEqual(1, self.hits("anna", 9))
 
     def test_memory(self) -> None:
-        """However many call, no more than so many are kept; those of them who call again are known."""
+        """The number of kept callers is bounded; active callers are kept."""
         self.patch(rates, "CALLERS_KEPT", 10)
 
         through = [self.hits("anna", 1) for caller in range(1000) if self.hits(str(caller), 1)]

@@ -82,14 +82,14 @@ class ResentIds(SynchronousTestCase):
 
 class Membership(SynchronousTestCase):
     def test_joined(self) -> None:
-        """A new member comes last; one who is there keeps their place."""
+        """A new member comes last; an existing member keeps its place."""
         members = joined(joined({}, B), A)
 
         self.assertEqual([B, A, C], list(joined(members, C)))
         self.assertEqual([B, A], list(joined(members, B)))
 
     def test_parted(self) -> None:
-        """A removed member is gone and the others keep their order; removing a stranger changes nothing."""
+        """A removed member is gone and the others keep their order; removing a non-member changes nothing."""
         members = {B: None, A: None, C: None}
 
         self.assertEqual([B, C], list(parted(members, A)))

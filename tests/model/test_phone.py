@@ -89,7 +89,9 @@ class Parsing(SynchronousTestCase):
             self.assertEqual("79223438450", parse_phone(written, "RU"), written)
 
     def test_foreign(self) -> None:
-        """A number of another country is taken with its plus, and without one where it can be none of ours."""
+        """A number of another country is accepted with its plus, and without one where the default region has no such
+        number.
+        """
         for written in ("+380 44 279 02 00", "380442790200", 380442790200, "380 44 279 02 00", "8~10 380 44 279 02 00"):
             self.assertEqual("380442790200", parse_phone(written, "RU"), written)
 
@@ -104,7 +106,7 @@ class Parsing(SynchronousTestCase):
         self.assertEqual([None] * 4, [outcome("+8 922 343 84 50", region) for region in ("RU", "DE", "US", "KZ")])
 
     def test_trunk_prefix(self) -> None:
-        """The zero of home after a country code is left out, where it stands apart; Italy's is a digit as any other."""
+        """A trunk zero after a country code is left out where it stands apart; Italy's zero is part of the number."""
         for written in ("+44 (0)20 7946 0958", "+44 020 7946 0958", "+44(0) 2079460958", "+44 [0] 20 7946 0958"):
             self.assertEqual("442079460958", parse_phone(written, "RU"), written)
         self.assertEqual("390612345678", parse_phone("+39 06 12345678", "RU"))
@@ -152,7 +154,7 @@ class EveryRegion(SynchronousTestCase):
     """The library's own examples: each region's, of every type."""
 
     def test_notations(self) -> None:
-        """At home each is known in its national notation, and abroad in the international and in RFC 3966's."""
+        """In its region each is recognized in national notation, and elsewhere in international and RFC 3966 notation."""
         wrong = []
         for region, number, expected in examples():
             uri = phonenumbers.format_number(number, PhoneNumberFormat.RFC3966)
@@ -165,7 +167,7 @@ class EveryRegion(SynchronousTestCase):
         self.assertEqual([], wrong)
 
     def test_pasted(self) -> None:
-        """So it is with whatever marks, spaces, dashes and digits it was pasted with."""
+        """The same with any marks, spaces, dashes and digits that are pasted with it."""
         wrong = []
         for region, number, expected in itertools.islice(examples(), 0, None, 9):
             national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
@@ -177,7 +179,7 @@ class EveryRegion(SynchronousTestCase):
         self.assertEqual([], wrong)
 
     def test_plus_forgotten(self) -> None:
-        """Without its plus it is itself, or, where the default region has such a number, that; or it is refused."""
+        """Without its plus it is the same number, or the default region's number of these digits, or it is refused."""
         wrong = []
         for (_, number, expected), region in itertools.product(examples(), ABROAD):
             for written in (expected, international(number)[1:]):
@@ -210,7 +212,7 @@ class EveryRegion(SynchronousTestCase):
         self.assertEqual([], wrong)
 
     def test_plus_and_prefix(self) -> None:
-        """With a plus before it, too, an international prefix leads to nobody who could be sent an SMS."""
+        """An international prefix after a plus leads to no number that could get an SMS."""
         wrong = []
         for (_, number, _), prefix in itertools.product(examples(), ("+810 ", "+00", "+011 ", "+8 10 ", "+8~10", "+0")):
             written = prefix + international(number)[1:]

@@ -40,26 +40,28 @@ class Entries(SynchronousTestCase):
         self.assertEqual(([BORIS, ANNA], [BORIS, ANNA]), (list(room.users), list(room.visitors)))
 
     def test_leave(self) -> None:
-        """Who leaves is no user, but stays a visiter."""
+        """A user who leaves is not among the users, but stays a visiter."""
         room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), (Kind.NEW_ROOMMATE, BORIS), (Kind.LEAVE, ANNA))
 
         self.assertEqual(([BORIS], [ANNA, BORIS]), (list(room.users), list(room.visitors)))
 
     def test_kick(self) -> None:
-        """Who is kicked is no user; the one who kicked stays."""
+        """A kicked user is not among the users; the user who kicked stays."""
         room = after(ROOM, (Kind.NEW_ROOMMATE, ADMIN), (Kind.NEW_ROOMMATE, ANNA), (Kind.KICK, ANNA))
 
         self.assertEqual([ADMIN], list(room.users))
 
     def test_ban(self) -> None:
-        """Who is banned is no user and no moderator, and is banned until unbanned."""
+        """A banned user is neither user nor moderator, and is banned until unbanned."""
         banned = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), (Kind.NEW_MODERATOR, ANNA), (Kind.BAN, ANNA))
 
         self.assertEqual(([], [], [ANNA]), (list(banned.users), list(banned.moderators), list(banned.banned)))
         self.assertEqual([], list(after(banned, (Kind.UNBAN, ANNA)).banned))
 
     def test_ban_of_an_early_one(self) -> None:
-        """Who came before the latest visiters, and stayed, is one of these when banned; a stranger is not."""
+        """A banned user who entered before the latest visiters, and stayed, is one of them; one who never entered is
+        not.
+        """
         others = [(Kind.NEW_ROOMMATE, new_id()) for _ in range(VISITORS_KEPT)]
         room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA), *others)
         self.assertNotIn(ANNA, room.visitors)
@@ -68,13 +70,13 @@ class Entries(SynchronousTestCase):
         self.assertNotIn(BORIS, after(room, (Kind.BAN, BORIS)).visitors)
 
     def test_moderators(self) -> None:
-        """A moderator is one until removed."""
+        """A moderator stays one until removed."""
         room = after(ROOM, (Kind.NEW_MODERATOR, ANNA), (Kind.NEW_MODERATOR, BORIS), (Kind.REMOVE_MODERATOR, ANNA))
 
         self.assertEqual([BORIS], list(room.moderators))
 
     def test_silence(self) -> None:
-        """A silence lasts until its end; a later one replaces it, one that ends in the past ends it."""
+        """A silence lasts until its end. A later one replaces it; one that ends in the past ends it."""
         silent = after(ROOM, (Kind.SILENCE, ANNA), finished=NOON + MINUTE)
 
         self.assertEqual({ANNA: NOON + MINUTE}, silent.silenced_until)
@@ -83,7 +85,7 @@ class Entries(SynchronousTestCase):
         self.assertEqual({}, after(silent, (Kind.SILENCE, ANNA), finished=NOON - MINUTE).silenced_until)
 
     def test_words(self) -> None:
-        """A message, and what turned out void, change nothing."""
+        """Messages and void entries change nothing."""
         room = after(ROOM, (Kind.NEW_ROOMMATE, ANNA))
 
         self.assertEqual(evolve(room, voids=(2,)), after(room, (Kind.MESSAGE, ANNA), (Kind.VOID, ANNA)))

@@ -44,7 +44,7 @@ def table() -> list[list[list[str]]]:
 
 class Folding(SynchronousTestCase):
     def test_table(self) -> None:
-        """Each name of the table is found by what it says, and not by what it says not."""
+        """Each name of the table is found by the searches in the second column, and by none in the third."""
         wrong = []
         for names, found_by, not_by, _ in table():
             one_each = len(names) == len(found_by) == 3 and fold(names[0]) != fold(names[1]) and not not_by
@@ -58,7 +58,7 @@ class Folding(SynchronousTestCase):
     @settings(max_examples=300, deadline=None, database=None)
     @given(TEXT | MARKED)
     def test_idempotent(self, text: str) -> None:
-        """What is folded is folded, whatever form the text was in, and is in NFC."""
+        """Folding gives the same result for every form of a text, and the result is in NFC."""
         folded = fold(text)
 
         self.assertEqual(
@@ -70,12 +70,12 @@ class Folding(SynchronousTestCase):
     @settings(max_examples=300, deadline=None, database=None)
     @given(TEXT | MARKED)
     def test_empty(self, text: str) -> None:
-        """A text folds to nothing, or to spaces, where it shows nothing, and only there."""
+        """A text folds to nothing, or to spaces, if and only if it shows nothing."""
         if shows(text):
             self.assertNotEqual("", fold(text).strip())
 
     def test_all_characters(self) -> None:
-        """Every character by itself: folding is idempotent, and does not make it vanish unless it shows nothing."""
+        """For each character alone: folding is idempotent, and removes it only if it shows nothing."""
         wrong = []
         for code in POINTS:
             character = chr(code)
@@ -89,7 +89,7 @@ class Folding(SynchronousTestCase):
 
 class Showing(SynchronousTestCase):
     def test_nothing(self) -> None:
-        """What is blank, invisible or a control character shows nothing; whatever else does, with those around it."""
+        """Blank, invisible and control characters show nothing; any other character makes the text show something."""
         self.assertEqual([], [text for text in SHOWS_NOTHING if shows(text)])
         self.assertEqual([], [text for text in SHOWS if not shows(text)])
 
@@ -104,7 +104,7 @@ class Showing(SynchronousTestCase):
         self.assertEqual(set(), {code for code in shown - marks if not 0x13430 <= int(code, 16) <= 0x1343F})
 
     def test_pattern(self) -> None:
-        """The pattern of the OpenAPI document takes all that shows."""
+        """The pattern of the OpenAPI document accepts every text that shows something."""
         self.assertEqual([], [text for text in SHOWS if not re.search(SHOWN, text)])
         self.assertEqual(
             [], [text for text in SHOWS_NOTHING if max(text, default="") < "\U00010000" and re.search(SHOWN, text)]
@@ -120,7 +120,7 @@ class Storing(SynchronousTestCase):
             self.assertEqual(text, composed(text))
 
     def test_many_marks(self) -> None:
-        """However many marks stand on a letter, in whatever order, the form is the same, and made in no time."""
+        """Many marks on a letter, in any order, have one form, which is computed fast."""
         for marks in (
             "\U00012000\U0001e94a\u0323",
             "\u0301\u0323",
@@ -145,7 +145,7 @@ class Storing(SynchronousTestCase):
 
 class Secrets(SynchronousTestCase):
     def test_passwords(self) -> None:
-        """A password is the same in NFC and with every space as U+0020; case, width and ligatures are told apart."""
+        """A password is the same in NFC and with every space as U+0020; case, width and ligatures count."""
         same = ("correct horse é", "correct\u00a0horse e\u0301", "correct\u3000horse é")
         self.assertEqual(1, len({as_password(written) for written in same}))
         self.assertEqual(5, len({as_password(written) for written in ("a", "A", "ａ", "á", " a")}))
@@ -154,14 +154,14 @@ class Secrets(SynchronousTestCase):
         self.assertEqual([""] * 3, [as_password(written) for written in (" ", "\u200b", "\u3164")])
 
     def test_forms(self) -> None:
-        """What was hashed as it was written goes on matching; of plain text there is one form."""
+        """A password that was hashed as written still matches; plain text has one form."""
         self.assertEqual(("sesame",), password_forms("sesame"))
         self.assertEqual(("сезамй",), password_forms("сезамй"))
         self.assertEqual(("é", "e\u0301"), password_forms("e\u0301"))
         self.assertEqual(("", " "), password_forms(" "))
 
     def test_keys(self) -> None:
-        """A key is its digits, in whatever script, with whatever was pasted around and between them."""
+        """A key is its digits, in any script, with any characters pasted around and between them."""
         for text in (
             *("123456", " 123456\n", "123 456", "123\u00a0456", "\u202a123456\u202c", "\u200e1\u200b23456\ufeff"),
             *("١٢٣٤٥٦", "۱۲۳۴۵۶", "१२३४५६", "１２３４５６", "𝟏𝟐𝟑𝟒𝟓𝟔", "１２३456"),

@@ -1,8 +1,6 @@
 # ruff: noqa: E501
-"""The cases of Autobahn's test suite, by its numbers, as a table of our own: that suite wants Python 2.7.
-
-Its server echoes; ours knows one message. What is right is answered as a message: 4440 where it is an ``init`` with a
-key that nobody has, 4400 where it is another. What breaks the protocol is answered by the code for that. Sections 12 and
+"""The cases of Autobahn's test suite, by its numbers, as a table of our own: that suite needs Python 2.7. Its server echoes; JustChat accepts one message. A right case is answered as a message: 4440 where it is an ``init`` with a
+key that nobody has, 4400 where it is another. A protocol error is answered with its code. Sections 12 and
 13 compress, which ours declines: each of their offers is followed by messages as they are.
 """
 
@@ -25,7 +23,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 FIN = 0x80
 PROTOCOL, NOT_UTF8, TOO_LARGE, NOT_KNOWN, NO_SESSION, NORMAL = 1002, 1007, 1009, 4400, 4440, 1000
 TAKEN = (NOT_KNOWN, NO_SESSION)
-"""A message that is right, whatever it says."""
+"""A message of a valid form."""
 
 
 @frozen
@@ -67,7 +65,7 @@ def close(code: int | None = 1000, reason: bytes = b"") -> bytes:
 
 INIT = init("x")
 END = text(INIT)
-"""What is answered 4440: that it is shows that all before it was taken."""
+"""Frames that are answered 4440, which shows that everything before them was accepted."""
 
 
 def framing() -> Iterator[Case]:
@@ -232,7 +230,7 @@ CASES = [case for section in (framing, reserved, fragmented, utf8, closing, limi
 
 
 def carry_out(port: int, path: bytes, case: Case) -> str | None:
-    """What is wrong with a case, or None."""
+    """The fault of a case, or None."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port)) as one:
         one.settimeout(PATIENCE)

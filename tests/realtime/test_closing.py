@@ -70,7 +70,7 @@ class Closing(TestCase):
         self.assertLess(max(after - before for before, after in pairwise(closed)), 50)
 
     def test_hanging(self) -> None:
-        """A client that does not close is not waited for without end."""
+        """The wait for a client that does not close is bounded."""
         self.sockets(1, hangs=True)
 
         closing = ensureDeferred(self.factory.close_all())

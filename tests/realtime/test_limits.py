@@ -73,7 +73,7 @@ class LimitsCase(SettingsCase):
 
 class ClientAddresses(LimitsCase):
     async def test_too_many(self) -> None:
-        """An address with all its sockets, of whatever kind, gets 429 with Retry-After for one more."""
+        """An address with all its sockets, of any kind, gets 429 with Retry-After for one more."""
         await self.a_socket()
         await self.a_socket("/ws")
         await self.a_polling_session()
@@ -154,7 +154,7 @@ class Sessions(LimitsCase):
 
 class Frames(LimitsCase):
     async def test_pings(self) -> None:
-        """More frames in a minute than a socket may send, pings or whatever they are, close it 4429."""
+        """More frames in a minute than a socket may send, of any kind, close it 4429."""
         for path in (None, "/ws", WEBSOCKET):
             socket = await self.a_socket(path)
             for _ in range(21):

@@ -87,7 +87,7 @@ class Inits(SettingsCase):
             self.assertEqual(4429, socket.close_code)
 
     async def test_rate(self) -> None:
-        """Inits count as read calls of the session, whatever the socket: one too many is closed 4429."""
+        """Inits count as read calls of the session, on any socket: one too many is closed 4429."""
         self.daemon = await Daemon("--config", self.config("[limits]\nread = '5/hour'\n")).start()
         self.addCleanup(self.daemon.stop)
         anna, boris = await self.a_person(), await self.a_person()

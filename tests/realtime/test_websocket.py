@@ -132,7 +132,7 @@ class Events(ChatTestCase):
             self.assertEqual([], await socket.silence())
 
     async def test_new_roommate(self) -> None:
-        """Those in a room, and the user who enters, get the event of a new roommate."""
+        """The users in a room, and the user who enters, get the event of a new roommate."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna)
         sockets = [await self.a_listener(anna), await self.a_listener(boris)]
@@ -157,7 +157,7 @@ class Events(ChatTestCase):
             )
 
     async def test_leave(self) -> None:
-        """Those in a room, and the user who leaves, get the event; afterwards that user gets no more."""
+        """The users in a room, and the user who leaves, get the event; after that, the latter gets none."""
         anna, boris = await self.a_person(), await self.a_person()
         room = await a_room(anna, anna, boris)
         sockets = [await self.a_listener(anna), await self.a_listener(boris)]
@@ -199,7 +199,7 @@ class Events(ChatTestCase):
 
 class Ending(ChatTestCase):
     async def test_exit(self) -> None:
-        """Signing out closes the session's sockets 4440, and no other session's."""
+        """Signing out closes the session's sockets 4440, and no others."""
         anna = await self.a_person()
         other = await sign_in(self.daemon, anna.phone, anna.key)
         mine, others = await self.a_listener(anna), await self.a_listener(other)
@@ -248,7 +248,7 @@ class OwnDaemon(ChatTestCase):
         self.assertEqual(4408, await socket.closed())
 
     async def test_silent_peer(self) -> None:
-        """A peer that answers no ping is disconnected; one that does stays."""
+        """A peer that answers no ping is disconnected; one that answers stays."""
         await self.start("[websocket]\nping_interval = 1\nping_timeout = 1")
         anna = await self.a_person()
         silent, lively = await self.a_listener(anna), await self.a_listener(anna)
@@ -272,7 +272,7 @@ class OwnDaemon(ChatTestCase):
         self.assertEqual(440, (await anna.call("/init/getUser")).status)
 
     async def test_going_down(self) -> None:
-        """A daemon that is told to stop closes its sockets 1001."""
+        """A daemon that is stopped closes its sockets 1001."""
         await self.start("")
         anna = await self.a_person()
         sockets = [await self.a_listener(anna), await self.a_listener(anna, "/ws")]

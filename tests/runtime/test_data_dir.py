@@ -20,7 +20,7 @@ class DataDirCase(SynchronousTestCase):
         self.folder = Path(folder.name)
 
     def refused(self, do: object, *arguments: object) -> str:
-        """The one line with which it is refused."""
+        """The line that says why it is refused."""
         with self.assertRaises(StartupError) as caught:
             do(*arguments)  # type: ignore[operator]
         line = str(caught.exception)
@@ -122,7 +122,7 @@ class Ownership(DataDirCase):
             raise SkipTest("needs root")
 
     def test_another_users(self) -> None:
-        """The directory of another user is refused, by name, and nothing is made in it."""
+        """The directory of another user is refused with the user's name, and nothing is created in it."""
         os.chown(self.folder, NOBODY, NOBODY)
 
         self.assertIn("nobody's; run this as nobody: sudo -u nobody", self.refused(prepare_data_dir, self.folder))

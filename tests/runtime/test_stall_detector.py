@@ -62,6 +62,6 @@ class BusyDaemon(ChatTestCase):
         await gatherResults([ensureDeferred(talk(person)) for person in talkers] + signing_in)
 
         said = self.daemon.log[self._logged :]
-        # On a processor that others use, too, the same work takes up to twice its time.
+        # On a processor that other programs use, the same work takes up to twice its time.
         stalls = [stall for stall in re.findall(r"the reactor was blocked for (\d+) ms at .*", said) if int(stall) > 50]
         self.assertEqual([], stalls, said)

@@ -119,7 +119,7 @@ class PeriodicTests(SynchronousTestCase):
         self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))
 
     def test_stop_waits_for_round(self) -> None:
-        """A stop waits for the round under way, and no other comes."""
+        """A stop waits for the current round, and no other follows."""
         self.service.startService()
         self.clock.advance(10)
 

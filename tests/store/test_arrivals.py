@@ -1,4 +1,4 @@
-"""The order of arrival, whatever the wall clock and the ids say."""
+"""The order of arrival, independent of the wall clock and of ids."""
 
 from datetime import timedelta
 from typing import Any
@@ -33,14 +33,14 @@ HOUR = timedelta(hours=1)
 
 class Numbers(SynchronousTestCase):
     def test_rise(self) -> None:
-        """A number is greater than every one before, though the clock stands, or is set back."""
+        """A number is greater than every earlier one, even if the clock stands still or is set back."""
         times = [5_000_000, 5_000_000, 1_000_000, 7_000_000]
         arrivals = HybridClock(lambda: times.pop(0))
 
         self.assertEqual([5_000, 5_001, 5_002, 7_000], [arrivals.next() for _ in range(4)])
 
     def test_after_another_daemon(self) -> None:
-        """What was seen of another daemon comes before what is numbered now."""
+        """Entries of another daemon that were read come before those that are numbered later."""
         arrivals = HybridClock(lambda: 1_000_000)
 
         arrivals.observe(None)
@@ -120,7 +120,7 @@ class SetBack(Case):
         self.assertEqual([["39"], ["39"]], [await self.last(user) for user in (self.anna, self.boris)])
 
     async def test_dialogs(self) -> None:
-        """Dialogs come with the one first in which something was said last."""
+        """Dialogs are listed latest first, by their last message."""
         await self.write(new_id(), self.anna, "one")
         self.at -= HOUR
         await self.write(new_id(), self.anna, "two")
@@ -139,7 +139,7 @@ class SetBack(Case):
         self.assertEqual([["1"], ["2"]], [await self.last(user) for user in (self.anna, self.boris)])
 
     async def test_other_daemon(self) -> None:
-        """An answer comes after what it answers, though another daemon, whose clock is ahead, has stored that."""
+        """An answer comes after the message that it answers, even if another daemon, whose clock is ahead, stored that."""
         await self.write(self.anna, self.boris, "question")
         self.at -= HOUR
         await self.start(shared=True)
@@ -215,7 +215,7 @@ class SetBack(Case):
         self.assertEqual(["three", "two", "one"], [complaint.text for complaint in await complaints.open(9)])
 
     async def test_ledger(self) -> None:
-        """What changed a balance comes with the latest first, though an operator's command is another process."""
+        """Changes of a balance come with the latest first, also those by an operator's command, another process."""
         for amount in (1, 2, 3):
             self.at -= HOUR
             await self.start()
@@ -234,7 +234,7 @@ class SetBack(Case):
 
 class OfAnEarlierRelease(Case):
     async def an_old_message(self, text: str, seq: int, at: Moment) -> None:
-        """As releases stored them that gave no order."""
+        """Documents as early releases stored them, without an order."""
         document = {
             "_id": ObjectId(derived_id(text)),
             "stream": ObjectId(self.boris),
@@ -285,7 +285,7 @@ class OfAnEarlierRelease(Case):
         self.assertEqual(["1", "0"], [room.name for room in await self.rooms.search(RoomSearch(), self.anna)])
 
     async def test_indexes(self) -> None:
-        """Indexes that only an earlier release used go; what is not ours stays."""
+        """Indexes that only an earlier release used are dropped; foreign ones stay."""
         old = [{"key": {"user": 1, "_id": 1}, "name": "user__id"}, {"key": {"x": 1}, "name": "an operator's"}]
         await self.database.command({"createIndexes": SESSIONS, "indexes": old})
 

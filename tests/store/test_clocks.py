@@ -1,4 +1,4 @@
-"""Work that was begun under a wrong clock, or before it was set back, blocks nobody."""
+"""Work that began under a wrong clock, or before it was set back, blocks nobody."""
 
 from datetime import timedelta
 
@@ -79,7 +79,7 @@ class Clocks(TestCase):
         self.assertIn(self.anna.id, room.users)
 
     async def test_move_under_way(self) -> None:
-        """A move that was begun this moment, by a clock that differs a little, is left alone."""
+        """A move that has just begun, by a clock that differs a little, is left alone."""
         await self.users.begin_move(self.anna.id, self.room.id)
         for shift in (5, -10):
             self.at += timedelta(seconds=shift)
@@ -87,7 +87,7 @@ class Clocks(TestCase):
             self.assertEqual([], await self.users.unfinished_moves(all=False))
 
     async def test_key(self) -> None:
-        """A key that was made tomorrow does not live until then."""
+        """A key that was made tomorrow is not valid until then."""
         await self.users.set_password(self.anna.phone, "hash")
         living = []
         for shift in (timedelta(), -DAY, 2 * DAY):
@@ -122,7 +122,7 @@ class Clocks(TestCase):
         self.assertIsInstance(await answers.claim(id, b"another", new_id()), Claim)
 
     async def test_client_id(self) -> None:
-        """A client_id that was used in a year from now swallows nothing; one of within a day does."""
+        """A client_id that was used a year from now does not return its message; one of within a day does."""
         messages = Messages(
             rooms=self.rooms,
             client_ids=ClientIds(self.database, self.clock, room_message_id),

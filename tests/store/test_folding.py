@@ -58,7 +58,7 @@ class Upgrade(TestCase):
         await daemon.stop()
 
     async def test_old_password(self) -> None:
-        """A room's password that was hashed as it was written, in another form, goes on letting people in."""
+        """A room's password that was hashed in another form is still accepted."""
         daemon = await Daemon("--mongo", self.uri).start()
         self.addCleanup(daemon.remove)
         anna, boris = await a_person(daemon), await a_person(daemon)
@@ -89,7 +89,7 @@ class Steps(TestCase):
         await close(self.database)
 
     async def test_many(self) -> None:
-        """More than one step holds are folded, each once; what is right, and what has no name, is left alone."""
+        """More names than one step has are folded, each once; right ones, and documents without a name, are left alone."""
         people = [{"_id": ObjectId(), "phone": f"{n}", "nickname": f"Ёж {n}"} for n in range(2 * STEP + 1)]
         self.raw.users.insert_many([*people, {"phone": "x", "nickname": None}, {"phone": "y", "nickname": ""}])
 
@@ -102,7 +102,7 @@ class Steps(TestCase):
         self.assertEqual(FOLD_VERSION, self.raw.versions.find_one()["version"])
 
     async def test_slow(self) -> None:
-        """A start waits for so long and no longer; the rest is done afterwards, or by the next start."""
+        """A start waits for a bounded time; the rest is done afterwards, or by the next start."""
         self.raw.users.insert_many({"phone": f"{n}", "nickname": f"Ёж {n}"} for n in range(5 * STEP))
         clock = Clock()
         folding = Folding(self.database, clock)
@@ -118,7 +118,7 @@ class Steps(TestCase):
         self.assertEqual(5 * STEP, self.raw.users.count_documents({"folded": {"$regex": "^еж "}}))
 
     async def test_away(self) -> None:
-        """Where the database goes away meanwhile, the daemon starts all the same."""
+        """If the database fails meanwhile, the daemon still starts."""
         await self.database.close()
 
         await Folding(self.database, reactor).start()
@@ -135,7 +135,7 @@ class Steps(TestCase):
         self.assertEqual((5, 10), (changed, self.raw.users.count_documents({"folded": {"$regex": "^еж "}})))
 
     async def test_another_unicode(self) -> None:
-        """Under another version of the rules, or of Unicode, everything is looked at again."""
+        """Under another version of the rules, or of Unicode, everything is folded again."""
         self.raw.users.insert_one({"phone": "1", "nickname": "Ёж", "folded": "ёж"})
         self.raw.versions.insert_one({"_id": "fold", "version": "0 (Unicode 1.1)"})
 

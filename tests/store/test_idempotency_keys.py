@@ -46,7 +46,7 @@ class IdempotencyKeysTests(TestCase):
             await self.answers.claim(self.call, b"b", new_id())
 
     async def test_under_way(self) -> None:
-        """A claim keeps others out until it is given up; who goes on makes what would have been made."""
+        """A claim keeps others out until it is released; the next one uses the same idempotency id."""
         claim = await self.claim()
 
         with self.assertRaises(InProgress):
@@ -71,7 +71,7 @@ class IdempotencyKeysTests(TestCase):
         self.assertEqual((200, b"{}"), await self.answers.claim(done, b"a", new_id()))
 
     async def test_dead(self) -> None:
-        """A claim that runs out is taken over, and who held it writes nothing more."""
+        """An expired claim is taken over, and its first owner can no longer write."""
         dead = await self.claim()
         self.later(LEASE)
 

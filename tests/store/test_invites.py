@@ -24,7 +24,7 @@ class Claims(TestCase):
         self.anna = new_id()
 
     async def test_left_behind(self) -> None:
-        """A claim that no call confirmed, as the database carries one out late, keeps nobody from sending."""
+        """A claim that no call confirmed, which the database carried out late, keeps nobody from sending."""
         late, now = new_id(), new_id()
         await self.invites.claim(self.anna, FRIEND, late)
 
@@ -44,7 +44,7 @@ class Claims(TestCase):
         self.assertEqual([False, True], confirmed)
 
     async def test_confirmed(self) -> None:
-        """An invitation that is sent is not sent again that day, whoever gives up meanwhile."""
+        """An invitation that was sent is not sent again that day, even if another call releases its claim."""
         sent, late = new_id(), new_id()
         await self.invites.claim(self.anna, FRIEND, sent)
         await self.invites.confirm(self.anna, FRIEND, sent)

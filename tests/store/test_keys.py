@@ -51,7 +51,7 @@ class KeyTests(TestCase):
         self.assertEqual(["first", None, "second"], keys)
 
     async def test_clock_set_back(self) -> None:
-        """A key that was made while the clock was ahead is not good for as long as it was wrong."""
+        """A key that was made while the clock was ahead is not valid for that much longer."""
         self.time += timedelta(days=365)
         await self.users.set_password(PHONE, "second")
         self.time -= timedelta(days=365)
@@ -59,7 +59,7 @@ class KeyTests(TestCase):
         self.assertIsNone(await self.good())
 
     async def test_of_old(self) -> None:
-        """A key whose age nobody knows, since it was made before ages were kept, has run out."""
+        """A key of unknown age, from a release that did not store ages, has expired."""
         await self.database.update(USERS, {"phone": PHONE}, {"$unset": {"key_at": ""}})
 
         self.assertIsNone(await self.good())
@@ -73,7 +73,7 @@ class KeyTests(TestCase):
         self.assertTrue(key is not None and key.is_usable)
 
     async def test_five_wrong(self) -> None:
-        """The fifth wrong try is the last; after it not even a right one that was judged before counts."""
+        """The fifth wrong try is the last. After it not even a right key that was checked before counts."""
         key = await self.key()
 
         last = [await self.users.count_wrong_key(key) for _ in range(6)]
@@ -84,7 +84,7 @@ class KeyTests(TestCase):
         self.assertFalse((await self.key()).phone_verified)
 
     async def test_right(self) -> None:
-        """A right one forgives the wrong ones, and its place is known; the latest eight places are."""
+        """A right key resets the wrong tries, and its network becomes known; the latest eight networks are kept."""
         key = await self.key()
         for _ in range(4):
             await self.users.count_wrong_key(key)
@@ -99,7 +99,7 @@ class KeyTests(TestCase):
         self.assertEqual(set(others), (await self.key()).known_networks)
 
     async def test_of_an_earlier_release(self) -> None:
-        """One whose places nobody kept has signed in if they have a session."""
+        """A user without known networks counts as signed in before if they have a session."""
         await self.database.update(USERS, {"phone": PHONE}, {"$unset": {"places": ""}})
         self.assertFalse((await self.key()).phone_verified)
 
@@ -108,7 +108,7 @@ class KeyTests(TestCase):
         self.assertTrue((await self.key()).phone_verified)
 
     async def test_another_key(self) -> None:
-        """What was judged of a key counts for no other, which was made meanwhile."""
+        """The check of a key does not count for another key that was made meanwhile."""
         key = await self.key()
         await self.users.set_password(PHONE, "second")
 

@@ -1,4 +1,4 @@
-"""The log of rooms: one order, no gaps, no duplicates, whatever happens to its database."""
+"""The log of rooms: one order, no gaps, no duplicates, even if its database fails."""
 
 from collections.abc import Sequence
 
@@ -149,7 +149,7 @@ class OneDaemon(LogCase):
         self.assertEqual([1, 2, 3, 4], await self.seqs(rooms, room))
 
     async def test_unknown_room(self) -> None:
-        """A proposal to an unknown room raises RoomNotFound, whatever else is proposed meanwhile."""
+        """A proposal to an unknown room raises RoomNotFound, with any other proposals beside it."""
         rooms = await self.a_daemon()
         nowhere = new_id()
 

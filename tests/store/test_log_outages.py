@@ -67,7 +67,7 @@ class DatabaseDies(LogCase):
         self.assertEqual(list(range(1, len(await self.all_seqs()) + 1)), await self.all_seqs())
 
     async def test_stopped_unexpectedly(self) -> None:
-        """Whatever stops the log, pending callers fail at once, and no timer is left behind."""
+        """When the log stops unexpectedly, pending callers fail at once, and no timer is left."""
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
 
@@ -108,7 +108,7 @@ class DatabaseDies(LogCase):
         self.assertNotIn("refused", received)
 
     async def test_followers_of_the_refused_fall(self) -> None:
-        """What was allowed only by an entry that was then given up is given up with it."""
+        """An entry that was allowed only by another one is withdrawn with it."""
         self.patch(append_module, "APPEND_TIMEOUT", 1.0)
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)

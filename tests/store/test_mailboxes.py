@@ -36,7 +36,7 @@ class MailboxesCase(TestCase):
 
 class Once(MailboxesCase):
     async def test_again(self) -> None:
-        """An entry with a derived id is stored once, however often it is put."""
+        """An entry with a derived id is stored once, however often it is appended."""
         once = new_id()
         for _ in range(3):
             await self.mailboxes.append_once(self.anna, once, self.an_entry)
@@ -44,7 +44,7 @@ class Once(MailboxesCase):
         self.assertEqual([Kind.READ], await self.kinds())
 
     async def test_void(self) -> None:
-        """After an outage in which its first write became void, it is put again and stored once."""
+        """After an outage in which its first write became void, it is appended again and stored once."""
         once = new_id()
         void = entry_to_document(self.an_entry(once, 1, Kind.VOID))
         await self.database.insert(LOG, {**void, "_id": ObjectId(once)})
@@ -57,7 +57,7 @@ class Once(MailboxesCase):
 
 class Behind(MailboxesCase):
     async def test_bound(self) -> None:
-        """With as many messages behind as there may be, the next waits for their dialogs to be written."""
+        """While the largest number of messages have unwritten dialogs, the next message waits."""
         self.patch(dialogs, "MAX_BEHIND", 1)
         self.patch(dialogs, "WRITE_DELAY", 60)
         written: list[int] = []

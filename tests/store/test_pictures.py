@@ -59,7 +59,7 @@ class Records(TestCase):
         self.assertEqual([], await self.orphans(self.ours))
 
     async def test_bytes(self) -> None:
-        """Of many simultaneous uploads at two daemons as many as fit are accepted; the next day more fit."""
+        """Of many simultaneous uploads at two daemons as many as fit are accepted; the next day others fit."""
         takers = [self.ours, self.theirs] * 10
         taking = [ensureDeferred(each.take_bytes("bytes", "anna", 1000, 100)) for each in takers]
         refused = []

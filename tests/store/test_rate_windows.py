@@ -109,7 +109,7 @@ class WindowsTests(TestCase):
         self.assertEqual([1 / 50], await self.windows.used([free]))
 
     async def test_used(self) -> None:
-        """How full a counter is, by the rate that is fullest; a full one is refused, and nothing is counted."""
+        """The used part of a counter, by its fullest rate; a full counter is refused, and nothing is counted."""
         for n in range(3):
             self.assertEqual([n / 3], await self.windows.used([self.counter(Rate(100, 60), HOUR)]))
             await self.hit(Rate(100, 60), HOUR)
@@ -157,7 +157,7 @@ class WindowsTests(TestCase):
         self.assertEqual([None, None, None, 3600], [await self.hit(HOUR) for _ in range(4)])
 
     async def test_groups(self) -> None:
-        """Groups of one name are counted apart."""
+        """Groups of one name are counted separately."""
         for group in ("", "owner"):
             counter = RateCounter("sms", "anna", (MINUTE,), group)
             await self.windows.take([counter])

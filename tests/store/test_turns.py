@@ -35,7 +35,7 @@ class TurnsTests(SynchronousTestCase):
         return end, ensureDeferred(search())
 
     def test_at_once(self) -> None:
-        """So many are under way; the next begins when one ends."""
+        """A bounded number of reads run; the next begins when one ends."""
         ends = [self.take(user)[0] for user in "abc"]
         self.assertEqual(["a", "b"], self.began)
 
@@ -44,7 +44,7 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(["a", "b", "c"], self.began)
 
     def test_of_one(self) -> None:
-        """A user has so many, under way and waiting; one more is refused, and others' are not."""
+        """A user has a bounded number of reads, running and waiting; one more is refused, and others' are not."""
         taken = [self.take("a") for _ in range(3)]
 
         self.failureResultOf(self.take("a")[1], TooManyRequests)
@@ -79,7 +79,7 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(["a", "b", "c"], self.began)
 
     def test_waiting(self) -> None:
-        """Only so many wait in all."""
+        """The number of waiting reads is bounded."""
         self.patch(slow_reads, "MAX_WAITING", 1)
         for user in "abc":
             self.take(user)
@@ -123,7 +123,7 @@ class Lanes(TestCase):
         await gatherResults(reads)
 
     async def test_given_up(self) -> None:
-        """A read that takes too long is given up by the database itself."""
+        """The database itself ends a read that takes too long."""
         self.patch(database_client, "READ_TIMEOUT", 0.1)
 
         with self.assertRaises(DatabaseAway):

@@ -56,7 +56,7 @@ class Remembered(TestCase):
         self.assertEqual({BORIS: 3}, self.successResultOf(other))
 
     def test_changed_meanwhile(self) -> None:
-        """A count that a change came into is not remembered, nor does it hide one that began afterwards."""
+        """A count during which a change came is not cached, and does not hide one that began afterwards."""
         self.ask()
         self.unread.invalidate(ANNA)
         after = self.ask()
@@ -69,7 +69,7 @@ class Remembered(TestCase):
         self.assertEqual({BORIS: 4}, self.successResultOf(again))
 
     def test_late(self) -> None:
-        """A count that a change came into and that is done last is not remembered either."""
+        """A count during which a change came, and which ends last, is not cached either."""
         self.ask()
         self.unread.invalidate(ANNA)
         self.ask()
@@ -102,7 +102,7 @@ class Remembered(TestCase):
         self.assertEqual({BORIS: 4}, self.successResultOf(again))
 
     def test_shared(self) -> None:
-        """With other daemons on the database, which change counts unseen, none is remembered."""
+        """With other daemons on the database, which change counts unnoticed, none is cached."""
         self.unread = UnreadCounts(self.count, self.clock.seconds, 0.0)
         self.ask()
         self.counted(3)
@@ -113,7 +113,7 @@ class Remembered(TestCase):
         self.assertEqual({BORIS: 4}, self.successResultOf(again))
 
     def test_bounds(self) -> None:
-        """Memory is bounded: the user not asked for longest is forgotten, and counts by very many are not kept."""
+        """Memory is bounded: the least recently used user is dropped, and counts by very many authors are not kept."""
         self.patch(unread_counts, "MAX_USERS", 2)
         self.patch(unread_counts, "MAX_AUTHORS", 1)
         self.unread = UnreadCounts(self.count, self.clock.seconds)

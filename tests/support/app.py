@@ -134,7 +134,7 @@ class Client:
         """Reload, as the protocol says for a client that was away too long or is in another room now."""
         received = [message["_id"] for message in await self.received()]
         read = await self.read_by_others()
-        # What was read here may be told as an event, too, before or after.
+        # What was read here may come as an event, too, before or after.
         self.directs = list(dict.fromkeys([*received, *self.directs]))
         self.receipts = list(dict.fromkeys([*read, *self.receipts]))
         self.loaded, self.loaded_receipts = set(received), set(read)

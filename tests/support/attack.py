@@ -21,7 +21,7 @@ from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
 
 SECONDS = 15.0 if LARGE else 0.8
-"""How long an attack lasts, and how long it is watched without one."""
+"""Seconds of an attack, and of the measurement without one."""
 SETTLE = 5.0 if LARGE else 0.2
 """Seconds after which memory is to be back."""
 
@@ -67,8 +67,7 @@ class AttackCase(ChatTestCase):
     async def assert_unharmed(self, name: str, attack: Callable[[], Awaitable[Any]] | Awaitable[Any]) -> None:
         """Others' calls are slowed and refused within the bounds during the attack, and its memory is released.
 
-        A machine with other work is given three tries, where the attack can be made anew: what it does, it does each
-        time.
+        On a busy machine an attack that can be repeated has three tries: real harm occurs in each.
         """
         found: list[str] = []
         quiet = self.stage.quiet

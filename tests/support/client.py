@@ -19,7 +19,7 @@ from tests.support.waiting import PATIENCE, eventually
 
 _documents: dict[int, Any] = {}
 SILENCE = 0.3
-"""Seconds in which what must not happen has not."""
+"""Seconds that a test waits before it asserts that something did not happen."""
 
 
 @frozen

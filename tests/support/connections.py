@@ -1,4 +1,4 @@
-"""A connection that keeps what it is sent."""
+"""A connection that records what it is sent."""
 
 from typing import Any
 

@@ -99,7 +99,7 @@ class CrashCase(ChatTestCase):
         return []
 
     async def tearDown(self) -> None:
-        # trial runs the cleanups before this: the crowd has gone, a database that was stopped goes on.
+        # trial runs the cleanups before this: the crowd has ended, a stopped database goes on.
         try:
             await super().tearDown()
         finally:
@@ -131,7 +131,7 @@ class CrashCase(ChatTestCase):
         """The room from its beginning, paged as a client does: it skips what it has."""
         messages: list[dict[str, Any]] = []
         for _ in range(1000):
-            # Not as many as the last one's seq says: where a write became void a number is missing.
+            # Not by the last one's seq: where a write became void, a number is missing.
             page = (await self.admin.call("/room/chat", room=self.room, skip=len(messages), limit=500)).data["chat"]
             if not page:
                 return messages

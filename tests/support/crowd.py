@@ -38,7 +38,7 @@ def stalled(port: int, inits: Sequence[dict[str, Any]]) -> list[socket.socket]:
     opened = []
     for init in inits:
         one = socket.socket()
-        # Before the connection, since that tells the window.
+        # Before the connection, which announces the window.
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         one.connect(("127.0.0.1", port))
         one.sendall(HANDSHAKE)

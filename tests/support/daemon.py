@@ -55,14 +55,14 @@ class Daemon:
         command = [TWISTD, "--nodaemon", "--pidfile=", "justchat", "--data-dir", str(self.data)]
         command += ["--http", LOOPBACK, "--websocket", LOOPBACK]
         if "--config" not in self.options:
-            # All the tests' people come from one address, and more often than people do.
+            # All users of the tests come from one address, and call more often than people do.
             config = self.folder / "exempt.toml"
             config.write_text(
                 f'[http]\nfast_lane = {str(self.fast_lane).lower()}\n[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n'
             )
             command += ["--config", str(config)]
         command += self.options
-        # Should the tests be killed, nothing stays behind.
+        # If the tests are killed, the daemon is killed too.
         command = [*self.prefix, "setpriv", "--pdeathsig", "KILL", "--", *command]
         with open(self._log_file, "wb") as log:
             self.process = subprocess.Popen(

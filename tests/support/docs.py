@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def parsed(page: Path, warnings: StringIO | None = None) -> nodes.document:
-    """A page of the documentation; what docutils has against it goes into ``warnings``."""
+    """A page of the documentation; docutils' complaints go into ``warnings``."""
     settings = {
         "syntax_highlight": "none",
         "_disable_config": True,

@@ -35,7 +35,7 @@ class Sent(NamedTuple):
 
 
 class FakeGateway:
-    """Records what it is sent; ``answer`` makes what it says: a body, or NOT_DONE_YET for what it writes itself."""
+    """Records requests. ``answer`` makes the answer: a body, or NOT_DONE_YET where it writes to the request."""
 
     def __init__(self) -> None:
         self.answer: Answer = lambda request: b""
@@ -73,7 +73,7 @@ class _Everything(Resource):
 
 
 class _Connections(WrappingFactory):
-    """Knows who is connected."""
+    """Tracks the open connections."""
 
     def __init__(self, wrapped: Site) -> None:
         super().__init__(wrapped)

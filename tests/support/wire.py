@@ -75,7 +75,7 @@ async def exchange(port: int, said: bytes, endpoint: Any = None) -> list[RawAnsw
         head, _, rest = rest.partition(b"\r\n\r\n")
         line, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        # An answer to HEAD tells the length of a body that it has not.
+        # An answer to HEAD has the length of a body that does not follow.
         length = 0 if rest.startswith(b"HTTP/1.") else int(headers.get("content-length", 0))
         answers.append(RawAnswer(line, headers, rest[:length]))
         rest = rest[length:]

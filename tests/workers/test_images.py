@@ -175,7 +175,7 @@ class Processes(ImagesCase):
 
 class InTurns(ImagesCase):
     async def test_share(self) -> None:
-        """An owner who has used up their share gets Busy, and nobody else does."""
+        """An owner who has used up their share gets Busy; others do not."""
         self.stopped()
         many = [self.keep(owner="greedy") for _ in range(images.SHARE + 1)]
 
@@ -193,7 +193,7 @@ class InTurns(ImagesCase):
             await each
 
     def test_order(self) -> None:
-        """Owners take turns; what is put back is next."""
+        """Owners alternate; an item that is put back is next."""
         turns: FairQueue[int] = FairQueue(each=3, most=6, seconds=lambda: 0.0)
         for owner, thing in (("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5)):
             turns.put(owner, thing)
@@ -208,7 +208,7 @@ class InTurns(ImagesCase):
         self.assertEqual(0, len(turns))
 
     def test_cost(self) -> None:
-        """Owners who cost less lately come first, until that is forgotten."""
+        """Owners with less recent cost come first; costs decay."""
         time = [0.0]
         turns: FairQueue[int] = FairQueue(each=3, most=9, seconds=lambda: time[0])
         turns.charge("large", 5)

@@ -36,7 +36,7 @@ class NoRoom:
 
 class PasswordsCase(TestCase):
     def setUp(self) -> None:
-        # It gives way to the other tests, too.
+        # It yields to the other tests, too.
         self.patch(passwords, "PATIENCE", 60.0)
 
     def started(self, reactor: Any = reactor) -> Passwords:
@@ -106,14 +106,14 @@ class Hashes(PasswordsCase):
 
 class ItsProcess(PasswordsCase):
     async def test_idle(self) -> None:
-        """It yields its core to any other process."""
+        """The process yields its core to any other process."""
         made = self.started()
         await made.hash(SECRET, TURN)
 
         await eventually(lambda: os.sched_getscheduler(self.pid(made)) == os.SCHED_IDLE, "it to give way")
 
     async def test_session(self) -> None:
-        """It is of our session, but not ended by Ctrl-C."""
+        """It is in the daemon's session, but Ctrl-C does not end it."""
         made = self.started()
         await made.process.send("a")  # it is up
 
@@ -124,7 +124,7 @@ class ItsProcess(PasswordsCase):
         self.assertEqual(os.getsid(0), os.getsid(self.pid(made)))
 
     async def test_interrupted_start(self) -> None:
-        """Ctrl-C while it starts does not end it, either."""
+        """Ctrl-C during its start does not end it, either."""
         said, made = self.said(), self.started()
 
         os.kill(self.pid(made), signal.SIGINT)
@@ -134,8 +134,9 @@ class ItsProcess(PasswordsCase):
         self.assertEqual([], said)
 
     async def test_too_slow(self) -> None:
-        """What it has not done in time is done all the same, what comes then does not wait for it; later it is asked
-        again, and gives nobody the answer of another."""
+        """Requests that it does not answer in time are computed by threads, and later requests do not wait for it. It
+        is then used again, and no request gets another's answer.
+        """
         made = self.started()
         process = made.process
         hash = await made.hash(SECRET, TURN)
@@ -178,7 +179,7 @@ class ItsProcess(PasswordsCase):
         self.assertIn("cannot be started: no more processes", said[0])
 
     async def stopped(self) -> Passwords:
-        """Whose process stands still and whose threads do nothing: all that is asked waits."""
+        """With a stopped process and idle threads, so that every request waits."""
         made = self.started()
         await made.process.send("a")
         os.kill(self.pid(made), signal.SIGSTOP)
@@ -199,7 +200,7 @@ class ItsProcess(PasswordsCase):
         os.kill(self.pid(made), signal.SIGCONT)
         await gatherResults(honest)
 
-        # Two were sent before; then two of each queue come before an honest one at most, and two more are sent.
+        # Two were sent before. Then at most two of each queue come before another owner's, and two more are sent.
         self.assertLessEqual(len(done), 8)
         await gatherResults(flood)
         self.assertEqual(EACH["rooms"] + 12 + 2, len(done))
@@ -218,7 +219,7 @@ class ItsProcess(PasswordsCase):
         await gatherResults([*asked, other])
 
     async def test_full(self) -> None:
-        """Where all room is used up, who has most waiting gives way; none who has but one."""
+        """Where the queue is full, the owner with the most requests loses one; an owner with one loses none."""
         made = await self.stopped()
         self.patch(made._queues["rooms"], "_most", 6)
         asked = [ensureDeferred(made.hash(SECRET, HashOwner("keys", "first"))) for _ in range(2)]
@@ -234,7 +235,7 @@ class ItsProcess(PasswordsCase):
         await gatherResults([*asked, flood[0], *others])
 
     async def test_thread_for_keys(self) -> None:
-        """While there is no process, room passwords have one thread, and those who sign in the other."""
+        """While there is no process, room passwords have one thread, and sign-ins the other."""
         made = self.started(NoRoom())
         rooms = [ensureDeferred(made.hash(SECRET, HashOwner("rooms", f"{n}"))) for n in range(10)]
         self.assertEqual(passwords.THREADS - 1, made._in_threads)
@@ -257,7 +258,7 @@ class ItsProcess(PasswordsCase):
         await gatherResults([*rooms, *keys])
 
     async def test_stop(self) -> None:
-        """When all is stopped it is gone, also one that hangs; and there is no other."""
+        """After the stop no process is left, even if it hung."""
         made = Passwords(reactor)
         made.start()
         pid = self.pid(made)

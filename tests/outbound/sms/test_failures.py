@@ -17,7 +17,7 @@ OWN_WORDS = {
 
 class Failures(GatewayCase):
     async def test_statuses(self) -> None:
-        """Statuses are told apart by what they mean; of one that means nothing certain, the outcome is unknown."""
+        """Statuses are classified by their meaning; with an unclear one the outcome is unknown."""
         found = {
             status: (await self.failed(with_status(status))).failure.value
             for status in (400, 401, 402, 403, 404, 422, 429, 503, 500, 502, 504, 302, 418)

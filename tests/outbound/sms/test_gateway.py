@@ -22,7 +22,7 @@ class WhatIsSent(GatewayCase):
 
         self.assertEqual(json.loads(self.fake.sent[0].body), {"to": PHONE, "text": TEXT})
 
-    async def test_json_is_told(self) -> None:
+    async def test_json_content_type(self) -> None:
         """A body that looks like JSON is sent as application/json."""
         await self.send(body='["{text}"]')
 

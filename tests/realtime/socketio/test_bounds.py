@@ -52,7 +52,7 @@ class SlowReader(PlainCase):
 
 class WebSocket(PlainCase):
     async def test_too_large(self) -> None:
-        """A frame over the limit ends the connection; so does one of a megabyte."""
+        """A frame over the limit ends the connection, and so does one of a megabyte."""
         for size in (16 * 1024, 1_000_000):
             socket = await self.packets()
 

@@ -34,7 +34,7 @@ class In(SynchronousTestCase):
         self.assertEqual([(4, "я🎈"), (2, "")], [(packet.type, packet.text) for packet in packets])
 
     def test_framed(self) -> None:
-        """The binary form counts bytes; it mixes text with binary packets, of which none is a message."""
+        """The binary form counts bytes. It mixes text with binary packets; a binary packet is never a message."""
         packets = parse_payload(b"\0\1\0\xff2" + b"x" * 9 + b"\1\3\xff\2ab\0\3\xff4" + "я".encode(), 3)
 
         self.assertEqual([(2, "x" * 9), (2, "ab"), (4, "я")], [(packet.type, packet.text) for packet in packets])

@@ -63,7 +63,7 @@ WELL_FORMED: list[Case] = [
     (4, b"4" * (BOUND + 1)),
     (4, b"4" * 1_000_000),
 ]
-"""Those over the bound are not looked at."""
+"""Those over the bound are not parsed."""
 MALFORMED_OCTETS: list[Case] = [
     (3, body) for body in (framed("7"), framed(b"\4\0\1"), framed("2", b"\4x"), framed("2", "4x"), framed("2", ""))
 ]
@@ -178,11 +178,11 @@ class Reference(Compared):
             self.assertEqual((theirs.code, json.loads(theirs.body)), (ours.code, json.loads(ours.body)), query)
 
     async def test_payloads(self) -> None:
-        """A payload gets the same status; what ends the session there ends it here, and nothing else does."""
+        """A payload gets the same status, and ends the session of both servers or of neither."""
         await self.compare(MALFORMED, WELL_FORMED, {})
 
     async def test_octets(self) -> None:
-        """So is one in the binary form of Engine.IO 3."""
+        """The same in the binary form of Engine.IO 3."""
         await self.compare(MALFORMED_OCTETS, WELL_FORMED_OCTETS, OCTETS)
 
     async def test_jsonp(self) -> None:
@@ -194,7 +194,7 @@ class Reference(Compared):
         for port in self.ports:
             query = await a_session(port)
             first = Deferred.fromCoroutine(ask(port, query))
-            await deferLater(reactor, 0.2)  # whether a poll waits, nobody tells
+            await deferLater(reactor, 0.2)  # nothing shows that a poll waits
 
             second = await ask(port, query)
 
@@ -205,18 +205,18 @@ class Reference(Compared):
 
 
 class ReferenceOfItsTime(Compared):
-    """The same with the server that clients of Engine.IO 3 were made for."""
+    """The same with the server of Engine.IO 3's time."""
 
     version = 2
 
     async def test_payloads(self) -> None:
-        """The same requests end the session here as there."""
+        """The same requests end the session of both servers."""
         malformed, well_formed = [[case for case in cases if case[0] == 3] for cases in (MALFORMED, WELL_FORMED)]
         await self.compare(malformed, well_formed, {})
 
     async def test_octets(self) -> None:
-        """So it is in the binary form."""
-        # It forgives what is no packet of Socket.IO's.
+        """The same in the binary form."""
+        # It ignores what is not a Socket.IO packet.
         await self.compare([case for case in MALFORMED_OCTETS if b"x" not in case[1]], WELL_FORMED_OCTETS, OCTETS)
 
     async def test_jsonp(self) -> None:

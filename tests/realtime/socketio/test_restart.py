@@ -13,7 +13,7 @@ class Restart(TestCase):
     skip = MISSING
 
     async def test_restart(self) -> None:
-        """All clients get ``closing`` with the code; each reconnects by itself and binds again."""
+        """All clients get ``closing`` with the code; each reconnects automatically and binds again."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

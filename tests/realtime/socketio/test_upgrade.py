@@ -107,7 +107,7 @@ class NeverFinished(UpgradeCase):
     settings = QUICK_INIT
 
     async def test_never_finished(self) -> None:
-        """An upgrade that is not finished in time is given up; the session goes on by polling, and may try again."""
+        """An upgrade that is not finished in time is abandoned; the session goes on by polling, and may try again."""
         anna = await self.a_person()
         query = await self.a_session(init=anna.session_key)
         await self.until(query, '42["ready"')

@@ -58,7 +58,7 @@ class Inserts(TestCase):
                 await self.database.insert_many("things", self.documents(1))
 
     async def test_writes_in_doubt(self) -> None:
-        """Every other write that may not last is in doubt too: the database is away."""
+        """Every other write that may be lost is in doubt too: the database is away."""
         database = self.database
         writes: list[Callable[[], Awaitable[object]]] = [
             lambda: database.insert("things", {"_id": 1}),

@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 
 HERE = Path(__file__).parent
 OLD_PYTHON_SOCKETIO = HERE / "node_modules" / "python-socketio-4"
-"""Beside what npm would install: in no checkout's list of files."""
+"""Beside npm's folder, which git ignores."""
 NODE_KINDS = {"fetch": "fetch", "ws": "websocket", **{f"socket.io-client {n}": f"v{n}" for n in (1, 2, 3, 4)}}
 PYTHON_KINDS = {
     "curl": "curl",
@@ -112,7 +112,7 @@ class Process(ProcessProtocol):
 
 
 class Page:
-    """A page in Chromium, with what the browser itself has: ``fetch`` and ``WebSocket``."""
+    """A page in Chromium, with the browser's own ``fetch`` and ``WebSocket``."""
 
     def __init__(self, place: Place) -> None:
         self.received: list[list[Any]] = []
@@ -147,7 +147,7 @@ class Page:
 
 
 def _pin(place: Place) -> str:
-    """What Chromium knows the daemon's certificate by; the file of the pair lies beside the authority's."""
+    """The hash by which Chromium accepts the daemon's certificate, whose file is beside the authority's."""
     assert place.authority is not None
     certificate = x509.load_pem_x509_certificate((place.authority.parent / "localhost.pem").read_bytes())
     public = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -250,7 +250,7 @@ class Walk:
 
 
 async def walk(kind: str, place: Place) -> None:
-    """One client of this kind goes its way. Raises AssertionError where it cannot."""
+    """Run the scenario with a client of this kind. Raises AssertionError where a step fails."""
     driver = Page(place) if kind == "Chromium" else Process(kind, place)
     try:
         await Walk(driver, place).go()
