@@ -78,7 +78,7 @@ class Sending(TestCase):
         self.assertEqual(["four"], third.received)
 
     def test_many(self) -> None:
-        """Many connections are sent to in slices: each gets everything once, in order, also events for a few of them."""
+        """Many connections are sent to in slices: each gets all of its events once, in order."""
         self.join(3 * CONNECTIONS_AT_ONCE + 1)
         self.say("one")
         self.say("two")

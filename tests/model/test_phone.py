@@ -154,7 +154,7 @@ class EveryRegion(SynchronousTestCase):
     """The library's own examples: each region's, of every type."""
 
     def test_notations(self) -> None:
-        """In its region each is recognized in national notation, and elsewhere in international and RFC 3966 notation."""
+        """Each is recognized in its region's notation there, and elsewhere in the international and RFC 3966's."""
         wrong = []
         for region, number, expected in examples():
             uri = phonenumbers.format_number(number, PhoneNumberFormat.RFC3966)

@@ -139,7 +139,7 @@ class SetBack(Case):
         self.assertEqual([["1"], ["2"]], [await self.last(user) for user in (self.anna, self.boris)])
 
     async def test_other_daemon(self) -> None:
-        """An answer comes after the message that it answers, even if another daemon, whose clock is ahead, stored that."""
+        """A reply comes after its message, even if another daemon, whose clock is ahead, stored the message."""
         await self.write(self.anna, self.boris, "question")
         self.at -= HOUR
         await self.start(shared=True)

@@ -89,7 +89,7 @@ class Steps(TestCase):
         await close(self.database)
 
     async def test_many(self) -> None:
-        """More names than one step has are folded, each once; right ones, and documents without a name, are left alone."""
+        """Names beyond one step are folded, each once; folded ones, and documents without a name, stay as they are."""
         people = [{"_id": ObjectId(), "phone": f"{n}", "nickname": f"Ёж {n}"} for n in range(2 * STEP + 1)]
         self.raw.users.insert_many([*people, {"phone": "x", "nickname": None}, {"phone": "y", "nickname": ""}])
 
