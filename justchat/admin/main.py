@@ -5,6 +5,7 @@ import signal
 import sys
 import traceback
 from argparse import Namespace
+from io import TextIOWrapper
 from typing import Any
 
 from twisted.internet import task
@@ -56,7 +57,8 @@ def refused(why: str) -> SystemExit:
 
 def say(text: str) -> None:
     """Print a text, also where the terminal lacks a character or the reader has closed the pipe."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         print(text, flush=True)
     except BrokenPipeError:

@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 from pydantic_core import from_json
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -130,12 +131,12 @@ class Dispatcher:
         elif endpoint.session is REQUIRED and not is_form(fields.content_type):
             raise LoginTimeout
 
-    async def drained(self, seconds: float, reactor: object) -> None:
+    async def drained(self, seconds: float, reactor: IReactorTime) -> None:
         """Return when every pending call is answered, or after some seconds. Later calls are refused."""
         self.closing = True
         if self._pending:
             self._drained = Deferred()
-            self._drained.addTimeout(seconds, reactor, lambda *_: None)  # type: ignore[arg-type]
+            self._drained.addTimeout(seconds, reactor, lambda *_: None)
             await self._drained
         self._closed = True
 

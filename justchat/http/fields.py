@@ -61,8 +61,8 @@ class Empty(Body):
 
 
 def _context(info: ValidationInfo) -> FieldContext:
-    context: FieldContext = info.context  # type: ignore[assignment]
-    return context
+    assert isinstance(info.context, FieldContext)
+    return info.context
 
 
 def invalid(detail: str) -> PydanticCustomError:

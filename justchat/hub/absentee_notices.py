@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -27,7 +28,7 @@ class AbsenteeNotices:
 
     _log = Logger()
 
-    def __init__(self, mailboxes: IMailboxes, reactor: object) -> None:
+    def __init__(self, mailboxes: IMailboxes, reactor: IReactorTime) -> None:
         self._mailboxes = mailboxes
         self._reactor = reactor
 
@@ -43,7 +44,7 @@ class AbsenteeNotices:
             try:
                 return await self._append(user, entry)
             except Unavailable:
-                await deferLater(self._reactor, 1.0)  # type: ignore[arg-type]
+                await deferLater(self._reactor, 1.0)
         self._log.warn("the notice of {entry} is stored at the next start", entry=entry.id)
 
     async def _append(self, user: Id, entry: Entry) -> None:

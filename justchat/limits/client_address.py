@@ -7,7 +7,7 @@ only on a connection from one of these proxies.
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
 
 from twisted.logger import Logger
@@ -19,6 +19,7 @@ _FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("[^"]*"|[^;]*)', re.IGNORECASE)
 ADDRESSES_KEPT = 1024
 """Addresses in the cache."""
 _Address = IPv4Address | IPv6Address
+_Network = IPv4Network | IPv6Network
 
 
 class ClientAddresses:
@@ -144,8 +145,8 @@ def _parse_address(text: str) -> _Address | None:
     return mapped or address
 
 
-def _is_in(address: _Address, networks: Sequence[object]) -> bool:
-    return any(address in network for network in networks)  # type: ignore[operator]
+def _is_in(address: _Address, networks: Sequence[_Network]) -> bool:
+    return any(address in network for network in networks)
 
 
 def _key(address: _Address) -> str:

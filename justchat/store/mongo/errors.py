@@ -3,7 +3,7 @@
 Invariant: whatever leaves it open whether an operation happened, or happens to last, is DatabaseAway.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from pymongo.errors import (
@@ -39,11 +39,11 @@ _AWAY = (
 )
 
 
-async def timed(operation: Awaitable[Any], within: float) -> Any:
+async def timed(operation: Deferred[Any] | Coroutine[Any, Any, Any], within: float) -> Any:
     """The result of an operation. Raises DatabaseAway when it takes longer than ``within`` seconds, or the connection
     breaks.
     """
-    deferred = operation if isinstance(operation, Deferred) else ensureDeferred(operation)  # type: ignore[arg-type]
+    deferred = operation if isinstance(operation, Deferred) else ensureDeferred(operation)
     deferred.addTimeout(within, reactor)
     try:
         return await deferred
