@@ -1,4 +1,4 @@
-"""The checker of a fault run: every socket, journal and daemon against a replay of the log."""
+"""The checker of a fault run: it compares every socket, journal and daemon with a replay of the log."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from tests.support.fault_load import COINS, Action, Actor, Talker
 from tests.support.log_replay import LogReplay, as_shown
 
 WORDS = {"message": "message", "direct": "direct-message", "gift": "gift-message", "silence": "silence"}
-"""The actions that leave an entry with their mark as its text, and the entry's kind."""
+"""The actions whose entry has their mark as its text, and the kind of that entry."""
 CHECKS = (
-    "acknowledged, and not there",
-    "there more than once",
-    "refused, and there",
-    "out of order",
+    "acknowledged entries missing",
+    "entries stored more than once",
+    "refused entries stored",
+    "entries out of order",
     "entries that the rules forbid",
-    "notices and receipts not there once",
-    "balances that are not the ledger's",
-    "sockets that received otherwise",
-    "histories that a daemon shows otherwise",
-    "rooms that a daemon shows otherwise",
-    "users that a daemon shows otherwise",
-    "dialogs that a daemon shows otherwise",
+    "notices and receipts not stored exactly once",
+    "balances that differ from the journal",
+    "sockets whose events differ from the log",
+    "histories that differ from the log",
+    "rooms that differ from the log",
+    "users that differ from the log",
+    "dialogs that differ from the log",
     "incidents in a daemon's log",
 )
 Findings = dict[str, list[Any]]
@@ -36,7 +36,7 @@ Findings = dict[str, list[Any]]
 
 @frozen
 class Check:
-    """What a run leaves behind; ``find`` compares all of it with the log as it is then."""
+    """What a run leaves. ``find`` compares all of it with the present log."""
 
     uri: str
     daemons: Sequence[Daemon]
@@ -46,14 +46,16 @@ class Check:
     admin: Person
 
     async def find(self) -> tuple[LogReplay, Findings]:
-        """The log, and what is wrong."""
+        """The log, and the findings of each check."""
         with MongoClient[dict[str, Any]](self.uri) as mongo:
             log = LogReplay(mongo.get_default_database())
         found: Findings = {what: [] for what in CHECKS}
         self._compare_journals(log, found)
         found["entries that the rules forbid"] = log.wrong
-        found["notices and receipts not there once"] = [*log.missing_notices(), *log.missing_receipts()]
-        found["sockets that received otherwise"] = [each for member in self.members for each in _received(member, log)]
+        found["notices and receipts not stored exactly once"] = [*log.missing_notices(), *log.missing_receipts()]
+        found["sockets whose events differ from the log"] = [
+            each for member in self.members for each in _received(member, log)
+        ]
         for daemon in self.daemons:
             await self._compare_rooms(daemon, log, found)
             await self._compare_users(daemon, log, found)
@@ -69,15 +71,15 @@ class Check:
         for action in self.actions(*WORDS):
             times = texts[WORDS[action.what], action.mark]
             if action.is_acknowledged and not times:
-                found["acknowledged, and not there"].append(action)
+                found["acknowledged entries missing"].append(action)
             if times > 1:
-                found["there more than once"].append(action)
+                found["entries stored more than once"].append(action)
             if action.is_refused and times:
-                found["refused, and there"].append(action)
+                found["refused entries stored"].append(action)
         for actor in self.actors:
             for what in ("message", "direct", "gift"):
                 said = [action.mark for action in actor.of(what) if action.is_acknowledged]
-                found["out of order"] += _out_of_order(actor.person.id, WORDS[what], said, log)
+                found["entries out of order"] += _out_of_order(actor.person.id, WORDS[what], said, log)
 
     async def _compare_rooms(self, daemon: Daemon, log: LogReplay, found: Findings) -> None:
         admin = evolve(self.admin, daemon=daemon)
@@ -87,13 +89,13 @@ class Check:
                 chat += page
             shown = [(message["seq"], message["_id"]) for message in chat]
             if shown != _entries(log, room):
-                found["histories that a daemon shows otherwise"].append(
+                found["histories that differ from the log"].append(
                     (daemon.http, room, _difference(shown, _entries(log, room)))
                 )
             (document,) = (await admin.call("/room/get", room_id=room)).data["rooms"]
             replayed = log.rooms[room].shown(datetime.now(UTC).replace(tzinfo=None))
             if as_shown(document) != replayed:
-                found["rooms that a daemon shows otherwise"].append(
+                found["rooms that differ from the log"].append(
                     (daemon.http, room, _difference(as_shown(document).items(), replayed.items()))
                 )
 
@@ -105,15 +107,15 @@ class Check:
             expected = {"room": log.place(person.id), "gifts_count": len(gifts)}
             shown = {"room": [user["room"]] if user["room"] else [], "gifts_count": user["gifts_count"]}
             if shown != expected:
-                found["users that a daemon shows otherwise"].append((daemon.http, person.phone, shown, expected))
+                found["users that differ from the log"].append((daemon.http, person.phone, shown, expected))
             if isinstance(actor, Talker) and user["balance"] != _balance(actor):
-                found["balances that are not the ledger's"].append((person.phone, user["balance"], _balance(actor)))
+                found["balances that differ from the journal"].append((person.phone, user["balance"], _balance(actor)))
             dialogs = [
                 (dialog["user"], dialog["last_message"]["_id"], dialog["unread"])
                 for dialog in (await person.call("/user/dialogs")).data["dialogs"]
             ]
             if dialogs != log.dialogs(person.id):
-                found["dialogs that a daemon shows otherwise"].append(
+                found["dialogs that differ from the log"].append(
                     (daemon.http, person.phone, dialogs, log.dialogs(person.id))
                 )
 
@@ -123,7 +125,7 @@ def _entries(log: LogReplay, stream: str) -> list[tuple[int, str]]:
 
 
 def _out_of_order(author: str, kind: str, said: list[str], log: LogReplay) -> list[Any]:
-    """What an author said one after the other and the log has in another order."""
+    """An author's messages whose order in the log differs from the order in which they were sent."""
     places: dict[str, tuple[str, int, int]] = {}
     for stream, entries in log.streams.items():
         for entry in entries:
@@ -148,7 +150,7 @@ def _balance(talker: Talker) -> int:
 
 
 def _received(member: Client, log: LogReplay) -> list[Any]:
-    """Where a member's events are not those of the log since the position that they began from."""
+    """The differences between a member's events and the log since the member's first position."""
     person = member.person
     wrong: list[Any] = [(person.phone, each) for each in member.wrong]
     own = [(event["n"], event["_id"]) for event in member.own]
@@ -170,10 +172,10 @@ def _received(member: Client, log: LogReplay) -> list[Any]:
 
 
 _REFERRING = ("read-message", "service-message")
-"""Entries of a user whose event shows what they refer to."""
+"""Entries of a user whose event shows the entry that they refer to."""
 
 
 def _difference(one: Any, other: Any) -> tuple[list[Any], list[Any]]:
-    """The first of what only one, and only the other, has."""
+    """The first items that only one of the two has."""
     one, other = list(one), list(other)
     return [each for each in one if each not in other][:3], [each for each in other if each not in one][:3]

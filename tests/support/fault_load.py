@@ -28,7 +28,7 @@ MODESTY = 0.01
 
 @define
 class Action:
-    """One thing that a user does, with the status of each try; 0 is a broken connection, or none."""
+    """One action of a user, with the status of each try; 0 is a broken connection, or none."""
 
     what: str
     mark: str
@@ -59,7 +59,7 @@ class Actor:
     enough: threading.Event = field(factory=threading.Event)
 
     def run(self) -> None:
-        """Act until it is enough."""
+        """Act until the run ends."""
         last = time.monotonic()
         for number in itertools.count():
             if self.enough.wait(MODESTY):
@@ -159,7 +159,7 @@ class Talker(Actor):
 
 @define
 class Walker(Actor):
-    """Enters and leaves rooms, and talks wherever it may."""
+    """Enters and leaves rooms, and sends messages where it is inside."""
 
     rooms: list[str] = field(kw_only=True)
 
@@ -175,7 +175,7 @@ class Walker(Actor):
 
 @define
 class Admin(Actor):
-    """Puts others out, bans, silences and promotes them, and takes it back."""
+    """Kicks, bans, silences and promotes others, and reverts that."""
 
     rooms: list[str] = field(kw_only=True)
     others: list[Person] = field(kw_only=True)
@@ -185,7 +185,7 @@ class Admin(Actor):
         target = {"room_id": self.chance.choice(self.rooms), "user_id": whom}
         acts = {"kick": 2, "ban": 1, "unban": 3, "silence": 2, "add-moderator": 1, "remove-moderator": 1}
         (what,) = self.chance.choices(list(acts), list(acts.values()))
-        time.sleep(10 * MODESTY)  # or nobody is ever inside
+        time.sleep(10 * MODESTY)  # or no user would ever be inside
         if what == "silence":
             finished = int((time.time() + self.chance.choice([-1, 1, 3600])) * 1000)
             return self.do(what, "/room/silence", {**target, "finished": finished, "text": name}, name)

@@ -1,6 +1,6 @@
 """A fault run: users talk, pay, move and moderate while daemons, database, bus and sockets are killed, stopped and cut.
 
-Each user keeps a journal of what was acknowledged and refused. In the end everybody comes back, and the journals, what
+Each user keeps a journal of what was acknowledged and refused. At the end all users reconnect, and the journals, what
 each socket received and what each daemon shows are held against the log.
 """
 
@@ -34,7 +34,7 @@ PATIENCE = 60.0
 
 
 class FaultRun:
-    """One run; ``table`` is what was done and found, ``wrong`` what must not be."""
+    """One run. ``table`` has the faults and the findings, ``wrong`` the findings that must not occur."""
 
     def __init__(self, seconds: float, seed: int, daemons: int = 1, *, replicated: bool = False) -> None:
         self.seconds = seconds
@@ -126,12 +126,12 @@ class FaultRun:
         member.person = evolve(member.person, daemon=self.chance.choice(self.world.daemons))
         try:
             await member.come_back()
-        except Exception:  # whatever is broken now; the next time, then
+        except Exception:  # a fault is under way; the next attempt comes later
             return False
         return member.online
 
     async def _check(self, check: Check) -> None:
-        """Wait until all agrees with the log, and write the table."""
+        """Wait until everything agrees with the log, and write the table."""
         began = time.monotonic()
         while True:
             late = time.monotonic() - began > PATIENCE
@@ -142,7 +142,7 @@ class FaultRun:
                 log, found = await check.find()
                 if late or not any(found.values()):
                     break
-            except Exception:  # a daemon may not be quite back
+            except Exception:  # a daemon may still be starting
                 if late:
                     raise
             await deferLater(reactor, 1)
@@ -165,7 +165,7 @@ class FaultRun:
         )
         self.table.append(("changes of rooms: acknowledged", sum(each.statuses[-1] in (200, 201) for each in changes)))
         unknown = [action for action in check.actions("message", "direct") if 0 in action.statuses]
-        self.table.append(("words with an answer lost", len(unknown)))
+        self.table.append(("messages without an answer", len(unknown)))
         self.table.append(("entries of the log", log.entries))
         self.table.append(("void entries", log.voids))
         self.table += sorted(self.done.items())

@@ -1,4 +1,4 @@
-"""What a fault run breaks: daemons, and one daemon with its embedded database."""
+"""The targets of a fault run: daemons, and one daemon with its embedded database."""
 
 import contextlib  # a global "suppress" would be a setting of trial's
 import os
@@ -143,7 +143,7 @@ class OneDaemon(SomeDaemons):
 
     async def _break(self, act: Callable[[int], Coroutine[Any, Any, None]]) -> None:
         if pid := self.daemon.mongod_pid():
-            with contextlib.suppress(ProcessLookupError):  # it is dead already, and not back yet
+            with contextlib.suppress(ProcessLookupError):  # it was killed before, and has not started again
                 await act(pid)
 
     async def _kill_mongod(self, pid: int) -> None:

@@ -1,4 +1,4 @@
-"""Several daemons on one database, and what a fault run breaks of them."""
+"""Several daemons on one database, and their faults in a fault run."""
 
 import contextlib  # a global "suppress" would be a setting of trial's
 import random
@@ -72,7 +72,7 @@ class Fleet(SomeDaemons):
         async def step_down() -> None:
             await nodes.primary()
             command = {"replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 1}
-            with contextlib.suppress(PyMongoError):  # nobody is there to follow, or the answer is lost
+            with contextlib.suppress(PyMongoError):  # no other node can take over, or the answer is lost
                 await deferToThread(nodes.mongo.admin.command, command)
 
         return [
