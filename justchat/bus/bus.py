@@ -1,7 +1,7 @@
 """The driver of the bus: streams over any number of Redis or Valkey nodes, or over the relay of ``--workers``.
 
-Each stream belongs to one node, by a hash of both. Nodes know nothing of each other, and a node that is away takes its
-own streams with it alone.
+Each stream belongs to one node, by a hash of both. Nodes do not communicate with each other. A node that is away
+affects only its own streams.
 """
 
 from collections import OrderedDict

@@ -35,7 +35,7 @@ _PING = pack((b"PING",))
 
 
 class ConnectionUser(Shape):
-    """What a connection tells its node."""
+    """What a connection reports to its node."""
 
     def greeted(self) -> None:
         """The node has accepted us. Commands can be sent."""
@@ -47,7 +47,7 @@ class ConnectionUser(Shape):
         """A packet has come."""
 
     def lost(self, reason: str) -> None:
-        """The connection has ended. Is told once, also of one that was never greeted."""
+        """The connection has ended. Called once, also for one that was never greeted."""
 
 
 class RespConnection(Protocol):
@@ -121,7 +121,7 @@ class RespConnection(Protocol):
             self.transport.write(pack((b"UNSUBSCRIBE", *channels[start : start + CHUNK])))
 
     def drop(self, why: str) -> None:
-        """Cut the connection. The node is told ``why``."""
+        """Cut the connection. ``why`` is reported to the node."""
         if self._why is None:
             self._why = why
             self.transport.abortConnection()

@@ -1,4 +1,4 @@
-"""A node of the bus: keeps a connection to it, and says when it goes away and is back."""
+"""A node of the bus: keeps a connection to it, and reports when the node is away and when it is back."""
 
 import random
 from collections import deque
@@ -23,9 +23,9 @@ CLOSE_TIMEOUT = 1.0
 class Node:
     """One node. It is away until every channel that is followed is confirmed.
 
-    ``channels()`` are the channels to subscribe to on a new connection, ``on_subscribed`` hears of each that is
-    confirmed, ``on_received`` of each packet, ``on_lost`` of a greeted connection that has ended and ``on_change`` of
-    the node that goes away or is back.
+    ``channels()`` are the channels to subscribe to on a new connection, ``on_subscribed`` is called with each that is
+    confirmed, ``on_received`` with each packet, ``on_lost`` when a greeted connection has ended, and ``on_change`` when
+    the node is away or back.
     """
 
     _log = Logger()

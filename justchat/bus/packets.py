@@ -1,6 +1,6 @@
 """What goes over the bus: channels ``jc:<database>:<stream>``, and payloads of a version, a kind and a body.
 
-Daemons of different releases meet on it, and so may programs that are not ours. Whatever is not known is ignored.
+Daemons of different releases meet on it, and so may foreign programs. Whatever is not known is ignored.
 """
 
 from justchat.interfaces.bus import PacketKind

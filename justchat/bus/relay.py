@@ -1,4 +1,4 @@
-"""The relay: what the workers of one machine have instead of a Redis. It runs in their parent process.
+"""The relay: the workers of one machine use it instead of a Redis. It runs in their parent process.
 
 A server of publish and subscribe on a Unix socket that only its own user can open. It speaks as much of RESP as the
 driver does: HELLO, PING, SUBSCRIBE, UNSUBSCRIBE and PUBLISH.

@@ -1,4 +1,4 @@
-"""The rooms of local users: who of each room has connections at this daemon, and what these connections are.
+"""The rooms of local users: the users of each room who have connections at this daemon, and these connections.
 
 A room may have ten thousand users, of whom ten are connected here. So a message does not look every user up: the room's
 local users are known, and their connections are joined in one list, until the room's users or their connections change.
@@ -22,7 +22,7 @@ class _LocalRoom:
     connections: list[IConnection] = Factory(list)
 
     def changed(self) -> None:
-        """The local users, or their connections, are others now."""
+        """Forget both: the local users or their connections have changed."""
         self.members, self.connections = None, []
 
 
@@ -68,7 +68,7 @@ class LocalRooms:
             del self._rooms[room]
 
     def apply(self, entry: Entry) -> None:
-        """Note who enters or leaves by an entry of a room, before it is published."""
+        """Apply an entry of a room, by which a user may enter or leave, before it is published."""
         match entry.kind:
             case Kind.MESSAGE:
                 pass  # as nearly all entries

@@ -1,4 +1,4 @@
-"""Work that a crash left half done, and pictures that nothing refers to."""
+"""Completes work that a crash interrupted, and removes pictures that nothing refers to."""
 
 from contextlib import suppress
 from typing import Any
@@ -21,9 +21,9 @@ HOUSEKEEPING_EVERY = 10.0
 class Housekeeping(PeriodicService):
     """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
 
-    A round also removes uploaded pictures that nothing refers to. Of several daemons, the holder of ``lease`` does what
-    is for all: it completes removals of rooms. ``alone``: no other daemon writes to the database, so what is unfinished
-    at the start is nobody's present work, and no lease is needed.
+    A round also removes uploaded pictures that nothing refers to. Of several daemons, the holder of ``lease`` does the
+    work for all: it completes removals of rooms. ``alone``: no other daemon writes to the database, so what is
+    unfinished at the start is nobody's present work, and no lease is needed.
     """
 
     _log = Logger()

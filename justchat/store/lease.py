@@ -1,8 +1,8 @@
-"""A lease: one of several daemons has it, and does the work that is for all.
+"""A lease: one of several daemons holds it, and does the work for all of them.
 
 It is one document. Its end is set and compared by the database's clock (``$$NOW``), so the daemons' own clocks do not
 matter. A daemon that dies keeps the lease until its end; one that stops releases it. A daemon that was stopped for
-longer than LASTS may go on beside the next holder, so the work must bear to be done twice.
+longer than LASTS may go on beside the next holder, so the work must be safe to do twice.
 """
 
 from datetime import timedelta

@@ -31,13 +31,7 @@ class DaemonKilled(CrashCase):
         """A daemon killed and started at once has every message acknowledged, once, numbered without a gap."""
         await self.talk()
 
-        await self.daemon.kill()
-        await self.crowd.end()
-        await self.daemon.start()
-
-        await self.check_kept()
-        messages = await self.history()
-        self.assertEqual(list(range(1, len(messages) + 1)), [message["seq"] for message in messages])
+        await self.kill_and_check()
 
     async def test_both_killed(self) -> None:
         """The same if the database was killed too and left its lock."""
@@ -45,6 +39,9 @@ class DaemonKilled(CrashCase):
         pid = self.daemon.mongod_pid()
 
         os.kill(pid, signal.SIGKILL)
+        await self.kill_and_check()
+
+    async def kill_and_check(self) -> None:
         await self.daemon.kill()
         await self.crowd.end()
         await self.daemon.start()

@@ -9,6 +9,7 @@ from twisted.internet.threads import deferToThread
 from tests.support.certificates import Authority
 from tests.support.chat import ChatTestCase
 from tests.support.client import request
+from tests.support.waiting import PATIENCE
 from tests.support.wire import OwnDaemonCase, RawAnswer, a_request, exchange
 
 CALL = b'{"phone": "79223438450", "key": "1"}'
@@ -175,7 +176,7 @@ class OverTls(OwnDaemonCase):
 
 def _drip(port: int, said: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.settimeout(15)
+        connection.settimeout(PATIENCE)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(len(said)):
             connection.sendall(said[at : at + 1])
@@ -207,7 +208,7 @@ def _over_tls(port: int, said: bytes) -> bytes:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with context.wrap_socket(socket.create_connection(("127.0.0.1", port))) as connection:
-        connection.settimeout(15)
+        connection.settimeout(PATIENCE)
         connection.sendall(said)
         received = b""
         while some := connection.recv(65536):
