@@ -36,7 +36,8 @@ CLOCK_EVERY = 32
 UNSENT = 128 * 1024
 """Bytes that the kernel holds unsent for a connection. By default it would hold megabytes for a reader that stalls."""
 ACCEPTED_AT_ONCE = 16
-"""Connections that are accepted in one turn."""
+"""Connections that are accepted in one turn; only one while connected clients wait to be read, so that they come first.
+"""
 READ_AT_ONCE = 16
 """Connections that are read in one turn, if that takes no longer than SLICE. The others are read in the next."""
 
@@ -80,6 +81,8 @@ class Readers:
         self._epoll = epoll()
         self._seconds = IReactorTime(reactor).seconds
         self._connections: dict[int, TurnServer] = {}
+        self.is_behind = False
+        """Whether connections may be readable that were not read in the last turn."""
 
     def add(self, connection: "TurnServer") -> None:
         descriptor = connection.fileno()
@@ -109,7 +112,9 @@ class Readers:
     def doRead(self) -> None:
         """Read the connections that are readable, as the reactor does (twisted.internet.posixbase)."""
         until = self._seconds() + SLICE
-        for descriptor, event in self._epoll.poll(0, READ_AT_ONCE):
+        readable = self._epoll.poll(0, READ_AT_ONCE)
+        self.is_behind = len(readable) == READ_AT_ONCE
+        for descriptor, event in readable:
             connection = self._connections.get(descriptor)
             if connection is None:  # closed by the read of one before it
                 continue
@@ -123,6 +128,7 @@ class Readers:
             if ended:
                 self._reactor._disconnectSelectable(connection, ended, has_data)
             if self._seconds() > until:
+                self.is_behind = True
                 break
 
     def connectionLost(self, reason: Failure) -> None:
@@ -262,8 +268,10 @@ class TurnServer(Wire, Server):
 class TurnPort(Port):
     """Accepts a bounded number of connections in a turn. Twisted's number grows without bound while clients connect."""
 
+    readers: Readers
+
     def doRead(self) -> None:
-        self.numberAccepts = ACCEPTED_AT_ONCE
+        self.numberAccepts = 1 if self.readers.is_behind else ACCEPTED_AT_ONCE
         super().doRead()
 
 
@@ -273,7 +281,8 @@ class TurnReactor:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         # Class attributes, so that each connection needs less memory.
-        shared = {"pending_writers": PendingWriters(reactor), "readers": Readers(reactor)}
+        self._readers = Readers(reactor)
+        shared = {"pending_writers": PendingWriters(reactor), "readers": self._readers}
         self._server: Any = type("TurnServer", (TurnServer,), shared)
 
     def __getattr__(self, name: str) -> Any:
@@ -282,6 +291,7 @@ class TurnReactor:
     def listenTCP(self, port: int, factory: Any, backlog: int = BACKLOG, interface: str = "") -> Port:
         listening = TurnPort(port, factory, max(backlog, BACKLOG), interface, self._reactor)
         listening.transport = self._server
+        listening.readers = self._readers
         listening.startListening()
         # Accepted connections inherit the option.
         listening.socket.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)

@@ -287,3 +287,40 @@ class ManyConnections(TestCase):
         for sender in senders:
             await sender.lost.addTimeout(PATIENCE, reactor)
         await port.stopListening()
+
+    async def test_connected_first(self) -> None:
+        """While connected clients wait to be read, hardly any new connection is accepted."""
+        order: list[str] = []
+        lost: list[Protocol] = []
+
+        class Noted(Protocol):
+            def connectionMade(self) -> None:
+                order.append("accepted")
+
+            def dataReceived(self, data: bytes) -> None:
+                order.append("read")
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                lost.append(self)
+
+        port: Any = await serverFromString(TurnReactor(reactor), "tcp:0:interface=127.0.0.1").listen(
+            Factory.forProtocol(Noted)
+        )
+        self.addCleanup(port.stopListening)
+
+        def connect(number: int) -> list[socket.socket]:
+            return [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(number)]
+
+        connected = connect(100)
+        await eventually(lambda: len(order) == 100, "the first connections")
+        order.clear()
+        for one in connected:
+            one.send(b"?")
+        connected += connect(100)
+        await eventually(lambda: len(order) == 200, "the reads and the new connections")
+        for one in connected:
+            one.close()
+        await eventually(lambda: len(lost) == 200, "the ends of all connections")
+
+        last_read = len(order) - order[::-1].index("read")
+        self.assertLess(order[:last_read].count("accepted"), 50)
