@@ -27,11 +27,11 @@ from justchat.workers.process import WorkerDied, WorkerProcess
 from justchat.workers.thread_pool import BoundedThreadPool
 
 THREADS = 2
-PATIENCE = 0.3
+PATIENCE = 0.1
 """Seconds that the process has for a hash; then a thread computes it."""
 SENT = 2
 """Requests sent to the process at once: the one it computes, and the next."""
-BACKLOG = 15
+BACKLOG = 5
 """Threads help the process where more sign-in keys are queued: as many as it computes in PATIENCE on an idle core."""
 EACH = {"owners": 20, "keys": 200, "rooms": 5}
 """Requests that each queue holds for one owner, network or user. One more raises Busy."""

@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from justchat.errors import Busy
 from justchat.interfaces.workers import HashOwner
 from justchat.workers import passwords
-from justchat.workers.passwords import EACH, Passwords
+from justchat.workers.passwords import BACKLOG, EACH, Passwords
 from tests.support.waiting import eventually
 
 TURN = HashOwner("keys", "198.51.100.0/24")
@@ -195,7 +195,7 @@ class ItsProcess(PasswordsCase):
             return asked.addCallback(lambda _: done.append(owner))
 
         flood = [ask("rooms", "flood") for _ in range(EACH["rooms"])]
-        flood += [ask("keys", "10.0.0.0/24") for _ in range(12)]
+        flood += [ask("keys", "10.0.0.0/24") for _ in range(BACKLOG)]
         honest = [ask("rooms", "honest"), ask("keys", "198.51.100.0/24")]
         os.kill(self.pid(made), signal.SIGCONT)
         await gatherResults(honest)
@@ -203,7 +203,7 @@ class ItsProcess(PasswordsCase):
         # Two were sent before. Then at most two of each queue come before another owner's, and two more are sent.
         self.assertLessEqual(len(done), 8)
         await gatherResults(flood)
-        self.assertEqual(EACH["rooms"] + 12 + 2, len(done))
+        self.assertEqual(EACH["rooms"] + BACKLOG + 2, len(done))
 
     async def test_too_many(self) -> None:
         """An owner's waiting requests are bounded: one more is Busy, and others are accepted."""
