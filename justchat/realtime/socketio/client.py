@@ -6,7 +6,6 @@
 An Engine.IO session (``session.py``) carries its packets, by any transport.
 """
 
-from collections import deque
 from typing import Any, Protocol
 
 import orjson
@@ -53,7 +52,7 @@ class SocketIoClient:
         self.session: Session | None = None
         self._carrier = carrier
         self._connected = False
-        self._acks: deque[int | None] = deque()
+        self._acks: list[int | None] = []
         """For each init without an answer, in order, the id of the acknowledgement that it wants."""
         self._binding: SessionBinding | None = SessionBinding(self, services)
         self._init_timer: IDelayedCall | None = reactor.callLater(init_timeout, self._no_init)
@@ -108,7 +107,7 @@ class SocketIoClient:
     def send(self, event: EncodedEvent) -> None:
         self._carrier.send(event.socketio)
         if self._acks and event.name in ("ready", "error"):
-            ack = self._acks.popleft()
+            ack = self._acks.pop(0)
             if ack is not None:
                 self._carrier.send(EncodedPacket(b"43%d[%s]" % (ack, event.data)))
 
