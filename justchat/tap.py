@@ -10,6 +10,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from justchat.errors import StartupError
+from justchat.runtime.gc_tuning import collections_paused
 
 if TYPE_CHECKING:
     from justchat.config.settings import Settings
@@ -55,7 +56,8 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         # Imported here, so that Ctrl-C ends the process quietly from early on.
-        from justchat.config.settings import load_settings
+        with collections_paused():
+            from justchat.config.settings import load_settings
 
         overrides: dict[str, dict[str, Any]] = {}
         for option, table, key in (
@@ -82,7 +84,8 @@ def makeService(options: Options) -> IService:
     """The daemon, ready to be started by twistd."""
     from twisted.internet import reactor
 
-    from justchat.service.daemon import make_daemon
+    with collections_paused():
+        from justchat.service.daemon import make_daemon
 
     # Timers need a monotonic clock. Twisted uses the wall clock: setting it back by an hour stops every timer for an
     # hour, and setting it forward ends every wait with a time-out.
