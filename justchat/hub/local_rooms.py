@@ -4,6 +4,8 @@ A room may have ten thousand users, of whom ten are connected here. So a message
 local users are known, and their connections are joined in one list, until the room's users or their connections change.
 """
 
+from collections.abc import Callable
+
 from attrs import Factory, define
 
 from justchat.hub.registry import Registry
@@ -38,7 +40,28 @@ class LocalRooms:
         self._rooms: dict[Id, _LocalRoom] = {}
         self._rooms_of: dict[Id, tuple[Id, ...]] = {}
         """By local user: their room, and for the time of a move a second one."""
+        self._gates: dict[tuple[Id, Id], IConnection] = {}
+        """By user and room: what receives the room's events in the place of the user's connections."""
+        self._on_first: list[Callable[[Id], None]] = []
+        self._on_last: list[Callable[[Id], None]] = []
         registry.subscribe_change(self._on_change)
+
+    def subscribe(self, on_first: Callable[[Id], None], on_last: Callable[[Id], None]) -> None:
+        """Call ``on_first`` with each room that has a local user from now on, and ``on_last`` when it has none left."""
+        self._on_first.append(on_first)
+        self._on_last.append(on_last)
+
+    def has(self, user: Id, room: Id) -> bool:
+        """Whether this is a local user of the room."""
+        return room in self._rooms_of.get(user, ())
+
+    def has_any(self, room: Id) -> bool:
+        """Whether a room has local users."""
+        return room in self._rooms
+
+    def users(self) -> list[Id]:
+        """The users with connections at this daemon, whether or not they are in a room."""
+        return list(self._by_user)
 
     def add(self, user: Id, room: Id) -> None:
         """The user is in this room, or is about to be. Does nothing for a user without connections."""
@@ -47,10 +70,14 @@ class LocalRooms:
             return
         self._rooms_of[user] = (*rooms, room)
         local = self._rooms.get(room)
+        is_first = local is None
         if local is None:
             local = self._rooms[room] = _LocalRoom()
         local.users[user] = None
         local.changed()
+        if is_first:
+            for on_first in self._on_first:
+                on_first(room)
 
     def remove(self, user: Id, room: Id) -> None:
         """The user is not in this room any more."""
@@ -66,6 +93,23 @@ class LocalRooms:
         local.changed()
         if not local.users:
             del self._rooms[room]
+            for on_last in self._on_last:
+                on_last(room)
+
+    def close_gate(self, user: Id, room: Id, gate: IConnection) -> None:
+        """From now on the gate receives the room's events in the place of the user's connections."""
+        self._gates[user, room] = gate
+        self._gate_changed(room)
+
+    def open_gate(self, user: Id, room: Id) -> None:
+        """From now on the user's connections receive the room's events themselves."""
+        self._gates.pop((user, room), None)
+        self._gate_changed(room)
+
+    def _gate_changed(self, room: Id) -> None:
+        local = self._rooms.get(room)
+        if local is not None:
+            local.changed()
 
     def apply(self, entry: Entry) -> None:
         """Apply an entry of a room, by which a user may enter or leave, before it is published."""
@@ -77,7 +121,8 @@ class LocalRooms:
             case Kind.LEAVE | Kind.KICK | Kind.BAN:
                 self.remove(entry.user or entry.author, entry.stream)
             case Kind.REMOVE_ROOM:
-                for user in tuple(self._rooms.get(entry.stream, _LocalRoom()).users):
+                local = self._rooms.get(entry.stream)
+                for user in tuple(local.users) if local is not None else ():
                     self.remove(user, entry.stream)
 
     def connections(self, room: Room) -> list[IConnection]:
@@ -87,9 +132,20 @@ class LocalRooms:
             return []
         if local.members is not room.users:
             users = local.members = room.users
-            by_user = self._by_user
-            local.connections = [each for user in local.users if user in users for each in by_user[user]]
+            inside = [user for user in local.users if user in users]
+            local.connections = self._joined(inside, room.id) if self._gates else self._joined_ungated(inside)
         return local.connections
+
+    def _joined_ungated(self, users: list[Id]) -> list[IConnection]:
+        by_user = self._by_user
+        return [each for user in users for each in by_user[user]]
+
+    def _joined(self, users: list[Id], room: Id) -> list[IConnection]:
+        joined: list[IConnection] = []
+        for user in users:
+            gate = self._gates.get((user, room))
+            joined += self._by_user[user] if gate is None else (gate,)
+        return joined
 
     def connections_of(self, user: Id) -> list[IConnection]:
         """The connections of a user."""

@@ -1,9 +1,14 @@
 """The position of a user's streams, which a binding begins at."""
 
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
 from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
 from justchat.errors import RoomNotFound
+from justchat.hub.arrivals import Arrivals
+from justchat.hub.following import Following
 from justchat.hub.local_rooms import LocalRooms
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IPositions
@@ -12,10 +17,15 @@ from justchat.interfaces.users import IUsers
 from justchat.model.ids import Id
 from justchat.protocol.events import Position
 
+_T = TypeVar("_T")
+
 
 @implementer(IPositions)
 class Positions:
-    """See IPositions. ``reads`` bounds the reads that are under way at the same time."""
+    """See IPositions. ``reads`` bounds the reads that are under way at the same time.
+
+    ``following`` and ``arrivals`` are those of a daemon that is joined with others.
+    """
 
     def __init__(
         self,
@@ -25,27 +35,46 @@ class Positions:
         mailboxes: IMailboxes,
         local_rooms: LocalRooms,
         reads: DeferredSemaphore,
+        following: Following | None = None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self._users = users
         self._rooms = rooms
         self._mailboxes = mailboxes
         self._local_rooms = local_rooms
         self._reads = reads
+        self._following = following
+        self._arrivals = arrivals
 
     async def position(self, user: Id) -> Position:
-        at: Position = await self._reads.run(lambda: ensureDeferred(self._position(user)))
-        return at
-
-    async def _position(self, user: Id) -> Position:
-        n = await self._mailboxes.head(user)
-        for room in await self._users.possible_rooms(user):
-            # Added first: whatever happens in the room after its position is read must reach the user.
-            self._local_rooms.add(user, room)
-            seq = await self._seq_inside(user, room)
+        # In this order: whatever happens to the user, or in the room, after its position is read must reach the user.
+        if self._following is not None:
+            await self._following.confirmed(user)
+        n, rooms = await self._limited(self._begin(user))
+        for room in rooms:
+            await self._add(user, room)
+            seq = await self._limited(self._seq_inside(user, room))
             if seq is not None:
                 return Position(n=n, room=room, seq=seq)
             self._local_rooms.remove(user, room)  # until they enter it
         return Position(n=n, room=None, seq=None)
+
+    async def _begin(self, user: Id) -> tuple[int, list[Id]]:
+        # The user's own position first: who is kicked after that is told so by their own stream.
+        return await self._mailboxes.head(user), await self._users.possible_rooms(user)
+
+    async def _limited(self, work: Coroutine[Any, Any, _T]) -> _T:
+        done: _T = await self._reads.run(lambda: ensureDeferred(work))
+        return done
+
+    async def _add(self, user: Id, room: Id) -> None:
+        """Make the user a local user of a room."""
+        if self._arrivals is not None and len(self._local_rooms.connections_of(user)) > 1:
+            # Their other connections must not miss what happened since they entered it.
+            await self._arrivals.arrive(user, room)
+        self._local_rooms.add(user, room)
+        if self._following is not None:
+            await self._following.confirmed(room)
 
     async def _seq_inside(self, user: Id, room: Id) -> int | None:
         """The seq of the last entry of a room that the user is in; None where they are not inside."""

@@ -4,12 +4,15 @@ from collections.abc import Callable
 
 from justchat.hub.broadcast import Broadcast
 from justchat.hub.local_rooms import LocalRooms
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import Room
 from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Event, event_for_roommates, event_of_entry, event_of_mailbox_entry
+
+GIFTS_KNOWN = 10_000
 
 
 class Publisher:
@@ -22,6 +25,8 @@ class Publisher:
         self._broadcast = broadcast
         self._local_rooms = local_rooms
         self._room_of = room_of
+        self._gifts_told: BoundedCache[Id, None] = BoundedCache(GIFTS_KNOWN)
+        """Gifts that roommates here were told of: word of a gift comes in several ways."""
 
     def on_entry(self, room: Room, entry: Entry) -> None:
         """Publish a room's entry to everybody in the room just after it. AbsenteeNotices sends it to the others."""
@@ -30,15 +35,20 @@ class Publisher:
             self._broadcast.send(self._local_rooms.connections(room), lambda: _encode(event_of_entry(entry), entry))
 
     def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
-        """Publish an entry to the user it is addressed to; a gift also to the others in that user's room."""
-        if entry.kind is Kind.VOID:
+        """Publish an entry to the user it is addressed to."""
+        if entry.kind is not Kind.VOID:
+            own = self._local_rooms.connections_of(mailbox.id)
+            self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry))
+
+    def on_roommate_gift(self, gift: Entry) -> None:
+        """Publish a gift to the others in its receiver's room, once."""
+        room = self._room_of(gift.room) if gift.room is not None else None
+        if room is None or gift.id in self._gifts_told:
             return
-        own = self._local_rooms.connections_of(mailbox.id)
-        self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry))
-        room = self._room_of(entry.room) if entry.room is not None else None
-        if room is not None:
-            roommates = [each for each in self._local_rooms.connections(room) if each not in own]
-            self._broadcast.send(roommates, lambda: _encode_for_roommates(entry))
+        self._gifts_told.put(gift.id, None)
+        own = self._local_rooms.connections_of(gift.stream)
+        roommates = [each for each in self._local_rooms.connections(room) if each not in own]
+        self._broadcast.send(roommates, lambda: _encode_for_roommates(gift))
 
 
 def _encode(event: Event | None, entry: Entry) -> EncodedEvent:

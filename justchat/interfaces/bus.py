@@ -25,9 +25,10 @@ class PacketKind(IntEnum):
     ROOMMATE_GIFT = 4
     """Of a room: a user in it received a gift. The body is the gift's entry, which is in the user's stream."""
     MOVED = 5
-    """Of a user: the user is in another room, or in none. The body is a document with ``room``."""
+    """Of a user: the user has entered a room. The body is a document with ``room`` and the ``seq`` of that entry."""
     SESSION_OVER = 6
-    """Of a user: sessions have ended. The body is a document with ``sessions``, the documents of their notices."""
+    """Of CONTROL, since any daemon may have cached them: sessions have ended. The body is a document with ``sessions``,
+    the documents of their notices."""
     SWEEP = 7
     """Of CONTROL: more happened than hints can say. Whoever receives it reads the heads of all followed streams."""
     COUNTS = 8

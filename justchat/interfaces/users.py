@@ -77,6 +77,9 @@ class IUsers(Interface):
     async def possible_rooms(user: Id) -> list[Id]:
         """The rooms that a user may be in: the destination of a move that is under way, and the room entered last."""
 
+    async def possible_rooms_of(users: Sequence[Id]) -> dict[Id, list[Id]]:
+        """The same of several users."""
+
     async def vacate(user: Id, room: Id) -> None:
         """Set that a user is in no room, if this was their room."""
 
@@ -103,7 +106,7 @@ class ISessions(Interface):
         """End every session of a user. Returns them."""
 
     async def ended_elsewhere() -> list[Session]:
-        """Sessions that ``end_all`` of any process ended lately. From now on they have ended in this process, too."""
+        """Sessions that any process has ended since the last call. From now on they have ended in this process, too."""
 
 
 class IInvites(Interface):

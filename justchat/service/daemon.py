@@ -20,11 +20,7 @@ from twisted.python.failure import Failure
 from justchat.config.gift_file import read_gifts
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
-from justchat.hub.absentee_notices import AbsenteeNotices
-from justchat.hub.broadcast import Broadcast
-from justchat.hub.local_rooms import LocalRooms
-from justchat.hub.publisher import Publisher
-from justchat.hub.registry import Registry
+from justchat.interfaces.bus import IBus
 from justchat.model.moment import now
 from justchat.runtime.data_dir import SECRET_KEY, generated_secret, prepare_data_dir
 from justchat.runtime.gc_tuning import COLLECT_EVERY, tune_garbage_collector
@@ -33,6 +29,7 @@ from justchat.runtime.stall_detector import StallDetector
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
 from justchat.service.announcement import Announcement
+from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
 from justchat.service.housekeeping import Housekeeping, Reconciliation
 from justchat.service.lifecycle import OrderedService, PartService, PeriodicService
@@ -48,6 +45,7 @@ from justchat.store.mongo.client import Database
 from justchat.store.slow_reads import SlowReads
 from justchat.wiring.actions import make_actions
 from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
+from justchat.wiring.hub import make_hub
 from justchat.wiring.outbound import make_captcha, make_sms_sender
 from justchat.wiring.stores import make_stores
 from justchat.wiring.transports import make_transports
@@ -98,26 +96,22 @@ class Daemon(OrderedService):
         uri = mongod.uri if mongod else settings.mongo.uri
         assert uri is not None
         database = Database(uri, SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user))
+        bus: IBus | None = None
         stores = make_stores(
             settings,
             database,
             reactor,
             shared=mongod is None,
             folder=generated_secret(settings.data_dir / UPLOADS_ID, owner),
+            bus=bus,
         )
-        registry = Registry(now)
-        local_rooms = LocalRooms(registry)
-        publisher = Publisher(Broadcast(registry, reactor), local_rooms, stores.rooms.known)
-        notices = AbsenteeNotices(stores.mailboxes, reactor)
-        stores.rooms.subscribe(publisher.on_entry)
-        stores.rooms.subscribe(notices.on_entry)
-        stores.mailboxes.subscribe(publisher.on_mailbox_entry)
+        hub = make_hub(settings.websocket, stores, bus, reactor)
         passwords = Passwords(reactor)
         images = Images(settings.data_dir / "uploads", settings.data_dir / "spool", reactor)
         actions = make_actions(
             settings,
             stores,
-            session_listener=registry,
+            session_listener=hub.registry,
             passwords=passwords,
             images=images,
             sms=make_sms_sender(settings, reactor),
@@ -130,8 +124,7 @@ class Daemon(OrderedService):
             stores,
             endpoints=make_endpoints(settings, actions),
             rates=make_rate_limiter(settings.limits),
-            registry=registry,
-            local_rooms=local_rooms,
+            hub=hub,
             idempotency_keys=idempotency_keys,
             ping_database=database.ping,
             reactor=reactor,
@@ -154,8 +147,9 @@ class Daemon(OrderedService):
             PartService("first gifts", start=lambda: actions.gift_catalogue.add_starters(read_gifts(CATALOGUE))),
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
             Housekeeping(stores, actions, Lease(database, "housekeeping"), alone=alone, reactor=reactor),
-            Reconciliation(stores, notices),
-            SessionExpiry(stores.sessions, registry, reactor),
+            Reconciliation(stores, hub.notices),
+            SessionExpiry(stores.sessions, hub.registry, reactor),
+            BusBackstop(stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
             PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),
             PartService("garbage collection settings", start=tune_garbage_collector),
             PartService("stall detector", start=self._detect_stalls) if detects_stalls else None,

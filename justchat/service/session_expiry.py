@@ -1,8 +1,9 @@
 """The timers that end sessions.
 
 A session ends here by a sign-out, elsewhere by an operator or another daemon, or by its age. In each case the
-session's sockets are closed by the one ISessionListener: ``actions.accounts`` calls it for a sign-out, and
-SessionExpiry for the other two. Calls do not wait for a timer: ``ISessions.get`` refuses a session that is too old.
+session's sockets are closed by the one ISessionListener: ``actions.accounts`` calls it for a sign-out, the store of
+sessions for what the bus tells, and SessionExpiry for the rest. Calls do not wait for a timer: ``ISessions.get``
+refuses a session that is too old.
 """
 
 from twisted.internet.interfaces import IReactorTime
@@ -12,7 +13,7 @@ from justchat.interfaces.realtime import ISessionListener
 from justchat.interfaces.users import ISessions
 from justchat.service.lifecycle import OrderedService, PeriodicService
 
-ENDED_ELSEWHERE_EVERY = 3.0
+ENDED_ELSEWHERE_EVERY = 1.0
 """Seconds between looks for sessions that another process has ended."""
 EXPIRED_EVERY = 10.0
 """Seconds between looks for connections whose session is too old."""

@@ -7,6 +7,7 @@ from justchat.store.mongo.sharding import Scatter
 LOG, ROOMS, USERS, SESSIONS = "log", "rooms", "users", "sessions"
 DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "complaints", "invites"
 ENDED, ANSWERS, WINDOWS, VERSIONS, PICTURES = "ended", "answers", "windows", "versions", "pictures"
+PACKETS = "packets"
 LEASES = "leases"
 
 BUILDING = 3600.0
@@ -100,6 +101,7 @@ INDEXES: dict[str, list[Document]] = {
     ],
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
     ENDED: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
+    PACKETS: [_index({"at": 1}, expireAfterSeconds=3600)],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     ANSWERS: [
         _index({"at": 1}, expireAfterSeconds=24 * 3600),

@@ -1,19 +1,25 @@
 """Sessions, in MongoDB and in memory. Only the digest of a session's key is kept.
 
 A session in memory is not read again, so every daemon must learn of a session that another process ends: whoever ends a
-session writes a notice of it into ``ended``, and then deletes it. Daemons read the notices every few seconds.
+session writes a notice of it into ``ended``, then deletes it, and sends the notice over the bus. Daemons read the
+notices that they have not received so every second.
 """
 
 import secrets
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from attrs import evolve
-from bson import ObjectId
+from bson import ObjectId, decode, encode
+from bson.errors import BSONError
 from twisted.internet.defer import ensureDeferred
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.errors import DatabaseAway, LoginTimeout
+from justchat.interfaces.bus import CONTROL, IBus, PacketKind
 from justchat.interfaces.users import ISessions
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.ids import Id, new_id
@@ -22,15 +28,12 @@ from justchat.model.user import Session
 from justchat.store.bson import session_from_document, session_to_document
 from justchat.store.indexes import ENDED, NEWEST, SESSIONS
 from justchat.store.mongo.client import Database, Document
+from justchat.store.notices import NoticeReader
 
 KEY_BYTES = 24
+DIGEST_BYTES = sha256().digest_size
 MAX_CACHED = 50_000
 SHOWN = 500
-NOTICES_OVERLAP = timedelta(minutes=5)
-"""Notices are read again from this long before the last reading: clocks differ, and a notice that is read twice does no
-harm.
-"""
-NOTICES_READ = 10_000
 SEEN_INTERVAL = timedelta(minutes=1)
 """``seen_at`` is written no more often than this."""
 
@@ -39,11 +42,17 @@ SEEN_INTERVAL = timedelta(minutes=1)
 class Sessions:
     """See ISessions. ``lifetime`` is in seconds, from sign-in."""
 
-    def __init__(self, database: Database, clock: Clock, lifetime: float) -> None:
+    _log = Logger()
+
+    def __init__(self, database: Database, clock: Clock, lifetime: float, bus: IBus | None = None) -> None:
         self._database = database
         self._clock = clock
         self._lifetime = timedelta(seconds=lifetime)
-        self._notices_read_at = clock()
+        self._notices = NoticeReader(database, ENDED, clock)
+        self._on_ended: list[Callable[[Session], None]] = []
+        self._bus = bus
+        if bus is not None:
+            bus.on_packet(PacketKind.SESSION_OVER, self._take_packet)
         # None is a session that was ended here, so that a read in flight cannot bring it back.
         self._cache: BoundedCache[bytes, Session | None] = BoundedCache(MAX_CACHED)
 
@@ -100,25 +109,53 @@ class Sessions:
     async def _end(self, documents: list[Document]) -> list[Session]:
         # The notices come first: after a crash between, another daemon would never learn of sessions that are gone.
         at = self._clock()
-        await self._database.insert_many(ENDED, [_notice(document, at) for document in documents])
+        notices = [_notice(document, at) for document in documents]
+        await self._database.insert_many(ENDED, notices)
         await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
         for document in documents:
             self._cache.put(bytes(document["digest"]), None)
+        if self._bus is not None:
+            # Where the node is away, every daemon reads the notices within a second.
+            self._bus.publish(CONTROL, PacketKind.SESSION_OVER, encode({"sessions": notices}))
         return [session_from_document(document) for document in documents]
 
+    def subscribe(self, on_ended: Callable[[Session], None]) -> None:
+        """Call ``on_ended`` with each session that the bus says has ended, at this daemon or another one."""
+        self._on_ended.append(on_ended)
+
     async def ended_elsewhere(self) -> list[Session]:
-        at = self._clock()
-        since = min(self._notices_read_at, at) - NOTICES_OVERLAP  # the clock may have been set back
-        notices = await self._database.find(ENDED, {"at": {"$gte": since}}, sort={"at": -1}, limit=NOTICES_READ)
-        for notice in notices:
-            self._cache.put(bytes(notice["digest"]), None)
-        self._notices_read_at = at
-        return [session_from_document({**notice, "_id": notice["session"]}) for notice in notices]
+        return [self._forget(notice) for notice in await self._notices.read()]
+
+    def _forget(self, notice: Mapping[str, Any]) -> Session:
+        """The session of a notice, which is refused here from now on."""
+        self._cache.put(bytes(notice["digest"]), None)
+        return session_from_document({**notice, "_id": notice["session"]})
+
+    def _take_packet(self, stream: Id, body: bytes) -> None:
+        """End the sessions of a packet, unless it is malformed: others may publish on the nodes of the bus, too."""
+        try:
+            notices = [_checked_notice(notice) for notice in decode(body)["sessions"]]
+        except (BSONError, ValueError, TypeError, KeyError):
+            self._log.warn("a packet of ended sessions is malformed")
+            return
+        for session in map(self._forget, notices):
+            for on_ended in self._on_ended:
+                on_ended(session)
 
 
 def _notice(document: Document, at: Moment) -> Document:
     """The notice that a session has ended."""
     return {**document, "_id": ObjectId(), "session": document["_id"], "at": at}
+
+
+def _checked_notice(notice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The notice of a packet. Raises ValueError, TypeError and KeyError."""
+    ids, times = ("session", "user"), ("create_at", "seen_at", "expires_at")
+    if not all(isinstance(notice[name], ObjectId) for name in ids):
+        raise TypeError
+    if not all(isinstance(notice[name], datetime) for name in times) or len(bytes(notice["digest"])) != DIGEST_BYTES:
+        raise TypeError
+    return notice
 
 
 def _digest(key: str) -> bytes:

@@ -221,9 +221,14 @@ class Users:
         return None if document is None else _room(document["room"])
 
     async def possible_rooms(self, user: Id) -> list[Id]:
-        document = await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room", "moving"]) or {}
-        rooms = [(document.get("moving") or {}).get("to"), document.get("room")]
-        return [Id(str(room)) for room in dict.fromkeys(rooms) if room is not None]
+        return _possible_rooms(
+            await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room", "moving"]) or {}
+        )
+
+    async def possible_rooms_of(self, users: Sequence[Id]) -> dict[Id, list[Id]]:
+        query = {"_id": {"$in": [ObjectId(user) for user in users]}}
+        found = await self._database.find(USERS, query, limit=len(users), fields=["room", "moving"])
+        return {Id(str(document["_id"])): _possible_rooms(document) for document in found}
 
     async def vacate(self, user: Id, room: Id) -> None:
         await self._database.update(USERS, {"_id": ObjectId(user), "room": ObjectId(room)}, {"$set": {"room": None}})
@@ -248,6 +253,11 @@ class Users:
 def _living_key(key: UserKey) -> Document:
     """The query for this key while it has tries left."""
     return {"_id": ObjectId(key.user), "password": key.hash, "tries": {"$lt": KEY_TRIES}}
+
+
+def _possible_rooms(document: Document) -> list[Id]:
+    rooms = [(document.get("moving") or {}).get("to"), document.get("room")]
+    return [Id(str(room)) for room in dict.fromkeys(rooms) if room is not None]
 
 
 def _room(id: ObjectId | None) -> Id | None:

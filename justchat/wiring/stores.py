@@ -5,6 +5,7 @@ from typing import Any
 from attrs import frozen
 
 from justchat.config.settings import Settings
+from justchat.interfaces.bus import IBus
 from justchat.model.ids import direct_message_id, room_message_id
 from justchat.model.moment import now
 from justchat.store.catalogue import Catalogue
@@ -14,6 +15,7 @@ from justchat.store.invites import Invites
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
+from justchat.store.packets import Packets
 from justchat.store.pictures import PictureRecords
 from justchat.store.rate_windows import RateWindows
 from justchat.store.rooms import Rooms
@@ -37,6 +39,8 @@ class Stores:
     invites: Invites
     rate_windows: RateWindows
     pictures: PictureRecords
+    packets: Packets | None
+    """What daemons tell each other beside the log; None for a daemon alone."""
 
 
 def make_stores(
@@ -46,13 +50,14 @@ def make_stores(
     *,
     shared: bool = True,
     folder: str = "",
+    bus: IBus | None = None,
 ) -> Stores:
-    """``shared``: other daemons may write to the same database. ``folder`` is the name of this daemon's folder of
-    pictures.
+    """``shared``: other daemons may write to the same database; ``bus`` joins this daemon with them. ``folder`` is the
+    name of this daemon's folder of pictures.
     """
     return Stores(
         users=Users(database, now, settings.sms.key_lifetime),
-        sessions=Sessions(database, now, settings.sessions.lifetime),
+        sessions=Sessions(database, now, settings.sessions.lifetime, bus),
         rooms=Rooms(database, reactor, shared=shared),
         mailboxes=Mailboxes(database, reactor, shared=shared),
         room_client_ids=ClientIds(database, now, room_message_id),
@@ -63,4 +68,5 @@ def make_stores(
         invites=Invites(database, now, reactor),
         rate_windows=RateWindows(database, now, reactor),
         pictures=PictureRecords(database, now, folder),
+        packets=None if bus is None else Packets(database, bus, now),
     )

@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProtocolFactory
 
 from justchat.config.settings import Settings
@@ -23,26 +22,17 @@ from justchat.http.site import JustChatSite
 from justchat.http.spool import Spool
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
-from justchat.hub.local_rooms import LocalRooms
-from justchat.hub.positions import Positions
-from justchat.hub.registry import Registry
-from justchat.hub.replay import Replay
 from justchat.interfaces.idempotency import IIdempotencyKeys
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.limits.rate_limiter import RateLimiter
-from justchat.model.moment import now
 from justchat.realtime.session_binding import BindingServices
 from justchat.realtime.socketio.resource import SocketIoResource
 from justchat.realtime.socketio.session import EngineSessions
 from justchat.realtime.websocket import RawWebSocketFactory
+from justchat.wiring.hub import Hub
 from justchat.wiring.stores import Stores
-
-READS_AT_ONCE = 8
-"""Reads for bindings and replays that are under way at the same time. The others wait, so that many clients who come
-back together leave the database to everybody else.
-"""
 
 
 @frozen(kw_only=True)
@@ -66,8 +56,7 @@ def make_transports(
     *,
     endpoints: list[Endpoint],
     rates: RateLimiter | None,
-    registry: Registry,
-    local_rooms: LocalRooms,
+    hub: Hub,
     idempotency_keys: IIdempotencyKeys,
     ping_database: Callable[[], Awaitable[None]],
     reactor: Any,
@@ -84,21 +73,11 @@ def make_transports(
         rates=rates,
         spool=spool,
     )
-    reads = DeferredSemaphore(READS_AT_ONCE)
     binding = BindingServices(
         sessions=stores.sessions,
-        registry=registry,
-        positions=Positions(
-            users=stores.users, rooms=stores.rooms, mailboxes=stores.mailboxes, local_rooms=local_rooms, reads=reads
-        ),
-        replay=Replay(
-            rooms=stores.rooms,
-            mailboxes=stores.mailboxes,
-            clock=now,
-            events=settings.websocket.replay_events,
-            age=timedelta(days=settings.websocket.replay_days),
-            reads=reads,
-        ),
+        registry=hub.registry,
+        positions=hub.positions,
+        replay=hub.replay,
         connection_limiter=ConnectionLimiter(settings.limits, addresses, reactor),
         count_init=partial(rates.hit_session, "read") if rates is not None else lambda _: None,
     )

@@ -1,0 +1,173 @@
+"""Arrivals: a user with connections here enters a room through another daemon.
+
+This daemon may not have followed the room yet, so it has missed what happened since. The user's connections receive it
+as a client that comes back would: first the events since their entering, then those that were held back meanwhile.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from justchat.errors import RoomNotFound, Unavailable
+from justchat.hub.following import Following
+from justchat.hub.local_rooms import LocalRooms
+from justchat.interfaces.realtime import IConnection, IReplay
+from justchat.interfaces.rooms import IRooms
+from justchat.model.entry import Kind
+from justchat.model.ids import Id
+from justchat.protocol.close_codes import CloseCode
+from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
+from justchat.protocol.events import Position
+
+MOST_HELD = 1024 * 1024
+"""Bytes of events that are held back during one arrival. With more, the user's connections are closed (TOO_SLOW)."""
+ATTEMPTS = 30
+"""Attempts to read what was missed, one second apart. Then the user's connections are closed, to come back later."""
+NOTHING_MORE = 1 << 62
+"""No event has such a seq."""
+LOOKED_BACK = (64, 1000)
+"""Entries in which the user's entering is looked for, where its seq is not known."""
+
+
+class Arrivals:
+    """Carries out arrivals, one at a time of each user in each room."""
+
+    _log = Logger()
+
+    def __init__(
+        self, *, local_rooms: LocalRooms, following: Following, rooms: IRooms, replay: IReplay, reactor: Any
+    ) -> None:
+        self._local_rooms = local_rooms
+        self._following = following
+        self._rooms = rooms
+        self._replay = replay
+        self._reactor = reactor
+        self._pending: dict[tuple[Id, Id], list[Deferred[None]]] = {}
+
+    def on_moved(self, user: Id, room: Id, seq: int | None) -> None:
+        """A user has entered a room through another daemon, by the entry ``seq`` if that is known."""
+        Deferred.fromCoroutine(self.arrive(user, room, seq)).addErrback(
+            lambda failure: self._log.failure("a user did not arrive in a room", failure)
+        )
+
+    async def arrive(self, user: Id, room: Id, seq: int | None = None) -> None:
+        """See to it that a user's connections receive what happens in a room, all since their entering it.
+
+        Returns when they do. Does nothing for a user without connections.
+        """
+        pending = self._pending.get((user, room))
+        if pending is not None:
+            waiter: Deferred[None] = Deferred()
+            pending.append(waiter)
+            return await waiter
+        if self._local_rooms.has(user, room) or not self._local_rooms.connections_of(user):
+            return None
+        self._pending[user, room] = []
+        gate = _Gate(room, lambda: self._local_rooms.connections_of(user))
+        self._local_rooms.close_gate(user, room, gate)
+        self._local_rooms.add(user, room)
+        try:
+            gate.open(await self._catch_up(user, room, seq, gate))
+        finally:
+            self._local_rooms.open_gate(user, room)
+            for waiter in self._pending.pop((user, room)):
+                waiter.callback(None)
+
+    async def _catch_up(self, user: Id, room: Id, seq: int | None, gate: "_Gate") -> int:
+        """Send what the user has missed in the room. Returns the seq up to which nothing is missed."""
+        await self._following.confirmed(room)
+        for _ in range(ATTEMPTS):
+            if not self._local_rooms.has(user, room):  # they have left the room, or all their connections are closed
+                break
+            try:
+                return await self._send_missed(user, room, seq, gate)
+            except RoomNotFound:
+                self._local_rooms.remove(user, room)
+                break
+            except Unavailable:
+                await deferLater(self._reactor, 1.0)
+        else:
+            gate.close(CloseCode.TRY_AGAIN_LATER, "the database is away")
+        return NOTHING_MORE
+
+    async def _send_missed(self, user: Id, room: Id, seq: int | None, gate: "_Gate") -> int:
+        upto = await self._rooms.position(room)
+        if seq is not None and seq > upto:
+            return upto  # their entering is still on its way here
+        if user not in (await self._rooms.get(room)).users:
+            self._local_rooms.remove(user, room)
+            return NOTHING_MORE
+        entered = seq if seq is not None else await self._entered_at(user, room, upto)
+        if entered is None or not await self._replay.replay(
+            user, Position(n=None, room=room, seq=entered - 1), Position(n=None, room=room, seq=upto), gate.send_all
+        ):
+            gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
+        return upto
+
+    async def _entered_at(self, user: Id, room: Id, upto: int) -> int | None:
+        """The seq of the entry by which a user entered a room last; None where that is long ago."""
+        for limit in LOOKED_BACK:
+            for entry in reversed(await self._rooms.entries(room, max(0, upto - limit), limit)):
+                if entry.kind is Kind.NEW_ROOMMATE and entry.author == user:
+                    return entry.seq
+        return None
+
+
+@implementer(IConnection)
+class _Gate:
+    """Stands for a user's connections during an arrival, and holds a room's live events back."""
+
+    session = None
+    wire = None
+
+    def __init__(self, room: Id, connections: Callable[[], list[IConnection]]) -> None:
+        self._room = room
+        self._connections = connections
+        self._held: deque[EncodedEvent] = deque()
+        self._bytes = 0
+        self._opened_at: int | None = None
+
+    def send(self, event: EncodedEvent) -> None:
+        if self._opened_at is not None:  # it was queued for the gate, which has been opened since
+            self._pass_on(event, self._opened_at)
+            return
+        self._bytes += len(event.text)
+        if self._bytes > MOST_HELD:
+            self._held.clear()
+            self.close(CloseCode.TOO_SLOW, "too many events during a move")
+        else:
+            self._held.append(event)
+
+    def send_batch(self, batch: EncodedBatch) -> None:
+        for event in batch.events:
+            self.send(event)
+
+    async def send_all(self, events: Iterable[EncodedEvent]) -> bool:
+        """Send missed events; return whether any connection is left."""
+        for event in events:
+            for connection in self._connections():
+                connection.send(event)
+        return bool(self._connections())
+
+    def open(self, at: int) -> None:
+        """Send the held events with a seq greater than ``at``, and from now on each event at once."""
+        self._opened_at = at
+        while self._held:
+            self._pass_on(self._held.popleft(), at)
+
+    def _pass_on(self, event: EncodedEvent, at: int) -> None:
+        if event.stream != self._room or event.seq > at:
+            for connection in self._connections():
+                connection.send(event)
+
+    def full(self) -> Awaitable[None] | None:
+        return None
+
+    def close(self, code: int, reason: str) -> None:
+        for connection in self._connections():
+            connection.close(code, reason)

@@ -1,0 +1,84 @@
+"""The hub: what lies between the stores and the connections."""
+
+from datetime import timedelta
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import DeferredSemaphore
+
+from justchat.config.settings import Websocket
+from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.hub.announcer import Announcer
+from justchat.hub.arrivals import Arrivals
+from justchat.hub.broadcast import Broadcast
+from justchat.hub.following import Following
+from justchat.hub.local_rooms import LocalRooms
+from justchat.hub.positions import Positions
+from justchat.hub.publisher import Publisher
+from justchat.hub.registry import Registry
+from justchat.hub.replay import Replay
+from justchat.hub.room_sweep import RoomSweep
+from justchat.interfaces.bus import IBus
+from justchat.model.moment import now
+from justchat.wiring.stores import Stores
+
+READS_AT_ONCE = 8
+"""Reads for bindings and replays that are under way at the same time. The others wait, so that many clients who come
+back together leave the database to everybody else.
+"""
+
+
+@frozen(kw_only=True)
+class Hub:
+    """The parts of the hub that others use. ``room_sweep`` is None for a daemon alone."""
+
+    registry: Registry
+    notices: AbsenteeNotices
+    positions: Positions
+    replay: Replay
+    room_sweep: RoomSweep | None
+
+
+def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any) -> Hub:
+    """The hub, subscribed to the stores. ``bus`` joins the daemon with others; None for a daemon alone."""
+    registry = Registry(now)
+    local_rooms = LocalRooms(registry)
+    publisher = Publisher(Broadcast(registry, reactor), local_rooms, stores.rooms.known)
+    notices = AbsenteeNotices(stores.mailboxes, reactor)
+    announcer = Announcer(publisher, stores.packets)
+    stores.rooms.subscribe(publisher.on_entry)
+    stores.rooms.subscribe(notices.on_entry)
+    stores.rooms.subscribe(announcer.on_entry)
+    stores.mailboxes.subscribe(publisher.on_mailbox_entry)
+    stores.mailboxes.subscribe(announcer.on_mailbox_entry)
+    reads = DeferredSemaphore(READS_AT_ONCE)
+    replay = Replay(
+        rooms=stores.rooms,
+        mailboxes=stores.mailboxes,
+        clock=now,
+        events=settings.replay_events,
+        age=timedelta(days=settings.replay_days),
+        reads=reads,
+    )
+    following = arrivals = room_sweep = None
+    if bus is not None and stores.packets is not None:
+        following = Following(bus, registry, local_rooms, stores.rooms)
+        arrivals = Arrivals(
+            local_rooms=local_rooms, following=following, rooms=stores.rooms, replay=replay, reactor=reactor
+        )
+        room_sweep = RoomSweep(
+            bus=bus, local_rooms=local_rooms, arrivals=arrivals, users=stores.users, rooms=stores.rooms, reactor=reactor
+        )
+        stores.packets.on_moved(arrivals.on_moved)
+        stores.packets.on_roommate_gift(publisher.on_roommate_gift)
+        stores.sessions.subscribe(registry.session_ended)
+    positions = Positions(
+        users=stores.users,
+        rooms=stores.rooms,
+        mailboxes=stores.mailboxes,
+        local_rooms=local_rooms,
+        reads=reads,
+        following=following,
+        arrivals=arrivals,
+    )
+    return Hub(registry=registry, notices=notices, positions=positions, replay=replay, room_sweep=room_sweep)

@@ -1,0 +1,155 @@
+"""A user moves by one daemon and is connected to another: there they get every event of the room, once, in order."""
+
+import json
+from typing import Any
+
+from justchat.model.ids import Id
+from tests.support.connections import RecordingConnection
+from tests.support.joined import JoinedCase
+from tests.support.waiting import at_once, eventually
+
+
+def events(connection: RecordingConnection) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in connection.received]
+
+
+def seqs(connection: RecordingConnection, room: Id) -> list[int]:
+    return [event["data"]["seq"] for event in events(connection) if event["data"].get("room") == room]
+
+
+class Following(JoinedCase):
+    async def test_streams(self) -> None:
+        """A daemon follows its users' streams and their rooms', and no other."""
+        admin, anna = await self.people(2)
+        room = await self.a_room(admin, admin, anna)
+
+        first, at = await self.other.bind(anna)
+        second, _ = await self.other.bind(anna)
+
+        self.assertEqual((room, 2), (at.room, at.seq))
+        self.assertEqual({anna, room}, set(self.other.bus.followed()))
+        self.other.unbind(first)
+        self.assertEqual({anna, room}, set(self.other.bus.followed()))
+        self.other.unbind(second)
+        self.assertEqual(set(), set(self.other.bus.followed()))
+
+    async def test_leaving(self) -> None:
+        """The room of a user who leaves it is followed no more."""
+        admin, anna = await self.people(2)
+        room = await self.a_room(admin, admin, anna)
+        await self.other.bind(anna)
+
+        await self.other.actions.leave(anna, room)
+
+        self.assertEqual({anna}, set(self.other.bus.followed()))
+
+    async def test_unconfirmed(self) -> None:
+        """A position is read when the bus has confirmed that the streams are followed."""
+        admin, anna = await self.people(2)
+        room = await self.a_room(admin, admin, anna)
+        self.other.bus.is_slow = True
+        binding = at_once([self.other.bind(anna)])
+        await self.one.say(admin, room, "while the bus is slow")
+
+        self.other.bus.confirm()
+
+        ((_, at),) = await binding
+        self.assertEqual((room, 3), (at.room, at.seq))
+
+    async def test_away(self) -> None:
+        """With the bus away nothing waits for it."""
+        admin, anna = await self.people(2)
+        room = await self.a_room(admin, admin, anna)
+        self.node.leave()
+
+        _, at = await self.other.bind(anna)
+
+        self.assertEqual((room, 2), (at.room, at.seq))
+
+
+class Arriving(JoinedCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.admin, self.anna, self.boris = await self.people(3)
+        self.room = await self.a_room(self.admin, self.admin)
+        self.connection, _ = await self.other.bind(self.anna)
+
+    async def test_moved(self) -> None:
+        """Everything since the user's entering comes, and the room is followed."""
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.say(self.admin, self.room, "hello")
+
+        await eventually(lambda: len(self.connection.received) >= 1, "the entering")
+        await self.other.say(self.admin, self.room, "from here")
+
+        await eventually(lambda: len(self.connection.received) >= 3, "all events")
+        self.assertEqual([2, 3, 4], seqs(self.connection, self.room))
+        self.assertIn(self.room, self.other.bus.followed())
+
+    async def test_several(self) -> None:
+        """Users who enter one after another each get what happened since their own entering."""
+        others, _ = await self.other.bind(self.boris)
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.say(self.admin, self.room, "to one of them")
+        await self.one.actions.enter(self.boris, self.room, None)
+        await self.one.say(self.admin, self.room, "to both")
+
+        await eventually(lambda: self.connection.received and others.received, "their entering")
+        await self.other.say(self.admin, self.room, "from here")
+
+        await eventually(lambda: len(self.connection.received) >= 5 and len(others.received) >= 3, "all events")
+        self.assertEqual([2, 3, 4, 5, 6], seqs(self.connection, self.room))
+        self.assertEqual([4, 5, 6], seqs(others, self.room))
+
+    async def test_lost_packet(self) -> None:
+        """The sweep finds a move that no packet has told of."""
+        self.other.bus.loses = lambda stream, kind: True
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.say(self.admin, self.room, "hello")
+        self.assertEqual([], self.connection.received)
+        assert self.other.hub.room_sweep is not None
+
+        await self.other.hub.room_sweep.step()
+
+        await eventually(lambda: len(self.connection.received) >= 2, "what was missed")
+        self.assertEqual([2, 3], seqs(self.connection, self.room))
+
+    async def test_second_connection(self) -> None:
+        """A second connection finds the move in the database: then the first gets what it has missed, too."""
+        self.other.bus.loses = lambda stream, kind: True
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.say(self.admin, self.room, "hello")
+
+        second, at = await self.other.bind(self.anna)
+
+        self.assertEqual((self.room, 3), (at.room, at.seq))
+        self.assertEqual([2, 3], seqs(self.connection, self.room))
+        await self.other.say(self.admin, self.room, "from here")
+        await eventually(lambda: len(self.connection.received) >= 3, "the message")
+        self.assertEqual(4, seqs(self.connection, self.room)[-1])
+        self.assertEqual(4, seqs(second, self.room)[-1])
+
+    async def test_moved_again(self) -> None:
+        """A user who has left again meanwhile gets nothing of the room after that."""
+        self.other.bus.is_slow = True
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.actions.leave(self.anna, self.room)
+        await self.one.say(self.admin, self.room, "not for her")
+
+        self.other.bus.confirm()
+        await self.other.say(self.admin, self.room, "nor this")
+
+        await eventually(lambda: self.room not in self.other.bus.followed(), "the room to be unfollowed")
+        self.assertNotIn(4, seqs(self.connection, self.room))
+        self.assertNotIn(5, seqs(self.connection, self.room))
+
+    async def test_closed(self) -> None:
+        """Nothing is left of a user who goes while they arrive."""
+        self.other.bus.is_slow = True
+        await self.one.actions.enter(self.anna, self.room, None)
+        await eventually(lambda: self.room in self.other.bus.followed(), "the room to be followed")
+
+        self.other.unbind(self.connection)
+        self.other.bus.confirm()
+
+        await eventually(lambda: not list(self.other.bus.followed()), "all to be unfollowed")
