@@ -11,7 +11,7 @@ enum { MOST_LATENCIES = 8 << 20, MOST_MESSAGES = 1 << 24, MOST_EVENTS = 1 << 20 
 
 int measuring;
 long requests, acknowledged, deliveries, delivered, refused;
-uint64_t heard_bytes;
+uint64_t received_bytes;
 static char refusal[512];
 static uint32_t *latencies;
 static size_t n_latencies, n_events;
@@ -124,7 +124,7 @@ void print_result(double seconds, double cpu_seconds, double behind_seconds) {
     if (n_events) qsort(slowest, n_events, sizeof *slowest, compare_floats);
     printf("{\"requests\": %.2f, \"answered\": %ld, \"deliveries\": %.2f, \"delivered\": %ld, \"frame_bytes\": %.1f, ",
         (double)requests / seconds, acknowledged, (double)deliveries / seconds, delivered,
-        deliveries ? (double)heard_bytes / (double)deliveries : 0);
+        deliveries ? (double)received_bytes / (double)deliveries : 0);
     printf("\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"fan_out\": %.1f, \"slowest_over_median\": %.3f, ", percentile(0.5),
         percentile(0.99), fan_out_ns > 0 ? fanned_out / fan_out_ns * 1e9 : 0,
         n_events ? (double)slowest[n_events / 2] : 0);

@@ -66,7 +66,7 @@ size_t read_frames(struct connection *c);
 /* counting.c: checks and counts events and answers */
 extern int measuring;
 extern long requests, acknowledged, deliveries, delivered, refused;
-extern uint64_t heard_bytes;
+extern uint64_t received_bytes;
 void bound_at(struct connection *c, const char *text, size_t length);
 void received(struct connection *c, const char *text, size_t length);
 void answered(struct connection *c, const char *body, size_t length);

@@ -30,7 +30,7 @@ static double own_cpu(void) {
 }
 
 /* Whether every acknowledged message has reached all listeners. */
-static int all_heard(void) {
+static int all_received(void) {
     long expected = 0;
     for (size_t i = 0; i < n_groups; i++) expected += groups[i]->acknowledged * groups[i]->listeners;
     return delivered >= expected;
@@ -49,7 +49,7 @@ static void send_due(void) {
         due += (uint64_t)(1e9 / rate);
         if (due > now) wake_at(due);
     }
-    if (rate > 0 || (rate < 0 && !all_heard())) return;
+    if (rate > 0 || (rate < 0 && !all_received())) return;
     for (size_t i = 0; i < n_senders; i++)
         if (!senders[i]->sent_at) post(senders[i], now_ns());
 }

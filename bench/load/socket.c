@@ -88,7 +88,7 @@ size_t read_frames(struct connection *c) {
         if (left < head + length) break;
         switch (frame[0]) { /* whole frames only: nobody here fragments */
         case 0x81:
-            heard_bytes += measuring ? head + length : 0;
+            received_bytes += measuring ? head + length : 0;
             if (!handled(c, (char *)frame + head, length)) event(c, (char *)frame + head, length);
             break;
         case 0x89:
