@@ -83,6 +83,8 @@ class Bus:
         self._lingering: OrderedDict[Id, float] = OrderedDict()
         """By stream that nobody follows any more, the second at which it is unsubscribed; in this order."""
         self._linger_call: Any = None
+        self._owes_sweep = False
+        """Whether packets that were taken are lost, and nobody has been told."""
         self._epochs = count(1)
         self._handlers: dict[PacketKind, list[PacketHandler]] = {}
         self._change_handlers: list[Callable[[], None]] = []
@@ -237,8 +239,9 @@ class Bus:
         self._log.info("[bus] all packets are readable")
         self._changed()
 
-    def _lost(self, node: Node) -> None:
+    def _lost(self, node: Node, are_packets_lost: bool) -> None:
         """Nothing of this node is subscribed any more."""
+        self._owes_sweep = self._owes_sweep or are_packets_lost
         for stream in [stream for stream in self._lingering if self._following[stream].node is node]:
             del self._following[stream], self._lingering[stream]
         waiting = [each for each in self._following.values() if each.node is node and each.waiting]
@@ -246,6 +249,8 @@ class Bus:
             following.tell(False)
 
     def _changed(self) -> None:
+        if self._owes_sweep and self.publish(CONTROL, PacketKind.SWEEP, b""):
+            self._owes_sweep = False
         for handler in self._change_handlers:
             try:
                 handler()

@@ -51,7 +51,7 @@ class ConnectionUser(Shape):
 
 
 class RespConnection(Protocol):
-    """One connection. ``unanswered`` are packed PUBLISH commands that the node has not confirmed, the oldest first."""
+    """One connection. ``unanswered`` are PUBLISH commands that the node has not confirmed, the oldest first."""
 
     transport: Any
 
@@ -67,13 +67,10 @@ class RespConnection(Protocol):
         self._wanted: deque[bytes] = deque()
         self._called = False
         self.unanswered: deque[bytes] = deque()
-        self._unanswered_bytes = 0
+        self.unanswered_bytes = 0
 
     def connectionMade(self) -> None:
-        account: tuple[bytes, ...] = ()
-        if self._uri.password is not None:
-            account = (b"AUTH", (self._uri.username or "default").encode(), self._uri.password.encode())
-        self.transport.write(pack((b"HELLO", b"3", *account, b"SETNAME", b"justchat")))
+        self.transport.write(greeting(self._uri))
         self._timer = self._call_later(PING_EVERY, self._ping)
 
     def _ping(self) -> None:
@@ -88,13 +85,14 @@ class RespConnection(Protocol):
 
     def publish(self, channel: bytes, payload: bytes) -> None:
         """Send a packet. The connection must be greeted."""
-        self.publish_packed(pack((b"PUBLISH", channel, payload)))
+        self.send(pack((b"PUBLISH", channel, payload)))
 
-    def publish_packed(self, command: bytes) -> None:
-        self._unanswered_bytes += len(command)
+    def send(self, command: bytes) -> None:
+        """Send a PUBLISH command."""
+        self.unanswered_bytes += len(command)
         self.unanswered.append(command)
         self.transport.write(command)
-        if self._unanswered_bytes > UNANSWERED:
+        if self.unanswered_bytes > UNANSWERED:
             self.drop("it reads too slowly")
 
     def subscribe(self, channels: Iterable[bytes]) -> None:
@@ -139,7 +137,7 @@ class RespConnection(Protocol):
                 if type(reply) is PushNotification:
                     self._on_push(reply)
                 elif type(reply) is int and self.unanswered:
-                    self._unanswered_bytes -= len(self.unanswered.popleft())
+                    self.unanswered_bytes -= len(self.unanswered.popleft())
                 else:
                     self._on_other(reply)
         except ProtocolError:
@@ -167,6 +165,14 @@ class RespConnection(Protocol):
             self._timer.cancel()
         self._why = self._why or failure_text(reason)
         self._user.lost(self._why)
+
+
+def greeting(uri: BusUri) -> bytes:
+    """What a connection begins with."""
+    account: tuple[bytes, ...] = ()
+    if uri.password is not None:
+        account = (b"AUTH", (uri.username or "default").encode(), uri.password.encode())
+    return pack((b"HELLO", b"3", *account, b"SETNAME", b"justchat"))
 
 
 def refusal(error: str) -> str:

@@ -16,6 +16,8 @@ from justchat.bus.uri import BusUri
 FIRST_DELAY = 0.05
 """Seconds between the end of a connection and the next one. It doubles with every failure, up to LAST_DELAY."""
 LAST_DELAY = 0.4
+RESENT = 4 * 1024 * 1024
+"""Bytes of unconfirmed packets that are sent anew on the next connection. More of them are dropped."""
 CLOSE_TIMEOUT = 1.0
 """Seconds that a stop waits for the node to confirm what was published."""
 
@@ -24,8 +26,8 @@ class Node:
     """One node. It is away until every channel that is followed is confirmed.
 
     ``channels()`` are the channels to subscribe to on a new connection, ``on_subscribed`` is called with each that is
-    confirmed, ``on_received`` with each packet, ``on_lost`` when a greeted connection has ended, and ``on_change`` when
-    the node is away or back.
+    confirmed, ``on_received`` with each packet, ``on_lost`` when a greeted connection has ended, with whether packets
+    may be lost with it, and ``on_change`` when the node is away or back.
     """
 
     _log = Logger()
@@ -39,7 +41,7 @@ class Node:
         channels: Callable[["Node"], Iterable[bytes]],
         on_subscribed: Callable[["Node", bytes], None],
         on_received: Callable[[bytes, bytes], None],
-        on_lost: Callable[["Node"], None],
+        on_lost: Callable[["Node", bool], None],
         on_change: Callable[[], None],
     ) -> None:
         self.address = uri.address
@@ -91,7 +93,7 @@ class Node:
         assert self._open is not None
         self.connection = self._open
         for command in self._resend:
-            self.connection.publish_packed(command)
+            self.connection.send(command)
         self._resend.clear()
         channels = list(self._channels(self))
         self._unconfirmed = len(channels)
@@ -122,8 +124,9 @@ class Node:
         was_greeted, self.connection, self._open = self.connection, None, None
         if was_greeted is not None:
             # The node may have them or not. A packet that comes twice is harmless.
-            self._resend = was_greeted.unanswered
-            self._on_lost(self)
+            is_small = was_greeted.unanswered_bytes <= RESENT
+            self._resend = was_greeted.unanswered if is_small else deque()
+            self._on_lost(self, not is_small)
         if self._stopping:
             if not self._ended.called:
                 self._ended.callback(None)

@@ -4,7 +4,15 @@ from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from justchat.config.secrets import Secret, resolved
 from justchat.model.phone import NumberType, is_region
@@ -63,11 +71,30 @@ def _template(written: object, handler: ValidatorFunctionWrapHandler, info: Vali
     return Secret("") if written == "" else _secret(written, handler, info)
 
 
+def _secrets(written: object, info: ValidationInfo) -> tuple[Secret, ...]:
+    found = []
+    for each in written if isinstance(written, tuple) else (written,):
+        try:
+            text = resolved(each)
+        except ValueError:
+            if (info.context or {}).get("secrets") is False:
+                return ()
+            raise
+        if not isinstance(text, str):
+            raise ValueError("must be a text, or a list of texts")
+        found.append(Secret(text))
+    if not all(text.strip() for text in found) or not found:
+        raise ValueError("must not be empty")
+    return tuple(found)
+
+
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NeededSecret = Annotated[str, WrapValidator(_needed)]
 """A secret that is always read."""
 SecretText = Annotated[str, WrapValidator(_secret)]
+Secrets = Annotated[tuple[str, ...], PlainValidator(_secrets)]
+"""One secret, or a list of them; always read. Where ``load_settings`` need not read secrets and cannot, it is empty."""
 SecretTemplate = Annotated[str, WrapValidator(_template)]
 """A secret that may be empty."""
 SecretUrl = Annotated[SecretText, AfterValidator(_http_url)]

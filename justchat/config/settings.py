@@ -30,6 +30,7 @@ from justchat.config.setting_types import (
     RateTexts,
     Region,
     Seconds,
+    Secrets,
     SecretTemplate,
     SecretText,
     SecretUrl,
@@ -99,7 +100,10 @@ class Mongo(_Table):
 class BusSettings(_Table):
     """``[bus]``: the bus that joins several daemons."""
 
-    uri: SecretText | None = None
+    uri: Secrets | None = None
+    """One URI, or one of each node. The order does not matter."""
+    ca_file: str | None = None
+    """PEM file of the authorities of ``rediss://``; None for those of the system."""
 
 
 class Sms(_Table):

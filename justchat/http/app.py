@@ -28,6 +28,7 @@ from justchat.http.headers import CallFields, call_fields
 from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, write_error
 from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
+from justchat.interfaces.bus import IBus
 from justchat.protocol.handshake import asks_for_websocket
 
 
@@ -36,6 +37,7 @@ def make_app(
     dispatcher: Dispatcher,
     *,
     ping_database: Callable[[], Awaitable[None]],
+    bus: IBus | None,
     description: Mapping[str, Any],
     websocket: IResource,
     socketio: IResource,
@@ -48,7 +50,8 @@ def make_app(
     app = Klein()
     for endpoint in endpoints:
         _add_call(app, endpoint, dispatcher)
-    _add_documents(app, dispatcher, ping_database, description)
+    _add_documents(app, description)
+    _add_health(app, dispatcher, ping_database, bus)
 
     @app.route("/ws")
     def raw_websocket(request: IRequest) -> IResource:
@@ -100,13 +103,8 @@ def _add_call(app: Klein, endpoint: Endpoint, dispatcher: Dispatcher) -> None:
         return _serve_call(request, endpoint, dispatcher)
 
 
-def _add_documents(
-    app: Klein,
-    dispatcher: Dispatcher,
-    ping_database: Callable[[], Awaitable[None]],
-    description: Mapping[str, Any],
-) -> None:
-    """Add the routes that describe the daemon and its health."""
+def _add_documents(app: Klein, description: Mapping[str, Any]) -> None:
+    """Add the routes that describe the daemon."""
     front = {
         "name": "JustChat",
         "version": description["info"]["version"],
@@ -124,19 +122,6 @@ def _add_documents(
         """What this server is, for those who open it in a browser."""
         return write_answer(request, Answer(200, orjson.dumps(front, option=orjson.OPT_INDENT_2) + b"\n"))
 
-    @app.route("/livez", methods=["GET"])
-    def livez(request: IRequest) -> bytes:
-        """The process answers."""
-        return write_answer(request, Answer(200, orjson.dumps({"status": "ok"})))
-
-    @app.route("/readyz", methods=["GET"])
-    async def readyz(request: IRequest) -> bytes:
-        """The process and its database answer."""
-        if dispatcher.closing:
-            raise Unavailable("the daemon goes down")
-        await ping_database()
-        return write_answer(request, Answer(200, orjson.dumps({"status": "ok"})))
-
     @app.route("/openapi.json", methods=["GET"])
     def describe(request: IRequest) -> bytes:
         """The calls as an OpenAPI document."""
@@ -145,6 +130,26 @@ def _add_documents(
         body = write_answer(request, Answer(200, openapi))
         request.setHeader(b"Cache-Control", b"no-cache")
         return body
+
+
+def _add_health(
+    app: Klein, dispatcher: Dispatcher, ping_database: Callable[[], Awaitable[None]], bus: IBus | None
+) -> None:
+    """Add the routes for those who watch the daemon."""
+
+    @app.route("/livez", methods=["GET"])
+    def livez(request: IRequest) -> bytes:
+        """The process answers."""
+        return write_answer(request, Answer(200, orjson.dumps({"status": "ok"})))
+
+    @app.route("/readyz", methods=["GET"])
+    async def readyz(request: IRequest) -> bytes:
+        """The process and its database answer. Without its bus the daemon serves everybody, only later."""
+        if dispatcher.closing:
+            raise Unavailable("the daemon goes down")
+        await ping_database()
+        state = {} if bus is None else {"bus": "away" if bus.is_away() else "up"}
+        return write_answer(request, Answer(200, orjson.dumps({"status": "ok", **state})))
 
 
 async def _serve_call(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:

@@ -69,7 +69,23 @@ HEADERS = {
         "schema": {"type": "string"},
     },
 }
-WELL = {"type": "object", "properties": {"status": {"type": "string", "const": "ok"}}, "required": ["status"]}
+WELL: dict[str, Any] = {
+    "type": "object",
+    "properties": {"status": {"type": "string", "const": "ok"}},
+    "required": ["status"],
+}
+READY = {
+    "type": "object",
+    "properties": {
+        **WELL["properties"],
+        "bus": {
+            "type": "string",
+            "enum": ["up", "away"],
+            "description": "whether the bus that joins several daemons is there; absent where there is none",
+        },
+    },
+    "required": ["status"],
+}
 DOCUMENT = {"type": "object", "description": "an OpenAPI 3.1 document"}
 FRONT = {"type": "object", "description": "the daemon's name and release, and the paths of what it serves"}
 GET_ERRORS = (MethodNotAllowed,)
@@ -170,7 +186,7 @@ def _failures(errors: Iterable[type[ApiError]], schemas: Schemas) -> dict[str, A
 def _pages(schemas: Schemas) -> dict[str, Any]:
     """The paths that are read with GET."""
     well, document = schemas.name("Well", WELL), schemas.name("OpenApiDocument", DOCUMENT)
-    front = schemas.name("Front", FRONT)
+    front, ready = schemas.name("Front", FRONT), schemas.name("Ready", READY)
     pages: dict[str, Any] = {}
     for path, operation_id, summary, content, errors in (
         ("/", "front", "What this server is, and its other paths", {"application/json": front}, ()),
@@ -179,7 +195,7 @@ def _pages(schemas: Schemas) -> dict[str, Any]:
             "/readyz",
             "readyz",
             "The database answers, too",
-            {"application/json": well},
+            {"application/json": ready},
             (Unavailable, DatabaseAway),
         ),
         ("/openapi.json", "openapi", "This document", {"application/json": document}, ()),

@@ -56,7 +56,8 @@ class IBus(Interface):
         """Send a packet, with everything else that is published in this reactor turn. Never waits.
 
         Returns False, and drops the packet, where there is no connection to the node that owns the stream. After True
-        the node receives it, if need be after a reconnect, unless this process ends before.
+        the node receives it, if need be after a reconnect, or all daemons receive a SWEEP, unless this process ends
+        before.
         """
 
     def follow(stream: Id) -> "Deferred[bool]":

@@ -20,7 +20,6 @@ from twisted.python.failure import Failure
 from justchat.config.gift_file import read_gifts
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
-from justchat.interfaces.bus import IBus
 from justchat.model.moment import now
 from justchat.runtime.data_dir import SECRET_KEY, generated_secret, prepare_data_dir
 from justchat.runtime.gc_tuning import COLLECT_EVERY, tune_garbage_collector
@@ -44,6 +43,7 @@ from justchat.store.lease import Lease
 from justchat.store.mongo.client import Database
 from justchat.store.slow_reads import SlowReads
 from justchat.wiring.actions import make_actions
+from justchat.wiring.bus import make_bus
 from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
 from justchat.wiring.hub import make_hub
 from justchat.wiring.outbound import make_captcha, make_sms_sender
@@ -72,7 +72,7 @@ def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
 class Daemon(OrderedService):
     """JustChat, as twistd runs it. Its children start in this order, each when the one before it has started:
 
-    1. the systemd watchdog, the embedded mongod, the connection to the database
+    1. the systemd watchdog, the embedded mongod, the connection to the database, the bus
     2. the workers for pictures and passwords, the logs of mailboxes and rooms
     3. work on what is stored: folded names, the first gifts, idempotency keys, housekeeping, reconciliation
     4. timers: session expiry, garbage collection
@@ -80,8 +80,8 @@ class Daemon(OrderedService):
     6. the announcement that the daemon is up
 
     They stop in the reverse order: systemd hears that the daemon stops, ports close, calls are given DRAIN seconds,
-    sockets close, the logs write what they hold, and the database goes last. A child that cannot start ends the
-    process, with one line on standard error and exit code 1.
+    sockets close, the logs write what they hold, the bus sends what it holds, and the database goes last. A child
+    that cannot start ends the process, with one line on standard error and exit code 1.
     """
 
     name = "justchat"
@@ -96,7 +96,7 @@ class Daemon(OrderedService):
         uri = mongod.uri if mongod else settings.mongo.uri
         assert uri is not None
         database = Database(uri, SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user))
-        bus: IBus | None = None
+        bus = make_bus(settings, reactor)
         stores = make_stores(
             settings,
             database,
@@ -127,6 +127,7 @@ class Daemon(OrderedService):
             hub=hub,
             idempotency_keys=idempotency_keys,
             ping_database=database.ping,
+            bus=bus,
             reactor=reactor,
         )
         folding = Folding(database, reactor)

@@ -11,6 +11,7 @@ from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_secr
 from justchat.runtime.endpoints import server_of
 from justchat.runtime.mongod import find_binary
 from justchat.store.mongo.uri import check_reachable
+from justchat.wiring.bus import check_bus_of
 
 
 def endpoints_of_settings(settings: Settings) -> dict[str, str]:
@@ -28,12 +29,26 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> None:
     for table, endpoint in endpoints_of_settings(settings).items():
         server_of(table, endpoint, default_reactor)
     if settings.bus.uri is not None:
-        raise StartupError("[bus] uri: no bus is built in yet; several daemons cannot be joined")
+        _check_joined(settings)
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
+        check_bus_of(settings)
     else:
         find_binary()
     owner = owner_of(twistd)
     check_owner(settings.data_dir, owner)
     if settings.payments.secret_key is None:
         check_secret(settings.data_dir / SECRET_KEY, owner)
+
+
+def _check_joined(settings: Settings) -> None:
+    """Raises StartupError where several daemons with these settings could not be one."""
+    if settings.mongo.uri is None:
+        raise StartupError(
+            "[bus] uri: joins daemons that share a database, and an embedded database serves one daemon alone; give"
+            " [mongo] uri too"
+        )
+    if settings.payments.secret_key is None:
+        raise StartupError(
+            "[bus] uri: needs [payments] secret_key, the same for all daemons; a generated one is this daemon's alone"
+        )

@@ -22,6 +22,7 @@ from justchat.http.site import JustChatSite
 from justchat.http.spool import Spool
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
+from justchat.interfaces.bus import IBus
 from justchat.interfaces.idempotency import IIdempotencyKeys
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
@@ -59,6 +60,7 @@ def make_transports(
     hub: Hub,
     idempotency_keys: IIdempotencyKeys,
     ping_database: Callable[[], Awaitable[None]],
+    bus: IBus | None,
     reactor: Any,
 ) -> Transports:
     """``endpoints`` are the calls, ``rates`` their limits; ``ping_database`` raises while the database is away."""
@@ -89,6 +91,7 @@ def make_transports(
         endpoints,
         dispatcher,
         ping_database=ping_database,
+        bus=bus,
         description=openapi(endpoints, settings.limits, version("justchat")),
         websocket=websocket,
         socketio=socketio,

@@ -88,7 +88,7 @@ class Places(SecretCase):
         )
 
         sms = settings.sms
-        found = [settings.payments.secret_key, settings.mongo.uri, settings.bus.uri, sms.url, sms.body]
+        found = [settings.payments.secret_key, settings.mongo.uri, *(settings.bus.uri or ()), sms.url, sms.body]
         self.assertEqual(["https://hush-5ab9"] * 6, [*found, sms.headers["Authorization"]])
 
     def test_wrong(self) -> None:

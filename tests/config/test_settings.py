@@ -162,7 +162,7 @@ class CommandLine(ConfigCase):
         )
 
         self.assertEqual(("tcp:1", "tcp:2"), (settings.http.endpoint, settings.websocket.endpoint))
-        self.assertEqual(("mongodb://a/b", "nats://c"), (settings.mongo.uri, settings.bus.uri))
+        self.assertEqual(("mongodb://a/b", ("nats://c",)), (settings.mongo.uri, settings.bus.uri))
         self.assertEqual(os.path.abspath("somewhere"), str(settings.data_dir))
 
     def test_wrong(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from tests.support.client import request
+from tests.support.mongo import fresh_uri
 from tests.support.starting import StartCase, free_port, processes
 
 
@@ -151,10 +152,26 @@ class WrongStart(StartCase):
         self.assertEqual(200, (await request(first.http, "GET", "/readyz")).status)
 
     async def test_bus(self) -> None:
-        """A bus is refused while there is none."""
-        line = await self.refusal("--bus", "amqp://127.0.0.1")
+        """A bus that cannot be used is named with its address, and without its password."""
+        config = self.a_config("[payments]\nsecret_key = 'a key'\n")
+        port = free_port()
+        joined = ("--config", config, "--mongo", fresh_uri())
+        no_key = ("--mongo", fresh_uri(), "--bus", "redis://:hush@127.0.0.1")
 
-        self.assertIn("[bus] uri", line)
+        lines = await self.refusals(
+            (*joined, "--bus", "amqp://:hush@127.0.0.1"),
+            (*joined, "--bus", f"redis://:hush@127.0.0.1:{port}"),
+            (*joined, "--bus", f"redis://:hush@127.0.0.1:{port}", "--check-config"),
+            ("--config", config, "--bus", "redis://:hush@127.0.0.1"),
+            no_key,
+        )
+
+        refused = f"127.0.0.1:{port}: connection refused"
+        expected = ("redis://", refused, refused, "[mongo] uri", "[payments] secret_key")
+        for named, line in zip(expected, lines, strict=True):
+            self.assertIn("[bus] uri: ", line)
+            self.assertIn(named, line)
+            self.assertNotIn("hush", line)
 
     async def test_broken_database(self) -> None:
         """An embedded database that cannot start is reported."""

@@ -26,6 +26,7 @@ class Routes(TestCase):
             endpoints_of(OneCall()),
             Dispatcher(object(), FieldContext(Limits(), "RU", frozenset())),
             ping_database=lambda: succeed(None),
+            bus=None,
             description={"info": {"version": "1"}},
             websocket=Resource(),
             socketio=Resource(),

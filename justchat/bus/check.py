@@ -1,0 +1,110 @@
+"""The check of ``[bus] uri`` before the daemon starts: that each node accepts us, and lets us do what the bus does.
+
+It blocks, and needs no reactor: twistd has not forked yet.
+"""
+
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+from hiredis import HiredisError, PushNotification, Reader, ReplyError
+
+from justchat.bus.connection import greeting, pack, refusal
+from justchat.bus.packets import Channels
+from justchat.bus.uri import BusUri
+from justchat.errors import StartupError
+from justchat.interfaces.bus import CONTROL
+from justchat.model.ids import Id
+
+PATIENCE = 4.0
+"""Seconds that connecting, and each answer, may take."""
+PROBE = Id("probe")
+"""A stream that nobody follows."""
+_MORE = object()
+
+
+def check_bus(uris: Sequence[BusUri], database: str, ca_file: str | None) -> None:
+    """Raises StartupError with one line unless every node lets us subscribe and publish."""
+    for uri in uris:
+        try:
+            with _connected(uri, ca_file) as connection:
+                _try(connection, uri, Channels(database))
+        except (OSError, ValueError) as error:
+            hint = "; does it speak TLS (rediss://)?" if isinstance(error, ConnectionResetError) and not uri.tls else ""
+            raise StartupError(f"[bus] uri: {uri.address}: {_reason(error)}{hint}") from error
+
+
+def _connected(uri: BusUri, ca_file: str | None) -> socket.socket:
+    if uri.path is not None:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.settimeout(PATIENCE)
+            connection.connect(uri.path)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+    context = _tls(ca_file) if uri.tls else None
+    connection = socket.create_connection((uri.host, uri.port), PATIENCE)
+    if context is None:
+        return connection
+    try:
+        return context.wrap_socket(connection, server_hostname=uri.host)
+    except TimeoutError:
+        connection.close()
+        raise ValueError("no answer to a TLS handshake; does it speak TLS?") from None
+    except OSError:
+        connection.close()
+        raise
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError as error:
+        raise StartupError(f"[bus] ca_file: {ca_file}: has no certificate that can be read") from error
+    except OSError as error:
+        raise StartupError(f"[bus] ca_file: {ca_file}: {error.strerror}") from error
+
+
+def _try(connection: socket.socket, uri: BusUri, channels: Channels) -> None:
+    """Say what a daemon says. Raises ValueError with the reason for which it is refused."""
+    reader = Reader(notEnoughData=_MORE)
+    connection.sendall(greeting(uri))
+    _answer(connection, reader)
+    connection.sendall(pack((b"SUBSCRIBE", channels.of(CONTROL))))
+    _answer(connection, reader)
+    connection.sendall(pack((b"PUBLISH", channels.of(PROBE), b"")))
+    # A packet of another daemon may come before the answer.
+    while isinstance(_answer(connection, reader), PushNotification):
+        pass
+
+
+def _answer(connection: socket.socket, reader: Any) -> object:
+    try:
+        while (answer := reader.gets()) is _MORE:
+            data = connection.recv(65536)
+            if not data:
+                raise ConnectionResetError("it closes the connection")
+            reader.feed(data)
+    except HiredisError as error:
+        raise ValueError("it does not speak the protocol of Redis") from error
+    if isinstance(answer, ReplyError):
+        raise ValueError(refusal(str(answer)))
+    return answer
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"certificate verify failed: {error.verify_message}"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
+            return "it does not speak TLS"
+        case ssl.SSLError():
+            return f"TLS failed: {error.reason or 'connection closed'}"
+        case TimeoutError():
+            return f"no answer within {PATIENCE:.0f} s"
+        case OSError():
+            return (error.strerror or str(error)).lower()
+    return str(error)

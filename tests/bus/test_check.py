@@ -1,0 +1,142 @@
+"""The check of the bus before a start, against real servers that refuse it."""
+
+import shutil
+import socket
+import threading
+from pathlib import Path
+from tempfile import mkdtemp
+
+from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from justchat.bus import check
+from justchat.bus.check import check_bus
+from justchat.bus.relay import Relay
+from justchat.bus.uri import parse_uris
+from justchat.errors import StartupError
+from tests.support.certificates import Authority
+from tests.support.redis_server import RedisServer
+
+
+class Checks(TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(mkdtemp(prefix="jc-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def a_server(self, *settings: str, password: str | None = None, certificate: Path | None = None) -> RedisServer:
+        server = RedisServer(*settings, password=password, certificate=certificate)
+        self.addCleanup(server.end)
+        return server
+
+    def refusal(self, *uris: str, ca_file: str | None = None) -> str:
+        with self.assertRaises(StartupError) as caught:
+            check_bus(parse_uris(uris), "chat", ca_file)
+        line = str(caught.exception)
+        self.assertNotIn("\n", line)
+        self.assertNotIn("hush", line)
+        return line
+
+    def test_accepted(self) -> None:
+        """Nothing is said of nodes that accept us."""
+        plain, locked = self.a_server(), self.a_server(password="hush")
+
+        check_bus(parse_uris([plain.uri(), locked.uri()]), "chat", None)
+        check_bus(parse_uris([locked.socket_uri()]), "chat", None)
+
+    async def test_relay(self) -> None:
+        """Nor of the relay."""
+        relay = Relay(reactor)
+        relay.listen(self.folder / "bus.sock")
+        self.addCleanup(relay.stop)
+
+        await deferToThread(check_bus, parse_uris([f"unix://{self.folder}/bus.sock"]), "chat", None)
+
+    def test_password(self) -> None:
+        """A missing and a wrong password are named as Redis names them."""
+        server = self.a_server(password="hush")
+        uri = f"redis://127.0.0.1:{server.port}"
+
+        self.assertRegex(self.refusal(uri), rf"\[bus\] uri: 127\.0\.0\.1:{server.port}: NOAUTH")
+        self.assertIn("WRONGPASS", self.refusal(uri.replace("//", "//:hush2@")))
+        self.assertIn("WRONGPASS", self.refusal(uri.replace("//", "//anna:hush@")))
+
+    def test_second_node(self) -> None:
+        """Each node is tried."""
+        server, locked = self.a_server(), self.a_server(password="hush")
+
+        self.assertIn(
+            f"127.0.0.1:{locked.port}: NOAUTH", self.refusal(server.uri(), f"redis://127.0.0.1:{locked.port}")
+        )
+
+    def test_rights(self) -> None:
+        """A user who may not do what the bus does is refused; one who may do that alone is accepted."""
+        rule = "reset on >hush -@all +hello +ping +publish +subscribe +unsubscribe"
+        server = self.a_server(f"user anna {rule} &jc:chat:*", f"user boris {rule} &jc:other:*")
+        uri = f"redis://{{}}:hush@127.0.0.1:{server.port}"
+
+        check_bus(parse_uris([uri.format("anna")]), "chat", None)
+        self.assertIn("NOPERM", self.refusal(uri.format("boris")))
+
+    def test_unreachable(self) -> None:
+        """A node that is not there is named with its address."""
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            port = holder.getsockname()[1]
+
+        self.assertIn(f"127.0.0.1:{port}: connection refused", self.refusal(f"redis://:hush@127.0.0.1:{port}"))
+        self.assertIn("/no/such.sock: no such file", self.refusal("unix://:hush@/no/such.sock"))
+        self.assertIn("nowhere.invalid:6379: ", self.refusal("redis://nowhere.invalid"))
+
+    def test_silent(self) -> None:
+        """A server that says nothing is given up."""
+        self.patch(check, "PATIENCE", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            self.assertIn("no answer", self.refusal(f"redis://127.0.0.1:{holder.getsockname()[1]}"))
+
+    def test_tls(self) -> None:
+        """A certificate must be of the authority in ca_file, or of the system's, and of the host."""
+        authority, other = Authority(self.folder, "ours"), Authority(self.folder, "another")
+        server = self.a_server("bind 127.0.0.1 127.0.0.2", certificate=authority.issue("redis"))
+
+        check_bus(parse_uris([server.uri(), server.uri(host="localhost")]), "chat", str(authority.certificate))
+        for line in (
+            self.refusal(server.uri()),
+            self.refusal(server.uri(), ca_file=str(other.certificate)),
+            self.refusal(server.uri(host="127.0.0.2"), ca_file=str(authority.certificate)),
+        ):
+            self.assertIn("certificate verify failed", line)
+
+    def test_tls_of_one_side(self) -> None:
+        """A port that speaks TLS and a URI that does not, and the reverse."""
+        self.patch(check, "PATIENCE", 0.5)
+        plain = self.a_server()
+        secure = self.a_server(certificate=Authority(self.folder).issue("redis"))
+
+        self.assertIn("speak TLS", self.refusal(plain.uri(scheme="rediss")))
+        self.assertIn("speak TLS (rediss://)", self.refusal(secure.uri(scheme="redis")))
+
+    def test_authorities(self) -> None:
+        """A file of authorities that cannot be read is named."""
+        empty = self.folder / "empty.pem"
+        empty.write_text("")
+
+        for file in ("/no/such.pem", str(empty)):
+            line = self.refusal("rediss://127.0.0.1:1", ca_file=file)
+            self.assertTrue(line.startswith(f"[bus] ca_file: {file}: "), line)
+
+    def test_no_redis(self) -> None:
+        """A server of another protocol is told apart."""
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            thread = threading.Thread(target=answer, args=(holder, b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+            thread.start()
+            line = self.refusal(f"redis://127.0.0.1:{holder.getsockname()[1]}")
+
+        self.assertIn("does not speak the protocol of Redis", line)
+        thread.join()
+
+
+def answer(listening: socket.socket, what: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(1000)
+        connection.sendall(what)
