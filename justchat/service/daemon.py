@@ -140,6 +140,7 @@ class Daemon(OrderedService):
             PartService("watchdog", stop=notifier.stopped),
             EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
             DatabaseService(database, alone=mongod is not None),
+            PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
             PartService("pictures", start=images.start, stop=images.stop),
             PartService("passwords", start=passwords.start, stop=passwords.stop),
             PartService("mailboxes", stop=stores.mailboxes.stop),
