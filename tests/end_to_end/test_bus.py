@@ -31,7 +31,6 @@ class Health(StartCase):
 
         self.assertEqual(1, daemon.log.count(f"127.0.0.1:{redis.port} is away"))
         self.assertNotIn("hush", daemon.log)
-        self.assertEqual(0, await daemon.stop())
 
     async def test_alone(self) -> None:
         """A daemon without a bus says nothing of one."""
