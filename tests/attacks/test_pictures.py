@@ -47,14 +47,14 @@ class UploadedFiles(ChatTestCase):
     async def test_many(self) -> None:
         """While a client uploads 22 decompression bombs, another one's picture is stored; memory is released."""
         anna = await self.a_person()
-        honest = saved(quarters("RGB"), "PNG")
+        other = saved(quarters("RGB"), "PNG")
         headers = {"Authorization": f"Bearer {anna.session_key}"}
-        await self.upload(honest, headers)
+        await self.upload(other, headers)
         before = self.tree()
         bombs = hostile()
 
         attack = [self.upload(bombs[number % len(bombs)]) for number in range(CONNECTIONS)]
-        kept = [(await self.upload(honest, headers)).status for _ in range(3)]
+        kept = [(await self.upload(other, headers)).status for _ in range(3)]
         answers = [answer.status for answer in await gatherResults(attack)]
 
         self.assertEqual([201] * 3, kept)

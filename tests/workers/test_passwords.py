@@ -196,9 +196,9 @@ class ItsProcess(PasswordsCase):
 
         flood = [ask("rooms", "flood") for _ in range(EACH["rooms"])]
         flood += [ask("keys", "10.0.0.0/24") for _ in range(BACKLOG)]
-        honest = [ask("rooms", "honest"), ask("keys", "198.51.100.0/24")]
+        others = [ask("rooms", "other"), ask("keys", "198.51.100.0/24")]
         os.kill(self.pid(made), signal.SIGCONT)
-        await gatherResults(honest)
+        await gatherResults(others)
 
         # Two were sent before. Then at most two of each queue come before another owner's, and two more are sent.
         self.assertLessEqual(len(done), 8)
@@ -213,7 +213,7 @@ class ItsProcess(PasswordsCase):
         with self.assertRaises(Busy):
             await made.hash(SECRET, HashOwner("rooms", "flood"))
 
-        other = ensureDeferred(made.hash(SECRET, HashOwner("rooms", "honest")))
+        other = ensureDeferred(made.hash(SECRET, HashOwner("rooms", "other")))
         self.assertNoResult(other)
         os.kill(self.pid(made), signal.SIGCONT)
         await gatherResults([*asked, other])
