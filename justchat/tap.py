@@ -1,7 +1,7 @@
 """``twistd justchat``: the command line."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ class Options(usage.Options):
         ],
         ["mongo", None, None, "URI of an existing MongoDB; by default a private one is started"],
         ["bus", None, None, "URI of the bus that joins several daemons; by default there is one daemon"],
-        ["workers", None, None, "processes of this daemon; only 1 is supported yet"],
+        ["workers", None, None, "processes of this daemon, or auto: one for each core"],
     ]
     optFlags = [["check-config", None, "check the settings, print what is wrong, and exit"]]
 
@@ -69,7 +69,7 @@ class Options(usage.Options):
         ):
             if self[option] is not None:
                 overrides.setdefault(table, {})[key] = self[option]
-        if str(self["workers"]).isdigit():
+        if str(self["workers"]).isdecimal():
             overrides["http"]["workers"] = int(self["workers"])
         self.settings = load_settings(self["config"], overrides, self["data-dir"])
         if self["check-config"]:
@@ -84,16 +84,23 @@ def makeService(options: Options) -> IService:
     """The daemon, ready to be started by twistd."""
     from twisted.internet import reactor
 
-    with collections_paused():
-        from justchat.service.daemon import make_daemon
-
     # Timers need a monotonic clock. Twisted uses the wall clock: setting it back by an hour stops every timer for an
     # hour, and setting it forward ends every wait with a time-out.
     reactor.seconds = monotonic  # type: ignore[method-assign]
     try:
-        return make_daemon(options.settings, options.parent)
+        return _make_root(options.settings, options.parent)
     except StartupError as error:
         raise _refused(error) from error
+
+
+def _make_root(settings: "Settings", twistd: Mapping[str, Any] | None) -> IService:
+    # The parent of several workers needs little of what a daemon does.
+    with collections_paused():
+        if settings.http.workers > 1:
+            from justchat.service.group.parent import make_parent as make
+        else:
+            from justchat.service.daemon import make_daemon as make
+    return make(settings, twistd)
 
 
 def _refused(error: Exception) -> SystemExit:

@@ -83,6 +83,13 @@ BORROWED = [
     Borrowed(EPOLL, "_disconnectSelectable", "selectable, why, isRead, faildict",
              "a connection that we read or write ends as one that the reactor does"),
     Borrowed("twisted.internet.tcp:Port", "numberAccepts", None, "a port accepts a few connections a turn"),
+    # runtime/shared_ports.py, http/passing.py: sockets that other processes use, too
+    Borrowed("twisted.internet.tcp:Port", "_fromListeningDescriptor", "reactor, fd, addressFamily, factory",
+             "a worker listens on a socket that its parent has bound"),
+    Borrowed("twisted.internet.unix:Port", "_fromListeningDescriptor", "reactor, fd, factory", "the same"),
+    Borrowed("twisted.internet.tcp:Port", "_preexistingSocket", None, "a worker leaves the file of a socket alone"),
+    Borrowed("twisted.internet.tcp:_SocketCloser", "_shouldShutdown", None,
+             "a shared socket, or a connection that was passed on, is closed in this process alone"),
     # runtime/stall_detector.py
     Borrowed(EPOLL, "_poller", None, "a reactor turn lasts from one poll to the next"),
     # http/fast_lane/channel.py

@@ -1,6 +1,8 @@
 """The types of settings. Each validates its values, and raises ValueError with what is wrong."""
 
+import os
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -50,6 +52,27 @@ def _http_url(url: str) -> str:
     return url
 
 
+MOST_WORKERS = 256
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, by its affinity and by the quota of its control group."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):  # no control group, or "max"
+        return cores
+
+
+def _workers(written: object) -> int:
+    if written == "auto":
+        return usable_cores()
+    if isinstance(written, bool) or not isinstance(written, int) or not 1 <= written <= MOST_WORKERS:
+        raise ValueError(f'must be a number from 1 to {MOST_WORKERS}, or "auto"')
+    return written
+
+
 UNREAD = Secret("https://unread.invalid/{phone}/{text}")
 """Takes the place of a secret in a file or in the environment, where ``load_settings`` is not to read it."""
 
@@ -88,6 +111,7 @@ def _secrets(written: object, info: ValidationInfo) -> tuple[Secret, ...]:
     return tuple(found)
 
 
+Workers = Annotated[int, BeforeValidator(_workers)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NeededSecret = Annotated[str, WrapValidator(_needed)]

@@ -34,6 +34,7 @@ from justchat.config.setting_types import (
     SecretTemplate,
     SecretText,
     SecretUrl,
+    Workers,
 )
 from justchat.errors import StartupError
 from justchat.model.phone import NumberType
@@ -50,8 +51,8 @@ class Http(_Table):
     """``[http]``: the API, ``/ws``, uploads."""
 
     endpoint: str = "tcp:4000"
-    workers: int = 1
-    """Processes of the daemon. Only one is supported yet."""
+    workers: Workers = 1
+    """Processes of the daemon; ``auto`` is the number of usable cores."""
     allow_origins: tuple[str, ...] = ("*",)
     """Origins whose pages may call the API and open sockets; ``*`` is any."""
     proxies: Networks = ()
@@ -64,13 +65,6 @@ class Http(_Table):
     """Whether plain calls take a short cut past twisted.web and Klein."""
     debug: bool = False
     """Whether a 500 contains the message of the exception."""
-
-    @field_validator("workers", mode="before")
-    @classmethod
-    def _is_built(cls, workers: object) -> object:
-        if workers != 1:
-            raise ValueError("must be 1: several processes of one daemon are not supported yet")
-        return workers
 
     def allows_origin(self, origin: str | None) -> bool:
         """Whether a page of this origin may call the API. None is a native app, which sends no origin."""

@@ -102,7 +102,7 @@ class PacedChannel(HTTPChannel):
             self._stop_slow_reader_timer()
             self.transport.unregisterProducer()
             self.transport.resumeProducing()
-            self.hand_back(b"".join([*self._dataBuffer, self._buffer]))
+            self.hand_back(self.unread())
         else:
             self._handlingRequest = False
             if self._savedTimeOut:
@@ -111,6 +111,10 @@ class PacedChannel(HTTPChannel):
             data = b"".join(self._dataBuffer)
             self._dataBuffer = []
             self.setLineMode(data)
+
+    def unread(self) -> bytes:
+        """What has come after the request that is being answered."""
+        return b"".join([*self._dataBuffer, self._buffer])
 
     def pauseProducing(self) -> None:
         """See HTTPChannel: the client does not take its answers. Reads nothing more, unlike HTTPChannel."""

@@ -40,15 +40,18 @@ class JustChatSite(Site):
         addresses: ClientAddresses,
         connections: HttpConnectionLimiter,
         rates: RateLimiter | None,
+        table: str = "http",
         routes: MapAdapter | None = None,
         calls: Collection[str] = (),
         head_checks: Mapping[bytes, HeadCheck] | None = None,
     ) -> None:
-        """``routes`` are those of the Klein app, None without one; ``calls`` are the paths of calls among them.
+        """``table`` of the settings is the port's. ``routes`` are those of the Klein app, None without one; ``calls``
+        are the paths of calls among them.
 
         ``rates`` is None where requests are not counted. ``head_checks`` are by path.
         """
         super().__init__(root, timeout=settings.idle_timeout, parsePOSTFormSubmission=False)
+        self.table = table
         self.settings = settings
         self.addresses = addresses
         self.connections = connections

@@ -19,6 +19,8 @@ from attrs import frozen
 from justchat.errors import StartupError
 
 DAEMON_LOCK = "lock"
+UPLOADS_ID = "uploads-id"
+"""The id by which the database knows the folder of pictures."""
 SECRET_KEY = "payments-secret-key"  # noqa: S105  (a file)
 SHORTEST_SECRET = 32
 """Characters, at least, of a secret that we made; we make 43."""

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -14,12 +14,20 @@ class Notifier:
 
     _log = Logger()
 
-    def __init__(self, reactor: IReactorTime, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        is_healthy: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """While ``is_healthy`` returns False, no WATCHDOG is sent, and systemd restarts the daemon."""
+        self._is_healthy = is_healthy
         self._address = environ.get("NOTIFY_SOCKET", "")
         # The variables may be inherited from a parent, which the watchdog is meant for.
         mine = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._watchdog_seconds = int(environ.get("WATCHDOG_USEC", "0")) / 1_000_000 if mine else 0.0
-        self._watchdog = LoopingCall(self._send, "WATCHDOG=1")
+        self._watchdog = LoopingCall(self._beat)
         self._watchdog.clock = reactor
 
     def ready(self) -> None:
@@ -28,6 +36,14 @@ class Notifier:
         if self._watchdog_seconds:
             # systemd kills a daemon whose reactor is stuck. Half the time leaves room for a slow turn.
             self._watchdog.start(self._watchdog_seconds / 2)
+
+    def _beat(self) -> None:
+        if self._is_healthy():
+            self._send("WATCHDOG=1")
+
+    def status(self, text: str) -> None:
+        """What ``systemctl status`` shows."""
+        self._send(f"STATUS={text}")
 
     def stopping(self) -> None:
         """The daemon has begun to stop."""

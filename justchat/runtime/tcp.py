@@ -14,11 +14,12 @@ not delayed. What is written to one of them meanwhile joins what it holds.
 from collections import deque
 from collections.abc import Callable
 from select import EPOLLIN, epoll
-from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT
+from socket import AF_INET6, AF_UNIX, IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IReactorTime, IReadDescriptor
+from twisted.internet.interfaces import IAddress, IReactorTime, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Port, Server
 from twisted.logger import Logger
@@ -265,6 +266,31 @@ class TurnServer(Wire, Server):
             return CONNECTION_LOST
 
 
+class PassedServer(TurnServer):
+    """A connection that another process has accepted. It may be a Unix socket, with the address of a TCP client."""
+
+    def __init__(self, connected: socket, protocol: Any, peer: IAddress, reactor: Any) -> None:
+        self._peer = peer
+        self.repstr = f"<{type(protocol).__name__} passed on>"
+        super().__init__(connected, protocol, (getattr(peer, "host", ""), 0), None, 0, reactor)
+
+    def getPeer(self) -> IAddress:
+        """See ITransport."""
+        return self._peer
+
+    def getHost(self) -> IAddress:
+        """See ITransport."""
+        name = self.socket.getsockname()
+        if self.socket.family == AF_UNIX:
+            return UNIXAddress(None)
+        return (IPv6Address if self.socket.family == AF_INET6 else IPv4Address)("TCP", *name)
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """See ITCPTransport."""
+        if self.socket.family != AF_UNIX:
+            super().setTcpNoDelay(enabled)
+
+
 class TurnPort(Port):
     """Accepts a bounded number of connections in a turn. Twisted's number grows without bound while clients connect."""
 
@@ -279,17 +305,31 @@ class TurnReactor:
     """A reactor for endpoints whose TCP connections are TurnServers. All else is the given reactor's."""
 
     def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
+        self.reactor = reactor
         # Class attributes, so that each connection needs less memory.
         self._readers = Readers(reactor)
         shared = {"pending_writers": PendingWriters(reactor), "readers": self._readers}
         self._server: Any = type("TurnServer", (TurnServer,), shared)
+        self._passed: Any = type("PassedServer", (PassedServer,), shared)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
+        return getattr(self.reactor, name)
 
     def listenTCP(self, port: int, factory: Any, backlog: int = BACKLOG, interface: str = "") -> Port:
-        listening = TurnPort(port, factory, max(backlog, BACKLOG), interface, self._reactor)
+        return self._listen(TurnPort(port, factory, max(backlog, BACKLOG), interface, self.reactor))
+
+    def adopt(self, bound: socket, factory: Any) -> Port:
+        """Listen on a TCP socket that another process has bound and keeps."""
+        return self._listen(TurnPort._fromListeningDescriptor(self.reactor, bound.fileno(), bound.family, factory))
+
+    def take(self, connected: socket, protocol: Any, peer: IAddress) -> TurnServer:
+        """A connection that another process accepted, as the transport of ``protocol``; ``peer`` is the client's
+        address.
+        """
+        transport: TurnServer = self._passed(connected, protocol, peer, self.reactor)
+        return transport
+
+    def _listen(self, listening: TurnPort) -> TurnPort:
         listening.transport = self._server
         listening.readers = self._readers
         listening.startListening()

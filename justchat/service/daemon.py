@@ -1,41 +1,32 @@
-"""The daemon as a tree of services, and what happens when it cannot start."""
+"""The daemon as a tree of services."""
 
-import atexit
 import gc
 import os
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from justchat.config.gift_file import read_gifts
 from justchat.config.settings import Settings
-from justchat.errors import StartupError
 from justchat.model.moment import now
-from justchat.runtime.data_dir import SECRET_KEY, generated_secret, prepare_data_dir
+from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
 from justchat.runtime.gc_tuning import COLLECT_EVERY, tune_garbage_collector
 from justchat.runtime.mongod import Mongod
 from justchat.runtime.stall_detector import StallDetector
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
-from justchat.service.announcement import Announcement
 from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
 from justchat.service.housekeeping import Housekeeping, Reconciliation
-from justchat.service.lifecycle import OrderedService, PartService, PeriodicService
-from justchat.service.ports import Ports
+from justchat.service.lifecycle import PartService, PeriodicService
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
+from justchat.service.role import ON_ITS_OWN, Role
+from justchat.service.root import RootService
 from justchat.service.session_expiry import SessionExpiry
-from justchat.service.signals import install_signal_handlers
 from justchat.starter import CATALOGUE
 from justchat.store.folding import Folding
 from justchat.store.idempotency_keys import IdempotencyKeys
@@ -52,13 +43,11 @@ from justchat.wiring.transports import make_transports
 from justchat.workers.images import Images
 from justchat.workers.passwords import Passwords
 
-UPLOADS_ID = "uploads-id"
-"""A file in the data directory: the id by which the database knows this daemon's folder of pictures."""
 DRAIN = 5.0
 """Seconds that requests under way are given when the daemon stops."""
 
 
-def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> "Daemon":
+def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> RootService:
     """The daemon of these settings, its TCP ports bound. Raises StartupError for each fault that shows so early."""
     check_start(settings, twistd or {})
     prepare_data_dir(settings.data_dir, owner_of(twistd or {}))
@@ -69,7 +58,7 @@ def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
     return daemon
 
 
-class Daemon(OrderedService):
+class Daemon(RootService):
     """JustChat, as twistd runs it. Its children start in this order, each when the one before it has started:
 
     1. the systemd watchdog, the embedded mongod, the connection to the database, the bus
@@ -80,17 +69,21 @@ class Daemon(OrderedService):
     6. the announcement that the daemon is up
 
     They stop in the reverse order: systemd hears that the daemon stops, ports close, calls are given DRAIN seconds,
-    sockets close, the logs write what they hold, the bus sends what it holds, and the database goes last. A child
-    that cannot start ends the process, with one line on standard error and exit code 1.
+    sockets close, the logs write what they hold, the bus sends what it holds, and the database goes last.
+
+    ``role`` says what differs where it is one of several workers.
     """
 
-    name = "justchat"
     _log = Logger()
 
-    def __init__(self, settings: Settings, twistd: Mapping[str, Any], reactor: Any = default_reactor) -> None:
-        super().__init__()
-        self._twistd = twistd
-        self._reactor = reactor
+    def __init__(
+        self,
+        settings: Settings,
+        twistd: Mapping[str, Any],
+        reactor: Any = default_reactor,
+        role: Role = ON_ITS_OWN,
+    ) -> None:
+        super().__init__(twistd, reactor)
         owner = owner_of(twistd)
         mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
         uri = mongod.uri if mongod else settings.mongo.uri
@@ -119,6 +112,7 @@ class Daemon(OrderedService):
             secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / SECRET_KEY, owner),
         )
         idempotency_keys = IdempotencyKeys(database, now)
+        turn_reactor = TurnReactor(reactor)
         transports = make_transports(
             settings,
             stores,
@@ -129,27 +123,28 @@ class Daemon(OrderedService):
             ping_database=database.ping,
             bus=bus,
             reactor=reactor,
+            peers=role.peers(turn_reactor),
         )
         folding = Folding(database, reactor)
-        notifier = Notifier(reactor)
-        self.ports = Ports(endpoints_of_settings(settings), transports.factories, TurnReactor(reactor))
+        notifier = Notifier(reactor, role.environ)
+        self.ports = role.ports(endpoints_of_settings(settings), transports.factories, turn_reactor)
 
-        alone = mongod is not None
+        alone = mongod is not None or role.is_alone
         detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
         children: list[Service | None] = [
             PartService("watchdog", stop=notifier.stopped),
             EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
-            DatabaseService(database, alone=mongod is not None),
+            DatabaseService(database, alone=alone, prepares=role.prepares),
             PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
             PartService("pictures", start=images.start, stop=images.stop),
             PartService("passwords", start=passwords.start, stop=passwords.stop),
             PartService("mailboxes", stop=stores.mailboxes.stop),
             PartService("rooms", start=stores.rooms.start, stop=stores.rooms.stop),
-            PartService("folded names", start=folding.start, stop=folding.stop),
+            PartService("folded names", start=folding.start, stop=folding.stop) if role.prepares else None,
             PartService("first gifts", start=lambda: actions.gift_catalogue.add_starters(read_gifts(CATALOGUE))),
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
             Housekeeping(stores, actions, Lease(database, "housekeeping"), alone=alone, reactor=reactor),
-            Reconciliation(stores, hub.notices),
+            Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),
             BusBackstop(stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
             PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),
@@ -158,7 +153,7 @@ class Daemon(OrderedService):
             PartService("sockets", stop=transports.close_sockets),
             PartService("calls", stop=lambda: transports.dispatcher.drained(DRAIN, reactor)),
             self.ports,
-            Announcement(settings, self.ports, notifier),
+            role.announcement(settings, self.ports, notifier),
         ]
         for child in filter(None, children):
             child.setServiceParent(self)
@@ -168,43 +163,3 @@ class Daemon(OrderedService):
             self._reactor,
             lambda ms, stack: self._log.warn("the reactor was blocked for {ms:.0f} ms at {stack}", ms=ms, stack=stack),
         )
-
-    def privilegedStartService(self) -> None:
-        """Bind what could not be bound before twistd forks."""
-        try:
-            super().privilegedStartService()
-        except StartupError as error:
-            if not self._twistd.get("nodaemon"):
-                raise  # twistd's parent process prints it, and exits with 1
-            self._remove_pid_file()
-            raise SystemExit(f"justchat: {error}") from error
-
-    def startService(self) -> "Deferred[None]":
-        install_signal_handlers(self._reactor, self._stop_reactor)
-        return super().startService().addErrback(self._cannot_start)
-
-    def _cannot_start(self, failure: Failure) -> None:
-        """End the process: a daemon that runs and answers nobody is worse than none."""
-        if failure.check(StartupError):
-            self._log.critical("justchat: {reason}", reason=failure.getErrorMessage())
-        else:
-            self._log.failure("justchat: cannot start", failure)
-        sys.stderr.write(f"justchat: {failure.getErrorMessage()}\n")
-        atexit.register(_exit_failed)
-        # Asked to stop inside a Deferred of its own start, the reactor would wait for that start.
-        self._reactor.callLater(0, self._stop_reactor)
-
-    def _stop_reactor(self) -> None:
-        with suppress(ReactorNotRunning):  # it is being stopped
-            self._reactor.stop()
-
-    def _remove_pid_file(self) -> None:
-        pid_file = self._twistd.get("pidfile")
-        if pid_file:
-            Path(pid_file).unlink(missing_ok=True)
-
-
-def _exit_failed() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)

@@ -43,13 +43,17 @@ class EmbeddedMongod(Service):
 
 
 class DatabaseService(Service):
-    """The connection to the database, whose indexes exist once this has started. ``alone``: as for create_indexes."""
+    """The connection to the database, whose indexes exist once this has started. ``alone``: as for create_indexes.
+
+    ``prepares`` is False where another process has just made the indexes.
+    """
 
     name = "database"
 
-    def __init__(self, database: Database, *, alone: bool) -> None:
+    def __init__(self, database: Database, *, alone: bool, prepares: bool = True) -> None:
         self._database = database
         self._alone = alone
+        self._prepares = prepares
 
     def startService(self) -> "Deferred[None]":
         """The Deferred fails with StartupError where the database does not answer."""
@@ -59,7 +63,8 @@ class DatabaseService(Service):
     async def _open(self) -> None:
         self._database.open()
         await self._wait_for_answer()
-        await create_indexes(self._database, alone=self._alone)
+        if self._prepares:
+            await create_indexes(self._database, alone=self._alone)
         await look_for_shards(self._database, now)
         await restore_order_clock(self._database)
 

@@ -6,6 +6,7 @@ wait in the kernel's backlog, and are served then.
 """
 
 from collections.abc import Mapping
+from socket import socket
 from typing import Any
 
 from attrs import frozen
@@ -14,6 +15,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IProtocolFactory
 
 from justchat.runtime.endpoints import bind, check_unix, is_unix, server_of
+from justchat.runtime.shared_ports import adopt
+from justchat.runtime.tcp import TurnReactor
 
 
 @frozen
@@ -52,7 +55,10 @@ class Ports(Service):
                 self._bind(table, endpoint)
 
     def _bind(self, table: str, endpoint: str) -> None:
-        port = bind(table, endpoint, server_of(table, endpoint, self._reactor), self._factories[table])
+        server = server_of(table, endpoint, self._reactor)
+        self._park(table, endpoint, bind(table, endpoint, server, self._factories[table]))
+
+    def _park(self, table: str, endpoint: str, port: Any) -> None:
         port.stopReading()
         self.open.append(OpenPort(table, endpoint, port))
 
@@ -70,3 +76,26 @@ class Ports(Service):
     async def _close(self) -> None:
         for each in self.open:
             await maybeDeferred(each.port.stopListening)
+
+
+class AdoptedPorts(Ports):
+    """Listens on ``sockets`` that the parent of this worker has bound, by table of the settings."""
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, str],
+        factories: Mapping[str, IProtocolFactory],
+        reactor: TurnReactor,
+        sockets: Mapping[str, socket],
+    ) -> None:
+        super().__init__(endpoints, factories, reactor)
+        self._sockets = sockets
+
+    def bind(self) -> None:
+        """Adopt all sockets, those of Unix too."""
+        for table, endpoint in self._endpoints.items():
+            adopted = adopt(table, endpoint, self._reactor, self._sockets[table], self._factories[table])
+            self._park(table, endpoint, adopted)
+
+    def privilegedStartService(self) -> None:
+        """Nothing is left to bind."""

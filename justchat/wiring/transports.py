@@ -29,11 +29,20 @@ from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.limits.rate_limiter import RateLimiter
 from justchat.realtime.session_binding import BindingServices
-from justchat.realtime.socketio.resource import SocketIoResource
+from justchat.realtime.socketio.resource import PassOn, SocketIoResource
 from justchat.realtime.socketio.session import EngineSessions
+from justchat.realtime.socketio.sids import SessionIds
 from justchat.realtime.websocket import RawWebSocketFactory
 from justchat.wiring.hub import Hub
 from justchat.wiring.stores import Stores
+
+
+@frozen
+class Peers:
+    """The other workers on the same ports, as transports see them."""
+
+    ids: SessionIds
+    pass_on: PassOn
 
 
 @frozen(kw_only=True)
@@ -62,6 +71,7 @@ def make_transports(
     ping_database: Callable[[], Awaitable[None]],
     bus: IBus | None,
     reactor: Any,
+    peers: Peers | None = None,
 ) -> Transports:
     """``endpoints`` are the calls, ``rates`` their limits; ``ping_database`` raises while the database is away."""
     addresses = ClientAddresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
@@ -84,8 +94,10 @@ def make_transports(
         count_init=partial(rates.hit_session, "read") if rates is not None else lambda _: None,
     )
     websockets = RawWebSocketFactory(settings=settings.websocket, services=binding, reactor=reactor)
-    engines = EngineSessions(settings=settings.websocket, services=binding, reactor=reactor)
-    socketio = SocketIoResource(engines, settings.http.allows_origin)
+    engines = EngineSessions(
+        settings=settings.websocket, services=binding, reactor=reactor, ids=peers.ids if peers else SessionIds()
+    )
+    socketio = SocketIoResource(engines, settings.http.allows_origin, peers.pass_on if peers else None)
     websocket = WebSocketResource(websockets)
     app = make_app(
         endpoints,
@@ -114,7 +126,9 @@ def make_transports(
     return Transports(
         factories={
             "http": FastLane(endpoints, dispatcher, site, reactor) if settings.http.fast_lane else site,
-            "websocket": JustChatSite(SocketPortRoot(websocket, socketio), settings.http, settings.limits, **shared),
+            "websocket": JustChatSite(
+                SocketPortRoot(websocket, socketio), settings.http, settings.limits, table="websocket", **shared
+            ),
         },
         dispatcher=dispatcher,
         websockets=websockets,

@@ -93,20 +93,12 @@ class WorkerProcess(ProcessProtocol):
     def start(self) -> None:
         """Start the process. If that fails, try again after ``pause``."""
         self._restart = None
-        # It imports from the same paths as the daemon. -P: but not first from the current directory.
-        command = [sys.executable, "-P", "-m", self._module]
-        path = os.pathsep.join(filter(None, sys.path))
-        environment = {**os.environ, **self._environment, "PYTHONPATH": path}
-        # Ctrl-C and SIGHUP are for the daemon, which may still need the child. The child inherits them blocked.
-        signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
-            self._reactor.spawnProcess(self, sys.executable, command, environment)
+            spawn_module(self._reactor, self, self._module, environment={**os.environ, **self._environment})
         except OSError as error:
             self._failed(f"cannot be started: {error}", self._pause)
         else:
             self._running = True
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
 
     async def stop(self) -> None:
         """Kill the process. Returns once it has ended. Unanswered requests fail with WorkerDied."""
@@ -163,3 +155,26 @@ class WorkerProcess(ProcessProtocol):
     def _failed(self, what: str, pause: float) -> None:
         self._log.error("{name} {what}; it is restarted in {pause} s", name=self._name, what=what, pause=pause)
         self._restart = self._reactor.callLater(pause, self.start)
+
+
+def spawn_module(
+    reactor: Any,
+    protocol: ProcessProtocol,
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    descriptors: Mapping[int, int | str] | None = None,
+) -> None:
+    """Run a module as a program, by the same Python. Raises OSError.
+
+    ``descriptors`` are the ``childFDs`` of IReactorProcess.
+    """
+    # It imports from the same paths as the daemon. -P: but not first from the current directory.
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    environment = {**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # Ctrl-C and SIGHUP are for the daemon, which may still need the child. The child inherits them blocked.
+    signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        reactor.spawnProcess(protocol, sys.executable, command, environment, childFDs=descriptors)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)

@@ -165,6 +165,20 @@ class CommandLine(ConfigCase):
         self.assertEqual(("mongodb://a/b", ("nats://c",)), (settings.mongo.uri, settings.bus.uri))
         self.assertEqual(os.path.abspath("somewhere"), str(settings.data_dir))
 
+    def test_workers(self) -> None:
+        """Workers are a number from 1 up, or ``auto``, the number of usable cores."""
+        cores = len(os.sched_getaffinity(0))
+        for written, number in (("1", 1), ("16", 16), ("auto", cores)):
+            settings = self.parse("--workers", written)
+            self.assertEqual(number, settings.http.workers)
+        for written in ("0", "true", '"2"', "2.0", "[]", "-1", "257", '""'):
+            with self.assertRaises(SystemExit) as caught:
+                self.parse("--config", self.a_file(f"[http]\nworkers = {written}"))
+            self.assertIn("[http] workers: must be a number from 1 to 256", str(caught.exception.code))
+        for written in ("0", "-1", "1.5", "", "²", "True"):
+            with self.assertRaises(SystemExit):
+                self.parse("--workers", written)
+
     def test_wrong(self) -> None:
         """What is wrong on the command line, or in the file that it names, ends the start with one line."""
         for options in (

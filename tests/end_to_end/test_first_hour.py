@@ -43,13 +43,6 @@ class CommandLine(StartCase):
         for named, line in zip(("[http] port", "[sms] success_value", "[limits] text"), lines, strict=True):
             self.assertTrue(line.startswith("justchat: ") and named in line, line)
 
-    async def test_workers(self) -> None:
-        """One process is accepted; more are refused in one line."""
-        for number in ("0", "2", "auto", "many"):
-            self.assertIn("[http] workers", await self.refusal("--workers", number))
-        daemon = await self.a_daemon("--workers", "1").start()
-        self.assertEqual(200, (await request(daemon.http, "GET", "/readyz")).status)
-
     async def test_gateway_without_text(self) -> None:
         """A gateway whose request lacks the key or the phone is refused."""
         for missing, body in (("{text}", '{"to": "{phone}"}'), ("{phone}", '{"text": "{text}"}')):

@@ -16,6 +16,7 @@ from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
 from justchat.http.fast_lane.request_head import MAX_HEAD, RequestHead, RequestHeadReader
 from justchat.http.paced_channel import SEND_SLICE, TOTAL_TIMEOUT_FACTOR
+from justchat.http.passing import set_protocol
 from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SiteChannel
 from justchat.limits.http_connection_limiter import ConnectionSlot
@@ -76,7 +77,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
 
     def take_back(self, data: bytes) -> None:
         """Take the connection back from the Site, which has answered. ``data`` has come since."""
-        _set_protocol(self.transport, self)
+        set_protocol(self.transport, self)
         self.transport.registerProducer(self, True)
         self.setTimeout(self._lane.site.settings.idle_timeout)
         self._received = b""
@@ -209,7 +210,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
         assert isinstance(channel, SiteChannel)
         channel.slot = self._slot
         channel.hand_back = self.take_back
-        _set_protocol(self.transport, channel)
+        set_protocol(self.transport, channel)
         received, self._received = self._received, b""
         channel.makeConnection(self.transport)
         channel.dataReceived(received)
@@ -283,11 +284,3 @@ class FastLane(Factory):
     def buildProtocol(self, addr: IAddress | None) -> FastLaneChannel:
         """See Factory."""
         return FastLaneChannel(self)
-
-
-def _set_protocol(transport: Any, protocol: Protocol) -> None:
-    """Give a connection another protocol."""
-    if hasattr(transport, "wrappedProtocol"):  # TLS
-        transport.wrappedProtocol = protocol
-    else:
-        transport.protocol = protocol

@@ -18,6 +18,8 @@ from justchat.realtime.socketio.polling import Polling
 from justchat.realtime.socketio.session import EngineSession, EngineSessions
 from justchat.realtime.socketio.websocket import EngineWebSocketFactory
 
+PassOn = Callable[[Any, int, Callable[[Any], None]], None]
+"""Passes the connection of a request on to the worker with this number, or calls a function with the request."""
 Refusal = tuple[int, int, str]
 """HTTP status, and the ``code`` and ``message`` of the body."""
 UNKNOWN_TRANSPORT = (400, 0, "Transport unknown")
@@ -35,8 +37,15 @@ class SocketIoResource(Resource):
 
     isLeaf = True
 
-    def __init__(self, engines: EngineSessions, allows_origin: Callable[[str | None], bool]) -> None:
+    def __init__(
+        self,
+        engines: EngineSessions,
+        allows_origin: Callable[[str | None], bool],
+        pass_on: PassOn | None = None,
+    ) -> None:
+        """``pass_on`` is None where no other worker serves the port."""
         super().__init__()
+        self._pass_on = pass_on
         self._engines = engines
         self._allows_origin = allows_origin
         self._websocket = WebSocketResource(EngineWebSocketFactory(engines, engines.reactor))
@@ -44,6 +53,10 @@ class SocketIoResource(Resource):
     def render(self, request: Any) -> Any:
         sid = _first(request, b"sid")
         engine = self._engines.get(sid) if sid else None
+        worker = self._engines.ids.other_worker(sid) if sid else None
+        if worker is not None and self._pass_on is not None:
+            self._pass_on(request, worker, _not_passed)
+            return NOT_DONE_YET
         refusal = self._check_query(request, sid, engine)
         if refusal is None and engine is None:
             refusal = self._check_first(request)
@@ -98,8 +111,7 @@ class SocketIoResource(Resource):
 
     def _poll(self, request: Any, transport: object) -> None:
         if not isinstance(transport, Polling) or request.method not in (b"GET", b"POST"):
-            request.write(_refuse(request, BAD_REQUEST))
-            request.finish()
+            _refuse_later(request, BAD_REQUEST)
         elif request.method == b"GET":
             transport.poll(request)
         else:
@@ -122,3 +134,13 @@ def _refuse(request: Any, refusal: Refusal) -> bytes:
     request.setHeader(b"Content-Type", b"application/json")
     request.setHeader(b"Content-Length", b"%d" % len(body))
     return body
+
+
+def _refuse_later(request: Any, refusal: Refusal) -> None:
+    request.write(_refuse(request, refusal))
+    request.finish()
+
+
+def _not_passed(request: Any) -> None:
+    """The session cannot be reached: its client begins another one."""
+    _refuse_later(request, UNKNOWN_SID)

@@ -7,7 +7,6 @@ The handshake, the heartbeat and the upgrade (Engine.IO protocol 4, and 3 for cl
     > 2probe  < 3probe  > 5       over the WebSocket that is being probed for an upgrade
 """
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +22,7 @@ from justchat.protocol.encoded_events import EncodedPacket
 from justchat.realtime.session_binding import BindingServices
 from justchat.realtime.socketio.client import SocketIoClient
 from justchat.realtime.socketio.packets import EnginePacket, EngineType
+from justchat.realtime.socketio.sids import SessionIds
 from justchat.realtime.socketio.transport import NO_TRANSPORT, Transport
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT
 
@@ -36,7 +36,7 @@ class EngineSession:
 
     def __init__(self, engines: "EngineSessions", version: int, transport: Transport, address: str | None) -> None:
         self.address = address
-        self.sid = secrets.token_urlsafe(15)
+        self.sid = engines.ids.new()
         self.engines = engines
         self.version = version
         self.transport = transport
@@ -163,7 +163,10 @@ class EngineSession:
 class EngineSessions:
     """All open Engine.IO sessions, by their ``sid``."""
 
-    def __init__(self, *, settings: Websocket, services: BindingServices, reactor: Any) -> None:
+    def __init__(
+        self, *, settings: Websocket, services: BindingServices, reactor: Any, ids: SessionIds | None = None
+    ) -> None:
+        self.ids = ids or SessionIds()
         self.settings = settings
         self.services = services
         self.reactor = reactor

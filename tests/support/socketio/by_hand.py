@@ -1,6 +1,7 @@
 """Engine.IO by hand, for what no real client sends."""
 
 import json
+import re
 from typing import Any
 
 import treq
@@ -80,12 +81,14 @@ async def ask(
     return answer
 
 
-async def a_session(port: int, version: int = 4) -> str:
-    """The query of a new session by polling."""
-    answer = await ask(port, f"EIO={version}&transport=polling")
+async def a_session(port: int, version: int = 4, more: str = "") -> str:
+    """The query of a new session by polling; ``more`` is more of its query."""
+    query = f"EIO={version}&transport=polling{more}"
+    answer = await ask(port, query)
     assert answer.code == 200, answer.body
-    sid = json.loads(answer.body[answer.body.index(b"{") : answer.body.index(b"}") + 1])["sid"]
-    return f"EIO={version}&transport=polling&sid={sid}"
+    found = re.search(rb'sid\\?":\\?"([^"\\]+)', answer.body)  # JSONP has it in a string
+    assert found is not None, answer.body
+    return f"{query}&sid={found[1].decode()}"
 
 
 class PlainCase(SettingsCase):

@@ -1,0 +1,145 @@
+"""The parent of several workers: twistd's process. It owns the ports and the embedded database, and serves nobody."""
+
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet import reactor as default_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.logger import Logger
+
+from justchat.config.secrets import Secret
+from justchat.config.settings import Settings
+from justchat.runtime.connection_passing import inbox_pair
+from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
+from justchat.runtime.mongod import Mongod
+from justchat.runtime.shared_ports import SharingReactor
+from justchat.runtime.systemd import Notifier
+from justchat.service.announcement import Announcement
+from justchat.service.database import EmbeddedMongod
+from justchat.service.group.context import WorkerContext
+from justchat.service.group.supervisor import Launch, Start, Supervisor
+from justchat.service.lifecycle import PartService
+from justchat.service.ports import Ports
+from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
+from justchat.service.root import RootService
+from justchat.workers.process import spawn_module
+
+FIRST_DESCRIPTOR = 4
+"""Of those that a worker inherits besides stdin, stdout, stderr and its reports."""
+_PARENTS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+"""Variables that systemd sets for the parent alone."""
+
+
+def make_parent(settings: Settings, twistd: Mapping[str, Any] | None = None) -> RootService:
+    """The parent of ``[http] workers``, its TCP ports bound. Raises StartupError for each fault that shows so early."""
+    check_start(settings, twistd or {})
+    owner = owner_of(twistd or {})
+    prepare_data_dir(settings.data_dir, owner)
+    generated_secret(settings.data_dir / UPLOADS_ID, owner)
+    if settings.payments.secret_key is None:
+        generated_secret(settings.data_dir / SECRET_KEY, owner)
+    Factory.noisy = False
+    parent = Parent(settings, twistd or {})
+    parent.ports.bind()
+    return parent
+
+
+class Parent(RootService):
+    """Its children start in this order: the systemd watchdog, the embedded mongod, the workers, the announcement.
+
+    Its ports are bound from the beginning to the end, so that clients wait for a worker that is started again.
+    """
+
+    _log = Logger()
+
+    def __init__(self, settings: Settings, twistd: Mapping[str, Any], reactor: Any = default_reactor) -> None:
+        super().__init__(twistd, reactor)
+        self._settings = settings
+        self._workers = settings.http.workers
+        self._mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
+        self._inboxes = {number: inbox_pair() for number in range(1, self._workers + 1)}
+        self._signals = 0
+        supervisor = self._supervisor = Supervisor(self._workers, self._launch, self._spawn, reactor, self._count)
+        self._notifier = Notifier(reactor, is_healthy=supervisor.is_healthy)
+        endpoints = endpoints_of_settings(settings)
+        self.ports = Ports(endpoints, dict.fromkeys(endpoints, Factory()), SharingReactor(reactor, self._workers))
+        children: list[Service | None] = [
+            PartService("watchdog", stop=self._notifier.stopped),
+            EmbeddedMongod(self._mongod, settings.data_dir) if self._mongod else None,
+            supervisor,
+            self.ports,
+            Announcement(settings, self.ports, self._notifier),
+        ]
+        for child in filter(None, children):
+            child.setServiceParent(self)
+
+    def startService(self) -> "Deferred[None]":
+        self._reactor.callWhenRunning(self._install_stop)
+        return super().startService()
+
+    def _install_stop(self) -> None:
+        """Let the second SIGTERM or SIGINT end the workers at once."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = signal.getsignal(number)
+            if callable(before):
+                signal.signal(number, self._stopping_by(before))
+
+    def _stopping_by(self, before: Any) -> Any:
+        def stop(number: int, frame: Any) -> None:
+            self._signals += 1
+            if self._signals == 1:
+                before(number, frame)
+            else:
+                self._reactor.callFromThread(self._supervisor.kill)
+
+        return stop
+
+    def _count(self, ready: int) -> None:
+        self._notifier.status(f"{ready} of {self._workers} workers accept connections")
+
+    def _launch(self, number: int, start: Start) -> Launch:
+        """How a worker is started."""
+        inherited: dict[int, int] = {}
+
+        def inherit(descriptor: int) -> int:
+            inherited[FIRST_DESCRIPTOR + len(inherited)] = descriptor
+            return FIRST_DESCRIPTOR + len(inherited) - 1
+
+        context = WorkerContext(
+            number=number,
+            workers=self._workers,
+            parent=os.getpid(),
+            is_first=start is Start.FIRST,
+            reconciles=start is not Start.JOIN,
+            is_alone=start is Start.FIRST and self._mongod is not None,
+            reactor=self._twistd.get("reactor"),
+            ports={each.table: inherit(each.port.socket_of(number).fileno()) for each in self.ports.open},
+            inbox=inherit(self._inboxes[number][0].fileno()),
+            outboxes={other: inherit(pair[1].fileno()) for other, pair in self._inboxes.items()},
+            settings=self._settings_of_worker(),
+        )
+        return Launch(context.encode(), inherited)
+
+    def _settings_of_worker(self) -> Settings:
+        """The settings with the parent's database in the place of the embedded one."""
+        if self._mongod is None:
+            return self._settings
+        mongo = self._settings.mongo.model_copy(update={"uri": Secret(self._mongod.uri)})
+        return self._settings.model_copy(update={"mongo": mongo})
+
+    def _spawn(self, protocol: ProcessProtocol, number: int, descriptors: Mapping[int, int | str]) -> None:
+        environment = {name: value for name, value in os.environ.items() if name not in _PARENTS}
+        # The arguments are for those who look at a list of processes.
+        arguments = (str(number), str(self._settings.data_dir))
+        spawn_module(
+            self._reactor,
+            protocol,
+            "justchat.service.group.worker",
+            *arguments,
+            environment=environment,
+            descriptors=descriptors,
+        )

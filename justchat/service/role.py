@@ -1,0 +1,45 @@
+"""What differs between a daemon on its own and one of several workers (``group``)."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IProtocolFactory
+
+from justchat.config.settings import Settings
+from justchat.runtime.systemd import Notifier
+from justchat.runtime.tcp import TurnReactor
+from justchat.service.announcement import Announcement
+from justchat.service.ports import Ports
+from justchat.wiring.transports import Peers
+
+
+class Role:
+    """That of a daemon on its own. A worker's overrides what differs."""
+
+    is_alone = False
+    """Whether nobody else uses the database, even though it is not embedded."""
+    prepares = True
+    """Whether the database is prepared: indexes, folded names, the first gifts."""
+    reconciles = True
+    """Whether derived data are corrected after the start."""
+    environ: Mapping[str, str] = os.environ
+    """The environment that has systemd's variables."""
+
+    def peers(self, reactor: TurnReactor) -> Peers | None:
+        """The other workers on the same ports."""
+        return None
+
+    def ports(
+        self, endpoints: Mapping[str, str], factories: Mapping[str, IProtocolFactory], reactor: TurnReactor
+    ) -> Ports:
+        """The service that listens."""
+        return Ports(endpoints, factories, reactor)
+
+    def announcement(self, settings: Settings, ports: Ports, notifier: Notifier) -> Service:
+        """The service that says that the daemon is up. It starts last."""
+        return Announcement(settings, ports, notifier)
+
+
+ON_ITS_OWN: Any = Role()

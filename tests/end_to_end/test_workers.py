@@ -1,0 +1,225 @@
+"""A daemon of several workers: what it shares, and what happens when a process of it dies."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from tests.support.attack import connect
+from tests.support.chat import a_room
+from tests.support.client import listen, request
+from tests.support.daemon import Daemon
+from tests.support.starting import StartCase, processes
+from tests.support.waiting import assert_within, eventually
+from tests.support.wire import a_request
+from tests.support.workers import NUMBER, WorkersCase, a_session_of, has_ended, worker_pids
+
+WORKERS = range(1, NUMBER + 1)
+
+
+class Sharing(WorkersCase):
+    async def test_spread(self) -> None:
+        """Every worker accepts connections, of both ports; both ports are those that the log names."""
+        for port in (self.daemon.http, self.daemon.websocket):
+            for worker in WORKERS:
+                self.assertIn(f"sid={worker}.", await a_session_of(port, worker))
+
+    async def test_one_daemon(self) -> None:
+        """A user who signs up through one worker is the same at all of them."""
+        anna = await self.a_person()
+
+        for _ in range(8):
+            self.assertEqual(anna.id, (await anna.shown())["_id"])
+
+    async def test_history(self) -> None:
+        """A room has one history, whichever workers its messages pass."""
+        anna, boris = await self.a_person(), await self.a_person()
+        room = await a_room(anna, anna, boris)
+
+        for number in range(10):
+            self.assertEqual(200, (await (boris if number % 2 else anna).say(room, str(number))).status)
+
+        chat = (await anna.call("/room/chat", room=room)).data["chat"]
+        texts = [message["text"] for message in chat if message["type"] is None]
+        self.assertEqual([str(number) for number in range(10)], texts)
+        self.assertEqual(list(range(1, len(chat) + 1)), [message["seq"] for message in chat])
+
+    async def test_worker_dies(self) -> None:
+        """A worker that is killed is started again; the connections of the others stay, and no call is refused."""
+        anna = await self.a_person()
+        others = worker_pids(self.daemon)
+        sockets = [await listen(self.daemon.websocket) for _ in range(20)]
+        self._listeners += sockets
+
+        await self.killed(1)
+
+        for _ in range(10):
+            self.assertEqual(200, (await anna.call("/init/getUser")).status)
+        left = [socket for socket in sockets if not socket.gone.called]
+        self.assertTrue(0 < len(left) < len(sockets), len(left))
+        for socket in left:
+            await socket.bind(anna.session_key)
+        self.assertEqual(others[2], worker_pids(self.daemon)[2])
+
+    async def test_waits_for_successor(self) -> None:
+        """Connections and requests that reach a worker after its death are served by its successor."""
+        before = worker_pids(self.daemon)[2]
+        os.kill(before, signal.SIGSTOP)
+        connections = [connect(self.daemon.http) for _ in range(20)]
+        for connection in connections:
+            connection.sendall(a_request("GET /livez", last=True))
+
+        os.kill(before, signal.SIGKILL)
+
+        for connection in connections:
+            with connection:
+                self.assertIn(b"200 OK", connection.recv(100))
+
+    async def test_asked_to_end(self) -> None:
+        """A worker that is sent SIGTERM ends in order, and is started again."""
+        pid = worker_pids(self.daemon)[1]
+
+        os.kill(pid, signal.SIGTERM)
+
+        await eventually(lambda: has_ended(pid), "its end")
+        await eventually(lambda: worker_pids(self.daemon).get(1, pid) != pid, "its successor", 30)
+        self.assertIn("worker 1 ended (exit code 0); it is started again", self.daemon.log)
+        self.assertIn("sid=1.", await a_session_of(self.daemon.http, 1))
+
+    async def test_database_killed(self) -> None:
+        """The parent starts its database again, and all workers go on."""
+        pids = worker_pids(self.daemon)
+
+        os.kill(self.daemon.mongod_pid(), signal.SIGKILL)
+
+        for _ in range(6):
+            await self.ready()
+        self.assertEqual(pids, worker_pids(self.daemon))
+
+    async def test_hangup(self) -> None:
+        """SIGHUP ends nothing."""
+        pids = worker_pids(self.daemon)
+        assert self.daemon.process is not None
+
+        for pid in (self.daemon.process.pid, *pids.values()):
+            os.kill(pid, signal.SIGHUP)
+
+        await eventually(lambda: "SIGHUP" in self.daemon.log, "a line in the log")
+        self.assertEqual(200, (await request(self.daemon.http, "GET", "/readyz")).status)
+        self.assertEqual(pids, worker_pids(self.daemon))
+
+
+class Ending(StartCase):
+    """Each ends a daemon of its own."""
+
+    async def a_group(self, *options: str) -> Daemon:
+        return await self.a_daemon("--workers", str(NUMBER), *options).start()
+
+    async def assert_gone(self, daemon: Daemon, *pids: int) -> None:
+        await eventually(
+            lambda: not processes(daemon.folder) and all(map(has_ended, pids)),
+            lambda: f"the end of {processes(daemon.folder)}; {daemon.log}",
+        )
+
+    async def test_parent_killed(self) -> None:
+        """If the parent is killed, all its processes end, and the next start finds the ports free."""
+        daemon = await self.a_group()
+        pids = worker_pids(daemon)
+        self.assertEqual(set(WORKERS), set(pids))
+        os.kill(pids[1], signal.SIGSTOP)  # one hangs
+
+        await daemon.kill()
+
+        await self.assert_gone(daemon, *pids.values())
+        again = await self.a_daemon(
+            "--workers", str(NUMBER), "--http", f"tcp:{daemon.http}:interface=127.0.0.1"
+        ).start()
+        self.assertEqual(daemon.http, again.http)
+
+    async def test_interrupted(self) -> None:
+        """Ctrl-C, which all processes of a terminal receive, ends all in order; sockets are closed with 1001."""
+        daemon = await self.a_group()
+        pids = worker_pids(daemon)
+        sockets = [await listen(daemon.websocket) for _ in range(6)]
+        assert daemon.process is not None
+
+        for pid in (daemon.process.pid, *pids.values()):
+            os.kill(pid, signal.SIGINT)
+
+        self.assertIn(await daemon.ended(), (0, -signal.SIGINT))
+        self.assertEqual({1001}, {await socket.closed() for socket in sockets})
+        await self.assert_gone(daemon, *pids.values())
+        self.assertNotRegex(daemon.log, "(?i)traceback|started again")
+
+    async def test_second_signal(self) -> None:
+        """A second SIGTERM does not wait for a worker that hangs."""
+        daemon = await self.a_group()
+        pids = worker_pids(daemon)
+        os.kill(pids[2], signal.SIGSTOP)
+        assert daemon.process is not None
+        daemon.process.terminate()
+        await eventually(lambda: has_ended(pids[1]), "the end of the other worker")
+        self.assertIs(None, daemon.process.poll())
+
+        since = time.monotonic()
+        daemon.process.terminate()
+
+        await daemon.ended()
+        assert_within(5, time.monotonic() - since)
+        await self.assert_gone(daemon, *pids.values())
+
+
+class Starting(StartCase):
+    async def test_wrong_number(self) -> None:
+        """A number of workers that cannot be is one line, before anything is made."""
+        line = await self.refusal("--workers", "many")
+
+        self.assertIn('[http] workers: must be a number from 1 to 256, or "auto"', line)
+        self.assertFalse(self.data.exists())
+
+    async def test_from_file(self) -> None:
+        """The number may be in the settings file. No secret of that is in a worker's arguments or environment."""
+        secret = "a secret of the payments 0123456789"
+        config = self.a_config(f'[http]\nworkers = 2\n[payments]\nsecret_key = "{secret}"\n')
+
+        daemon = await self.a_daemon("--config", config).start()
+
+        pids = worker_pids(daemon)
+        self.assertEqual([1, 2], sorted(pids))
+        for pid in pids.values():
+            for place in ("cmdline", "environ"):
+                self.assertNotIn(secret.encode(), Path(f"/proc/{pid}/{place}").read_bytes())
+
+    async def test_one(self) -> None:
+        """One worker is a daemon without a parent; ``auto`` is that on one core."""
+        daemon = self.a_daemon("--workers", "auto")
+        daemon.prefix = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
+
+        await daemon.start()
+
+        self.assertEqual({}, worker_pids(daemon))
+
+    async def test_taken(self) -> None:
+        """A port or a data directory of another daemon is one line, although its workers share their ports."""
+        first = await self.a_daemon("--workers", "2").start()
+        port = ("--data-dir", str(self.folder / "other"), "--http", f"tcp:{first.http}:interface=127.0.0.1")
+        data = ("--data-dir", str(first.data))
+
+        lines = await self.refusals(("--workers", "2", *port), port, ("--workers", "2", *data))
+
+        self.assertIn("[http] endpoint: cannot listen on", lines[0])
+        self.assertIn("[http] endpoint: cannot listen on", lines[1])
+        self.assertIn("another JustChat runs on", lines[2])
+
+    async def test_cannot_start(self) -> None:
+        """What keeps a worker from starting ends all processes, and is the last that is said."""
+        (self.data / "uploads").mkdir(parents=True)
+        self.data.chmod(0o700)
+        (self.data / "spool").write_text("no folder")
+        daemon = self.a_daemon("--workers", "2")
+
+        daemon.spawn()
+
+        self.assertEqual(1, await daemon.ended())
+        self.assertIn("[stderr#error] justchat: [Errno 17] File exists:", daemon.log)
+        self.assertEqual([], processes(self.folder))

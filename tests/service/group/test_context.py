@@ -1,0 +1,62 @@
+"""What a worker is told by its parent."""
+
+from pathlib import Path
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.config.settings import load_settings
+from justchat.service.group.context import WorkerContext
+from tests.support.docs import PROJECT
+
+SETTINGS = """
+[http]
+workers = 2
+proxies = ["10.0.0.0/8"]
+[sms]
+sender = "http"
+url = "https://sms.example.com/{phone}"
+headers = { Authorization = { env = "PATH" } }
+body = "{text}"
+number_types = ["mobile", "voip"]
+failures = { "no-funds" = [402, "BROKE"] }
+success_value = true
+[payments]
+secret_key = "a secret"
+"""
+
+
+class ContextTests(SynchronousTestCase):
+    def a_context(self, file: str) -> WorkerContext:
+        return WorkerContext(
+            number=2,
+            workers=3,
+            parent=4711,
+            is_first=False,
+            reconciles=True,
+            is_alone=False,
+            reactor="epoll",
+            ports={"http": 4, "websocket": 5},
+            inbox=6,
+            outboxes={1: 7, 2: 8, 3: 9},
+            settings=load_settings(file, {}, "/var/lib/justchat"),
+        )
+
+    def test_round_trip(self) -> None:
+        """A worker reads what its parent wrote, and has the same settings."""
+        mine = Path(self.mktemp())
+        mine.write_text(SETTINGS)
+        for file in (str(mine), str(PROJECT / "etc" / "justchat.toml")):
+            context = self.a_context(file)
+
+            line = context.encode()
+
+            self.assertEqual(1, line.count(b"\n"))
+            self.assertEqual(context, WorkerContext.decode(line))
+
+    def test_repr(self) -> None:
+        """Its repr, which might be logged, shows no secret."""
+        mine = Path(self.mktemp())
+        mine.write_text(SETTINGS)
+
+        self.assertNotIn("a secret", repr(evolve(self.a_context(str(mine)), number=1)))
