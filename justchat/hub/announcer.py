@@ -1,4 +1,4 @@
-"""The announcer: what the entries of this daemon mean beyond their stream, it tells the hub and the other daemons."""
+"""The announcer: publishes the effects that this daemon's entries have beyond their stream."""
 
 from justchat.hub.publisher import Publisher
 from justchat.interfaces.packets import IPackets
@@ -15,13 +15,13 @@ class Announcer:
         self._packets = packets
 
     def on_entry(self, room: Room, entry: Entry) -> None:
-        """Tell the daemons that have connections of a user which room the user has entered."""
+        """Publish to the daemons with connections of a user which room the user has entered."""
         if self._packets is not None and entry.kind is Kind.NEW_ROOMMATE:
-            self._packets.tell_moved(entry.author, room.id, entry.seq)
+            self._packets.publish_move(entry.author, room.id, entry.seq)
 
     def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
-        """Tell the others in a user's room of a gift to that user, wherever they are connected."""
+        """Publish a gift to the others in the receiver's room, at whichever daemon they are connected."""
         if entry.kind is Kind.GIFT and entry.room is not None:
             self._publisher.on_roommate_gift(entry)
             if self._packets is not None:
-                self._packets.tell_roommates(entry)
+                self._packets.publish_gift(entry)

@@ -1,7 +1,7 @@
 """Arrivals: a user with connections here enters a room through another daemon.
 
 This daemon may not have followed the room yet, so it has missed what happened since. The user's connections receive it
-as a client that comes back would: first the events since their entering, then those that were held back meanwhile.
+as a reconnecting client does: first the events since their entering, then those that were held back meanwhile.
 """
 
 from collections import deque
@@ -56,7 +56,7 @@ class Arrivals:
         )
 
     async def arrive(self, user: Id, room: Id, seq: int | None = None) -> None:
-        """See to it that a user's connections receive what happens in a room, all since their entering it.
+        """Let a user's connections receive the events of a room, and all since the user entered it.
 
         Returns when they do. Does nothing for a user without connections.
         """
@@ -120,7 +120,7 @@ class Arrivals:
 
 @implementer(IConnection)
 class _Gate:
-    """Stands for a user's connections during an arrival, and holds a room's live events back."""
+    """Replaces a user's connections during an arrival, and holds a room's live events back."""
 
     session = None
     wire = None

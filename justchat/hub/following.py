@@ -1,7 +1,7 @@
 """Following: on the bus, a daemon follows the streams of its local users and of the rooms that these are in.
 
-Each stream is followed as long as somebody here receives it. The bus itself lets a stream linger for a while, since
-most clients that leave come back at once.
+Each stream is followed as long as a connection here receives it. The bus itself lets a stream linger for a while, since
+most clients that leave reconnect at once.
 """
 
 from contextlib import suppress

@@ -60,7 +60,7 @@ class Positions:
         return Position(n=n, room=None, seq=None)
 
     async def _begin(self, user: Id) -> tuple[int, list[Id]]:
-        # The user's own position first: who is kicked after that is told so by their own stream.
+        # The user's own position first: a kick after that is in the user's own stream.
         return await self._mailboxes.head(user), await self._users.possible_rooms(user)
 
     async def _limited(self, work: Coroutine[Any, Any, _T]) -> _T:

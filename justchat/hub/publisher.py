@@ -25,8 +25,8 @@ class Publisher:
         self._broadcast = broadcast
         self._local_rooms = local_rooms
         self._room_of = room_of
-        self._gifts_told: BoundedCache[Id, None] = BoundedCache(GIFTS_KNOWN)
-        """Gifts that roommates here were told of: word of a gift comes in several ways."""
+        self._known_gifts: BoundedCache[Id, None] = BoundedCache(GIFTS_KNOWN)
+        """Gifts that were published to roommates here: a gift may arrive in several ways."""
 
     def on_entry(self, room: Room, entry: Entry) -> None:
         """Publish a room's entry to everybody in the room just after it. AbsenteeNotices sends it to the others."""
@@ -43,9 +43,9 @@ class Publisher:
     def on_roommate_gift(self, gift: Entry) -> None:
         """Publish a gift to the others in its receiver's room, once."""
         room = self._room_of(gift.room) if gift.room is not None else None
-        if room is None or gift.id in self._gifts_told:
+        if room is None or gift.id in self._known_gifts:
             return
-        self._gifts_told.put(gift.id, None)
+        self._known_gifts.put(gift.id, None)
         own = self._local_rooms.connections_of(gift.stream)
         roommates = [each for each in self._local_rooms.connections(room) if each not in own]
         self._broadcast.send(roommates, lambda: _encode_for_roommates(gift))

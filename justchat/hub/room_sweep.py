@@ -1,4 +1,4 @@
-"""The sweep of rooms: it finds the moves of local users that no packet has told of."""
+"""The sweep of rooms: it finds the moves of local users for which no packet has come."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The timers of what the bus does early: they find in the database what it has lost."""
+"""The timers behind the bus: they find in the database what the bus has lost."""
 
 from twisted.internet.interfaces import IReactorTime
 

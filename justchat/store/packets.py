@@ -1,4 +1,4 @@
-"""What daemons tell each other beside the entries of the log: over the bus, and through the database.
+"""What daemons publish to each other beside the entries of the log: over the bus, and through the database.
 
 A packet that no node of the bus takes is stored, for all to read within a second. A gift is always stored: the room's
 log does not have it, so a daemon that has lost its node could not learn of it otherwise.
@@ -43,11 +43,11 @@ class Packets:
         self._has_begun = False
         self._on_moved: list[Callable[[Id, Id, int], None]] = []
         self._on_roommate_gift: list[Callable[[Entry], None]] = []
-        self._takers: Mapping[PacketKind, Callable[[Id, Mapping[str, Any]], None]] = {
-            PacketKind.MOVED: self._take_moved,
-            PacketKind.ROOMMATE_GIFT: self._take_gift,
+        self._handlers: Mapping[PacketKind, Callable[[Id, Mapping[str, Any]], None]] = {
+            PacketKind.MOVED: self._on_move_packet,
+            PacketKind.ROOMMATE_GIFT: self._on_gift_packet,
         }
-        for kind in self._takers:
+        for kind in self._handlers:
             bus.on_packet(kind, partial(self._take, kind))
 
     def on_moved(self, handler: Callable[[Id, Id, int], None]) -> None:
@@ -56,12 +56,12 @@ class Packets:
     def on_roommate_gift(self, handler: Callable[[Entry], None]) -> None:
         self._on_roommate_gift.append(handler)
 
-    def tell_moved(self, user: Id, room: Id, seq: int) -> None:
+    def publish_move(self, user: Id, room: Id, seq: int) -> None:
         body = encode({"room": ObjectId(room), "seq": seq})
         if not self._bus.publish(user, PacketKind.MOVED, body):
             self._store(user, PacketKind.MOVED, body)
 
-    def tell_roommates(self, gift: Entry) -> None:
+    def publish_gift(self, gift: Entry) -> None:
         if gift.room is not None:
             body = encode(entry_to_document(gift))
             self._bus.publish(gift.room, PacketKind.ROOMMATE_GIFT, body)
@@ -84,7 +84,7 @@ class Packets:
         if not has_begun:
             return
         for packet in packets:
-            if packet["kind"] in self._takers:  # else it is a later release's
+            if packet["kind"] in self._handlers:  # else it is a later release's
                 self._take(PacketKind(packet["kind"]), Id(str(packet["stream"])), bytes(packet["body"]))
 
     def _take(self, kind: PacketKind, stream: Id, body: bytes) -> None:
@@ -92,18 +92,18 @@ class Packets:
         try:
             if len(body) > LARGEST or not is_well_formed(stream):
                 raise ValueError
-            self._takers[kind](stream, decode(body))
+            self._handlers[kind](stream, decode(body))
         except (BSONError, ValueError, TypeError, KeyError, AttributeError, AssertionError):
             self._log.warn("a packet of kind {kind} is malformed", kind=kind.name)
 
-    def _take_moved(self, user: Id, document: Mapping[str, Any]) -> None:
+    def _on_move_packet(self, user: Id, document: Mapping[str, Any]) -> None:
         room, seq = document["room"], document["seq"]
         if not isinstance(room, ObjectId) or type(seq) is not int or seq < 1:
             raise ValueError
         for handler in self._on_moved:
             handler(user, Id(str(room)), seq)
 
-    def _take_gift(self, room: Id, document: Mapping[str, Any]) -> None:
+    def _on_gift_packet(self, room: Id, document: Mapping[str, Any]) -> None:
         gift = _checked_gift(document)
         if gift.room != room:
             raise ValueError

@@ -39,7 +39,7 @@ class Told(JoinedCase):
     async def setUp(self) -> None:
         await super().setUp()
         assert self.one.stores.packets and self.other.stores.packets
-        self.teller, self.told = self.one.stores.packets, self.other.stores.packets
+        self.sender, self.told = self.one.stores.packets, self.other.stores.packets
         self.moves: list[tuple[Id, Id, int]] = []
         self.gifts: list[Entry] = []
         self.told.on_moved(lambda *move: self.moves.append(move))
@@ -50,7 +50,7 @@ class Told(JoinedCase):
         """Whoever follows the user learns of the move."""
         await self.other.bus.follow(self.user)
 
-        self.teller.tell_moved(self.user, self.room, 7)
+        self.sender.publish_move(self.user, self.room, 7)
 
         await eventually(lambda: self.moves == [(self.user, self.room, 7)], "the move")
 
@@ -58,7 +58,7 @@ class Told(JoinedCase):
         """With the bus away the next look at the database finds it, once."""
         self.node.leave()
 
-        self.teller.tell_moved(self.user, self.room, 7)
+        self.sender.publish_move(self.user, self.room, 7)
 
         await eventually(self.looked(lambda: self.moves), "the move")
         await self.told.look()
@@ -69,7 +69,7 @@ class Told(JoinedCase):
         await self.other.bus.follow(self.room)
         gift = a_gift(self.user, self.room)
 
-        self.teller.tell_roommates(gift)
+        self.sender.publish_gift(gift)
 
         await eventually(lambda: self.gifts, "the gift")
         self.assertEqual(gift.id, self.gifts[0].id)
@@ -80,7 +80,7 @@ class Told(JoinedCase):
         await self.other.bus.follow(self.room)
         self.other.bus.leave()
 
-        self.teller.tell_roommates(a_gift(self.user, self.room))
+        self.sender.publish_gift(a_gift(self.user, self.room))
 
         await eventually(self.looked(lambda: self.gifts), "the gift")
 
@@ -128,8 +128,8 @@ class Told(JoinedCase):
 
         for kind, body in bodies:
             self.one.bus.publish(self.user if kind is PacketKind.MOVED else self.room, kind, body)
-        self.teller.tell_moved(self.user, self.room, 9)
-        self.teller.tell_roommates(a_gift(self.user, self.room))
+        self.sender.publish_move(self.user, self.room, 9)
+        self.sender.publish_gift(a_gift(self.user, self.room))
 
         await eventually(lambda: self.moves and self.gifts, "what is in order")
         self.assertEqual(([(self.user, self.room, 9)], 1), (self.moves, len(self.gifts)))
