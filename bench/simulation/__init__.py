@@ -1,4 +1,4 @@
-"""A simulation of many daemons: who subscribes to what, and how many packets go where. `python -m bench.simulation`.
+"""A simulation of many daemons that counts their subscriptions and packets. `python -m bench.simulation`.
 
 The daemons' buses are fakes in one process that count packets instead of sending them. Which node owns a stream is
 decided by the daemon's own code.

@@ -11,7 +11,7 @@ from justchat.model.ids import Id
 
 
 class Network:
-    """The nodes, by address. Each has the streams that its hash gives it, and knows nothing of the others."""
+    """The nodes, by address. Each has the streams that its hash gives it, and none of the others'."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self.addresses = addresses
@@ -61,7 +61,7 @@ class Network:
         return True
 
     def leave(self, node: int) -> None:
-        """A node goes away, and its subscriptions with it."""
+        """A node is away, and its subscriptions are lost."""
         self.away.add(node)
         self._changed()
 

@@ -59,7 +59,7 @@ class Simulation:
         self._dice = random.Random(seed)
 
     def connect(self) -> None:
-        """Everybody's socket is bound: their daemon follows them and their room."""
+        """Bind everybody's socket: each daemon follows its users and their rooms."""
         for room in range(self.world.rooms):
             for person in self.world.members(room):
                 self._bind(person, room, self.buses[self.world.daemon_of[person]])
@@ -129,7 +129,7 @@ def moved_share(addresses: list[str], streams: int = SAMPLE) -> float:
 
 
 def simulate(people: int, daemons: int, nodes: int, messages: int = MESSAGES, seed: int = 1) -> Figures:
-    """Run the whole."""
+    """Run the complete simulation."""
     world = World.make(people, daemons, seed)
     run = Simulation(world, daemons, nodes, seed)
     network = run.network

@@ -69,7 +69,7 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
 
 
 def _try(connection: socket.socket, uri: BusUri, channels: Channels) -> None:
-    """Say what a daemon says. Raises ValueError with the reason for which it is refused."""
+    """Greet, subscribe and publish as a daemon does. Raises ValueError with the reason for which it is refused."""
     reader = Reader(notEnoughData=_MORE)
     connection.sendall(greeting(uri))
     _answer(connection, reader)

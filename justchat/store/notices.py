@@ -1,4 +1,4 @@
-"""Notices: documents that one process writes for all others, who look for new ones every second.
+"""Notices: documents that one process writes for all others, which look for new ones every second.
 
 They are in collections of their own, from which MongoDB removes them after a while.
 """

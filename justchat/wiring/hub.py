@@ -23,8 +23,8 @@ from justchat.model.moment import now
 from justchat.wiring.stores import Stores
 
 READS_AT_ONCE = 8
-"""Reads for bindings and replays that are under way at the same time. The others wait, so that many clients who come
-back together leave the database to everybody else.
+"""Reads for bindings and replays that are under way at the same time. The others wait, so that many clients that
+reconnect together leave the database to others.
 """
 
 

@@ -14,7 +14,7 @@ class SessionIds:
         self._workers = workers
 
     def new(self) -> str:
-        """An id that nobody can guess."""
+        """A new id, which cannot be guessed."""
         token = secrets.token_urlsafe(15)
         return token if self._workers == 1 else f"{self._worker}.{token}"
 

@@ -1,4 +1,4 @@
-"""What a worker is told by its parent, as one line of JSON on its stdin. It contains secrets."""
+"""The context of a worker, which its parent writes to its stdin as one line of JSON. It contains secrets."""
 
 import socket
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The parent of several workers: twistd's process. It owns the ports and the embedded database, and serves nobody."""
+"""The parent of several workers, twistd's process: it owns ports and embedded database, and serves no client."""
 
 import os
 import signal
@@ -133,7 +133,7 @@ class Parent(RootService):
 
     def _spawn(self, protocol: ProcessProtocol, number: int, descriptors: Mapping[int, int | str]) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in _PARENTS}
-        # The arguments are for those who look at a list of processes.
+        # The arguments are for people who list the processes.
         arguments = (str(number), str(self._settings.data_dir))
         spawn_module(
             self._reactor,

@@ -1,4 +1,4 @@
-"""Starts the workers, and starts each anew that ends by itself or hangs."""
+"""Starts the workers, and restarts each one that ends or hangs."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress

@@ -101,7 +101,7 @@ class WorkerPorts(AdoptedPorts):
 
 
 class ReadyReport(Service):
-    """Tells the parent that this worker accepts connections."""
+    """Reports to the parent that this worker accepts connections."""
 
     name = "ready report"
 
