@@ -96,7 +96,7 @@ def _template(written: object, handler: ValidatorFunctionWrapHandler, info: Vali
 
 def _secrets(written: object, info: ValidationInfo) -> tuple[Secret, ...]:
     found = []
-    for each in written if isinstance(written, tuple) else (written,):
+    for each in written if isinstance(written, tuple | list) else (written,):
         try:
             text = resolved(each)
         except ValueError:

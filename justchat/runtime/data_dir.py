@@ -19,6 +19,8 @@ from attrs import frozen
 from justchat.errors import StartupError
 
 DAEMON_LOCK = "lock"
+BUS_SOCKET = "bus.sock"
+"""The relay of several workers, or a symbolic link to it."""
 UPLOADS_ID = "uploads-id"
 """The id by which the database knows the folder of pictures."""
 SECRET_KEY = "payments-secret-key"  # noqa: S105  (a file)

@@ -24,6 +24,12 @@ class Sharing(WorkersCase):
             for worker in WORKERS:
                 self.assertIn(f"sid={worker}.", await a_session_of(port, worker))
 
+    async def test_ready(self) -> None:
+        """Every worker answers /readyz, and is joined with the others."""
+        for _ in range(8):
+            answer = await request(self.daemon.http, "GET", "/readyz")
+            self.assertEqual((200, "up"), (answer.status, answer.json["bus"]))
+
     async def test_one_daemon(self) -> None:
         """A user who signs up through one worker is the same at all of them."""
         anna = await self.a_person()

@@ -21,6 +21,7 @@ from justchat.runtime.systemd import Notifier
 from justchat.service.announcement import Announcement
 from justchat.service.database import EmbeddedMongod
 from justchat.service.group.context import WorkerContext
+from justchat.service.group.relay_service import RelayService
 from justchat.service.group.supervisor import Launch, Start, Supervisor
 from justchat.service.lifecycle import PartService
 from justchat.service.ports import Ports
@@ -49,9 +50,11 @@ def make_parent(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
 
 
 class Parent(RootService):
-    """Its children start in this order: the systemd watchdog, the embedded mongod, the workers, the announcement.
+    """Its children start in this order: the systemd watchdog, the embedded mongod, the relay, the workers, the ports.
 
-    Its ports are bound from the beginning to the end, so that clients wait for a worker that is started again.
+    The announcement comes last.
+
+    The ports are bound from the beginning to the end, so that clients wait for a worker that is started again.
     """
 
     _log = Logger()
@@ -61,6 +64,7 @@ class Parent(RootService):
         self._settings = settings
         self._workers = settings.http.workers
         self._mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
+        self._relay = None if settings.bus.uri else RelayService(settings.data_dir, reactor)
         self._inboxes = {number: inbox_pair() for number in range(1, self._workers + 1)}
         self._signals = 0
         supervisor = self._supervisor = Supervisor(self._workers, self._launch, self._spawn, reactor, self._count)
@@ -70,6 +74,7 @@ class Parent(RootService):
         children: list[Service | None] = [
             PartService("watchdog", stop=self._notifier.stopped),
             EmbeddedMongod(self._mongod, settings.data_dir) if self._mongod else None,
+            self._relay,
             supervisor,
             self.ports,
             Announcement(settings, self.ports, self._notifier),
@@ -125,11 +130,13 @@ class Parent(RootService):
         return Launch(context.encode(), inherited)
 
     def _settings_of_worker(self) -> Settings:
-        """The settings with the parent's database in the place of the embedded one."""
-        if self._mongod is None:
-            return self._settings
-        mongo = self._settings.mongo.model_copy(update={"uri": Secret(self._mongod.uri)})
-        return self._settings.model_copy(update={"mongo": mongo})
+        """The settings with the parent's database and relay, where it has them."""
+        changed: dict[str, Any] = {}
+        if self._mongod is not None:
+            changed["mongo"] = self._settings.mongo.model_copy(update={"uri": Secret(self._mongod.uri)})
+        if self._relay is not None:
+            changed["bus"] = self._settings.bus.model_copy(update={"uri": (Secret(self._relay.uri),)})
+        return self._settings.model_copy(update=changed)
 
     def _spawn(self, protocol: ProcessProtocol, number: int, descriptors: Mapping[int, int | str]) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in _PARENTS}

@@ -1,0 +1,57 @@
+"""The relay of the bus, which joins the workers of one machine where no ``[bus] uri`` does."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+
+from justchat.bus.relay import Relay
+from justchat.errors import StartupError
+from justchat.runtime.data_dir import BUS_SOCKET
+from justchat.runtime.mongod import SOCKET_PATH_LIMIT
+
+
+class RelayService(Service):
+    """Listens in the data directory. Where its path is too long for a socket, that is a link to a temporary folder."""
+
+    name = "relay"
+
+    def __init__(self, data_dir: Path, reactor: Any) -> None:
+        self._relay = Relay(reactor)
+        self._place = self._socket = data_dir / BUS_SOCKET
+        self._temporary: Path | None = None
+
+    @property
+    def uri(self) -> str:
+        """The ``[bus] uri`` of the workers."""
+        return f"unix://{quote(str(self._socket))}"
+
+    def startService(self) -> None:
+        """Raises StartupError."""
+        super().startService()
+        self._place.unlink(missing_ok=True)
+        if len(os.fsencode(self._place)) > SOCKET_PATH_LIMIT:
+            self._temporary = Path(tempfile.mkdtemp(prefix="justchat-"))
+            self._socket = self._temporary / BUS_SOCKET
+            self._place.symlink_to(self._socket)
+        try:
+            self._relay.listen(self._socket)
+        except CannotListenError as error:
+            raise StartupError(f"--data-dir: {self._socket}: {error.socketError}") from error
+
+    def stopService(self) -> "Deferred[None]":
+        """The Deferred fires when all connections are closed."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._relay.stop()
+        self._place.unlink(missing_ok=True)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
