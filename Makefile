@@ -75,8 +75,9 @@ storm: $(INSTALLED)
 # Users talk and pay for SECONDS while DAEMONS, database and sockets are killed, stopped and cut (docs/faults.rst).
 SECONDS ?= 180
 DAEMONS ?= 1
+WORKERS ?= 1
 faults: $(INSTALLED)
-	$(BIN)/python -m tests.faults $(SECONDS) $(DAEMONS)
+	$(BIN)/python -m tests.faults --seconds=$(SECONDS) --daemons=$(DAEMONS) --workers=$(WORKERS)
 
 # BENCH has its options: --docs rewrites docs/speed.rst, --help lists the others.
 bench: $(INSTALLED)

@@ -61,6 +61,20 @@ class Check:
             await self._compare_users(daemon, log, found)
         return log, found
 
+    def unanswered(self, log: LogReplay) -> list[Action]:
+        """Messages that are stored, and whose author has no answer to any try: a daemon died between."""
+        texts = {entry.get("text") for entries in log.streams.values() for entry in entries}
+        unknown = [each for each in self.actions("message", "direct") if 0 in each.statuses]
+        return [each for each in unknown if not each.is_acknowledged and each.mark in texts]
+
+    def withdrawn(self, log: LogReplay) -> set[str]:
+        """Messages that somebody received, and that are void since their author was answered 503.
+
+        Another daemon may have read and sent them before (docs/design.rst, "Void entries").
+        """
+        received = {event["_id"] for member in self.members for event in (*member.own, *member.log)}
+        return received & log.void
+
     def actions(self, *what: str) -> list[Action]:
         return [action for actor in self.actors for action in actor.journal if action.what in what]
 
@@ -151,23 +165,23 @@ def _balance(talker: Talker) -> int:
 
 def _received(member: Client, log: LogReplay) -> list[Any]:
     """The differences between a member's events and the log since the member's first position."""
-    person = member.person
-    wrong: list[Any] = [(person.phone, each) for each in member.wrong]
-    own = [(event["n"], event["_id"]) for event in member.own]
+    phone, user = member.person.phone, member.person.id
+    wrong: list[Any] = [(phone, each) for each in member.wrong]
+    own = [(event["n"], event["_id"]) for event in member.own if event["_id"] not in log.void]
     stored = [
-        (e["seq"], str(e["ref_message"]["_id"] if e["kind"] in _REFERRING else e["_id"]))
-        for e in log.streams[person.id]
-        if e["seq"] > member.own_after
+        (entry["seq"], str(entry["ref_message"]["_id"] if entry["kind"] in _REFERRING else entry["_id"]))
+        for entry in log.streams[user]
+        if entry["seq"] > member.own_after
     ]
     if own != stored:
-        wrong.append((person.phone, "own", _difference(own, stored)))
-    if [member.room] * (member.room is not None) != log.place(person.id):
-        wrong.append((person.phone, "room", member.room, log.place(person.id)))
+        wrong.append((phone, "own", _difference(own, stored)))
+    if [member.room] * (member.room is not None) != log.place(user):
+        wrong.append((phone, "room", member.room, log.place(user)))
     elif member.room is not None:
-        received = [(event["seq"], event["_id"]) for event in member.log]
+        received = [(event["seq"], event["_id"]) for event in member.log if event["_id"] not in log.void]
         stored = [entry for entry in _entries(log, member.room) if entry[0] > member.after]
         if received != stored:
-            wrong.append((person.phone, "room's", _difference(received, stored)))
+            wrong.append((phone, "room's", _difference(received, stored)))
     return wrong
 
 

@@ -20,8 +20,7 @@ from tests.support.app import Client
 from tests.support.chat import a_person, a_room
 from tests.support.fault_check import Check
 from tests.support.fault_load import Actor, Admin, Talker, Walker
-from tests.support.fault_worlds import Fault, OneDaemon
-from tests.support.fleet import Fleet
+from tests.support.fault_worlds import Fault, SomeDaemons
 from tests.support.log_replay import LogReplay
 
 TALKERS, WALKERS = 4, 3
@@ -36,15 +35,13 @@ PATIENCE = 60.0
 class FaultRun:
     """One run. ``table`` has the faults and the findings, ``wrong`` the findings that must not occur."""
 
-    def __init__(self, seconds: float, seed: int, daemons: int = 1, *, replicated: bool = False) -> None:
+    def __init__(self, world: SomeDaemons, seconds: float, seed: int) -> None:
+        self.world = world
         self.seconds = seconds
-        self.chance = random.Random(seed)
+        self.chance = world.chance
         self.done: Counter[str] = Counter()
-        self.table: list[tuple[str, object]] = [("seed", seed), ("seconds", round(seconds)), ("daemons", daemons)]
+        self.table: list[tuple[str, object]] = [("seed", seed), ("seconds", round(seconds))]
         self.wrong: list[str] = []
-        self.world: OneDaemon | Fleet = (
-            OneDaemon(self.chance) if daemons == 1 else Fleet(self.chance, daemons, replicated=replicated)
-        )
         self._broken: dict[str, Deferred[None]] = {}
 
     async def go(self) -> None:
@@ -87,7 +84,7 @@ class FaultRun:
         members = [Client(person) for person in people]
         for member in members:
             await self._come_back(member)
-        return Check(self.world.uri, self.world.daemons, actors, members, rooms, admin)
+        return Check(self.world.uri, self.world.asked, actors, members, rooms, admin)
 
     async def _break_things(self, check: Check) -> None:
         end = time.monotonic() + self.seconds
@@ -164,10 +161,10 @@ class FaultRun:
             "enter", "leave", "kick", "ban", "unban", "silence", "add-moderator", "remove-moderator"
         )
         self.table.append(("changes of rooms: acknowledged", sum(each.statuses[-1] in (200, 201) for each in changes)))
-        unknown = [action for action in check.actions("message", "direct") if 0 in action.statuses]
-        self.table.append(("messages without an answer", len(unknown)))
+        self.table.append(("stored, and the answer lost", len(check.unanswered(log))))
         self.table.append(("entries of the log", log.entries))
-        self.table.append(("void entries", log.voids))
+        self.table.append(("void entries", len(log.void)))
+        self.table.append(("of these, received before", len(check.withdrawn(log))))
         self.table += sorted(self.done.items())
 
 

@@ -9,7 +9,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from attrs import frozen
@@ -38,22 +38,8 @@ class Fault:
     act: Callable[[], Coroutine[Any, Any, None]]
 
 
-class World(Protocol):
-    """``uri`` is the database's. ``faults`` is what may happen to it once it has started."""
-
-    daemons: list[Daemon]
-    faults: list[Fault]
-
-    @property
-    def uri(self) -> str: ...
-
-    async def start(self) -> None: ...
-
-    async def end(self) -> None: ...
-
-
 class SomeDaemons:
-    """Daemons that are killed, stopped and started again."""
+    """Daemons that are killed, stopped and started again. ``faults`` may happen to them once they have started."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -61,12 +47,25 @@ class SomeDaemons:
         self.daemons: list[Daemon] = []
         self.faults: list[Fault] = []
 
+    @property
+    def uri(self) -> str:
+        """The database."""
+        raise NotImplementedError
+
+    async def start(self) -> None:
+        raise NotImplementedError
+
     def a_daemon(self, *options: str) -> Daemon:
         config = self.folder / "faults.toml"
         config.write_text(CONFIG)
         daemon = Daemon("--config", str(config), *options)
         self.daemons.append(daemon)
         return daemon
+
+    @property
+    def asked(self) -> list[Daemon]:
+        """Those who are asked in the end for what they show."""
+        return self.daemons
 
     def incidents(self) -> list[str]:
         """What the daemons have logged in all their runs that is a fault of theirs."""
@@ -78,10 +77,10 @@ class SomeDaemons:
             if daemon.process is not None and daemon.process.poll() is None:
                 await daemon.stop()
             daemon.remove()
-        self.end_others()
+        await self.end_others()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def end_others(self) -> None:
+    async def end_others(self) -> None:
         """End what the daemons use."""
 
     async def a_while(self, least: float, most: float) -> None:
@@ -125,9 +124,9 @@ class SomeDaemons:
 class OneDaemon(SomeDaemons):
     """One daemon; its embedded database is killed and stopped."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, *options: str) -> None:
         super().__init__(chance)
-        self.daemon = self.a_daemon()
+        self.daemon = self.a_daemon(*options)
         self.faults = [
             Fault("daemon killed", 2, ("daemon",), lambda: self.kill(self.daemon)),
             Fault("database killed", 2, ("daemon",), lambda: self._break(self._kill_mongod)),

@@ -8,6 +8,8 @@ from twisted.internet.threads import deferToThread
 
 from tests.support.daemon import Daemon
 from tests.support.fault_worlds import NAME, Fault, SomeDaemons
+from tests.support.fleet_bus import FleetBus
+from tests.support.next_release import copy_next_release
 from tests.support.operators_mongod import OperatorsMongod
 from tests.support.replica_set import ReplicaSet
 from tests.support.waiting import at_once
@@ -16,9 +18,10 @@ from tests.support.waiting import at_once
 class Fleet(SomeDaemons):
     """Several daemons on one database: a node, or a ``replicated`` one, whose primary is lost."""
 
-    def __init__(self, chance: random.Random, daemons: int, *, replicated: bool) -> None:
+    def __init__(self, chance: random.Random, daemons: int, *, replicated: bool, with_bus: bool) -> None:
         super().__init__(chance)
         self.number = daemons
+        self.bus = FleetBus(chance, daemons, self.a_while) if with_bus else None
         self.database: ReplicaSet | OperatorsMongod = ReplicaSet() if replicated else OperatorsMongod(self.folder)
 
     @property
@@ -27,8 +30,8 @@ class Fleet(SomeDaemons):
 
     async def start(self) -> None:
         await self.database.start()
-        for _ in range(self.number):
-            self.a_daemon("--mongo", self.uri)
+        for number in range(self.number):
+            self.a_daemon("--mongo", self.uri, *(["--bus", self.bus.uri(number)] if self.bus else []))
         await at_once(daemon.start() for daemon in self.daemons)
         for number, daemon in enumerate(self.daemons):
             self.faults += self._faults_of(daemon, f"daemon {number}")
@@ -36,9 +39,26 @@ class Fleet(SomeDaemons):
             self.faults += self._faults_of_set(self.database)
         else:
             self.faults += self._faults_of_node(self.database)
+        if self.bus:
+            self.faults += self.bus.faults
+            next_release = str(copy_next_release(self.folder))
+            targets = tuple(f"daemon {number}" for number in range(self.number))
+            self.faults.append(
+                Fault("rolling restart with the next release", 2, targets, lambda: self.roll(next_release))
+            )
 
-    def end_others(self) -> None:
+    async def end_others(self) -> None:
         self.database.end()
+        if self.bus:
+            await self.bus.end()
+
+    async def roll(self, release: str) -> None:
+        """Restart one daemon after the other with another release; the next time with the first one again."""
+        for daemon in self.daemons:
+            if daemon.environ.pop("PYTHONPATH", None) is None:
+                daemon.environ["PYTHONPATH"] = release
+            await self.restart(daemon)
+            await self.a_while(0, 1)
 
     def _faults_of(self, daemon: Daemon, target: str) -> list[Fault]:
         return [

@@ -104,6 +104,8 @@ class LogReplay:
     def __init__(self, database: Any) -> None:
         self.streams: defaultdict[str, list[Document]] = defaultdict(list)
         self.wrong: list[str] = []
+        self.void: set[str] = set()
+        """The ids of void entries."""
         self.rooms = {
             str(room["_id"]): RoomReplay(str(room["admin"]), room["max_users"]) for room in database.rooms.find()
         }
@@ -114,14 +116,15 @@ class LogReplay:
             seqs[stream] += 1
             if entry["seq"] != seqs[stream]:
                 self.wrong.append(f"stream {stream}: {entry['seq']} is the entry number {seqs[stream]}")
-            if entry["kind"] != "void":
+            if entry["kind"] == "void":
+                self.void.add(str(entry["_id"]))
+            else:
                 self.streams[stream].append(entry)
             if stream in self.rooms:
                 self.rooms[stream].take(entry)
                 if entry["seq"] == snapshots[stream]["seq"]:
                     self._compare_snapshot(self.rooms[stream], snapshots[stream])
         self.entries = sum(seqs.values())
-        self.voids = self.entries - sum(map(len, self.streams.values()))
         for room in self.rooms.values():
             self.wrong += room.wrong
 
