@@ -27,9 +27,14 @@ SETTINGS = "[limits]\nenabled = false\n"
 
 
 class Daemon(Server):
-    """``twistd justchat`` in a folder of its own; ``seed`` fills its database before the first start."""
+    """``twistd justchat`` in a folder of its own; ``seed`` fills its database before the first start.
 
-    def __init__(self, seed: Callable[[str], None] | None = None, *, watched: bool = False) -> None:
+    ``mongo`` is the URI of a database that runs already. Without it the daemon has its own.
+    """
+
+    def __init__(
+        self, seed: Callable[[str], None] | None = None, *, watched: bool = False, mongo: str | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="jc-bench-"))
         self.ready_s = 0.0
         self._watched = watched
@@ -38,10 +43,13 @@ class Daemon(Server):
         self._log = self.folder / "log"
         (self.folder / "justchat.toml").write_text(SETTINGS)
         self._seed = seed
+        self._mongo = mongo
 
     def __enter__(self) -> "Daemon":
         try:
-            if self._seed is not None:
+            if self._seed is not None and self._mongo is not None:
+                self._seed(self._mongo)
+            elif self._seed is not None:
                 with mongod(self.folder / "data/mongo") as uri:
                     self._seed(uri)
             self.start()
@@ -56,6 +64,7 @@ class Daemon(Server):
         command = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "justchat"]
         command += ["--data-dir", str(self.folder / "data"), "--config", str(self.folder / "justchat.toml")]
         command += [f"--{name}=tcp:0:interface=127.0.0.1" for name in ("http", "websocket")]
+        command += [] if self._mongo is None else ["--mongo", self._mongo]
         self._log.write_bytes(b"")
         began = time.monotonic()
         with open(self._log, "ab") as log:
@@ -75,7 +84,8 @@ class Daemon(Server):
             found = dict(re.findall(r"(http|websocket) listens on 127\.0\.0\.1:(\d+)", self._log.read_text()))
         self.ready_s = time.monotonic() - began
         self.http, self.websocket = int(found["http"]), int(found["websocket"])
-        move(int((self.folder / "data/mongo/mongod.lock").read_text()), LOAD_CORE)
+        if self._mongo is None:
+            move(int((self.folder / "data/mongo/mongod.lock").read_text()), LOAD_CORE)
 
     def stop(self) -> None:
         """End it, with its database; one that does not end when asked is killed, which ends its mongod, too."""
