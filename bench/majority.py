@@ -80,8 +80,8 @@ def main() -> None:
                     figures = run(daemon, plans.quiet(), options.seconds, connections=connections, rate=rate)
                     done.setdefault((load, name), []).append(figures)
     for (load, name), rounds in done.items():
-        middle = {key: median(each[key] for each in rounds) for key in ("requests", "p50_ms", "p99_ms")}
-        print(f"{load:<18} {name:<12} {middle['requests']:7,.0f}/s  p50 {middle['p50_ms']:.2f}  p99 {middle['p99_ms']:.2f} ms")
+        rate, p50, p99 = (median(each[key] for each in rounds) for key in ("requests", "p50_ms", "p99_ms"))
+        print(f"{load:<18} {name:<12} {rate:7,.0f}/s  p50 {p50:6.2f} ms  p99 {p99:6.2f} ms")
 
 
 main()

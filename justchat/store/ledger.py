@@ -18,29 +18,24 @@ from zope.interface import implementer
 from justchat.interfaces.money import ILedger
 from justchat.model.gift import Reason, Transfer
 from justchat.model.ids import Id
-from justchat.model.moment import Clock
 from justchat.store.bson import transfer_from_document, transfer_to_document
 from justchat.store.indexes import LEDGER, NEWEST, USERS
 from justchat.store.mongo.client import Database, Document
+from justchat.store.server_time import outlasted
 
 FREE_COINS_INTERVAL = timedelta(hours=24)
 APPLIED_KEPT = 200
 """The latest transfers that a user's document notes. A transfer is repeated within seconds, if at all."""
 TRANSFER_TAKES = timedelta(seconds=10)
 """A transfer that takes longer belongs to a daemon that died."""
-AHEAD = timedelta(hours=1)
-"""No daemon's clock is this far ahead of another's: a transfer that seems to begin later began before a clock was set
-back.
-"""
 
 
 @implementer(ILedger)
 class Ledger:
     """See ILedger."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     async def begin(self, transfer: Transfer) -> bool:
         last = await self._database.find(
@@ -49,12 +44,8 @@ class Ledger:
         self._database.order_clock.observe(
             last[0].get("order") if last else None
         )  # an operator's command knows of no other
-        document = {
-            **transfer_to_document(transfer),
-            "begun": transfer.created_at,
-            "order": self._database.order_clock.next(),
-        }
-        return await self._database.insert(LEDGER, document)
+        document = {**transfer_to_document(transfer), "order": self._database.order_clock.next()}
+        return await self._database.insert_stamped(LEDGER, document, "begun")
 
     async def get(self, transfer: Id) -> tuple[Transfer, bool] | None:
         document = await self._database.find_one(LEDGER, {"_id": ObjectId(transfer)})
@@ -90,14 +81,16 @@ class Ledger:
         await self._database.delete_and_get(LEDGER, {"_id": ObjectId(transfer)})
 
     async def finish(self, transfer: Transfer) -> None:
-        await self._database.update(LEDGER, {"_id": ObjectId(transfer.id)}, {"$unset": {"begun": ""}})
+        # Where this daemon was suspended for long, another may have cancelled the transfer before it was applied here.
+        missing = {**transfer_to_document(transfer), "order": self._database.order_clock.next()}
+        query = {"_id": missing.pop("_id")}
+        await self._database.upsert(LEDGER, query, {"$unset": {"begun": ""}, "$setOnInsert": missing})
 
     async def unfinished(self, *, all: bool) -> list[Transfer]:
-        # ``all`` ignores the time, since the clock may have been set back: a database of our own has no other daemon.
-        now = self._clock()
+        # ``all`` ignores the time: a database of our own has no other daemon.
         wanted: Document = {"begun": {"$exists": True}}
         if not all:
-            wanted = {"$or": [{"begun": {"$lte": now - TRANSFER_TAKES}}, {"begun": {"$gt": now + AHEAD}}]}
+            wanted |= outlasted("begun", TRANSFER_TAKES)
         documents = await self._database.find(LEDGER, wanted, limit=1000)
         return [transfer_from_document(document) for document in documents]
 

@@ -29,6 +29,7 @@ from justchat.store.bson import (
 from justchat.store.indexes import LOG, NEWEST, ROOMS, SESSIONS, USERS
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY, SHORT
+from justchat.store.server_time import outlasted
 
 KEY_TRIES = 5
 """Wrong tries after which a key is not accepted any more."""
@@ -47,10 +48,6 @@ MAX_EXISTING = 50_000
 """Users whose existence is cached."""
 MOVE_TAKES = timedelta(seconds=10)
 """A move that takes longer belongs to a daemon that died."""
-AHEAD = timedelta(hours=1)
-"""No daemon's clock is this far ahead of another's: a move that seems to begin later began before a clock was set
-back.
-"""
 
 
 @implementer(IUsers)
@@ -180,18 +177,10 @@ class Users:
     async def begin_move(self, user: Id, to: Id) -> tuple[Id | None, Id | None]:
         waited = 0.0  # seconds
         while True:
-            at = self._clock()
             before = await self._database.update_and_get(
                 USERS,
-                {
-                    "_id": object_id(user, UserNotFound),
-                    "$or": [
-                        {"moving": None},
-                        {"moving.at": {"$lt": at - MOVE_TAKES}},
-                        {"moving.at": {"$gt": at + AHEAD}},
-                    ],
-                },
-                {"$set": {"moving": {"to": ObjectId(to), "at": at}}},
+                {"_id": object_id(user, UserNotFound), "$or": [{"moving": None}, outlasted("moving.at", MOVE_TAKES)]},
+                [{"$set": {"moving": {"to": ObjectId(to), "at": "$$NOW"}}}],
                 before=True,
             )
             if before is not None:
@@ -234,11 +223,10 @@ class Users:
         await self._database.update(USERS, {"_id": ObjectId(user), "room": ObjectId(room)}, {"$set": {"room": None}})
 
     async def unfinished_moves(self, *, all: bool) -> list[tuple[Id, Id | None, Id]]:
-        # ``all`` ignores the time, since the clock may have been set back: a database of our own has no other daemon.
-        now = self._clock()
+        # ``all`` ignores the time: a database of our own has no other daemon.
         wanted: Document = {"moving.at": {"$exists": True}}
         if not all:
-            wanted = {"$or": [{"moving.at": {"$lte": now - MOVE_TAKES}}, {"moving.at": {"$gt": now + AHEAD}}]}
+            wanted |= outlasted("moving.at", MOVE_TAKES)
         documents = await self._database.find(USERS, wanted, limit=1000, fields=["room", "moving"])
         return [
             (

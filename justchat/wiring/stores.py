@@ -62,7 +62,7 @@ def make_stores(
         mailboxes=Mailboxes(database, reactor, shared=shared),
         room_client_ids=ClientIds(database, now, room_message_id),
         direct_client_ids=ClientIds(database, now, direct_message_id),
-        ledger=Ledger(database, now),
+        ledger=Ledger(database),
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),
         invites=Invites(database, now, reactor),

@@ -226,9 +226,9 @@ class SetBack(Case):
                 reason=Reason.PAYMENT,
                 created_at=self.at,
             )
-            await Ledger(self.database, self.clock).begin(transfer)
+            await Ledger(self.database).begin(transfer)
 
-        transfers = await Ledger(self.database, self.clock).of(self.anna, 9)
+        transfers = await Ledger(self.database).of(self.anna, 9)
         self.assertEqual([3, 2, 1], [transfer.amount for transfer in transfers])
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from bson import ObjectId
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
@@ -16,7 +17,7 @@ from justchat.model.room import Room
 from justchat.model.user import User
 from justchat.store.client_ids import ClientIds
 from justchat.store.idempotency_keys import IdempotencyKeys
-from justchat.store.indexes import create_indexes
+from justchat.store.indexes import USERS, create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
@@ -69,9 +70,12 @@ class Clocks(TestCase):
         self.assertEqual([], await self.users.unfinished_moves(all=True))
 
     async def test_move(self) -> None:
-        """A move that was begun tomorrow keeps nobody from entering, and is found while the daemon runs."""
+        """A move that was begun before the clock was set back by a day keeps nobody from entering, and is found while
+        the daemon runs.
+        """
         await self.users.begin_move(self.anna.id, self.room.id)
-        self.at -= DAY
+        tomorrow = {"$set": {"moving.at": now() + DAY}}
+        await self.database.update(USERS, {"_id": ObjectId(self.anna.id)}, tomorrow)
 
         self.assertEqual(1, len(await self.users.unfinished_moves(all=False)))
         room = await self.actions().enter(self.anna.id, self.room.id, None)
@@ -79,12 +83,23 @@ class Clocks(TestCase):
         self.assertIn(self.anna.id, room.users)
 
     async def test_move_under_way(self) -> None:
-        """A move that has just begun, by a clock that differs a little, is left alone."""
+        """A move that has just begun is left alone by daemons whose clocks differ: the database's clock counts."""
         await self.users.begin_move(self.anna.id, self.room.id)
-        for shift in (5, -10):
+        for shift in (30, -60):
             self.at += timedelta(seconds=shift)
 
             self.assertEqual([], await self.users.unfinished_moves(all=False))
+
+    async def test_move_interrupted(self) -> None:
+        """One that takes longer than a move ever does is found by every daemon."""
+        await self.users.begin_move(self.anna.id, self.room.id)
+        await self.database.update(
+            USERS,
+            {"_id": ObjectId(self.anna.id)},
+            [{"$set": {"moving.at": {"$subtract": ["$$NOW", 10_001]}}}],
+        )
+
+        self.assertEqual([(self.anna.id, None, self.room.id)], await self.users.unfinished_moves(all=False))
 
     async def test_key(self) -> None:
         """A key that was made tomorrow is not valid until then."""

@@ -169,6 +169,14 @@ class Database:
         answer = await self.command({"insert": collection, "documents": [document], "writeConcern": DURABLE})
         return not duplicates(answer)
 
+    async def insert_stamped(self, collection: str, document: Document, field: str) -> bool:
+        """Insert a document with the database's present time in ``field``. False where its ``_id`` is there already."""
+        none = {"_id": document["_id"], field: {"$type": "minKey"}}  # so that it is never an update
+        stamped = [{"$replaceWith": {"$mergeObjects": [{"$literal": document}, {field: "$$NOW"}]}}]
+        statement = {"q": none, "u": stamped, "upsert": True}
+        answer = await self.command({"update": collection, "updates": [statement], "writeConcern": DURABLE})
+        return not duplicates(answer)
+
     async def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[int, Document | None]:
         """Insert in order up to the first that a unique index refuses.
 
