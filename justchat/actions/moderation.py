@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from attrs import evolve, frozen
 
+from justchat.actions.presence import vacate
 from justchat.errors import Banned
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.pictures import IPictureRecords
@@ -37,12 +38,12 @@ class Moderation:
     async def kick(self, user: Id, room: Id, whom: Id, ref_message: Id | None) -> None:
         """Remove a user from a room."""
         await self._append(Kind.KICK, user, room, whom, lambda room: whom in room.users, ref_message=ref_message)
-        await self.users.vacate(whom, room)
+        await vacate(whom, room, self.users, self.rooms)
 
     async def ban(self, user: Id, room: Id, whom: Id, ref_message: Id | None) -> None:
         """Remove a user from a room, and do not let them enter again."""
         await self._append(Kind.BAN, user, room, whom, lambda room: whom not in room.banned, ref_message=ref_message)
-        await self.users.vacate(whom, room)
+        await vacate(whom, room, self.users, self.rooms)
 
     async def unban(self, user: Id, room: Id, whom: Id) -> None:
         """Let a banned user enter again."""

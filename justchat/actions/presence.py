@@ -27,6 +27,16 @@ async def is_inside(user: Id, room: Id, rooms: IRooms) -> bool:
         return False
 
 
+async def vacate(user: Id, room: Id, users: IUsers, rooms: IRooms) -> None:
+    """Let a user's document name no room, once the log of this one says that they are out of it.
+
+    They may have entered it again in the meantime, perhaps through another daemon. A document that names a room which
+    they are not in does no harm, but one that names none, while they are in a room, would keep its events from them.
+    """
+    if await users.vacate(user, room) and await is_inside(user, room, rooms):
+        await users.occupy(user, room)
+
+
 async def with_current_room(user: User, rooms: IRooms) -> User:
     """A user without their room if they are not inside it."""
     if user.room is None or await is_inside(user.id, user.room, rooms):

@@ -5,7 +5,7 @@ from contextlib import suppress
 from attrs import frozen
 
 from justchat.actions.login_attempts import RoomPasswordAttempts
-from justchat.actions.presence import current_room, is_inside
+from justchat.actions.presence import current_room, is_inside, vacate
 from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.rooms import IRooms
@@ -93,8 +93,19 @@ class RoomActions:
         except BaseException:
             await self._undo_move(user, previous, interrupted, room.id)
             raise
-        await self._settle_move(user, [previous, interrupted], room.id)
+        if not await self._settle_move(user, [previous, interrupted], room.id):
+            await self._claim_again(user, room.id)
         return room
+
+    async def _claim_again(self, user: Id, to: Id) -> None:
+        """Settle a move whose claim is lost: this daemon was suspended for so long that another removed the claim. The
+        user is inside, and may have entered another room since.
+        """
+        previous, interrupted = await self.users.begin_move(user, to)
+        if await is_inside(user, to, self.rooms):
+            await self._settle_move(user, [previous, interrupted], to)
+        else:
+            await self._undo_move(user, previous, interrupted, to)
 
     async def _check_password(self, user: Id, room: Room, written: str, address: str | None) -> None:
         """Raises WrongPassword, TooManyRequests."""
@@ -142,7 +153,7 @@ class RoomActions:
     async def leave(self, user: Id, room_id: Id) -> None:
         """Leave a room. It is not an error if the user is not inside."""
         await self._leave(user, room_id)
-        await self.users.vacate(user, room_id)
+        await vacate(user, room_id, self.users, self.rooms)
 
     async def finish_moves(self, *, all: bool) -> None:
         """Complete the moves that a crash interrupted. ``all``: those of a moment ago, too, as no other daemon runs."""
@@ -152,12 +163,13 @@ class RoomActions:
             else:
                 await self.users.abandon_move(user, to)
 
-    async def _settle_move(self, user: Id, left: list[Id | None], to: Id) -> None:
+    async def _settle_move(self, user: Id, left: list[Id | None], to: Id) -> bool:
+        """Leave the rooms before, and end the move. False where its claim is lost."""
         for room in left:
             if room is not None and room != to:
                 with suppress(RoomNotFound):
                     await self._leave(user, room)
-        await self.users.end_move(user, to, to)
+        return await self.users.end_move(user, to, to)
 
     async def _undo_move(self, user: Id, previous: Id | None, interrupted: Id | None, to: Id) -> None:
         """Give up a refused move. If it took over a move that a crash had interrupted, complete that one."""

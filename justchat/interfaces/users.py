@@ -65,8 +65,11 @@ class IUsers(Interface):
         The claim outlives a crash (see ``unfinished_moves``).
         """
 
-    async def end_move(user: Id, to: Id, room: Id) -> None:
-        """End the move to ``to``: the user is in ``room``, which is added to their visited rooms."""
+    async def end_move(user: Id, to: Id, room: Id) -> bool:
+        """End the move to ``to``: the user is in ``room``, which is added to their visited rooms.
+
+        False, and nothing changed, where another process has taken the claim for that of a dead one.
+        """
 
     async def abandon_move(user: Id, to: Id) -> None:
         """Release the claim of a refused move. The user stays where they are."""
@@ -80,8 +83,11 @@ class IUsers(Interface):
     async def possible_rooms_of(users: Sequence[Id]) -> dict[Id, list[Id]]:
         """The same of several users."""
 
-    async def vacate(user: Id, room: Id) -> None:
-        """Set that a user is in no room, if this was their room."""
+    async def vacate(user: Id, room: Id) -> bool:
+        """Set that a user is in no room, if this was their room. Returns whether it was."""
+
+    async def occupy(user: Id, room: Id) -> None:
+        """Set that a user is in this room, if they are in none and no move is under way."""
 
     async def unfinished_moves(*, all: bool) -> list[tuple[Id, Id | None, Id]]:
         """Moves that a crash interrupted: user, old room, new room. ``all``: those of a moment ago, too."""

@@ -190,11 +190,11 @@ class Users:
             await deferLater(reactor, 0.02)
             waited += 0.02
 
-    async def end_move(self, user: Id, to: Id, place: Id) -> None:
+    async def end_move(self, user: Id, to: Id, place: Id) -> bool:
         room = ObjectId(place)
         others = {"$filter": {"input": "$visitedRooms", "cond": {"$ne": ["$$this", room]}}}
         visited = {"$slice": [{"$concatArrays": [others, [room]]}, -VISITED_ROOMS_KEPT]}
-        await self._database.update(
+        return await self._database.update(
             USERS,
             {"_id": ObjectId(user), "moving.to": ObjectId(to)},
             [{"$set": {"room": room, "visitedRooms": visited}}, {"$unset": "moving"}],
@@ -219,8 +219,13 @@ class Users:
         found = await self._database.find(USERS, query, limit=len(users), fields=["room", "moving"])
         return {Id(str(document["_id"])): _possible_rooms(document) for document in found}
 
-    async def vacate(self, user: Id, room: Id) -> None:
-        await self._database.update(USERS, {"_id": ObjectId(user), "room": ObjectId(room)}, {"$set": {"room": None}})
+    async def vacate(self, user: Id, room: Id) -> bool:
+        here = {"_id": ObjectId(user), "room": ObjectId(room)}
+        return await self._database.update(USERS, here, {"$set": {"room": None}})
+
+    async def occupy(self, user: Id, room: Id) -> None:
+        nowhere = {"_id": ObjectId(user), "room": None, "moving": None}
+        await self._database.update(USERS, nowhere, {"$set": {"room": ObjectId(room)}})
 
     async def unfinished_moves(self, *, all: bool) -> list[tuple[Id, Id | None, Id]]:
         # ``all`` ignores the time: a database of our own has no other daemon.
