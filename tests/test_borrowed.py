@@ -54,7 +54,7 @@ BORROWED = [
     Borrowed(CHANNEL, "_command", None, "whether the request's first line has come, and its method"),
     Borrowed(CHANNEL, "_path", None, "the target is judged before a byte of the body is kept"),
     Borrowed(CHANNEL, "_version", None, "HTTP/1.0 has no chunks, no Host and no Expect"),
-    Borrowed(CHANNEL, "_dataBuffer", None, "what came after a request goes to whoever takes the connection"),
+    Borrowed(CHANNEL, "_dataBuffer", None, "the bytes after a request go to the next protocol of the connection"),
     Borrowed("twisted.protocols.basic:LineReceiver", "_buffer", None, "the same, of a line that has begun"),
     Borrowed(CHANNEL, "_handlingRequest", None, "the next request is read one reactor turn later"),
     Borrowed(CHANNEL, "_networkProducer", None, "nothing is read while a client does not take its answers"),

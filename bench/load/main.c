@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
     double seconds = atof(argv[5]), warm_up = atof(argv[6]);
     read_plan(atoi(argv[3]));
     puts("connected");
-    if (getchar() == EOF) die("not told to go");
+    if (getchar() == EOF) die("no line to start");
 
     n_senders = n_posts ? (size_t)atol(argv[7]) : 0;
     senders = calloc(n_senders + 1, sizeof *senders);

@@ -47,7 +47,7 @@ class _Following:
     def is_confirmed(self) -> bool:
         return self.connection is not None and self.connection is self.node.connection
 
-    def tell(self, confirmed: bool) -> None:
+    def resolve(self, confirmed: bool) -> None:
         waiting, self.waiting = self.waiting, []
         for each in waiting:
             each.callback(confirmed)
@@ -84,7 +84,7 @@ class Bus:
         """By stream that nobody follows any more, the second at which it is unsubscribed; in this order."""
         self._linger_call: Any = None
         self._owes_sweep = False
-        """Whether packets that were taken are lost, and nobody has been told."""
+        """Whether packets that were accepted are lost, and no SWEEP has been published since."""
         self._epochs = count(1)
         self._handlers: dict[PacketKind, list[PacketHandler]] = {}
         self._change_handlers: list[Callable[[], None]] = []
@@ -202,7 +202,7 @@ class Bus:
         if following is not None and not following.is_confirmed:
             following.connection = node.connection
             following.epoch = next(self._epochs)
-            following.tell(True)
+            following.resolve(True)
 
     def _received(self, channel: bytes, payload: bytes) -> None:
         stream = self._channels.stream_of(channel)
@@ -246,7 +246,7 @@ class Bus:
             del self._following[stream], self._lingering[stream]
         waiting = [each for each in self._following.values() if each.node is node and each.waiting]
         for following in waiting:
-            following.tell(False)
+            following.resolve(False)
 
     def _changed(self) -> None:
         if self._owes_sweep and self.publish(CONTROL, PacketKind.SWEEP, b""):

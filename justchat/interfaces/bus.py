@@ -1,6 +1,6 @@
 """What stores and the hub ask of the bus, which joins several daemons (contract, section 9; docs/design.rst).
 
-The bus is fast and loses packets. The log is the truth: whoever relies on a stream reads it from the database whenever
+The bus is fast and loses packets. The log is the truth: a user of a stream reads it from the database whenever
 ``epoch`` has changed.
 """
 
@@ -30,7 +30,7 @@ class PacketKind(IntEnum):
     """Of CONTROL, since any daemon may have cached them: sessions have ended. The body is a document with ``sessions``,
     the documents of their notices."""
     SWEEP = 7
-    """Of CONTROL: more happened than hints can say. Whoever receives it reads the heads of all followed streams."""
+    """Of CONTROL: more happened than hints can say. Its receivers read the heads of all followed streams."""
     COUNTS = 8
     """Of CONTROL: hits that another daemon counted ([limits] shared)."""
 

@@ -68,7 +68,7 @@ class Daemon(RootService):
     5. sockets and calls, which need no start; ports, which accept connections from now on
     6. the announcement that the daemon is up
 
-    They stop in the reverse order: systemd hears that the daemon stops, ports close, calls are given DRAIN seconds,
+    They stop in the reverse order: systemd is notified, ports close, calls are given DRAIN seconds,
     sockets close, the logs write what they hold, the bus sends what it holds, and the database goes last.
 
     ``role`` says what differs where it is one of several workers.

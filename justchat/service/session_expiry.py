@@ -2,7 +2,7 @@
 
 A session ends here by a sign-out, elsewhere by an operator or another daemon, or by its age. In each case the
 session's sockets are closed by the one ISessionListener: ``actions.accounts`` calls it for a sign-out, the store of
-sessions for what the bus tells, and SessionExpiry for the rest. Calls do not wait for a timer: ``ISessions.get``
+sessions for packets of the bus, and SessionExpiry for the rest. Calls do not wait for a timer: ``ISessions.get``
 refuses a session that is too old.
 """
 

@@ -1,8 +1,8 @@
 """Sessions, in MongoDB and in memory. Only the digest of a session's key is kept.
 
-A session in memory is not read again, so every daemon must learn of a session that another process ends: whoever ends a
-session writes a notice of it into ``ended``, then deletes it, and sends the notice over the bus. Daemons read the
-notices that they have not received so every second.
+A session in memory is not read again, so every daemon must learn of a session that another process ends: a process that
+ends a session writes a notice of it into ``ended``, then deletes the session, and sends the notice over the bus. Every
+second, daemons read the notices that the bus has not brought.
 """
 
 import secrets

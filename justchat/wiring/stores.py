@@ -40,7 +40,7 @@ class Stores:
     rate_windows: RateWindows
     pictures: PictureRecords
     packets: Packets | None
-    """What daemons tell each other beside the log; None for a daemon alone."""
+    """What daemons publish to each other beside the log; None for a daemon alone."""
 
 
 def make_stores(

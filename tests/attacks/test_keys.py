@@ -159,10 +159,10 @@ class Pumping(KeysCase):
         await self.start(f'{PROXIES}[limits]\nsms_per_phone = ["5/hour"]\n')
         phone, _ = await self.an_owner()
 
-        stranger = [(await self.reg(phone, f"203.0.113.{n}")).status for n in range(1, 6)]
+        attacker = [(await self.reg(phone, f"203.0.113.{n}")).status for n in range(1, 6)]
         owner = [(await self.reg(phone, ELSEWHERE)).status for _ in range(3)]
 
-        self.assertEqual(([200] * 2 + [429] * 3, [200] * 2 + [429]), (stranger, owner))
+        self.assertEqual(([200] * 2 + [429] * 3, [200] * 2 + [429]), (attacker, owner))
 
     async def test_invitations(self) -> None:
         """Invitations of one phone are bounded, and use up none of its keys."""

@@ -38,7 +38,7 @@ class Guessing(OwnDaemonCase):
         self.assertEqual(200, (await self.enter(bert, rooms[0], PASSWORD)).status)
 
     async def test_address(self) -> None:
-        """Attempts are limited by address, whoever calls from it."""
+        """Attempts are limited by address, for all users together."""
         await self.start(f'{PROXIES}[limits]\nwrong_passwords_per_address = ["6/hour"]\n')
         admin, *people = [await a_person(self.daemon) for _ in range(5)]
         room = await a_room(admin, password=PASSWORD)
@@ -50,7 +50,7 @@ class Guessing(OwnDaemonCase):
         self.assertEqual(200, (await self.enter(people[0], room, PASSWORD, "192.0.2.2")).status)
 
     async def test_room(self) -> None:
-        """Attempts are limited by room, whoever guesses; users who were inside before can still enter."""
+        """Attempts are limited by room, for all users together; users who were inside before can still enter."""
         await self.start(f'{PROXIES}[limits]\nwrong_passwords_per_room = ["6/hour"]\n')
         admin, bert, *people = [await a_person(self.daemon) for _ in range(6)]
         room, other = [await a_room(admin, password=PASSWORD) for _ in range(2)]

@@ -23,7 +23,7 @@ class Words(AttackCase):
         eve, anna, boris = [await self.a_person() for _ in range(3)]
         room = await a_room(eve, eve, boris)
         await boris.call("/room/leave", room_id=room)
-        strangers, visitors = await self.a_listener(anna), await self.a_listener(boris)
+        outsiders, visitors = await self.a_listener(anna), await self.a_listener(boris)
         text = "word " * 800
         calls: list[tuple[str, dict[str, Any]]] = [
             ("/room/silence", {"finished": LATER, "text": text}),
@@ -42,7 +42,7 @@ class Words(AttackCase):
         types = [(await visitors.next("service-message"))["data"]["type"] for _ in calls]
         wanted = ["silence", "silence", "new moderator", "remove moderator", "ban", "unban"]
         self.assertEqual(wanted, types)
-        self.assertEqual([], await strangers.silence())
+        self.assertEqual([], await outsiders.silence())
         back = await self.a_socket()
         back.say({"event": "init", "data": {"session_key": anna.session_key, "n": 0}})
         self.assertEqual(0, (await back.next("ready"))["data"]["n"])

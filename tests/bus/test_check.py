@@ -125,7 +125,7 @@ class Checks(TestCase):
             self.assertTrue(line.startswith(f"[bus] ca_file: {file}: "), line)
 
     def test_no_redis(self) -> None:
-        """A server of another protocol is told apart."""
+        """A server of another protocol is recognized."""
         with socket.create_server(("127.0.0.1", 0)) as holder:
             thread = threading.Thread(target=answer, args=(holder, b"HTTP/1.1 400 Bad Request\r\n\r\n"))
             thread.start()

@@ -28,7 +28,7 @@ class Suite:
         self.assertTrue(anna.bus.publish(stream, ENTRY, entry(1)))
         anna.bus.publish(CONTROL, PacketKind.SWEEP, b"")
 
-        await eventually(lambda: clara.heard[PacketKind.SWEEP, CONTROL], "the sweep")
+        await eventually(lambda: clara.received[PacketKind.SWEEP, CONTROL], "the sweep")
         await eventually(lambda: anna.entries(stream) and boris.entries(stream), "the packet")
         self.assertEqual([[entry(1)]] * 2, [each.entries(stream) for each in (anna, boris)])
         self.assertEqual([], clara.entries(stream))
@@ -93,20 +93,22 @@ class Suite:
         self.assertEqual(epoch, anna.bus.epoch(stream))
 
     async def test_databases(self) -> None:
-        """Daemons of different databases hear nothing of each other."""
+        """Daemons of different databases receive nothing from each other."""
         anna, boris, other = await self.a_bus(), await self.a_bus(), await self.a_bus(database="other")
         stream = new_id()
         await result(gatherResults([boris.bus.follow(stream), other.bus.follow(stream)]))
 
         other.bus.publish(stream, ENTRY, entry(1))
         other.bus.publish(CONTROL, PacketKind.SWEEP, b"")
-        await eventually(lambda: other.entries(stream) and other.heard[PacketKind.SWEEP, CONTROL], "their own packets")
+        await eventually(
+            lambda: other.entries(stream) and other.received[PacketKind.SWEEP, CONTROL], "their own packets"
+        )
         anna.bus.publish(stream, ENTRY, entry(2))
         anna.bus.publish(CONTROL, PacketKind.SWEEP, b"ours")
-        await eventually(lambda: boris.entries(stream) and boris.heard[PacketKind.SWEEP, CONTROL], "ours")
+        await eventually(lambda: boris.entries(stream) and boris.received[PacketKind.SWEEP, CONTROL], "ours")
 
         self.assertEqual([entry(2)], boris.entries(stream))
-        self.assertEqual([b"ours"], boris.heard[PacketKind.SWEEP, CONTROL])
+        self.assertEqual([b"ours"], boris.received[PacketKind.SWEEP, CONTROL])
 
     async def test_away(self) -> None:
         """While the node is away nothing waits: no packet is taken, no subscription confirmed, no epoch stands."""

@@ -65,7 +65,7 @@ class Faults(BusCase):
         self.assertEqual(1, self.said("is away: it reads too slowly"))
         self.server.go_on()
         await self.back(anna)
-        await eventually(lambda: anna.heard[PacketKind.SWEEP, CONTROL], "the sweep")
+        await eventually(lambda: anna.received[PacketKind.SWEEP, CONTROL], "the sweep")
 
     async def test_overrun(self) -> None:
         """A daemon that Redis cuts, since it does not read, learns by its epochs that it has missed packets."""

@@ -93,7 +93,7 @@ class Small(SynchronousTestCase):
         self.assertEqual(received, self.run_.buses[0].received)
 
     def test_room_of_a_dead_daemon(self) -> None:
-        """A room that was on the dead daemon alone is told through others."""
+        """A room that was on the dead daemon alone is reached through others."""
         room = next(room for room in range(self.world.rooms) if self.daemons_in(room) == {0})
         self.run_.daemon_dies(0)
 

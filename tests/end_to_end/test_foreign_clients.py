@@ -52,7 +52,7 @@ def _walks(kind: str) -> object:
     async def test(self: Clients) -> None:
         await self.walk(kind)
 
-    test.__doc__ = f"{kind} signs in, hears, says init again, and comes back to what it missed."
+    test.__doc__ = f"{kind} signs in, receives events, sends init again, and resumes after a disconnect."
     return test
 
 

@@ -1,4 +1,4 @@
-"""Random histories: what clients make of the events they hear is what the calls say, whatever broke on the way.
+"""Random histories: the state that clients build from events equals what the calls return, whatever failed.
 
 People enter, talk, put each other out and write to each other, several at once; sockets are cut at any byte, the
 daemon is killed in the midst. Now and then everybody comes back, and what each has built from events is held against

@@ -12,10 +12,10 @@ function sentKey(phone: string): string {
 }
 
 async function signIn(phone: string, nickname: string) {
-  const stranger = createClient<paths>({ baseUrl: api });
-  const registered = await stranger.POST('/init/reg', { body: { phone: `+${phone}`, nickname } });
+  const anonymous = createClient<paths>({ baseUrl: api });
+  const registered = await anonymous.POST('/init/reg', { body: { phone: `+${phone}`, nickname } });
   assert.equal(registered.response.status, 201);
-  const { data: answer } = await stranger.POST('/init/auth', { body: { phone, key: Number(sentKey(phone)) } });
+  const { data: answer } = await anonymous.POST('/init/auth', { body: { phone, key: Number(sentKey(phone)) } });
   assert(answer);
   const headers = { Authorization: `Bearer ${answer.data.session_key}` };
   return { id: answer.data.user._id, client: createClient<paths>({ baseUrl: api, headers }) };

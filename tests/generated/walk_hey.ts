@@ -12,10 +12,10 @@ function sentKey(phone: string): string {
 }
 
 async function signIn(phone: string, nickname: string) {
-  const stranger = createClient({ baseUrl: api });
-  const registered = await sdk.initReg({ client: stranger, body: { phone: `+${phone}`, nickname } });
+  const anonymous = createClient({ baseUrl: api });
+  const registered = await sdk.initReg({ client: anonymous, body: { phone: `+${phone}`, nickname } });
   assert.equal(registered.response?.status, 201);
-  const { data: answer } = await sdk.initAuth({ client: stranger, body: { phone, key: Number(sentKey(phone)) } });
+  const { data: answer } = await sdk.initAuth({ client: anonymous, body: { phone, key: Number(sentKey(phone)) } });
   assert(answer);
   const key = answer.data.session_key;
   return { id: answer.data.user._id, client: createClient({ baseUrl: api, auth: () => key }) };

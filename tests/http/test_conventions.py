@@ -211,7 +211,7 @@ class Cors(ChatTestCase):
 
 class ConfiguredOrigins(OwnDaemonCase):
     async def test_configured(self) -> None:
-        """With configured origins only their pages may read answers, and Vary tells caches so."""
+        """With configured origins only their pages may read answers, and Vary says so to caches."""
         await self.start('[http]\nallow_origins = ["http://page.example", "http://other.example"]')
         allowed: dict[str, list[str] | None] = {}
 

@@ -102,7 +102,7 @@ class Arriving(JoinedCase):
         self.assertEqual([4, 5, 6], seqs(others, self.room))
 
     async def test_lost_packet(self) -> None:
-        """The sweep finds a move that no packet has told of."""
+        """The sweep finds a move for which no packet has come."""
         self.other.bus.loses = lambda stream, kind: True
         await self.one.actions.enter(self.anna, self.room, None)
         await self.one.say(self.admin, self.room, "hello")

@@ -64,10 +64,10 @@ class LocalRoomsCase(TestCase):
 class Connections(LocalRoomsCase):
     def test_several(self) -> None:
         """Every connection of every local user in the room, and no other."""
-        anna, boris, away, stranger = (new_id() for _ in range(4))
+        anna, boris, away, elsewhere = (new_id() for _ in range(4))
         room = self.a_room(anna, boris, away)
         connections = [self.bind(user, room) for user in (anna, boris, anna)]
-        self.bind(stranger, self.a_room(stranger))
+        self.bind(elsewhere, self.a_room(elsewhere))
 
         self.assertCountEqual(connections, self.local_rooms.connections(room))
 

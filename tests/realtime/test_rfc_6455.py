@@ -59,7 +59,7 @@ HANDSHAKES = (
     Must("4.2.1 5", "the key is base64", 400, {"Sec-WebSocket-Key": "no base64, but 24 chars."}),
     Must("4.2.1 5", "the key is of 16 bytes", 400, {"Sec-WebSocket-Key": "c2hvcnQ="}),
     Must("11.3.1", "the key is one", 400, {"Sec-WebSocket-Key": [KEY, KEY]}),
-    Must("4.2.2 4", "another version is told ours", 426, {"Sec-WebSocket-Version": "8"}, answer={"sec-websocket-version": "13"}),
+    Must("4.2.2 4", "another version gets ours", 426, {"Sec-WebSocket-Version": "8"}, answer={"sec-websocket-version": "13"}),
     Must("4.4", "so is a later one", 426, {"Sec-WebSocket-Version": "25"}, answer={"sec-websocket-version": "13"}),
     Must("4.2.1 6", "there is a version", 426, {"Sec-WebSocket-Version": None}),
     Must("11.3.5", "the version is one", 426, {"Sec-WebSocket-Version": ["13", "13"]}),

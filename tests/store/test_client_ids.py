@@ -1,6 +1,6 @@
 """Messages with a client_id on a sharded database, and on one that becomes sharded.
 
-The tests' mongod has no shards. What is special about a sharded one is told to the store: ids carry the stream, and no
+The tests' mongod has no shards. The store is made to take it for a sharded one: ids carry the stream, and no
 command goes to all shards.
 """
 
@@ -136,7 +136,7 @@ class Sharded(TestCase):
             self.assertEqual("RoomNotFound", type(raised.exception).__name__)
 
     async def test_mongos(self) -> None:
-        """mongos says what it is; the first start that hears it is remembered by the database."""
+        """mongos identifies itself; the database remembers the first start on it."""
         command = self.database.command
 
         async def mongos(document: Document, **options: object) -> Document:

@@ -38,7 +38,7 @@ class Leases(TestCase):
         self.assertEqual(1, sum(acquired))
 
     async def test_released(self) -> None:
-        """Released, it is another's at once. Whoever does not have it cannot release it."""
+        """A released lease can be taken at once. Only its holder can release it."""
         await self.one.acquire()
         await self.other.release()
         self.assertFalse(await self.other.acquire())
@@ -50,7 +50,7 @@ class Leases(TestCase):
         self.assertFalse(await self.one.acquire())
 
     async def test_ends(self) -> None:
-        """Not renewed, it ends by itself. Who had it does not have it then."""
+        """A lease that is not renewed expires. Its holder has lost it then."""
         self.patch(lease, "LASTS", timedelta(milliseconds=50))
         await self.one.acquire()
         await deferLater(reactor, 0.06)

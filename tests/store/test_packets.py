@@ -1,4 +1,4 @@
-"""What daemons tell each other beside the log reaches the others, over the bus or through the database."""
+"""Packets beside the log reach the other daemons, over the bus or through the database."""
 
 from typing import Any
 
@@ -39,15 +39,15 @@ class Told(JoinedCase):
     async def setUp(self) -> None:
         await super().setUp()
         assert self.one.stores.packets and self.other.stores.packets
-        self.sender, self.told = self.one.stores.packets, self.other.stores.packets
+        self.sender, self.receiver = self.one.stores.packets, self.other.stores.packets
         self.moves: list[tuple[Id, Id, int]] = []
         self.gifts: list[Entry] = []
-        self.told.on_moved(lambda *move: self.moves.append(move))
-        self.told.on_roommate_gift(self.gifts.append)
+        self.receiver.on_moved(lambda *move: self.moves.append(move))
+        self.receiver.on_roommate_gift(self.gifts.append)
         self.user, self.room = new_id(), new_id()
 
     async def test_moved(self) -> None:
-        """Whoever follows the user learns of the move."""
+        """A follower of the user receives the move."""
         await self.other.bus.follow(self.user)
 
         self.sender.publish_move(self.user, self.room, 7)
@@ -61,11 +61,11 @@ class Told(JoinedCase):
         self.sender.publish_move(self.user, self.room, 7)
 
         await eventually(self.looked(lambda: self.moves), "the move")
-        await self.told.look()
+        await self.receiver.look()
         self.assertEqual([(self.user, self.room, 7)], self.moves)
 
     async def test_gift(self) -> None:
-        """Whoever follows the room learns of the gift as it is."""
+        """A follower of the room receives the complete gift."""
         await self.other.bus.follow(self.room)
         gift = a_gift(self.user, self.room)
 
@@ -86,7 +86,7 @@ class Told(JoinedCase):
 
     def looked(self, found: Any) -> Any:
         async def look() -> Any:
-            await self.told.look()
+            await self.receiver.look()
             return found()
 
         return look

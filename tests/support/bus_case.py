@@ -89,14 +89,14 @@ class Hearer:
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
-        self.heard: dict[tuple[PacketKind, Id], list[bytes]] = defaultdict(list)
+        self.received: dict[tuple[PacketKind, Id], list[bytes]] = defaultdict(list)
         self.changes: list[bool] = []
         for kind in PacketKind:
-            bus.on_packet(kind, lambda stream, body, kind=kind: self.heard[kind, stream].append(body))
+            bus.on_packet(kind, lambda stream, body, kind=kind: self.received[kind, stream].append(body))
         bus.on_change(lambda: self.changes.append(bus.is_away()))
 
     def entries(self, stream: Id) -> list[bytes]:
-        return self.heard[PacketKind.ENTRY, stream]
+        return self.received[PacketKind.ENTRY, stream]
 
 
 class BusCase(TestCase):

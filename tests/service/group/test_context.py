@@ -1,4 +1,4 @@
-"""What a worker is told by its parent."""
+"""The context of a worker."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-// One client of some kind, in Node or on a page: tells what happens to it by report(what, …).
+// One client of some kind, in Node or on a page: reports what happens to it by report(what, …).
 // fetch polls Engine.IO by hand; websocket is the raw socket; v1 to v4 are the versions of socket.io-client.
 function makeClient(kind, http, socket, report) {
   const load = typeof require === "undefined" ? null : require;

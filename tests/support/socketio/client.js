@@ -5,21 +5,21 @@ const names = ["ready", "caught-up", "error", "closing", "message", "service-mes
   "read-message", "gift-message"];
 
 function open(number, version, url, transports) {
-  const tell = (...what) => process.stdout.write(JSON.stringify([number, ...what]) + "\n");
+  const report = (...what) => process.stdout.write(JSON.stringify([number, ...what]) + "\n");
   const io = require(`client-${version}`);
   const options = { reconnectionDelay: 100, reconnectionDelayMax: 300, forceNew: true };
   if (transports !== "default") options.transports = [transports];
   const socket = (io.io || io.connect || io)(url, options);
-  sockets.set(number, { socket, tell });
-  for (const name of names) socket.on(name, (data) => tell(name, data));
-  socket.on("connect", () => tell("connect", socket.io.engine.transport.name));
-  socket.on("disconnect", (reason) => tell("disconnect", reason));
-  const watch = () => socket.io.engine.on("upgrade", (transport) => tell("upgrade", transport.name));
+  sockets.set(number, { socket, report });
+  for (const name of names) socket.on(name, (data) => report(name, data));
+  socket.on("connect", () => report("connect", socket.io.engine.transport.name));
+  socket.on("disconnect", (reason) => report("disconnect", reason));
+  const watch = () => socket.io.engine.on("upgrade", (transport) => report("upgrade", transport.name));
   socket.io.on("open", watch);
 }
 
-function emit({ socket, tell }, name, data, acknowledge) {
-  if (acknowledge) socket.emit(name, data, (answer) => tell("acknowledged", answer));
+function emit({ socket, report }, name, data, acknowledge) {
+  if (acknowledge) socket.emit(name, data, (answer) => report("acknowledged", answer));
   else socket.emit(name, data);
 }
 
