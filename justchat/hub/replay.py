@@ -112,11 +112,12 @@ class Replay:
 
     def _encode(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[EncodedEvent]:
         for entry in entries:
+            if entry.kind is Kind.VOID:
+                continue  # it may have been a message when it was read before
             encoded = self._encoded.get(entry.id)
             if encoded is None:
                 event = event_of(entry)
-                if event is None:
-                    continue
+                assert event is not None, "only a void entry has no event"
                 encoded = EncodedEvent(event.to_json(), entry.stream, entry.seq)
                 self._encoded.put(entry.id, encoded)
             yield encoded

@@ -5,15 +5,13 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from tests.support.chat import ChatTestCase, Person, a_person, a_phone, a_room, register
-from tests.support.client import Answer, Listener, call
-from tests.support.daemon import Daemon
-from tests.support.mongo import fresh_uri
+from tests.support.chat import Person, a_phone, a_room, register
+from tests.support.client import Answer, call
+from tests.support.two_daemons import TwoDaemonsCase
 
 
 async def together(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -22,31 +20,7 @@ async def together(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
     return results
 
 
-class TwoDaemons(ChatTestCase):
-    async def setUp(self) -> None:
-        self._logged = 0
-        self._listeners: list[Listener] = []
-        uri = fresh_uri()
-        self.daemon, self.other = Daemon("--mongo", uri), Daemon("--mongo", uri)
-        await together(self.daemon.start(), self.other.start())
-
-    async def tearDown(self) -> None:
-        try:
-            await super().tearDown()
-            self.assertNotRegex(self.other.log, r"(?i)traceback|incident|unhandled")
-        finally:
-            for daemon in (self.daemon, self.other):
-                if daemon.process is not None and daemon.process.poll() is None:
-                    await daemon.stop()
-                daemon.remove()
-
-    def there(self, person: Person) -> Person:
-        """The same person in the same session, at the other daemon."""
-        return evolve(person, daemon=self.other)
-
-    async def people(self, number: int) -> list[Person]:
-        return [await a_person(self.daemon) for _ in range(number)]
-
+class TwoDaemons(TwoDaemonsCase):
     async def history(self, reader: Person, room: str) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []
         for _ in range(100):

@@ -19,7 +19,8 @@ LOOPBACK = "tcp:0:interface=127.0.0.1"
 class Daemon:
     """``twistd justchat`` on loopback ports that the kernel picks; ``options`` come on top.
 
-    ``fast_lane`` is the setting of that name, for a daemon without a ``--config`` of its own.
+    ``fast_lane`` is the setting of that name, and ``settings`` are more lines, first those of ``[limits]``, for a
+    daemon without a ``--config`` of its own.
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class Daemon:
         folder: Path | None = None,
         environ: dict[str, str] | None = None,
         fast_lane: bool = True,
+        settings: str = "",
     ) -> None:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="jc-"))
         self.data = self.folder / "data"
         self.options = options
         self.fast_lane = fast_lane
+        self.settings = settings
         self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", "JUSTCHAT_STALLS": "1", **(environ or {})}
         self.prefix: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
@@ -59,6 +62,7 @@ class Daemon:
             config = self.folder / "exempt.toml"
             config.write_text(
                 f'[http]\nfast_lane = {str(self.fast_lane).lower()}\n[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n'
+                + self.settings
             )
             command += ["--config", str(config)]
         command += self.options
