@@ -38,6 +38,7 @@ def _parser() -> ArgumentParser:
     top.add_argument("--config", metavar="FILE", help="the daemon's settings")
     top.add_argument("--data-dir", metavar="DIR", help="the daemon's data directory; ./justchat-data by default")
     top.add_argument("--mongo", metavar="URI", help="the daemon's MongoDB, if it has no embedded one")
+    top.add_argument("--bus", metavar="URI", help="the bus that joins several daemons")
     top.add_argument("--json", action="store_true", help="answer with one JSON object")
     areas = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _gifts(_area(areas, "gifts", "the gifts that can be bought"))

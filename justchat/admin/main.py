@@ -35,7 +35,8 @@ async def run(reactor: Any, arguments: Namespace) -> None:
         lambda: [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)]
     )
     try:
-        overrides = {} if arguments.mongo is None else {"mongo": {"uri": arguments.mongo}}
+        given = {"mongo": arguments.mongo, "bus": arguments.bus}
+        overrides = {table: {"uri": uri} for table, uri in given.items() if uri is not None}
         settings = load_settings(arguments.config, overrides, arguments.data_dir, secrets=False)
         async with open_context(settings, reactor) as context:
             outcome = await arguments.command(context, arguments)

@@ -1,11 +1,13 @@
 """The bus, as the settings ask for it."""
 
+import os
 from typing import Any
 
 from justchat.bus.bus import Bus
 from justchat.bus.check import check_bus
-from justchat.bus.uri import parse_uris
+from justchat.bus.uri import BusUri, parse_uris
 from justchat.config.settings import Settings
+from justchat.runtime.data_dir import BUS_SOCKET
 from justchat.store.mongo.uri import DEFAULT_NAME, MongoUri
 
 
@@ -14,6 +16,17 @@ def make_bus(settings: Settings, reactor: Any) -> Bus | None:
     if not settings.bus.uri:
         return None
     return Bus(parse_uris(settings.bus.uri), _database_of(settings), reactor, settings.bus.ca_file)
+
+
+def make_bus_of_command(settings: Settings, reactor: Any) -> Bus | None:
+    """The bus of the daemon that a command works beside: that of ``[bus] uri``, or the relay of its workers.
+
+    None where there is none, and where the secret with the URI cannot be read. Raises StartupError.
+    """
+    relay = os.path.realpath(settings.data_dir / BUS_SOCKET)
+    if settings.bus.uri is None and settings.mongo.uri is None and os.path.exists(relay):
+        return Bus([BusUri("", 0, relay, None, None, tls=False)], DEFAULT_NAME, reactor)
+    return make_bus(settings, reactor)
 
 
 def check_bus_of(settings: Settings) -> None:
