@@ -10,7 +10,7 @@ from justchat.bus.relay import Relay
 from justchat.bus.uri import parse_uris
 from justchat.interfaces.bus import CONTROL, PacketKind
 from tests.support.admin import AdminCase, run
-from tests.support.bus_case import Hearer
+from tests.support.bus_case import Subscriber
 from tests.support.redis_server import RedisServer
 from tests.support.starting import free_port
 from tests.support.waiting import eventually
@@ -19,12 +19,12 @@ SESSION_OVER = PacketKind.SESSION_OVER
 
 
 class Commands(AdminCase):
-    async def a_hearer(self, uri: str) -> Hearer:
+    async def a_hearer(self, uri: str) -> Subscriber:
         """Another daemon."""
-        hearer = Hearer(Bus(parse_uris([uri]), "justchat", reactor))
-        await hearer.bus.start()
-        self.addCleanup(hearer.bus.stop)
-        return hearer
+        subscriber = Subscriber(Bus(parse_uris([uri]), "justchat", reactor))
+        await subscriber.bus.start()
+        self.addCleanup(subscriber.bus.stop)
+        return subscriber
 
     async def test_relay(self) -> None:
         """What an operator ends is told at once to the workers of a daemon, by the socket in its data directory."""
@@ -36,24 +36,24 @@ class Commands(AdminCase):
         place.symlink_to(socket.absolute())
         self.addCleanup(place.unlink)
         anna = await self.a_person()
-        hearer = await self.a_hearer(f"unix://{socket.absolute()}")
+        subscriber = await self.a_hearer(f"unix://{socket.absolute()}")
 
         await self.answer("users", "end-sessions", anna.id)
 
-        await eventually(lambda: hearer.heard[SESSION_OVER, CONTROL], "the packet", 5)
+        await eventually(lambda: subscriber.received[SESSION_OVER, CONTROL], "the packet")
 
     async def test_redis(self) -> None:
         """And by [bus] uri to several daemons."""
         redis = RedisServer(password="hush")
         self.addCleanup(redis.end)
         anna = await self.a_person()
-        hearer = await self.a_hearer(redis.uri())
+        subscriber = await self.a_hearer(redis.uri())
         mongo = f"mongodb://{quote(str(self.daemon.data / 'mongo' / 'mongod.sock'), safe='')}/justchat"
 
         done = await run("--mongo", mongo, "--bus", redis.uri(), "users", "end-sessions", anna.id)
 
         self.assertEqual(0, done.code, done)
-        await eventually(lambda: hearer.heard[SESSION_OVER, CONTROL], "the packet", 5)
+        await eventually(lambda: subscriber.received[SESSION_OVER, CONTROL], "the packet")
 
     async def test_away(self) -> None:
         """A bus that is away keeps no operator from their work."""

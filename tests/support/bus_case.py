@@ -84,7 +84,7 @@ class RelayCarrier(Carrier):
         self._listen()
 
 
-class Hearer:
+class Subscriber:
     """A bus, and the bodies that it has received, by kind and stream."""
 
     def __init__(self, bus: Bus) -> None:
@@ -110,29 +110,29 @@ class BusCase(TestCase):
 
     def setUp(self) -> None:
         self.carrier = self.a_carrier()
-        self.hearers: list[Hearer] = []
+        self.hearers: list[Subscriber] = []
 
     async def tearDown(self) -> None:
-        for hearer in self.hearers:
-            await hearer.bus.stop()
+        for subscriber in self.hearers:
+            await subscriber.bus.stop()
         await self.carrier.end()
 
-    async def a_bus(self, *, database: str = "chat", uris: list[str] | None = None) -> Hearer:
-        hearer = Hearer(Bus(parse_uris(uris or self.carrier.uris), database, reactor, self.carrier.ca_file))
-        self.hearers.append(hearer)
-        await hearer.bus.start()
-        return hearer
+    async def a_bus(self, *, database: str = "chat", uris: list[str] | None = None) -> Subscriber:
+        subscriber = Subscriber(Bus(parse_uris(uris or self.carrier.uris), database, reactor, self.carrier.ca_file))
+        self.hearers.append(subscriber)
+        await subscriber.bus.start()
+        return subscriber
 
-    def cut(self, hearer: Hearer) -> None:
+    def cut(self, subscriber: Subscriber) -> None:
         """Cut the connections of a bus, before anything of this turn has left."""
-        for node in hearer.bus._nodes:
+        for node in subscriber.bus._nodes:
             assert node.connection is not None
             node.connection.transport.abortConnection()
 
-    async def away(self, *hearers: Hearer) -> None:
+    async def away(self, *hearers: Subscriber) -> None:
         await eventually(lambda: all(each.bus.is_away() for each in hearers), "the node to be away")
 
-    async def back(self, *hearers: Hearer) -> None:
+    async def back(self, *hearers: Subscriber) -> None:
         await eventually(lambda: not any(each.bus.is_away() for each in hearers), "the node to be back")
 
 
