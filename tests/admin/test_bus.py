@@ -19,7 +19,7 @@ SESSION_OVER = PacketKind.SESSION_OVER
 
 
 class Commands(AdminCase):
-    async def a_hearer(self, uri: str) -> Subscriber:
+    async def a_subscriber(self, uri: str) -> Subscriber:
         """Another daemon."""
         subscriber = Subscriber(Bus(parse_uris([uri]), "justchat", reactor))
         await subscriber.bus.start()
@@ -36,7 +36,7 @@ class Commands(AdminCase):
         place.symlink_to(socket.absolute())
         self.addCleanup(place.unlink)
         anna = await self.a_person()
-        subscriber = await self.a_hearer(f"unix://{socket.absolute()}")
+        subscriber = await self.a_subscriber(f"unix://{socket.absolute()}")
 
         await self.answer("users", "end-sessions", anna.id)
 
@@ -47,7 +47,7 @@ class Commands(AdminCase):
         redis = RedisServer(password="hush")
         self.addCleanup(redis.end)
         anna = await self.a_person()
-        subscriber = await self.a_hearer(redis.uri())
+        subscriber = await self.a_subscriber(redis.uri())
         mongo = f"mongodb://{quote(str(self.daemon.data / 'mongo' / 'mongod.sock'), safe='')}/justchat"
 
         done = await run("--mongo", mongo, "--bus", redis.uri(), "users", "end-sessions", anna.id)

@@ -110,16 +110,16 @@ class BusCase(TestCase):
 
     def setUp(self) -> None:
         self.carrier = self.a_carrier()
-        self.hearers: list[Subscriber] = []
+        self.subscribers: list[Subscriber] = []
 
     async def tearDown(self) -> None:
-        for subscriber in self.hearers:
+        for subscriber in self.subscribers:
             await subscriber.bus.stop()
         await self.carrier.end()
 
     async def a_bus(self, *, database: str = "chat", uris: list[str] | None = None) -> Subscriber:
         subscriber = Subscriber(Bus(parse_uris(uris or self.carrier.uris), database, reactor, self.carrier.ca_file))
-        self.hearers.append(subscriber)
+        self.subscribers.append(subscriber)
         await subscriber.bus.start()
         return subscriber
 
@@ -129,11 +129,11 @@ class BusCase(TestCase):
             assert node.connection is not None
             node.connection.transport.abortConnection()
 
-    async def away(self, *hearers: Subscriber) -> None:
-        await eventually(lambda: all(each.bus.is_away() for each in hearers), "the node to be away")
+    async def away(self, *subscribers: Subscriber) -> None:
+        await eventually(lambda: all(each.bus.is_away() for each in subscribers), "the node to be away")
 
-    async def back(self, *hearers: Subscriber) -> None:
-        await eventually(lambda: not any(each.bus.is_away() for each in hearers), "the node to be back")
+    async def back(self, *subscribers: Subscriber) -> None:
+        await eventually(lambda: not any(each.bus.is_away() for each in subscribers), "the node to be back")
 
 
 def entry(number: int) -> bytes:
