@@ -110,7 +110,7 @@ class Sessions:
         # The notices come first: after a crash between, another daemon would never learn of sessions that are gone.
         at = self._clock()
         notices = [_notice(document, at) for document in documents]
-        await self._database.insert_many(ENDED, notices)
+        await self._database.insert_many(ENDED, [encode(notice) for notice in notices], ordered=True)
         await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
         for document in documents:
             self._cache.put(bytes(document["digest"]), None)

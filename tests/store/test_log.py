@@ -1,7 +1,5 @@
 """The log of rooms: one order, no gaps, no duplicates, even if its database fails."""
 
-from collections.abc import Sequence
-
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
@@ -13,10 +11,12 @@ from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
-from tests.support.log_case import ALL, LogCase, move, say
+from tests.support.log_case import ALL, Insert, LogCase, Refused, move, say
 
 
 class OneDaemon(LogCase):
+    shared = False
+
     async def test_numbered(self) -> None:
         """Simultaneous appends are numbered 1, 2, 3 … without gaps or duplicates."""
         rooms = await self.a_daemon()
@@ -78,14 +78,12 @@ class OneDaemon(LogCase):
         done: list[object] = []
         rooms = await self.a_daemon(lambda room, entry: done.append(entry.seq))
         room = await self.a_room(rooms)
-        (database,) = (database for _, database in self._parts)
-        insert_many = database.insert_many
 
-        async def send(collection: str, documents: Sequence[Document]) -> tuple[int, Document | None]:
+        async def send(insert: Insert, documents: list[Document]) -> Refused:
             done.append([document["seq"] for document in documents])
-            return await insert_many(collection, documents)
+            return await insert()
 
-        self.patch(database, "insert_many", send)
+        self.on_insert(rooms, send)
         done.clear()
         first = ensureDeferred(rooms.append(room, move(self.anna, Kind.LEAVE)))
         await deferLater(reactor, 0)  # it is on its way

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, encode
 from pymongo import MongoClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
@@ -107,7 +107,9 @@ class Lanes(TestCase):
         reads = [ensureDeferred(self.sleep(1.5, slow)) for slow in (*[None] * 4, "anna", "anna")]
         await deferLater(reactor, 0.05)
 
-        await self.database.insert_many("log", [{"_id": ObjectId(), "stream": ObjectId(), "seq": 1}])
+        await self.database.insert_many(
+            "log", [encode({"_id": ObjectId(), "stream": ObjectId(), "seq": 1})], ordered=True
+        )
 
         self.assertEqual([False] * 6, [read.called for read in reads])
         await gatherResults(reads)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from bson import decode
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
@@ -16,6 +17,8 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.mongo import close, fresh_uri
 
+Refused = list[tuple[int, Document]]
+Insert = Callable[[], Awaitable[Refused]]
 ALL = 100_000
 """More than any history here is long."""
 
@@ -41,6 +44,9 @@ def move(author: Id, kind: Kind) -> Proposal:
 
 
 class LogCase(TestCase):
+    shared = True
+    """Whether each daemon knows that others may write."""
+
     async def setUp(self) -> None:
         self.uri = fresh_uri()
         self._parts: list[tuple[Rooms, Database]] = []
@@ -56,7 +62,7 @@ class LogCase(TestCase):
         database = Database(self.uri)
         database.open()
         await create_indexes(database)
-        rooms = Rooms(database, reactor)
+        rooms = Rooms(database, reactor, shared=self.shared)
         rooms.subscribe(on_entry)
         rooms.start()
         self._parts.append((rooms, database))
@@ -69,21 +75,36 @@ class LogCase(TestCase):
         await rooms.append(room.id, move(self.anna, Kind.NEW_ROOMMATE))
         return room.id
 
-    def after_insert(self, rooms: Rooms, number: int, do: Callable[[], Awaitable[None]]) -> None:
-        """Call ``do`` once when this many more batches are stored, before the log knows."""
+    def database_of(self, rooms: Rooms) -> Database:
         (database,) = (database for each, database in self._parts if each is rooms)
+        return database
+
+    def on_insert(self, rooms: Rooms, insert: "Callable[[Insert, list[Document]], Awaitable[Refused]]") -> None:
+        """Call ``insert`` instead of each insert of a daemon, with the insert itself and its documents."""
+        database = self.database_of(rooms)
         insert_many = database.insert_many
+
+        async def do(collection: str, documents: Sequence[bytes], *, ordered: bool) -> Refused:
+            return await insert(
+                lambda: insert_many(collection, documents, ordered=ordered),
+                [decode(document) for document in documents],
+            )
+
+        self.patch(database, "insert_many", do)
+
+    def after_insert(self, rooms: Rooms, number: int, do: Callable[[], Awaitable[None]]) -> None:
+        """Call ``do`` once when this many more inserts are done, before the log knows."""
         inserted = 0
 
-        async def insert_and_do(collection: str, documents: Sequence[Document]) -> tuple[int, Document | None]:
+        async def insert_and_do(insert: Insert, documents: list[Document]) -> Refused:
             nonlocal inserted
-            result = await insert_many(collection, documents)
+            result = await insert()
             inserted += 1
             if inserted == number:
                 await do()
             return result
 
-        self.patch(database, "insert_many", insert_and_do)
+        self.on_insert(rooms, insert_and_do)
 
     async def seqs(self, rooms: Rooms, room: Id) -> list[int]:
         return [entry.seq for entry in await rooms.history(room, 0, ALL)]

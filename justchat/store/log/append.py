@@ -34,6 +34,8 @@ class Append(Generic[S]):
     """In a batch: the stream's head after it."""
     entry: Entry | None = None
     """The entry that it makes, if any."""
+    document: bytes = b""
+    """The document of that entry, in BSON."""
     refusal: Failure | None = None
     is_decided: bool = False
     """Its outcome is final, and its caller is about to get it."""
@@ -67,18 +69,22 @@ class Deadlines(Generic[S]):
 
     def add(self, append: Append[S]) -> None:
         self._pending.append((reactor.seconds() + APPEND_TIMEOUT, append))
-        if self._timer is None:
-            self._timer = reactor.callLater(APPEND_TIMEOUT, self._expire)
+        self._start_timer()
+
+    def _start_timer(self) -> None:
+        if self._pending and self._timer is None:
+            self._timer = reactor.callLater(max(0.0, self._pending[0][0] - reactor.seconds()), self._expire)
 
     def _expire(self) -> None:
         self._timer = None
+        expired: list[Append[S]] = []
         while self._pending and self._pending[0][0] <= reactor.seconds():
-            append = self._pending.popleft()[1]
+            expired.append(self._pending.popleft()[1])
+        self._start_timer()  # first: a caller who is failed may come again at once
+        for append in expired:
             if not append.is_decided:
                 append.fail(Failure(DatabaseAway()))
         self.forget_answered()
-        if self._pending:
-            self._timer = reactor.callLater(max(0.0, self._pending[0][0] - reactor.seconds()), self._expire)
 
     def forget_answered(self) -> None:
         """Drop the oldest appends as far as they have their outcome, and the timer when none is left."""

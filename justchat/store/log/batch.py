@@ -1,4 +1,4 @@
-"""Group commit: a batch is proposed, stored by one insert, decided, and published.
+"""Group commit: a batch is proposed, stored by one insert or two, decided, and published.
 
 Invariant: entries of a batch are published, and its callers answered, only once the batch is durable; and the entries
 of one batch before those of the next. While a batch is in flight, the one before it may be decided and not published
@@ -8,18 +8,19 @@ yet: its entries are then not in the heads, and the proposals of the next batch 
 from collections import deque
 from typing import Generic
 
+from bson import encode
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from justchat.errors import AlreadyStored, DatabaseAway
+from justchat.errors import AlreadyStored
+from justchat.model.ids import Id
 from justchat.store.bson import entry_to_document
-from justchat.store.indexes import LOG
 from justchat.store.log.append import Append, Deadlines
 from justchat.store.log.heads import Heads, S, StreamHead
-from justchat.store.log.in_doubt import InDoubt
-from justchat.store.mongo.client import Database
+from justchat.store.log.in_doubt import InDoubt, LeftInDoubt
+from justchat.store.log.inserts import Inserts, Refusal, Stored
 
 PUBLISH_SLICE = 0.003
 """Seconds of publishing after which the reactor does other work first."""
@@ -28,29 +29,41 @@ PUBLISH_SLICE = 0.003
 class Batches(Generic[S]):
     """The steps of a batch; ``Log`` takes them in order."""
 
-    def __init__(self, database: Database, heads: Heads[S], in_doubt: InDoubt[S], deadlines: Deadlines[S]) -> None:
-        self._database = database
+    def __init__(self, inserts: Inserts[S], heads: Heads[S], in_doubt: InDoubt[S], deadlines: Deadlines[S]) -> None:
+        self._inserts = inserts
         self._heads = heads
         self._in_doubt = in_doubt
         self._deadlines = deadlines
         self.unpublished: deque[Append[S]] = deque()
         """Appends of the last batch that are decided and not published yet."""
 
-    async def load_heads(self, batch: list[Append[S]]) -> None:
-        """Load the heads that are not in memory, all at once: one after another would slow two daemons to a crawl."""
-        in_memory = self._heads.in_memory
-        missing = {append.stream for append in batch if append.stream not in in_memory}
-        if not missing:
-            return
+    async def prepare(self, batch: list[Append[S]]) -> set[Id]:
+        """Load the heads that are not in memory, and read the tails of those that are not live, all at once: one after
+        another would slow two daemons to a crawl. Returns the streams that were read.
+        """
+        heads = self._heads
+        missing = {append.stream for append in batch if append.stream not in heads.in_memory}
+        behind = {append.stream for append in batch if not heads.is_live(append.stream)} - missing
+        if not missing and not behind:
+            return behind
         await self.publish()
-        loads = {stream: ensureDeferred(self._heads.get(stream)) for stream in missing}
-        for stream, load in loads.items():
+        loads = [(stream, ensureDeferred(heads.get(stream))) for stream in missing]
+        await self._catch_up(batch, behind)
+        for stream, load in loads:
             try:
                 await load
             except Exception:
-                for append in batch:
-                    if append.stream == stream:
-                        append.fail(Failure())
+                _fail(batch, {stream})
+        return missing | behind
+
+    async def _catch_up(self, batch: list[Append[S]], streams: set[Id]) -> bool:
+        """Catch up with these streams; False where that failed, and the appends to them with it."""
+        try:
+            await self._heads.catch_up(streams)
+        except Exception:
+            _fail(batch, streams)
+            return False
+        return True
 
     def propose(self, batch: list[Append[S]]) -> None:
         """Make every proposal, each to the state that those before it leave."""
@@ -71,60 +84,81 @@ class Batches(Generic[S]):
                 head = ahead[append.stream] = StreamHead(head.state.after(entry), entry.seq)
             append.head, append.entry, append.refusal = head, entry, None
 
-    async def propose_again(self, batch: list[Append[S]]) -> None:
-        """Catch up before anything is refused: what another daemon appended may allow what our head refuses."""
-        streams = {append.stream for append in batch if append.entry is None}
-        if not streams:
-            return
+    async def propose_again(self, batch: list[Append[S]], read: set[Id]) -> list[Append[S]]:
+        """Catch up before anything is refused: what another daemon appended may allow what our head refuses. ``read``
+        are the streams that were read since the batch arrived. Returns the appends that can go on.
+        """
+        heads = self._heads
+        refusing = {append.stream for append in batch if append.entry is None} - read
+        if not refusing:
+            return batch
         await self.publish()
-        heads = self._heads.in_memory
-        before = {stream: heads[stream].seq for stream in streams}
-        for catching_up in [ensureDeferred(self._heads.catch_up(stream)) for stream in streams]:
-            await catching_up
-        await self.load_heads(batch)
-        if any(heads[stream].seq != seq for stream, seq in before.items() if stream in heads):
+        before = {stream: heads.in_memory[stream].seq for stream in refusing}
+        if not await self._catch_up(batch, refusing):
+            return [append for append in batch if append.stream not in refusing]
+        if any(heads.in_memory[stream].seq != seq for stream, seq in before.items()):
             self.propose(batch)
+        return batch
 
     async def commit(self, batch: list[Append[S]]) -> list[Append[S]]:
         """Store a batch and decide its appends. Returns those to propose anew: an index refused an entry of theirs, or
-        one before it. Raises LeftInDoubt.
+        one before it in the stream. Raises LeftInDoubt.
         """
         writes = [append for append in batch if append.entry is not None]
-        documents = [entry_to_document(append.entry) for append in writes if append.entry]
-        inserting = ensureDeferred(self._database.insert_many(LOG, documents)) if documents else None
-        # Not before the insert is sent: the database has nothing to do until it has the next batch.
+        for append in writes:
+            assert append.entry is not None
+            append.document = encode(entry_to_document(append.entry))
+        storing = ensureDeferred(self._inserts.store(writes)) if writes else None
+        # Not before the inserts are sent: the database has nothing to do until it has the next batch.
         await self.publish()
         try:
-            stored, clash = await inserting if inserting else (0, None)
-            in_doubt = any(append.outcome.called for append in writes)  # it came so late that callers got a 503
-        except DatabaseAway:
-            in_doubt = True
+            stored = await storing if storing else Stored[S]()
+            # Where the outcome comes so late that callers have got a 503, it is in doubt, too.
+            in_doubt = stored.in_doubt | {append.stream for append in writes if append.outcome.called}
+            again = self._decide([append for append in batch if append.stream not in in_doubt], stored.refused)
+            if in_doubt:
+                # The others do not wait for these.
+                await self.publish()
+                doubted = [append for append in batch if append.stream in in_doubt]
+                again += self._decide(doubted, await self._in_doubt.settle(doubted))
+        except LeftInDoubt:
+            raise
         except Exception:
             for append in batch:
                 append.fail(Failure())
             self._heads.in_memory.clear()
             raise
-        if in_doubt:
-            stored, clash = await self._in_doubt.settle(batch, writes)
-        fallen = len(batch) if clash is None else batch.index(writes[stored])
-        self._decide(batch[:fallen])
-        if clash is None:
-            return []
-        await self.publish()
-        if "_id" in clash:
-            batch[fallen].fail(Failure(AlreadyStored()))
-            fallen += 1
-        else:
-            await self._heads.catch_up(writes[stored].stream)
-        return batch[fallen:]
+        return again
 
-    def _decide(self, batch: list[Append[S]]) -> None:
-        """The outcomes of a batch are final: its entries are durable."""
+    def _decide(self, batch: list[Append[S]], refused: dict[Id, Refusal[S]]) -> list[Append[S]]:
+        """The outcomes of these appends are final: their entries are durable. Returns those that are not, since they
+        are in their streams behind what an index refused.
+        """
+        fallen: list[Append[S]] = []
+        if refused:
+            batch, fallen = self._divide(batch, refused)
         caught_up, self._heads.caught_up = self._heads.caught_up, set()
         for append in batch:
             append.is_decided = True
             append.is_published = append.entry is not None and append.entry.id in caught_up
         self.unpublished.extend(batch)
+        return fallen
+
+    def _divide(self, batch: list[Append[S]], refused: dict[Id, Refusal[S]]) -> tuple[list[Append[S]], list[Append[S]]]:
+        """What is stored, and what follows a refusal in its stream."""
+        stored: list[Append[S]] = []
+        fallen: list[Append[S]] = []
+        ended: set[Id] = set()
+        for append in batch:
+            refusal = refused.get(append.stream)
+            if refusal is not None and append is refusal.append:
+                ended.add(append.stream)
+                if refusal.is_id_stored:
+                    append.fail(Failure(AlreadyStored()))
+                    continue
+                self._heads.mark_outdated(append.stream)
+            (fallen if append.stream in ended else stored).append(append)
+        return stored, fallen
 
     async def publish(self) -> None:
         """Publish the entries that are decided, then answer the callers; in slices, with other work between."""
@@ -154,3 +188,10 @@ class Batches(Generic[S]):
         head, entry = append.head, append.entry
         if head is not None and entry is not None and not append.is_published and entry.id not in self._heads.caught_up:
             self._heads.advance(head, entry)
+
+
+def _fail(batch: list[Append[S]], streams: set[Id]) -> None:
+    """Fail the appends to these streams with the error that is being handled."""
+    for append in batch:
+        if append.stream in streams:
+            append.fail(Failure())

@@ -4,16 +4,14 @@ Invariant: a head in memory is its stream's state after entry ``seq``, and every
 since the head was loaded has been published, in the order of seq, once.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from attrs import define
-from bson import ObjectId
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from justchat.errors import DatabaseAway
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
@@ -63,6 +61,8 @@ class Heads(Generic[S]):
         self.in_memory: BoundedCache[Id, StreamHead[S]] = BoundedCache(MAX_HEADS)
         self._loading: dict[Id, list[Deferred[StreamHead[S]]]] = {}
         self._subscribers: list[Callable[[S, Entry], None]] = []
+        self._outdated: set[Id] = set()
+        """Streams of which the log is known to have more than the head."""
         self.is_batch_in_flight = False
         self.caught_up: set[Id] = set()
         """Entries that a catch-up has published while a batch was in flight, which may be entries of that batch."""
@@ -70,6 +70,14 @@ class Heads(Generic[S]):
     def subscribe(self, on_entry: Callable[[S, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with its stream's state after it."""
         self._subscribers.append(on_entry)
+
+    def is_live(self, stream: Id) -> bool:
+        """Whether the head in memory has all entries of its stream, as far as this daemon can know."""
+        return not self.is_shared and stream not in self._outdated
+
+    def mark_outdated(self, stream: Id) -> None:
+        """The log has more of a stream than the head: it must be read before the head is used."""
+        self._outdated.add(stream)
 
     async def get(self, stream: Id) -> StreamHead[S]:
         """The head of a stream, from memory or the database. Raises what ``load`` raises, such as RoomNotFound and
@@ -88,11 +96,10 @@ class Heads(Generic[S]):
 
     async def latest(self, stream: Id) -> StreamHead[S]:
         """The head of a stream, with what other daemons have appended by now. Raises as ``get``."""
-        head = await self.get(stream)
-        if self.is_shared:
-            await self.catch_up(stream)
-            head = await self.get(stream)
-        return head
+        if stream not in self.in_memory or self.is_live(stream):
+            return await self.get(stream)
+        await self.catch_up([stream])
+        return await self.get(stream)
 
     def _loaded(self, result: StreamHead[S] | Failure, stream: Id) -> None:
         if isinstance(result, StreamHead):
@@ -102,6 +109,7 @@ class Heads(Generic[S]):
 
     def put(self, head: StreamHead[S]) -> None:
         """Keep a head that was just made or read."""
+        self._outdated.discard(head.state.id)
         self.in_memory.put(head.state.id, head)
 
     def advance(self, head: StreamHead[S], entry: Entry) -> None:
@@ -114,28 +122,24 @@ class Heads(Generic[S]):
             except Exception:
                 self._log.failure("an entry was stored but not published to every subscriber")
 
-    async def catch_up(self, stream: Id) -> None:
-        """Read and publish what other daemons have appended since our head."""
-        while True:
-            head = self.in_memory.get(stream)
-            if head is None:
-                return
-            try:
-                entries = await self._reader.entries(ObjectId(stream), head.seq, CATCH_UP_PAGE)
-            except DatabaseAway:
-                # The head is out of date, so it must not be used. It is loaded anew when the database is back.
-                self.in_memory.pop(stream, None)
-                return
-            current = self.in_memory.get(stream)
-            if current is None:
-                return
-            head = current  # by now it may be ahead of some of them
+    async def catch_up(self, streams: Iterable[Id]) -> None:
+        """Read and publish what other daemons have appended to these streams since their heads, as far as they are in
+        memory. One query reads many. Raises DatabaseAway; then these heads stay out of date.
+        """
+        wanted = list(streams)
+        while behind := {stream: self.in_memory[stream].seq for stream in wanted if stream in self.in_memory}:
+            self._outdated.update(behind)
+            entries = await self._reader.tails(behind, CATCH_UP_PAGE)
             for entry in entries:
-                if entry.seq <= head.seq:
-                    continue
-                head = StreamHead(head.state.after(entry), entry.seq)
-                self.advance(head, entry)
-                if self.is_batch_in_flight:
-                    self.caught_up.add(entry.id)
+                self._take(entry)
             if len(entries) < CATCH_UP_PAGE:
+                self._outdated.difference_update(behind)
                 return
+
+    def _take(self, entry: Entry) -> None:
+        head = self.in_memory.get(entry.stream)
+        if head is None or entry.seq <= head.seq:  # by now it may be ahead
+            return
+        self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
+        if self.is_batch_in_flight:
+            self.caught_up.add(entry.id)

@@ -1,11 +1,13 @@
-"""A batch in doubt: the connection broke or the answer is late, so nobody knows whether the database has stored it.
+"""Streams in doubt: the connection broke or the answer is late, so nobody knows what the database has of a batch.
 
 Invariant: an entry whose caller got DatabaseAway never appears. It is stored as a void entry, which keeps its place
-in the stream and nothing else of it, or not at all.
+in the stream and nothing else of it, or not at all. But where the log is shared, other daemons may have acted on an
+entry that turns out stored. Then it stays, unless it is a mere message.
 """
 
 from typing import Generic
 
+from bson import ObjectId, encode
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -18,12 +20,16 @@ from justchat.store.bson import entry_to_document
 from justchat.store.indexes import LOG
 from justchat.store.log.append import Append
 from justchat.store.log.heads import Heads, S, StreamHead
-from justchat.store.mongo.client import Database, Document
+from justchat.store.log.inserts import Inserts, Refusal
+from justchat.store.log.reader import LogReader
+from justchat.store.mongo.client import Database
 
 RESEND_INTERVAL = 0.2
-"""Seconds between two attempts to send a batch again."""
+"""Seconds between two attempts to settle what is in doubt."""
 CLOSE_TIMEOUT = 1.0
 """Seconds in which a log that is closed still waits for a database that is away."""
+WORDS = frozenset({Kind.MESSAGE, Kind.DIRECT_MESSAGE})
+"""What changes no state, so that nobody can have acted on it."""
 
 
 class LeftInDoubt(Exception):
@@ -31,12 +37,14 @@ class LeftInDoubt(Exception):
 
 
 class InDoubt(Generic[S]):
-    """Settles batches that are in doubt."""
+    """Settles streams that are in doubt."""
 
     _log = Logger()
 
-    def __init__(self, database: Database, heads: Heads[S]) -> None:
+    def __init__(self, database: Database, reader: LogReader, inserts: Inserts[S], heads: Heads[S]) -> None:
         self._database = database
+        self._reader = reader
+        self._inserts = inserts
         self._heads = heads
         self._ends_at: float | None = None
 
@@ -44,51 +52,45 @@ class InDoubt(Generic[S]):
         """Wait for a database that is away no longer than CLOSE_TIMEOUT from now on."""
         self._ends_at = reactor.seconds() + CLOSE_TIMEOUT
 
-    async def settle(self, batch: list[Append[S]], writes: list[Append[S]]) -> tuple[int, Document | None]:
-        """Find the outcome of a batch, by sending it again until the database answers.
+    async def settle(self, appends: list[Append[S]]) -> dict[Id, Refusal[S]]:
+        """Find the outcome of all appends of these streams, by looking and sending again until the database answers.
 
-        Returns what Database.insert_many() does; ``writes`` are the appends of ``batch`` that make an entry. Callers
-        who get a 503 meanwhile have their entries made void, too. Raises LeftInDoubt.
+        Returns the refusals, as Inserts.store() does. Callers who get a 503 meanwhile have their entries made void,
+        too. Raises LeftInDoubt.
         """
-        self._log.warn("the database is away with {n} entries in doubt", n=len(writes))
+        self._log.warn("the database is away with {n} entries in doubt", n=len(appends))
+        doubts = _Doubts(appends)
         while True:
-            self._void_refused(batch)
-            stored, clash = await self._send_again(writes)
-            if not any(append.outcome.called and not append.is_void for append in writes[:stored]):
-                self._log.info("the database is back; {n} entries are settled", n=stored)
-                return stored, clash
-
-    async def _send_again(self, writes: list[Append[S]]) -> tuple[int, Document | None]:
-        documents = [entry_to_document(append.entry) for append in writes if append.entry]
-        done = 0
-        while done < len(documents):
             try:
-                stored, clash = await self._database.insert_many(LOG, documents[done:])
-                done += stored
-                if clash is None:
-                    continue
-                wanted = documents[done]
-                found = await self._database.find_one(LOG, {"stream": wanted["stream"], "seq": wanted["seq"]})
-                if found is None or found["_id"] != wanted["_id"]:
-                    return done, clash
-                if wanted["kind"] == Kind.VOID and found["kind"] != Kind.VOID:
-                    await self._database.replace(LOG, {"_id": found["_id"], "stream": found["stream"]}, wanted)
-                done += 1
+                await self._look(doubts)
+                self._void_refused(doubts)
+                await self._write(doubts)
             except DatabaseAway:
                 if self._ends_at is not None and reactor.seconds() > self._ends_at:
-                    raise LeftInDoubt(len(documents) - done) from None
+                    raise LeftInDoubt(len(doubts.open())) from None
                 await deferLater(reactor, RESEND_INTERVAL)
-        return done, None
+                continue
+            if doubts.are_settled():
+                self._log.info("the database is back; {n} entries are settled", n=len(appends))
+                return doubts.refused
 
-    def _void_refused(self, batch: list[Append[S]]) -> None:
+    async def _look(self, doubts: "_Doubts[S]") -> None:
+        """Find which entries the log has by now."""
+        if places := doubts.places():
+            doubts.found(await self._reader.at(places))
+
+    def _void_refused(self, doubts: "_Doubts[S]") -> None:
         """Make void the entries whose callers got a 503, and all that follow them in their streams: the rules were
         asked of a state that does not come about.
         """
         states: dict[Id, S] = {}
         broken: set[Id] = set()
-        for append in batch:
-            entry = append.entry
-            if append.outcome.called or append.stream in broken:
+        for append in doubts.pending():
+            entry, stored = append.entry, doubts.stored.get(append)
+            if stored is not None and self._stays(append, stored):
+                entry = stored
+                doubts.staying.add(append)
+            elif append.outcome.called or append.stream in broken:
                 append.fail(Failure(DatabaseAway()))
                 if entry is not None:
                     broken.add(append.stream)
@@ -97,6 +99,88 @@ class InDoubt(Generic[S]):
                 state = states.get(append.stream) or self._heads.in_memory[append.stream].state
                 states[append.stream] = state.after(entry)
                 append.head, append.entry, append.refusal = StreamHead(states[append.stream], entry.seq), entry, None
+
+    def _stays(self, append: Append[S], stored: Entry) -> bool:
+        """Whether a stored entry stays what it is, even if its caller has got a 503."""
+        return self._heads.is_shared and (stored.kind not in WORDS or not append.outcome.called)
+
+    async def _write(self, doubts: "_Doubts[S]") -> None:
+        """Store what the log lacks, and replace what became void."""
+        for append, stored in doubts.stored.items():
+            if append.is_void and stored.kind is not Kind.VOID and append.entry is not None:
+                place = {"_id": ObjectId(stored.id), "stream": ObjectId(stored.stream)}
+                await self._database.replace(LOG, place, entry_to_document(append.entry))
+        missing = [append for append in doubts.pending() if append.entry is not None and append not in doubts.stored]
+        for append in missing:
+            assert append.entry is not None
+            append.document = encode(entry_to_document(append.entry))
+        outcome = await self._inserts.store(missing)
+        if outcome.in_doubt:
+            raise DatabaseAway
+        doubts.refused_now = outcome.refused
+
+
+class _Doubts(Generic[S]):
+    """What is known of the appends of streams in doubt."""
+
+    def __init__(self, appends: list[Append[S]]) -> None:
+        self._appends = appends
+        self.stored: dict[Append[S], Entry] = {}
+        """Entries that the log has, as it has them."""
+        self.staying: set[Append[S]] = set()
+        """Those of them that do not become void any more."""
+        self.refused: dict[Id, Refusal[S]] = {}
+        """Refusals that are certain: they are not of our own first attempt."""
+        self.refused_now: dict[Id, Refusal[S]] = {}
+        """Refusals of the last attempt."""
+
+    def pending(self) -> list[Append[S]]:
+        """All appends but those from a refusal on."""
+        pending: list[Append[S]] = []
+        ended: set[Id] = set()
+        for append in self._appends:
+            refusal = self.refused.get(append.stream)
+            if refusal is not None and refusal.append is append:
+                ended.add(append.stream)
+            if append.stream not in ended:
+                pending.append(append)
+        return pending
+
+    def places(self) -> dict[Id, list[int]]:
+        """The seqs of the entries, by stream."""
+        places: dict[Id, list[int]] = {}
+        for append in self.pending():
+            if append.entry is not None:
+                places.setdefault(append.stream, []).append(append.entry.seq)
+        return places
+
+    def found(self, entries: dict[tuple[Id, int], Entry]) -> None:
+        """The log has these entries at the places, which may be ours."""
+        self.stored = {}
+        ended: set[Id] = set()
+        for append in self.pending():
+            if append.entry is None or append.stream in ended:
+                continue
+            there = entries.get((append.stream, append.entry.seq))
+            if there is not None and there.id == append.entry.id:
+                self.stored[append] = there
+                continue
+            ended.add(append.stream)  # the log has none of those behind
+            refusal = self.refused_now.get(append.stream)
+            if there is not None:
+                self.refused[append.stream] = Refusal(append, False)
+            elif refusal is not None and refusal.is_id_stored and refusal.append is append:
+                self.refused[append.stream] = refusal  # its id is elsewhere in the log
+
+    def are_settled(self) -> bool:
+        """Whether nothing is left to find out or to make void."""
+        return not self.refused_now and not any(
+            append.outcome.called and not append.is_void and append not in self.staying for append in self.pending()
+        )
+
+    def open(self) -> list[Append[S]]:
+        """The entries that the log may lack."""
+        return [append for append in self.pending() if append.entry is not None and append not in self.stored]
 
 
 def _void(entry: Entry) -> Entry:

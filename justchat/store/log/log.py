@@ -18,6 +18,7 @@ from justchat.store.log.append import Append, Deadlines
 from justchat.store.log.batch import Batches
 from justchat.store.log.heads import Heads, S, StreamHead
 from justchat.store.log.in_doubt import InDoubt, LeftInDoubt
+from justchat.store.log.inserts import Inserts
 from justchat.store.log.reader import LogReader
 from justchat.store.mongo.client import Database
 
@@ -43,9 +44,10 @@ class Log(Generic[S]):
     ) -> None:
         self.reader = LogReader(database)
         self.heads = Heads(self.reader, load, shared=shared)
-        self._in_doubt = InDoubt(database, self.heads)
+        inserts: Inserts[S] = Inserts(database, shared=shared)
+        self._in_doubt = InDoubt(database, self.reader, inserts, self.heads)
         self._deadlines: Deadlines[S] = Deadlines()
-        self._batches = Batches(database, self.heads, self._in_doubt, self._deadlines)
+        self._batches = Batches(inserts, self.heads, self._in_doubt, self._deadlines)
         self._waiting: deque[Append[S]] = deque()
         self._is_closed = False
         self._idle: Deferred[bool] = Deferred()
@@ -83,11 +85,11 @@ class Log(Generic[S]):
         try:
             while self._waiting or self._batches.unpublished:
                 batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
-                await self._batches.load_heads(batch)
+                read = await self._batches.prepare(batch)
                 batch = [append for append in batch if not append.outcome.called]
                 self._batches.propose(batch)
                 if self.heads.is_shared:
-                    await self._batches.propose_again(batch)
+                    batch = await self._batches.propose_again(batch, read)
                 self._waiting.extendleft(reversed(await self._batches.commit(batch)))
         except LeftInDoubt as left:
             self._log.error("closed while the database was away, with {n} entries in doubt", n=left.args[0])

@@ -4,9 +4,12 @@ Invariant: entries of a stream come in the order of their seq, void ones too unl
 reads one index.
 """
 
+from collections.abc import Mapping, Sequence
+
 from bson import ObjectId
 
 from justchat.model.entry import Entry
+from justchat.model.ids import Id
 from justchat.store.bson import entry_from_document
 from justchat.store.indexes import LOG
 from justchat.store.mongo.client import Database
@@ -26,3 +29,29 @@ class LogReader:
             LOG, {"stream": stream, "seq": {"$gt": after}, **conditions}, sort={"stream": 1, "seq": 1}, limit=limit
         )
         return [entry_from_document(document) for document in documents]
+
+    async def tails(self, after: Mapping[Id, int], limit: int) -> list[Entry]:
+        """Entries of several streams, each behind its own seq, in the order of each stream.
+
+        At most ``limit`` in all: with as many there may be more.
+        """
+        if len(after) == 1:
+            ((stream, seq),) = after.items()
+            return await self.entries(ObjectId(stream), seq, limit)
+        documents = await self._database.find(
+            LOG,
+            {"$or": [{"stream": ObjectId(stream), "seq": {"$gt": seq}} for stream, seq in after.items()]},
+            sort={"stream": 1, "seq": 1},
+            limit=limit,
+        )
+        return [entry_from_document(document) for document in documents]
+
+    async def at(self, places: Mapping[Id, Sequence[int]]) -> dict[tuple[Id, int], Entry]:
+        """The entries at these seqs of streams, as far as the log has them."""
+        documents = await self._database.find(
+            LOG,
+            {"$or": [{"stream": ObjectId(stream), "seq": {"$in": list(seqs)}} for stream, seqs in places.items()]},
+            limit=sum(map(len, places.values())),
+        )
+        entries = map(entry_from_document, documents)
+        return {(entry.stream, entry.seq): entry for entry in entries}

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bson import Int64, encode
+from bson import Int64, decode, encode
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from twisted.internet import reactor
 from twisted.internet.interfaces import IWriteDescriptor
@@ -177,21 +177,25 @@ class Database:
         answer = await self.command({"update": collection, "updates": [statement], "writeConcern": DURABLE})
         return not duplicates(answer)
 
-    async def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[int, Document | None]:
-        """Insert in order up to the first that a unique index refuses.
+    async def insert_many(
+        self, collection: str, documents: Sequence[bytes], *, ordered: bool
+    ) -> list[tuple[int, Document]]:
+        """Insert documents in BSON. Returns those that a unique index refused: the place of each, and the index's key.
 
-        Returns how many were inserted, and the index's key of the one refused.
+        ``ordered``: insert none behind the first that is refused.
         """
         if self._is_strict:
-            check_targeted({"insert": collection, "documents": documents})
-        command = encode({"insert": collection, "ordered": True, "writeConcern": DURABLE, "$db": self._name})
-        inserted = 0
-        for part in _payloads([encode(document) for document in documents]):
+            check_targeted({"insert": collection, "documents": [decode(document) for document in documents]})
+        command = encode({"insert": collection, "ordered": ordered, "writeConcern": DURABLE, "$db": self._name})
+        refused: list[tuple[int, Document]] = []
+        start = 0
+        for part in _payloads(documents):
             answer = await self._run(command, {"documents": part}, lane=Lane.LOG)
-            if refused := duplicates(answer):  # one, since the insert is ordered
-                return inserted + refused[0]["index"], refused[0].get("keyPattern", {})
-            inserted += len(part)
-        return inserted, None
+            refused += [(start + error["index"], error.get("keyPattern", {})) for error in duplicates(answer)]
+            if refused and ordered:
+                break
+            start += len(part)
+        return refused
 
     async def update(self, collection: str, query: Document, update: Any, *, hint: str | None = None) -> bool:
         """Whether a document matched."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from bson import encode
 from pymongo.errors import BulkWriteError
 from twisted.trial.unittest import TestCase
 
@@ -20,28 +21,40 @@ class Inserts(TestCase):
     async def tearDown(self) -> None:
         await close(self.database)
 
-    def documents(self, *ids: int) -> list[Document]:
+    def documents(self, *ids: int) -> list[bytes]:
         """Each two fifths of what goes together."""
-        return [{"_id": id, "text": "x" * 400} for id in ids]
+        return [encode({"_id": id, "text": "x" * 400}) for id in ids]
+
+    async def insert(self, *documents: bytes, ordered: bool = True) -> list[tuple[int, Document]]:
+        return await self.database.insert_many("things", documents, ordered=ordered)
 
     async def ids(self) -> list[int]:
         return [document["_id"] for document in await self.database.find("things", {}, sort={"_id": 1}, limit=100)]
 
     async def test_parts(self) -> None:
         """Documents that exceed one message go in several."""
-        outcome = await self.database.insert_many("things", self.documents(*range(9)))
+        refused = await self.insert(*self.documents(*range(9)))
 
-        self.assertEqual((9, None), outcome)
+        self.assertEqual([], refused)
         self.assertEqual(list(range(9)), await self.ids())
 
     async def test_refused(self) -> None:
         """The place of the one refused is that among all; what follows it is not inserted."""
-        await self.database.insert_many("things", self.documents(5))
+        await self.insert(*self.documents(5))
 
-        outcome = await self.database.insert_many("things", self.documents(*range(9)))
+        refused = await self.insert(*self.documents(*range(9)))
 
-        self.assertEqual((5, {"_id": 1}), outcome)
+        self.assertEqual([(5, {"_id": 1})], refused)
         self.assertEqual([0, 1, 2, 3, 4, 5], await self.ids())
+
+    async def test_unordered(self) -> None:
+        """Without an order, all others are inserted."""
+        await self.insert(*self.documents(0, 5))
+
+        refused = await self.insert(*self.documents(*range(9)), ordered=False)
+
+        self.assertEqual([(0, {"_id": 1}), (5, {"_id": 1})], refused)
+        self.assertEqual(list(range(9)), await self.ids())
 
     async def test_broken_off(self) -> None:
         """A server that steps down in the middle leaves it in doubt what it kept: the database is away."""
@@ -55,7 +68,7 @@ class Inserts(TestCase):
             self.patch(self.database, "_run", run)
 
             with self.assertRaises(DatabaseAway):
-                await self.database.insert_many("things", self.documents(1))
+                await self.insert(*self.documents(1))
 
     async def test_writes_in_doubt(self) -> None:
         """Every other write that may be lost is in doubt too: the database is away."""
@@ -86,7 +99,7 @@ class Inserts(TestCase):
         await self.database.command(
             {"createIndexes": "things", "indexes": [{"key": {"n": 1}, "name": "n", "unique": True}]}
         )
-        await self.database.insert_many("things", [{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
+        await self.insert(encode({"_id": 1, "n": 1}), encode({"_id": 2, "n": 2}))
 
         with self.assertRaises(BulkWriteError):
             await self.database.update("things", {"_id": 2}, {"$set": {"n": 1}})
@@ -95,8 +108,8 @@ class Inserts(TestCase):
 
     async def test_large(self) -> None:
         """One that is larger than a part goes alone."""
-        large = {"_id": 1, "text": "x" * 5000}
+        large = encode({"_id": 1, "text": "x" * 5000})
 
-        await self.database.insert_many("things", [*self.documents(0), large, *self.documents(2)])
+        await self.insert(*self.documents(0), large, *self.documents(2))
 
         self.assertEqual([0, 1, 2], await self.ids())
