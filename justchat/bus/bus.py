@@ -188,6 +188,10 @@ class Bus:
         """See IBus."""
         return [stream for stream in self._following if stream != CONTROL]
 
+    def is_followed(self, stream: Id) -> bool:
+        """See IBus."""
+        return stream in self._following
+
     def epoch(self, stream: Id) -> int:
         """See IBus."""
         following = self._following.get(stream)

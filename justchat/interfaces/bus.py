@@ -75,6 +75,9 @@ class IBus(Interface):
         a few seconds, since their epoch does.
         """
 
+    def is_followed(stream: Id) -> bool:
+        """Whether a stream is among those."""
+
     def epoch(stream: Id) -> int:
         """The number of the present subscription of a stream; 0 while it is not confirmed or its node is away.
 

@@ -20,7 +20,7 @@ from justchat.model.user import Profile, Session, User
 from justchat.store.mongo.client import Document
 
 OF_USERS = frozenset({Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE})
-_KINDS = {kind.value: kind for kind in Kind}
+KINDS = {kind.value: kind for kind in Kind}
 CHANGES_ROOM = frozenset(Kind) - OF_USERS - {Kind.MESSAGE, Kind.VOID}
 
 
@@ -177,7 +177,7 @@ def entry_from_document(document: Document) -> Entry:
         id=_id(document["_id"]),
         stream=_id(document["stream"]),
         seq=document["seq"],
-        kind=_KINDS[document["kind"]],
+        kind=KINDS[document["kind"]],
         author=_id(document["author"]),
         created_at=moment(document["create_at"]),
         text=text,

@@ -25,6 +25,8 @@ BY_ID = "_id_"
 # Direct messages are entries of their receiver's stream. Messages to a user from anybody, or from one author:
 TO_USER = _index({"user": 1, "seq": -1}, partialFilterExpression=_DIRECT)
 FROM_AUTHOR = _index({"user": 1, "author": 1, "seq": -1}, partialFilterExpression=_DIRECT)
+STREAM_SEQ = _index({"stream": 1, "seq": 1}, unique=True)
+"""The order of a stream's entries itself: each number exists once."""
 UNREAD = _index(
     # (kind is in the key, though it has one value: else the database would fetch each message for it.)
     {"stream": 1, "author": 1, "read": 1, "kind": 1},
@@ -79,7 +81,7 @@ TRIGRAMS = str(_listing(NEWEST, before={"trigrams": 1}, after={})["name"])
 
 INDEXES: dict[str, list[Document]] = {
     LOG: [
-        _index({"stream": 1, "seq": 1}, unique=True),
+        STREAM_SEQ,
         TO_USER,
         FROM_AUTHOR,
         BETWEEN,

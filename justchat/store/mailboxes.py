@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from justchat.errors import AlreadyStored, MessageNotFound
+from justchat.interfaces.bus import IBus
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
@@ -20,8 +21,8 @@ from justchat.model.moment import Moment
 from justchat.store.bson import direct_from_document, object_id, pair
 from justchat.store.dialogs import MAX_SHOWN, Dialogs
 from justchat.store.indexes import BETWEEN, BY_ID, FROM_AUTHOR, LATEST, LOG, TO_USER, UNREAD
-from justchat.store.log.heads import StreamHead
 from justchat.store.log.log import Log
+from justchat.store.log.stream_head import StreamHead
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import EARLY
@@ -38,10 +39,13 @@ REMOVED_AT_ONCE = 1000
 class Mailboxes:
     """See IMailboxes. ``shared``: other daemons may write to the same database."""
 
-    def __init__(self, database: Database, reactor: IReactorTime, *, shared: bool = True) -> None:
+    def __init__(
+        self, database: Database, reactor: IReactorTime, *, shared: bool = True, bus: IBus | None = None
+    ) -> None:
         self._database = database
-        self._log: Log[Mailbox] = Log(database, self._load)
+        self._log: Log[Mailbox] = Log(database, self._load, shared=shared, bus=bus)
         self._log.heads.subscribe(self._on_entry)
+        self._log.heads.subscribe_own(self._on_own_entry)
         self._unread = UnreadCounts(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
         self._dialogs = Dialogs(database, reactor)
         self._shared = shared
@@ -49,6 +53,10 @@ class Mailboxes:
     def subscribe(self, on_entry: Callable[[Mailbox, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with the mailbox it is in."""
         self._log.heads.subscribe(on_entry)
+
+    async def look(self) -> None:
+        """Look for what other daemons have appended and the bus has not told (SWEEP_EVERY)."""
+        await self._log.look()
 
     async def stop(self) -> None:
         settled = await self._log.close()
@@ -92,7 +100,7 @@ class Mailboxes:
                 return
 
     async def head(self, user: Id) -> int:
-        return (await self._log.heads.get(user)).seq
+        return (await self._log.heads.latest(user)).seq
 
     async def entries(self, user: Id, after: int, limit: int) -> list[Entry]:
         return await self._log.reader.entries(ObjectId(user), after, limit)
@@ -101,6 +109,9 @@ class Mailboxes:
         self._unread.invalidate(mailbox.id)  # a void entry may have been a message while it was in doubt
         if entry.kind is Kind.DIRECT_MESSAGE:
             self._database.order_clock.observe(entry.order)  # it may be another daemon's
+
+    def _on_own_entry(self, mailbox: Mailbox, entry: Entry) -> None:
+        if entry.kind is Kind.DIRECT_MESSAGE:
             self._dialogs.add(entry)
 
     async def reconcile(self) -> None:

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFound
+from justchat.interfaces.bus import IBus
 from justchat.interfaces.rooms import IRooms, Proposal
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
@@ -33,8 +34,8 @@ from justchat.store.bson import (
     room_to_document,
 )
 from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, PRIVATE, ROOMS
-from justchat.store.log.heads import StreamHead
 from justchat.store.log.log import Log
+from justchat.store.log.stream_head import StreamHead
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import is_slow, listing
@@ -68,10 +69,11 @@ class Rooms:
         reactor: IReactorTime,
         *,
         shared: bool = True,
+        bus: IBus | None = None,
     ) -> None:
         self._database = database
-        self._log: Log[Room] = Log(database, self._load, shared=shared)
-        self._log.heads.subscribe(self._on_entry)
+        self._log: Log[Room] = Log(database, self._load, shared=shared, bus=bus)
+        self._log.heads.subscribe_own(self._on_own_entry)
         self._reactor = reactor
         self._counts: BoundedCache[str, tuple[int, float]] = BoundedCache(MAX_COUNTS)
         self._changed: dict[Id, StreamHead[Room]] = {}
@@ -82,6 +84,14 @@ class Rooms:
     def subscribe(self, on_entry: Callable[[Room, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with the room just after it."""
         self._log.heads.subscribe(on_entry)
+
+    def subscribe_own(self, on_entry: Callable[[Room, Entry], None]) -> None:
+        """The same for the entries that this daemon appends: for what has to follow from an entry once."""
+        self._log.heads.subscribe_own(on_entry)
+
+    async def look(self) -> None:
+        """Look for what other daemons have appended and the bus has not told (SWEEP_EVERY)."""
+        await self._log.look()
 
     def start(self) -> None:
         self._saver.start(SNAPSHOT_INTERVAL, now=False)
@@ -258,7 +268,7 @@ class Rooms:
                 state, seq = state.after(entry), entry.seq
         return StreamHead(state, seq)
 
-    def _on_entry(self, room: Room, entry: Entry) -> None:
+    def _on_own_entry(self, room: Room, entry: Entry) -> None:
         leaves_room_alone = entry.kind in (Kind.MESSAGE, Kind.VOID)
         if not leaves_room_alone or room.id in self._changed or entry.seq % TAIL == 0:
             self._changed[room.id] = StreamHead(room, entry.seq)

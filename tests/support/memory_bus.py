@@ -107,6 +107,9 @@ class MemoryBus:
     def followed(self) -> Iterable[Id]:
         return [stream for stream in self._counts if stream != CONTROL]
 
+    def is_followed(self, stream: Id) -> bool:
+        return stream in self._counts
+
     def epoch(self, stream: Id) -> int:
         return self._epochs.get(stream, 0)
 

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from justchat.errors import DatabaseAway
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.store.log.heads import S, StreamHead
+from justchat.store.log.stream_head import S, StreamHead
 
 APPEND_TIMEOUT = 4.5
 """Seconds an append waits for the database before its caller gets a 503."""

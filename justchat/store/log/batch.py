@@ -5,37 +5,31 @@ of one batch before those of the next. While a batch is in flight, the one befor
 yet: its entries are then not in the heads, and the proposals of the next batch see them all the same.
 """
 
-from collections import deque
 from typing import Generic
 
 from bson import encode
-from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from justchat.errors import AlreadyStored
 from justchat.model.ids import Id
 from justchat.store.bson import entry_to_document
-from justchat.store.log.append import Append, Deadlines
-from justchat.store.log.heads import Heads, S, StreamHead
+from justchat.store.log.append import Append
+from justchat.store.log.heads import Heads
 from justchat.store.log.in_doubt import InDoubt, LeftInDoubt
 from justchat.store.log.inserts import Inserts, Refusal, Stored
-
-PUBLISH_SLICE = 0.003
-"""Seconds of publishing after which the reactor does other work first."""
+from justchat.store.log.publication import Publication
+from justchat.store.log.stream_head import S, StreamHead
 
 
 class Batches(Generic[S]):
     """The steps of a batch; ``Log`` takes them in order."""
 
-    def __init__(self, inserts: Inserts[S], heads: Heads[S], in_doubt: InDoubt[S], deadlines: Deadlines[S]) -> None:
+    def __init__(self, inserts: Inserts[S], heads: Heads[S], in_doubt: InDoubt[S], publication: Publication[S]) -> None:
         self._inserts = inserts
         self._heads = heads
         self._in_doubt = in_doubt
-        self._deadlines = deadlines
-        self.unpublished: deque[Append[S]] = deque()
-        """Appends of the last batch that are decided and not published yet."""
+        self._publication = publication
 
     async def prepare(self, batch: list[Append[S]]) -> set[Id]:
         """Load the heads that are not in memory, and read the tails of those that are not live, all at once: one after
@@ -46,7 +40,7 @@ class Batches(Generic[S]):
         behind = {append.stream for append in batch if not heads.is_live(append.stream)} - missing
         if not missing and not behind:
             return behind
-        await self.publish()
+        await self._publication.publish()
         loads = [(stream, ensureDeferred(heads.get(stream))) for stream in missing]
         await self._catch_up(batch, behind)
         for stream, load in loads:
@@ -69,7 +63,7 @@ class Batches(Generic[S]):
         """Make every proposal, each to the state that those before it leave."""
         ahead = {
             append.stream: append.head
-            for append in self.unpublished
+            for append in self._publication.waiting
             if append.head and append.entry and not append.is_published
         }
         in_memory = self._heads.in_memory
@@ -92,7 +86,7 @@ class Batches(Generic[S]):
         refusing = {append.stream for append in batch if append.entry is None} - read
         if not refusing:
             return batch
-        await self.publish()
+        await self._publication.publish()
         before = {stream: heads.in_memory[stream].seq for stream in refusing}
         if not await self._catch_up(batch, refusing):
             return [append for append in batch if append.stream not in refusing]
@@ -110,7 +104,7 @@ class Batches(Generic[S]):
             append.document = encode(entry_to_document(append.entry))
         storing = ensureDeferred(self._inserts.store(writes)) if writes else None
         # Not before the inserts are sent: the database has nothing to do until it has the next batch.
-        await self.publish()
+        await self._publication.publish()
         try:
             stored = await storing if storing else Stored[S]()
             # Where the outcome comes so late that callers have got a 503, it is in doubt, too.
@@ -118,7 +112,7 @@ class Batches(Generic[S]):
             again = self._decide([append for append in batch if append.stream not in in_doubt], stored.refused)
             if in_doubt:
                 # The others do not wait for these.
-                await self.publish()
+                await self._publication.publish()
                 doubted = [append for append in batch if append.stream in in_doubt]
                 again += self._decide(doubted, await self._in_doubt.settle(doubted))
         except LeftInDoubt:
@@ -126,7 +120,7 @@ class Batches(Generic[S]):
         except Exception:
             for append in batch:
                 append.fail(Failure())
-            self._heads.in_memory.clear()
+            self._heads.forget_all()
             raise
         return again
 
@@ -141,7 +135,7 @@ class Batches(Generic[S]):
         for append in batch:
             append.is_decided = True
             append.is_published = append.entry is not None and append.entry.id in caught_up
-        self.unpublished.extend(batch)
+        self._publication.waiting.extend(batch)
         return fallen
 
     def _divide(self, batch: list[Append[S]], refused: dict[Id, Refusal[S]]) -> tuple[list[Append[S]], list[Append[S]]]:
@@ -156,38 +150,9 @@ class Batches(Generic[S]):
                 if refusal.is_id_stored:
                     append.fail(Failure(AlreadyStored()))
                     continue
-                self._heads.mark_outdated(append.stream)
+                self._heads.liveness.doubt(append.stream)
             (fallen if append.stream in ended else stored).append(append)
         return stored, fallen
-
-    async def publish(self) -> None:
-        """Publish the entries that are decided, then answer the callers; in slices, with other work between."""
-        until = reactor.seconds() + PUBLISH_SLICE
-        published: list[Append[S]] = []
-        while self.unpublished:
-            append = self.unpublished.popleft()
-            self._publish_entry(append)
-            published.append(append)
-            if reactor.seconds() > until:
-                await deferLater(reactor, 0)
-                until = reactor.seconds() + PUBLISH_SLICE
-        for append in published:
-            append.answer()
-            if reactor.seconds() > until:
-                await deferLater(reactor, 0)
-                until = reactor.seconds() + PUBLISH_SLICE
-        self._deadlines.forget_answered()
-
-    def publish_at_once(self) -> None:
-        """Publish and answer what is decided without a pause. What arrived during one would wait for the next batch."""
-        while self.unpublished:
-            self._publish_entry(self.unpublished[0])
-            self.unpublished.popleft().answer()
-
-    def _publish_entry(self, append: Append[S]) -> None:
-        head, entry = append.head, append.entry
-        if head is not None and entry is not None and not append.is_published and entry.id not in self._heads.caught_up:
-            self._heads.advance(head, entry)
 
 
 def _fail(batch: list[Append[S]], streams: set[Id]) -> None:

@@ -5,64 +5,57 @@ since the head was loaded has been published, in the order of seq, once.
 """
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Generic, Protocol, Self, TypeVar
+from itertools import islice
+from typing import Any, Generic
 
-from attrs import define
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from justchat.interfaces.bus import IBus
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
+from justchat.store.log.liveness import Liveness
 from justchat.store.log.reader import LogReader
+from justchat.store.log.stream_head import S, StreamHead
 
 MAX_HEADS = 20_000
 """Heads kept in memory; the least recently used goes first."""
+EVICTION_TRIES = 32
+"""Heads that are looked at for one that can go. If all are of streams that are followed, the table grows with them."""
 CATCH_UP_PAGE = 1000
 """Entries that one query of a catch-up reads."""
-
-
-class State(Protocol):
-    """What a stream's entries add up to."""
-
-    @property
-    def id(self) -> Id: ...
-
-    def after(self, entry: Entry) -> Self:
-        """The state once this entry has happened."""
-
-
-S = TypeVar("S", bound=State)
-
-
-@define(eq=False)
-class StreamHead(Generic[S]):
-    """A stream's state, true up to its entry ``seq``."""
-
-    state: S
-    seq: int
 
 
 class Heads(Generic[S]):
     """The heads of one log's streams. ``load`` reads a head from the database.
 
-    ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date.
+    ``shared``: other daemons may append to the same streams; ``bus`` tells what they append.
     """
 
     _log = Logger()
 
     def __init__(
-        self, reader: LogReader, load: Callable[[Id], Coroutine[Any, Any, StreamHead[S]]], *, shared: bool
+        self,
+        reader: LogReader,
+        load: Callable[[Id], Coroutine[Any, Any, StreamHead[S]]],
+        *,
+        shared: bool,
+        bus: IBus | None = None,
     ) -> None:
         self._reader = reader
         self._load = load
+        self._bus = bus
         self.is_shared = shared
+        self.liveness = Liveness(shared=shared, bus=bus)
         self.in_memory: BoundedCache[Id, StreamHead[S]] = BoundedCache(MAX_HEADS)
-        self._loading: dict[Id, list[Deferred[StreamHead[S]]]] = {}
+        self.loading: dict[Id, list[Deferred[StreamHead[S]]]] = {}
+        self.early: dict[Id, dict[int, Entry]] = {}
+        """Entries of other daemons that came before the one in front of them, by stream and seq: those are gaps."""
+        self.on_gap: Callable[[Id], None] = lambda stream: None
         self._subscribers: list[Callable[[S, Entry], None]] = []
-        self._outdated: set[Id] = set()
-        """Streams of which the log is known to have more than the head."""
+        self._own_subscribers: list[Callable[[S, Entry], None]] = []
         self.is_batch_in_flight = False
         self.caught_up: set[Id] = set()
         """Entries that a catch-up has published while a batch was in flight, which may be entries of that batch."""
@@ -71,13 +64,13 @@ class Heads(Generic[S]):
         """Call ``on_entry`` with each entry that becomes durable from now on, and with its stream's state after it."""
         self._subscribers.append(on_entry)
 
+    def subscribe_own(self, on_entry: Callable[[S, Entry], None]) -> None:
+        """The same for the entries that this daemon appends: for what has to follow from an entry once."""
+        self._own_subscribers.append(on_entry)
+
     def is_live(self, stream: Id) -> bool:
         """Whether the head in memory has all entries of its stream, as far as this daemon can know."""
-        return not self.is_shared and stream not in self._outdated
-
-    def mark_outdated(self, stream: Id) -> None:
-        """The log has more of a stream than the head: it must be read before the head is used."""
-        self._outdated.add(stream)
+        return self.liveness.is_live(stream) and stream not in self.early
 
     async def get(self, stream: Id) -> StreamHead[S]:
         """The head of a stream, from memory or the database. Raises what ``load`` raises, such as RoomNotFound and
@@ -87,56 +80,114 @@ class Heads(Generic[S]):
         if head is not None:
             return head
         waiter: Deferred[StreamHead[S]] = Deferred()
-        if stream in self._loading:
-            self._loading[stream].append(waiter)
+        if stream in self.loading:
+            self.loading[stream].append(waiter)
         else:
-            self._loading[stream] = [waiter]
-            ensureDeferred(self._load(stream)).addBoth(self._loaded, stream)
+            self.loading[stream] = [waiter]
+            epochs = self.liveness.epochs([stream])
+            ensureDeferred(self._load(stream)).addBoth(self._loaded, stream, epochs)
         return await waiter
 
     async def latest(self, stream: Id) -> StreamHead[S]:
         """The head of a stream, with what other daemons have appended by now. Raises as ``get``."""
-        if stream not in self.in_memory or self.is_live(stream):
-            return await self.get(stream)
-        await self.catch_up([stream])
+        if stream in self.in_memory and not self.is_live(stream):
+            await self.catch_up([stream])
         return await self.get(stream)
 
-    def _loaded(self, result: StreamHead[S] | Failure, stream: Id) -> None:
+    def _loaded(self, result: StreamHead[S] | Failure, stream: Id, epochs: dict[Id, int]) -> None:
         if isinstance(result, StreamHead):
             self.put(result)
-        for waiter in self._loading.pop(stream):
+            self.liveness.verify(epochs)
+            if stream in self.early:
+                self._take_early(stream)
+                if stream in self.early:
+                    self.on_gap(stream)
+        else:
+            self.early.pop(stream, None)
+        for waiter in self.loading.pop(stream):
             waiter.callback(result)  # a Failure given to callback() is an errback
 
     def put(self, head: StreamHead[S]) -> None:
         """Keep a head that was just made or read."""
-        self._outdated.discard(head.state.id)
-        self.in_memory.put(head.state.id, head)
+        stream, heads = head.state.id, self.in_memory
+        heads[stream] = head
+        heads.move_to_end(stream)
+        self.liveness.verify(self.liveness.epochs([stream]))
+        if len(heads) > heads.max_items:
+            self._evict()
+
+    def _evict(self) -> None:
+        """Drop the least recently used head; but not of a stream that is followed, since its entries are published."""
+        for stream in list(islice(self.in_memory, EVICTION_TRIES)):
+            if self._bus is None or not self._bus.is_followed(stream):
+                del self.in_memory[stream]
+                self.liveness.doubt(stream)
+                return
+            self.in_memory.move_to_end(stream)
+
+    def forget_all(self) -> None:
+        """Drop all heads, which are wrong."""
+        for stream in self.in_memory:
+            self.liveness.doubt(stream)
+        self.in_memory.clear()
 
     def advance(self, head: StreamHead[S], entry: Entry) -> None:
         """Make this the head of the entry's stream, and publish the entry."""
+        self._publish(head, entry)
+        if self.early and entry.stream in self.early:
+            self._take_early(entry.stream)
+
+    def take(self, entry: Entry) -> bool:
+        """Take in an entry of another daemon, or one that was read; False if there are entries in front of it that the
+        head has not.
+        """
+        head = self.in_memory.get(entry.stream)
+        if head is None or entry.seq <= head.seq:
+            return True
+        if entry.seq > head.seq + 1:
+            return False
+        self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
+        return True
+
+    def _take_early(self, stream: Id) -> None:
+        """Take in the entries that came early, up to the next gap."""
+        early = self.early[stream]
+        while (entry := early.pop(self.in_memory[stream].seq + 1, None)) is not None:
+            self._publish(StreamHead(self.in_memory[stream].state.after(entry), entry.seq), entry)
+        if not early or max(early) <= self.in_memory[stream].seq:
+            del self.early[stream]
+
+    def _publish(self, head: StreamHead[S], entry: Entry) -> None:
         self.in_memory[entry.stream] = head
         self.in_memory.move_to_end(entry.stream)
-        for on_entry in self._subscribers:
+        self._tell(self._subscribers, head.state, entry)
+
+    def publish_own(self, state: S, entry: Entry) -> None:
+        """Publish an entry of this daemon, which all subscribers have, to those of own entries."""
+        self._tell(self._own_subscribers, state, entry)
+
+    def _tell(self, subscribers: list[Callable[[S, Entry], None]], state: S, entry: Entry) -> None:
+        for on_entry in subscribers:
             try:
-                on_entry(head.state, entry)
+                on_entry(state, entry)
             except Exception:
                 self._log.failure("an entry was stored but not published to every subscriber")
 
     async def catch_up(self, streams: Iterable[Id]) -> None:
         """Read and publish what other daemons have appended to these streams since their heads, as far as they are in
-        memory. One query reads many. Raises DatabaseAway; then these heads stay out of date.
+        memory. One query reads many. Raises DatabaseAway; then these heads are not live.
         """
         wanted = list(streams)
+        epochs = self.liveness.epochs(wanted)
         while behind := {stream: self.in_memory[stream].seq for stream in wanted if stream in self.in_memory}:
-            self._outdated.update(behind)
             entries = await self._reader.tails(behind, CATCH_UP_PAGE)
             for entry in entries:
-                self._take(entry)
+                self._take_read(entry)
             if len(entries) < CATCH_UP_PAGE:
-                self._outdated.difference_update(behind)
+                self.liveness.verify({stream: epochs[stream] for stream in behind})
                 return
 
-    def _take(self, entry: Entry) -> None:
+    def _take_read(self, entry: Entry) -> None:
         head = self.in_memory.get(entry.stream)
         if head is None or entry.seq <= head.seq:  # by now it may be ahead
             return

@@ -19,9 +19,10 @@ from justchat.model.ids import Id
 from justchat.store.bson import entry_to_document
 from justchat.store.indexes import LOG
 from justchat.store.log.append import Append
-from justchat.store.log.heads import Heads, S, StreamHead
+from justchat.store.log.heads import Heads
 from justchat.store.log.inserts import Inserts, Refusal
 from justchat.store.log.reader import LogReader
+from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.mongo.client import Database
 
 RESEND_INTERVAL = 0.2
@@ -95,6 +96,8 @@ class InDoubt(Generic[S]):
                 if entry is not None:
                     broken.add(append.stream)
                     entry = _void(entry)
+            if entry is not None and entry is not append.entry:
+                append.document = encode(entry_to_document(entry))
             if entry is not None:
                 state = states.get(append.stream) or self._heads.in_memory[append.stream].state
                 states[append.stream] = state.after(entry)
@@ -111,9 +114,6 @@ class InDoubt(Generic[S]):
                 place = {"_id": ObjectId(stored.id), "stream": ObjectId(stored.stream)}
                 await self._database.replace(LOG, place, entry_to_document(append.entry))
         missing = [append for append in doubts.pending() if append.entry is not None and append not in doubts.stored]
-        for append in missing:
-            assert append.entry is not None
-            append.document = encode(entry_to_document(append.entry))
         outcome = await self._inserts.store(missing)
         if outcome.in_doubt:
             raise DatabaseAway

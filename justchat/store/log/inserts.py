@@ -18,7 +18,7 @@ from justchat.errors import DatabaseAway
 from justchat.model.ids import Id
 from justchat.store.indexes import LOG
 from justchat.store.log.append import Append
-from justchat.store.log.heads import S
+from justchat.store.log.stream_head import S
 from justchat.store.mongo.client import Database
 
 

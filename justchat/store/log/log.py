@@ -12,14 +12,18 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
 from justchat.errors import Busy
+from justchat.interfaces.bus import IBus
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.store.log.append import Append, Deadlines
 from justchat.store.log.batch import Batches
-from justchat.store.log.heads import Heads, S, StreamHead
+from justchat.store.log.heads import Heads
 from justchat.store.log.in_doubt import InDoubt, LeftInDoubt
 from justchat.store.log.inserts import Inserts
+from justchat.store.log.neighbours import Neighbours
+from justchat.store.log.publication import Publication
 from justchat.store.log.reader import LogReader
+from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.mongo.client import Database
 
 BATCH_SIZE = 500
@@ -30,7 +34,8 @@ MAX_WAITING = 10_000
 class Log(Generic[S]):
     """Appends entries to streams (see the package). ``load`` reads a head from the database.
 
-    ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date.
+    ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date. ``bus`` tells
+    them what is appended here, and tells here what they append.
     """
 
     _log = Logger()
@@ -41,13 +46,17 @@ class Log(Generic[S]):
         load: Callable[[Id], Coroutine[Any, Any, StreamHead[S]]],
         *,
         shared: bool = False,
+        bus: IBus | None = None,
     ) -> None:
         self.reader = LogReader(database)
-        self.heads = Heads(self.reader, load, shared=shared)
+        self.heads = Heads(self.reader, load, shared=shared, bus=bus)
+        self._neighbours = Neighbours(bus, self.heads, self.reader) if bus is not None else None
+        announcements = self._neighbours.announcements if self._neighbours is not None else None
         inserts: Inserts[S] = Inserts(database, shared=shared)
         self._in_doubt = InDoubt(database, self.reader, inserts, self.heads)
         self._deadlines: Deadlines[S] = Deadlines()
-        self._batches = Batches(inserts, self.heads, self._in_doubt, self._deadlines)
+        self._publication = Publication(self.heads, self._deadlines, announcements)
+        self._batches = Batches(inserts, self.heads, self._in_doubt, self._publication)
         self._waiting: deque[Append[S]] = deque()
         self._is_closed = False
         self._idle: Deferred[bool] = Deferred()
@@ -70,6 +79,11 @@ class Log(Generic[S]):
             reactor.callLater(0, lambda: ensureDeferred(self._run_batches()))
         return await append.outcome
 
+    async def look(self) -> None:
+        """Look for what the bus has not told. Is to be called every SWEEP_EVERY seconds, if there is a bus."""
+        if self._neighbours is not None and not self._is_closed:
+            await self._neighbours.look()
+
     async def close(self) -> bool:
         """Take no more appends; returns when those taken have their outcome.
 
@@ -78,12 +92,14 @@ class Log(Generic[S]):
         """
         self._is_closed = True
         self._in_doubt.close()
+        if self._neighbours is not None:
+            self._neighbours.close()
         return await self._idle if self.heads.is_batch_in_flight else True
 
     async def _run_batches(self) -> None:
         settled = True
         try:
-            while self._waiting or self._batches.unpublished:
+            while self._waiting or self._publication.waiting:
                 batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
                 read = await self._batches.prepare(batch)
                 batch = [append for append in batch if not append.outcome.called]
@@ -99,7 +115,7 @@ class Log(Generic[S]):
             self._log.failure("the log stopped unexpectedly")
             self._refuse_all()
         finally:
-            self._batches.publish_at_once()
+            self._publication.publish_at_once()
             self._deadlines.forget_answered()
             self.heads.is_batch_in_flight = False
             if self._is_closed:

@@ -11,7 +11,7 @@ from bson import ObjectId
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.store.bson import entry_from_document
-from justchat.store.indexes import LOG
+from justchat.store.indexes import LOG, STREAM_SEQ
 from justchat.store.mongo.client import Database
 
 
@@ -55,3 +55,16 @@ class LogReader:
         )
         entries = map(entry_from_document, documents)
         return {(entry.stream, entry.seq): entry for entry in entries}
+
+    async def seqs(self, streams: Sequence[Id]) -> dict[Id, int]:
+        """The seq of the last entry of each of these streams, as far as they have any. Reads an index alone."""
+        rows = await self._database.aggregate(
+            LOG,
+            [
+                {"$match": {"stream": {"$in": [ObjectId(stream) for stream in streams]}}},
+                {"$sort": {"stream": -1, "seq": -1}},
+                {"$group": {"_id": "$stream", "seq": {"$first": "$seq"}}},
+            ],
+            hint=STREAM_SEQ["name"],
+        )
+        return {Id(str(row["_id"])): row["seq"] for row in rows}

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, encode
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from justchat.store.indexes import ANSWERS, DIALOGS, INDEXES, LOG, ROOMS, WINDOWS, create_indexes
@@ -90,7 +90,7 @@ class Refused(TestCase):
             database.find_one(LOG, {"_id": ID}),
             database.count(LOG, {"seq": 1}),
             database.replace(LOG, {"_id": ID}, {}),
-            database.insert_many(LOG, [{"_id": ID}]),
+            database.insert_many(LOG, [encode({"_id": ID})], ordered=True),
             database.delete_all(LOG, {"_id": ID}),
             database.upsert_many(DIALOGS, [({"other": ID}, {"$set": {"owner": ID}})]),
         ):

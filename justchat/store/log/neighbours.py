@@ -1,0 +1,38 @@
+"""The other daemons, as a log knows them: what it tells them, and what it learns of them.
+
+Invariant: what they append is published here at last by a sweep, whatever the bus loses.
+"""
+
+from typing import Generic
+
+from twisted.internet import reactor
+
+from justchat.interfaces.bus import IBus
+from justchat.store.log.announcements import FOLLOWED_FOR, Announcements
+from justchat.store.log.heads import Heads
+from justchat.store.log.incoming import Incoming
+from justchat.store.log.reader import LogReader
+from justchat.store.log.stream_head import S
+from justchat.store.log.sweep import Sweep
+
+
+class Neighbours(Generic[S]):
+    """Composes the parts of a log that use the bus."""
+
+    def __init__(self, bus: IBus, heads: Heads[S], reader: LogReader) -> None:
+        self.announcements = Announcements(bus)
+        self._incoming = Incoming(bus, heads)
+        self._sweep = Sweep(bus, heads, reader)
+        self._period_ends = reactor.seconds() + FOLLOWED_FOR
+
+    async def look(self) -> None:
+        """Do what is due of the work that is done from time to time."""
+        self.announcements.tell_missed()
+        if reactor.seconds() >= self._period_ends:
+            self._period_ends = reactor.seconds() + FOLLOWED_FOR
+            self.announcements.end_period()
+        await self._sweep.round()
+
+    def close(self) -> None:
+        """Read nothing any more."""
+        self._incoming.close()
