@@ -7,6 +7,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import NotInRoom
+from justchat.interfaces.bus import IBus
 from justchat.interfaces.rooms import Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
@@ -57,12 +58,14 @@ class LogCase(TestCase):
             await rooms.stop()
             await close(database)
 
-    async def a_daemon(self, on_entry: Callable[[Room, Entry], None] = lambda room, entry: None) -> Rooms:
+    async def a_daemon(
+        self, on_entry: Callable[[Room, Entry], None] = lambda room, entry: None, *, bus: IBus | None = None
+    ) -> Rooms:
         """The rooms as one daemon has them."""
         database = Database(self.uri)
         database.open()
         await create_indexes(database)
-        rooms = Rooms(database, reactor, shared=self.shared)
+        rooms = Rooms(database, reactor, shared=self.shared, bus=bus)
         rooms.subscribe(on_entry)
         rooms.start()
         self._parts.append((rooms, database))

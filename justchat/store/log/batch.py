@@ -37,7 +37,7 @@ class Batches(Generic[S]):
         """
         heads = self._heads
         missing = {append.stream for append in batch if append.stream not in heads.in_memory}
-        behind = {append.stream for append in batch if not heads.is_live(append.stream)} - missing
+        behind = heads.not_live(append.stream for append in batch) - missing
         if not missing and not behind:
             return behind
         await self._publication.publish()

@@ -26,6 +26,7 @@ EVICTION_TRIES = 32
 """Heads that are looked at for one that can go. If all are of streams that are followed, the table grows with them."""
 CATCH_UP_PAGE = 1000
 """Entries that one query of a catch-up reads."""
+FAULT_OF_SUBSCRIBER = "an entry was stored but not published to every subscriber"
 
 
 class Heads(Generic[S]):
@@ -71,6 +72,10 @@ class Heads(Generic[S]):
     def is_live(self, stream: Id) -> bool:
         """Whether the head in memory has all entries of its stream, as far as this daemon can know."""
         return self.liveness.is_live(stream) and stream not in self.early
+
+    def not_live(self, streams: Iterable[Id]) -> set[Id]:
+        """Those of the streams whose heads are not live."""
+        return set() if self.liveness.are_all_live else {stream for stream in streams if not self.is_live(stream)}
 
     async def get(self, stream: Id) -> StreamHead[S]:
         """The head of a stream, from memory or the database. Raises what ``load`` raises, such as RoomNotFound and
@@ -121,21 +126,36 @@ class Heads(Generic[S]):
         for stream in list(islice(self.in_memory, EVICTION_TRIES)):
             if self._bus is None or not self._bus.is_followed(stream):
                 del self.in_memory[stream]
-                self.liveness.doubt(stream)
+                self.liveness.forget(stream)
                 return
             self.in_memory.move_to_end(stream)
 
     def forget_all(self) -> None:
         """Drop all heads, which are wrong."""
         for stream in self.in_memory:
-            self.liveness.doubt(stream)
+            self.liveness.forget(stream)
         self.in_memory.clear()
 
     def advance(self, head: StreamHead[S], entry: Entry) -> None:
         """Make this the head of the entry's stream, and publish the entry."""
-        self._publish(head, entry)
-        if self.early and entry.stream in self.early:
-            self._take_early(entry.stream)
+        stream = entry.stream
+        self.in_memory[stream] = head
+        self.in_memory.move_to_end(stream)
+        for on_entry in self._subscribers:
+            try:
+                on_entry(head.state, entry)
+            except Exception:
+                self._log.failure(FAULT_OF_SUBSCRIBER)
+        if self.early and stream in self.early:
+            self._take_early(stream)
+
+    def publish_own(self, state: S, entry: Entry) -> None:
+        """Publish an entry of this daemon, which all subscribers have, to those of own entries."""
+        for on_entry in self._own_subscribers:
+            try:
+                on_entry(state, entry)
+            except Exception:
+                self._log.failure(FAULT_OF_SUBSCRIBER)
 
     def take(self, entry: Entry) -> bool:
         """Take in an entry of another daemon, or one that was read; False if there are entries in front of it that the
@@ -151,27 +171,11 @@ class Heads(Generic[S]):
 
     def _take_early(self, stream: Id) -> None:
         """Take in the entries that came early, up to the next gap."""
-        early = self.early[stream]
+        early = self.early.pop(stream)
         while (entry := early.pop(self.in_memory[stream].seq + 1, None)) is not None:
-            self._publish(StreamHead(self.in_memory[stream].state.after(entry), entry.seq), entry)
-        if not early or max(early) <= self.in_memory[stream].seq:
-            del self.early[stream]
-
-    def _publish(self, head: StreamHead[S], entry: Entry) -> None:
-        self.in_memory[entry.stream] = head
-        self.in_memory.move_to_end(entry.stream)
-        self._tell(self._subscribers, head.state, entry)
-
-    def publish_own(self, state: S, entry: Entry) -> None:
-        """Publish an entry of this daemon, which all subscribers have, to those of own entries."""
-        self._tell(self._own_subscribers, state, entry)
-
-    def _tell(self, subscribers: list[Callable[[S, Entry], None]], state: S, entry: Entry) -> None:
-        for on_entry in subscribers:
-            try:
-                on_entry(state, entry)
-            except Exception:
-                self._log.failure("an entry was stored but not published to every subscriber")
+            self.advance(StreamHead(self.in_memory[stream].state.after(entry), entry.seq), entry)
+        if early and max(early) > self.in_memory[stream].seq:
+            self.early[stream] = early
 
     async def catch_up(self, streams: Iterable[Id]) -> None:
         """Read and publish what other daemons have appended to these streams since their heads, as far as they are in

@@ -8,6 +8,7 @@ since 6 and 7 must not be stored where 5 is refused: they were checked against a
 ends that insert. Then the first entries of the streams that are left go unordered, and so on.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Generic
 
@@ -39,9 +40,13 @@ class Stored(Generic[S]):
     in_doubt: set[Id] = field(factory=set)
     """Streams of which nobody knows what is stored."""
 
+    def without_ended(self, writes: Sequence[Append[S]]) -> list[Append[S]]:
+        """Those of the appends whose streams are neither refused nor in doubt."""
+        return [append for append in writes if append.stream not in self.refused and append.stream not in self.in_doubt]
+
 
 class Inserts(Generic[S]):
-    """Stores the entries of batches."""
+    """Stores the entries of batches. ``shared``: other daemons may append to the same streams."""
 
     def __init__(self, database: Database, *, shared: bool) -> None:
         self._database = database
@@ -50,48 +55,39 @@ class Inserts(Generic[S]):
     async def store(self, writes: Sequence[Append[S]]) -> Stored[S]:
         """Insert the entries of these appends. The first inserts are sent before this awaits anything."""
         stored: Stored[S] = Stored()
-        left: dict[Id, list[Append[S]]] = {}
-        for append in writes:
-            left.setdefault(append.stream, []).append(append)
-        first_only = False
+        if self._is_shared:
+            left = await self._insert_divided(writes, stored)
+        else:
+            # Hardly anything is refused, and one insert costs less than two.
+            left = await self._insert(writes, True, stored)
         while left:
-            parts = [([entries[0] for entries in left.values()], False)] if first_only else self._parts(left)
-            for inserting in [ensureDeferred(self._insert(part, ordered, left, stored)) for part, ordered in parts]:
-                await inserting
-            # What is left after the first inserts was behind a refusal.
-            first_only = not first_only
+            first = {append.stream: append for append in reversed(left)}
+            await self._insert(list(first.values()), False, stored)
+            rest = [append for append in left if first[append.stream] is not append]
+            left = await self._insert_divided(stored.without_ended(rest), stored)
         return stored
 
-    def _parts(self, left: dict[Id, list[Append[S]]]) -> list[tuple[list[Append[S]], bool]]:
-        """The entries that are left as inserts, each with whether it is ordered."""
-        single = [entries[0] for entries in left.values() if len(entries) == 1]
-        if len(single) == len(left):
-            return [(single, False)]
-        if not self._is_shared:
-            # Hardly anything is refused, and one insert costs less than two.
-            return [([append for entries in left.values() for append in entries], True)]
-        several = [append for entries in left.values() if len(entries) > 1 for append in entries]
-        return [(single, False), (several, True)] if single else [(several, True)]
+    async def _insert_divided(self, writes: Sequence[Append[S]], stored: Stored[S]) -> list[Append[S]]:
+        """Insert streams with one entry without an order, and streams with several in order.
 
-    async def _insert(
-        self, part: list[Append[S]], ordered: bool, left: dict[Id, list[Append[S]]], stored: Stored[S]
-    ) -> None:
-        """Insert a part, and remove from ``left`` what has its outcome."""
+        Returns what was not tried, since it was behind a refusal.
+        """
+        if not writes:
+            return []
+        counts = Counter(append.stream for append in writes)
+        single = [append for append in writes if counts[append.stream] == 1]
+        several = [append for append in writes if counts[append.stream] > 1]
+        parts = [(part, ordered) for part, ordered in ((single, False), (several, True)) if part]
+        inserting = [ensureDeferred(self._insert(part, ordered, stored)) for part, ordered in parts]
+        return [append for each in inserting for append in await each]
+
+    async def _insert(self, part: Sequence[Append[S]], ordered: bool, stored: Stored[S]) -> list[Append[S]]:
         try:
             refused = await self._database.insert_many(LOG, [append.document for append in part], ordered=ordered)
         except DatabaseAway:
-            for append in part:
-                left.pop(append.stream, None)
-                stored.in_doubt.add(append.stream)
-            return
-        fallen = dict(refused)
-        done = part[: refused[0][0]] if refused and ordered else [a for n, a in enumerate(part) if n not in fallen]
-        for append in done:
-            entries = left[append.stream]
-            entries.remove(append)  # the first
-            if not entries:
-                del left[append.stream]
-        for index, key in fallen.items():
+            stored.in_doubt.update(append.stream for append in part)
+            return []
+        for index, key in refused:
             append = part[index]
-            del left[append.stream]
             stored.refused[append.stream] = Refusal(append, "_id" in key)
+        return stored.without_ended(part[refused[0][0] + 1 :]) if refused and ordered else []

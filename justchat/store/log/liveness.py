@@ -21,10 +21,19 @@ class Liveness:
             self._epoch = bus.epoch
         else:
             self._epoch = _away if shared else _alone
+        self._is_alone = not shared
         self._verified: dict[Id, int] = {}
+        self._doubted: set[Id] = set()
+
+    @property
+    def are_all_live(self) -> bool:
+        """Whether all heads are live: at nearly all times where no other daemon writes."""
+        return self._is_alone and not self._doubted
 
     def is_live(self, stream: Id) -> bool:
         """Whether the head of a stream may be used without a look into the log."""
+        if self._is_alone:
+            return stream not in self._doubted
         return self._verified.get(stream) == self._epoch(stream) != 0
 
     def epochs(self, streams: Iterable[Id]) -> dict[Id, int]:
@@ -33,10 +42,21 @@ class Liveness:
 
     def verify(self, epochs: Mapping[Id, int]) -> None:
         """The heads have all that the log had since these epochs began."""
-        self._verified.update(epochs)
+        if self._is_alone:
+            self._doubted.difference_update(epochs)
+        else:
+            self._verified.update(epochs)
 
     def doubt(self, stream: Id) -> None:
         """The log has more than the head."""
+        if self._is_alone:
+            self._doubted.add(stream)
+        else:
+            self._verified.pop(stream, None)
+
+    def forget(self, stream: Id) -> None:
+        """The head is no longer in memory."""
+        self._doubted.discard(stream)
         self._verified.pop(stream, None)
 
 

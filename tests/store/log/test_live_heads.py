@@ -1,0 +1,305 @@
+"""Several daemons on one database and one bus: what one appends, all have at once, in order, whatever the bus loses."""
+
+from collections.abc import Callable
+
+from bson import decode, encode
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from justchat.errors import NotInRoom
+from justchat.interfaces.bus import CONTROL, PacketKind
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, new_id
+from justchat.store.log import announcements
+from justchat.store.mongo.client import Document
+from justchat.store.rooms import Rooms
+from tests.support.log_case import ALL, Insert, LogCase, Refused, move, say
+from tests.support.memory_bus import MemoryNode
+from tests.support.waiting import at_once, eventually
+
+
+class Joined(LogCase):
+    """Two daemons; the second follows the room."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.node = MemoryNode()
+        self.buses = [self.node.bus(), self.node.bus()]
+        self.heard: tuple[list[Entry], list[Entry]] = ([], [])
+        self.one = await self.a_daemon(lambda room, entry: self.heard[0].append(entry), bus=self.buses[0])
+        self.other = await self.a_daemon(lambda room, entry: self.heard[1].append(entry), bus=self.buses[1])
+        self.room = await self.a_room(self.one)
+        await self.follow(1, self.room)
+
+    async def follow(self, place: int, room: Id) -> None:
+        """Follow a room as one does that has local connections to it."""
+        await self.buses[place].follow(room)
+        await (self.one, self.other)[place].position(room)
+
+    def reads(self, rooms: Rooms) -> list[Document]:
+        """The reads of a daemon from now on."""
+        database = self.database_of(rooms)
+        read = database._read
+        reads: list[Document] = []
+
+        async def noted(command: Document, *args: object) -> Document:
+            reads.append(command)
+            return await read(command, *args)
+
+        self.patch(database, "_read", noted)
+        return reads
+
+    async def eventually_after_looks(self, rooms: Rooms, condition: Callable[[], object]) -> None:
+        async def looked() -> bool:
+            await rooms.look()
+            return bool(condition())
+
+        await eventually(looked, "a sweep to find it")
+
+    def seqs_heard(self, place: int) -> list[int]:
+        return [entry.seq for entry in self.heard[place]]
+
+
+class Live(Joined):
+    async def test_published_everywhere(self) -> None:
+        """An entry is published by every daemon that follows its room, as it was appended."""
+        _, entry = await self.one.append(self.room, say(self.anna, "hello"))
+
+        await eventually(lambda: self.heard[1], "the other daemon to publish it")
+        self.assertEqual([entry], self.heard[1])
+
+    async def test_own_alone(self) -> None:
+        """What has to follow from an entry once is for the daemon that appended it."""
+        own: tuple[list[Entry], list[Entry]] = ([], [])
+        self.one.subscribe_own(lambda room, entry: own[0].append(entry))
+        self.other.subscribe_own(lambda room, entry: own[1].append(entry))
+
+        await self.one.append(self.room, say(self.anna))
+        await eventually(lambda: self.heard[1], "the other daemon to publish it")
+
+        self.assertEqual([[2], []], [[entry.seq for entry in entries] for entries in own])
+
+    async def test_no_reads(self) -> None:
+        """A daemon that follows a room reads nothing for it, to append or to say where it stands."""
+        await self.one.append(self.room, say(self.anna))
+        await eventually(lambda: self.heard[1], "the other daemon to publish it")
+        reads = self.reads(self.other)
+
+        await self.other.append(self.room, say(self.anna))
+        self.assertEqual(3, await self.other.position(self.room))
+
+        self.assertEqual([], reads)
+
+    async def test_clashes(self) -> None:
+        """Daemons that take turns in one room are not refused."""
+        inserts: list[Refused] = []
+
+        async def insert(insert: Insert, documents: list[Document]) -> Refused:
+            inserts.append(await insert())
+            return inserts[-1]
+
+        for place, daemon in enumerate((self.one, self.other)):
+            self.on_insert(daemon, insert)
+            await self.follow(place, self.room)
+
+        for n in range(20):
+            await (self.one, self.other)[n % 2].append(self.room, say(self.anna))
+            await eventually(lambda n=n: len(self.heard[0]) == len(self.heard[1]) + 1 == n + 2, "both to have it")  # type: ignore[misc]
+
+        self.assertEqual([[]] * 20, inserts)
+
+    async def test_refused_after_a_look(self) -> None:
+        """What the head refuses is refused by the log: another daemon may just have let the user in."""
+        boris = new_id()
+        self.buses[1].loses = lambda stream, kind: True
+        await self.one.append(self.room, move(boris, Kind.NEW_ROOMMATE))
+
+        _, entry = await self.other.append(self.room, say(boris))
+
+        assert entry is not None
+        self.assertEqual(3, entry.seq)
+        with self.assertRaises(NotInRoom):
+            await self.other.append(self.room, say(new_id()))
+
+    async def test_followed_after_writing(self) -> None:
+        """A daemon that writes to a room follows it, from the second entry on, for a while."""
+        room = await self.a_room(self.one)
+        self.assertFalse(self.buses[0].is_followed(room))
+
+        await self.one.append(room, say(self.anna))
+        self.assertTrue(self.buses[0].is_followed(room))
+
+        told = announcements.Announcements(self.buses[0])
+        for seq in (1, 2):
+            told.announce(room, seq, b"")
+        told.end_period()
+        told.announce(room, 3, b"")
+        told.end_period()
+        told.end_period()
+        self.assertTrue(self.buses[0].is_followed(room))  # the log's own; one unfollow for one follow
+
+
+class Lossy(Joined):
+    async def test_gap(self) -> None:
+        """An entry that came before the one in front of it waits for it; then the log is read."""
+        lost = iter((True, False))
+        self.buses[1].loses = lambda stream, kind: kind is PacketKind.ENTRY and next(lost, False)
+
+        await self.one.append(self.room, say(self.anna, "lost"))
+        await self.one.append(self.room, say(self.anna, "received"))
+
+        await eventually(lambda: len(self.heard[1]) == 2, "the other daemon to publish both")
+        self.assertEqual([2, 3], self.seqs_heard(1))
+        await eventually(lambda: self.other._log.heads.is_live(self.room), "the head to be live")
+
+    async def test_out_of_order(self) -> None:
+        """Entries that change places on the way are published in order, and nothing is read."""
+        reads = self.reads(self.other)
+        packets: list[bytes] = []
+        self.buses[1].loses = lambda stream, kind: True
+        for n in range(3):
+            await self.one.append(self.room, say(self.anna, str(n)))
+        packets = [body for _, kind, body in self.buses[0].published if kind is PacketKind.ENTRY][-3:]
+        await deferLater(reactor, 0)
+        self.buses[1].loses = lambda stream, kind: False
+
+        for body in reversed(packets):
+            self.buses[1].receive(self.room, PacketKind.ENTRY, body)
+            self.buses[1].receive(self.room, PacketKind.ENTRY, body)
+
+        self.assertEqual([2, 3, 4], self.seqs_heard(1))
+        self.assertTrue(self.other._log.heads.is_live(self.room))
+        self.assertEqual([], reads)
+
+    async def test_last_is_lost(self) -> None:
+        """An entry that nobody told of is found by a sweep."""
+        self.buses[1].loses = lambda stream, kind: kind is PacketKind.ENTRY
+
+        await self.one.append(self.room, say(self.anna))
+
+        await self.eventually_after_looks(self.other, lambda: self.seqs_heard(1) == [2])
+
+    async def test_while_loading(self) -> None:
+        """An entry that arrives while the head is being read is not lost."""
+        room = await self.a_room(self.one)
+        await self.buses[1].follow(room)
+        database = self.database_of(self.other)
+        find_one = database.find_one
+
+        async def find_and_append(*args: object, **options: object) -> object:
+            found = await find_one(*args, **options)  # type: ignore[arg-type]
+            tail = database.find
+
+            async def find_tail(*args: object, **options: object) -> object:
+                entries = await tail(*args, **options)  # type: ignore[arg-type]
+                self.patch(database, "find", tail)
+                await self.one.append(room, say(self.anna))
+                await deferLater(reactor, 0.01)  # the packet arrives
+                return entries
+
+            self.patch(database, "find", find_tail)
+            return found
+
+        self.patch(database, "find_one", find_and_append)
+
+        self.assertEqual(2, await self.other.position(room))
+
+    async def test_malformed(self) -> None:
+        """A packet that is no entry of its stream changes nothing, and is logged."""
+        _, entry = await self.one.append(self.room, say(self.anna, "good"))
+        await eventually(lambda: self.heard[1], "the other daemon to publish it")
+        good = decode(self.buses[0].published[-1][2])
+        for change in (
+            {"seq": "3"},
+            {"seq": 3, "stream": good["_id"]},
+            {"seq": 3, "author": {"$ne": 1}},
+            {"seq": 3, "kind": "unheard of"},
+            {"seq": 3, "text": 5},
+            {"seq": 3, "create_at": None},
+            {"seq": 3, "ref_message": {"text": "x"}},
+            {"seq": True},
+        ):
+            self.buses[1].receive(self.room, PacketKind.ENTRY, encode({**good, **change}))
+        for body in (b"", b"junk", encode({})):
+            for kind in (PacketKind.ENTRY, PacketKind.HINT):
+                self.buses[1].receive(self.room, kind, body)
+
+        self.assertEqual([entry], self.heard[1])
+        self.assertEqual(2, await self.other.position(self.room))
+
+
+class Away(Joined):
+    async def test_bus_away(self) -> None:
+        """While the bus is away, everything goes on, and is found by sweeps; so it is in order, and once."""
+        self.node.leave()
+
+        await self.one.append(self.room, say(self.anna))
+        await self.other.append(self.room, say(self.anna))
+        await self.one.append(self.room, say(self.anna))
+        await self.eventually_after_looks(self.other, lambda: self.seqs_heard(1) == [2, 3, 4])
+        self.assertEqual([1, 2, 3, 4], self.seqs_heard(0))
+
+        self.node.come_back()
+        await self.other.append(self.room, say(self.anna))
+        await self.eventually_after_looks(self.one, lambda: self.seqs_heard(0) == [1, 2, 3, 4, 5])
+        await self.eventually_after_looks(self.other, lambda: self.other._log.heads.is_live(self.room))
+        self.assertEqual([2, 3, 4, 5], self.seqs_heard(1))
+
+    async def test_one_is_cut_off(self) -> None:
+        """What a daemon appends while it alone has lost the bus, the others read when it tells them."""
+        self.buses[0].leave()
+        await self.one.append(self.room, say(self.anna))
+
+        self.buses[0].come_back()
+
+        await eventually(lambda: self.seqs_heard(1) == [2], "the other daemon to read it")
+
+    async def test_too_many_to_hint(self) -> None:
+        """With more streams than can be remembered, all daemons are told to sweep."""
+        self.patch(announcements, "MOST_UNTOLD", 1)
+        rooms = [await self.a_room(self.one) for _ in range(3)]
+        for room in rooms:
+            await self.follow(1, room)
+        self.buses[0].leave()
+        await at_once(self.one.append(room, say(self.anna)) for room in rooms)
+
+        self.buses[0].come_back()
+
+        await eventually(lambda: (CONTROL, PacketKind.SWEEP, b"") in self.buses[0].published, "a SWEEP")
+        await self.eventually_after_looks(self.other, lambda: self.seqs_heard(1) == [2, 2, 2])
+
+
+class Hammered(Joined):
+    async def test_hammering(self) -> None:
+        """Two daemons write to ten rooms over a bus that loses one packet in four: both publish every entry, in order
+        and once.
+        """
+        n = 0
+
+        def loses(stream: Id, kind: PacketKind) -> bool:
+            nonlocal n
+            n += 1
+            return n % 4 == 0
+
+        for bus in self.buses:
+            bus.loses = loses
+        rooms = [await self.a_room(self.one) for _ in range(10)]
+        for room in rooms:
+            await self.follow(0, room)
+            await self.follow(1, room)
+        for heard in self.heard:
+            heard.clear()
+
+        async def talk(daemon: Rooms, name: str) -> None:
+            for n in range(30):
+                await daemon.append(rooms[n % 10], say(self.anna, f"{name} {n}"))
+
+        await at_once(talk(daemon, f"{daemon} {m}") for daemon in (self.one, self.other) for m in range(4))
+
+        for place, daemon in enumerate((self.one, self.other)):
+            daemon._log._neighbours._sweep.compare_all()
+            await daemon.look()
+            for room in rooms:
+                self.assertEqual(list(range(2, 26)), [entry.seq for entry in self.heard[place] if entry.stream == room])
+        for room in rooms:
+            self.assertEqual(25, len(await self.one.history(room, 0, ALL)))
