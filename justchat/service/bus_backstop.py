@@ -1,24 +1,42 @@
 """The timers behind the bus: they find in the database what the bus has lost."""
 
+from typing import Any
+
 from twisted.internet.interfaces import IReactorTime
 
 from justchat.hub.room_sweep import STEP, RoomSweep
 from justchat.service.lifecycle import OrderedService, PeriodicService
+from justchat.store.log.neighbours import Neighbours
+from justchat.store.log.sweep import SWEEP_EVERY
 from justchat.store.packets import Packets
+from justchat.wiring.stores import Stores
 
 LOOK_EVERY = 1.0
 """Seconds between looks for packets that were stored."""
 
 
 class BusBackstop(OrderedService):
-    """Reads stored packets, and looks up which rooms local users are in."""
+    """Sweeps the logs, reads stored packets, and looks up which rooms local users are in."""
 
     name = "bus backstop"
 
-    def __init__(self, packets: Packets, room_sweep: RoomSweep, reactor: IReactorTime) -> None:
+    def __init__(self, stores: Stores, packets: Packets, room_sweep: RoomSweep, reactor: IReactorTime) -> None:
         super().__init__()
+        self._packets = packets
+        self._neighbours: list[Neighbours[Any]] = [
+            neighbours for neighbours in (stores.rooms.neighbours, stores.mailboxes.neighbours) if neighbours
+        ]
+        for neighbours in self._neighbours:
+            packets.on_sweep(neighbours.compare_all)
         for child in (
+            PeriodicService("publishing what the bus did not take", SWEEP_EVERY, self._store_sweep, reactor),
+            *(PeriodicService("sweeping a log", SWEEP_EVERY, each.look, reactor) for each in self._neighbours),
             PeriodicService("reading stored packets", LOOK_EVERY, packets.look, reactor),
             PeriodicService("sweeping the rooms of local users", STEP, room_sweep.step, reactor),
         ):
             self.addService(child)
+
+    def _store_sweep(self) -> None:
+        """While this daemon cannot publish, the others learn through the database that there is something to read."""
+        if any(neighbours.was_untold() for neighbours in self._neighbours):
+            self._packets.store_sweep()

@@ -146,7 +146,7 @@ class Daemon(RootService):
             Housekeeping(stores, actions, Lease(database, "housekeeping"), alone=alone, reactor=reactor),
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),
-            BusBackstop(stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
+            BusBackstop(stores, stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
             PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),
             PartService("garbage collection settings", start=tune_garbage_collector),
             PartService("stall detector", start=self._detect_stalls) if detects_stalls else None,

@@ -22,6 +22,7 @@ from justchat.store.bson import direct_from_document, object_id, pair
 from justchat.store.dialogs import MAX_SHOWN, Dialogs
 from justchat.store.indexes import BETWEEN, BY_ID, FROM_AUTHOR, LATEST, LOG, TO_USER, UNREAD
 from justchat.store.log.log import Log
+from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.stream_head import StreamHead
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
@@ -54,9 +55,14 @@ class Mailboxes:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with the mailbox it is in."""
         self._log.heads.subscribe(on_entry)
 
-    async def look(self) -> None:
-        """Look for what other daemons have appended and the bus has not told (SWEEP_EVERY)."""
-        await self._log.look()
+    def subscribe_own(self, on_entry: Callable[[Mailbox, Entry], None]) -> None:
+        """The same for the entries that this daemon appends: for what has to follow from an entry once."""
+        self._log.heads.subscribe_own(on_entry)
+
+    @property
+    def neighbours(self) -> Neighbours[Mailbox] | None:
+        """The other daemons that write to the same log; None without a bus."""
+        return self._log.neighbours
 
     async def stop(self) -> None:
         settled = await self._log.close()

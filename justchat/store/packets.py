@@ -25,6 +25,8 @@ from justchat.store.indexes import PACKETS
 from justchat.store.mongo.client import Database
 from justchat.store.notices import NoticeReader
 
+ALL_STREAMS = Id("0" * 24)
+"""The stream of a stored SWEEP."""
 LARGEST = 1024 * 1024
 """Bytes of a packet's body."""
 
@@ -43,11 +45,13 @@ class Packets:
         self._has_begun = False
         self._on_moved: list[Callable[[Id, Id, int], None]] = []
         self._on_roommate_gift: list[Callable[[Entry], None]] = []
+        self._on_sweep: list[Callable[[], None]] = []
         self._handlers: Mapping[PacketKind, Callable[[Id, Mapping[str, Any]], None]] = {
             PacketKind.MOVED: self._on_move_packet,
             PacketKind.ROOMMATE_GIFT: self._on_gift_packet,
+            PacketKind.SWEEP: self._on_sweep_packet,
         }
-        for kind in self._handlers:
+        for kind in (PacketKind.MOVED, PacketKind.ROOMMATE_GIFT):
             bus.on_packet(kind, partial(self._take, kind))
 
     def on_moved(self, handler: Callable[[Id, Id, int], None]) -> None:
@@ -66,6 +70,18 @@ class Packets:
             body = encode(entry_to_document(gift))
             self._bus.publish(gift.room, PacketKind.ROOMMATE_GIFT, body)
             self._store(gift.room, PacketKind.ROOMMATE_GIFT, body)
+
+    def on_sweep(self, handler: Callable[[], None]) -> None:
+        """Call ``handler`` when a daemon has stored a SWEEP. Those on the bus are for the logs."""
+        self._on_sweep.append(handler)
+
+    def store_sweep(self) -> None:
+        """Let the others read the heads of all streams that they follow: this daemon cannot publish its entries."""
+        self._store(ALL_STREAMS, PacketKind.SWEEP, encode({}))
+
+    def _on_sweep_packet(self, stream: Id, document: Mapping[str, Any]) -> None:
+        for handler in self._on_sweep:
+            handler()
 
     def _store(self, stream: Id, kind: PacketKind, body: bytes) -> None:
         packet = {"stream": ObjectId(stream), "kind": kind.value, "body": body, "at": self._clock()}

@@ -35,6 +35,7 @@ from justchat.store.bson import (
 )
 from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, PRIVATE, ROOMS
 from justchat.store.log.log import Log
+from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.stream_head import StreamHead
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
@@ -89,9 +90,10 @@ class Rooms:
         """The same for the entries that this daemon appends: for what has to follow from an entry once."""
         self._log.heads.subscribe_own(on_entry)
 
-    async def look(self) -> None:
-        """Look for what other daemons have appended and the bus has not told (SWEEP_EVERY)."""
-        await self._log.look()
+    @property
+    def neighbours(self) -> Neighbours[Room] | None:
+        """The other daemons that write to the same log; None without a bus."""
+        return self._log.neighbours
 
     def start(self) -> None:
         self._saver.start(SNAPSHOT_INTERVAL, now=False)

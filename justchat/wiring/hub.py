@@ -47,10 +47,10 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
     notices = AbsenteeNotices(stores.mailboxes, reactor)
     announcer = Announcer(publisher, stores.packets)
     stores.rooms.subscribe(publisher.on_entry)
-    stores.rooms.subscribe(notices.on_entry)
-    stores.rooms.subscribe(announcer.on_entry)
+    stores.rooms.subscribe_own(notices.on_entry)
+    stores.rooms.subscribe_own(announcer.on_entry)
     stores.mailboxes.subscribe(publisher.on_mailbox_entry)
-    stores.mailboxes.subscribe(announcer.on_mailbox_entry)
+    stores.mailboxes.subscribe_own(announcer.on_mailbox_entry)
     reads = DeferredSemaphore(READS_AT_ONCE)
     replay = Replay(
         rooms=stores.rooms,

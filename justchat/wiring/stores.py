@@ -58,8 +58,8 @@ def make_stores(
     return Stores(
         users=Users(database, now, settings.sms.key_lifetime),
         sessions=Sessions(database, now, settings.sessions.lifetime, bus),
-        rooms=Rooms(database, reactor, shared=shared),
-        mailboxes=Mailboxes(database, reactor, shared=shared),
+        rooms=Rooms(database, reactor, shared=shared, bus=bus),
+        mailboxes=Mailboxes(database, reactor, shared=shared, bus=bus),
         room_client_ids=ClientIds(database, now, room_message_id),
         direct_client_ids=ClientIds(database, now, direct_message_id),
         ledger=Ledger(database),

@@ -31,6 +31,7 @@ class Announcements:
         self._bus = bus
         self._untold: dict[Id, int] = {}
         self._is_too_much = False
+        self._was_untold = False
         self._is_telling = False
         self._recent: dict[Id, bool] = {}
         """Streams written to in this period, and whether they are followed for it."""
@@ -44,10 +45,16 @@ class Announcements:
             self._follow(stream)
         if self._bus.publish(stream, PacketKind.ENTRY, document):
             return
+        self._was_untold = True
         if stream in self._untold or len(self._untold) < MOST_UNTOLD:
             self._untold[stream] = seq
         else:
             self._is_too_much = True
+
+    def was_untold(self) -> bool:
+        """Whether, since the last call of this, an entry could not be told."""
+        was, self._was_untold = self._was_untold, False
+        return was
 
     def _follow(self, stream: Id) -> None:
         """Follow a stream from its second entry on: most receivers of a direct message are not written to again."""

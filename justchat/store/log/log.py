@@ -50,8 +50,8 @@ class Log(Generic[S]):
     ) -> None:
         self.reader = LogReader(database)
         self.heads = Heads(self.reader, load, shared=shared, bus=bus)
-        self._neighbours = Neighbours(bus, self.heads, self.reader) if bus is not None else None
-        announcements = self._neighbours.announcements if self._neighbours is not None else None
+        self.neighbours = Neighbours(bus, self.heads, self.reader) if bus is not None else None
+        announcements = self.neighbours.announcements if self.neighbours is not None else None
         inserts: Inserts[S] = Inserts(database, shared=shared)
         self._in_doubt = InDoubt(database, self.reader, inserts, self.heads)
         self._deadlines: Deadlines[S] = Deadlines()
@@ -79,11 +79,6 @@ class Log(Generic[S]):
             reactor.callLater(0, lambda: ensureDeferred(self._run_batches()))
         return await append.outcome
 
-    async def look(self) -> None:
-        """Look for what the bus has not told. Is to be called every SWEEP_EVERY seconds, if there is a bus."""
-        if self._neighbours is not None and not self._is_closed:
-            await self._neighbours.look()
-
     async def close(self) -> bool:
         """Take no more appends; returns when those taken have their outcome.
 
@@ -92,8 +87,8 @@ class Log(Generic[S]):
         """
         self._is_closed = True
         self._in_doubt.close()
-        if self._neighbours is not None:
-            self._neighbours.close()
+        if self.neighbours is not None:
+            self.neighbours.close()
         return await self._idle if self.heads.is_batch_in_flight else True
 
     async def _run_batches(self) -> None:

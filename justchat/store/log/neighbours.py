@@ -33,6 +33,14 @@ class Neighbours(Generic[S]):
             self.announcements.end_period()
         await self._sweep.round()
 
+    def was_untold(self) -> bool:
+        """Whether, since the last call of this, an entry could not be told to the others."""
+        return self.announcements.was_untold()
+
+    def compare_all(self) -> None:
+        """Another daemon could not tell its entries: look for them."""
+        self._sweep.compare_all()
+
     def close(self) -> None:
         """Read nothing any more."""
         self._incoming.close()

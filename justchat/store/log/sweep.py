@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Generic
 
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -39,6 +40,7 @@ class Sweep(Generic[S]):
         self._heads = heads
         self._reader = reader
         self._is_all_due = False
+        self._is_running = False
         self._next_all = 0.0
         self._rest: list[Id] = []
         """Streams that this rolling sweep has still to compare."""
@@ -47,11 +49,15 @@ class Sweep(Generic[S]):
         bus.on_packet(PacketKind.SWEEP, lambda stream, body: self.compare_all())
 
     def compare_all(self) -> None:
-        """Let the next round compare all streams."""
+        """Compare all streams, at once if no round is in progress."""
         self._is_all_due = True
+        ensureDeferred(self.round()).addErrback(lambda failure: self._log.failure("a sweep failed", failure))
 
     async def round(self) -> None:
         """Compare what is due."""
+        if self._is_running:
+            return
+        self._is_running = True
         try:
             if self._is_all_due or self._bus.is_away():
                 if reactor.seconds() >= self._next_all:
@@ -60,6 +66,8 @@ class Sweep(Generic[S]):
                 await self._roll()
         except DatabaseAway:  # others log that
             self._is_all_due = True
+        finally:
+            self._is_running = False
 
     async def _sweep_all(self) -> None:
         self._is_all_due = False

@@ -10,7 +10,9 @@ from justchat.errors import NotInRoom
 from justchat.interfaces.bus import CONTROL, PacketKind
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
+from justchat.model.room import Room
 from justchat.store.log import announcements
+from justchat.store.log.neighbours import Neighbours
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
 from tests.support.log_case import ALL, Insert, LogCase, Refused, move, say
@@ -51,7 +53,7 @@ class Joined(LogCase):
 
     async def eventually_after_looks(self, rooms: Rooms, condition: Callable[[], object]) -> None:
         async def looked() -> bool:
-            await rooms.look()
+            await look(rooms)
             return bool(condition())
 
         await eventually(looked, "a sweep to find it")
@@ -297,9 +299,18 @@ class Hammered(Joined):
         await at_once(talk(daemon, f"{daemon} {m}") for daemon in (self.one, self.other) for m in range(4))
 
         for place, daemon in enumerate((self.one, self.other)):
-            daemon._log._neighbours._sweep.compare_all()
-            await daemon.look()
+            neighbours_of(daemon).compare_all()
+            await look(daemon)
             for room in rooms:
                 self.assertEqual(list(range(2, 26)), [entry.seq for entry in self.heard[place] if entry.stream == room])
         for room in rooms:
             self.assertEqual(25, len(await self.one.history(room, 0, ALL)))
+
+
+def neighbours_of(rooms: Rooms) -> Neighbours[Room]:
+    assert rooms.neighbours is not None
+    return rooms.neighbours
+
+
+async def look(rooms: Rooms) -> None:
+    await neighbours_of(rooms).look()
