@@ -300,7 +300,7 @@ class Hammered(Joined):
 
         for place, daemon in enumerate((self.one, self.other)):
             neighbours_of(daemon).compare_all()
-            await look(daemon)
+            await eventually(lambda place=place: len(self.heard[place]) >= 240, "all to be published")  # type: ignore[misc]
             for room in rooms:
                 self.assertEqual(list(range(2, 26)), [entry.seq for entry in self.heard[place] if entry.stream == room])
         for room in rooms:
