@@ -38,5 +38,5 @@ class BusBackstop(OrderedService):
 
     def _store_sweep(self) -> None:
         """While this daemon cannot publish, the others learn through the database that there is something to read."""
-        if any(neighbours.was_untold() for neighbours in self._neighbours):
+        if any(neighbours.had_unpublished() for neighbours in self._neighbours):
             self._packets.store_sweep()

@@ -1,4 +1,4 @@
-"""Announcements: this daemon tells the others over the bus of each entry that it appends.
+"""Announcements: this daemon publishes each entry that it appends to the others, over the bus.
 
 Invariant: of an entry whose stream's node is away, at least a hint is sent once the node is back, or a SWEEP where
 there are too many streams to remember.
@@ -13,7 +13,7 @@ from justchat.interfaces.bus import CONTROL, IBus, PacketKind
 from justchat.model.ids import Id
 from justchat.store.log.packets import hint
 
-MOST_UNTOLD = 100_000
+MOST_UNPUBLISHED = 100_000
 """Streams that are remembered while their nodes are away."""
 HINTS_AT_ONCE = 1000
 FOLLOWED_FOR = 60.0
@@ -29,9 +29,9 @@ class Announcements:
 
     def __init__(self, bus: IBus) -> None:
         self._bus = bus
-        self._untold: dict[Id, int] = {}
+        self._unpublished: dict[Id, int] = {}
         self._is_too_much = False
-        self._was_untold = False
+        self._had_unpublished = False
         self._is_telling = False
         self._recent: dict[Id, bool] = {}
         """Streams written to in this period, and whether they are followed for it."""
@@ -40,20 +40,20 @@ class Announcements:
         bus.on_change(self.tell_missed)
 
     def announce(self, stream: Id, seq: int, document: bytes) -> None:
-        """Tell the other daemons of an entry that is durable and published here."""
+        """Publish an entry, which is durable and published here, to the other daemons."""
         if not self._recent.get(stream):
             self._follow(stream)
         if self._bus.publish(stream, PacketKind.ENTRY, document):
             return
-        self._was_untold = True
-        if stream in self._untold or len(self._untold) < MOST_UNTOLD:
-            self._untold[stream] = seq
+        self._had_unpublished = True
+        if stream in self._unpublished or len(self._unpublished) < MOST_UNPUBLISHED:
+            self._unpublished[stream] = seq
         else:
             self._is_too_much = True
 
-    def was_untold(self) -> bool:
-        """Whether, since the last call of this, an entry could not be told."""
-        was, self._was_untold = self._was_untold, False
+    def had_unpublished(self) -> bool:
+        """Whether, since the last call of this, an entry could not be published."""
+        was, self._had_unpublished = self._had_unpublished, False
         return was
 
     def _follow(self, stream: Id) -> None:
@@ -73,8 +73,8 @@ class Announcements:
         self._before, self._recent = self._recent, {}
 
     def tell_missed(self) -> None:
-        """Send hints for what could not be told, as far as its nodes are back."""
-        if not self._is_telling and (self._untold or self._is_too_much):
+        """Send hints for entries that could not be published, as far as their nodes are back."""
+        if not self._is_telling and (self._unpublished or self._is_too_much):
             self._is_telling = True
             ensureDeferred(self._tell()).addErrback(
                 lambda failure: self._log.failure("other daemons were not told of entries", failure)
@@ -82,11 +82,11 @@ class Announcements:
 
     async def _tell(self) -> None:
         try:
-            for number, (stream, seq) in enumerate(tuple(self._untold.items())):
+            for number, (stream, seq) in enumerate(tuple(self._unpublished.items())):
                 if number % HINTS_AT_ONCE == HINTS_AT_ONCE - 1:
                     await deferLater(reactor, 0)
-                if self._bus.publish(stream, PacketKind.HINT, hint(seq)) and self._untold.get(stream) == seq:
-                    del self._untold[stream]
+                if self._bus.publish(stream, PacketKind.HINT, hint(seq)) and self._unpublished.get(stream) == seq:
+                    del self._unpublished[stream]
             if self._is_too_much and self._bus.publish(CONTROL, PacketKind.SWEEP, b""):
                 self._is_too_much = False
         finally:

@@ -32,7 +32,7 @@ FAULT_OF_SUBSCRIBER = "an entry was stored but not published to every subscriber
 class Heads(Generic[S]):
     """The heads of one log's streams. ``load`` reads a head from the database.
 
-    ``shared``: other daemons may append to the same streams; ``bus`` tells what they append.
+    ``shared``: other daemons may append to the same streams; ``bus`` brings their entries.
     """
 
     _log = Logger()

@@ -1,4 +1,4 @@
-"""Incoming: what other daemons tell over the bus of the entries that they append.
+"""Incoming: the entries of other daemons, as they arrive over the bus.
 
 Invariant: an entry that came early, before the one in front of it, is held, and its stream's head is not live until the
 gap is closed: by that entry itself, or by reading the log after GAP_WAIT.
@@ -20,7 +20,9 @@ from justchat.store.log.packets import entry_of_packet, seq_of_hint, seq_of_pack
 from justchat.store.log.stream_head import S
 
 GAP_WAIT = 0.01
-"""Seconds that an entry waits for the one in front of it, before the log is read: a third come by themselves."""
+"""Seconds that an entry waits for the one in front of it, before the log is read: a third of the gaps close without
+that.
+"""
 RETRY_WAIT = 0.5
 """Seconds until the log is read again after the database was away."""
 MOST_EARLY = 1000

@@ -1,6 +1,6 @@
 """Inserts: how the entries of a batch are stored, and what the unique indexes refuse.
 
-Invariant: an entry is stored only after all entries of its stream before it in the batch. A refusal fells the rest of
+Invariant: an entry is stored only after all entries of its stream before it in the batch. A refusal fails the rest of
 its own stream alone.
 
 Streams with one entry go together in one unordered insert. Streams with several go together in one ordered insert,

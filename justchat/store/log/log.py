@@ -34,8 +34,8 @@ MAX_WAITING = 10_000
 class Log(Generic[S]):
     """Appends entries to streams (see the package). ``load`` reads a head from the database.
 
-    ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date. ``bus`` tells
-    them what is appended here, and tells here what they append.
+    ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date. ``bus``
+    carries the entries of this daemon to them, and theirs to it.
     """
 
     _log = Logger()

@@ -1,4 +1,4 @@
-"""The other daemons, as a log knows them: what it tells them, and what it learns of them.
+"""The other daemons, as a log sees them: the entries that it publishes to them, and theirs.
 
 Invariant: what they append is published here at last by a sweep, whatever the bus loses.
 """
@@ -33,12 +33,12 @@ class Neighbours(Generic[S]):
             self.announcements.end_period()
         await self._sweep.round()
 
-    def was_untold(self) -> bool:
-        """Whether, since the last call of this, an entry could not be told to the others."""
-        return self.announcements.was_untold()
+    def had_unpublished(self) -> bool:
+        """Whether, since the last call of this, an entry could not be published to the others."""
+        return self.announcements.had_unpublished()
 
     def compare_all(self) -> None:
-        """Another daemon could not tell its entries: look for them."""
+        """Another daemon could not publish its entries: look for them."""
         self._sweep.compare_all()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The publication of a batch: what is decided is published, told to other daemons, and answered.
+"""The publication of a batch: what is decided is published, here and to other daemons, and answered.
 
 Invariant: entries are published in the order in which they were decided, and each caller is answered after the entries
 of the same batch are published.

@@ -1,4 +1,4 @@
-"""The sweep: compares the heads of followed streams with the log, since the bus may lose what it should tell.
+"""The sweep: compares the heads of followed streams with the log, since the bus may lose packets.
 
 Invariant: while the bus is there, each followed stream is compared at least once in ROLLING seconds, and once after its
 node was away. While a node is away, or another daemon has lost one, all are compared every SWEEP_EVERY seconds, or more

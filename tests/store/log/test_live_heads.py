@@ -258,7 +258,7 @@ class Away(Joined):
 
     async def test_too_many_to_hint(self) -> None:
         """With more streams than can be remembered, all daemons are told to sweep."""
-        self.patch(announcements, "MOST_UNTOLD", 1)
+        self.patch(announcements, "MOST_UNPUBLISHED", 1)
         rooms = [await self.a_room(self.one) for _ in range(3)]
         for room in rooms:
             await self.follow(1, room)
