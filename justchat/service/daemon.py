@@ -143,7 +143,9 @@ class Daemon(RootService):
             PartService("folded names", start=folding.start, stop=folding.stop) if role.prepares else None,
             PartService("first gifts", start=lambda: actions.gift_catalogue.add_starters(read_gifts(CATALOGUE))),
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
-            Housekeeping(stores, actions, Lease(database, "housekeeping"), alone=alone, reactor=reactor),
+            Housekeeping(
+                stores, actions, None if mongod else Lease(database, "housekeeping"), alone=alone, reactor=reactor
+            ),
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),
             BusBackstop(stores, stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,

@@ -22,13 +22,13 @@ class Housekeeping(PeriodicService):
     """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
 
     A round also removes uploaded pictures that nothing refers to. Of several daemons, the holder of ``lease`` does the
-    work for all: it completes removals of rooms. ``alone``: no other daemon writes to the database, so what is
-    unfinished at the start is nobody's present work, and no lease is needed.
+    work for all: it completes removals of rooms. It is None for a daemon that nobody shares the database with.
+    ``alone``: at the start nobody else writes to the database, so what is unfinished is nobody's present work.
     """
 
     _log = Logger()
 
-    def __init__(self, stores: Stores, actions: Actions, lease: Lease, *, alone: bool, reactor: Any) -> None:
+    def __init__(self, stores: Stores, actions: Actions, lease: Lease | None, *, alone: bool, reactor: Any) -> None:
         super().__init__("housekeeping", HOUSEKEEPING_EVERY, self._keep, reactor)
         self._stores = stores
         self._actions = actions
@@ -46,7 +46,7 @@ class Housekeeping(PeriodicService):
         try:
             await self._finish(all=False)
             await self._actions.uploads.remove_orphans()
-            if self._alone or await self._lease.acquire():
+            if self._lease is None or await self._lease.acquire():
                 await self._stores.rooms.finish_removals()
         except ApiError as error:  # the database is away, or too much is waiting
             self._log.warn("housekeeping is put off to the next round: {error}", error=error)
@@ -58,7 +58,7 @@ class Housekeeping(PeriodicService):
     async def _end(self, last_round: "Deferred[Any] | None") -> None:
         if last_round is not None:
             await last_round
-        if not self._alone:
+        if self._lease is not None:
             with suppress(ApiError):  # the database is away: the lease ends by itself
                 await self._lease.release()
 

@@ -174,6 +174,18 @@ class Daemonized(StartCase):
 
         self.assertEqual(200, answer.status)
 
+    async def test_workers(self) -> None:
+        """Several workers run in the background like one; their lines are in the one log."""
+        log = await self.up("--workers", "2")
+
+        self.assertIn("worker 2: ", log)
+        port = int(re.findall(r"http listens on 127\.0\.0\.1:(\d+)", log)[0])
+        self.assertEqual(200, (await request(port, "GET", "/readyz")).status)
+        self.assertEqual(4, len(processes(self.data)))  # the parent, mongod and two workers
+        os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
+        await self.gone()
+        self.assertFalse(self.pid_file.exists())
+
     async def test_stop(self) -> None:
         """Stopped by its pid file, it removes that file, and its database ends with it."""
         await self.launched()

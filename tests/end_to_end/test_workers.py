@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+from tests.support.admin import run
 from tests.support.attack import connect
 from tests.support.chat import a_room
 from tests.support.client import listen, request
@@ -49,6 +50,16 @@ class Sharing(WorkersCase):
         texts = [message["text"] for message in chat if message["type"] is None]
         self.assertEqual([str(number) for number in range(10)], texts)
         self.assertEqual(list(range(1, len(chat) + 1)), [message["seq"] for message in chat])
+
+    async def test_admin(self) -> None:
+        """``justchat-admin`` works beside it: all sockets of a session that it ends are closed."""
+        anna = await self.a_person()
+        sockets = [await self.a_listener(anna) for _ in range(6)]
+
+        done = await run("--data-dir", str(self.daemon.data), "users", "end-sessions", anna.id)
+
+        self.assertEqual(0, done.code, done)
+        self.assertEqual({4440}, {await socket.closed() for socket in sockets})
 
     async def test_worker_dies(self) -> None:
         """A worker that is killed is started again; the connections of the others stay, and no call is refused."""

@@ -127,6 +127,18 @@ class NotifyTests(SynchronousTestCase):
         # The first comes at once, then four pauses of 0.3 s.
         self.assertGreater(time.monotonic() - since, 0.9)
 
+    def test_workers(self) -> None:
+        """Of several workers, READY=1 comes once, from their parent, when all accept connections."""
+        systemd, daemon = self.started("--workers", "2")
+        assert daemon.process is not None
+
+        systemd.wait_for("WATCHDOG=1", times=2)
+
+        self.assertEqual(1, systemd.count("READY=1"))
+        self.assertIn(f"MAINPID={daemon.process.pid}", systemd.received)
+        states = [line for line in systemd.received if line.startswith(("STATUS=", "READY=1"))]
+        self.assertEqual("STATUS=2 of 2 workers accept connections", states[-2])
+
     def test_stopping(self) -> None:
         """After SIGTERM comes STOPPING=1."""
         systemd, daemon = self.started()
