@@ -118,6 +118,10 @@ class FakeBus:
         """The streams that are followed."""
         return list(self._counts)
 
+    def is_followed(self, stream: Id) -> bool:
+        """Whether a stream is among those."""
+        return stream in self._counts
+
     def epoch(self, stream: Id) -> int:
         away = stream not in self._counts or self._network.owner(stream) in self._network.away
         return 0 if away else self._network.epoch

@@ -6,10 +6,10 @@ from statistics import mean
 
 from attrs import frozen
 
-from bench.simulation.network import FakeBus, Network
+from bench.simulation.daemon import Daemon
+from bench.simulation.network import Network
 from bench.simulation.world import World, room_stream, user_stream
 from justchat.bus.uri import owning_node
-from justchat.interfaces.bus import PacketKind
 
 MESSAGES = 100_000
 """Messages of rooms that are sent. Figures are scaled to what all people write in a second."""
@@ -50,45 +50,42 @@ class Figures:
 
 
 class Simulation:
-    """A world, and its daemons' buses on a number of nodes."""
+    """A world, its daemons, and the nodes of their bus."""
 
     def __init__(self, world: World, daemons: int, nodes: int, seed: int = 1) -> None:
         self.world = world
         self.network = Network([f"10.0.0.{number}:6379" for number in range(nodes)])
-        self.buses: list[FakeBus] = [self.network.bus() for _ in range(daemons)]
+        self.daemons = [Daemon(self.network) for _ in range(daemons)]
         self._dice = random.Random(seed)
 
     def connect(self) -> None:
-        """Bind everybody's socket: each daemon follows its users and their rooms."""
+        """Everybody's socket is bound."""
         for room in range(self.world.rooms):
+            stream = room_stream(room)
             for person in self.world.members(room):
-                self._bind(person, room, self.buses[self.world.daemon_of[person]])
-
-    def _bind(self, person: int, room: int, bus: FakeBus) -> None:
-        bus.follow(user_stream(person))
-        bus.follow(room_stream(room))
+                self._daemon_of(person).connect(user_stream(person), stream)
 
     def write(self, messages: int) -> int:
         """Send messages into rooms, and as many direct ones as people write meanwhile. Returns the deliveries."""
         deliveries = 0
         for room in self._dice.choices(range(self.world.rooms), cum_weights=self.world.cumulated_rates, k=messages):
             members = self.world.members(room)
-            self._bus_of(self._dice.choice(members)).publish(room_stream(room), PacketKind.ENTRY, BODY)
+            self._daemon_of(self._dice.choice(members)).publish(room_stream(room), BODY)
             deliveries += len(members)
         seconds = messages / self.world.messages_a_second
         direct = round(seconds * self.world.direct_messages_a_second)
         for _ in range(direct):
             author, to = self._dice.randrange(self.world.people), self._dice.randrange(self.world.people)
-            self._bus_of(author).publish(user_stream(to), PacketKind.ENTRY, BODY)
+            self._daemon_of(author).publish(user_stream(to), BODY)
         return deliveries + direct
 
-    def _bus_of(self, person: int) -> FakeBus:
-        return self.buses[self.world.daemon_of[person]]
+    def _daemon_of(self, person: int) -> Daemon:
+        return self.daemons[self.world.daemon_of[person]]
 
     def hand_outs_of_one(self, room: int) -> int:
         """The hand-outs of one message into a room."""
         before = sum(self.network.handed_out)
-        self.buses[0].publish(room_stream(room), PacketKind.ENTRY, BODY)
+        self.daemons[0].publish(room_stream(room), BODY)
         return sum(self.network.handed_out) - before
 
     def node_dies(self, number: int, messages: int) -> float:
@@ -103,14 +100,14 @@ class Simulation:
 
     def daemon_dies(self, number: int) -> list[int]:
         """Its clients connect to the others. Returns the subscriptions that each of these makes."""
-        gone = self.buses[number]
-        for stream in gone.followed():
-            self.network.unsubscribe(gone, stream)
-        others = [bus for bus in self.buses if bus is not gone]
-        before = [bus.subscribed for bus in others]
+        gone = self.daemons[number]
+        for stream in gone.bus.followed():
+            self.network.unsubscribe(gone.bus, stream)
+        others = [daemon for daemon in self.daemons if daemon is not gone]
+        before = [daemon.bus.subscribed for daemon in others]
         for person, room in self._people_of(number):
-            self._bind(person, room, self._dice.choice(others))
-        return [bus.subscribed - earlier for bus, earlier in zip(others, before, strict=True)]
+            self._dice.choice(others).connect(user_stream(person), room_stream(room))
+        return [daemon.bus.subscribed - earlier for daemon, earlier in zip(others, before, strict=True)]
 
     def _people_of(self, daemon: int) -> Iterator[tuple[int, int]]:
         for room in range(self.world.rooms):
@@ -137,7 +134,7 @@ def simulate(people: int, daemons: int, nodes: int, messages: int = MESSAGES, se
     subscriptions = network.subscriptions[:]
     deliveries = run.write(messages)
     scale = world.messages_a_second / messages
-    received = [bus.received * scale for bus in run.buses]
+    received = [daemon.bus.received * scale for daemon in run.daemons]
     handed_out = [count * scale for count in network.handed_out]
     largest_handed = run.hand_outs_of_one(world.largest)
     unpassed = run.node_dies(0, messages // 10)

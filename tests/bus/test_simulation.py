@@ -85,19 +85,19 @@ class Small(SynchronousTestCase):
         """Its people are followed by others, each by one, and it gets nothing any more."""
         made = self.run_.daemon_dies(0)
 
-        followers = Counter(stream for bus in self.run_.buses[1:] for stream in bus.followed())
+        followers = Counter(stream for daemon in self.run_.daemons[1:] for stream in daemon.bus.followed())
         self.assertEqual({1}, {followers[user_stream(person)] for person in range(5_000)})
         self.assertGreater(sum(made), 5_000 // 20)
-        received = self.run_.buses[0].received
+        received = self.run_.daemons[0].bus.received
         self.run_.write(500)
-        self.assertEqual(received, self.run_.buses[0].received)
+        self.assertEqual(received, self.run_.daemons[0].bus.received)
 
     def test_room_of_a_dead_daemon(self) -> None:
         """A room that was on the dead daemon alone is reached through others."""
         room = next(room for room in range(self.world.rooms) if self.daemons_in(room) == {0})
         self.run_.daemon_dies(0)
 
-        self.assertTrue(any(room_stream(room) in bus.followed() for bus in self.run_.buses[1:]))
+        self.assertTrue(any(room_stream(room) in daemon.bus.followed() for daemon in self.run_.daemons[1:]))
 
     def test_figures(self) -> None:
         """Packets into daemons are what nodes hand out. A node away stops its third; taking it out moves no more."""
