@@ -54,6 +54,9 @@ setup(
             "openapi-spec-validator>=0.7",  # the OpenAPI document is one
             "jsonschema>=4.23",  # every answer in the tests is as that document says
             "hypothesis>=6.140",  # inputs nobody would think of
+            "moto[s3]>=5.1",  # a service that is compatible with S3, and checks signatures; flask runs it
+            "flask>=3.1",
+            "flask-cors>=6.0",
             "websockets>=15",  # one of the clients that are not ours
             "aiohttp>=3.12",  # another, and what python-socketio's client stands on
             "openapi-python-client>=0.29",  # makes a client of that document, which the tests run

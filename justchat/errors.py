@@ -251,6 +251,11 @@ class DiskFull(Unavailable):
     code, detail = "disk-full", "the disk is full; nothing was stored"
 
 
+class StoreAway(Unavailable):
+    code, detail = "store-away", "the store of images is not available; nothing was stored"
+    retry_after = 5
+
+
 class Busy(Unavailable):
     code, detail = "busy", "the server is busy; nothing was stored"
 

@@ -75,7 +75,8 @@ class Options(usage.Options):
         if self["check-config"]:
             from justchat.service.preflight import check_start
 
-            check_start(self.settings, self.parent or {})
+            if warnings := check_start(self.settings, self.parent or {}):
+                raise StartupError("\n".join(warnings))
             print("justchat: nothing is wrong with the settings")
             raise SystemExit(0)
 

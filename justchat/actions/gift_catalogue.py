@@ -1,5 +1,6 @@
 """The gift catalogue: what an operator can do with the gifts that users buy."""
 
+import secrets
 from collections.abc import Sequence
 
 from attrs import evolve, frozen
@@ -26,7 +27,7 @@ class GiftCatalogue:
     async def put(self, gifts: Sequence[NewGift]) -> list[Gift]:
         """Add gifts, or replace those whose ids exist. Either all their pictures are stored, or no gift is.
 
-        Raises NotAnImage, TooLarge, DiskFull.
+        Raises NotAnImage, TooLarge, DiskFull, StoreAway.
         """
         made = [
             Gift(
@@ -75,4 +76,8 @@ class GiftCatalogue:
         if isinstance(image, str):
             await self.pictures.refer(pictures_in(image))
             return image
-        return f"uploads/{await self.images.keep(image)}"
+        stem = secrets.token_hex(16)
+        await self.pictures.add(stem, None, len(image))
+        name = await self.images.keep(image, stem)
+        await self.pictures.refer([stem])
+        return f"uploads/{name}"

@@ -40,7 +40,7 @@ class UploadActions:
         """Store the picture in a file of ``size`` bytes. Returns its path, the same for the same ``idempotency_id``.
 
         An address of None is not counted. The queue is fair among users and, for callers without a session, among
-        addresses. Raises TooManyRequests, NotAnImage, TooLarge, DiskFull, Busy.
+        addresses. Raises TooManyRequests, NotAnImage, TooLarge, DiskFull, StoreAway, Busy.
         """
         # Nobody can guess the name: ``idempotency_id`` is random, too.
         stem = secrets.token_hex(16) if idempotency_id is None else sha256(idempotency_id.encode()).hexdigest()[:32]
@@ -59,9 +59,13 @@ class UploadActions:
         return f"uploads/{name}"
 
     async def remove_orphans(self) -> None:
-        """Remove at most REMOVED_AT_ONCE pictures that nothing refers to."""
+        """Remove at most REMOVED_AT_ONCE pictures that nothing refers to.
+
+        Raises Unavailable where the store of pictures or the database cannot be reached; the rest is for a later time.
+        """
         for stem in await self.pictures.take_orphans(self.clock() - self.orphans, REMOVED_AT_ONCE):
-            self.images.remove(stem)
+            await self.images.remove(stem)
+            await self.pictures.forget(stem)
 
     def _quotas(self, user: Id | None, address: str | None) -> Iterator[tuple[str, str, int]]:
         if address is not None:

@@ -4,7 +4,7 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, Raw
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from justchat.admin import complaints, gifts, users
+from justchat.admin import complaints, gifts, uploads, users
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.text import composed, shows
 
@@ -31,7 +31,7 @@ def parse(written: Sequence[str] | None = None) -> Namespace:
 def _parser() -> ArgumentParser:
     top = ArgumentParser(
         prog="justchat-admin",
-        description="Operate a JustChat: its gifts, its complaints, its users.",
+        description="Operate a JustChat: its gifts, its complaints, its users, its pictures.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
@@ -44,6 +44,7 @@ def _parser() -> ArgumentParser:
     _gifts(_area(areas, "gifts", "the gifts that can be bought"))
     _complaints(_area(areas, "complaints", "the complaints about messages"))
     _users(_area(areas, "users", "the users"))
+    _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)
     return top
 
 

@@ -1,7 +1,9 @@
 """What the commands work with: actions and stores on the daemon's database. Parts are made when a command asks."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from justchat.actions.gift_catalogue import GiftCatalogue
@@ -10,47 +12,85 @@ from justchat.admin.database import find_database
 from justchat.config.settings import Settings
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.money import ICatalogue
+from justchat.interfaces.pictures import IPictureRecords, IPictureStore
 from justchat.store.mongo.client import Database
 from justchat.wiring.actions import make_gift_catalogue, make_operator_actions
 from justchat.wiring.bus import make_bus_of_command
+from justchat.wiring.pictures import make_picture_store
 from justchat.wiring.stores import make_stores
 from justchat.workers.images import Images
+from justchat.workers.picture_folder import PictureFolder
 
 
 class AdminContext:
-    """What a command works with. ``operating`` is what operators can do; ``catalogue`` the gifts as they are stored."""
+    """What a command works with. ``operating`` is what operators can do; ``catalogue`` the gifts as they are stored.
 
-    def __init__(self, settings: Settings, database: Database, bus: IBus | None, reactor: Any) -> None:
+    ``with_secrets`` loads the settings again, with the secrets of a store of pictures.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        with_secrets: Callable[[], Settings],
+        database: Database,
+        bus: IBus | None,
+        reactor: Any,
+    ) -> None:
         self.settings = settings
+        self._with_secrets = with_secrets
+        self._database = database
         self._reactor = reactor
         # No publisher subscribes: users have no sockets here. Daemons hear by the bus, or from the database.
         self._stores = make_stores(settings, database, reactor, bus=bus)
+        self._store: IPictureStore | None = None
         self._images: Images | None = None
+        self._opened = AsyncExitStack()
         self.catalogue: ICatalogue = self._stores.catalogue
         self.operating: OperatorActions = make_operator_actions(settings, self._stores)
 
     @property
-    def gift_catalogue(self) -> GiftCatalogue:
+    def records(self) -> IPictureRecords:
+        """The records of pictures."""
+        records: IPictureRecords = self._stores.pictures
+        return records
+
+    async def pictures(self) -> IPictureStore:
+        """The store of pictures that the daemon serves from. Raises StartupError for its settings."""
+        if self._store is None:
+            settings = self._with_secrets() if self.settings.picture_store == "s3" else self.settings
+            copies = Path(self._opened.enter_context(TemporaryDirectory(prefix="justchat-")))
+            store = make_picture_store(settings, self._database, self._stores.pictures, self._reactor, copies=copies)
+            if not isinstance(store, PictureFolder):
+                await store.start()
+                self._opened.callback(store.stop)
+            self._store = store
+        return self._store
+
+    async def gift_catalogue(self) -> GiftCatalogue:
         """The actions on gifts. The process that decodes pictures starts when they are first asked for."""
         if self._images is None:
-            data_dir = self.settings.data_dir
-            self._images = Images(data_dir / "uploads", data_dir / "spool", self._reactor)
+            store = await self.pictures()
+            is_ours = isinstance(store, PictureFolder)
+            spool = self.settings.data_dir / "spool" if is_ours else store.folder
+            self._images = Images(store, spool, self._reactor)
             self._images.start()
+            self._opened.push_async_callback(self._images.stop)
         return make_gift_catalogue(self._stores, self._images)
 
     async def close(self) -> None:
         """Returns when the process that decodes pictures has ended."""
-        if self._images is not None:
-            await self._images.stop()
+        await self._opened.aclose()
 
 
 @asynccontextmanager
-async def open_context(settings: Settings, reactor: Any) -> AsyncIterator[AdminContext]:
+async def open_context(
+    settings: Settings, with_secrets: Callable[[], Settings], reactor: Any
+) -> AsyncIterator[AdminContext]:
     """A context on the daemon's database. Raises StartupError where that cannot be reached."""
     async with find_database(settings, reactor) as uri:
-        database = Database(uri)
+        database = Database(uri, files=settings.picture_store == "gridfs")
         bus = make_bus_of_command(settings, reactor)
-        context = AdminContext(settings, database, bus, reactor)
+        context = AdminContext(settings, with_secrets, database, bus, reactor)
         database.open()
         try:
             await database.ping()

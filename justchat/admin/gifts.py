@@ -9,10 +9,12 @@ from attrs import evolve
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, short, table
 from justchat.config.gift_file import NewGift, read_gifts
+from justchat.config.settings import Settings
 from justchat.errors import BadFile, Conflict, GiftNotFound, NotAnImage, StartupError, TooLarge
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, as_id, derived_id
 from justchat.model.moment import iso
+from justchat.model.pictures import pictures_in
 from justchat.protocol.documents import gift_document
 from justchat.runtime.data_dir import check_owner
 from justchat.workers.codecs import reencode_picture
@@ -36,8 +38,9 @@ async def load(context: AdminContext, arguments: Namespace) -> Outcome:
     if not gifts:
         raise BadFile(f"{file}: it has no gifts")
     gifts = [gift if gift.id else evolve(gift, id=_id_of(gift.name)) for gift in gifts]
-    _check(context, file, gifts)
-    return _all(await context.gift_catalogue.put([await _unless_known(context, gift) for gift in gifts]), "")
+    await _check(context, file, gifts)
+    catalogue = await context.gift_catalogue()
+    return _all(await catalogue.put([await _unless_known(context, gift) for gift in gifts]), "")
 
 
 async def add(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -49,27 +52,23 @@ async def add(context: AdminContext, arguments: Namespace) -> Outcome:
         pass
     else:
         raise Conflict(f"there is a gift with this name: gifts edit {id}")
-    image = _picture(context, arguments.image)
-    (gift,) = await context.gift_catalogue.put(
-        [NewGift(id=id, name=arguments.name, price=arguments.price, image=image)]
-    )
+    image = await _picture(context, arguments.image)
+    catalogue = await context.gift_catalogue()
+    (gift,) = await catalogue.put([NewGift(id=id, name=arguments.name, price=arguments.price, image=image)])
     return _one(gift)
 
 
 async def edit(context: AdminContext, arguments: Namespace) -> Outcome:
     """Change a gift. Users who received it keep it as it was."""
-    image = None if arguments.image is None else _picture(context, arguments.image)
-    return _one(
-        await context.gift_catalogue.change(
-            as_id(arguments.id), name=arguments.name, price=arguments.price, image=image
-        )
-    )
+    image = None if arguments.image is None else await _picture(context, arguments.image)
+    catalogue = await context.gift_catalogue()
+    return _one(await catalogue.change(as_id(arguments.id), name=arguments.name, price=arguments.price, image=image))
 
 
 async def withdraw(context: AdminContext, arguments: Namespace) -> Outcome:
     """Withdraw a gift from sale. Users who received it keep it. To sell it again, load it with its id."""
     gift = as_id(arguments.id)
-    await context.gift_catalogue.withdraw(gift)
+    await (await context.gift_catalogue()).withdraw(gift)
     return Outcome(f"Gift {gift} is withdrawn.", {"withdrawn": gift})
 
 
@@ -77,7 +76,7 @@ def _id_of(name: str) -> Id:
     return derived_id("gift", name)
 
 
-def _check(context: AdminContext, file: Path, gifts: Sequence[NewGift]) -> None:
+async def _check(context: AdminContext, file: Path, gifts: Sequence[NewGift]) -> None:
     """Check what the file's schema does not. Raises BadFile with the row and the field."""
     rows: dict[Id | None, int] = {}
     for row, gift in enumerate(gifts, start=1):
@@ -87,40 +86,49 @@ def _check(context: AdminContext, file: Path, gifts: Sequence[NewGift]) -> None:
             if gift.id in rows:
                 raise BadFile(f"id: row {rows[gift.id]} has the same gift")
             rows[gift.id] = row
-            _check_picture(context, gift.image)
+            await _check_picture(context, gift.image)
         except BadFile as error:
             raise BadFile(f"{file}: gifts.{row}.{error}") from error
 
 
-def _check_picture(context: AdminContext, image: bytes | str) -> None:
+async def _check_picture(context: AdminContext, image: bytes | str) -> None:
     """Raises BadFile unless ``image`` is a picture, or the path or URL of one."""
     settings = context.settings
     if isinstance(image, bytes):
         if len(image) > settings.limits.image:
             raise BadFile(f"image: more than {settings.limits.image} bytes")
-        if not (settings.data_dir / "uploads").is_dir():
-            raise StartupError(f"--data-dir: {settings.data_dir} is not the daemon's: no pictures are served from it")
-        check_owner(settings.data_dir)
+        if settings.picture_store == "folder":
+            _check_folder(settings)
         try:
             reencode_picture(image)
         except (NotAnImage, TooLarge) as error:
             raise BadFile(f"image: {error.detail}") from error
     elif image.startswith("uploads/"):
-        if not (settings.data_dir / image).is_file():
-            raise BadFile(f"image: there is no {image} in {settings.data_dir}")
+        if await _stored(context, image) is None:
+            raise BadFile(f"image: there is no {image}")
     elif not image.startswith(("http://", "https://", "/")):
         raise BadFile(f"image: there is no file {image}; a path for clients begins with /")
 
 
-def _picture(context: AdminContext, written: str) -> bytes | str:
+def _check_folder(settings: Settings) -> None:
+    if not (settings.data_dir / "uploads").is_dir():
+        raise StartupError(f"--data-dir: {settings.data_dir} is not the daemon's: no pictures are served from it")
+    check_owner(settings.data_dir)
+
+
+async def _picture(context: AdminContext, written: str) -> bytes | str:
     """The picture in the file that an argument names, or the argument as it is."""
+    image = _content(written)
+    await _check_picture(context, image)
+    return image
+
+
+def _content(written: str) -> bytes | str:
     file = Path(written)
     try:
-        image = file.read_bytes() if "://" not in written and file.is_file() else written
+        return file.read_bytes() if "://" not in written and file.is_file() else written
     except OSError as error:
         raise BadFile(f"{file}: {error.strerror}") from error
-    _check_picture(context, image)
-    return image
 
 
 async def _unless_known(context: AdminContext, gift: NewGift) -> NewGift:
@@ -128,16 +136,20 @@ async def _unless_known(context: AdminContext, gift: NewGift) -> NewGift:
     assert gift.id is not None
     try:
         known = (await context.catalogue.get(gift.id)).image
-        kept = context.settings.data_dir / known
-        if (
-            isinstance(gift.image, bytes)
-            and known.startswith("uploads/")
-            and kept.read_bytes() == reencode_picture(gift.image)[0]
-        ):
+    except GiftNotFound:
+        return gift
+    if isinstance(gift.image, bytes) and known.startswith("uploads/"):
+        kept = await _stored(context, known)
+        if kept is not None and kept.read_bytes() == reencode_picture(gift.image)[0]:
             return evolve(gift, image=known)
-    except (GiftNotFound, OSError):
-        pass
     return gift
+
+
+async def _stored(context: AdminContext, image: str) -> Path | None:
+    """A file with the content of a stored picture, by its path for clients; None where there is none."""
+    name = image.removeprefix("uploads/")
+    found: Path | None = await (await context.pictures()).find(name) if pictures_in(image) else None
+    return found
 
 
 def _all(gifts: Sequence[Gift], nothing: str) -> Outcome:

@@ -5,6 +5,7 @@ import signal
 import sys
 import traceback
 from argparse import Namespace
+from functools import partial
 from io import TextIOWrapper
 from typing import Any
 
@@ -38,7 +39,8 @@ async def run(reactor: Any, arguments: Namespace) -> None:
         given = {"mongo": arguments.mongo, "bus": arguments.bus}
         overrides = {table: {"uri": uri} for table, uri in given.items() if uri is not None}
         settings = load_settings(arguments.config, overrides, arguments.data_dir, secrets=False)
-        async with open_context(settings, reactor) as context:
+        with_secrets = partial(load_settings, arguments.config, overrides, arguments.data_dir)
+        async with open_context(settings, with_secrets, reactor) as context:
             outcome = await arguments.command(context, arguments)
     except DatabaseAway as error:
         raise refused(IN_DOUBT) from error

@@ -73,6 +73,13 @@ def _workers(written: object) -> int:
     return written
 
 
+def _origin(url: str) -> str:
+    parts = urlsplit(_http_url(url))
+    if parts.path not in ("", "/") or parts.query or parts.fragment or not parts.hostname:
+        raise ValueError("must be a scheme and a host, as https://s3.example.com")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 UNREAD = Secret("https://unread.invalid/{phone}/{text}")
 """Takes the place of a secret in a file or in the environment, where ``load_settings`` is not to read it."""
 
@@ -122,6 +129,8 @@ Secrets = Annotated[tuple[str, ...], PlainValidator(_secrets)]
 SecretTemplate = Annotated[str, WrapValidator(_template)]
 """A secret that may be empty."""
 SecretUrl = Annotated[SecretText, AfterValidator(_http_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
+"""A scheme and a host of HTTP, with a port or without."""
 Region = Annotated[str, AfterValidator(_region)]
 NumberTypes = Annotated[tuple[Annotated[NumberType, BeforeValidator(_number_type)], ...], Field(min_length=1)]
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]

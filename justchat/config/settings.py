@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -36,6 +34,8 @@ from justchat.config.setting_types import (
     SecretUrl,
     Workers,
 )
+from justchat.config.table import Table
+from justchat.config.uploads import PictureStoreKind, Uploads
 from justchat.errors import StartupError
 from justchat.model.phone import NumberType
 from justchat.model.rate import Rate, parse_rate
@@ -43,11 +43,7 @@ from justchat.model.rate import Rate, parse_rate
 Failure = Literal["retry", "bad-number", "no-funds", "misconfigured", "unknown"]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class Http(_Table):
+class Http(Table):
     """``[http]``: the API, ``/ws``, uploads."""
 
     endpoint: str = "tcp:4000"
@@ -71,7 +67,7 @@ class Http(_Table):
         return origin is None or "*" in self.allow_origins or origin in self.allow_origins
 
 
-class Websocket(_Table):
+class Websocket(Table):
     """``[websocket]``: the socket."""
 
     endpoint: str = "tcp:8000"
@@ -85,13 +81,13 @@ class Websocket(_Table):
     replay_days: Seconds = 7.0
 
 
-class Mongo(_Table):
+class Mongo(Table):
     """``[mongo]``: the database. Without a URI it is the embedded one."""
 
     uri: NeededSecret | None = None
 
 
-class BusSettings(_Table):
+class BusSettings(Table):
     """``[bus]``: the bus that joins several daemons."""
 
     uri: Secrets | None = None
@@ -100,7 +96,7 @@ class BusSettings(_Table):
     """PEM file of the authorities of ``rediss://``; None for those of the system."""
 
 
-class Sms(_Table):
+class Sms(Table):
     """``[sms]``: how keys are sent."""
 
     sender: Literal["outbox", "http"] = "outbox"
@@ -136,7 +132,7 @@ class Sms(_Table):
         return text
 
 
-class Captcha(_Table):
+class Captcha(Table):
     """``[captcha]``: keeps robots from signing up."""
 
     enabled: bool = False
@@ -151,7 +147,7 @@ class Captcha(_Table):
         return self.url is not None and self.secret is not None
 
 
-class Payments(_Table):
+class Payments(Table):
     """``[payments]``: the secret that signs top-ups. Without one, a random one is kept in the data directory."""
 
     secret_key: SecretText | None = None
@@ -169,7 +165,7 @@ class Payments(_Table):
         return secret_key
 
 
-class Limits(_Table):
+class Limits(Table):
     """``[limits]``: ``enabled`` switches rates, connection limits and SMS limits, never the sizes below."""
 
     enabled: bool = True
@@ -266,13 +262,13 @@ SMS_RATES: Mapping[SmsLimit, RateTexts] = {
 }
 
 
-class SessionSettings(_Table):
+class SessionSettings(Table):
     """``[sessions]``: ``lifetime`` in seconds from sign-in."""
 
     lifetime: Seconds = 90 * 24 * 3600
 
 
-class Privacy(_Table):
+class Privacy(Table):
     """``[privacy]``: ``show_phones`` shows every user's phone to every user, as the original does."""
 
     show_phones: bool = True
@@ -282,17 +278,7 @@ class Privacy(_Table):
     """Whether ``/user/search`` finds users by the beginning of their nickname."""
 
 
-class Uploads(_Table):
-    """``[uploads]``: whether ``/upload`` needs a session, and what is kept."""
-
-    require_session: bool = False
-    free_space: Annotated[int, Field(ge=0)] = 512 * 1024 * 1024
-    """Bytes that must be free on the disk for an upload to be accepted."""
-    orphan_lifetime: Seconds = 24 * 3600
-    """Seconds after which an uploaded picture that nothing refers to is removed."""
-
-
-class Settings(_Table):
+class Settings(Table):
     """All settings."""
 
     data_dir: Path = Path("justchat-data")
@@ -307,6 +293,11 @@ class Settings(_Table):
     sessions: SessionSettings = SessionSettings()
     privacy: Privacy = Privacy()
     uploads: Uploads = Uploads()
+
+    @property
+    def picture_store(self) -> PictureStoreKind:
+        """Where pictures are stored."""
+        return self.uploads.store or ("folder" if self.mongo.uri is None else "gridfs")
 
     def sms_rates(self, limit: SmsLimit) -> tuple[Rate, ...]:
         """The rates of an SMS limit."""
@@ -328,6 +319,13 @@ class Settings(_Table):
         if captcha.enabled and (captcha.url is None or captcha.secret is None):
             raise ValueError("enabled = true needs a url and a secret")
         return captcha
+
+    @field_validator("uploads")
+    @classmethod
+    def _bucket_is_there(cls, uploads: Uploads) -> Uploads:
+        if uploads.store == "s3" and uploads.s3 is None:
+            raise ValueError('store = "s3" needs a table [uploads.s3]')
+        return uploads
 
     @field_validator("sms")
     @classmethod

@@ -66,9 +66,9 @@ def make_app(
         return socketio
 
     @app.route("/uploads/<name>")
-    def uploaded_file(request: IRequest, name: str) -> IResource:
+    async def uploaded_file(request: IRequest, name: str) -> IResource:
         """A picture that a user uploaded."""
-        file = uploads.find(name) if request.method in (b"GET", b"HEAD") else None
+        file = await uploads.find(name) if request.method in (b"GET", b"HEAD") else None
         if file is None:
             raise _not_found()
         return file

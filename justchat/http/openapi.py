@@ -8,11 +8,14 @@ from pydantic import BaseModel
 from justchat.config.settings import Limits
 from justchat.errors import (
     ApiError,
+    Busy,
     DatabaseAway,
+    DiskFull,
     EncodingNotSupported,
     LoginTimeout,
     MethodNotAllowed,
     NotFound,
+    StoreAway,
     TooManyRequests,
     Unavailable,
     reason_phrase,
@@ -199,7 +202,13 @@ def _pages(schemas: Schemas) -> dict[str, Any]:
             (Unavailable, DatabaseAway),
         ),
         ("/openapi.json", "openapi", "This document", {"application/json": document}, ()),
-        ("/uploads/{name}", "uploads", "An uploaded picture", dict.fromkeys(PICTURES, PICTURE), (NotFound,)),
+        (
+            "/uploads/{name}",
+            "uploads",
+            "An uploaded picture",
+            dict.fromkeys(PICTURES, PICTURE),
+            (NotFound, StoreAway, DatabaseAway, DiskFull, Busy),
+        ),
     ):
         answer = {
             "description": reason_phrase(200),

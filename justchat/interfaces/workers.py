@@ -30,17 +30,17 @@ class IPasswords(Interface):
 class IImages(Interface):
     """Uploaded pictures."""
 
-    async def keep(data: bytes) -> str:
-        """Re-encode a picture without its metadata, store it, and return its file name.
+    async def keep(data: bytes, stem: str) -> str:
+        """Re-encode a picture without its metadata, store it under the name ``stem`` and an extension, and return that.
 
-        Raises NotAnImage, TooLarge (pixels), DiskFull, Busy; then nothing is left on the disk.
+        Raises NotAnImage, TooLarge (pixels), DiskFull, Busy, and what the store raises; then nothing is left behind.
         """
 
     async def keep_file(file: Path, stem: str, owner: str) -> tuple[str, int]:
-        """``keep`` for a picture in a file, under the name ``stem`` and an extension. The queue is fair among owners.
+        """``keep`` for a picture in a file. The queue is fair among owners.
 
         Returns the file name and its size in bytes.
         """
 
-    def remove(stem: str) -> None:
-        """Remove a picture. It is not an error if there is none."""
+    async def remove(stem: str) -> None:
+        """Remove a picture. It is not an error if there is none. Raises what the store raises."""

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 
 ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer's body; a larger one is an error."""
+"""Bytes of an answer's body by default; a larger one is an error."""
 
 
 class NoAnswer(Exception):
@@ -31,13 +31,15 @@ class NoAnswer(Exception):
 class HttpClient:
     """Makes requests, each over a connection of its own.
 
-    ``server`` is the name of the other side in errors. ``timeout`` is in seconds, for a whole exchange.
+    ``server`` is the name of the other side in errors. ``timeout`` is in seconds, for a whole exchange;
+    ``answer_limit`` is in bytes.
     """
 
-    def __init__(self, server: str, timeout: float, reactor: Any) -> None:
+    def __init__(self, server: str, timeout: float, reactor: Any, *, answer_limit: int = ANSWER_LIMIT) -> None:
         self._server = server
         self._timeout = timeout
         self._reactor = reactor
+        self._answer_limit = answer_limit
         self._tls = BrowserLikePolicyForHTTPS()
 
     async def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
@@ -76,7 +78,7 @@ class HttpClient:
         answer = bytearray()
 
         def add(data: bytes) -> None:
-            if len(answer) + len(data) > ANSWER_LIMIT:
+            if len(answer) + len(data) > self._answer_limit:
                 raise NoAnswer(f"{self._server}'s answer is too large")
             answer.extend(data)
 

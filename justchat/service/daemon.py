@@ -10,7 +10,6 @@ from twisted.internet import reactor as default_reactor
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
-from justchat.config.gift_file import read_gifts
 from justchat.config.settings import Settings
 from justchat.model.moment import now
 from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
@@ -21,13 +20,14 @@ from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
 from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
+from justchat.service.first_gifts import add_first_gifts
 from justchat.service.housekeeping import Housekeeping, Reconciliation
 from justchat.service.lifecycle import PartService, PeriodicService
+from justchat.service.pictures import picture_services
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
 from justchat.service.role import ON_ITS_OWN, Role
 from justchat.service.root import RootService
 from justchat.service.session_expiry import SessionExpiry
-from justchat.starter import CATALOGUE
 from justchat.store.folding import Folding
 from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.lease import Lease
@@ -38,6 +38,7 @@ from justchat.wiring.bus import make_bus
 from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
 from justchat.wiring.hub import make_hub
 from justchat.wiring.outbound import make_captcha, make_sms_sender
+from justchat.wiring.pictures import make_picture_store
 from justchat.wiring.stores import make_stores
 from justchat.wiring.transports import make_transports
 from justchat.workers.images import Images
@@ -49,7 +50,8 @@ DRAIN = 5.0
 
 def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> RootService:
     """The daemon of these settings, its TCP ports bound. Raises StartupError for each fault that shows so early."""
-    check_start(settings, twistd or {})
+    for warning in check_start(settings, twistd or {}):
+        Logger().warn("{warning}", warning=warning)
     prepare_data_dir(settings.data_dir, owner_of(twistd or {}))
     # It would log that each factory starts and stops, with an address in memory.
     Factory.noisy = False
@@ -88,7 +90,8 @@ class Daemon(RootService):
         mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
         uri = mongod.uri if mongod else settings.mongo.uri
         assert uri is not None
-        database = Database(uri, SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user))
+        slow_reads = SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user)
+        database = Database(uri, slow_reads, files=settings.picture_store == "gridfs")
         bus = make_bus(settings, reactor)
         stores = make_stores(
             settings,
@@ -100,7 +103,8 @@ class Daemon(RootService):
         )
         hub = make_hub(settings.websocket, stores, bus, reactor)
         passwords = Passwords(reactor)
-        images = Images(settings.data_dir / "uploads", settings.data_dir / "spool", reactor)
+        pictures = make_picture_store(settings, database, stores.pictures, reactor)
+        images = Images(pictures, settings.data_dir / "spool", reactor)
         actions = make_actions(
             settings,
             stores,
@@ -120,6 +124,7 @@ class Daemon(RootService):
             rates=make_rate_limiter(settings.limits),
             hub=hub,
             idempotency_keys=idempotency_keys,
+            pictures=pictures,
             ping_database=database.ping,
             bus=bus,
             reactor=reactor,
@@ -136,12 +141,13 @@ class Daemon(RootService):
             EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
             DatabaseService(database, alone=alone, prepares=role.prepares),
             PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
-            PartService("pictures", start=images.start, stop=images.stop),
+            *picture_services(pictures, reactor),
+            PartService("picture worker", start=images.start, stop=images.stop),
             PartService("passwords", start=passwords.start, stop=passwords.stop),
             PartService("mailboxes", stop=stores.mailboxes.stop),
             PartService("rooms", start=stores.rooms.start, stop=stores.rooms.stop),
             PartService("folded names", start=folding.start, stop=folding.stop) if role.prepares else None,
-            PartService("first gifts", start=lambda: actions.gift_catalogue.add_starters(read_gifts(CATALOGUE))),
+            PartService("first gifts", start=lambda: add_first_gifts(actions.gift_catalogue)),
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
             Housekeeping(
                 stores, actions, None if mongod else Lease(database, "housekeeping"), alone=alone, reactor=reactor

@@ -7,6 +7,7 @@ from twisted.internet import reactor as default_reactor
 
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
+from justchat.outbound.s3.preflight import BucketAway, check_bucket
 from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_secret
 from justchat.runtime.endpoints import server_of
 from justchat.runtime.mongod import find_binary
@@ -24,8 +25,11 @@ def owner_of(twistd: Mapping[str, Any]) -> Owner:
     return Owner(twistd.get("uid"), twistd.get("gid"))
 
 
-def check_start(settings: Settings, twistd: Mapping[str, Any]) -> None:
-    """Raises StartupError for the first fault that shows without making or binding anything."""
+def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
+    """Raises StartupError for the first fault that shows without making or binding anything.
+
+    Returns what does not keep the daemon from starting, a line each.
+    """
     for table, endpoint in endpoints_of_settings(settings).items():
         server_of(table, endpoint, default_reactor)
     if settings.bus.uri is not None:
@@ -39,6 +43,18 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> None:
     check_owner(settings.data_dir, owner)
     if settings.payments.secret_key is None:
         check_secret(settings.data_dir / SECRET_KEY, owner)
+    return _warnings_of_pictures(settings)
+
+
+def _warnings_of_pictures(settings: Settings) -> list[str]:
+    """A bucket that is away keeps nobody from chatting, so it is a warning. Raises StartupError for wrong settings."""
+    if settings.picture_store != "s3" or settings.uploads.s3 is None:
+        return []
+    try:
+        check_bucket(settings.uploads.s3)
+    except BucketAway as error:
+        return [str(error)]
+    return []
 
 
 def _check_joined(settings: Settings) -> None:

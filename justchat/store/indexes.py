@@ -10,6 +10,8 @@ ENDED, ANSWERS, WINDOWS, VERSIONS, PICTURES = "ended", "answers", "windows", "ve
 PACKETS = "packets"
 LEASES = "leases"
 
+FILES, CHUNKS = "fs.files", "fs.chunks"
+
 BUILDING = 3600.0
 """Seconds that the database may take to build a collection's indexes."""
 _DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
@@ -134,6 +136,13 @@ INDEXES: dict[str, list[Document]] = {
         _index({"order": -1}),
     ],
 }
+
+
+GRIDFS_INDEXES: dict[str, list[Document]] = {
+    FILES: [_index({"filename": 1, "uploadDate": 1})],
+    CHUNKS: [_index({"files_id": 1, "n": 1}, unique=True)],
+}
+"""Those of the GridFS specification. The collections are made where pictures are stored in the database."""
 
 
 OBSOLETE: dict[str, tuple[str, ...]] = {

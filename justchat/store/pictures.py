@@ -1,7 +1,9 @@
 """Records of uploaded pictures, in MongoDB: the owner, whether anything refers to the picture, and bytes by day.
 
 A record is stored before its picture, and a reference before the text that has it. So a crash in between leaves a
-picture that is kept without need, and never a text whose picture is deleted.
+picture that is kept without need, and never a text whose picture is deleted. An orphan is removed in three steps: it is
+marked, so that nothing can refer to it; its file is removed; its record is deleted. So a crash in between, or a store
+that is away, leaves no file without a record.
 """
 
 from collections.abc import Sequence
@@ -19,16 +21,23 @@ from justchat.store.indexes import PICTURES, WINDOWS
 from justchat.store.mongo.client import Database
 
 DAY = 24 * 3600
+RETAKEN = timedelta(minutes=5)
+"""After this, a picture that was taken and not forgotten is taken again: its removal failed."""
 
 
 @implementer(IPictureRecords)
 class PictureRecords:
-    """See IPictureRecords. ``folder`` names this daemon's folder of pictures: each daemon on a database has its own."""
+    """See IPictureRecords.
 
-    def __init__(self, database: Database, clock: Clock, folder: str) -> None:
+    ``folder`` names the place where this daemon stores pictures: its own folder, or one that it shares with others.
+    ``former`` names one that it used before, whose orphans are still its own.
+    """
+
+    def __init__(self, database: Database, clock: Clock, folder: str, former: str | None = None) -> None:
         self._database = database
         self._clock = clock
         self._folder = folder
+        self._folders = [folder] if former is None else [folder, former]
 
     async def add(self, stem: str, user: Id | None, size: int) -> None:
         record = {
@@ -41,19 +50,34 @@ class PictureRecords:
         # The same picture again, after a crash, keeps its age and its references.
         await self._database.upsert(PICTURES, {"_id": stem}, {"$setOnInsert": record})
 
+    async def has(self, stem: str) -> bool:
+        return await self._database.find_one(PICTURES, {"_id": stem, "removing": None}, ["_id"]) is not None
+
+    async def adopt(self, stem: str, size: int) -> None:
+        new = {"user": None, "bytes": size, "at": self._clock(), "kept": True}
+        change = {"$set": {"folder": self._folder}, "$setOnInsert": new}
+        await self._database.upsert(PICTURES, {"_id": stem}, change)
+
     async def refer(self, stems: Sequence[str]) -> None:
         if stems:
-            await self._database.update_all(
-                PICTURES, {"_id": {"$in": list(stems)}, "kept": False}, {"$set": {"kept": True}}
-            )
+            lasting = {"_id": {"$in": list(stems)}, "kept": False, "removing": None}
+            await self._database.update_all(PICTURES, lasting, {"$set": {"kept": True}})
 
     async def take_orphans(self, before: Moment, limit: int) -> list[str]:
-        orphan = {"folder": self._folder, "kept": False, "at": {"$lt": before}}
+        time = self._clock()
+        # Not one whose removal began just now, here or at another daemon.
+        free = {"kept": False, "removing": {"$not": {"$gte": time - RETAKEN}}}
+        orphan = {"folder": {"$in": self._folders}, "at": {"$lt": before}, **free}
         found = await self._database.find(PICTURES, orphan, sort={"at": 1}, limit=limit, fields=["_id"])
-        orphans = [{"_id": record["_id"], "kept": False} for record in found]
-        # A picture that got a reference since, or that another daemon has taken, is not among them.
-        taken = [await self._database.delete_and_get(PICTURES, each) for each in orphans]
-        return [str(record["_id"]) for record in taken if record is not None]
+        return [
+            str(record["_id"])
+            for record in found
+            # Nor one that got a reference since.
+            if await self._database.update(PICTURES, {"_id": record["_id"], **free}, {"$set": {"removing": time}})
+        ]
+
+    async def forget(self, stem: str) -> None:
+        await self._database.delete_all(PICTURES, {"_id": stem, "kept": False})
 
     async def take_bytes(self, name: str, of: str, most: int, size: int) -> None:
         id, ends = self._today(name, of)

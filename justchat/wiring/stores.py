@@ -55,6 +55,9 @@ def make_stores(
     """``shared``: other daemons may write to the same database; ``bus`` joins this daemon with them. ``folder`` is the
     name of this daemon's folder of pictures.
     """
+    kind = settings.picture_store
+    # Orphans in the folder stay this daemon's when its pictures go elsewhere.
+    folders = (folder,) if kind == "folder" else (kind, folder)
     return Stores(
         users=Users(database, now, settings.sms.key_lifetime),
         sessions=Sessions(database, now, settings.sessions.lifetime, bus),
@@ -67,6 +70,6 @@ def make_stores(
         complaints=ComplaintStore(database),
         invites=Invites(database, now, reactor),
         rate_windows=RateWindows(database, now, reactor),
-        pictures=PictureRecords(database, now, folder),
+        pictures=PictureRecords(database, now, *folders),
         packets=None if bus is None else Packets(database, bus, now),
     )

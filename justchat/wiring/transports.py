@@ -24,6 +24,7 @@ from justchat.http.uploaded_files import UploadedFiles
 from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.idempotency import IIdempotencyKeys
+from justchat.interfaces.pictures import IPictureStore
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.http_connection_limiter import HttpConnectionLimiter
@@ -68,6 +69,7 @@ def make_transports(
     rates: RateLimiter | None,
     hub: Hub,
     idempotency_keys: IIdempotencyKeys,
+    pictures: IPictureStore,
     ping_database: Callable[[], Awaitable[None]],
     bus: IBus | None,
     reactor: Any,
@@ -107,7 +109,7 @@ def make_transports(
         description=openapi(endpoints, settings.limits, version("justchat")),
         websocket=websocket,
         socketio=socketio,
-        uploads=UploadedFiles(settings.data_dir / "uploads"),
+        uploads=UploadedFiles(pictures),
     )
     shared: Any = {
         "addresses": addresses,

@@ -1,4 +1,4 @@
-"""Uploaded pictures: a worker process re-encodes them one after another, and they are stored in a folder.
+"""Uploaded pictures: a worker process re-encodes them one after another into a folder, and a store keeps them.
 
 The queue is fair: the owner whose pictures took the least time lately is next. So many or large pictures of one owner
 delay another owner's by at most the one in progress. The process yields to the daemon. A picture that takes longer
@@ -21,9 +21,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.errors import ApiError, Busy, DiskFull, NotAnImage, TooLarge
+from justchat.interfaces.pictures import IPictureStore
 from justchat.interfaces.workers import IImages
 from justchat.workers import picture_worker
-from justchat.workers.codecs import ENDINGS
 from justchat.workers.fair_queue import FairQueue
 from justchat.workers.process import WorkerDied, WorkerProcess
 
@@ -60,10 +60,11 @@ class _Work:
 
 @implementer(IImages)
 class Images:
-    """See IImages. Pictures are stored in ``folder``; queued files are in ``spool``."""
+    """See IImages. Queued files are in ``spool``."""
 
-    def __init__(self, folder: Path, spool: Path, reactor: Any) -> None:
-        self._folder = folder
+    def __init__(self, store: IPictureStore, spool: Path, reactor: Any) -> None:
+        self._store = store
+        self._folder: Path = store.folder
         self._spool = spool
         self._reactor = reactor
         self._queue: FairQueue[_Work] = FairQueue(each=SHARE, most=WAITING, seconds=reactor.seconds)
@@ -94,28 +95,29 @@ class Images:
             self._current.tries = 2
         await self.process.stop()
 
-    async def keep(self, data: bytes) -> str:
+    async def keep(self, data: bytes, stem: str) -> str:
         path = self._spool / secrets.token_hex(16)
         try:
             _write(path, data)
-            return (await self.keep_file(path, secrets.token_hex(16), ""))[0]
+            return (await self.keep_file(path, stem, ""))[0]
         except OSError as error:
             raise DiskFull from error
         finally:
             path.unlink(missing_ok=True)
 
-    def remove(self, stem: str) -> None:
-        for ending in ENDINGS:
-            (self._folder / f"{stem}.{ending}").unlink(missing_ok=True)
+    async def remove(self, stem: str) -> None:
+        await self._store.remove(stem)
 
     async def keep_file(self, file: Path, stem: str, owner: str) -> tuple[str, int]:
         work = _Work(file, stem)
         self._queue.put(owner, work)
         self._next()
         try:
-            return await work.done.addTimeout(WAIT, self._reactor)
+            name, size = await work.done.addTimeout(WAIT, self._reactor)
         except TimeoutError as error:
             raise Busy from error
+        await self._store.put(name)
+        return name, size
 
     def _next(self) -> None:
         """Send the process the next picture, if it is ready for one."""

@@ -17,6 +17,7 @@ from twisted.web.client import Agent
 
 from justchat.errors import DiskFull
 from justchat.workers.images import Images
+from justchat.workers.picture_folder import PictureFolder
 from tests.support.chat import ChatTestCase
 from tests.support.client import Answer, request
 from tests.support.daemon import Daemon
@@ -205,7 +206,7 @@ class FullDisk(UploadCase):
     async def test_full(self) -> None:
         """A picture that does not fit on the disk is 503, and nothing of it is left."""
         spool = self.small.with_name("spool")
-        images = Images(self.small, spool, reactor)
+        images = Images(PictureFolder(self.small), spool, reactor)
         images.start()
         self.addCleanup(lambda: ensureDeferred(images.stop()))
         noise = Image.frombytes("RGB", (300, 300), os.urandom(300 * 300 * 3))
@@ -213,7 +214,7 @@ class FullDisk(UploadCase):
         noise.save(written, "PNG")
 
         with self.assertRaises(DiskFull) as refused:
-            await images.keep(written.getvalue())
+            await images.keep(written.getvalue(), "0" * 32)
 
         self.assertEqual(503, refused.exception.status)
         self.assertEqual([], os.listdir(self.small))

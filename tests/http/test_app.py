@@ -1,5 +1,7 @@
 """The Klein app has the whole tree of the HTTP port."""
 
+from pathlib import Path
+
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
@@ -11,6 +13,7 @@ from justchat.http.endpoint import NONE, Requester, endpoints_of, post
 from justchat.http.fields import Empty, FieldContext
 from justchat.http.responses import Nothing
 from justchat.http.uploaded_files import UploadedFiles
+from justchat.workers.picture_folder import PictureFolder
 
 
 class OneCall:
@@ -30,7 +33,7 @@ class Routes(TestCase):
             description={"info": {"version": "1"}},
             websocket=Resource(),
             socketio=Resource(),
-            uploads=UploadedFiles(),
+            uploads=UploadedFiles(PictureFolder(Path())),
         )
 
         rules = {rule.rule for rule in app.url_map.iter_rules()}

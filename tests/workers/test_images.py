@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 from justchat.errors import Busy, NotAnImage, TooLarge
 from justchat.workers import images
 from justchat.workers.images import Images
+from justchat.workers.picture_folder import PictureFolder
 from tests.support.crowd import memory
 from tests.support.picture_files import SIGNATURE, chunk, ihdr, quarters, saved
 from tests.support.waiting import eventually
@@ -35,7 +36,7 @@ class ImagesCase(TestCase):
         self.addCleanup(folder.cleanup)
         self.folder, self.spool = Path(folder.name) / "uploads", Path(folder.name) / "spool"
         self.folder.mkdir()
-        self.images = Images(self.folder, self.spool, reactor)
+        self.images = Images(PictureFolder(self.folder), self.spool, reactor)
         self.images.start()
         self.addCleanup(lambda: ensureDeferred(self.images.stop()))
         await self.ready()
@@ -161,7 +162,7 @@ class Processes(ImagesCase):
     async def test_stop(self) -> None:
         """At the stop the process ends, waiting pictures fail, and no file is left."""
         self.stopped()
-        pid, kept = self.pid, [self.keep(), ensureDeferred(self.images.keep(PICTURE))]
+        pid, kept = self.pid, [self.keep(), ensureDeferred(self.images.keep(PICTURE, "0" * 32))]
 
         await self.images.stop()
 

@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from justchat.actions.uploads import UploadActions
-from justchat.errors import DiskFull, NotAnImage, TooLarge
+from justchat.errors import DiskFull, NotAnImage, StoreAway, TooLarge
 from justchat.http.endpoint import OPTIONAL, Requester, post
 from justchat.http.fields import ImageBody
 from justchat.http.responses import UploadAnswer
@@ -21,7 +21,7 @@ class UploadCalls:
         answer=UploadAnswer,
         takes_idempotency_key=True,
         session=OPTIONAL,
-        raises=(TooLarge, NotAnImage, DiskFull),
+        raises=(TooLarge, NotAnImage, DiskFull, StoreAway),
         statuses=(201,),
         rate="upload",
     )

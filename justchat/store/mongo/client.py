@@ -18,7 +18,7 @@ from txmongo.protocol import Msg
 from justchat.model.moment import Moment
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.mongo.errors import duplicates, timed
-from justchat.store.mongo.pool import CODEC, CONNECTIONS, Lane, open_pool
+from justchat.store.mongo.pool import CODEC, CONNECTIONS, FILE_CONNECTIONS, Lane, open_pool
 from justchat.store.mongo.sharding import Scatter, check_targeted
 from justchat.store.mongo.uri import MongoUri
 from justchat.store.slow_reads import SlowReads
@@ -37,10 +37,10 @@ INSERT_BYTES = 16 * 1024 * 1024
 class Database:
     """One MongoDB database.
 
-    ``slow_reads`` bounds the slow reads in flight; without it there may be any number.
+    ``slow_reads`` bounds the slow reads in flight; without it there may be any number. ``files``: it stores files too.
     """
 
-    def __init__(self, uri: str, slow_reads: SlowReads | None = None) -> None:
+    def __init__(self, uri: str, slow_reads: SlowReads | None = None, *, files: bool = False) -> None:
         self._uri = MongoUri.parse(uri)
         self._name = self._uri.database
         self._pools: dict[Lane, ConnectionPool] = {}
@@ -48,12 +48,15 @@ class Database:
         self._is_strict = os.environ.get("JUSTCHAT_STRICT") == "1"
         self.sharded_since: Moment | None = None
         """When a daemon first found the database sharded; None for one that is not."""
+        self._files = files
         self.order_clock = HybridClock()
         """Numbers documents in the order of their arrival."""
 
     def open(self) -> None:
         """Begin to connect; operations wait for that."""
         sizes = {**CONNECTIONS, **({Lane.SLOW: self._slow_reads.at_once} if self._slow_reads else {})}
+        if self._files:
+            sizes[Lane.FILES] = FILE_CONNECTIONS
         self._pools = {lane: open_pool(self._uri, size) for lane, size in sizes.items()}
 
     async def close(self) -> None:
@@ -75,11 +78,11 @@ class Database:
     async def _read(self, command: Document, lane: Lane) -> Document:
         return await self.command({**command, "maxTimeMS": int(READ_TIMEOUT * 1000)}, lane=lane)
 
-    async def _write(self, command: Document) -> Document:
+    async def _write(self, command: Document, lane: Lane = Lane.ORDINARY) -> Document:
         """Run a write of which no unique index may refuse a statement, unless it is a findAndModify: then its error
         is DuplicateKeyError.
         """
-        answer = await self.command({**command, "writeConcern": DURABLE})
+        answer = await self.command({**command, "writeConcern": DURABLE}, lane=lane)
         if duplicates(answer):
             raise BulkWriteError(answer)
         return answer
@@ -133,6 +136,7 @@ class Database:
         batch: int | None = None,
         slow: str | None = None,
         scatter: Scatter | None = None,
+        lane: Lane = Lane.ORDINARY,
     ) -> list[Document]:
         """The first ``limit`` documents of a query; ``fields`` are names, or a projection.
 
@@ -151,7 +155,7 @@ class Database:
             wanted["comment"] = scatter.name
         wanted |= {"skip": skip, "limit": limit, "batchSize": batch or limit}
         if slow is None or self._slow_reads is None:
-            return await self._read_all(wanted, Lane.ORDINARY)
+            return await self._read_all(wanted, lane)
         async with self._slow_reads.slot(slow):
             return await self._read_all(wanted, Lane.SLOW)
 
@@ -212,7 +216,9 @@ class Database:
         """Update the document that matches, or make one."""
         await self.upsert_many(collection, [(query, update)])
 
-    async def upsert_many(self, collection: str, updates: Sequence[tuple[Document, Any]]) -> None:
+    async def upsert_many(
+        self, collection: str, updates: Sequence[tuple[Document, Any]], *, lane: Lane = Lane.ORDINARY
+    ) -> None:
         """For each query: update the document that matches, or make one, unless a unique index refuses that.
 
         One command, for less than 16 MiB.
@@ -220,7 +226,7 @@ class Database:
         statements = [{"q": query, "u": update, "upsert": True} for query, update in updates]
         for _ in range(2):
             answer = await self.command(
-                {"update": collection, "updates": statements, "ordered": False, "writeConcern": DURABLE}
+                {"update": collection, "updates": statements, "ordered": False, "writeConcern": DURABLE}, lane=lane
             )
             # Where two make one at once, the second finds one to update.
             statements = [statements[error["index"]] for error in duplicates(answer)]
@@ -241,9 +247,9 @@ class Database:
         reason = {"comment": scatter.name} if scatter else {}
         await self._write({"update": collection, "updates": [statement], **reason})
 
-    async def delete_all(self, collection: str, query: Document) -> None:
+    async def delete_all(self, collection: str, query: Document, *, lane: Lane = Lane.ORDINARY) -> None:
         """Delete every document that matches: for queries that are bounded."""
-        await self._write({"delete": collection, "deletes": [{"q": query, "limit": 0}]})
+        await self._write({"delete": collection, "deletes": [{"q": query, "limit": 0}]}, lane)
 
     async def count(self, collection: str, query: Document, *, hint: str | None = None, slow: str | None = None) -> int:
         """How many documents match; ``slow`` as for ``find``."""

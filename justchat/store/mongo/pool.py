@@ -23,8 +23,11 @@ class Lane(Enum):
     """Operations that take milliseconds."""
     SLOW = "slow"
     """Reads that may take long, and have waited for a slot."""
+    FILES = "files"
+    """Megabytes of pictures, where they are stored in the database."""
 
 
+FILE_CONNECTIONS = 2
 CONNECTIONS = {Lane.LOG: 2, Lane.ORDINARY: 4}
 """Each of the two logs has one insert in flight; more connections for ordinary operations were slower
 (docs/design.rst). Slow reads have one connection for each slot.

@@ -1,0 +1,201 @@
+"""A picture that is uploaded at one daemon is served by all, from GridFS and from S3."""
+
+import json
+import secrets
+from typing import Any
+
+import treq
+from pymongo import MongoClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.web.client import Agent
+
+from tests.support.admin import run
+from tests.support.chat import a_person, a_room
+from tests.support.client import Answer, request
+from tests.support.daemon import Daemon
+from tests.support.gateway import FakeGateway, with_status
+from tests.support.mongo import fresh_uri
+from tests.support.picture_files import picture
+from tests.support.s3 import shared_s3
+from tests.support.starting import StartCase
+from tests.support.waiting import at_once, eventually
+
+EXEMPT = '[limits]\nexempt = ["127.0.0.0/8"]\n'
+
+
+def toml(table: dict[str, Any]) -> str:
+    """The table ``[uploads.s3]`` of a settings file."""
+    return "[uploads.s3]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+
+
+class SharedCase(StartCase):
+    timeout = 120
+
+    async def setUp(self) -> None:
+        super().setUp()
+        self.uri = fresh_uri()
+        self.mongo = MongoClient[dict[str, Any]](self.uri)
+        self.addCleanup(self.mongo.close)
+        self.database = self.mongo.get_default_database()
+
+    def one(self, config: str = "", name: str | None = None) -> Daemon:
+        """A daemon on the shared database, with a data directory of its own."""
+        folder = self.folder / (name or f"daemon{next(self.numbers)}")
+        folder.mkdir(exist_ok=True)
+        return self.a_daemon("--mongo", self.uri, "--config", self.a_config(EXEMPT + config), folder=folder)
+
+    async def two(self, config: str = "") -> tuple[Daemon, Daemon]:
+        first, second = self.one(config), self.one(config)
+        await at_once(each.start() for each in (first, second))
+        return first, second
+
+    async def fetch(self, daemon: Daemon, url: str, **headers: str) -> tuple[int, bytes, str]:
+        """Status, content and ETag of a picture."""
+        response = await treq.get(f"http://127.0.0.1:{daemon.http}/{url}", headers=headers, agent=Agent(reactor))
+        content = await treq.content(response)
+        return response.code, content, (response.headers.getRawHeaders("etag") or [""])[0]
+
+    async def upload(self, daemon: Daemon, body: bytes | None = None) -> Answer:
+        return await request(daemon.http, "POST", "/upload", body or picture("PNG"))
+
+    async def assert_shared(self, first: Daemon, second: Daemon) -> str:
+        """An upload at one is served by both, the same, parts of it too, and no other name is. Returns its URL."""
+        uploaded = await self.upload(first)
+        self.assertEqual(201, uploaded.status, uploaded.json)
+        url: str = uploaded.json["url"]
+
+        here, there = await self.fetch(first, url), await self.fetch(second, url)
+
+        self.assertEqual((200, here), (here[0], there))
+        self.assertEqual(b"\x89PNG", there[1][:4])
+        self.assertEqual((206, b"PNG"), (await self.fetch(second, url, Range="bytes=1-3"))[:2])
+        self.assertEqual(304, (await self.fetch(second, url, **{"If-None-Match": here[2]}))[0])
+        for other in (f"uploads/{secrets.token_hex(16)}.png", url.replace(".png", ".gif")):
+            self.assertEqual(404, (await self.fetch(second, other))[0])
+        return url
+
+    async def assert_gifts(self, *daemons: Daemon) -> None:
+        """The pictures of all gifts are served by all."""
+        anna = await a_person(daemons[0])
+        urls = [gift["image"] for gift in (await anna.call("/gifts")).data["gifts"]]
+        self.assertGreater(len(urls), 3)
+        for daemon in daemons:
+            found = await at_once(self.fetch(daemon, url) for url in urls)
+            self.assertEqual([200] * len(urls), [status for status, _, _ in found])
+
+
+class InGridFs(SharedCase):
+    async def test_default(self) -> None:
+        """With a shared database it is the default: uploads, pictures of gifts, and those that operators add."""
+        first, second = await self.two()
+
+        url = await self.assert_shared(first, second)
+        await self.assert_gifts(first, second)
+        file = self.folder / "gift.png"
+        file.write_bytes(picture("PNG"))
+        arguments = ("--json", "--mongo", self.uri, "--data-dir", str(self.folder / "nowhere"), "gifts")
+        row = {"name": "a gift", "price": 950, "image": "gift.png"}
+        (self.folder / "gifts.json").write_text(json.dumps([row]))
+        loads = [
+            (await run(*arguments, "load", str(self.folder / "gifts.json"))).json["gifts"][0]["image"] for _ in range(2)
+        ]
+        await self.assert_gifts(first, second)
+
+        self.assertEqual(loads[0], loads[1])
+        self.assertEqual(2, self.database["fs.files"].count_documents({"_id": {"$in": [url[8:], loads[0][8:]]}}))
+        self.assertEqual([], list((first.data / "uploads").iterdir()))
+
+    async def test_orphans(self) -> None:
+        """A picture that nothing refers to goes from the store; one in a message stays."""
+        first, second = await self.two("[uploads]\norphan_lifetime = 1.0\n")
+        anna = await a_person(first)
+        room = await a_room(anna, anna)
+        kept, orphan = [(await self.upload(first)).json["url"] for _ in range(2)]
+        await anna.say(room, f"look: {kept}")
+
+        def ids() -> set[str]:
+            return {file["_id"] for file in self.database["fs.files"].find()}
+
+        await eventually(lambda: orphan[8:] not in ids(), "the orphan to go", 40)
+        await eventually(lambda: not self.database["pictures"].find_one({"_id": orphan[8:40]}), "its record to go")
+
+        self.assertEqual(404, (await self.fetch(second, orphan))[0])
+        self.assertEqual(0, self.database["fs.chunks"].count_documents({"files_id": orphan[8:]}))
+        self.assertEqual(200, (await self.fetch(second, kept))[0])
+
+    async def test_former_folder(self) -> None:
+        """A daemon that had a folder still serves what is in it, and its operator can move that to the store."""
+        daemon = await self.one('[uploads]\nstore = "folder"\n', "former").start()
+        url = (await self.upload(daemon)).json["url"]
+        self.assertEqual(0, self.database["fs.files"].count_documents({}))
+        await daemon.stop()
+        former, other = self.one(name="former"), self.one()
+        await at_once(each.start() for each in (former, other))
+
+        self.assertEqual((200, 404), ((await self.fetch(former, url))[0], (await self.fetch(other, url))[0]))
+        done = await run("--mongo", self.uri, "--data-dir", str(former.data), "uploads", "move")
+        self.assertEqual(0, done.code, done)
+
+        self.assertEqual((200, 200), ((await self.fetch(former, url))[0], (await self.fetch(other, url))[0]))
+        await self.assert_gifts(former, other)
+        self.assertEqual([], list((former.data / "uploads").iterdir()))
+
+
+class InS3(SharedCase):
+    def table(self, **changes: Any) -> str:
+        return toml(shared_s3().table(prefix=f"{secrets.token_hex(4)}/", **changes))
+
+    async def test_shared(self) -> None:
+        """Uploads and pictures of gifts are in the bucket alone, and served by both daemons."""
+        first, second = await self.two(f'[uploads]\nstore = "s3"\n{self.table()}')
+
+        url = await self.assert_shared(first, second)
+        await self.assert_gifts(first, second)
+
+        self.assertTrue([name for name in await deferToThread(shared_s3().names) if name.endswith(url[8:])])
+        self.assertEqual(0, self.database["fs.files"].count_documents({}))
+
+    async def test_out_of_order(self) -> None:
+        """While the service is out of order uploads are 503 and leave nothing; the rest goes on, also over a start."""
+        fake = FakeGateway()
+        self.addCleanup(lambda: Deferred.fromCoroutine(fake.stop()))
+        fake.answer = with_status(500)
+        limits = "upload_bytes_in_all = 1500\n"
+        s3 = self.table(endpoint=fake.address)
+        daemon = await self.one(f'{limits}[uploads]\nstore = "s3"\n{s3}').start()
+        self.assertIn("[uploads.s3] endpoint: status 500", daemon.log)
+
+        for _ in range(3):  # the bytes of the day are given back
+            answer = await self.upload(daemon)
+            self.assertEqual((503, "store-away"), (answer.status, answer.code))
+            self.assertEqual(["5"], answer.headers.getRawHeaders("retry-after"))
+        self.assertEqual([], list((daemon.data / "uploads-copies").iterdir()))
+        self.assertEqual([], list((daemon.data / "spool").iterdir()))
+        fake.answer = with_status(200)
+        self.assertEqual(201, (await self.upload(daemon)).status)
+        self.assertEqual(200, (await (await a_person(daemon)).call("/room/get")).status)
+
+    async def test_wrong_starts(self) -> None:
+        """Wrong settings are one line; a service that is away is one for --check-config."""
+        good = shared_s3().table()
+        store = '[uploads]\nstore = "s3"\n'
+        starts = {
+            'store = "s3" needs a table [uploads.s3]': store,
+            "[uploads] s3.endpoint: must be a scheme": store + toml({**good, "endpoint": "https://x/y"}),
+            "[uploads] s3.bucket": store + toml({**good, "bucket": "../x"}),
+            "[uploads.s3] bucket: there is none": store + toml({**good, "bucket": "nobodys"}),
+            "[uploads.s3] access_key, secret_key": store + toml({**good, "secret_key": "wrong"}),
+        }
+        configs = [self.a_config(text) for text in starts.values()]
+        away = self.a_config(store + toml({**good, "endpoint": "http://127.0.0.1:9"}))
+
+        lines = await self.refusals(
+            *(("--mongo", self.uri, "--config", config) for config in configs),
+            ("--mongo", self.uri, "--config", away, "--check-config"),
+        )
+
+        for line, words in zip(lines, [*starts, "http://127.0.0.1:9 cannot be reached"], strict=True):
+            self.assertIn(words, line)
+            self.assertNotIn(shared_s3().secret_key, line)
