@@ -18,7 +18,7 @@ from justchat.errors import ApiError
 from justchat.model.entry import Kind
 from justchat.protocol.close_codes import CloseCode
 from justchat.store import bson as documents
-from justchat.store.indexes import INDEXES
+from justchat.store.indexes import GRIDFS_INDEXES, INDEXES
 from justchat.tap import Options
 from tests.support.bodies import all_declared
 from tests.support.docs import PROJECT, parsed
@@ -248,7 +248,7 @@ class DatabaseTests(TestCase):
 
     def test_collections(self) -> None:
         """Every collection has a section of its own."""
-        missing = INDEXES.keys() - sections(self.page).keys()
+        missing = {**INDEXES, **GRIDFS_INDEXES}.keys() - sections(self.page).keys()
 
         self.assertEqual(missing, set())
 
@@ -258,7 +258,7 @@ class DatabaseTests(TestCase):
 
         missing = [
             (collection, name)
-            for collection, indexes in INDEXES.items()
+            for collection, indexes in {**INDEXES, **GRIDFS_INDEXES}.items()
             for index in indexes
             for name in (index["name"], *index["key"])
             if not has_word(name, described.get(collection, ""))

@@ -23,7 +23,7 @@ from justchat.service.database import DatabaseService, EmbeddedMongod
 from justchat.service.first_gifts import add_first_gifts
 from justchat.service.housekeeping import Housekeeping, Reconciliation
 from justchat.service.lifecycle import PartService, PeriodicService
-from justchat.service.pictures import picture_services
+from justchat.service.pictures import OrphanRemoval, picture_services
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
 from justchat.service.role import ON_ITS_OWN, Role
 from justchat.service.root import RootService
@@ -152,6 +152,7 @@ class Daemon(RootService):
             Housekeeping(
                 stores, actions, None if mongod else Lease(database, "housekeeping"), alone=alone, reactor=reactor
             ),
+            OrphanRemoval(actions.uploads, reactor),
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),
             BusBackstop(stores, stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,

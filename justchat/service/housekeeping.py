@@ -1,4 +1,4 @@
-"""Completes work that a crash interrupted, and removes pictures that nothing refers to."""
+"""Completes work that a crash interrupted."""
 
 from contextlib import suppress
 from typing import Any
@@ -21,9 +21,9 @@ HOUSEKEEPING_EVERY = 10.0
 class Housekeeping(PeriodicService):
     """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
 
-    A round also removes uploaded pictures that nothing refers to. Of several daemons, the holder of ``lease`` does the
-    work for all: it completes removals of rooms. It is None for a daemon that nobody shares the database with.
-    ``alone``: at the start nobody else writes to the database, so what is unfinished is nobody's present work.
+    Of several daemons, the holder of ``lease`` does the work for all: it completes removals of rooms. It is None for a
+    daemon that nobody shares the database with. ``alone``: at the start nobody else writes to the database, so what is
+    unfinished is nobody's present work.
     """
 
     _log = Logger()
@@ -45,7 +45,6 @@ class Housekeeping(PeriodicService):
     async def _keep(self) -> None:
         try:
             await self._finish(all=False)
-            await self._actions.uploads.remove_orphans()
             if self._lease is None or await self._lease.acquire():
                 await self._stores.rooms.finish_removals()
         except ApiError as error:  # the database is away, or too much is waiting

@@ -3,10 +3,17 @@
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.logger import Logger
 
+from justchat.actions.uploads import UploadActions
+from justchat.errors import ApiError
 from justchat.service.lifecycle import PartService, PeriodicService
 from justchat.workers.picture_cache import SWEEP_EVERY, PictureCache
 from justchat.workers.picture_folder import PictureFolder
+
+ORPHANS_EVERY = 10.0
+"""Seconds between two removals of some pictures that nothing refers to."""
+_log = Logger()
 
 
 def picture_services(pictures: PictureFolder | PictureCache, reactor: Any) -> list[Service]:
@@ -17,3 +24,17 @@ def picture_services(pictures: PictureFolder | PictureCache, reactor: Any) -> li
         PartService("pictures", start=pictures.start, stop=pictures.stop),
         PeriodicService("copies of pictures", SWEEP_EVERY, pictures.sweep, reactor),
     ]
+
+
+class OrphanRemoval(PeriodicService):
+    """Removes pictures that nothing refers to. It waits for no other work, and none for it: a store may be slow."""
+
+    def __init__(self, uploads: UploadActions, reactor: Any) -> None:
+        super().__init__("orphaned pictures", ORPHANS_EVERY, self._remove, reactor)
+        self._uploads = uploads
+
+    async def _remove(self) -> None:
+        try:
+            await self._uploads.remove_orphans()
+        except ApiError as error:  # the store or the database is away
+            _log.warn("the removal of pictures is put off to the next round: {error}", error=error)

@@ -134,6 +134,9 @@ class Parent(RootService):
         changed: dict[str, Any] = {}
         if self._mongod is not None:
             changed["mongo"] = self._settings.mongo.model_copy(update={"uri": Secret(self._mongod.uri)})
+            # Pictures stay where they are by default without a URI: the workers share the folder.
+            store = self._settings.picture_store
+            changed["uploads"] = self._settings.uploads.model_copy(update={"store": store})
         if self._relay is not None:
             changed["bus"] = self._settings.bus.model_copy(update={"uri": (Secret(self._relay.uri),)})
         return self._settings.model_copy(update=changed)
