@@ -83,7 +83,7 @@ def _complaints(area: Any) -> None:
     listing = _command(area, "list", complaints.list_complaints)
     listing.add_argument("--all", action="store_true", help="include closed ones")
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
-    _command(area, "show", complaints.show).add_argument("id", metavar="ID", help="the complaint's id")
+    _command(area, "show", complaints.show_complaint).add_argument("id", metavar="ID", help="the complaint's id")
     close = _command(area, "close", complaints.close)
     close.add_argument("id", metavar="ID", help="the complaint's id")
     close.add_argument("--note", type=_text, metavar="TEXT", required=True, help="what was done about it")
@@ -91,7 +91,11 @@ def _complaints(area: Any) -> None:
 
 def _users(area: Any) -> None:
     correct = _command(area, "correct-balance", users.correct_balance)
-    for command in (_command(area, "show", users.show), _command(area, "end-sessions", users.end_sessions), correct):
+    for command in (
+        _command(area, "show", users.show_user),
+        _command(area, "end-sessions", users.end_sessions),
+        correct,
+    ):
         command.add_argument("user", metavar="USER", help="an id or a phone")
     correct.add_argument("coins", metavar="COINS", type=_coins, help="to add; -50 takes 50")
     correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the ledger keeps it")

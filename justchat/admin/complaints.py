@@ -31,7 +31,7 @@ async def list_complaints(context: AdminContext, arguments: Namespace) -> Outcom
     return Outcome(text, {"complaints": list(map(_document, found))})
 
 
-async def show(context: AdminContext, arguments: Namespace) -> Outcome:
+async def show_complaint(context: AdminContext, arguments: Namespace) -> Outcome:
     """Show a complaint: the message, its room, its author and the author of the complaint."""
     details = await context.operating.show_complaint(as_id(arguments.id))
     complaint, message, room = details.complaint, details.complaint.message, details.room

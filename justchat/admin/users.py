@@ -10,7 +10,7 @@ from justchat.model.user import Session
 from justchat.protocol.documents import gift_document, user_document
 
 
-async def show(context: AdminContext, arguments: Namespace) -> Outcome:
+async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
     """Show a user, their sessions and their latest transfers."""
     details = await context.operating.show_user(await context.operating.find(arguments.user))
     user = details.user

@@ -32,7 +32,7 @@ class Announcements:
         self._unpublished: dict[Id, int] = {}
         self._is_too_much = False
         self._had_unpublished = False
-        self._is_telling = False
+        self._is_sending_hints = False
         self._recent: dict[Id, bool] = {}
         """Streams written to in this period, and whether they are followed for it."""
         self._before: dict[Id, bool] = {}
@@ -74,8 +74,8 @@ class Announcements:
 
     def tell_missed(self) -> None:
         """Send hints for entries that could not be published, as far as their nodes are back."""
-        if not self._is_telling and (self._unpublished or self._is_too_much):
-            self._is_telling = True
+        if not self._is_sending_hints and (self._unpublished or self._is_too_much):
+            self._is_sending_hints = True
             ensureDeferred(self._tell()).addErrback(
                 lambda failure: self._log.failure("other daemons were not told of entries", failure)
             )
@@ -90,4 +90,4 @@ class Announcements:
             if self._is_too_much and self._bus.publish(CONTROL, PacketKind.SWEEP, b""):
                 self._is_too_much = False
         finally:
-            self._is_telling = False
+            self._is_sending_hints = False
