@@ -30,7 +30,10 @@ class BusBackstop(OrderedService):
             packets.on_sweep(neighbours.compare_all)
         for child in (
             PeriodicService("publishing what the bus did not take", SWEEP_EVERY, self._store_sweep, reactor),
-            *(PeriodicService("sweeping a log", SWEEP_EVERY, each.look, reactor) for each in self._neighbours),
+            *(
+                PeriodicService(f"sweeping log {number}", SWEEP_EVERY, each.look, reactor)
+                for number, each in enumerate(self._neighbours, 1)
+            ),
             PeriodicService("reading stored packets", LOOK_EVERY, packets.look, reactor),
             PeriodicService("sweeping the rooms of local users", STEP, room_sweep.step, reactor),
         ):

@@ -38,6 +38,20 @@ class Sharing(WorkersCase):
         for _ in range(8):
             self.assertEqual(anna.id, (await anna.shown())["_id"])
 
+    async def test_events(self) -> None:
+        """Sockets get every message once, in order, whichever workers they and their authors reach."""
+        anna, boris = await self.a_person(), await self.a_person()
+        room = await a_room(anna, anna, boris)
+        sockets = [await self.a_listener(person) for person in (anna, boris) * 6]
+
+        for number in range(20):
+            self.assertEqual(200, (await (boris if number % 2 else anna).say(room, str(number))).status)
+
+        for socket in sockets:
+            received = [(await socket.next("message"))["data"]["text"] for _ in range(20)]
+            self.assertEqual([str(number) for number in range(20)], received)
+        self.assertEqual([], await sockets[0].silence())
+
     async def test_history(self) -> None:
         """A room has one history, whichever workers its messages pass."""
         anna, boris = await self.a_person(), await self.a_person()

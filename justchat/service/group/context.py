@@ -44,7 +44,10 @@ class WorkerContext:
     def encode(self) -> bytes:
         """The line."""
         fields: dict[str, Any] = asdict(self, filter=lambda field, _: field.name != "settings")
-        return orjson.dumps([fields, self.settings.model_dump_json()], option=orjson.OPT_NON_STR_KEYS) + b"\n"
+        return (
+            orjson.dumps([fields, self.settings.model_dump_json(warnings=False)], option=orjson.OPT_NON_STR_KEYS)
+            + b"\n"
+        )
 
     @classmethod
     def decode(cls, line: bytes) -> "WorkerContext":
