@@ -40,7 +40,7 @@ class AdminContext:
         self._with_secrets = with_secrets
         self._database = database
         self._reactor = reactor
-        # No publisher subscribes: users have no sockets here. Daemons hear by the bus, or from the database.
+        # No publisher subscribes: users have no sockets here. Daemons learn of them from the bus or the database.
         self._stores = make_stores(settings, database, reactor, bus=bus)
         self._store: IPictureStore | None = None
         self._images: Images | None = None

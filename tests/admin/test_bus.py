@@ -27,7 +27,7 @@ class Commands(AdminCase):
         return subscriber
 
     async def test_relay(self) -> None:
-        """What an operator ends is told at once to the workers of a daemon, by the socket in its data directory."""
+        """Ended sessions are published at once to the workers of a daemon, by the socket in its data directory."""
         socket = Path(self.mktemp()).parent / "bus.sock"
         relay = Relay(reactor)
         relay.listen(socket)

@@ -77,7 +77,7 @@ class Announcements:
         if not self._is_sending_hints and (self._unpublished or self._is_too_much):
             self._is_sending_hints = True
             ensureDeferred(self._tell()).addErrback(
-                lambda failure: self._log.failure("other daemons were not told of entries", failure)
+                lambda failure: self._log.failure("entries were not announced to other daemons", failure)
             )
 
     async def _tell(self) -> None:

@@ -27,9 +27,9 @@ class Joined(LogCase):
         await super().setUp()
         self.node = MemoryNode()
         self.buses = [self.node.bus(), self.node.bus()]
-        self.heard: tuple[list[Entry], list[Entry]] = ([], [])
-        self.one = await self.a_daemon(lambda room, entry: self.heard[0].append(entry), bus=self.buses[0])
-        self.other = await self.a_daemon(lambda room, entry: self.heard[1].append(entry), bus=self.buses[1])
+        self.seen: tuple[list[Entry], list[Entry]] = ([], [])
+        self.one = await self.a_daemon(lambda room, entry: self.seen[0].append(entry), bus=self.buses[0])
+        self.other = await self.a_daemon(lambda room, entry: self.seen[1].append(entry), bus=self.buses[1])
         self.room = await self.a_room(self.one)
         await self.follow(1, self.room)
 
@@ -58,8 +58,8 @@ class Joined(LogCase):
 
         await eventually(looked, "a sweep to find it")
 
-    def seqs_heard(self, place: int) -> list[int]:
-        return [entry.seq for entry in self.heard[place]]
+    def seqs_published(self, place: int) -> list[int]:
+        return [entry.seq for entry in self.seen[place]]
 
 
 class Live(Joined):
@@ -67,8 +67,8 @@ class Live(Joined):
         """An entry is published by every daemon that follows its room, as it was appended."""
         _, entry = await self.one.append(self.room, say(self.anna, "hello"))
 
-        await eventually(lambda: self.heard[1], "the other daemon to publish it")
-        self.assertEqual([entry], self.heard[1])
+        await eventually(lambda: self.seen[1], "the other daemon to publish it")
+        self.assertEqual([entry], self.seen[1])
 
     async def test_own_alone(self) -> None:
         """What has to follow from an entry once is for the daemon that appended it."""
@@ -77,14 +77,14 @@ class Live(Joined):
         self.other.subscribe_own(lambda room, entry: own[1].append(entry))
 
         await self.one.append(self.room, say(self.anna))
-        await eventually(lambda: self.heard[1], "the other daemon to publish it")
+        await eventually(lambda: self.seen[1], "the other daemon to publish it")
 
         self.assertEqual([[2], []], [[entry.seq for entry in entries] for entries in own])
 
     async def test_no_reads(self) -> None:
         """A daemon that follows a room reads nothing for it, to append or to say where it stands."""
         await self.one.append(self.room, say(self.anna))
-        await eventually(lambda: self.heard[1], "the other daemon to publish it")
+        await eventually(lambda: self.seen[1], "the other daemon to publish it")
         reads = self.reads(self.other)
 
         await self.other.append(self.room, say(self.anna))
@@ -106,7 +106,7 @@ class Live(Joined):
 
         for n in range(20):
             await (self.one, self.other)[n % 2].append(self.room, say(self.anna))
-            await eventually(lambda n=n: len(self.heard[0]) == len(self.heard[1]) + 1 == n + 2, "both to have it")  # type: ignore[misc]
+            await eventually(lambda n=n: len(self.seen[0]) == len(self.seen[1]) + 1 == n + 2, "both to have it")  # type: ignore[misc]
 
         self.assertEqual([[]] * 20, inserts)
 
@@ -131,13 +131,13 @@ class Live(Joined):
         await self.one.append(room, say(self.anna))
         self.assertTrue(self.buses[0].is_followed(room))
 
-        told = announcements.Announcements(self.buses[0])
+        announced = announcements.Announcements(self.buses[0])
         for seq in (1, 2):
-            told.announce(room, seq, b"")
-        told.end_period()
-        told.announce(room, 3, b"")
-        told.end_period()
-        told.end_period()
+            announced.announce(room, seq, b"")
+        announced.end_period()
+        announced.announce(room, 3, b"")
+        announced.end_period()
+        announced.end_period()
         self.assertTrue(self.buses[0].is_followed(room))  # the log's own; one unfollow for one follow
 
 
@@ -150,8 +150,8 @@ class Lossy(Joined):
         await self.one.append(self.room, say(self.anna, "lost"))
         await self.one.append(self.room, say(self.anna, "received"))
 
-        await eventually(lambda: len(self.heard[1]) == 2, "the other daemon to publish both")
-        self.assertEqual([2, 3], self.seqs_heard(1))
+        await eventually(lambda: len(self.seen[1]) == 2, "the other daemon to publish both")
+        self.assertEqual([2, 3], self.seqs_published(1))
         await eventually(lambda: self.other._log.heads.is_live(self.room), "the head to be live")
 
     async def test_out_of_order(self) -> None:
@@ -169,17 +169,17 @@ class Lossy(Joined):
             self.buses[1].receive(self.room, PacketKind.ENTRY, body)
             self.buses[1].receive(self.room, PacketKind.ENTRY, body)
 
-        self.assertEqual([2, 3, 4], self.seqs_heard(1))
+        self.assertEqual([2, 3, 4], self.seqs_published(1))
         self.assertTrue(self.other._log.heads.is_live(self.room))
         self.assertEqual([], reads)
 
     async def test_last_is_lost(self) -> None:
-        """An entry that nobody told of is found by a sweep."""
+        """A sweep finds an entry that was not announced."""
         self.buses[1].loses = lambda stream, kind: kind is PacketKind.ENTRY
 
         await self.one.append(self.room, say(self.anna))
 
-        await self.eventually_after_looks(self.other, lambda: self.seqs_heard(1) == [2])
+        await self.eventually_after_looks(self.other, lambda: self.seqs_published(1) == [2])
 
     async def test_while_loading(self) -> None:
         """An entry that arrives while the head is being read is not lost."""
@@ -209,7 +209,7 @@ class Lossy(Joined):
     async def test_malformed(self) -> None:
         """A packet that is no entry of its stream changes nothing, and is logged."""
         _, entry = await self.one.append(self.room, say(self.anna, "good"))
-        await eventually(lambda: self.heard[1], "the other daemon to publish it")
+        await eventually(lambda: self.seen[1], "the other daemon to publish it")
         good = decode(self.buses[0].published[-1][2])
         for change in (
             {"seq": "3"},
@@ -226,7 +226,7 @@ class Lossy(Joined):
             for kind in (PacketKind.ENTRY, PacketKind.HINT):
                 self.buses[1].receive(self.room, kind, body)
 
-        self.assertEqual([entry], self.heard[1])
+        self.assertEqual([entry], self.seen[1])
         self.assertEqual(2, await self.other.position(self.room))
 
 
@@ -238,26 +238,26 @@ class Away(Joined):
         await self.one.append(self.room, say(self.anna))
         await self.other.append(self.room, say(self.anna))
         await self.one.append(self.room, say(self.anna))
-        await self.eventually_after_looks(self.other, lambda: self.seqs_heard(1) == [2, 3, 4])
-        self.assertEqual([1, 2, 3, 4], self.seqs_heard(0))
+        await self.eventually_after_looks(self.other, lambda: self.seqs_published(1) == [2, 3, 4])
+        self.assertEqual([1, 2, 3, 4], self.seqs_published(0))
 
         self.node.come_back()
         await self.other.append(self.room, say(self.anna))
-        await self.eventually_after_looks(self.one, lambda: self.seqs_heard(0) == [1, 2, 3, 4, 5])
+        await self.eventually_after_looks(self.one, lambda: self.seqs_published(0) == [1, 2, 3, 4, 5])
         await self.eventually_after_looks(self.other, lambda: self.other._log.heads.is_live(self.room))
-        self.assertEqual([2, 3, 4, 5], self.seqs_heard(1))
+        self.assertEqual([2, 3, 4, 5], self.seqs_published(1))
 
     async def test_one_is_cut_off(self) -> None:
-        """What a daemon appends while it alone has lost the bus, the others read when it tells them."""
+        """The entries of a daemon that alone has lost the bus are read by the others once it announces them."""
         self.buses[0].leave()
         await self.one.append(self.room, say(self.anna))
 
         self.buses[0].come_back()
 
-        await eventually(lambda: self.seqs_heard(1) == [2], "the other daemon to read it")
+        await eventually(lambda: self.seqs_published(1) == [2], "the other daemon to read it")
 
     async def test_too_many_to_hint(self) -> None:
-        """With more streams than can be remembered, all daemons are told to sweep."""
+        """With more streams than can be remembered, all daemons get a SWEEP."""
         self.patch(announcements, "MOST_UNPUBLISHED", 1)
         rooms = [await self.a_room(self.one) for _ in range(3)]
         for room in rooms:
@@ -268,7 +268,7 @@ class Away(Joined):
         self.buses[0].come_back()
 
         await eventually(lambda: (CONTROL, PacketKind.SWEEP, b"") in self.buses[0].published, "a SWEEP")
-        await self.eventually_after_looks(self.other, lambda: self.seqs_heard(1) == [2, 2, 2])
+        await self.eventually_after_looks(self.other, lambda: self.seqs_published(1) == [2, 2, 2])
 
 
 class Hammered(Joined):
@@ -289,8 +289,8 @@ class Hammered(Joined):
         for room in rooms:
             await self.follow(0, room)
             await self.follow(1, room)
-        for heard in self.heard:
-            heard.clear()
+        for entries in self.seen:
+            entries.clear()
 
         async def talk(daemon: Rooms, name: str) -> None:
             for n in range(30):
@@ -300,9 +300,9 @@ class Hammered(Joined):
 
         for place, daemon in enumerate((self.one, self.other)):
             neighbours_of(daemon).compare_all()
-            await eventually(lambda place=place: len(self.heard[place]) >= 240, "all to be published")  # type: ignore[misc]
+            await eventually(lambda place=place: len(self.seen[place]) >= 240, "all to be published")  # type: ignore[misc]
             for room in rooms:
-                self.assertEqual(list(range(2, 26)), [entry.seq for entry in self.heard[place] if entry.stream == room])
+                self.assertEqual(list(range(2, 26)), [entry.seq for entry in self.seen[place] if entry.stream == room])
         for room in rooms:
             self.assertEqual(25, len(await self.one.history(room, 0, ALL)))
 
