@@ -55,6 +55,10 @@ class Arrivals:
             lambda failure: self._log.failure("a user did not arrive in a room", failure)
         )
 
+    def is_pending(self, user: Id, room: Id) -> bool:
+        """Whether the user is arriving in the room."""
+        return (user, room) in self._pending
+
     async def arrive(self, user: Id, room: Id, seq: int | None = None) -> None:
         """Let a user's connections receive the events of a room, and all since the user entered it.
 

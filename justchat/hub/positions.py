@@ -69,8 +69,10 @@ class Positions:
 
     async def _add(self, user: Id, room: Id) -> None:
         """Make the user a local user of a room."""
-        if self._arrivals is not None and len(self._local_rooms.connections_of(user)) > 1:
+        if self._arrivals is not None and (
             # Their other connections must not miss what happened since they entered it.
+            len(self._local_rooms.connections_of(user)) > 1 or self._arrivals.is_pending(user, room)
+        ):
             await self._arrivals.arrive(user, room)
         self._local_rooms.add(user, room)
         if self._following is not None:

@@ -129,6 +129,26 @@ class Arriving(JoinedCase):
         self.assertEqual(4, seqs(self.connection, self.room)[-1])
         self.assertEqual(4, seqs(second, self.room)[-1])
 
+    async def test_found_during_binding(self) -> None:
+        """A user whom a sweep finds while they bind has arrived when they are bound, and gets nothing a second time."""
+        await self.one.actions.enter(self.boris, self.room, None)
+        self.other.bus.is_slow = True
+        binding = at_once([self.other.bind(self.boris)])
+        assert self.other.hub.room_sweep is not None
+        self.node.leave()  # a sweep looks at all of them
+        self.node.come_back()
+        sweeping = at_once([self.other.hub.room_sweep.step()])
+
+        self.other.bus.confirm()
+
+        ((connection, at),) = await binding
+        await sweeping
+        self.assertEqual((self.room, 2), (at.room, at.seq))
+        before = len(connection.received)
+        await self.other.say(self.admin, self.room, "new")
+        await eventually(lambda: len(connection.received) > before, "the message")
+        self.assertEqual([3], seqs(connection, self.room)[before:])
+
     async def test_moved_again(self) -> None:
         """A user who has left again meanwhile gets nothing of the room after that."""
         self.other.bus.is_slow = True
