@@ -3,13 +3,17 @@
 import json
 
 from tests.support.attack import connect
+from tests.support.chat import a_room
 from tests.support.client import listen_as, request
 from tests.support.socketio.by_hand import Packets, ask
+from tests.support.socketio.clients import MISSING, Node
+from tests.support.waiting import eventually
 from tests.support.wire import a_request, exchange
 from tests.support.workers import NUMBER, WorkersCase, a_session_of
 
 REQUESTS = 12
 """Each on a connection of its own, so that all workers accept some."""
+MESSAGES = 20
 WORKERS = range(1, NUMBER + 1)
 
 
@@ -108,3 +112,29 @@ class Polling(WorkersCase):
             answer = await ask(self.daemon.http, query)
             self.assertEqual((400, 1), (answer.code, json.loads(answer.body)["code"]))
         self.assertEqual(200, (await request(self.daemon.http, "GET", "/readyz")).status)
+
+
+class RealClients(WorkersCase):
+    skip = MISSING
+
+    async def test_messages(self) -> None:
+        """The real clients, every version by each transport, get each message once and in order."""
+        node = Node()
+        self.addCleanup(node.leave)
+        anna = await self.a_person()
+        room = await a_room(anna, anna)
+        clients = await node.connect(self.daemon.http)
+        for client in clients:
+            await client.bind(anna.session_key)
+
+        for number in range(MESSAGES):
+            self.assertEqual(200, (await anna.say(room, str(number))).status)
+
+        for client in clients:
+            received = [(await client.next("message"))["text"] for _ in range(MESSAGES)]
+            self.assertEqual([str(number) for number in range(MESSAGES)], received, client.name)
+            if client.name.endswith("default"):
+                await eventually(
+                    lambda client=client: ["upgrade", "websocket"] in client.received, f"{client.name}: upgrade"
+                )
+            self.assertEqual([], [what for what in client.received if what[0] == "disconnect"], client.name)

@@ -115,13 +115,14 @@ class CrashCase(ChatTestCase):
         self.addCleanup(crowd.end)
         return crowd
 
-    async def talk(self) -> None:
-        """Sets ``admin``, ``room`` and ``crowd``: users who are sending messages in the room."""
+    async def talk(self, pause: float = 0.0) -> None:
+        """Sets ``admin``, ``room`` and ``crowd``: users who are sending messages in the room, each after a pause."""
         self.talkers = await self.people(TALKERS)
         self.admin = self.talkers[0]
         room = self.room = await a_room(self.admin, *self.talkers)
 
         def say(person: Person, number: int) -> Call:
+            time.sleep(pause)
             return "/room/sendMessage", {"message": {"room_id": room, "text": f"{person.phone} {number}"}}
 
         self.crowd = self.a_crowd(self.talkers, say)
