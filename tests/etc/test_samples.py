@@ -15,6 +15,7 @@ from justchat.config.settings import Settings, load_settings
 ETC = Path(__file__).parents[2] / "etc"
 TOML = ETC / "justchat.toml"
 UNIT = ETC / "justchat.service"
+TEMPLATE = ETC / "justchat@.service"
 EXPOSURE_LIMIT = 2.0
 """Of 10; systemd calls this OK. What is left is what a server on the network cannot do without."""
 
@@ -129,14 +130,16 @@ class UnitTests(SynchronousTestCase):
 
     def test_verify(self) -> None:
         """systemd has no complaint about the unit."""
-        unit = Path(self.mktemp()) / UNIT.name
-        unit.parent.mkdir()
-        # The path where it will be installed; nothing is there yet.
-        unit.write_text(UNIT.read_text().replace("/opt/justchat/bin/twistd", "/bin/true"))
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        for sample in (UNIT, TEMPLATE):
+            unit = folder / sample.name
+            # The path where it will be installed; nothing is there yet.
+            unit.write_text(sample.read_text().replace("/opt/justchat/bin/twistd", "/bin/true"))
 
-        said = self.analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+            said = self.analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
 
-        self.assertEqual(said, "")
+            self.assertEqual(said, "")
 
     def test_threads(self) -> None:
         """The unit allows threads and processes to lower their priority, and mongod to end with the daemon."""
@@ -158,11 +161,27 @@ class UnitTests(SynchronousTestCase):
 
     def test_exposure(self) -> None:
         """systemd rates the unit's exposure at 2.0 of 10 or less."""
-        said = self.analyze("security", "--offline=true", str(UNIT))
+        for unit in (UNIT, TEMPLATE):
+            said = self.analyze("security", "--offline=true", str(unit))
 
-        rating = re.search(r"Overall exposure level for justchat\.service: ([\d.]+)", said)
-        assert rating is not None, said
-        self.assertLessEqual(float(rating[1]), EXPOSURE_LIMIT, said)
+            rating = re.search(r"Overall exposure level for justchat(?:@\w+)?\.service: ([\d.]+)", said)
+            assert rating is not None, said
+            self.assertLessEqual(float(rating[1]), EXPOSURE_LIMIT, said)
+
+
+class TemplateTests(SynchronousTestCase):
+    def test_same(self) -> None:
+        """The template is the unit, but for the instance's settings, its data and its name."""
+        unit, template = (
+            [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+            for file in (UNIT, TEMPLATE)
+        )
+
+        different = [(ours, theirs) for ours, theirs in zip(unit, template, strict=True) if ours != theirs]
+
+        keys = {line.partition("=")[0] for pair in different for line in pair}
+        self.assertEqual({"Description", "ExecStart", "StateDirectory"}, keys)
+        self.assertEqual([True] * 3, ["%i" in theirs for _, theirs in different])
 
 
 class CommandTests(SynchronousTestCase):

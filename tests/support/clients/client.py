@@ -12,10 +12,10 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-KIND, HTTP, SOCKET, AUTHORITY = sys.argv[1:]
+KIND, HTTP, SOCKET, AUTHORITY, ALPN = sys.argv[1:]
 TLS = ssl.create_default_context(cafile=AUTHORITY) if AUTHORITY else None
 if TLS is not None:
-    TLS.set_alpn_protocols(["h2", "http/1.1"])
+    TLS.set_alpn_protocols(ALPN.split(","))
 
 
 def report(*what: Any) -> None:

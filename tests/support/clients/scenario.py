@@ -42,12 +42,16 @@ KINDS = (*NODE_KINDS, *PYTHON_KINDS, "Chromium")
 
 @frozen(kw_only=True)
 class Place:
-    """Where a daemon is: the URLs of API and socket, its data directory, the authority of its certificate."""
+    """Where a daemon is: the URLs of API and socket, its data directory, the authority of its certificate.
+
+    ``alpn`` are the protocols that Python's clients offer over TLS.
+    """
 
     http: str
     socket: str
     data: Path
     authority: Path | None = None
+    alpn: tuple[str, ...] = ("h2", "http/1.1")
 
 
 def missing(kind: str) -> str | None:
@@ -87,7 +91,7 @@ class Process(ProcessProtocol):
             environ |= {"NODE_EXTRA_CA_CERTS": str(place.authority)} if place.authority else {}
         else:
             command = [sys.executable, str(HERE / "client.py"), PYTHON_KINDS[kind], place.http, place.socket]
-            command.append(str(place.authority or ""))
+            command += [str(place.authority or ""), ",".join(place.alpn)]
             if kind == "python-socketio 4":
                 environ["PYTHONPATH"] = str(install_old_python_socketio())
         reactor.spawnProcess(self, command[0], command, env=environ)

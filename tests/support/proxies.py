@@ -1,0 +1,121 @@
+"""The proxies of etc/, as processes of their own: the samples as they are, but for addresses and files."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from tests.support.waiting import eventually
+
+ETC = Path(__file__).parents[2] / "etc"
+NGINX_MAIN = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    {sample}
+}}
+"""
+
+
+@frozen(kw_only=True)
+class Front:
+    """Where a proxy listens, and where it passes requests on to."""
+
+    folder: Path
+    tls: int
+    plain: int
+    daemons: Sequence[int]
+    certificate: Path
+    """With its key."""
+
+
+def program(name: str) -> str | None:
+    """The path of a program, also where only root's PATH has its folder; None where it is not installed."""
+    beside = f"/usr/sbin/{name}"
+    return shutil.which(name) or (beside if os.path.exists(beside) else None)
+
+
+def listens(port: int) -> bool:
+    """Whether a port of loopback accepts connections."""
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+
+def replaced(text: str, changes: dict[str, tuple[int, str]]) -> str:
+    """A text with parts replaced, each of which occurs as often as is said."""
+    for written, (times, _) in changes.items():
+        assert text.count(written) == times, (written, text.count(written))
+    # All at once: what takes the place of one may look like another.
+    parts = sorted(changes, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, parts)), lambda found: changes[found[0]][1], text)
+
+
+def nginx(front: Front) -> list[str]:
+    """Write the settings of nginx; returns its command."""
+    sample = replaced(
+        (ETC / "nginx.conf").read_text(),
+        {
+            "listen [::]:80;": (1, ""),
+            "listen [::]:443 ssl http2;": (1, ""),
+            "listen 80;": (1, f"listen 127.0.0.1:{front.plain};"),
+            "listen 443 ssl http2;": (1, f"listen 127.0.0.1:{front.tls} ssl http2;"),
+            "/etc/ssl/chat.example.com.pem": (1, str(front.certificate)),
+            "/etc/ssl/chat.example.com.key": (1, str(front.certificate)),
+            "127.0.0.1:4000": (2, f"127.0.0.1:{front.daemons[0]}"),
+            "127.0.0.1:4001": (2, f"127.0.0.1:{front.daemons[1]}"),
+        },
+    )
+    file = front.folder / "nginx.conf"
+    file.write_text(NGINX_MAIN.format(folder=front.folder, sample=sample))
+    return [str(program("nginx")), "-p", str(front.folder), "-c", str(file)]
+
+
+def haproxy(front: Front) -> list[str]:
+    """Write the settings of HAProxy; returns its command."""
+    pem = "/etc/haproxy/chat.example.com.pem"
+    sample = replaced(
+        (ETC / "haproxy.cfg").read_text(),
+        {
+            "    bind :::80 v6only\n": (1, ""),
+            f"    bind :::443 v6only ssl crt {pem} alpn h2,http/1.1\n": (1, ""),
+            "bind :80\n": (1, f"bind 127.0.0.1:{front.plain}\n"),
+            "bind :443 ": (1, f"bind 127.0.0.1:{front.tls} "),
+            pem: (2, str(front.certificate)),
+            "127.0.0.1:4000": (3, f"127.0.0.1:{front.daemons[0]}"),
+            "127.0.0.1:4001": (3, f"127.0.0.1:{front.daemons[1]}"),
+            "maxconn 100000": (1, "maxconn 1000"),
+        },
+    )
+    file = front.folder / "haproxy.cfg"
+    file.write_text(sample)
+    return [str(program("haproxy")), "-db", "-f", str(file)]
+
+
+class Proxy:
+    """A proxy that runs until ``end``."""
+
+    def __init__(self, command: list[str], front: Front) -> None:
+        self._log = front.folder / "proxy.log"
+        self._front = front
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *command], stdout=log, stderr=log)
+
+    async def start(self) -> "Proxy":
+        """Returns once it listens."""
+        await eventually(
+            lambda: self._process.poll() is not None or listens(self._front.tls),
+            lambda: f"the proxy: {self._log.read_text()}",
+        )
+        assert self._process.poll() is None, self._log.read_text()
+        return self
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
