@@ -169,6 +169,8 @@ class Limits(Table):
     """``[limits]``: ``enabled`` switches rates, connection limits and SMS limits, never the sizes below."""
 
     enabled: bool = True
+    shared: bool = False
+    """Whether all daemons of a bus count rates and connections together."""
     exempt: Networks = ()
     """Networks whose clients are not counted, unless they come through a proxy."""
     sign_in: RateText = "1000/minute"

@@ -8,6 +8,8 @@ from typing import Any
 
 from justchat.config.settings import Limits
 from justchat.limits.client_address import ClientAddresses
+from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
+from justchat.model.ids import Id
 
 RETRY_AFTER = 60
 """The ``Retry-After``, in seconds, that an address with too many sockets is answered."""
@@ -34,11 +36,19 @@ class FrameCount:
 class ConnectionLimiter:
     """Counts the sockets of each address. With ``[limits] enabled = false`` everything is allowed."""
 
-    def __init__(self, limits: Limits, addresses: ClientAddresses, reactor: Any) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        addresses: ClientAddresses,
+        reactor: Any,
+        others: OtherDaemonsOf = no_other_daemons,
+    ) -> None:
         self._limits = limits
         self._addresses = addresses
         self._reactor = reactor
         self._open: dict[str, int] = {}
+        self._open_elsewhere = others("sockets-address", limits.sockets_per_address)
+        self._sessions_elsewhere = others("sockets-session", limits.sockets_per_session)
         self.header = addresses.header.decode()
         self.largest_frame = limits.frame
         """Bytes of the largest frame that is accepted. A client sends nothing but ``init``."""
@@ -54,12 +64,14 @@ class ConnectionLimiter:
         """Whether this address has as many sockets as it may have."""
         if address is None or not self._limits.enabled:
             return False
-        return self._open.get(address, 0) >= self._limits.sockets_per_address
+        count = self._open.get(address, 0) + self._open_elsewhere.count(address)
+        return count >= self._limits.sockets_per_address
 
     def add(self, address: str | None) -> None:
         """Count a socket that was opened."""
         if address is not None:
-            self._open[address] = self._open.get(address, 0) + 1
+            count = self._open[address] = self._open.get(address, 0) + 1
+            self._open_elsewhere.publish(address, count)
 
     def remove(self, address: str | None) -> None:
         """Count a socket that was closed."""
@@ -69,10 +81,16 @@ class ConnectionLimiter:
                 self._open[address] = left
             else:
                 del self._open[address]
+            self._open_elsewhere.publish(address, left)
 
-    def is_too_many(self, sockets: int) -> bool:
-        """Whether a session that has this many sockets may not have another one."""
-        return self._limits.enabled and sockets >= self._limits.sockets_per_session
+    def is_too_many(self, session: Id, sockets: int) -> bool:
+        """Whether a session that has this many sockets here may not have another one."""
+        count = sockets + self._sessions_elsewhere.count(session)
+        return self._limits.enabled and count >= self._limits.sockets_per_session
+
+    def session_has(self, session: Id, sockets: int) -> None:
+        """A session has this many sockets here now."""
+        self._sessions_elsewhere.publish(session, sockets)
 
     def allows_frame(self, frames: FrameCount) -> bool:
         """Count a frame; False if it is one too many."""

@@ -8,6 +8,7 @@ from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from justchat.config.settings import Limits
 from justchat.errors import TooManyConnections
 from justchat.limits.client_address import ClientAddresses
+from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
 
 RESERVED = 256
 """File descriptors that are kept free of connections, for the database, pictures and the log."""
@@ -32,12 +33,13 @@ class ConnectionSlot:
 class HttpConnectionLimiter:
     """Counts HTTP connections. With ``[limits] enabled = false`` any number is allowed."""
 
-    def __init__(self, limits: Limits, addresses: ClientAddresses) -> None:
+    def __init__(self, limits: Limits, addresses: ClientAddresses, others: OtherDaemonsOf = no_other_daemons) -> None:
         self._enabled = limits.enabled
         self._per_address = limits.connections_per_address
         self._most = min(limits.connections, max(getrlimit(RLIMIT_NOFILE)[0] - RESERVED, RESERVED))
         self._addresses = addresses
         self._of: dict[str, int] = {}
+        self._elsewhere = others("connections-address", limits.connections_per_address)
         self._count = 0
 
     def add(self, transport: Any) -> ConnectionSlot:
@@ -48,11 +50,12 @@ class HttpConnectionLimiter:
         if self._enabled:
             if self._count >= self._most:
                 raise TooManyConnections("the server has as many connections as it may have")
-            if address is not None and self._of.get(address, 0) >= self._per_address:
+            if address is not None and self._of.get(address, 0) + self._elsewhere.count(address) >= self._per_address:
                 raise TooManyConnections("this address has as many connections as it may have")
         self._count += 1
         if address is not None:
-            self._of[address] = self._of.get(address, 0) + 1
+            count = self._of[address] = self._of.get(address, 0) + 1
+            self._elsewhere.publish(address, count)
         return ConnectionSlot(self, address)
 
     def remove(self, address: str | None) -> None:
@@ -64,3 +67,4 @@ class HttpConnectionLimiter:
                 self._of[address] = left
             else:
                 del self._of[address]
+            self._elsewhere.publish(address, left)

@@ -24,7 +24,7 @@ class SlidingWindow:
     """One rate, for any number of callers. ``seconds`` is a monotonic clock."""
 
     def __init__(self, name: str, rate: Rate, seconds: Callable[[], float]) -> None:
-        self._name = name
+        self.name = name
         self._rate = rate
         self._seconds = seconds
         self._each = rate.seconds / rate.most
@@ -33,14 +33,17 @@ class SlidingWindow:
 
     def hit(self, caller: Hashable, amount: int = 1) -> None:
         """Count ``amount`` for this caller. Raises TooManyRequests, and counts nothing, if that is too much."""
-        ahead = self.charge(caller, amount)
+        ahead = self._add(caller, amount)
         # Sums of fractions are not exact.
         if ahead > 1e-6:
             self._recent[caller] -= self._each * amount
-            raise TooManyRequests(self._name, *self._rate, ceil(ahead))
+            raise TooManyRequests(self.name, *self._rate, ceil(ahead))
 
     def charge(self, caller: Hashable, amount: int) -> float:
         """Count what has happened already; return the seconds until it would have been allowed, negative if it is."""
+        return self._add(caller, amount)
+
+    def _add(self, caller: Hashable, amount: int) -> float:
         now = self._seconds()
         until = self._recent.get(caller)
         if until is None:
@@ -52,11 +55,15 @@ class SlidingWindow:
         return until - now - self._rate.seconds
 
 
+MakeWindow = Callable[[str, Rate, Callable[[], float]], SlidingWindow]
+"""Makes a window by the name of its limit, its rate, and a monotonic clock."""
+
+
 class RateLimiter:
     """The rates of calls by class: for each session, and for each address.
 
     Many sessions may share an address, so its rate is ``share`` times that of a session. ``kept`` is the rate of stored
-    answers, in bytes.
+    answers, in bytes. ``make_window`` makes the window of each rate.
     """
 
     def __init__(
@@ -65,11 +72,12 @@ class RateLimiter:
         share: int,
         seconds: Callable[[], float],
         kept: Rate | None = None,
+        make_window: MakeWindow = SlidingWindow,
     ) -> None:
-        self._kept = SlidingWindow("kept-answers", kept, seconds) if kept else None
-        self._of_session = {name: SlidingWindow(name, rate, seconds) for name, rate in rates.items() if rate}
+        self._kept = make_window("kept-answers", kept, seconds) if kept else None
+        self._of_session = {name: make_window(name, rate, seconds) for name, rate in rates.items() if rate}
         self._of_address = {
-            name: SlidingWindow(f"{name}-address", rate if name in BY_ADDRESS else rate.times(share), seconds)
+            name: make_window(f"{name}-address", rate if name in BY_ADDRESS else rate.times(share), seconds)
             for name, rate in rates.items()
             if rate
         }

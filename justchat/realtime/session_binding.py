@@ -105,7 +105,8 @@ class SessionBinding:
     async def _bind(self, session: Session, have: Position) -> None:
         registry, replay = self._services.registry, self._services.replay
         self._unbind()
-        if self._services.connection_limiter.is_too_many(registry.count_connections(session)):
+        limiter = self._services.connection_limiter
+        if limiter.is_too_many(session.id, registry.count_connections(session)):
             self._connection.close(CloseCode.TOO_MANY, "the session has as many sockets as it may")
             return
         buffer = _ReplayBuffer(self._connection, session)
@@ -113,6 +114,7 @@ class SessionBinding:
         self._connection.session = session
         self._bound = bound
         registry.bind(bound, session)
+        limiter.session_has(session.id, registry.count_connections(session))
         at = await self._services.positions.position(session.user)
         self._send(EncodedEvent(ready_event(session.user, at).to_json()))
         if have.n is not None or have.seq is not None:
@@ -140,7 +142,9 @@ class SessionBinding:
     def _unbind(self) -> None:
         session = self._connection.session
         if self._bound is not None and session is not None:
-            self._services.registry.unbind(self._bound, session)
+            registry = self._services.registry
+            registry.unbind(self._bound, session)
+            self._services.connection_limiter.session_has(session.id, registry.count_connections(session))
         self._bound = self._connection.session = None
 
     def _failed(self, failure: Failure) -> None:

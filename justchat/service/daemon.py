@@ -28,6 +28,7 @@ from justchat.service.preflight import check_start, endpoints_of_settings, owner
 from justchat.service.role import ON_ITS_OWN, Role
 from justchat.service.root import RootService
 from justchat.service.session_expiry import SessionExpiry
+from justchat.service.shared_counting import SharedCounting
 from justchat.store.folding import Folding
 from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.lease import Lease
@@ -37,6 +38,7 @@ from justchat.wiring.actions import make_actions
 from justchat.wiring.bus import make_bus
 from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
 from justchat.wiring.hub import make_hub
+from justchat.wiring.limits import make_counting
 from justchat.wiring.outbound import make_captcha, make_sms_sender
 from justchat.wiring.pictures import make_picture_store
 from justchat.wiring.stores import make_stores
@@ -93,12 +95,14 @@ class Daemon(RootService):
         slow_reads = SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user)
         database = Database(uri, slow_reads, files=settings.picture_store == "gridfs")
         bus = make_bus(settings, reactor)
+        data_dir_id = generated_secret(settings.data_dir / UPLOADS_ID, owner)
+        counting = make_counting(settings, bus, data_dir_id, reactor)
         stores = make_stores(
             settings,
             database,
             reactor,
             shared=mongod is None,
-            folder=generated_secret(settings.data_dir / UPLOADS_ID, owner),
+            folder=data_dir_id,
             bus=bus,
         )
         hub = make_hub(settings.websocket, stores, bus, reactor)
@@ -114,6 +118,7 @@ class Daemon(RootService):
             sms=make_sms_sender(settings, reactor),
             captcha=make_captcha(settings, reactor),
             secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / SECRET_KEY, owner),
+            make_window=counting.make_window,
         )
         idempotency_keys = IdempotencyKeys(database, now)
         turn_reactor = TurnReactor(reactor)
@@ -121,12 +126,13 @@ class Daemon(RootService):
             settings,
             stores,
             endpoints=make_endpoints(settings, actions),
-            rates=make_rate_limiter(settings.limits),
+            rates=make_rate_limiter(settings.limits, counting.make_window),
             hub=hub,
             idempotency_keys=idempotency_keys,
             pictures=pictures,
             ping_database=database.ping,
             bus=bus,
+            others=counting.others,
             reactor=reactor,
             peers=role.peers(turn_reactor),
         )
@@ -141,6 +147,7 @@ class Daemon(RootService):
             EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
             DatabaseService(database, alone=alone, prepares=role.prepares),
             PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
+            SharedCounting(counting.shared, reactor) if counting.shared else None,
             *picture_services(pictures, reactor),
             PartService("picture worker", start=images.start, stop=images.stop),
             PartService("passwords", start=passwords.start, stop=passwords.stop),

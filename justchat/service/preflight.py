@@ -34,6 +34,8 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
         server_of(table, endpoint, default_reactor)
     if settings.bus.uri is not None:
         _check_joined(settings)
+    if settings.limits.shared and settings.bus.uri is None and settings.http.workers == 1:
+        raise StartupError("[limits] shared: needs a [bus] uri, over which daemons count together")
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
         check_bus_of(settings)

@@ -25,7 +25,7 @@ from justchat.interfaces.counters import CountAction
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.realtime import ISessionListener
 from justchat.interfaces.workers import IImages, IPasswords
-from justchat.limits.rate_limiter import SlidingWindow
+from justchat.limits.rate_limiter import MakeWindow, SlidingWindow
 from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
@@ -58,8 +58,9 @@ def make_actions(
     sms: ISmsSender,
     captcha: ICaptcha,
     secret_key: str,
+    make_window: MakeWindow = SlidingWindow,
 ) -> Actions:
-    """``secret_key`` is what top-ups are signed with."""
+    """``secret_key`` is what top-ups are signed with. ``make_window`` makes the windows of rates."""
     limits = settings.limits
     alarm = AbuseAlarm(rate_windows=stores.rate_windows, clock=now)
     users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
@@ -113,11 +114,15 @@ def make_actions(
             ),
             clock=now,
             rooms_per_user=limits.rooms_per_user,
-            count_entering=count_in_room("enter", limits),
+            count_entering=count_in_room("enter", limits, make_window),
         ),
         messages=Messages(rooms=rooms, client_ids=stores.room_client_ids, pictures=pictures, clock=now),
         moderation=Moderation(
-            users=users, rooms=rooms, pictures=pictures, clock=now, count_action=count_in_room("moderate", limits)
+            users=users,
+            rooms=rooms,
+            pictures=pictures,
+            clock=now,
+            count_action=count_in_room("moderate", limits, make_window),
         ),
         direct=DirectMessages(
             users=users, mailboxes=mailboxes, client_ids=stores.direct_client_ids, pictures=pictures, clock=now
@@ -176,10 +181,10 @@ def make_operator_actions(settings: Settings, stores: Stores) -> OperatorActions
     )
 
 
-def count_in_room(name: str, limits: Limits) -> CountAction:
+def count_in_room(name: str, limits: Limits, make_window: MakeWindow = SlidingWindow) -> CountAction:
     """Counts what a person does in a room, by a rate of ``[limits]``."""
     rate = parse_rate(getattr(limits, name)) if limits.enabled else None
-    window = None if rate is None else SlidingWindow(name, rate, monotonic)
+    window = None if rate is None else make_window(name, rate, monotonic)
 
     def count(user: Id, room: Id) -> None:
         if window is not None:

@@ -14,7 +14,7 @@ from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
-from justchat.limits.rate_limiter import RateLimiter
+from justchat.limits.rate_limiter import MakeWindow, RateLimiter, SlidingWindow
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
 from justchat.wiring.actions import Actions
@@ -36,9 +36,9 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
     ]
 
 
-def make_rate_limiter(limits: Limits) -> RateLimiter | None:
+def make_rate_limiter(limits: Limits, make_window: MakeWindow = SlidingWindow) -> RateLimiter | None:
     """The rate limiter of ``[limits]``; None if it is turned off."""
     if not limits.enabled:
         return None
     rates = {name: parse_rate(getattr(limits, name)) for name in (*get_args(Rated), "get")}
-    return RateLimiter(rates, limits.share, monotonic, parse_rate(limits.kept_answers))
+    return RateLimiter(rates, limits.share, monotonic, parse_rate(limits.kept_answers), make_window)

@@ -28,6 +28,7 @@ from justchat.interfaces.pictures import IPictureStore
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.http_connection_limiter import HttpConnectionLimiter
+from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
 from justchat.limits.rate_limiter import RateLimiter
 from justchat.realtime.session_binding import BindingServices
 from justchat.realtime.socketio.resource import PassOn, SocketIoResource
@@ -72,6 +73,7 @@ def make_transports(
     pictures: IPictureStore,
     ping_database: Callable[[], Awaitable[None]],
     bus: IBus | None,
+    others: OtherDaemonsOf = no_other_daemons,
     reactor: Any,
     peers: Peers | None = None,
 ) -> Transports:
@@ -92,7 +94,7 @@ def make_transports(
         registry=hub.registry,
         positions=hub.positions,
         replay=hub.replay,
-        connection_limiter=ConnectionLimiter(settings.limits, addresses, reactor),
+        connection_limiter=ConnectionLimiter(settings.limits, addresses, reactor, others),
         count_init=partial(rates.hit_session, "read") if rates is not None else lambda _: None,
     )
     websockets = RawWebSocketFactory(settings=settings.websocket, services=binding, reactor=reactor)
@@ -113,7 +115,7 @@ def make_transports(
     )
     shared: Any = {
         "addresses": addresses,
-        "connections": HttpConnectionLimiter(settings.limits, addresses),
+        "connections": HttpConnectionLimiter(settings.limits, addresses, others),
         "rates": rates,
     }
     site = JustChatSite(

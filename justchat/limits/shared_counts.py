@@ -1,0 +1,237 @@
+"""Limits that several daemons count together, over the bus: ``[limits] shared``, and the workers of one daemon.
+
+Each daemon counts for itself and publishes what it has counted, at the end of a turn of the reactor. The others add it
+to theirs. A count below a PART of its limit is not published: most callers are far from their limits, and cost
+nothing. So a limit can be exceeded by that part for each daemon, and by what happens while a packet is on its way, or
+while the bus is away.
+
+What is open is published as a number, not as a change, and all of it every STATE_EVERY seconds: a packet that is lost
+or comes twice does no harm, and a daemon that has ended is forgotten.
+"""
+
+import secrets
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
+
+from bson import decode, encode
+from bson.errors import BSONError
+
+from justchat.interfaces.bus import CONTROL, IBus, PacketKind
+from justchat.limits.other_daemons import OtherDaemons
+from justchat.limits.rate_limiter import CALLERS_KEPT, SlidingWindow
+from justchat.model.ids import Id
+from justchat.model.rate import Rate
+
+PART = 64
+"""A count is published once it is this part of its limit."""
+STATE_EVERY = 5.0
+"""Seconds between two packets with all that is open."""
+FORGOTTEN_AFTER = 15.0
+"""Seconds of silence after which a daemon counts as ended."""
+DAEMONS = 4096
+"""Daemons that are remembered at most."""
+KEYS = 20_000
+"""Keys of one table of one daemon that are remembered at most, and of one packet."""
+KEY_LENGTH = 100
+
+Publish = Callable[[str, Hashable, int], None]
+
+
+class SharedWindow(SlidingWindow):
+    """A rate that several daemons count together. ``publish`` tells the others."""
+
+    def __init__(self, name: str, rate: Rate, seconds: Callable[[], float], publish: Publish) -> None:
+        super().__init__(name, rate, seconds)
+        self._publish = publish
+        self._most = rate.most
+        self._step = max(1, rate.most // PART)
+        self._unpublished: dict[Hashable, int] = {}
+
+    def hit(self, caller: Hashable, amount: int = 1) -> None:
+        """See SlidingWindow."""
+        super().hit(caller, amount)
+        self._tell(caller, amount)
+
+    def charge(self, caller: Hashable, amount: int) -> float:
+        """See SlidingWindow."""
+        ahead = super().charge(caller, amount)
+        self._tell(caller, amount)
+        return ahead
+
+    def _tell(self, caller: Hashable, amount: int) -> None:
+        amount += self._unpublished.get(caller, 0)
+        if amount >= self._step:
+            self._unpublished.pop(caller, None)
+            self._publish(self.name, caller, amount)
+            return
+        if len(self._unpublished) >= CALLERS_KEPT:
+            self._unpublished.clear()
+        self._unpublished[caller] = amount
+
+    def add(self, caller: Hashable, amount: int) -> None:
+        """Count what another daemon has allowed."""
+        self._add(caller, min(amount, self._most))
+
+
+class SharedTable(OtherDaemons):
+    """What is open at several daemons. ``open_here`` is what the others have been told of this one."""
+
+    def __init__(self, name: str, limit: int, publish: Publish) -> None:
+        self._name = name
+        self._publish = publish
+        self._step = max(1, limit // PART)
+        self._elsewhere: dict[str, int] = {}
+        self._of: dict[bytes, dict[str, int]] = {}
+        self.open_here: dict[str, int] = {}
+
+    def count(self, key: str) -> int:
+        """See OtherDaemons."""
+        return self._elsewhere.get(key, 0)
+
+    def publish(self, key: str, count: int) -> None:
+        """See OtherDaemons."""
+        told = self.open_here.get(key, 0)
+        if abs(count - told) < self._step and (count or not told):
+            return
+        if count:
+            self.open_here[key] = count
+        else:
+            del self.open_here[key]
+        self._publish(self._name, key, count)
+
+    def set(self, daemon: bytes, key: str, count: int) -> None:
+        """So many are open at another daemon."""
+        counts = self._of.setdefault(daemon, {})
+        before = counts.pop(key, 0)
+        if count and len(counts) < KEYS:
+            counts[key] = count
+        else:
+            count = 0
+        total = self._elsewhere.get(key, 0) + count - before
+        if total:
+            self._elsewhere[key] = total
+        else:
+            self._elsewhere.pop(key, None)
+
+    def forget(self, daemon: bytes) -> None:
+        """Nothing is open at this daemon."""
+        for key in tuple(self._of.get(daemon, ())):
+            self.set(daemon, key, 0)
+        self._of.pop(daemon, None)
+
+
+class SharedCounts:
+    """The limits that daemons of one ``group`` count together. Packets of other groups are ignored."""
+
+    def __init__(self, bus: IBus, group: str, reactor: Any) -> None:
+        self._bus = bus
+        self._group = group
+        self._reactor = reactor
+        self._id = secrets.token_bytes(8)
+        self._windows: dict[str, SharedWindow] = {}
+        self._tables: dict[str, SharedTable] = {}
+        self._hits: dict[str, dict[Hashable, int]] = {}
+        self._open: dict[str, dict[Hashable, int]] = {}
+        self._is_called = False
+        self._last: dict[bytes, float] = {}
+        """When each other daemon has last published."""
+        bus.on_packet(PacketKind.COUNTS, self._receive)
+
+    def window(self, name: str, rate: Rate, seconds: Callable[[], float]) -> SlidingWindow:
+        """A rate that is counted together. Its name is the same at each daemon."""
+        found = self._windows[name] = SharedWindow(name, rate, seconds, self._publish_hit)
+        return found
+
+    def table(self, name: str, limit: int) -> OtherDaemons:
+        """What is open at the other daemons, for a limit of this name and size."""
+        found = self._tables[name] = SharedTable(name, limit, self._publish_open)
+        return found
+
+    def publish_state(self) -> None:
+        """Publish all that is open, and forget daemons that have ended. Is called every STATE_EVERY seconds."""
+        self._publish({"all": True, "open": {name: _flat(table.open_here) for name, table in self._tables.items()}})
+        until = self._reactor.seconds() - FORGOTTEN_AFTER
+        for daemon in [daemon for daemon, at in self._last.items() if at < until]:
+            self._forget(daemon)
+
+    def stop(self) -> None:
+        """Tell the others that nothing is open here."""
+        self._publish({"all": True})
+
+    def _publish_hit(self, name: str, caller: Hashable, amount: int) -> None:
+        hits = self._hits.setdefault(name, {})
+        hits[caller] = hits.get(caller, 0) + amount
+        self._publish_soon()
+
+    def _publish_open(self, name: str, key: Hashable, count: int) -> None:
+        self._open.setdefault(name, {})[key] = count
+        self._publish_soon()
+
+    def _publish_soon(self) -> None:
+        if not self._is_called:
+            self._is_called = True
+            self._reactor.callLater(0, self._publish_turn)
+
+    def _publish_turn(self) -> None:
+        self._is_called = False
+        hits, self._hits = self._hits, {}
+        opened, self._open = self._open, {}
+        self._publish(
+            {
+                "hits": {name: _flat(counts) for name, counts in hits.items()},
+                "open": {name: _flat(counts) for name, counts in opened.items()},
+            }
+        )
+
+    def _publish(self, packet: Mapping[str, Any]) -> None:
+        body = encode({"from": self._id, "group": self._group, **packet})
+        self._bus.publish(CONTROL, PacketKind.COUNTS, body)
+
+    def _receive(self, stream: Id, body: bytes) -> None:
+        try:
+            packet = decode(body)
+        except BSONError:
+            return
+        daemon = packet.get("from")
+        if not isinstance(daemon, bytes) or daemon == self._id or packet.get("group") != self._group:
+            return
+        if packet.get("all"):
+            self._forget(daemon)
+        if daemon not in self._last and len(self._last) >= DAEMONS:
+            return
+        self._last[daemon] = self._reactor.seconds()
+        for name, caller, amount in _counts(packet.get("hits")):
+            if amount and name in self._windows:
+                self._windows[name].add(caller, amount)
+        for name, key, count in _counts(packet.get("open")):
+            if isinstance(key, str) and name in self._tables:
+                self._tables[name].set(daemon, key, count)
+
+    def _forget(self, daemon: bytes) -> None:
+        self._last.pop(daemon, None)
+        for table in self._tables.values():
+            table.forget(daemon)
+
+
+def _flat(counts: Mapping[Any, int]) -> list[Any]:
+    return [value for pair in counts.items() for value in pair]
+
+
+def _counts(tables: object) -> Iterator[tuple[str, str | tuple[str, ...], int]]:
+    """The counts of a packet, by table and key. Whatever is none is left out."""
+    if not isinstance(tables, dict):
+        return
+    for name, flat in tables.items():
+        if isinstance(flat, list):
+            for key, count in zip(flat[: 2 * KEYS : 2], flat[1 : 2 * KEYS : 2], strict=False):
+                known = _key(key)
+                if known is not None and isinstance(count, int) and count >= 0:
+                    yield name, known, count
+
+
+def _key(written: object) -> str | tuple[str, ...] | None:
+    if isinstance(written, str):
+        return written if len(written) <= KEY_LENGTH else None
+    if isinstance(written, list) and all(isinstance(part, str) for part in written):
+        return tuple(written) if sum(map(len, written)) <= KEY_LENGTH else None
+    return None

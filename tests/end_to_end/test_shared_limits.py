@@ -1,0 +1,122 @@
+"""[limits] shared: two daemons count as one."""
+
+import itertools
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from tests.support.chat import Person, a_person
+from tests.support.client import Answer, Listener, call, listen
+from tests.support.daemon import Daemon
+from tests.support.mongo import fresh_uri
+from tests.support.redis_server import RedisServer
+from tests.support.starting import StartCase
+from tests.support.waiting import at_once, eventually
+
+SETTINGS = """
+[http]
+proxies = ["127.0.0.0/8"]
+[payments]
+secret_key = "the key of both"
+[limits]
+shared = true
+change = "6/hour"
+sign_in = "4/minute"
+sockets_per_address = 3
+sockets_per_session = 2
+"""
+addresses = (f"198.51.100.{n}" for n in itertools.count(1))
+
+
+class TwoDaemons(StartCase):
+    async def setUp(self) -> None:  # type: ignore[override]
+        super().setUp()
+        self.redis = RedisServer()
+        self.addCleanup(self.redis.end)
+        config, uri = self.a_config(SETTINGS + f"[bus]\nuri = '{self.redis.socket_uri()}'\n"), fresh_uri()
+        options = "--config", config, "--mongo", uri
+        self.daemons = [self.a_daemon(*options, folder=self.folder / name) for name in ("one", "other")]
+        for daemon in self.daemons:
+            daemon.folder.mkdir()
+        await at_once([daemon.start() for daemon in self.daemons])
+        self.listeners: list[Listener] = []
+
+    async def tearDown(self) -> None:
+        for listener in self.listeners:
+            await listener.leave()
+        for daemon in self.daemons:
+            self.assertNotRegex(daemon.log, r"(?i)traceback|incident|unhandled")
+
+    async def edit(self, daemon: Daemon, person: Person, address: str) -> Answer:
+        body = {"session_key": person.session_key, "user": {}}
+        return await call(daemon.http, "/init/edit", body, {"X-Forwarded-For": address})
+
+    async def register(self, daemon: Daemon, phone: int, address: str) -> int:
+        body = {"phone": f"7999000{phone:04}"}
+        return (await call(daemon.http, "/init/reg", body, {"X-Forwarded-For": address})).status
+
+    async def a_socket(self, daemon: Daemon, address: str) -> Listener:
+        listener = await listen(daemon.websocket, "/", headers={"X-Forwarded-For": address})
+        self.listeners.append(listener)
+        return listener
+
+    async def test_rates(self) -> None:
+        """N calls of a session, or of an address, that are split over both daemons are followed by 429 at either."""
+        anna, address = await a_person(self.daemons[0]), next(addresses)
+        other = next(addresses)
+
+        allowed = [(await self.edit(daemon, anna, next(addresses))).status for daemon in self.daemons * 3]
+        await deferLater(reactor, 0.05)  # the last packet is on its way
+        refused = [await self.edit(daemon, anna, address) for daemon in self.daemons]
+        signed_up = [await self.register(daemon, n, other) for n, daemon in enumerate(self.daemons * 2)]
+        await deferLater(reactor, 0.05)
+        too_many = [await self.register(daemon, 9, other) for daemon in self.daemons]
+
+        self.assertEqual([200] * 6, allowed)
+        self.assertEqual(["too-many-requests"] * 2, [answer.code for answer in refused])
+        self.assertEqual(([201] * 4, [429, 429]), (signed_up, too_many))
+
+    async def test_sockets(self) -> None:
+        """So it is with the sockets of an address; one that closes makes room at the other daemon."""
+        one, other = self.daemons
+        address = next(addresses)
+        first = await self.a_socket(one, address)
+        await self.a_socket(other, address)
+        await self.a_socket(one, address)
+
+        async def is_refused(daemon: Daemon) -> bool:
+            try:
+                socket = await self.a_socket(daemon, address)
+            except Exception:
+                return True
+            await socket.leave()
+            return False
+
+        for daemon in self.daemons:
+            await eventually(lambda daemon=daemon: is_refused(daemon), "a refusal")
+        await first.leave()
+
+        await eventually(lambda: self.is_free(other, address), "room for another")
+
+    async def is_free(self, daemon: Daemon, address: str) -> bool:
+        try:
+            await self.a_socket(daemon, address)
+        except Exception:
+            return False
+        return True
+
+    async def test_sessions(self) -> None:
+        """And with those of a session."""
+        one, other = self.daemons
+        anna = await a_person(one)
+        for daemon in (one, other):
+            socket = await self.a_socket(daemon, next(addresses))
+            await socket.bind(anna.session_key)
+
+        async def is_refused() -> bool:
+            socket = await self.a_socket(one, next(addresses))
+            socket.say({"event": "init", "data": {"session_key": anna.session_key}})
+            await eventually(lambda: socket.gone.called or socket.events, "an answer")
+            return bool(socket.gone.called)
+
+        await eventually(is_refused, "a refusal")
