@@ -4,13 +4,13 @@ import itertools
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
 
 from tests.support.chat import Person, a_person
 from tests.support.client import Answer, Listener, call, listen
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
-from tests.support.starting import StartCase
 from tests.support.waiting import at_once, eventually
 
 SETTINGS = """
@@ -28,20 +28,26 @@ sockets_per_session = 2
 addresses = (f"198.51.100.{n}" for n in itertools.count(1))
 
 
-class TwoDaemons(StartCase):
-    async def setUp(self) -> None:  # type: ignore[override]
-        super().setUp()
-        self.redis = RedisServer()
-        self.addCleanup(self.redis.end)
-        config, uri = self.a_config(SETTINGS + f"[bus]\nuri = '{self.redis.socket_uri()}'\n"), fresh_uri()
-        options = "--config", config, "--mongo", uri
-        self.daemons = [self.a_daemon(*options, folder=self.folder / name) for name in ("one", "other")]
-        for daemon in self.daemons:
-            daemon.folder.mkdir()
-        await at_once([daemon.start() for daemon in self.daemons])
-        self.listeners: list[Listener] = []
+_daemons: list[Daemon] = []
+"""Both daemons, which the tests share. They run until the tests end."""
 
-    async def tearDown(self) -> None:
+
+class TwoDaemons(TestCase):
+    async def setUp(self) -> None:
+        if not _daemons:
+            redis, uri = RedisServer(), fresh_uri()
+            for _ in range(2):
+                daemon = Daemon("--mongo", uri)
+                config = daemon.folder / "justchat.toml"
+                config.write_text(SETTINGS + f"[bus]\nuri = '{redis.socket_uri()}'\n")
+                daemon.options += "--config", str(config)
+                _daemons.append(daemon)
+            await at_once([daemon.start() for daemon in _daemons])
+        self.daemons = _daemons
+        self.listeners: list[Listener] = []
+        self.addCleanup(self.leave)
+
+    async def leave(self) -> None:
         for listener in self.listeners:
             await listener.leave()
         for daemon in self.daemons:

@@ -165,6 +165,7 @@ class WrongStart(StartCase):
             ("--config", config, "--bus", "redis://:hush@127.0.0.1"),
             no_key,
         )
+        shared = await self.refusal("--config", self.a_config("[limits]\nshared = true\n"))
 
         refused = f"127.0.0.1:{port}: connection refused"
         expected = ("redis://", refused, refused, "[mongo] uri", "[payments] secret_key")
@@ -172,6 +173,7 @@ class WrongStart(StartCase):
             self.assertIn("[bus] uri: ", line)
             self.assertIn(named, line)
             self.assertNotIn("hush", line)
+        self.assertIn("[limits] shared: needs a [bus] uri", shared)
 
     async def test_broken_database(self) -> None:
         """An embedded database that cannot start is reported."""
