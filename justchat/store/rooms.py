@@ -43,6 +43,10 @@ from justchat.store.room_search import is_slow, listing
 
 SNAPSHOT_INTERVAL = 0.5
 """Seconds between two rounds of writing snapshots."""
+SAVED_AT_ONCE = 1000
+"""Users of a room whose snapshot is written before a change is answered, where other daemons list rooms too. The
+snapshot of a larger one takes too long for that.
+"""
 SLOW_COUNT = 0.1
 """Seconds. A count that took longer is kept for COUNT_LIFETIME times as long as it took."""
 COUNT_LIFETIME = 10
@@ -75,6 +79,7 @@ class Rooms:
         self._database = database
         self._log: Log[Room] = Log(database, self._load, shared=shared, bus=bus)
         self._log.heads.subscribe_own(self._on_own_entry)
+        self._shared = shared
         self._reactor = reactor
         self._counts: BoundedCache[str, tuple[int, float]] = BoundedCache(MAX_COUNTS)
         self._changed: dict[Id, StreamHead[Room]] = {}
@@ -130,7 +135,10 @@ class Rooms:
                 return entry
             return evolve(entry, order=self._database.order_clock.next())
 
-        return await self._log.append(room, propose_if_there)
+        state, appended = await self._log.append(room, propose_if_there)
+        if self._shared and room in self._changed and len(state.users) <= SAVED_AT_ONCE:
+            await self._save()  # another daemon may be asked next, which lists rooms by their snapshots
+        return state, appended
 
     async def length(self, room: Id) -> int:
         head = await self._head(room)

@@ -183,3 +183,33 @@ class TwoDaemons(TwoDaemonsCase):
         answer = await self.there(anna).enter(room)
 
         self.assertEqual(200, answer.status)
+
+    async def test_listed_elsewhere(self) -> None:
+        """Who has entered or left through one is counted at once in the other's list of rooms."""
+        admin, anna = await self.people(2)
+        room = await a_room(admin, name="a room that is listed elsewhere")
+
+        for path, count in (("/room/enter", 1), ("/room/leave", 0)) * 5:
+            await anna.call(path, room={"id": room}, room_id=room)
+            listed = (await self.there(admin).call("/room/get", name="listed elsewhere")).data["rooms"]
+            self.assertEqual([count], [len(each["users"]) for each in listed])
+
+    async def test_dialogs_elsewhere(self) -> None:
+        """A message that was sent through one is at once the last of its dialog at the other."""
+        anna, boris = await self.people(2)
+
+        for number in range(5):
+            await anna.call("/user/sendMessage", message={"user": boris.id, "text": f"{number}"})
+            (dialog,) = (await self.there(boris).call("/user/dialogs")).data["dialogs"]
+            self.assertEqual((f"{number}", number + 1), (dialog["last_message"]["text"], dialog["unread"]))
+
+    async def test_removed_dialog_elsewhere(self) -> None:
+        """A dialog that is removed through one, right after a message through the other, does not come back."""
+        anna, boris = await self.people(2)
+
+        for _ in range(5):
+            await anna.call("/user/sendMessage", message={"user": boris.id, "text": "hello"})
+            await self.there(boris).call("/user/remove-dialog", user=anna.id)
+            await deferLater(reactor, 0.2)  # longer than dialogs are written behind
+            for voice in (boris, self.there(boris)):
+                self.assertEqual([], (await voice.call("/user/dialogs")).data["dialogs"])
