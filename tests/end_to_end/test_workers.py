@@ -5,11 +5,14 @@ import signal
 import time
 from pathlib import Path
 
+import treq
+
 from tests.support.admin import run
 from tests.support.attack import connect
 from tests.support.chat import a_room
 from tests.support.client import listen, request
 from tests.support.daemon import Daemon
+from tests.support.picture_files import quarters, saved
 from tests.support.starting import StartCase, processes
 from tests.support.waiting import assert_within, eventually
 from tests.support.wire import a_request
@@ -51,6 +54,16 @@ class Sharing(WorkersCase):
             received = [(await socket.next("message"))["data"]["text"] for _ in range(20)]
             self.assertEqual([str(number) for number in range(20)], received)
         self.assertEqual([], await sockets[0].silence())
+
+    async def test_pictures(self) -> None:
+        """A picture that one worker took is served by all, from the folder in the data directory."""
+        answer = await request(self.daemon.http, "POST", "/upload", saved(quarters("RGB"), "PNG"))
+
+        url = answer.json["url"]
+        self.assertTrue((self.daemon.data / url).exists())
+        for _ in range(8):
+            served = await treq.get(f"http://127.0.0.1:{self.daemon.http}/{url}", persistent=False)
+            self.assertEqual((self.daemon.data / url).read_bytes(), await treq.content(served))
 
     async def test_history(self) -> None:
         """A room has one history, whichever workers its messages pass."""

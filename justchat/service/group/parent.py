@@ -131,7 +131,9 @@ class Parent(RootService):
 
     def _settings_of_worker(self) -> Settings:
         """The settings with the parent's database and relay, where it has them."""
-        changed: dict[str, Any] = {}
+        # Chosen by the database that the daemon has, not by how its workers reach it.
+        uploads = self._settings.uploads.model_copy(update={"store": self._settings.picture_store})
+        changed: dict[str, Any] = {"uploads": uploads}
         if self._mongod is not None:
             changed["mongo"] = self._settings.mongo.model_copy(update={"uri": Secret(self._mongod.uri)})
             # Pictures stay where they are by default without a URI: the workers share the folder.
