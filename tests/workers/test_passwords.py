@@ -29,7 +29,7 @@ class NoRoom:
     def __getattr__(self, name: str) -> Any:
         return getattr(reactor, name)
 
-    def spawnProcess(self, *_: object) -> None:
+    def spawnProcess(self, *_: object, **__: object) -> None:
         self.tries += 1
         raise BlockingIOError("no more processes")
 
