@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 from tests.support.chat import Person, a_room
-from tests.support.client import Listener, listen_as
+from tests.support.client import Listener, listen, listen_as
 from tests.support.socketio.by_hand import Packets
 from tests.support.two_daemons import SECRET_KEY, Pair, TwoDaemonsCase
 from tests.support.waiting import assert_within, eventually
@@ -182,7 +182,8 @@ class Events(JoinedDaemonsCase):
             await self.there(self.boris).say(self.room, f"missed {number}")
             await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": f"missed {number}"})
 
-        back = await self.a_socket()
+        back = await listen(self.other.websocket)
+        self._listeners.append(back)
         have = {"n": 0, "room": self.room, "seq": seen["data"]["seq"]}
         back.say({"event": "init", "data": {"session_key": self.anna.session_key, **have}})
         await self.there(self.boris).say(self.room, "new")
@@ -196,6 +197,70 @@ class Events(JoinedDaemonsCase):
         self.assertEqual(list(range(seen["data"]["seq"] + 1, seen["data"]["seq"] + 5)), of_room)
         self.assertEqual([1, 2, 3], [event["data"]["n"] for event in events if event["event"] == "direct-message"])
         await self.quiet(back)
+
+
+class Hopping(JoinedDaemonsCase):
+    async def test_every_kind(self) -> None:
+        """A client that hops gets by replay what a socket that stayed got: each kind of event, once and in order."""
+        admin, anna, boris = await self.people(3)
+        room = await a_room(admin, admin, anna, boris)
+        stayed = await self.a_listener(anna)
+        about = {"room_id": room, "user_id": boris.id}
+        gift = (await anna.call("/gifts")).data["gifts"][0]
+        await self.pay(boris, gift["price"])
+        sent = await anna.call("/user/sendMessage", message={"user": boris.id, "text": "read this"})
+        deeds: list[Awaitable[Any]] = [
+            boris.say(room, "a message"),
+            self.there(boris).call("/user/sendMessage", message={"user": anna.id, "text": "a direct message"}),
+            boris.call("/user/messages/mark-as-read", message=sent.data["message"][0]["_id"]),
+            self.there(boris).call("/gifts/send", gift=gift["_id"], user=anna.id, text="for you"),
+            admin.call("/room/silence", **about, finished=4_000_000_000_000),
+            self.there(admin).call("/room/add-moderator", **about),
+            admin.call("/room/remove-moderator", **about),
+            self.there(admin).call("/room/kick", **about),
+            boris.enter(room),
+            self.there(boris).call("/room/leave", room_id=room),
+            admin.call("/room/ban", **about),
+            self.there(admin).call("/room/unban", **about),
+        ]
+        for deed in deeds:
+            self.assertIn((await deed).status, (200, 201))
+        await eventually(lambda: len(stayed.untaken()) == len(deeds), lambda: f"all events; {stayed.untaken()}")
+
+        back = await self.back_there(anna, n=0, room=room, seq=3)
+
+        ready, *events, caught_up = [await back.next() for _ in range(len(deeds) + 2)]
+        self.assertTrue(caught_up["data"]["recovered"], caught_up)
+        live = stayed.untaken()
+        for of_user in (True, False):
+            self.assertEqual(
+                [event for event in live if ("n" in event["data"]) == of_user],
+                [event for event in events if ("n" in event["data"]) == of_user],
+            )
+        self.assertEqual((3, len(deeds)), (ready["data"]["n"], ready["data"]["seq"]))
+        await self.quiet(back)
+
+    async def test_put_out_meanwhile(self) -> None:
+        """Who was kicked while away gets the notice by replay at the other daemon, and nothing of the room after it."""
+        admin, anna = await self.people(2)
+        room = await a_room(admin, admin, anna)
+        await admin.call("/room/kick", room_id=room, user_id=anna.id)
+        await admin.say(room, "not for Anna")
+
+        back = await self.back_there(anna, n=0)
+
+        ready, notice, caught_up = [await back.next() for _ in range(3)]
+        self.assertEqual((1, None), (ready["data"]["n"], ready["data"]["room"]))
+        self.assertEqual(("service-message", "kick"), type_of(notice))
+        self.assertTrue(caught_up["data"]["recovered"])
+        await self.quiet(back)
+
+    async def back_there(self, person: Person, **have: Any) -> Listener:
+        """A socket of a client that comes back, at the other daemon."""
+        back = await listen(self.other.websocket)
+        self._listeners.append(back)
+        back.say({"event": "init", "data": {"session_key": person.session_key, **have}})
+        return back
 
 
 class Sessions(JoinedDaemonsCase):
