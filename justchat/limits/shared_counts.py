@@ -38,7 +38,7 @@ Publish = Callable[[str, Hashable, int], None]
 
 
 class SharedWindow(SlidingWindow):
-    """A rate that several daemons count together. ``publish`` tells the others."""
+    """A rate that several daemons count together. ``publish`` sends the counts to the others."""
 
     def __init__(self, name: str, rate: Rate, seconds: Callable[[], float], publish: Publish) -> None:
         super().__init__(name, rate, seconds)
@@ -74,7 +74,7 @@ class SharedWindow(SlidingWindow):
 
 
 class SharedTable(OtherDaemons):
-    """What is open at several daemons. ``open_here`` is what the others have been told of this one."""
+    """What is open at several daemons. ``open_here`` is what this one has last published."""
 
     def __init__(self, name: str, limit: int, publish: Publish) -> None:
         self._name = name
@@ -90,8 +90,8 @@ class SharedTable(OtherDaemons):
 
     def publish(self, key: str, count: int) -> None:
         """See OtherDaemons."""
-        told = self.open_here.get(key, 0)
-        if abs(count - told) < self._step and (count or not told):
+        published = self.open_here.get(key, 0)
+        if abs(count - published) < self._step and (count or not published):
             return
         if count:
             self.open_here[key] = count

@@ -124,7 +124,7 @@ class Behind:
         return answer
 
     async def test_limits(self) -> None:
-        """Everybody has limits of their own, by the address that the proxy tells, and nobody is warned of."""
+        """Each client has separate limits, by the address that the proxy passes on, and nobody is warned of."""
         phone = a_phone()
         await self.one("POST /init/reg", body=json.dumps({"phone": phone}).encode())
 
@@ -219,7 +219,7 @@ def _walk(kind: str) -> object:
         place = Place(http=http, socket=socket, data=self.pair.data, authority=authority, alpn=("http/1.1",))
         await walk(kind, place)
 
-    test.__doc__ = f"{kind} signs in, hears, says init again, and comes back to what it missed."
+    test.__doc__ = f"{kind} signs in, receives events, sends init again, and resumes after a disconnect."
     return test
 
 

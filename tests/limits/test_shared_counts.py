@@ -69,7 +69,7 @@ class Rates(SharedCase):
         other.hit(("anna", "another room"))
 
     async def test_small_counts(self) -> None:
-        """A caller far from their limit costs no packet; one who comes near is told."""
+        """A caller far from their limit costs no packet; one near it is published."""
         one, _ = await self.some_counts()
         window = one.window("read", Rate(PART * 10, 60), Clock().seconds)
 
