@@ -26,6 +26,8 @@ LINGERING = 10_000
 """Streams that linger at most."""
 LINGER_EVERY = 1.0
 """Seconds between looks at them."""
+UNSUBSCRIBED_AT_ONCE = 1000
+"""Streams in one turn of the reactor."""
 UNREADABLE_FOR = 30.0
 """Seconds for which the bus counts as away after a packet in another version, which only the log can replace."""
 
@@ -166,9 +168,11 @@ class Bus:
     def _end_lingering(self) -> None:
         self._linger_call = None
         now = self._reactor.seconds()
-        self._unsubscribe([stream for stream, until in self._lingering.items() if until <= now])
+        expired = [stream for stream, until in self._lingering.items() if until <= now]
+        self._unsubscribe(expired[:UNSUBSCRIBED_AT_ONCE])
         if self._lingering:
-            self._linger_call = self._reactor.callLater(LINGER_EVERY, self._end_lingering)
+            delay = LINGER_EVERY if len(expired) <= UNSUBSCRIBED_AT_ONCE else 0
+            self._linger_call = self._reactor.callLater(delay, self._end_lingering)
 
     def _unsubscribe(self, streams: list[Id]) -> None:
         """Unsubscribe from lingering streams, if they are confirmed.

@@ -42,6 +42,12 @@ class BusUri:
             return self.path
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def is_exposed(self) -> bool:
+        """Whether it is beyond this machine, and others on its network can read or write what goes there."""
+        is_local = self.path is not None or self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return not is_local and not (self.tls and self.password)
+
     @classmethod
     def parse(cls, text: str) -> "BusUri":
         """Raises ValueError, which quotes nothing of the URI but its scheme and its options' names."""
@@ -76,7 +82,7 @@ class BusUri:
         """Where to connect to. Raises StartupError if ``ca_file`` cannot be read."""
         if self.path is not None:
             return UNIXClientEndpoint(reactor, self.path, timeout=CONNECT_TIMEOUT, checkPID=False)
-        tcp = HostnameEndpoint(reactor, self.host.encode(), self.port, timeout=CONNECT_TIMEOUT)
+        tcp = HostnameEndpoint(reactor, self.host, self.port, timeout=CONNECT_TIMEOUT)
         if not self.tls:
             return tcp
         # Without a file, the authorities of the system.
@@ -87,8 +93,6 @@ class BusUri:
 
 def parse_uris(texts: Sequence[str]) -> tuple[BusUri, ...]:
     """The nodes of ``[bus] uri``. Raises StartupError."""
-    if not texts:
-        raise StartupError("[bus] uri: is an empty list")
     found = []
     for number, text in enumerate(texts, 1):
         try:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from twisted.application.service import Service
 from twisted.logger import Logger
 
+from justchat.bus.uri import parse_uris
 from justchat.config.settings import Settings
 from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed
 from justchat.runtime.systemd import Notifier
@@ -44,6 +45,11 @@ def warnings_of(settings: Settings, ports: Sequence[OpenPort]) -> list[str]:
         found.append(
             f"[{'], ['.join(plain)}] endpoint: plain HTTP beyond this machine, keys and messages can be read on their"
             " way; give it an ssl: endpoint, or put a proxy with TLS in front and name it in [http] proxies"
+        )
+    if exposed := [uri.address for uri in parse_uris(settings.bus.uri or ()) if uri.is_exposed]:
+        found.append(
+            f"[bus] uri: {', '.join(exposed)}: without TLS and a password, whoever is on that network can read and show"
+            " messages; use rediss:// with a password, or a network of the daemons alone"
         )
     open_values = {
         "[privacy] show_phones = true": settings.privacy.show_phones,

@@ -61,11 +61,23 @@ class Uris(SynchronousTestCase):
         for texts, named in (
             (["redis://a", "redis://:hush@b/1"], "number 2"),
             (["redis://a:6379", "redis://:hush@A"], "twice"),
-            ([], "empty"),
         ):
             with self.assertRaises(StartupError) as caught:
                 parse_uris(texts)
             self.assertIn(named, str(caught.exception))
+
+    def test_exposed(self) -> None:
+        """A node beyond this machine is exposed unless it has both TLS and a password."""
+        for text, expected in (
+            ("redis://127.0.0.1", False),
+            ("redis://localhost:7000", False),
+            ("redis://[::1]", False),
+            ("unix:///a.sock", False),
+            ("rediss://:hush@10.0.0.1", False),
+            ("redis://:hush@10.0.0.1", True),
+            ("rediss://10.0.0.1", True),
+        ):
+            self.assertEqual(expected, BusUri.parse(text).is_exposed, text)
 
     def test_repr(self) -> None:
         """The password is in no repr."""

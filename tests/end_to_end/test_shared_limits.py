@@ -11,6 +11,7 @@ from tests.support.client import Answer, Listener, call, listen
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
+from tests.support.starting import StartCase
 from tests.support.waiting import at_once, eventually
 
 SETTINGS = """
@@ -126,3 +127,22 @@ class TwoDaemons(TestCase):
             return bool(socket.gone.called)
 
         await eventually(is_refused, "a refusal")
+
+
+class Workers(StartCase):
+    async def test_rates(self) -> None:
+        """Workers of one daemon count together, whatever the setting is."""
+        config = self.a_config("[http]\nproxies = ['127.0.0.0/8']\n[limits]\nchange = '6/hour'\n")
+        daemon = await self.a_daemon("--config", config, "--workers", "2").start()
+        anna = await a_person(daemon)
+        body = {"session_key": anna.session_key, "user": {}}
+
+        async def edit() -> int:
+            # Each call comes on a connection of its own, which either worker may accept.
+            headers = {"X-Forwarded-For": next(addresses), "Connection": "close"}
+            return (await call(daemon.http, "/init/edit", body, headers)).status
+
+        statuses = [await edit() for _ in range(30)]
+
+        self.assertLess(statuses.count(200), 9, statuses)
+        self.assertEqual({200, 429}, {*statuses})
