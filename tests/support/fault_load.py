@@ -183,10 +183,19 @@ class Admin(Actor):
     def act(self, number: int) -> Action | None:
         name, whom = f"{self.person.phone}-{number}", self.chance.choice(self.others).id
         target = {"room_id": self.chance.choice(self.rooms), "user_id": whom}
-        acts = {"kick": 2, "ban": 1, "unban": 3, "silence": 2, "add-moderator": 1, "remove-moderator": 1}
+        acts = {
+            "kick": 2,
+            "ban": 1,
+            "unban": 3,
+            "silence": 2,
+            "unsilence": 1,
+            "add-moderator": 1,
+            "remove-moderator": 1,
+        }
         (what,) = self.chance.choices(list(acts), list(acts.values()))
         time.sleep(10 * MODESTY)  # or no user would ever be inside
-        if what == "silence":
-            finished = int((time.time() + self.chance.choice([-1, 1, 3600])) * 1000)
+        if what in ("silence", "unsilence"):
+            seconds = self.chance.choice([1, 3600]) if what == "silence" else -1
+            finished = int((time.time() + seconds) * 1000)
             return self.do(what, "/room/silence", {**target, "finished": finished, "text": name}, name)
         return self.do(what, f"/room/{what}", target)

@@ -25,7 +25,7 @@ from tests.support.log_replay import LogReplay
 
 TALKERS, WALKERS = 4, 3
 """With the admin, fewer than the reactor has threads."""
-CHANGES = ("enter", "leave", "kick", "ban", "unban", "silence", "add-moderator", "remove-moderator")
+CHANGES = ("enter", "leave", "kick", "ban", "unban", "silence", "unsilence", "add-moderator", "remove-moderator")
 SOCKET_CUT = 10
 """How often a socket is cut, as a fault's weight."""
 PATIENCE = 60.0
@@ -158,7 +158,7 @@ class FaultRun:
             if what in ("message", "direct"):
                 self.table.append((f"{what}: refused", sum(action.is_refused for action in actions)))
         changes = check.actions(
-            "enter", "leave", "kick", "ban", "unban", "silence", "add-moderator", "remove-moderator"
+            "enter", "leave", "kick", "ban", "unban", "silence", "unsilence", "add-moderator", "remove-moderator"
         )
         self.table.append(("changes of rooms: acknowledged", sum(each.statuses[-1] in (200, 201) for each in changes)))
         self.table.append(("stored, and the answer lost", len(check.unanswered(log))))
