@@ -115,6 +115,7 @@ class Client:
     async def come_back(self, left: int | None = None) -> None:
         """Open a socket and send the position; the socket breaks after ``left`` bytes."""
         await self.part()
+        self.seen_gifts.clear()  # these have no number, so another daemon may publish one again
         self._ready = self._caught_up = None
 
         def protocol() -> Cut:

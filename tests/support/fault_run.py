@@ -157,9 +157,7 @@ class FaultRun:
             self.table.append((f"{what}: acknowledged", sum(action.is_acknowledged for action in actions)))
             if what in ("message", "direct"):
                 self.table.append((f"{what}: refused", sum(action.is_refused for action in actions)))
-        changes = check.actions(
-            "enter", "leave", "kick", "ban", "unban", "silence", "unsilence", "add-moderator", "remove-moderator"
-        )
+        changes = check.actions(*CHANGES)
         self.table.append(("changes of rooms: acknowledged", sum(each.statuses[-1] in (200, 201) for each in changes)))
         self.table.append(("stored, and the answer lost", len(check.unanswered(log))))
         self.table.append(("entries of the log", log.entries))
