@@ -52,13 +52,15 @@ class Relay:
     """``port`` stands for the daemon's. ``delay`` is in seconds, the others are chances that a piece meets with it.
 
     What is swallowed never comes, nor does anything after it on that connection; what is cut ends the connection. With
-    ``swallows_answers`` only what the target sends is swallowed. While ``is_severed`` nobody gets a connection.
+    ``swallows_answers`` only what the target sends is swallowed; it is set once the target is sent ``last_words``.
+    While ``is_severed`` nobody gets a connection.
     """
 
     def __init__(self, target: int, chance: random.Random) -> None:
         self.target, self.chance = target, chance
         self.delay = self.cut = self.swallow = 0.0
         self.swallows_answers = self.is_severed = False
+        self.last_words: bytes | None = None
         self.sides: set[_Side] = set()
         self.met = {"cut": 0, "swallowed": 0, "carried": 0}
         self._deaf: set[_Side] = set()
@@ -88,6 +90,8 @@ class Relay:
     def carry(self, side: _Side, data: bytes) -> None:
         if side in self._deaf:
             return
+        if self.last_words is not None and not side.is_target and self.last_words in data:
+            self.last_words, self.swallows_answers = None, True
         if self.chance.random() < self.cut:
             self.met["cut"] += 1
             side.write(data[: len(data) // 2])
