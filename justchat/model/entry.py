@@ -41,7 +41,7 @@ class Entry:
     ``user`` is the subject of a service message. ``ref_message`` is the whole entry that this one refers to; it has no
     ``ref_message`` itself. ``finished`` is when a silence ends. ``gift`` is a gift received, ``room`` the receiver's
     room at that time. ``order`` is the position among the direct messages, or the changes of rooms, of all streams,
-    where the store has set one.
+    where the store has set one. ``voids`` is the seq of an earlier entry of the stream that a ``VOID`` takes back.
     """
 
     id: Id
@@ -57,3 +57,4 @@ class Entry:
     gift: Gift | None = None
     room: Id | None = None
     order: int | None = None
+    voids: int | None = None

@@ -30,7 +30,7 @@ class Room:
     silenced_until: Mapping[Id, Moment] = {}
     removed: bool = False
     voids: tuple[int, ...] = ()
-    """The seqs of its void entries, which its history skips."""
+    """The seqs of its void entries, rising, which its history skips."""
 
     def after(self, entry: Entry) -> "Room":
         """The room after an entry. Entries are facts, so nothing is checked here."""
@@ -129,7 +129,8 @@ def _removed(room: Room, entry: Entry) -> Room:
 
 
 def _voided(room: Room, entry: Entry) -> Room:
-    return evolve(room, voids=(*room.voids, entry.seq))
+    voids = {*room.voids, entry.seq} | ({entry.voids} if entry.voids is not None else set())
+    return evolve(room, voids=tuple(sorted(voids)))
 
 
 _CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {

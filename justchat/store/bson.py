@@ -74,8 +74,6 @@ def entry_to_document(entry: Entry) -> Document:
         document["user"] = ObjectId(entry.user)
     if entry.ref_message is not None:
         document["ref_message"] = entry_to_document(entry.ref_message)
-    if entry.kind in CHANGES_ROOM:
-        document["changes"] = True
     if entry.finished is not None:
         document["finished"] = entry.finished
     if entry.room is not None:
@@ -84,9 +82,17 @@ def entry_to_document(entry: Entry) -> Document:
         document["order"] = entry.order
     if entry.gift is not None:
         document["gift"] = gift_to_document(entry.gift)
-    if entry.kind is Kind.DIRECT_MESSAGE:
-        document |= {"pair": pair(entry.author, entry.stream), "read": False, "removed_by": []}
+    if entry.kind is not Kind.MESSAGE:
+        document |= _more_by_kind(entry)
     return document
+
+
+def _more_by_kind(entry: Entry) -> Document:
+    if entry.kind is Kind.DIRECT_MESSAGE:
+        return {"pair": pair(entry.author, entry.stream), "read": False, "removed_by": []}
+    if entry.kind is Kind.VOID and entry.voids is not None:
+        return {"voids": entry.voids, "changes": True}
+    return {"changes": True} if entry.kind in CHANGES_ROOM else {}
 
 
 def pair(one: Id, other: Id) -> str:
@@ -195,6 +201,7 @@ def _more_of(document: Document) -> dict[str, Any]:
         "gift": None if gift is None else gift_from_document(gift),
         "room": None if room is None else _id(room),
         "order": document.get("order"),
+        "voids": document.get("voids"),
     }
 
 

@@ -151,11 +151,14 @@ class Rooms:
         return head
 
     async def history(self, room: Id, skip: int, limit: int) -> list[Entry]:
+        voids = (await self._head(room)).state.voids
         after = skip
-        for void in (await self._head(room)).state.voids:
+        for void in voids:
             if void <= after + 1:
                 after += 1
-        return await self._log.reader.entries(ObjectId(room), after, limit, kind={"$ne": Kind.VOID.value})
+        entries = await self._log.reader.entries(ObjectId(room), after, limit, kind={"$ne": Kind.VOID.value})
+        # A message that is being withdrawn may still be there.
+        return [entry for entry in entries if entry.seq not in voids] if voids else entries
 
     async def entry(self, room: Id, entry: Id) -> Entry:
         query = {"_id": object_id(entry, MessageNotFound), "stream": object_id(room, RoomNotFound)}
@@ -266,7 +269,11 @@ class Rooms:
                 head = await loading
                 self._changed[head.state.id] = head
         await self._save()
-        return [entry_from_document(document) for document in latest]
+        entries = [entry_from_document(document) for document in latest]
+        for entry in entries:
+            if entry.voids is not None:
+                await self._log.withdrawals.complete(entry)
+        return entries
 
     async def _load(self, room: Id) -> StreamHead[Room]:
         document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)}, ROOM)

@@ -17,7 +17,8 @@ from tests.support.mongo import close, fresh_uri
 
 class MailboxesCase(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.uri = fresh_uri()
+        self.database = Database(self.uri)
         self.database.open()
         await create_indexes(self.database)
         self.mailboxes = Mailboxes(self.database, reactor)
@@ -78,3 +79,22 @@ class Behind(MailboxesCase):
             written.append(await self.database.count(DIALOGS, {"owner": ObjectId(self.anna)}))
 
         self.assertEqual([0, 1], written)
+
+
+class Shared(MailboxesCase):
+    async def test_head(self) -> None:
+        """The position of a user counts what another daemon has appended: a client that comes back is not told that it
+        has missed nothing.
+        """
+        other = Database(self.uri)
+        other.open()
+        elsewhere = Mailboxes(other, reactor)
+        await self.mailboxes.append(self.anna, lambda seq: self.an_entry(new_id(), seq))
+        self.assertEqual(1, await self.mailboxes.head(self.anna))
+
+        await elsewhere.append(self.anna, lambda seq: self.an_entry(new_id(), seq))
+        await elsewhere.append(self.anna, lambda seq: self.an_entry(new_id(), seq))
+
+        self.assertEqual(3, await self.mailboxes.head(self.anna))
+        await elsewhere.stop()
+        await close(other)

@@ -106,15 +106,14 @@ class Batches(Generic[S]):
         # Not before the inserts are sent: the database has nothing to do until it has the next batch.
         await self._publication.publish()
         try:
-            stored = await storing if storing else Stored[S]()
+            stored = await storing if storing else None
+            if stored is None:
+                return self._decide(batch, {})
             # Where the outcome comes so late that callers have got a 503, it is in doubt, too.
-            in_doubt = stored.in_doubt | {append.stream for append in writes if append.outcome.called}
-            again = self._decide([append for append in batch if append.stream not in in_doubt], stored.refused)
-            if in_doubt:
-                # The others do not wait for these.
-                await self._publication.publish()
-                doubted = [append for append in batch if append.stream in in_doubt]
-                again += self._decide(doubted, await self._in_doubt.settle(doubted))
+            late = [append.stream for append in writes if append.outcome.called]
+            if late or stored.in_doubt:
+                return await self._settle(batch, stored, stored.in_doubt.union(late))
+            return self._decide(batch, stored.refused)
         except LeftInDoubt:
             raise
         except Exception:
@@ -122,7 +121,13 @@ class Batches(Generic[S]):
                 append.fail(Failure())
             self._heads.forget_all()
             raise
-        return again
+
+    async def _settle(self, batch: list[Append[S]], stored: Stored[S], in_doubt: set[Id]) -> list[Append[S]]:
+        """Decide a batch of which some streams are in doubt. The others do not wait for these."""
+        again = self._decide([append for append in batch if append.stream not in in_doubt], stored.refused)
+        await self._publication.publish()
+        doubted = [append for append in batch if append.stream in in_doubt]
+        return again + self._decide(doubted, await self._in_doubt.settle(doubted))
 
     def _decide(self, batch: list[Append[S]], refused: dict[Id, Refusal[S]]) -> list[Append[S]]:
         """The outcomes of these appends are final: their entries are durable. Returns those that are not, since they

@@ -1,13 +1,15 @@
 """Streams in doubt: the connection broke or the answer is late, so nobody knows what the database has of a batch.
 
 Invariant: an entry whose caller got DatabaseAway never appears. It is stored as a void entry, which keeps its place
-in the stream and nothing else of it, or not at all. But where the log is shared, other daemons may have acted on an
-entry that turns out stored. Then it stays, unless it is a mere message.
+in the stream and nothing else of it, or not at all. Where the log is shared, other daemons may have read an entry that
+turns out stored. Then it stays, and the 503 was too careful; but a mere message, on which nobody can have acted, is
+withdrawn (``withdrawals``).
 """
 
+from collections.abc import Callable
 from typing import Generic
 
-from bson import ObjectId, encode
+from bson import encode
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -17,12 +19,12 @@ from justchat.errors import DatabaseAway
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.store.bson import entry_to_document
-from justchat.store.indexes import LOG
 from justchat.store.log.append import Append
 from justchat.store.log.heads import Heads
 from justchat.store.log.inserts import Inserts, Refusal
 from justchat.store.log.reader import LogReader
 from justchat.store.log.stream_head import S, StreamHead
+from justchat.store.log.withdrawals import is_void, replace_by_void, void_of
 from justchat.store.mongo.client import Database
 
 RESEND_INTERVAL = 0.2
@@ -42,11 +44,19 @@ class InDoubt(Generic[S]):
 
     _log = Logger()
 
-    def __init__(self, database: Database, reader: LogReader, inserts: Inserts[S], heads: Heads[S]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        reader: LogReader,
+        inserts: Inserts[S],
+        heads: Heads[S],
+        withdraw: Callable[[Entry], None],
+    ) -> None:
         self._database = database
         self._reader = reader
         self._inserts = inserts
         self._heads = heads
+        self._withdraw = withdraw
         self._ends_at: float | None = None
 
     def close(self) -> None:
@@ -73,6 +83,8 @@ class InDoubt(Generic[S]):
                 continue
             if doubts.are_settled():
                 self._log.info("the database is back; {n} entries are settled", n=len(appends))
+                for each in doubts.withdrawn:
+                    self._withdraw(each)
                 return doubts.refused
 
     async def _look(self, doubts: "_Doubts[S]") -> None:
@@ -81,10 +93,8 @@ class InDoubt(Generic[S]):
             doubts.found(await self._reader.at(places))
 
     def _void_refused(self, doubts: "_Doubts[S]") -> None:
-        """Make void the entries whose callers got a 503, and all that follow them in their streams: the rules were
-        asked of a state that does not come about.
-        """
-        states: dict[Id, S] = {}
+        """Make void what callers got a 503 for, and what follows: its rules saw a state that does not come about."""
+        heads: dict[Id, StreamHead[S]] = {}
         broken: set[Id] = set()
         for append in doubts.pending():
             entry, stored = append.entry, doubts.stored.get(append)
@@ -95,13 +105,15 @@ class InDoubt(Generic[S]):
                 append.fail(Failure(DatabaseAway()))
                 if entry is not None:
                     broken.add(append.stream)
-                    entry = _void(entry)
-            if entry is not None and entry is not append.entry:
+                    entry = void_of(entry)
+            if entry is None:
+                continue
+            if entry is not append.entry:
                 append.document = encode(entry_to_document(entry))
-            if entry is not None:
-                state = states.get(append.stream) or self._heads.in_memory[append.stream].state
-                states[append.stream] = state.after(entry)
-                append.head, append.entry, append.refusal = StreamHead(states[append.stream], entry.seq), entry, None
+            head = heads.get(append.stream) or self._heads.in_memory[append.stream]
+            if entry.seq > head.seq:
+                head = heads[append.stream] = StreamHead(head.state.after(entry), entry.seq)
+            append.head, append.entry, append.refusal = head, entry, None
 
     def _stays(self, append: Append[S], stored: Entry) -> bool:
         """Whether a stored entry stays what it is, even if its caller has got a 503."""
@@ -109,10 +121,12 @@ class InDoubt(Generic[S]):
 
     async def _write(self, doubts: "_Doubts[S]") -> None:
         """Store what the log lacks, and replace what became void."""
-        for append, stored in doubts.stored.items():
-            if append.is_void and stored.kind is not Kind.VOID and append.entry is not None:
-                place = {"_id": ObjectId(stored.id), "stream": ObjectId(stored.stream)}
-                await self._database.replace(LOG, place, entry_to_document(append.entry))
+        taken_back = [stored for append, stored in doubts.stored.items() if append.is_void and not is_void(stored)]
+        if self._heads.is_shared:
+            doubts.withdrawn = taken_back
+        else:
+            for stored in taken_back:
+                await replace_by_void(self._database, stored)
         missing = [append for append in doubts.pending() if append.entry is not None and append not in doubts.stored]
         outcome = await self._inserts.store(missing)
         if outcome.in_doubt:
@@ -129,6 +143,8 @@ class _Doubts(Generic[S]):
         """Entries that the log has, as it has them."""
         self.staying: set[Append[S]] = set()
         """Those of them that do not become void any more."""
+        self.withdrawn: list[Entry] = []
+        """Those that are to be withdrawn."""
         self.refused: dict[Id, Refusal[S]] = {}
         """Refusals that are certain: they are not of our own first attempt."""
         self.refused_now: dict[Id, Refusal[S]] = {}
@@ -181,15 +197,3 @@ class _Doubts(Generic[S]):
     def open(self) -> list[Append[S]]:
         """The entries that the log may lack."""
         return [append for append in self.pending() if append.entry is not None and append not in self.stored]
-
-
-def _void(entry: Entry) -> Entry:
-    """The void entry that takes the place of another."""
-    return Entry(
-        id=entry.id,
-        stream=entry.stream,
-        seq=entry.seq,
-        kind=Kind.VOID,
-        author=entry.author,
-        created_at=entry.created_at,
-    )

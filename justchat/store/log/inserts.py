@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Generic
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import ensureDeferred
 
 from justchat.errors import DatabaseAway
@@ -32,7 +32,7 @@ class Refusal(Generic[S]):
     """The log has its id already. Else another daemon has taken its seq."""
 
 
-@frozen
+@define
 class Stored(Generic[S]):
     """What became of a batch: all is stored but this, and what follows it in its stream."""
 

@@ -24,6 +24,7 @@ from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.publication import Publication
 from justchat.store.log.reader import LogReader
 from justchat.store.log.stream_head import S, StreamHead
+from justchat.store.log.withdrawals import Withdrawals
 from justchat.store.mongo.client import Database
 
 BATCH_SIZE = 500
@@ -53,7 +54,8 @@ class Log(Generic[S]):
         self.neighbours = Neighbours(bus, self.heads, self.reader) if bus is not None else None
         announcements = self.neighbours.announcements if self.neighbours is not None else None
         inserts: Inserts[S] = Inserts(database, shared=shared)
-        self._in_doubt = InDoubt(database, self.reader, inserts, self.heads)
+        self.withdrawals = Withdrawals(database, lambda stream, make: self.append(stream, lambda _, seq: make(seq)))
+        self._in_doubt = InDoubt(database, self.reader, inserts, self.heads, self.withdrawals.begin)
         self._deadlines: Deadlines[S] = Deadlines()
         self._publication = Publication(self.heads, self._deadlines, announcements)
         self._batches = Batches(inserts, self.heads, self._in_doubt, self._publication)
@@ -87,6 +89,7 @@ class Log(Generic[S]):
         """
         self._is_closed = True
         self._in_doubt.close()
+        self.withdrawals.close()
         if self.neighbours is not None:
             self.neighbours.close()
         return await self._idle if self.heads.is_batch_in_flight else True

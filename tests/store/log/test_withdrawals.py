@@ -1,0 +1,120 @@
+"""What another daemon has read of an entry whose caller got a 503: a change stands, a message is withdrawn."""
+
+from bson import ObjectId
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred
+
+from justchat.errors import DatabaseAway
+from justchat.interfaces.rooms import Proposal
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import new_id
+from justchat.model.moment import now
+from justchat.model.room import Room
+from justchat.store.indexes import LOG
+from justchat.store.log import append as append_module
+from justchat.store.log import in_doubt
+from justchat.store.mongo.client import Document
+from justchat.store.rooms import Rooms
+from tests.support.log_case import ALL, Insert, LogCase, Refused, move, say
+from tests.support.waiting import eventually
+
+
+class Unanswered(LogCase):
+    """One daemon stores an entry and loses the answer; its caller gets a 503. Meanwhile another daemon has read it."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.patch(append_module, "APPEND_TIMEOUT", 0.1)
+        self.patch(in_doubt, "RESEND_INTERVAL", 0.02)
+        self.one, self.other = await self.a_daemon(), await self.a_daemon()
+        self.room = await self.a_room(self.one)
+        self.boris = new_id()
+        await self.one.append(self.room, move(self.boris, Kind.NEW_ROOMMATE))
+        await self.other.get(self.room)
+
+    async def lose_answer(self, proposal: Proposal) -> None:
+        """Append something whose answer is lost, while the other daemon reads it, goes on, and writes a snapshot."""
+        back = Deferred[None]()
+
+        async def insert(insert: Insert, documents: list[Document]) -> Refused:
+            if back.called:
+                return await insert()
+            await insert()
+            await self.read_and_go_on()
+            reactor.callLater(0.3, lambda: back.called or back.callback(None))
+            await back
+            raise DatabaseAway
+
+        self.on_insert(self.one, insert)
+        await self.assertFailure(ensureDeferred(self.one.append(self.room, proposal)), DatabaseAway)
+        await back
+
+    async def read_and_go_on(self) -> None:
+        if "after" not in await self.texts(self.other):
+            await self.other.append(self.room, say(self.anna, "after"))
+            await self.other.append(self.room, move(new_id(), Kind.NEW_ROOMMATE))
+            await self.other._save()
+
+    async def texts(self, rooms: Rooms) -> list[str]:
+        return [entry.text for entry in await rooms.history(self.room, 0, ALL) if entry.text]
+
+    async def check_agreement(self) -> Room:
+        """Both daemons and a fresh one have the same state. Returns it."""
+        await self.one.append(self.room, say(self.anna, "last"))
+        fresh = await self.a_daemon()
+        states = [await rooms.get(self.room) for rooms in (self.one, self.other, fresh)]
+        self.assertEqual([states[0]] * 3, states)
+        self.assertEqual(
+            [await fresh.length(self.room)] * 2, [await r.length(self.room) for r in (self.one, self.other)]
+        )
+        return states[0]
+
+    async def test_ban_stands(self) -> None:
+        """A ban that turns out stored stands: the other daemon may have refused the user already."""
+
+        def ban(room: Room, seq: int) -> Entry:
+            return Entry(
+                id=new_id(), stream=room.id, seq=seq, kind=Kind.BAN, author=self.anna, user=self.boris, created_at=now()
+            )
+
+        await self.lose_answer(ban)
+
+        self.assertIn(self.boris, (await self.check_agreement()).banned)
+
+    async def test_message_is_withdrawn(self) -> None:
+        """A message that turns out stored is taken back at all daemons."""
+        await self.lose_answer(say(self.boris, "refused"))
+
+        async def is_gone() -> bool:
+            return "refused" not in await self.texts(self.other)
+
+        await eventually(is_gone, "the message to be withdrawn")
+        self.assertEqual((3, 6), (await self.check_agreement()).voids)
+        self.assertEqual(["after", "last"], await self.texts(await self.a_daemon()))
+        self.assertEqual([], await self.stored_texts("refused"))
+
+    async def stored_texts(self, text: str) -> list[Document]:
+        return await self.database_of(self.one).find(LOG, {"stream": ObjectId(self.room), "text": text}, limit=ALL)
+
+
+class Crash(LogCase):
+    async def test_completed(self) -> None:
+        """A message whose withdrawal is stored counts no more, and the next start removes its text."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        await rooms.append(room, say(self.anna, "refused"))
+        await rooms.append(room, say(self.anna, "good"))
+
+        def withdraw(room: Room, seq: int) -> Entry:
+            return Entry(
+                id=new_id(), stream=room.id, seq=seq, kind=Kind.VOID, author=self.anna, created_at=now(), voids=2
+            )
+
+        await rooms.append(room, withdraw)
+        self.assertEqual(2, await rooms.length(room))
+        self.assertEqual(["good"], [entry.text for entry in await rooms.history(room, 1, ALL)])
+
+        await rooms.reconcile()
+
+        entries = await rooms.entries(room, 0, ALL)
+        self.assertEqual([None, None, "good", None], [entry.text for entry in entries])
