@@ -107,6 +107,7 @@ class Heads(Generic[S]):
                 self._take_early(stream)
                 if stream in self.early:
                     self.on_gap(stream)
+            result = self.in_memory[stream]
         else:
             self.early.pop(stream, None)
         for waiter in self.loading.pop(stream):
@@ -158,9 +159,7 @@ class Heads(Generic[S]):
                 self._log.failure(FAULT_OF_SUBSCRIBER)
 
     def take(self, entry: Entry) -> bool:
-        """Take in an entry of another daemon, or one that was read; False if there are entries in front of it that the
-        head has not.
-        """
+        """Take in an entry of another daemon; False if the head lacks entries in front of it."""
         head = self.in_memory.get(entry.stream)
         if head is None or entry.seq <= head.seq:
             return True

@@ -184,6 +184,7 @@ class Lossy(Joined):
     async def test_while_loading(self) -> None:
         """An entry that arrives while the head is being read is not lost."""
         room = await self.a_room(self.one)
+        await self.one._save()  # so that one reading of the log is enough
         await self.buses[1].follow(room)
         database = self.database_of(self.other)
         find_one = database.find_one
