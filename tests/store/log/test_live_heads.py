@@ -188,6 +188,8 @@ class Lossy(Joined):
         await self.buses[1].follow(room)
         database = self.database_of(self.other)
         find_one = database.find_one
+        arrived: list[Id] = []
+        self.buses[1].on_packet(PacketKind.ENTRY, lambda stream, body: arrived.append(stream))
 
         async def find_and_append(*args: object, **options: object) -> object:
             found = await find_one(*args, **options)  # type: ignore[arg-type]
@@ -197,7 +199,7 @@ class Lossy(Joined):
                 entries = await tail(*args, **options)  # type: ignore[arg-type]
                 self.patch(database, "find", tail)
                 await self.one.append(room, say(self.anna))
-                await deferLater(reactor, 0.01)  # the packet arrives
+                await eventually(lambda: room in arrived, "the packet")
                 return entries
 
             self.patch(database, "find", find_tail)
