@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThread
 from twisted.web.client import Agent
 
 from tests.support.admin import run
-from tests.support.chat import a_person, a_room
+from tests.support.chat import a_person
 from tests.support.client import Answer, request
 from tests.support.daemon import Daemon
 from tests.support.gateway import FakeGateway, with_status
@@ -20,7 +20,7 @@ from tests.support.mongo import fresh_uri
 from tests.support.picture_files import picture
 from tests.support.s3 import shared_s3
 from tests.support.starting import StartCase
-from tests.support.waiting import at_once, eventually
+from tests.support.waiting import at_once
 
 EXEMPT = '[limits]\nexempt = ["127.0.0.0/8"]\n'
 
@@ -107,24 +107,6 @@ class InGridFs(SharedCase):
         self.assertEqual(2, self.database["fs.files"].count_documents({"_id": {"$in": [url[8:], loads[0][8:]]}}))
         self.assertEqual([], list((first.data / "uploads").iterdir()))
 
-    async def test_orphans(self) -> None:
-        """A picture that nothing refers to goes from the store; one in a message stays."""
-        first, second = await self.two("[uploads]\norphan_lifetime = 1.0\n")
-        anna = await a_person(first)
-        room = await a_room(anna, anna)
-        kept, orphan = [(await self.upload(first)).json["url"] for _ in range(2)]
-        await anna.say(room, f"look: {kept}")
-
-        def ids() -> set[str]:
-            return {file["_id"] for file in self.database["fs.files"].find()}
-
-        await eventually(lambda: orphan[8:] not in ids(), "the orphan to go", 40)
-        await eventually(lambda: not self.database["pictures"].find_one({"_id": orphan[8:40]}), "its record to go")
-
-        self.assertEqual(404, (await self.fetch(second, orphan))[0])
-        self.assertEqual(0, self.database["fs.chunks"].count_documents({"files_id": orphan[8:]}))
-        self.assertEqual(200, (await self.fetch(second, kept))[0])
-
     async def test_former_folder(self) -> None:
         """A daemon that had a folder still serves what is in it, and its operator can move that to the store."""
         daemon = await self.one('[uploads]\nstore = "folder"\n', "former").start()
@@ -141,6 +123,27 @@ class InGridFs(SharedCase):
         self.assertEqual((200, 200), ((await self.fetch(former, url))[0], (await self.fetch(other, url))[0]))
         await self.assert_gifts(former, other)
         self.assertEqual([], list((former.data / "uploads").iterdir()))
+
+
+class InAFolder(SharedCase):
+    async def test_workers(self) -> None:
+        """The workers of one daemon share the folder of its data directory."""
+        daemon = await self.a_daemon("--workers", "2").start()
+
+        url = (await self.upload(daemon)).json["url"]
+
+        self.assertEqual({200}, {(await self.fetch(daemon, url))[0] for _ in range(8)})
+        self.assertIn(url[8:], [file.name for file in (daemon.data / "uploads").iterdir()])
+        self.assertFalse((daemon.data / "uploads-copies").exists())
+
+    async def test_no_move(self) -> None:
+        """Where pictures stay in the folder there is nowhere to move them."""
+        daemon = await self.a_daemon().start()
+
+        done = await run("--data-dir", str(daemon.data), "uploads", "move")
+
+        self.assertEqual((1, 1), (done.code, done.error.count("\n")))
+        self.assertIn("[uploads] store", done.error)
 
 
 class InS3(SharedCase):

@@ -5,20 +5,24 @@ import secrets
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from justchat.actions.uploads import UploadActions
 from justchat.errors import Busy, DatabaseAway
 from justchat.interfaces.pictures import IRemotePictures
 from justchat.model.moment import now
 from justchat.store.gridfs import GridFs
-from justchat.store.indexes import create_indexes
+from justchat.store.indexes import CHUNKS, FILES, create_indexes
 from justchat.store.mongo.client import Database
-from justchat.store.pictures import PictureRecords
+from justchat.store.pictures import RETAKEN, PictureRecords
 from justchat.workers import picture_cache
+from justchat.workers.images import Images
 from justchat.workers.picture_cache import COPY_AGE, PictureCache
 from tests.support.mongo import close, fresh_uri
 from tests.support.waiting import at_once, eventually
@@ -61,7 +65,7 @@ class Watched:
         await self.real.remove(names)
 
 
-class Copies(TestCase):
+class CacheCase(TestCase):
     async def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -94,6 +98,8 @@ class Copies(TestCase):
         file = await cache.find(name)
         return None if file is None else file.read_bytes()
 
+
+class Copies(CacheCase):
     async def test_shared(self) -> None:
         """What was uploaded there is found here, is fetched once, and is whole."""
         name, content = await self.a_picture()
@@ -228,3 +234,52 @@ class Copies(TestCase):
         found = await at_once(self.content(self.here, name) for name, _ in pictures)
 
         self.assertEqual([content for _, content in pictures], found)
+
+
+class Orphans(CacheCase):
+    """Pictures that nothing refers to are removed at any daemon that shares the store."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.time = now()
+        self.records = PictureRecords(self.database, lambda: self.time, "gridfs")
+
+    def uploads(self, cache: PictureCache) -> UploadActions:
+        return UploadActions(
+            images=Images(cache, self.root / "spool", reactor),
+            pictures=self.records,
+            clock=lambda: self.time,
+            per_user=None,
+            per_address=None,
+            in_all=None,
+            orphans=timedelta(days=1),
+        )
+
+    async def stored(self) -> set[str]:
+        names = {document["_id"] for document in await self.database.find(FILES, {}, limit=100)}
+        return names | {document["files_id"] for document in await self.database.find(CHUNKS, {}, limit=100)}
+
+    async def test_removed(self) -> None:
+        """An orphan goes from the store; a picture that something refers to stays."""
+        (kept, _), (orphan, _) = await self.a_picture(), await self.a_picture()
+        await self.records.refer([kept[:32]])
+        self.time += timedelta(days=1, seconds=1)
+
+        await self.uploads(self.here).remove_orphans()
+
+        self.assertEqual({kept}, await self.stored())
+        self.assertFalse(await self.records.has(orphan[:32]))
+
+    async def test_store_away(self) -> None:
+        """While the store is away an orphan stays, is no longer found elsewhere, and goes later."""
+        name, _ = await self.a_picture()
+        self.time += timedelta(days=1, seconds=1)
+        self.remote.is_away = True
+
+        await self.assertFailure(ensureDeferred(self.uploads(self.there).remove_orphans()), DatabaseAway)
+        self.assertIsNone(await self.here.find(name))
+        self.remote.is_away = False
+        self.time += RETAKEN + timedelta(seconds=1)
+        await self.uploads(self.here).remove_orphans()
+
+        self.assertEqual(set(), await self.stored())

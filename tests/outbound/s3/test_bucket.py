@@ -1,18 +1,25 @@
 """Pictures in a bucket, of a service that checks signatures and of services that do not do their work."""
 
+import os
 import secrets
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import Site
 
 from justchat.config.uploads import S3
 from justchat.errors import StartupError, StoreAway
+from justchat.outbound.s3 import bucket
 from justchat.outbound.s3.bucket import Bucket
 from justchat.outbound.s3.preflight import BucketAway, check_bucket
+from tests.support.certificates import Authority
 from tests.support.gateway import FakeGateway, headers_only, never, with_status
 from tests.support.s3 import BUCKET, shared_s3
 from tests.support.waiting import at_once
@@ -65,8 +72,8 @@ class Service(TestCase):
     async def test_wrong_settings(self) -> None:
         """A wrong bucket, or wrong keys, are StoreAway: never "not there", and nothing is taken for stored."""
         for change in ({"bucket": "nobodys"}, {"access_key": "AKIAWRONG"}, {"secret_key": "wrong"}):
-            bucket = Bucket(shared_s3().settings(prefix=self.prefix, **change), reactor)
-            for call in (bucket.get(self.name), bucket.put(self.name, b"x"), bucket.remove([self.name])):
+            wrong = Bucket(shared_s3().settings(prefix=self.prefix, **change), reactor)
+            for call in (wrong.get(self.name), wrong.put(self.name, b"x"), wrong.remove([self.name])):
                 await self.assertFailure(ensureDeferred(call), StoreAway)
         self.assertEqual([], shared_s3().names(self.prefix))
 
@@ -84,12 +91,22 @@ class Service(TestCase):
             self.assertNotIn("\n", str(error))
 
 
+class _Accepting(Resource):
+    """Answers 200 to everything."""
+
+    isLeaf = True
+
+    def render(self, request: Request) -> bytes:
+        return b""
+
+
 class Failing(TestCase):
     """A service that is away, slow or out of order."""
 
     timeout = 20
 
     def setUp(self) -> None:
+        self.patch(bucket, "PAUSES", (0.02, 0.05))
         self.fake = FakeGateway()
         self.addCleanup(lambda: Deferred.fromCoroutine(self.fake.stop()))
 
@@ -98,8 +115,8 @@ class Failing(TestCase):
         return S3.model_validate({"endpoint": self.fake.address, "bucket": "pictures", **keys, **changes})
 
     async def refused(self, **changes: Any) -> None:
-        bucket = Bucket(self.settings(**changes), reactor)
-        for call in (bucket.put("0.png", b"x"), bucket.get("0.png"), bucket.remove(["0.png"])):
+        failing = Bucket(self.settings(**changes), reactor)
+        for call in (failing.put("0.png", b"x"), failing.get("0.png"), failing.remove(["0.png"])):
             await self.assertFailure(ensureDeferred(call), StoreAway)
 
     async def test_again(self) -> None:
@@ -160,6 +177,27 @@ class Failing(TestCase):
 
         self.fake.answer = half
         await self.assertFailure(ensureDeferred(Bucket(self.settings(timeout=2), reactor).get("0.png")), StoreAway)
+
+    async def test_tls(self) -> None:
+        """A certificate is verified, by the authorities of SSL_CERT_FILE and for its name, at the start too."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        authority = Authority(folder)
+        pair = authority.issue("localhost")
+        site = Site(_Accepting())
+        port = reactor.listenSSL(0, site, DefaultOpenSSLContextFactory(str(pair), str(pair)), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        endpoint = f"https://localhost:{port.getHost().port}"
+
+        await self.refused(endpoint=endpoint, timeout=2)
+        error = await self.assertFailure(deferToThread(check_bucket, self.settings(endpoint=endpoint)), BucketAway)
+        self.assertIn("certificate", str(error))
+        os.environ["SSL_CERT_FILE"] = str(authority.certificate)
+        self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
+        await deferToThread(check_bucket, self.settings(endpoint=endpoint))
+        await Bucket(self.settings(endpoint=endpoint), reactor).put("0.png", b"x")
+        other = endpoint.replace("localhost", "127.0.0.2")
+        await self.refused(endpoint=other, timeout=2)
 
     async def test_secrecy(self) -> None:
         """The secret key is sent nowhere, and is in no log line and no repr."""
