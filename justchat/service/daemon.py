@@ -31,7 +31,7 @@ from justchat.service.session_expiry import SessionExpiry
 from justchat.service.shared_counting import SharedCounting
 from justchat.store.folding import Folding
 from justchat.store.idempotency_keys import IdempotencyKeys
-from justchat.store.lease import Lease
+from justchat.store.lease import Lease, SignOfLife
 from justchat.store.mongo.client import Database
 from justchat.store.slow_reads import SlowReads
 from justchat.wiring.actions import make_actions
@@ -141,11 +141,13 @@ class Daemon(RootService):
         self.ports = role.ports(endpoints_of_settings(settings), transports.factories, turn_reactor)
 
         alone = mongod is not None or role.is_alone
+        lease, sign = (None, None) if mongod else (Lease(database, "housekeeping"), SignOfLife(database))
         detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
         children: list[Service | None] = [
             PartService("watchdog", stop=notifier.stopped),
             EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
             DatabaseService(database, alone=alone, prepares=role.prepares),
+            PartService("sign of life", start=sign.give, stop=sign.end) if sign else None,
             PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
             SharedCounting(counting.shared, reactor) if counting.shared else None,
             *picture_services(pictures, reactor),
@@ -156,9 +158,7 @@ class Daemon(RootService):
             PartService("folded names", start=folding.start, stop=folding.stop) if role.prepares else None,
             PartService("first gifts", start=lambda: add_first_gifts(actions.gift_catalogue)),
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
-            Housekeeping(
-                stores, actions, None if mongod else Lease(database, "housekeeping"), alone=alone, reactor=reactor
-            ),
+            Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
             OrphanRemoval(actions.uploads, reactor),
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from justchat.errors import ApiError
 from justchat.hub.absentee_notices import AbsenteeNotices
 from justchat.service.lifecycle import PeriodicService
-from justchat.store.lease import Lease
+from justchat.store.lease import Lease, SignOfLife
 from justchat.wiring.actions import Actions
 from justchat.wiring.stores import Stores
 
@@ -21,18 +21,30 @@ HOUSEKEEPING_EVERY = 10.0
 class Housekeeping(PeriodicService):
     """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
 
-    Of several daemons, the holder of ``lease`` does the work for all: it completes removals of rooms. It is None for a
-    daemon that nobody shares the database with. ``alone``: at the start nobody else writes to the database, so what is
-    unfinished is nobody's present work.
+    Of several daemons, the holder of ``lease`` does the work for all: it completes removals of rooms, and reconciles
+    the log for daemons whose ``sign`` of life has ended. Both are None where nobody shares the database with a daemon.
+    ``alone``: at the start nobody else writes to the database, so what is unfinished is nobody's present work.
     """
 
     _log = Logger()
 
-    def __init__(self, stores: Stores, actions: Actions, lease: Lease | None, *, alone: bool, reactor: Any) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        actions: Actions,
+        notices: AbsenteeNotices,
+        *,
+        lease: Lease | None,
+        sign: SignOfLife | None,
+        alone: bool,
+        reactor: Any,
+    ) -> None:
         super().__init__("housekeeping", HOUSEKEEPING_EVERY, self._keep, reactor)
         self._stores = stores
         self._actions = actions
+        self._notices = notices
         self._lease = lease
+        self._sign = sign
         self._alone = alone
 
     def startService(self) -> "Deferred[None]":
@@ -44,11 +56,21 @@ class Housekeeping(PeriodicService):
 
     async def _keep(self) -> None:
         try:
+            if self._sign is not None:
+                await self._sign.give()
             await self._finish(all=False)
             if self._lease is None or await self._lease.acquire():
                 await self._stores.rooms.finish_removals()
+                await self._reconcile_for_the_dead()
         except ApiError as error:  # the database is away, or too much is waiting
             self._log.warn("housekeeping is put off to the next round: {error}", error=error)
+
+    async def _reconcile_for_the_dead(self) -> None:
+        dead = await self._sign.dead() if self._sign is not None else []
+        if self._sign is not None and dead:
+            self._log.warn("{number} daemons died; what they left undone is completed", number=len(dead))
+            await reconcile(self._stores, self._notices)
+            await self._sign.forget(dead)
 
     def stopService(self) -> "Deferred[None]":
         """The Deferred fires when the round under way has ended and the lease is released."""
@@ -67,11 +89,17 @@ class Housekeeping(PeriodicService):
         await self._actions.transfers.finish_interrupted(all=all)
 
 
-class Reconciliation(Service):
-    """Writes what follows from the log and a crash may have kept from being written, once, beside the first requests.
+async def reconcile(stores: Stores, notices: AbsenteeNotices) -> None:
+    """Write what follows from the latest entries of the log, and a crash may have kept from being written.
 
     That is the snapshots of rooms, the notices to users who are out of their room, and the dialogs.
     """
+    await notices.catch_up(stores.rooms, await stores.rooms.reconcile())
+    await stores.mailboxes.reconcile()
+
+
+class Reconciliation(Service):
+    """Reconciles the log with what follows from it, once, beside the first requests."""
 
     name = "reconciliation"
     _log = Logger()
@@ -88,8 +116,7 @@ class Reconciliation(Service):
 
     async def _reconcile(self) -> None:
         try:
-            await self._notices.catch_up(self._stores.rooms, await self._stores.rooms.reconcile())
-            await self._stores.mailboxes.reconcile()
+            await reconcile(self._stores, self._notices)
         except ApiError as error:
             self._log.warn("reconciliation with the log is put off to the next start: {error}", error=error)
         except Exception:

@@ -1,8 +1,10 @@
 """Coalesces calls: work that is done for many callers at once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 
@@ -34,3 +36,10 @@ class Coalescer:
             for waiter in waiting:
                 waiter.callback(outcome)  # a Failure given to callback() is an errback
         self.is_running = False
+
+
+async def wait_at_most(seconds: float, work: Coroutine[Any, Any, None], reactor: IReactorTime) -> None:
+    """Do work that handles its own errors. Returns when it is done or, while it goes on, after ``seconds``."""
+    waited: Deferred[None] = Deferred()
+    ensureDeferred(work).addBoth(lambda _: None if waited.called else waited.callback(None))
+    await waited.addTimeout(seconds, reactor, lambda *_: None)

@@ -37,7 +37,14 @@ WRITE_DELAY = 0.1
 MAX_BEHIND = 2000
 """Messages that dialogs may lack. With as many, the next append waits until they are written."""
 LOOKED_AT = MAX_BEHIND + MAX_WAITING
-"""Messages that a start looks at: a crash cannot leave more behind, with all that were in flight."""
+"""Messages that a reconciliation looks at: a crash of one daemon alone cannot leave more behind, with all that were in
+flight.
+"""
+LOOKED_AT_SPAN = 60_000_000
+"""Microseconds before the latest message, of which it looks at all, up to MOST_LOOKED_AT. Others may have written since
+one has died, and that is noticed within half of this.
+"""
+MOST_LOOKED_AT = 30_000
 
 
 class Dialogs:
@@ -52,8 +59,8 @@ class Dialogs:
         """By owner and other, the last message that their dialog may lack."""
         self._behind = 0
         """Messages since dialogs were last written."""
-        self._just_started = True
-        """A crash may have left dialogs behind."""
+        self._may_lack = True
+        """A crash, of this daemon or another, may have left dialogs behind."""
         self._writer = Coalescer(self._write)
         self._timer: IDelayedCall | None = None
 
@@ -80,13 +87,18 @@ class Dialogs:
             lambda failure: self._logger.failure("dialogs were not written", failure)
         )
 
+    async def reconcile(self) -> None:
+        """Write what dialogs lack, also those of a daemon that has died. Raises as ``write``."""
+        self._may_lack = True
+        await self.write()
+
     async def write(self) -> None:
         """Write what dialogs lack. Raises DatabaseAway; then it is tried again later."""
         await self._writer.run()
 
     async def flush(self) -> None:
         """Write what dialogs lack, if anything. Where the database is away it is tried again later."""
-        if self._unwritten or self._writer.is_running or self._just_started:
+        if self._unwritten or self._writer.is_running or self._may_lack:
             with suppress(DatabaseAway):
                 await self._writer.run()
 
@@ -99,9 +111,9 @@ class Dialogs:
             self._timer = None
 
     async def _write(self) -> None:
-        if self._just_started:
+        if self._may_lack:
             await self._find_left_behind()
-            self._just_started = False
+            self._may_lack = False
         unwritten, self._unwritten, written = self._unwritten, {}, self._behind
         updates = [_update_of(*dialog, last) for dialog, last in unwritten.items()]
         try:
@@ -115,7 +127,8 @@ class Dialogs:
 
     async def _find_left_behind(self) -> None:
         """Find the dialogs that, after a crash, may lack their last message that their owner has not removed."""
-        for skip in range(0, LOOKED_AT, WRITTEN_AT_ONCE):
+        latest = 0
+        for skip in range(0, MOST_LOOKED_AT, WRITTEN_AT_ONCE):
             documents = await self._database.find(
                 LOG,
                 {"kind": Kind.DIRECT_MESSAGE.value},
@@ -134,6 +147,10 @@ class Dialogs:
                     if owner not in document["removed_by"]:
                         self._update((Id(str(owner)), Id(str(other))), last)
             if len(documents) < WRITTEN_AT_ONCE:
+                break
+            latest = latest or documents[0].get("order") or 0
+            oldest = documents[-1].get("order") or 0
+            if skip + WRITTEN_AT_ONCE >= LOOKED_AT and oldest < latest - LOOKED_AT_SPAN:
                 break
 
     async def of(self, user: Id) -> dict[Id, ObjectId]:

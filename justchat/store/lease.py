@@ -5,17 +5,24 @@ matter. A daemon that dies keeps the lease until its end; one that stops release
 longer than LASTS may go on beside the next holder, so the work must be safe to do twice.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from bson import ObjectId
 
+from justchat.errors import DatabaseAway
 from justchat.model.ids import new_id
 from justchat.model.moment import EPOCH
 from justchat.store.indexes import LEASES
 from justchat.store.mongo.client import Database, Document
+from justchat.store.server_time import outlasted
 
 LASTS = timedelta(seconds=20)
 """Renew it at least twice within this."""
+MOST_DEAD = 1000
+"""Dead daemons that one look finds."""
+_DAEMON, _AFTER = "daemon ", "daemon!"
+"""The names of signs of life are between these."""
 
 
 class Lease:
@@ -57,3 +64,30 @@ class Lease:
             return
         held = {"_id": self._name, "holder": self._holder}
         await self._database.update(LEASES, held, {"$set": {"holder": None, "until": EPOCH}})
+
+
+class SignOfLife:
+    """A lease of a daemon on its own life: while it runs it renews it, and when it stops it removes it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.name = f"{_DAEMON}{new_id()}"
+        self._lease = Lease(database, self.name)
+
+    async def give(self) -> None:
+        """Say that this daemon runs. Raises DatabaseAway."""
+        await self._lease.acquire()
+
+    async def end(self) -> None:
+        """Say that this daemon has stopped, and left nothing undone. While the database is away nobody hears that."""
+        with suppress(DatabaseAway):
+            await self._database.delete_and_get(LEASES, {"_id": self.name})
+
+    async def dead(self) -> list[str]:
+        """The daemons that have stopped giving signs without an end. Raises DatabaseAway."""
+        ended = {"_id": {"$gte": _DAEMON, "$lt": _AFTER}, **outlasted("until", timedelta())}
+        return [each["_id"] for each in await self._database.find(LEASES, ended, limit=MOST_DEAD, fields=["_id"])]
+
+    async def forget(self, dead: list[str]) -> None:
+        """What these daemons left undone is done. Raises DatabaseAway."""
+        await self._database.delete_all(LEASES, {"_id": {"$in": dead}})

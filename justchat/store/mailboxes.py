@@ -4,7 +4,7 @@ A direct message is an entry of its receiver's stream; that insert is its commit
 change (``read``, ``removed_by``) are in the same document. Dialogs follow from the messages (``dialogs.py``).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from bson import ObjectId
@@ -19,6 +19,7 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
 from justchat.store.bson import direct_from_document, object_id, pair
+from justchat.store.coalescer import wait_at_most
 from justchat.store.dialogs import MAX_SHOWN, Dialogs
 from justchat.store.indexes import BETWEEN, BY_ID, FROM_AUTHOR, LATEST, LOG, TO_USER, UNREAD
 from justchat.store.log.log import Log
@@ -32,6 +33,8 @@ from justchat.store.unread_counts import LIFETIME, Counts, UnreadCounts
 DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 NOT_READ = {"$in": [False, None]}
 """None: its receiver has removed it unread."""
+SHOWN_WITHIN = 1.0
+"""Seconds that a stored message waits for its dialogs, which other daemons show."""
 REMOVED_AT_ONCE = 1000
 """A dialog is removed in steps of this many messages, so that no operation takes long."""
 
@@ -50,6 +53,7 @@ class Mailboxes:
         self._unread = UnreadCounts(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
         self._dialogs = Dialogs(database, reactor)
         self._shared = shared
+        self._reactor = reactor
 
     def subscribe(self, on_entry: Callable[[Mailbox, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with the mailbox it is in."""
@@ -80,6 +84,9 @@ class Mailboxes:
             await self._dialogs.write()
         _, entry = await self._log.append(user, lambda _, seq: make(seq))
         assert entry is not None
+        if self._shared and entry.kind is Kind.DIRECT_MESSAGE:
+            # Once it is answered, other daemons should show it in the dialogs.
+            await wait_at_most(SHOWN_WITHIN, self._dialogs.flush(), self._reactor)
         return entry
 
     async def send(self, author: Id, to: Id, make: Callable[[int, int], Entry]) -> Entry:
@@ -124,7 +131,7 @@ class Mailboxes:
             self._dialogs.add(entry)
 
     async def reconcile(self) -> None:
-        await self._dialogs.write()
+        await self._dialogs.reconcile()
 
     async def get(self, user: Id, message: Id) -> DirectMessage:
         query = {"_id": object_id(message, MessageNotFound)}
@@ -183,8 +190,15 @@ class Mailboxes:
 
     async def dialogs(self, user: Id) -> list[Dialog]:
         lasts = await self._dialogs.of(user)
-        query = {"_id": {"$in": list(lasts.values())}, "stream": _streams(user, *lasts)}
-        documents = await self._database.find(LOG, query, limit=MAX_SHOWN, hint=BY_ID)
+        documents = await self._last_messages(user, lasts)
+        removed = {document["_id"] for document in documents if ObjectId(user) in document["removed_by"]}
+        if removed:
+            # Another daemon wrote the dialog after this user had removed the message: it had not written it before.
+            for other, last in lasts.items():
+                if last in removed:
+                    await self._correct_last(user, other, [last])
+            lasts = await self._dialogs.of(user)
+            documents = await self._last_messages(user, lasts)
         messages = {document["_id"]: direct_from_document(document) for document in documents}
         unread = await self._unread.get(user)
         return [
@@ -192,6 +206,10 @@ class Mailboxes:
             for other, last in lasts.items()
             if last in messages
         ]
+
+    async def _last_messages(self, user: Id, lasts: Mapping[Id, ObjectId]) -> list[Document]:
+        query = {"_id": {"$in": list(lasts.values())}, "stream": _streams(user, *lasts)}
+        return await self._database.find(LOG, query, limit=MAX_SHOWN, hint=BY_ID)
 
     async def mark_as_read(self, message: DirectMessage, at: Moment) -> DirectMessage:
         query = {"_id": ObjectId(message.id), "stream": ObjectId(message.user)}
@@ -224,8 +242,12 @@ class Mailboxes:
             await self._database.update_all(LOG, query, _removal(user), hint=BY_ID)
         finally:
             self._unread.invalidate(user)
+        await self._correct_last(user, other, messages)
+
+    async def _correct_last(self, user: Id, other: Id, removed: Sequence[ObjectId]) -> None:
+        """Where a dialog's last message is one of the removed, make it the last that is left."""
         left = await self.dialog(user, other, skip=0, limit=1)
-        await self._dialogs.replace_last(user, other, messages, left[0] if left else None)
+        await self._dialogs.replace_last(user, other, removed, left[0] if left else None)
 
 
 def _messages_query(user: Id, author: Id | None, to: Id | None) -> Document:

@@ -33,6 +33,7 @@ from justchat.store.bson import (
     room_from_document,
     room_to_document,
 )
+from justchat.store.coalescer import wait_at_most
 from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, PRIVATE, ROOMS
 from justchat.store.log.log import Log
 from justchat.store.log.neighbours import Neighbours
@@ -41,6 +42,8 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import is_slow, listing
 
+SHOWN_WITHIN = 1.0
+"""Seconds that a stored change of a room waits for its snapshot, which other daemons' lists of rooms show."""
 SNAPSHOT_INTERVAL = 0.5
 """Seconds between two rounds of writing snapshots."""
 SAVED_AT_ONCE = 1000
@@ -56,7 +59,13 @@ LISTED_AT_ONCE = 100
 QUERIED_AT_ONCE = 1000
 """Rooms that one query of ``private`` names."""
 RECONCILED = 200
-"""Entries that a start looks at, for rooms whose snapshots a crash left behind."""
+"""Entries of one step of a reconciliation."""
+RECONCILED_SPAN = 60_000_000
+"""Microseconds before the latest entry. What a daemon should have written for older ones, it wrote before it died, and
+a dead daemon is noticed within half of this.
+"""
+MOST_RECONCILED = 5_000
+"""Entries that a reconciliation looks at, for rooms whose snapshots a crash left behind."""
 TAIL = 1000
 """Messages that a room's log may be ahead of its snapshot, about."""
 NOT_OF_ROOMS = OF_USERS | {Kind.VOID}
@@ -135,10 +144,12 @@ class Rooms:
                 return entry
             return evolve(entry, order=self._database.order_clock.next())
 
-        state, appended = await self._log.append(room, propose_if_there)
-        if self._shared and room in self._changed and len(state.users) <= SAVED_AT_ONCE:
-            await self._save()  # another daemon may be asked next, which lists rooms by their snapshots
-        return state, appended
+        state, entry = await self._log.append(room, propose_if_there)
+        is_change = entry is not None and entry.kind is not Kind.MESSAGE
+        if self._shared and is_change and len(state.users) <= SAVED_AT_ONCE:
+            # Another daemon may be asked next, which lists rooms by their snapshots.
+            await wait_at_most(SHOWN_WITHIN, self._save(), self._reactor)
+        return state, entry
 
     async def length(self, room: Id) -> int:
         head = await self._head(room)
@@ -260,20 +271,30 @@ class Rooms:
             await self._purge(Id(str(document["_id"])))
 
     async def reconcile(self) -> list[Entry]:
-        latest = await self._database.find(
-            LOG, {"changes": True}, sort=LATEST, limit=RECONCILED, scatter=Scatter.LATEST_OF_ALL
-        )
-        streams = {document["stream"] for document in latest}
-        for loading in [ensureDeferred(self._log.heads.get(Id(str(stream)))) for stream in streams]:
-            with suppress(RoomNotFound):
-                head = await loading
-                self._changed[head.state.id] = head
-        await self._save()
+        latest: list[Document] = []
+        while len(latest) < MOST_RECONCILED:
+            step = await self._latest_changes(len(latest))
+            latest += step
+            if len(step) < RECONCILED or _order(step[-1]) < _order(latest[0]) - RECONCILED_SPAN:
+                break
         entries = [entry_from_document(document) for document in latest]
         for entry in entries:
             if entry.voids is not None:
                 await self._log.withdrawals.complete(entry)
         return entries
+
+    async def _latest_changes(self, skip: int) -> list[Document]:
+        """Some of the latest entries that changed a room. The snapshots of their rooms are written."""
+        changes = await self._database.find(
+            LOG, {"changes": True}, sort=LATEST, skip=skip, limit=RECONCILED, scatter=Scatter.LATEST_OF_ALL
+        )
+        streams = {document["stream"] for document in changes}
+        for loading in [ensureDeferred(self._log.heads.latest(Id(str(stream)))) for stream in streams]:
+            with suppress(RoomNotFound):
+                head = await loading
+                self._changed[head.state.id] = head
+        await self._save()
+        return changes
 
     async def _load(self, room: Id) -> StreamHead[Room]:
         document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)}, ROOM)
@@ -315,6 +336,11 @@ class Rooms:
             {"_id": ObjectId(head.state.id), "seq": {"$lt": head.seq}},
             {"$set": room_changes(head.state, head.seq)},
         )
+
+
+def _order(document: Document) -> int:
+    """The place of an entry in the order of arrival; those of early releases come first."""
+    return document.get("order") or 0
 
 
 def _entry_of_room(document: Document | None) -> Entry:

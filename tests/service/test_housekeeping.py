@@ -8,14 +8,17 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from justchat.config.settings import Settings
+from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
-from justchat.model.room import Room
+from justchat.model.room import Room, RoomSearch
 from justchat.service.housekeeping import HOUSEKEEPING_EVERY, Housekeeping
+from justchat.store import dialogs
 from justchat.store.indexes import LEASES, ROOMS, create_indexes
-from justchat.store.lease import Lease
+from justchat.store.lease import Lease, SignOfLife
 from justchat.store.mongo.client import Database
-from justchat.wiring.stores import make_stores
+from justchat.wiring.stores import Stores, make_stores
 from tests.support.mongo import close, fresh_uri
 from tests.support.waiting import eventually
 
@@ -35,14 +38,24 @@ class OneOfTwo(TestCase):
 
     async def setUp(self) -> None:
         uri = fresh_uri()
-        self.databases, self.clocks, self.houses = [], [], []
+        self.databases, self.clocks, self.houses, self.stores = [], [], [], []
         for _ in range(2):
             database, clock = Database(uri), Clock()
             database.open()
             self.addCleanup(close, database)
             stores = make_stores(Settings(), database, reactor)
             self.addCleanup(stores.rooms.stop)
-            house = Housekeeping(stores, Nothing(), Lease(database, "work"), alone=False, reactor=clock)
+            self.addCleanup(stores.mailboxes.stop)
+            house = Housekeeping(
+                stores,
+                Nothing(),
+                AbsenteeNotices(stores.mailboxes, reactor),
+                lease=Lease(database, "work"),
+                sign=SignOfLife(database),
+                alone=False,
+                reactor=clock,
+            )
+            self.stores.append(stores)
             self.databases.append(database)
             self.clocks.append(clock)
             self.houses.append(house)
@@ -98,3 +111,72 @@ class OneOfTwo(TestCase):
         await self.round(1)
 
         self.assertFalse(await self.is_there(room))
+
+    async def entry(self, stores: Stores, room: Id, kind: Kind, author: Id, user: Id) -> None:
+        """An entry of a room."""
+        await stores.rooms.append(
+            room,
+            lambda _, seq: Entry(
+                id=new_id(), stream=room, seq=seq, kind=kind, author=author, user=user, created_at=now()
+            ),
+        )
+
+    async def test_left_undone(self) -> None:
+        """What a daemon that died should have written after its entries, the holder writes: the list of rooms, the
+        dialogs, the notice to somebody who was kicked.
+        """
+        admin, anna, boris = (new_id() for _ in range(3))
+        await self.round(0)
+        # It writes nothing after its entries, as one that dies at once.
+        self.patch(dialogs, "WRITE_DELAY", 60)
+        dead = make_stores(Settings(), self.databases[1], reactor, shared=False)
+        self.addCleanup(dead.mailboxes.stop)
+        sign = SignOfLife(self.databases[1])
+        await sign.give()
+        room = Room(id=new_id(), name="a room", admin=admin, created_at=now(), max_users=9)
+        await dead.rooms.create(room)
+        for person in (anna, boris):
+            await self.entry(dead, room.id, Kind.NEW_ROOMMATE, person, person)
+        await self.entry(dead, room.id, Kind.KICK, admin, boris)
+        await self.write(dead, anna, boris)
+
+        await self.round(0)
+        [listed] = await self.stores[1].rooms.search(RoomSearch(), anna)
+        self.assertEqual([], list(listed.users))
+        await self.databases[0].update(LEASES, {"_id": sign.name}, [{"$set": {"until": {"$subtract": ["$$NOW", 1]}}}])
+        await self.round(0)
+
+        [listed] = await self.stores[1].rooms.search(RoomSearch(), anna)
+        self.assertEqual([anna], list(listed.users))
+        [dialog] = await self.stores[1].mailboxes.dialogs(boris)
+        self.assertEqual((anna, "hello"), (dialog.other, dialog.last_message.text))
+        entries = await self.stores[1].mailboxes.entries(boris, 0, 9)
+        self.assertEqual([Kind.DIRECT_MESSAGE, Kind.NOTICE], [each.kind for each in entries])
+        self.assertEqual([], await sign.dead())
+
+    async def write(self, stores: Stores, author: Id, to: Id) -> None:
+        """A direct message."""
+        await stores.mailboxes.send(
+            author,
+            to,
+            lambda seq, order: Entry(
+                id=new_id(),
+                stream=to,
+                seq=seq,
+                kind=Kind.DIRECT_MESSAGE,
+                author=author,
+                user=to,
+                text="hello",
+                created_at=now(),
+                order=order,
+            ),
+        )
+
+    async def test_alive(self) -> None:
+        """A daemon that has stopped is not taken for one that died, nor one that runs."""
+        sign, other = SignOfLife(self.databases[0]), SignOfLife(self.databases[1])
+        for each in (sign, other):
+            await each.give()
+        await other.end()
+
+        self.assertEqual([], await sign.dead())

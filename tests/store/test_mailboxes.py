@@ -61,6 +61,8 @@ class Behind(MailboxesCase):
         """While the largest number of messages have unwritten dialogs, the next message waits."""
         self.patch(dialogs, "MAX_BEHIND", 1)
         self.patch(dialogs, "WRITE_DELAY", 60)
+        await self.mailboxes.stop()
+        self.mailboxes = Mailboxes(self.database, reactor, shared=False)
         written: list[int] = []
         for _ in range(2):
             await self.mailboxes.append(

@@ -7,7 +7,7 @@ from typing import Any
 from bson import ObjectId, encode
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from justchat.store.indexes import ANSWERS, DIALOGS, INDEXES, LOG, ROOMS, WINDOWS, create_indexes
+from justchat.store.indexes import ANSWERS, DIALOGS, INDEXES, LEASES, LOG, ROOMS, VERSIONS, WINDOWS, create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.mongo.sharding import SHARD_KEYS, Scatter, Untargeted, check_targeted
 from tests.support.mongo import close, fresh_uri
@@ -69,6 +69,15 @@ class Targets(SynchronousTestCase):
         for scatter in Scatter:
             check_targeted({"find": LOG, "filter": {}, "comment": scatter.name})
             self.assertTrue(f"``{scatter.name}``" in page, scatter.name)
+
+    def test_every_collection(self) -> None:
+        """docs/database.rst says of every collection whether it is sharded."""
+        page = (Path(__file__).parents[3] / "docs" / "database.rst").read_text()
+        section = page[page.index("\nSharding\n") : page.index("On a cluster, ")]
+
+        missing = [name for name in {*INDEXES, VERSIONS, LEASES} if f"``{name}``" not in section]
+
+        self.assertEqual([], missing)
 
     def test_unique_indexes(self) -> None:
         """A unique index begins with the key: else MongoDB does not shard the collection."""

@@ -1,0 +1,121 @@
+"""Two daemons' stores on one database: what one has answered, the other shows."""
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import now
+from justchat.model.room import Room, RoomSearch
+from justchat.store import dialogs
+from justchat.store.indexes import create_indexes
+from justchat.store.mailboxes import Mailboxes
+from justchat.store.mongo.client import Database
+from justchat.store.rooms import Rooms
+from tests.support.mongo import close, fresh_uri
+
+
+class Stores(TestCase):
+    """No daemon writes anything later by itself."""
+
+    async def setUp(self) -> None:
+        self.patch(dialogs, "WRITE_DELAY", 60)
+        uri = fresh_uri()
+        self.databases = [Database(uri) for _ in range(2)]
+        for database in self.databases:
+            database.open()
+            self.addCleanup(close, database)
+        await create_indexes(self.databases[0])
+        self.anna, self.boris, self.eve = (new_id() for _ in range(3))
+
+    def mailboxes(self, database: Database, *, shared: bool = True) -> Mailboxes:
+        mailboxes = Mailboxes(database, reactor, shared=shared)
+        self.addCleanup(mailboxes.stop)
+        return mailboxes
+
+    def rooms(self, database: Database) -> Rooms:
+        rooms = Rooms(database, reactor)
+        self.addCleanup(rooms.stop)
+        return rooms
+
+    async def write(self, mailboxes: Mailboxes, author: Id, to: Id, text: str) -> Entry:
+        return await mailboxes.send(
+            author,
+            to,
+            lambda seq, order: Entry(
+                id=new_id(),
+                stream=to,
+                seq=seq,
+                kind=Kind.DIRECT_MESSAGE,
+                author=author,
+                user=to,
+                text=text,
+                created_at=now(),
+                order=order,
+            ),
+        )
+
+    async def shown(self, mailboxes: Mailboxes, user: Id) -> list[str]:
+        """The last message of each dialog."""
+        return [dialog.last_message.text for dialog in await mailboxes.dialogs(user)]
+
+
+class Dialogs(Stores):
+    async def test_written(self) -> None:
+        """A message is in both dialogs at the other daemon as soon as it is answered."""
+        one, other = map(self.mailboxes, self.databases)
+        await other.dialogs(self.anna)
+
+        for text in ("first", "second"):
+            await self.write(one, self.anna, self.boris, text)
+
+            self.assertEqual([text], await self.shown(other, self.anna))
+            self.assertEqual([text], await self.shown(other, self.boris))
+
+    async def test_removed_dialog(self) -> None:
+        """A dialog that is removed through another daemon does not come back when the first writes it late."""
+        one, other = self.mailboxes(self.databases[0], shared=False), self.mailboxes(self.databases[1])
+        await self.write(one, self.anna, self.boris, "late")
+        await other.remove_dialog(self.boris, self.anna)
+
+        await one.dialogs(self.eve)  # which writes what dialogs lack
+
+        self.assertEqual([], await self.shown(other, self.boris))
+        self.assertEqual([], await self.shown(one, self.boris))
+        self.assertEqual(["late"], await self.shown(other, self.anna))
+
+    async def test_removed_message(self) -> None:
+        """So with a message: the one before it is the last of the dialog."""
+        one, other = self.mailboxes(self.databases[0], shared=False), self.mailboxes(self.databases[1])
+        await self.write(other, self.anna, self.boris, "early")
+        late = await self.write(one, self.anna, self.boris, "late")
+        await other.remove(self.boris, await other.get(self.boris, late.id))
+
+        await one.dialogs(self.eve)
+
+        self.assertEqual(["early"], await self.shown(other, self.boris))
+        self.assertEqual(["late"], await self.shown(other, self.anna))
+
+
+class Lists(Stores):
+    async def test_entered(self) -> None:
+        """Who has entered through one is counted in the other's list of rooms at once."""
+        one, other = map(self.rooms, self.databases)
+        room = Room(id=new_id(), name="a room", admin=self.anna, created_at=now(), max_users=9)
+        await one.create(room)
+
+        await one.append(
+            room.id,
+            lambda _, seq: Entry(
+                id=new_id(),
+                stream=room.id,
+                seq=seq,
+                kind=Kind.NEW_ROOMMATE,
+                author=self.anna,
+                user=self.anna,
+                created_at=now(),
+            ),
+        )
+
+        [listed] = await other.search(RoomSearch(), self.boris)
+        self.assertEqual([self.anna], list(listed.users))
