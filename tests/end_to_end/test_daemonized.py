@@ -181,7 +181,7 @@ class Daemonized(StartCase):
         self.assertIn("worker 2: ", log)
         port = int(re.findall(r"http listens on 127\.0\.0\.1:(\d+)", log)[0])
         self.assertEqual(200, (await request(port, "GET", "/readyz")).status)
-        self.assertEqual(4, len(processes(self.data)))  # the parent, mongod and two workers
+        self.assertGreaterEqual(len(processes(self.data)), 4)  # the parent, mongod and two workers
         os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
         await self.gone()
         self.assertFalse(self.pid_file.exists())

@@ -19,9 +19,9 @@ def worker_pids(daemon: Daemon) -> dict[int, int]:
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and _parent(entry) == daemon.process.pid:
-                arguments = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"justchat.service.group.worker" in arguments:
-                    found[int(arguments[-3])] = int(entry.name)
+                kind, _, number = (entry / "comm").read_text().strip().partition(" ")
+                if kind == "worker":
+                    found[int(number)] = int(entry.name)
     return found
 
 

@@ -18,22 +18,18 @@ BEAT_EVERY = 1.0
 
 @frozen(kw_only=True)
 class WorkerContext:
-    """Numbers are descriptors of the worker's process, but for the first three."""
+    """The descriptors are numbers of the worker's process."""
 
     number: int
     """From 1 up."""
     workers: int
     """How many there are."""
-    parent: int
-    """The process id of the parent."""
     is_first: bool
     """No other worker has started yet: this one prepares the database."""
     reconciles: bool
     """It corrects derived data: the first one at a start, and each that follows one that died."""
     is_alone: bool
     """It is the first one, and nobody else uses the database."""
-    reactor: str | None
-    """The name of Twisted's reactor; None for the default."""
     ports: Mapping[str, int]
     """By table of the settings, the listening socket."""
     inbox: int

@@ -30,8 +30,8 @@ def _write(event: dict[str, Any]) -> None:
 class WorkerLog:
     """In the parent: logs what a worker writes."""
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._out, self._err = Lines(), Lines()
         self.last_error = ""
         """The last line of stderr, which says why a worker did not start."""
@@ -57,4 +57,4 @@ class WorkerLog:
         self.err_received(b"\n" if self._err.has_rest else b"")
 
     def _emit(self, level: Any, namespace: str, text: str) -> None:
-        Logger(namespace=namespace).emit(level, "worker {number}: {text}", number=self._number, text=text)
+        Logger(namespace=namespace).emit(level, "{name}: {text}", name=self.name, text=text)

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from justchat.config.secrets import Secret
@@ -20,9 +20,10 @@ from justchat.runtime.shared_ports import SharingReactor
 from justchat.runtime.systemd import Notifier
 from justchat.service.announcement import Announcement
 from justchat.service.database import EmbeddedMongod
-from justchat.service.group.context import WorkerContext
+from justchat.service.group.context import REPORTS, WorkerContext
+from justchat.service.group.processes import WorkerProcess
 from justchat.service.group.relay_service import RelayService
-from justchat.service.group.supervisor import Launch, Start, Supervisor
+from justchat.service.group.supervisor import Start, Supervisor
 from justchat.service.lifecycle import PartService
 from justchat.service.ports import Ports
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
@@ -67,7 +68,7 @@ class Parent(RootService):
         self._relay = None if settings.bus.uri else RelayService(settings.data_dir, reactor)
         self._inboxes = {number: inbox_pair() for number in range(1, self._workers + 1)}
         self._signals = 0
-        supervisor = self._supervisor = Supervisor(self._workers, self._launch, self._spawn, reactor, self._count)
+        supervisor = self._supervisor = Supervisor(self._workers, self._context, self._spawn, reactor, self._count)
         self._notifier = Notifier(reactor, is_healthy=supervisor.is_healthy)
         endpoints = endpoints_of_settings(settings)
         self.ports = Ports(endpoints, dict.fromkeys(endpoints, Factory()), SharingReactor(reactor, self._workers))
@@ -84,6 +85,7 @@ class Parent(RootService):
 
     def startService(self) -> "Deferred[None]":
         self._reactor.callWhenRunning(self._install_stop)
+        self._supervisor.warm_up()
         return super().startService()
 
     def _install_stop(self) -> None:
@@ -106,28 +108,26 @@ class Parent(RootService):
     def _count(self, ready: int) -> None:
         self._notifier.status(f"{ready} of {self._workers} workers accept connections")
 
-    def _launch(self, number: int, start: Start) -> Launch:
-        """How a worker is started."""
-        inherited: dict[int, int] = {}
-
-        def inherit(descriptor: int) -> int:
-            inherited[FIRST_DESCRIPTOR + len(inherited)] = descriptor
-            return FIRST_DESCRIPTOR + len(inherited) - 1
-
-        context = WorkerContext(
+    def _context(self, number: int, start: Start) -> bytes:
+        """What a worker is told."""
+        children = {parent: child for child, parent in self._descriptors().items()}
+        return WorkerContext(
             number=number,
             workers=self._workers,
-            parent=os.getpid(),
             is_first=start is Start.FIRST,
             reconciles=start is not Start.JOIN,
             is_alone=start is Start.FIRST and self._mongod is not None,
-            reactor=self._twistd.get("reactor"),
-            ports={each.table: inherit(each.port.socket_of(number).fileno()) for each in self.ports.open},
-            inbox=inherit(self._inboxes[number][0].fileno()),
-            outboxes={other: inherit(pair[1].fileno()) for other, pair in self._inboxes.items()},
+            ports={each.table: children[each.port.socket_of(number).fileno()] for each in self.ports.open},
+            inbox=children[self._inboxes[number][0].fileno()],
+            outboxes={other: children[pair[1].fileno()] for other, pair in self._inboxes.items()},
             settings=self._settings_of_worker(),
-        )
-        return Launch(context.encode(), inherited)
+        ).encode()
+
+    def _descriptors(self) -> dict[int, int]:
+        """Our descriptors that every worker inherits, by theirs: which worker it will be is not known yet."""
+        shared = [bound for each in self.ports.open for bound in each.port.sockets]
+        shared += [end for pair in self._inboxes.values() for end in pair]
+        return {FIRST_DESCRIPTOR + number: each.fileno() for number, each in enumerate(shared)}
 
     def _settings_of_worker(self) -> Settings:
         """The settings with the parent's database and relay, where it has them."""
@@ -143,15 +143,16 @@ class Parent(RootService):
             changed["bus"] = self._settings.bus.model_copy(update={"uri": (Secret(self._relay.uri),)})
         return self._settings.model_copy(update=changed)
 
-    def _spawn(self, protocol: ProcessProtocol, number: int, descriptors: Mapping[int, int | str]) -> None:
+    def _spawn(self, process: WorkerProcess) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in _PARENTS}
-        # The arguments are for people who list the processes.
-        arguments = (str(number), str(self._settings.data_dir))
+        # The last argument is for those who look at a list of processes.
+        arguments = (str(os.getpid()), self._twistd.get("reactor") or "", str(self._settings.data_dir))
+        pipes: dict[int, int | str] = {0: "w", 1: "r", 2: "r", REPORTS: "r"}
         spawn_module(
             self._reactor,
-            protocol,
+            process,
             "justchat.service.group.worker",
             *arguments,
             environment=environment,
-            descriptors=descriptors,
+            descriptors={**pipes, **self._descriptors()},
         )

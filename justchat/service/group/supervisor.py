@@ -1,25 +1,18 @@
 """Starts the workers, and restarts each one that ends or hangs."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, FirstError, gatherResults
-from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from justchat.errors import StartupError
-from justchat.runtime.mongod import describe_exit
-from justchat.service.group.context import BEAT, BEAT_EVERY, READY, REPORTS
-from justchat.service.group.lines import Lines
-from justchat.service.group.logs import WorkerLog
+from justchat.service.group.context import BEAT, BEAT_EVERY, READY
+from justchat.service.group.processes import ProcessPool, Spawn, WorkerProcess
 
 HANGS_AFTER = 20
 """Beats that a worker may miss before it is killed."""
@@ -33,14 +26,6 @@ STOP_TIMEOUT = 15.0
 """Seconds that workers are given to finish what they do, when the daemon stops."""
 
 
-@frozen
-class Launch:
-    """How to start a worker: what it reads from stdin, and its descriptors besides those of the log and the reports."""
-
-    context: bytes
-    descriptors: Mapping[int, int]
-
-
 class Start(Enum):
     """Why a worker is started."""
 
@@ -52,27 +37,26 @@ class Start(Enum):
     """The one before it has ended."""
 
 
-MakeLaunch = Callable[[int, Start], Launch]
-"""The launch of the worker with this number."""
-Spawn = Callable[[ProcessProtocol, int, Mapping[int, int | str]], None]
-"""Start the process of the worker with this number. Raises OSError."""
+MakeContext = Callable[[int, Start], bytes]
+"""The context of the worker with this number, as it reads it."""
 
 
-class Worker(ProcessProtocol):
+class Worker:
     """One worker: its process, and the next one when that ends. ``changed`` is called when it is ready or has ended."""
 
     _log = Logger()
 
     def __init__(
-        self, number: int, make_launch: MakeLaunch, spawn: Spawn, changed: Callable[[], None], reactor: Any
+        self, number: int, make_context: MakeContext, pool: ProcessPool, changed: Callable[[], None], reactor: Any
     ) -> None:
         self.number = number
+        self.name = f"worker {number}"
         self.is_ready = False
-        self._make_launch = make_launch
-        self._spawn = spawn
+        self._make_context = make_context
+        self._pool = pool
         self._changed = changed
         self._reactor = reactor
-        self._running = False
+        self._process: WorkerProcess | None = None
         self._missed = 0
         self._pause = 0.0
         self._since = 0.0
@@ -96,105 +80,77 @@ class Worker(ProcessProtocol):
 
     def _run(self, start: Start = Start.AGAIN) -> None:
         self._restart = None
-        self._launch = self._make_launch(self.number, start)
-        self._output = WorkerLog(self.number)
-        self._reports = Lines()
         self._since = self._reactor.seconds()
         self._missed = 0
-        descriptors: dict[int, int | str] = {0: "w", 1: "r", 2: "r", REPORTS: "r", **self._launch.descriptors}
         try:
-            self._spawn(self, self.number, descriptors)
+            self._process = self._pool.take()
         except OSError as error:
-            self._over(f"cannot be started: {error}")
+            self._over(f"cannot be started: {error}", "")
         else:
-            self._running = True
+            self._process.begin(self, self._make_context(self.number, start))
 
-    @property
-    def _process(self) -> Any:
-        return self.transport
-
-    def connectionMade(self) -> None:
-        """See ProcessProtocol."""
-        self._process.write(self._launch.context)
-        self._process.closeStdin()
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """See ProcessProtocol."""
-        if childFD == 1:
-            self._output.out_received(data)
-        elif childFD == 2:
-            self._output.err_received(data)
-        else:
-            for report in self._reports.feed(data):
-                self._reported(report)
-
-    def _reported(self, report: bytes) -> None:
+    def reported(self, report: bytes) -> None:
+        """See Owner."""
         if report == BEAT:
             self._missed = 0
         elif report == READY:
             self.is_ready = True
             self._changed()
-            started, self._started = self._started, None
-            if started is not None:
+            if self._started is None:
+                self._pool.fill()
+            else:
+                started, self._started = self._started, None
                 started.callback(None)
 
     def tick(self) -> None:
         """Is called when a beat is due."""
-        if self._running:
+        if self._process is not None:
             self._missed += 1
             if not self.is_fresh:
-                self._log.error(
-                    "worker {number} has hung for {seconds:.0f} s; it is killed",
-                    number=self.number,
-                    seconds=self._missed * BEAT_EVERY,
-                )
+                seconds = self._missed * BEAT_EVERY
+                self._log.error("{name} has hung for {seconds:.0f} s; it is killed", name=self.name, seconds=seconds)
                 self.signal("KILL")
 
     def signal(self, name: str) -> None:
         """Send the running process a signal."""
-        if self._running:
-            with suppress(ProcessExitedAlready):
-                self._process.signalProcess(name)
+        if self._process is not None:
+            self._process.signal(name)
 
     def stop(self) -> "Deferred[None] | None":
         """Ask the process to end, and start no other. The Deferred fires when it has ended."""
         self._ended = Deferred()
         if self._restart is not None:
             self._restart.cancel()
-        if not self._running:
+        if self._process is None:
             return None
         self.signal("TERM")
         timer = self._reactor.callLater(STOP_TIMEOUT, self.signal, "KILL")
         return self._ended.addCallback(lambda _: timer.cancel() if timer.active() else None)
 
-    def processEnded(self, reason: Failure) -> None:
-        """See ProcessProtocol."""
-        self._output.close()
-        self._over(f"ended ({describe_exit(reason)})")
+    def process_ended(self, how: str, last_error: str) -> None:
+        """See Owner."""
+        self._over(how, last_error)
 
-    def _over(self, what: str) -> None:
+    def _over(self, what: str, last_error: str) -> None:
         lived = self._reactor.seconds() - self._since
         if self.is_ready and lived > SHORT_LIFE:
             self._pause = 0.0
-        self._running = self.is_ready = False
+        self._process = None
+        self.is_ready = False
         self._missed = 0
         self._changed()
         if self._ended is not None:
             self._ended.callback(None)
         elif self._started is not None:
             started, self._started = self._started, None
-            started.errback(StartupError(self._output.last_error or f"worker {self.number} {what}"))
+            started.errback(StartupError(last_error or f"{self.name} {what}"))
         else:
             self._run_again(what)
 
     def _run_again(self, what: str) -> None:
         pause, self._pause = self._pause, min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
-        self._log.error(
-            "worker {number} {what}; it is started again{pause}",
-            number=self.number,
-            what=what,
-            pause=f" in {pause:g} s" if pause else "",
-        )
+        later = f" in {pause:g} s" if pause else ""
+        self._log.error("{name} {what}; it is started again{later}", name=self.name, what=what, later=later)
         self._restart = self._reactor.callLater(pause, self._run)
 
 
@@ -204,13 +160,20 @@ class Supervisor(Service):
     name = "workers"
 
     def __init__(
-        self, workers: int, make_launch: MakeLaunch, spawn: Spawn, reactor: Any, on_change: Callable[[int], None]
+        self, workers: int, make_context: MakeContext, spawn: Spawn, reactor: Any, on_change: Callable[[int], None]
     ) -> None:
         """``on_change`` is called with the number of workers that accept connections."""
         self._on_change = on_change
-        self._workers = [Worker(number, make_launch, spawn, self._changed, reactor) for number in range(1, workers + 1)]
+        self._pool = ProcessPool(spawn, reactor)
+        self._workers = [
+            Worker(number, make_context, self._pool, self._changed, reactor) for number in range(1, workers + 1)
+        ]
         self._ticks = LoopingCall(self._tick)
         self._ticks.clock = reactor
+
+    def warm_up(self) -> None:
+        """Let the processes of all workers import their modules, before the workers can start."""
+        self._pool.fill(len(self._workers))
 
     def startService(self) -> "Deferred[None]":
         """The Deferred fires when all accept connections. It fails with StartupError where one ends before it does."""
@@ -226,12 +189,14 @@ class Supervisor(Service):
                 await gatherResults([worker.start(Start.JOIN) for worker in others], consumeErrors=True)
             except FirstError as error:
                 error.subFailure.raiseException()
+            self._pool.fill()
 
     def stopService(self) -> "Deferred[Any]":
         """The Deferred fires when all have ended."""
         super().stopService()
         if self._ticks.running:
             self._ticks.stop()
+        self._pool.stop()
         return gatherResults([ended for worker in self._workers if (ended := worker.stop()) is not None])
 
     def kill(self) -> None:

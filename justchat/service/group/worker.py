@@ -1,38 +1,49 @@
-"""The program of a worker: ``python -m justchat.service.group.worker``. Its context comes on stdin (``context``)."""
+"""The program of a worker: ``python -m justchat.service.group.worker PARENT REACTOR DATA_DIR``.
+
+It imports its modules, and waits for the context of a worker on stdin (``context``). PARENT is its parent's process id.
+"""
 
 import ctypes
 import os
 import signal
 import sys
 
-from twisted.application.reactors import installReactor
-
-from justchat.runtime.gc_tuning import collections_paused
-from justchat.service.group.context import WorkerContext
-from justchat.service.group.logs import begin_logging
-
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
 
 def run_from_stdin() -> None:
-    """Read the context and run the daemon."""
-    context = WorkerContext.decode(sys.stdin.buffer.read())
-    _die_with(context.parent)
-    begin_logging()
-    if context.reactor is not None:
-        installReactor(context.reactor)
-    # Imported now, since it imports the reactor.
+    """Be the worker that the context says."""
+    parent, reactor, _ = sys.argv[1:]
+    _die_with(int(parent))
+    # Imported now, since the second block imports the reactor.
+    from justchat.runtime.gc_tuning import collections_paused
+
     with collections_paused():
+        from justchat.service.group.context import WorkerContext
+        from justchat.service.group.logs import begin_logging
+
+        begin_logging()
+        if reactor:
+            from twisted.application.reactors import installReactor
+
+            installReactor(reactor)
         from justchat.service.group.worker_daemon import run_worker
 
+    context = WorkerContext.decode(sys.stdin.buffer.read())
+    # "top" and "ps -o comm" show it.
+    _prctl(_PR_SET_NAME, f"worker {context.number}".encode())
     run_worker(context)
 
 
 def _die_with(parent: int) -> None:
     """Let the kernel kill this process when its parent dies, even if the reactor hangs."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before
         sys.exit(1)
+
+
+def _prctl(option: int, argument: int | bytes) -> None:
+    ctypes.CDLL(None).prctl(option, argument)
 
 
 if __name__ == "__main__":

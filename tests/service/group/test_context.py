@@ -34,11 +34,9 @@ class ContextTests(SynchronousTestCase):
         return WorkerContext(
             number=2,
             workers=3,
-            parent=4711,
             is_first=False,
             reconciles=True,
             is_alone=False,
-            reactor="epoll",
             ports={"http": 4, "websocket": 5},
             inbox=6,
             outboxes={1: 7, 2: 8, 3: 9},
