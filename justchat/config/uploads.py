@@ -18,7 +18,7 @@ class S3(Table):
     region: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "us-east-1"
     access_key: SecretText
     secret_key: SecretText
-    prefix: Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9_-]+/)*$", max_length=256)] = ""
+    prefix: Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]*$", max_length=256)] = ""
     """What the names of the pictures begin with in the bucket."""
     timeout: Seconds = 20
     """For a picture, repetitions included."""

@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from justchat.interfaces.pictures import IRemotePictures
 from justchat.model.moment import Clock
-from justchat.store.indexes import CHUNKS, FILES, GRIDFS_INDEXES
+from justchat.store.indexes import CHUNKS, FILES, create_gridfs_indexes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.pool import Lane
 
@@ -30,8 +30,7 @@ class GridFs:
 
     async def start(self) -> None:
         """See IRemotePictures. Creates the indexes that are missing."""
-        for collection, indexes in GRIDFS_INDEXES.items():
-            await self._database.command({"createIndexes": collection, "indexes": indexes})
+        await create_gridfs_indexes(self._database)
 
     async def put(self, name: str, content: bytes) -> None:
         """See IRemotePictures."""

@@ -184,6 +184,12 @@ async def create_indexes(database: Database, *, alone: bool = False) -> None:
             await database.command({"dropIndexes": collection, "index": obsolete}, within=BUILDING)
 
 
+async def create_gridfs_indexes(database: Database) -> None:
+    """Create the indexes of GRIDFS_INDEXES that are missing."""
+    for collection, indexes in GRIDFS_INDEXES.items():
+        await database.command({"createIndexes": collection, "indexes": indexes}, within=BUILDING)
+
+
 async def restore_order_clock(database: Database) -> None:
     """Observe the latest numbers that are stored, so that the next number is greater."""
     either = {"$in": [False, True]}

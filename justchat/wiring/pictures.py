@@ -37,6 +37,7 @@ def make_picture_store(
     return PictureCache(
         remote,
         records,
+        reactor,
         folder=copies or settings.data_dir / COPIES,
         former=uploads,
         size=settings.uploads.copies,

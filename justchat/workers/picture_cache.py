@@ -12,7 +12,7 @@ from pathlib import Path
 from time import time
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
 from zope.interface import implementer
 
 from justchat.errors import Busy, DiskFull
@@ -25,6 +25,8 @@ TRANSFERS = 8
 """Pictures that are sent to the shared store at once, and that are fetched from it."""
 WAITING = 200
 """Transfers in each direction that may wait for a turn."""
+PATIENCE = 10.0
+"""Seconds that a transfer waits for its turn."""
 COPY_AGE = 3600.0
 """Seconds after which a copy is removed. It is fetched again when somebody asks for the picture."""
 SWEEP_EVERY = 60.0
@@ -34,14 +36,18 @@ SWEEP_EVERY = 60.0
 class _Turns:
     """At most TRANSFERS at once, and WAITING more in a queue."""
 
-    def __init__(self) -> None:
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
         self._semaphore = DeferredSemaphore(TRANSFERS)
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Raises Busy where the queue is full, and what ``work`` raises."""
+        """Raises Busy where the queue is full or slow, and what ``work`` raises."""
         if len(self._semaphore.waiting) >= WAITING:
             raise Busy
-        await self._semaphore.acquire()
+        try:
+            await self._semaphore.acquire().addTimeout(PATIENCE, self._reactor)
+        except TimeoutError as error:
+            raise Busy from error
         try:
             return await work()
         finally:
@@ -56,7 +62,14 @@ class PictureCache:
     """
 
     def __init__(
-        self, remote: IRemotePictures, records: IPictureRecords, *, folder: Path, former: Path, size: int
+        self,
+        remote: IRemotePictures,
+        records: IPictureRecords,
+        reactor: Any,
+        *,
+        folder: Path,
+        former: Path,
+        size: int,
     ) -> None:
         self.folder = folder
         self._remote = remote
@@ -65,8 +78,8 @@ class PictureCache:
         self._size = size
         self._used = 0
         self._threads = BoundedThreadPool("picture copies", threads=2, waiting=4 * TRANSFERS + 1)
-        self._sending = _Turns()
-        self._fetching = _Turns()
+        self._sending = _Turns(reactor)
+        self._fetching = _Turns(reactor)
         self._fetches: dict[str, list[Deferred[Path | None]]] = {}
         """By name: who waits for a picture that is being fetched."""
         self._sweeping = False
@@ -109,17 +122,20 @@ class PictureCache:
             self._fetches[name].append(found)
         else:
             self._fetches[name] = [found]
-            fetching = Deferred.fromCoroutine(self._fetching.run(lambda: self._fetch(name)))
-            fetching.addBoth(self._deliver, name)
+            Deferred.fromCoroutine(self._find_remote(name)).addBoth(self._deliver, name)
         return await found
 
     def _deliver(self, result: Any, name: str) -> None:
         for each in self._fetches.pop(name):
             each.callback(result)  # a Failure is an errback
 
-    async def _fetch(self, name: str) -> Path | None:
+    async def _find_remote(self, name: str) -> Path | None:
+        # Before a turn: names that somebody makes up are no work for a store that is slow.
         if not await self._records.has(name.partition(".")[0]):
             return None
+        return await self._fetching.run(lambda: self._fetch(name))
+
+    async def _fetch(self, name: str) -> Path | None:
         content = await self._remote.get(name)
         if content is None:
             return None

@@ -81,7 +81,7 @@ class CacheCase(TestCase):
         self.there, self.here = await self.a_cache("there"), await self.a_cache("here")
 
     async def a_cache(self, name: str) -> PictureCache:
-        cache = PictureCache(self.remote, self.records, folder=self.root / name, former=self.former, size=SIZE)
+        cache = PictureCache(self.remote, self.records, reactor, folder=self.root / name, former=self.former, size=SIZE)
         await cache.start()
         self.addCleanup(cache.stop)
         return cache
@@ -169,18 +169,35 @@ class Copies(CacheCase):
         self.assertEqual(more, await self.content(self.here, second))
 
     async def test_many(self) -> None:
-        """A store that does not answer has a bounded number of callers waiting."""
+        """A store that does not answer has a bounded number of callers waiting; who asks for nothing does not wait."""
         self.patch(picture_cache, "WAITING", 3)
         self.remote.gate = Deferred()
         names = [(await self.a_name()) for _ in range(picture_cache.TRANSFERS + 3)]
         asking = [ensureDeferred(self.here.find(name)) for name in names]
+        waiting = self.here._fetching._semaphore.waiting
+        await eventually(lambda: len(waiting) == 3, "the queue")
 
         await self.assertFailure(ensureDeferred(self.here.find(await self.a_name())), Busy)
 
-        await eventually(lambda: len(self.remote.asked) == picture_cache.TRANSFERS, "the fetches")
+        self.assertIsNone(await self.here.find(f"{'0' * 32}.png"))
+        self.assertEqual(picture_cache.TRANSFERS, len(self.remote.asked))
         self.remote.gate.callback(None)
         self.remote.gate = None
         self.assertEqual([None] * len(names), [await each for each in asking])
+
+    async def test_impatient(self) -> None:
+        """Nobody waits for ever for a turn."""
+        self.patch(picture_cache, "PATIENCE", 0.05)
+        self.remote.gate = Deferred()
+        asking = [ensureDeferred(self.here.find(await self.a_name())) for _ in range(picture_cache.TRANSFERS)]
+        await eventually(lambda: len(self.remote.asked) == picture_cache.TRANSFERS, "the fetches")
+
+        await self.assertFailure(ensureDeferred(self.here.find(await self.a_name())), Busy)
+
+        gate, self.remote.gate = self.remote.gate, None
+        gate.callback(None)
+        self.assertEqual({None}, {await each for each in asking})
+        self.assertIsNone(await self.here.find(await self.a_name()))
 
     async def a_name(self) -> str:
         stem = secrets.token_hex(16)

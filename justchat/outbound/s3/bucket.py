@@ -52,7 +52,7 @@ class Bucket:
         digest = await deferToThread(lambda: sha256(content).hexdigest())
         headers = {"Content-Type": _TYPES[name.rpartition(".")[2]]}
         status, body = await self._request("PUT", name, headers, content, digest)
-        if status != 200:
+        if status not in (200, 201, 204):
             raise self._refused("PUT", status, body)
 
     async def get(self, name: str) -> bytes | None:

@@ -1,6 +1,6 @@
 """Signature Version 4 of Amazon's services, for the requests that JustChat makes: without a query, over simple paths.
 
-This is our own because what there is on the package index is either botocore, which is 14 MB of descriptions of other
+This is our own because what there is on the package index is either botocore, which is 30 MB of descriptions of other
 services, or has had no release for years. (Amazon, "Authenticating Requests (AWS Signature Version 4)".)
 """
 
