@@ -34,8 +34,11 @@ class RelayClient(Protocol):
         self._mark = b"*"
         """How pushes begin: ``>`` in RESP3."""
         self._paused = False
-        self._unread = 0
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._ended = False
+        self._published: list[bytes] = []
+        """The answers to PUBLISH commands that are not sent yet."""
         self.channels: set[bytes] = set()
 
     def connectionMade(self) -> None:
@@ -47,16 +50,31 @@ class RelayClient(Protocol):
         try:
             reader.feed(data)
             while not self._ended and (command := reader.gets()) is not _MORE:
-                self._carry_out(command)
+                if type(command) is list and len(command) == 3 and command[0] == b"PUBLISH":
+                    self._publish(command[1], command[2])
+                else:
+                    self._carry_out(command)
         except ProtocolError:
             self._end()
+        self._answer_publishing()
         if reader.len() > LARGEST_COMMAND:
             self._end()
 
+    def _publish(self, channel: object, payload: object) -> None:
+        if type(channel) is bytes and type(payload) is bytes:
+            self._published.append(b":%d\r\n" % self._relay.publish(channel, payload))
+        else:
+            self._end()
+
+    def _answer_publishing(self) -> None:
+        """Answer all PUBLISH commands that were carried out, in one write."""
+        if self._published:
+            self._write(b"".join(self._published))
+            self._published.clear()
+
     def _carry_out(self, command: object) -> None:
+        self._answer_publishing()
         match command:
-            case [bytes(name), bytes(channel), bytes(payload)] if name.upper() == b"PUBLISH":
-                self._write(b":%d\r\n" % self._relay.publish(channel, payload))
             case [bytes(name), *arguments]:
                 self._answer(name.upper(), [each for each in arguments if isinstance(each, bytes)])
             case _:
@@ -94,19 +112,23 @@ class RelayClient(Protocol):
         self._write(self._mark + message)
 
     def _write(self, data: bytes) -> None:
-        self.transport.write(data)
-        if self._paused:
-            self._unread += len(data)
-            if self._unread > UNREAD:
-                self._end()
+        if not self._paused:
+            self.transport.write(data)
+            return
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > UNREAD:
+            self._end()
 
     def pauseProducing(self) -> None:
         """See IPushProducer. It comes at every write while data waits."""
         self._paused = True
 
     def resumeProducing(self) -> None:
-        """See IPushProducer."""
-        self._paused, self._unread = False, 0
+        """See IPushProducer. What the transport had is sent; it gets all that has waited since."""
+        waiting, self._waiting = self._waiting, []
+        self._paused, self._waiting_bytes = False, 0
+        self.transport.writeSequence(waiting)
 
     def stopProducing(self) -> None:
         """See IPushProducer."""

@@ -160,3 +160,19 @@ class RelayTests(TestCase):
 
         self.assertEqual(2, len(self.relay.clients))
         self.assertTrue(await self.is_cut(slow))
+
+    async def test_reads_slowly(self) -> None:
+        """One that reads always, and is never quite done, is not cut, however much it is that passes."""
+        self.patch(module, "UNREAD", 1 << 20)
+        slow, publisher = self.connect(), self.connect()
+        await self.ask(slow, command(b"SUBSCRIBE", b"a"), expected=SUBSCRIBED)
+        body = bytes(50_000)
+        message = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$50000\r\n%b\r\n" % body
+        for _ in range(10):
+            await deferToThread(publisher.sendall, command(b"PUBLISH", b"a", body))
+
+        for _ in range(60):
+            await deferToThread(publisher.sendall, command(b"PUBLISH", b"a", body))
+            await self.ask(slow, expected=message)
+
+        self.assertEqual(2, len(self.relay.clients))
