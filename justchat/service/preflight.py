@@ -32,20 +32,18 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
     """
     for table, endpoint in endpoints_of_settings(settings).items():
         server_of(table, endpoint, default_reactor)
-    if settings.bus.uri is not None:
-        _check_joined(settings)
     if settings.limits.shared and settings.bus.uri is None and settings.http.workers == 1:
         raise StartupError("[limits] shared: needs a [bus] uri, over which daemons count together")
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
-        check_bus_of(settings)
     else:
         find_binary()
+    warnings = [] if settings.bus.uri is None else _warnings_of_bus(settings)
     owner = owner_of(twistd)
     check_owner(settings.data_dir, owner)
     if settings.payments.secret_key is None:
         check_secret(settings.data_dir / SECRET_KEY, owner)
-    return _warnings_of_pictures(settings)
+    return [*warnings, *_warnings_of_pictures(settings)]
 
 
 def _warnings_of_pictures(settings: Settings) -> list[str]:
@@ -59,14 +57,16 @@ def _warnings_of_pictures(settings: Settings) -> list[str]:
     return []
 
 
-def _check_joined(settings: Settings) -> None:
-    """Raises StartupError where several daemons with these settings could not be one."""
-    if settings.mongo.uri is None:
-        raise StartupError(
-            "[bus] uri: joins daemons that share a database, and an embedded database serves one daemon alone; give"
-            " [mongo] uri too"
-        )
+def _warnings_of_bus(settings: Settings) -> list[str]:
+    """Raises StartupError where the bus cannot be used, or several daemons with these settings could not be one."""
     if settings.payments.secret_key is None:
         raise StartupError(
             "[bus] uri: needs [payments] secret_key, the same for all daemons; a generated one is this daemon's alone"
         )
+    check_bus_of(settings)
+    if settings.mongo.uri is None:
+        return [
+            "[bus] uri: joins daemons that share a database, and the embedded one is this daemon's alone; give [mongo]"
+            " uri too"
+        ]
+    return []

@@ -32,6 +32,17 @@ class Health(StartCase):
         self.assertEqual(1, daemon.log.count(f"127.0.0.1:{redis.port} is away"))
         self.assertNotIn("hush", daemon.log)
 
+    async def test_embedded_database(self) -> None:
+        """With an embedded database a bus joins nobody: the daemon starts, and says so; --check-config fails."""
+        redis = RedisServer()
+        self.addCleanup(redis.end)
+        config = self.a_config(f"[payments]\nsecret_key = 'a key'\n[bus]\nuri = '{redis.socket_uri()}'\n")
+        daemon = await self.a_daemon("--config", config).start()
+
+        self.assertEqual({"status": "ok", "bus": "up"}, await self.ready(daemon))
+        self.assertEqual(1, daemon.log.count("give [mongo] uri too"))
+        self.assertIn("give [mongo] uri too", await self.refusal("--config", config, "--check-config"))
+
     async def test_alone(self) -> None:
         """A daemon without a bus says nothing of one."""
         daemon = await self.a_daemon().start()
