@@ -24,11 +24,11 @@ class PartsTests(TestCase):
         self.patch(reactor, "spawnProcess", spawn_process)
         settings = load_settings(None, {"mongo": {"uri": fresh_uri()}}, self.mktemp(), secrets=False)
 
-        async with open_context(settings, reactor) as context:
+        async with open_context(settings, lambda: settings, reactor) as context:
             await list_gifts(context, Namespace())
             await context.operating.list_complaints(closed_too=True, limit=1)
             before = len(started)
-            self.assertIsNotNone(context.gift_catalogue)
+            self.assertIsNotNone(await context.gift_catalogue())
             after = len(started)
 
         self.assertEqual((0, 1), (before, after))

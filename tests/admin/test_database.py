@@ -170,11 +170,14 @@ class Databases(AdminCase):
         self.assertEqual((0, "There are no gifts.\n"), (done.code, done.output))
 
     async def test_pictures_elsewhere(self) -> None:
-        """With --mongo, pictures are refused where the data directory is not the daemon's."""
+        """With --mongo and a folder of pictures, they are refused where the data directory is not the daemon's."""
         picture = str(self.a_picture())
         arguments = ("gifts", "add", "--name", "x", "--price", "5", "--image", picture)
 
-        done = await run("--mongo", fresh_uri(), "--data-dir", str(self.folder), *arguments)
+        config = self.folder / "folder.toml"
+        config.write_text('[uploads]\nstore = "folder"\n')
+
+        done = await run("--config", str(config), "--mongo", fresh_uri(), "--data-dir", str(self.folder), *arguments)
 
         self.assert_refused(done, "no pictures are served")
 
