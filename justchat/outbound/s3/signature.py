@@ -1,7 +1,8 @@
 """Signature Version 4 of Amazon's services, for the requests that JustChat makes: without a query, over simple paths.
 
-This is our own because what there is on the package index is either botocore, which is 30 MB of descriptions of other
-services, or has had no release for years. (Amazon, "Authenticating Requests (AWS Signature Version 4)".)
+(Amazon, "Authenticating Requests (AWS Signature Version 4)".) The libraries that are maintained do not fit: botocore is
+30 MB of descriptions of other services, aws-sdk-signers needs Python 3.12, and requests-aws4auth signs the requests of
+another HTTP client, which it brings along. The tests compare our signatures with botocore's.
 """
 
 import hmac
