@@ -2,25 +2,28 @@
 
 import json
 import secrets
+from io import BytesIO
 from typing import Any
 
 import treq
+from PIL import Image
 from pymongo import MongoClient
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.threads import deferToThread
-from twisted.web.client import Agent
+from twisted.web.client import Agent, ResponseFailed
 
 from tests.support.admin import run
 from tests.support.chat import a_person
 from tests.support.client import Answer, request
 from tests.support.daemon import Daemon
 from tests.support.gateway import FakeGateway, with_status
-from tests.support.mongo import fresh_uri
+from tests.support.mongo import RunningMongod, fresh_uri
 from tests.support.picture_files import picture
 from tests.support.s3 import shared_s3
 from tests.support.starting import StartCase
-from tests.support.waiting import at_once
+from tests.support.waiting import at_once, eventually
 
 EXEMPT = '[limits]\nexempt = ["127.0.0.0/8"]\n'
 
@@ -123,6 +126,45 @@ class InGridFs(SharedCase):
         self.assertEqual((200, 200), ((await self.fetch(former, url))[0], (await self.fetch(other, url))[0]))
         await self.assert_gifts(former, other)
         self.assertEqual([], list((former.data / "uploads").iterdir()))
+
+
+class Crashes(SharedCase):
+    """An acknowledged picture is served, whatever dies."""
+
+    async def test_killed(self) -> None:
+        """The database is killed during uploads, and then the daemon: the other one has every acknowledged picture."""
+        mongod = RunningMongod()
+        self.addCleanup(mongod.end)
+        self.uri = mongod.uri("pictures")
+        first, second = await self.two()
+        urls: list[str] = []
+        others: set[int] = set()
+
+        async def upload(until: int) -> None:
+            while len(urls) < until:
+                try:
+                    answer = await self.upload(first, picture("PNG", (300, 300)))
+                except (ResponseFailed, ConnectionRefusedError):  # the daemon is killed
+                    return
+                if answer.status == 201:
+                    urls.append(answer.json["url"])
+                else:
+                    others.add(answer.status)
+
+        uploading = [Deferred.fromCoroutine(upload(300)) for _ in range(4)]
+        await eventually(lambda: len(urls) > 10, "uploads")
+        await deferToThread(mongod.kill_and_restart)
+        acknowledged = len(urls)
+        await eventually(lambda: len(urls) > acknowledged + 10, "uploads again", 40)
+        await first.kill()
+        await gatherResults(uploading)
+
+        self.assertLessEqual(others, {503})
+        self.assertLess(len(urls), 300)
+        found = await at_once(self.fetch(second, url) for url in urls)
+        self.assertEqual({200}, {status for status, _, _ in found})
+        for _, content, _ in found:
+            Image.open(BytesIO(content)).load()
 
 
 class InAFolder(SharedCase):

@@ -15,15 +15,7 @@ from tests.support.waiting import eventually
 ETC = Path(__file__).parents[2] / "etc"
 ROOTS = ("user haproxy", "group haproxy", "chroot /var/lib/haproxy")
 """What only root can do."""
-NGINX_MAIN = """
-daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    {sample}
-}}
-"""
+NGINX_FOLDERS = "client_body", "proxy", "fastcgi", "uwsgi", "scgi"
 
 
 @frozen(kw_only=True)
@@ -61,9 +53,18 @@ def replaced(text: str, changes: dict[str, tuple[int, str]]) -> str:
 
 def nginx(front: Front) -> list[str]:
     """Write the settings of nginx; returns its command."""
+    folders = "".join(f"    {name}_temp_path {front.folder}/{name};\n" for name in NGINX_FOLDERS)
     sample = replaced(
         (ETC / "nginx.conf").read_text(),
         {
+            "user www-data;": (1, "user www-data;" if os.geteuid() == 0 else ""),
+            "/run/nginx.pid": (1, str(front.folder / "nginx.pid")),
+            "/var/log/nginx/error.log": (1, "stderr"),
+            "/var/log/nginx/access.log": (1, str(front.folder / "access.log")),
+            "worker_processes auto;": (1, "worker_processes 2;"),
+            "worker_rlimit_nofile 131072;": (1, ""),
+            "worker_connections 65536;": (1, "worker_connections 1000;"),
+            "http {\n": (1, f"http {{\n{folders}"),
             "listen [::]:80;": (1, ""),
             "listen [::]:443 ssl http2;": (1, ""),
             "listen 80;": (1, f"listen 127.0.0.1:{front.plain};"),
@@ -74,9 +75,11 @@ def nginx(front: Front) -> list[str]:
             "127.0.0.1:4001": (2, f"127.0.0.1:{front.daemons[1]}"),
         },
     )
+    # Its workers, www-data's, write large bodies there.
+    front.folder.parent.chmod(0o711)
     file = front.folder / "nginx.conf"
-    file.write_text(NGINX_MAIN.format(folder=front.folder, sample=sample))
-    return [str(program("nginx")), "-p", str(front.folder), "-c", str(file)]
+    file.write_text(sample)
+    return [str(program("nginx")), "-p", str(front.folder), "-c", str(file), "-g", "daemon off;"]
 
 
 def haproxy(front: Front) -> list[str]:
@@ -109,7 +112,7 @@ class Proxy:
         self._log = front.folder / "proxy.log"
         self._front = front
         with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *command], stdout=log, stderr=log)
+            self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], stdout=log, stderr=log)
 
     async def start(self) -> "Proxy":
         """Returns once it listens."""
@@ -121,5 +124,5 @@ class Proxy:
         return self
 
     def end(self) -> None:
-        self._process.kill()
+        self._process.terminate()  # nginx has processes of its own
         self._process.wait()
