@@ -1,11 +1,11 @@
 """The context of a worker, which its parent writes to its stdin as one line of JSON. It contains secrets."""
 
 import socket
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from enum import Enum
 
 import orjson
-from attrs import asdict, frozen
+from attrs import frozen
 
 from justchat.config.settings import Settings
 
@@ -16,42 +16,58 @@ BEAT_EVERY = 1.0
 """Seconds."""
 
 
+class Start(Enum):
+    """Why a worker is started."""
+
+    FIRST = 1
+    """It is the first of all: it prepares the database."""
+    JOIN = 2
+    """It joins the first."""
+    AGAIN = 3
+    """The one before it has ended."""
+
+
 @frozen(kw_only=True)
 class WorkerContext:
-    """The descriptors are numbers of the worker's process."""
+    """What all workers of one kind are told. The descriptors are numbers of the worker's process."""
 
-    number: int
-    """From 1 up."""
+    start: Start
     workers: int
-    """How many there are."""
-    is_first: bool
-    """No other worker has started yet: this one prepares the database."""
-    reconciles: bool
-    """It corrects derived data: the first one at a start, and each that follows one that died."""
-    is_alone: bool
-    """It is the first one, and nobody else uses the database."""
-    ports: Mapping[str, int]
-    """By table of the settings, the listening socket."""
-    inbox: int
-    outboxes: Mapping[int, int]
-    """By number of a worker, the end of its inbox to write to."""
+    """How many there are. They are numbered from 1."""
+    embedded: bool
+    """Whether nobody but these workers uses the database."""
+    ports: Mapping[str, Sequence[int]]
+    """By table of the settings, the listening sockets: one for each worker, or one for all."""
+    inboxes: Sequence[tuple[int, int]]
+    """The ends of each worker's inbox, to read from and to write to."""
     settings: Settings
 
     def encode(self) -> bytes:
         """The line."""
-        fields: dict[str, Any] = asdict(self, filter=lambda field, _: field.name != "settings")
-        return (
-            orjson.dumps([fields, self.settings.model_dump_json(warnings=False)], option=orjson.OPT_NON_STR_KEYS)
-            + b"\n"
-        )
+        settings = self.settings.model_dump_json(warnings=False)
+        return orjson.dumps([self.start.name, self.workers, self.embedded, self.ports, self.inboxes, settings]) + b"\n"
 
     @classmethod
     def decode(cls, line: bytes) -> "WorkerContext":
         """The context of a line."""
-        fields, settings = orjson.loads(line)
-        fields["outboxes"] = {int(number): outbox for number, outbox in fields["outboxes"].items()}
-        return cls(**fields, settings=Settings.model_validate_json(settings))
+        start, workers, embedded, ports, inboxes, settings = orjson.loads(line)
+        return cls(
+            start=Start[start],
+            workers=workers,
+            embedded=embedded,
+            ports=ports,
+            inboxes=[(reading, writing) for reading, writing in inboxes],
+            settings=Settings.model_validate_json(settings),
+        )
 
-    def sockets(self) -> dict[str, socket.socket]:
-        """The listening sockets, by table of the settings."""
-        return {table: socket.socket(fileno=port) for table, port in self.ports.items()}
+    def sockets(self, number: int) -> dict[str, socket.socket]:
+        """The listening sockets of a worker, by table of the settings."""
+        return {table: socket.socket(fileno=ports[number % len(ports)]) for table, ports in self.ports.items()}
+
+    def inbox(self, number: int) -> socket.socket:
+        """The end of a worker's inbox that it reads from."""
+        return socket.socket(fileno=self.inboxes[number - 1][0])
+
+    def outboxes(self) -> dict[int, socket.socket]:
+        """By number of a worker, the end of its inbox to write to."""
+        return {number: socket.socket(fileno=writing) for number, (_, writing) in enumerate(self.inboxes, 1)}

@@ -20,10 +20,10 @@ from justchat.runtime.shared_ports import SharingReactor
 from justchat.runtime.systemd import Notifier
 from justchat.service.announcement import Announcement
 from justchat.service.database import EmbeddedMongod
-from justchat.service.group.context import REPORTS, WorkerContext
+from justchat.service.group.context import REPORTS, Start, WorkerContext
 from justchat.service.group.processes import WorkerProcess
 from justchat.service.group.relay_service import RelayService
-from justchat.service.group.supervisor import Start, Supervisor
+from justchat.service.group.supervisor import Supervisor
 from justchat.service.lifecycle import PartService
 from justchat.service.ports import Ports
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
@@ -66,7 +66,7 @@ class Parent(RootService):
         self._workers = settings.http.workers
         self._mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
         self._relay = None if settings.bus.uri else RelayService(settings.data_dir, reactor)
-        self._inboxes = {number: inbox_pair() for number in range(1, self._workers + 1)}
+        self._inboxes = [inbox_pair() for _ in range(self._workers)]
         self._signals = 0
         supervisor = self._supervisor = Supervisor(self._workers, self._context, self._spawn, reactor, self._count)
         self._notifier = Notifier(reactor, is_healthy=supervisor.is_healthy)
@@ -108,25 +108,22 @@ class Parent(RootService):
     def _count(self, ready: int) -> None:
         self._notifier.status(f"{ready} of {self._workers} workers accept connections")
 
-    def _context(self, number: int, start: Start) -> bytes:
+    def _context(self, start: Start) -> bytes:
         """What a worker is told."""
-        children = {parent: child for child, parent in self._descriptors().items()}
+        children = {ours: theirs for theirs, ours in self._descriptors().items()}
         return WorkerContext(
-            number=number,
+            start=start,
             workers=self._workers,
-            is_first=start is Start.FIRST,
-            reconciles=start is not Start.JOIN,
-            is_alone=start is Start.FIRST and self._mongod is not None,
-            ports={each.table: children[each.port.socket_of(number).fileno()] for each in self.ports.open},
-            inbox=children[self._inboxes[number][0].fileno()],
-            outboxes={other: children[pair[1].fileno()] for other, pair in self._inboxes.items()},
+            embedded=self._mongod is not None,
+            ports={each.table: [children[bound.fileno()] for bound in each.port.sockets] for each in self.ports.open},
+            inboxes=[(children[reading.fileno()], children[writing.fileno()]) for reading, writing in self._inboxes],
             settings=self._settings_of_worker(),
         ).encode()
 
     def _descriptors(self) -> dict[int, int]:
         """Our descriptors that every worker inherits, by theirs: which worker it will be is not known yet."""
         shared = [bound for each in self.ports.open for bound in each.port.sockets]
-        shared += [end for pair in self._inboxes.values() for end in pair]
+        shared += [end for pair in self._inboxes for end in pair]
         return {FIRST_DESCRIPTOR + number: each.fileno() for number, each in enumerate(shared)}
 
     def _settings_of_worker(self) -> Settings:

@@ -1,9 +1,9 @@
-"""The processes of workers. One is spawned before it is needed, and imports its modules: then it waits for a context.
+"""The processes of workers. One is spawned before it is needed: it builds a daemon, and waits for its number.
 
-Importing takes most of a worker's start. So a worker that dies is replaced in a fraction of a second.
+That is most of a worker's start. So a worker that dies is replaced in a fraction of a second.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -13,11 +13,12 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from justchat.runtime.mongod import describe_exit
+from justchat.service.group.context import Start
 from justchat.service.group.lines import Lines
 from justchat.service.group.logs import WorkerLog
 
-SPARES = 1
-"""Processes that wait while all workers run."""
+SPARES = (Start.AGAIN,)
+"""The processes that wait while all workers run."""
 REPLACED_AFTER = 10.0
 """Seconds after which a process that ended while it waited is replaced."""
 
@@ -35,9 +36,11 @@ class Owner(Protocol):
 
 
 class WorkerProcess(ProcessProtocol):
-    """A process that waits for the context of a worker, and then is that worker."""
+    """A process that waits for the number of a worker, and then is that worker. ``context`` is of this ``start``."""
 
-    def __init__(self, on_lost: Callable[["WorkerProcess"], None]) -> None:
+    def __init__(self, start: Start, context: bytes, on_lost: Callable[["WorkerProcess"], None]) -> None:
+        self.start = start
+        self._context = context
         self._on_lost = on_lost
         self._owner: Owner | None = None
         self._log = WorkerLog("a spare worker")
@@ -47,11 +50,15 @@ class WorkerProcess(ProcessProtocol):
     def _process(self) -> Any:
         return self.transport
 
-    def begin(self, owner: Owner, context: bytes) -> None:
-        """Be a worker from now on."""
+    def connectionMade(self) -> None:
+        """See ProcessProtocol."""
+        self._process.write(self._context)
+
+    def begin(self, owner: Owner, number: int) -> None:
+        """Be the worker with this number from now on."""
         self._owner = owner
         self._log.name = owner.name
-        self._process.write(context)
+        self._process.write(b"%d\n" % number)
         self._process.closeStdin()
 
     def signal(self, name: str) -> None:
@@ -78,29 +85,39 @@ class WorkerProcess(ProcessProtocol):
             self._owner.process_ended(f"ended ({describe_exit(reason)})", self._log.last_error)
 
 
+MakeContext = Callable[[Start], bytes]
 Spawn = Callable[[WorkerProcess], None]
 """Start a process. Raises OSError."""
 
 
 class ProcessPool:
-    """Processes that wait."""
+    """Processes that wait. ``make_context`` makes the line that one reads at first."""
 
-    def __init__(self, spawn: Spawn, reactor: Any) -> None:
+    def __init__(self, make_context: MakeContext, spawn: Spawn, reactor: Any) -> None:
+        self._make_context = make_context
         self._spawn = spawn
         self._reactor = reactor
         self._waiting: list[WorkerProcess] = []
         self._refill: IDelayedCall | None = None
         self._stopped = False
 
-    def fill(self, number: int = SPARES) -> None:
-        """Let so many processes wait. Those that cannot be started are tried again when they are needed."""
-        with suppress(OSError):
-            while len(self._waiting) < number and not self._stopped:
-                self._waiting.append(self._start())
+    def fill(self, starts: Sequence[Start] = SPARES) -> None:
+        """Let processes for these starts wait. Those that cannot be spawned now are spawned when they are needed."""
+        missing = list(starts)
+        for process in self._waiting:
+            if process.start in missing:
+                missing.remove(process.start)
+        if not self._stopped:
+            with suppress(OSError):
+                self._waiting += [self._spawned(start) for start in missing]
 
-    def take(self) -> WorkerProcess:
-        """The process that waits longest, or a new one. Raises OSError."""
-        return self._waiting.pop(0) if self._waiting else self._start()
+    def take(self, start: Start) -> WorkerProcess:
+        """A process for this start: one that waits, or a new one. Raises OSError."""
+        for process in self._waiting:
+            if process.start is start:
+                self._waiting.remove(process)
+                return process
+        return self._spawned(start)
 
     def stop(self) -> None:
         """End those that wait."""
@@ -110,8 +127,8 @@ class ProcessPool:
         for process in self._waiting:
             process.signal("KILL")
 
-    def _start(self) -> WorkerProcess:
-        process = WorkerProcess(self._lost)
+    def _spawned(self, start: Start) -> WorkerProcess:
+        process = WorkerProcess(start, self._make_context(start), self._lost)
         self._spawn(process)
         return process
 

@@ -1,7 +1,6 @@
 """Starts the workers, and restarts each one that ends or hangs."""
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 from twisted.application.service import Service
@@ -11,8 +10,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from justchat.errors import StartupError
-from justchat.service.group.context import BEAT, BEAT_EVERY, READY
-from justchat.service.group.processes import ProcessPool, Spawn, WorkerProcess
+from justchat.service.group.context import BEAT, BEAT_EVERY, READY, Start
+from justchat.service.group.processes import MakeContext, ProcessPool, Spawn, WorkerProcess
 
 HANGS_AFTER = 20
 """Beats that a worker may miss before it is killed."""
@@ -26,33 +25,15 @@ STOP_TIMEOUT = 15.0
 """Seconds that workers are given to finish what they do, when the daemon stops."""
 
 
-class Start(Enum):
-    """Why a worker is started."""
-
-    FIRST = 1
-    """It is the first of all."""
-    JOIN = 2
-    """It joins the first."""
-    AGAIN = 3
-    """The one before it has ended."""
-
-
-MakeContext = Callable[[int, Start], bytes]
-"""The context of the worker with this number, as it reads it."""
-
-
 class Worker:
     """One worker: its process, and the next one when that ends. ``changed`` is called when it is ready or has ended."""
 
     _log = Logger()
 
-    def __init__(
-        self, number: int, make_context: MakeContext, pool: ProcessPool, changed: Callable[[], None], reactor: Any
-    ) -> None:
+    def __init__(self, number: int, pool: ProcessPool, changed: Callable[[], None], reactor: Any) -> None:
         self.number = number
         self.name = f"worker {number}"
         self.is_ready = False
-        self._make_context = make_context
         self._pool = pool
         self._changed = changed
         self._reactor = reactor
@@ -83,11 +64,11 @@ class Worker:
         self._since = self._reactor.seconds()
         self._missed = 0
         try:
-            self._process = self._pool.take()
+            self._process = self._pool.take(start)
         except OSError as error:
             self._over(f"cannot be started: {error}", "")
         else:
-            self._process.begin(self, self._make_context(self.number, start))
+            self._process.begin(self, self.number)
 
     def reported(self, report: bytes) -> None:
         """See Owner."""
@@ -164,16 +145,14 @@ class Supervisor(Service):
     ) -> None:
         """``on_change`` is called with the number of workers that accept connections."""
         self._on_change = on_change
-        self._pool = ProcessPool(spawn, reactor)
-        self._workers = [
-            Worker(number, make_context, self._pool, self._changed, reactor) for number in range(1, workers + 1)
-        ]
+        self._pool = ProcessPool(make_context, spawn, reactor)
+        self._workers = [Worker(number, self._pool, self._changed, reactor) for number in range(1, workers + 1)]
         self._ticks = LoopingCall(self._tick)
         self._ticks.clock = reactor
 
     def warm_up(self) -> None:
-        """Let the processes of all workers import their modules, before the workers can start."""
-        self._pool.fill(len(self._workers))
+        """Let the processes of all workers build their daemons, before those can start."""
+        self._pool.fill([Start.FIRST, *[Start.JOIN] * (len(self._workers) - 1)])
 
     def startService(self) -> "Deferred[None]":
         """The Deferred fires when all accept connections. It fails with StartupError where one ends before it does."""

@@ -1,6 +1,6 @@
 """The program of a worker: ``python -m justchat.service.group.worker PARENT REACTOR DATA_DIR``.
 
-It imports its modules, and waits for the context of a worker on stdin (``context``). PARENT is its parent's process id.
+Its context and its number come on stdin (``context``). PARENT is its parent's process id.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
 
 def run_from_stdin() -> None:
-    """Be the worker that the context says."""
+    """Build the daemon of the context, wait for a number, and be that worker."""
     parent, reactor, _ = sys.argv[1:]
     _die_with(int(parent))
     # Imported now, since the second block imports the reactor.
@@ -27,12 +27,17 @@ def run_from_stdin() -> None:
             from twisted.application.reactors import installReactor
 
             installReactor(reactor)
-        from justchat.service.group.worker_daemon import run_worker
+        from justchat.errors import StartupError
+        from justchat.service.group.worker_daemon import WorkerDaemon
 
-    context = WorkerContext.decode(sys.stdin.buffer.read())
+        try:
+            daemon = WorkerDaemon(WorkerContext.decode(sys.stdin.buffer.readline()))
+        except StartupError as error:
+            sys.exit(f"justchat: {error}")
+    number = int(sys.stdin.buffer.readline())
     # "top" and "ps -o comm" show it.
-    _prctl(_PR_SET_NAME, f"worker {context.number}".encode())
-    run_worker(context)
+    _prctl(_PR_SET_NAME, f"worker {number}".encode())
+    daemon.run(number)
 
 
 def _die_with(parent: int) -> None:

@@ -21,25 +21,32 @@ from justchat.runtime.connection_passing import Inbox
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
 from justchat.service.daemon import Daemon
-from justchat.service.group.context import BEAT, BEAT_EVERY, READY, REPORTS, WorkerContext
+from justchat.service.group.context import BEAT, BEAT_EVERY, READY, REPORTS, Start, WorkerContext
 from justchat.service.ports import AdoptedPorts, Ports
 from justchat.service.role import Role
 from justchat.wiring.transports import Peers
 
 
-def run_worker(context: WorkerContext) -> None:
-    """Run a worker until it is stopped by SIGTERM."""
-    reactor: Any = default_reactor
-    reactor.seconds = monotonic  # as tap.makeService does
-    Factory.noisy = False
-    beats = LoopingCall(_report, BEAT)
-    beats.clock = reactor
-    daemon = Daemon(context.settings, {}, reactor, WorkerRole(context))
-    daemon.ports.bind()
-    reactor.callWhenRunning(beats.start, BEAT_EVERY)
-    reactor.callWhenRunning(daemon.startService)
-    reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
-    reactor.run()
+class WorkerDaemon:
+    """The daemon of a worker, built. It knows only later which worker it is."""
+
+    def __init__(self, context: WorkerContext, reactor: Any = default_reactor) -> None:
+        reactor.seconds = monotonic  # as tap.makeService does
+        Factory.noisy = False
+        self._reactor = reactor
+        self._role = WorkerRole(context)
+        self._daemon = Daemon(context.settings, {}, reactor, self._role)
+
+    def run(self, number: int) -> None:
+        """Be the worker with this number until SIGTERM."""
+        self._role.assign(number)
+        self._daemon.ports.bind()
+        beats = LoopingCall(_report, BEAT)
+        beats.clock = self._reactor
+        self._reactor.callWhenRunning(beats.start, BEAT_EVERY)
+        self._reactor.callWhenRunning(self._daemon.startService)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._daemon.stopService)
+        self._reactor.run()
 
 
 def _report(line: bytes) -> None:
@@ -53,41 +60,49 @@ class WorkerRole(Role):
 
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
-        self.is_alone = context.is_alone
-        self.prepares = context.is_first
-        self.reconciles = context.reconciles
+        self._ids = SessionIds(workers=context.workers)
+        self._ports: WorkerPorts | None = None
+        self.prepares = context.start is Start.FIRST
+        self.is_alone = self.prepares and context.embedded
+        self.reconciles = context.start is not Start.JOIN
 
     def peers(self, reactor: TurnReactor) -> Peers:
         """See Role."""
-        outboxes = {number: socket.socket(fileno=outbox) for number, outbox in self._context.outboxes.items()}
-        return Peers(SessionIds(self._context.number, self._context.workers), Passing(outboxes, reactor).pass_on)
+        return Peers(self._ids, Passing(self._context.outboxes(), reactor).pass_on)
 
     def ports(
         self, endpoints: Mapping[str, str], factories: Mapping[str, IProtocolFactory], reactor: TurnReactor
     ) -> Ports:
         """See Role."""
-        take = partial(take_connection, factories=factories, reactor=reactor)
-        inbox = Inbox(socket.socket(fileno=self._context.inbox), take, reactor)
-        return WorkerPorts(endpoints, factories, reactor, self._context.sockets(), inbox)
+        self._ports = WorkerPorts(endpoints, factories, reactor)
+        return self._ports
 
     def announcement(self, settings: Settings, ports: Ports, notifier: Notifier) -> Service:
         """See Role."""
         return ReadyReport()
 
+    def assign(self, number: int) -> None:
+        """Be the worker with this number. Is called after all others, and before the ports are bound."""
+        assert self._ports is not None
+        self._ids.worker = number
+        self._ports.assign(self._context.sockets(number), self._context.inbox(number))
+
 
 class WorkerPorts(AdoptedPorts):
     """The parent's sockets, and the connections that other workers pass on."""
 
+    _inbox: Inbox
+
     def __init__(
-        self,
-        endpoints: Mapping[str, str],
-        factories: Mapping[str, IProtocolFactory],
-        reactor: TurnReactor,
-        sockets: Mapping[str, socket.socket],
-        inbox: Inbox,
+        self, endpoints: Mapping[str, str], factories: Mapping[str, IProtocolFactory], reactor: TurnReactor
     ) -> None:
-        super().__init__(endpoints, factories, reactor, sockets)
-        self._inbox = inbox
+        super().__init__(endpoints, factories, reactor, {})
+        self._take = partial(take_connection, factories=factories, reactor=reactor)
+
+    def assign(self, sockets: Mapping[str, socket.socket], inbox: socket.socket) -> None:
+        """These are ours. Is called before ``bind``."""
+        self._sockets = sockets
+        self._inbox = Inbox(inbox, self._take, self._reactor)
 
     def startService(self) -> None:
         """Accept connections of both kinds."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.config.settings import load_settings
-from justchat.service.group.context import WorkerContext
+from justchat.service.group.context import Start, WorkerContext
 from tests.support.docs import PROJECT
 
 SETTINGS = """
@@ -32,14 +32,11 @@ secret_key = "a secret"
 class ContextTests(SynchronousTestCase):
     def a_context(self, file: str) -> WorkerContext:
         return WorkerContext(
-            number=2,
+            start=Start.AGAIN,
             workers=3,
-            is_first=False,
-            reconciles=True,
-            is_alone=False,
-            ports={"http": 4, "websocket": 5},
-            inbox=6,
-            outboxes={1: 7, 2: 8, 3: 9},
+            embedded=True,
+            ports={"http": [4, 5, 6], "websocket": [7]},
+            inboxes=[(8, 9), (10, 11), (12, 13)],
             settings=load_settings(file, {}, "/var/lib/justchat"),
         )
 

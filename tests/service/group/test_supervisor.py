@@ -26,9 +26,12 @@ from justchat.service.group.supervisor import (
 class Process:
     """A process that does what the test says."""
 
-    def __init__(self, protocol: ProcessProtocol) -> None:
+    def __init__(self, protocol: ProcessProtocol, starts: list[tuple[int, Start]]) -> None:
         self.protocol = protocol
         self.read = b""
+        self.number = 0
+        """That of the worker that it is; 0 while it waits."""
+        self._starts = starts
         self.signals: list[str] = []
         self.ended = False
         protocol.makeConnection(self)
@@ -37,7 +40,9 @@ class Process:
         self.read += data
 
     def closeStdin(self) -> None:
-        self.read += b"EOF"
+        start, number = self.read.decode().split()
+        self.number = int(number)
+        self._starts.append((self.number, Start[start]))
 
     def signalProcess(self, name: str) -> None:
         self.signals.append(name)
@@ -66,21 +71,20 @@ class SupervisorCase(SynchronousTestCase):
         self.counts: list[int] = []
         self.supervisor = Supervisor(self.workers, self.context, self.spawn, self.clock, self.counts.append)
 
-    def context(self, number: int, start: Start) -> bytes:
-        self.starts.append((number, start))
-        return b"context %d" % number
+    def context(self, start: Start) -> bytes:
+        return f"{start.name}\n".encode()
 
     def spawn(self, process: WorkerProcess) -> None:
-        self.processes.append(Process(process))
+        self.processes.append(Process(process, self.starts))
 
     def worker(self, number: int) -> Process:
         """The latest process that is this worker."""
-        return [process for process in self.processes if process.read == b"context %dEOF" % number][-1]
+        return [process for process in self.processes if process.number == number][-1]
 
     @property
     def spares(self) -> list[Process]:
         """The processes that wait and run."""
-        return [process for process in self.processes if not process.read and not process.ended]
+        return [process for process in self.processes if not process.number and not process.ended]
 
     def start(self) -> None:
         """Start all workers."""
@@ -120,12 +124,22 @@ class Starts(SupervisorCase):
         """Processes that wait become the workers, in their order. When all are ready, another one waits."""
         self.supervisor.warm_up()
         first, *others = self.processes
-        self.assertEqual((2, b""), (len(others), first.read))
+        self.assertEqual(b"FIRST\n", first.read)
+        self.assertEqual([b"JOIN\n"] * 2, [process.read for process in others])
 
         self.start()
 
         self.assertEqual([first, *others], [self.worker(number) for number in (1, 2, 3)])
-        self.assertEqual(1, len(self.spares))
+        self.assertEqual([b"AGAIN\n"], [process.read for process in self.spares])
+
+    def test_lost_before(self) -> None:
+        """One that ends while it waits is replaced when it is needed, by one of its kind."""
+        self.supervisor.warm_up()
+        self.processes[0].end(9)
+
+        self.start()
+
+        self.assertEqual([(1, Start.FIRST), (2, Start.JOIN), (3, Start.JOIN)], self.starts)
 
     def test_fails(self) -> None:
         """If one ends before it is ready, the start fails with the last line of its stderr."""
