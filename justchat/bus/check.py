@@ -8,9 +8,9 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
-from hiredis import HiredisError, PushNotification, Reader, ReplyError
+from hiredis import PushNotification, Reader, ReplyError
 
-from justchat.bus.connection import greeting, pack, refusal
+from justchat.bus.connection import UNREADABLE, greeting, pack, refusal
 from justchat.bus.packets import Channels
 from justchat.bus.uri import BusUri
 from justchat.errors import StartupError
@@ -88,7 +88,7 @@ def _answer(connection: socket.socket, reader: Any) -> object:
             if not data:
                 raise ConnectionResetError("it closes the connection")
             reader.feed(data)
-    except HiredisError as error:
+    except UNREADABLE as error:
         raise ValueError("it does not speak the protocol of Redis") from error
     if isinstance(answer, ReplyError):
         raise ValueError(refusal(str(answer)))

@@ -30,6 +30,9 @@ LARGEST_REPLY = 64 * 1024 * 1024
 
 # hiredis declares tuples of one alone.
 pack = cast(Callable[[tuple[bytes, ...]], bytes], pack_command)
+UNREADABLE = (ProtocolError, TypeError, MemoryError)
+"""What hiredis raises at bytes that are no reply: also at a map whose key is a list, and at a list of 4,000,000,000."""
+NO_RESP3 = "it does not speak RESP3, which Redis 6 and Valkey do"
 _MORE = object()
 _PING = pack((b"PING",))
 
@@ -140,8 +143,8 @@ class RespConnection(Protocol):
                     self.unanswered_bytes -= len(self.unanswered.popleft())
                 else:
                     self._on_other(reply)
-        except ProtocolError:
-            self.drop("it does not speak RESP3")
+        except UNREADABLE:
+            self.drop(NO_RESP3)
         if reader.len() > LARGEST_REPLY:
             self.drop("its reply is too large")
 
@@ -156,7 +159,11 @@ class RespConnection(Protocol):
         if isinstance(reply, ReplyError):
             # Whatever it refuses, subscriptions and packets are no longer sure to arrive.
             self.drop(refusal(str(reply)))
-        elif not self._greeted:
+        elif self._greeted:
+            pass  # the answer to a ping
+        elif not isinstance(reply, dict):
+            self.drop(NO_RESP3)
+        else:
             self._greeted = True
             self._user.greeted()
 
@@ -179,7 +186,7 @@ def refusal(error: str) -> str:
     """The error with which a node answers, in one short line."""
     code, _, _ = error.partition(" ")
     if "unknown command" in error and "HELLO" in error:
-        return "it does not speak RESP3, which Redis 6 and Valkey do"
+        return NO_RESP3
     if code in ("NOPERM", "NOPROTO"):
         return error
     return error.partition(". ")[0].partition(", otherwise")[0]

@@ -7,12 +7,14 @@ driver does: HELLO, PING, SUBSCRIBE, UNSUBSCRIBE and PUBLISH.
 from pathlib import Path
 from typing import Any
 
-from hiredis import ProtocolError, Reader
+from hiredis import Reader
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from justchat.bus.connection import UNREADABLE
 
 UNREAD = 16 * 1024 * 1024
 """Bytes that may wait for a client that does not read. It is cut, as by Redis, connects anew and reads the log."""
@@ -54,7 +56,7 @@ class RelayClient(Protocol):
                     self._publish(command[1], command[2])
                 else:
                     self._carry_out(command)
-        except ProtocolError:
+        except UNREADABLE:
             self._end()
         self._answer_publishing()
         if reader.len() > LARGEST_COMMAND:

@@ -155,18 +155,27 @@ class Faults(BusCase):
         self.assertEqual(1, self.said("is away: certificate verify failed"))
 
     async def test_other_protocol(self) -> None:
-        """A server that talks nonsense is away, and nothing is raised."""
+        """A server that talks nonsense, at once or after a greeting, is away, and nothing is raised."""
+        greeting = b"%1\r\n$5\r\nproto\r\n:3\r\n"
+        told = [b"HTTP/1.1 400 Bad Request\r\n", b"+OK\r\n", b":5\r\n", b"_\r\n", b"-ERR no\r\n"]
+        told += [greeting + end for end in (b"!", b"*4294967295\r\n", b"%1\r\n*0\r\n:1\r\n", b"-NOPERM no\r\n")]
+        told += [greeting + b">3\r\n$7\r\nmessage\r\n:1\r\n:2\r\n>1\r\n+x\r\n>0\r\n:5\r\n+PONG\r\n%0\r\nx"]
+
+        for nonsense in told:
+            anna = await self.a_bus(uris=[f"redis://127.0.0.1:{self.a_port(nonsense)}"])
+            await self.away(anna)
+
+        self.assertEqual(len(told), self.said("is away"))
+
+    def a_port(self, told: bytes) -> int:
+        """The port of a server that says this to everybody."""
 
         class Nonsense(Protocol):
             def connectionMade(self) -> None:
                 assert self.transport is not None
-                self.transport.write(b"+OK\r\n:5\r\n%1\r\n")
-                self.transport.write(b"HTTP/1.1 400\r\n" * 100)
+                self.transport.write(told)
 
-        listening = reactor.listenTCP(0, Factory.forProtocol(Nonsense), interface="127.0.0.1")  # type: ignore[attr-defined]
+        listening = reactor.listenTCP(0, Factory.forProtocol(Nonsense), interface="127.0.0.1")
         self.addCleanup(listening.stopListening)
-
-        anna = await self.a_bus(uris=[f"redis://127.0.0.1:{listening.getHost().port}"])
-
-        await self.away(anna)
-        self.assertTrue(anna.bus.is_away())
+        port: int = listening.getHost().port
+        return port
