@@ -92,6 +92,33 @@ class Wrong(ConfigCase):
             ("[sessions]\nlifetime = -1", "[sessions] lifetime"),
             ('[privacy]\nshow_phones = "no"', "[privacy] show_phones"),
             ("[uploads]\nrequire_session = 0", "[uploads] require_session"),
+            ('[uploads]\nstore = "disk"', "[uploads] store"),
+            ('[uploads]\nstore = "s3"', '[uploads]: store = "s3" needs a table [uploads.s3]'),
+            ("[uploads]\ncopies = 0", "[uploads] copies"),
+            ('[uploads.s3]\nbucket = "b-1"', "[uploads] s3."),
+            *(
+                (
+                    f'[uploads.s3]\nendpoint = "{endpoint}"\nbucket = "b-1"\naccess_key = "a"\nsecret_key = "s"',
+                    "[uploads] s3.",
+                )
+                for endpoint in (
+                    "s3.example.com",
+                    "https://s3.example.com/path",
+                    "https://a:b@s3.example.com",
+                    "https://",
+                )
+            ),
+            *(
+                (f'[uploads.s3]\nendpoint = "https://x"\naccess_key = "a"\nsecret_key = "s"\n{wrong}', "[uploads] s3.")
+                for wrong in (
+                    'bucket = "../x"',
+                    'bucket = "b-1"\nprefix = "/x"',
+                    'bucket = "b-1"\nprefix = "a//b"',
+                    'bucket = "b-1"\nprefix = "a?b"',
+                    'bucket = "b-1"\nregion = "eu/x"',
+                    'bucket = "b-1"\ntimeout = 0',
+                )
+            ),
         ):
             complaint = self.complaint(toml)
 

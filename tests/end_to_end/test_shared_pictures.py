@@ -17,7 +17,7 @@ from twisted.web.client import Agent, ResponseFailed
 from tests.support.admin import run
 from tests.support.chat import a_person
 from tests.support.client import Answer, request
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, shared_daemon
 from tests.support.gateway import FakeGateway, with_status
 from tests.support.mongo import RunningMongod, fresh_uri
 from tests.support.picture_files import picture
@@ -180,7 +180,7 @@ class InAFolder(SharedCase):
 
     async def test_no_move(self) -> None:
         """Where pictures stay in the folder there is nowhere to move them."""
-        daemon = await self.a_daemon().start()
+        daemon = await shared_daemon()
 
         done = await run("--data-dir", str(daemon.data), "uploads", "move")
 
@@ -223,24 +223,16 @@ class InS3(SharedCase):
         self.assertEqual(200, (await (await a_person(daemon)).call("/room/get")).status)
 
     async def test_wrong_starts(self) -> None:
-        """Wrong settings are one line; a service that is away is one for --check-config."""
+        """A wrong bucket is one line, and so is, for --check-config, a service that is away."""
         good = shared_s3().table()
         store = '[uploads]\nstore = "s3"\n'
-        starts = {
-            'store = "s3" needs a table [uploads.s3]': store,
-            "[uploads] s3.endpoint: must be a scheme": store + toml({**good, "endpoint": "https://x/y"}),
-            "[uploads] s3.bucket": store + toml({**good, "bucket": "../x"}),
-            "[uploads.s3] bucket: there is none": store + toml({**good, "bucket": "nobodys"}),
-            "[uploads.s3] access_key, secret_key": store + toml({**good, "secret_key": "wrong"}),
-        }
-        configs = [self.a_config(text) for text in starts.values()]
+        wrong = self.a_config(store + toml({**good, "bucket": "nobodys"}))
         away = self.a_config(store + toml({**good, "endpoint": "http://127.0.0.1:9"}))
 
         lines = await self.refusals(
-            *(("--mongo", self.uri, "--config", config) for config in configs),
-            ("--mongo", self.uri, "--config", away, "--check-config"),
+            ("--mongo", self.uri, "--config", wrong), ("--mongo", self.uri, "--config", away, "--check-config")
         )
 
-        for line, words in zip(lines, [*starts, "http://127.0.0.1:9 cannot be reached"], strict=True):
+        for line, words in zip(lines, ("[uploads.s3] bucket", "http://127.0.0.1:9 cannot be reached"), strict=True):
             self.assertIn(words, line)
             self.assertNotIn(shared_s3().secret_key, line)
