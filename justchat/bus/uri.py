@@ -12,15 +12,15 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from attrs import field, frozen
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.ssl import optionsForClientTLS
 
+from justchat.config.certificates import read_authorities
 from justchat.errors import StartupError
 
 PORT = 6379
 CONNECT_TIMEOUT = 2.0
 """Seconds."""
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
-_END = b"-----END CERTIFICATE-----"
 
 
 @frozen
@@ -147,13 +147,8 @@ def _check_database(*numbers: str) -> None:
 
 def _authorities(file: str) -> Any:
     try:
-        with open(file, "rb") as opened:
-            pem = opened.read()
-        certificates = [Certificate.loadPEM(part + _END) for part in pem.split(_END)[:-1]]
+        return read_authorities(file)
     except OSError as error:
         raise StartupError(f"[bus] ca_file: {file}: {error.strerror}") from error
-    except Exception as error:  # of OpenSSL
-        raise StartupError(f"[bus] ca_file: {file}: has a certificate that cannot be read") from error
-    if not certificates:
-        raise StartupError(f"[bus] ca_file: {file}: has no certificate")
-    return trustRootFromCertificates(certificates)
+    except ValueError as error:
+        raise StartupError(f"[bus] ca_file: {error}") from error

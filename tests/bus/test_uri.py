@@ -1,7 +1,9 @@
 """``[bus] uri``: what it may be, and that its password is in no error."""
 
 import itertools
+from pathlib import Path
 
+from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.bus.uri import BusUri, owning_node, parse_uris
@@ -82,6 +84,23 @@ class Uris(SynchronousTestCase):
     def test_repr(self) -> None:
         """The password is in no repr."""
         self.assertNotIn("hush", repr(BusUri.parse("redis://anna:hush@host")))
+
+
+class Authorities(SynchronousTestCase):
+    def test_unreadable(self) -> None:
+        """A file of authorities that has none is named, whatever it has instead."""
+        file = Path(self.mktemp())
+        node = BusUri.parse("rediss://host")
+        begin, end = b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n"
+
+        with self.assertRaises(StartupError) as missing:
+            node.endpoint(reactor, str(file))
+        self.assertIn(f"[bus] ca_file: {file}: No such file", str(missing.exception))
+        for content in (b"", b"\xff\x00", end, begin + b"garbage\n" + end, begin + b"MIIB\n" + end):
+            file.write_bytes(content)
+            with self.assertRaises(StartupError) as caught:
+                node.endpoint(reactor, str(file))
+            self.assertIn(f"[bus] ca_file: {file}: has", str(caught.exception), content)
 
 
 class Owners(SynchronousTestCase):

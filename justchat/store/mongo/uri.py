@@ -11,12 +11,11 @@ from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri
 from twisted.internet.ssl import (
-    Certificate,
     PrivateCertificate,
     optionsForClientTLS,
-    trustRootFromCertificates,
 )
 
+from justchat.config.certificates import read_authorities
 from justchat.errors import StartupError
 
 DEFAULT_NAME = "justchat"
@@ -63,11 +62,13 @@ class MongoUri:
             pair = options.get("tlscertificatekeyfile")
             return optionsForClientTLS(
                 self.host,
-                trustRoot=_authorities(authority) if authority else None,
+                trustRoot=read_authorities(authority) if authority else None,
                 clientCertificate=PrivateCertificate.loadPEM(_read(pair)) if pair else None,
             )
         except OSError as error:
             raise StartupError(f"[mongo] uri: {error.filename}: {error.strerror}") from error
+        except ValueError as error:
+            raise StartupError(f"[mongo] uri: {error}") from error
 
 
 def check_reachable(uri: str) -> None:
@@ -109,13 +110,6 @@ def _without_password(uri: str, error: Exception) -> str:
     except Exception as other:
         return str(other)
     return "a user and a password in it must be percent-encoded"
-
-
-def _authorities(file: str) -> Any:
-    pem = _read(file)
-    end = b"-----END CERTIFICATE-----"
-    certificates = [Certificate.loadPEM(part + end) for part in pem.split(end)[:-1]]
-    return trustRootFromCertificates(certificates)
 
 
 def _read(file: str) -> bytes:
