@@ -6,6 +6,7 @@ as a reconnecting client does: first the events since their entering, then those
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,10 +17,13 @@ from zope.interface import implementer
 from justchat.errors import RoomNotFound, Unavailable
 from justchat.hub.following import Following
 from justchat.hub.local_rooms import LocalRooms
+from justchat.hub.registry import Registry
+from justchat.interfaces.packets import Move
 from justchat.interfaces.realtime import IConnection, IReplay
 from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Kind
 from justchat.model.ids import Id
+from justchat.model.moment import Clock, Moment
 from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 from justchat.protocol.events import Position
@@ -30,7 +34,9 @@ ATTEMPTS = 30
 """Attempts to read what was missed, one second apart. Then the user's connections are closed, to come back later."""
 NOTHING_MORE = 1 << 62
 """No event has such a seq."""
-LOOKED_BACK = (64, 1000)
+SKEW = timedelta(seconds=0.25)
+"""Clocks of daemons may differ by this much."""
+LOOKED_BACK = (100, 1000)
 """Entries in which the user's entering is looked for, where its seq is not known."""
 
 
@@ -40,18 +46,41 @@ class Arrivals:
     _log = Logger()
 
     def __init__(
-        self, *, local_rooms: LocalRooms, following: Following, rooms: IRooms, replay: IReplay, reactor: Any
+        self,
+        *,
+        registry: Registry,
+        local_rooms: LocalRooms,
+        following: Following,
+        rooms: IRooms,
+        replay: IReplay,
+        clock: Clock,
+        reactor: Any,
     ) -> None:
+        self._by_user = registry.by_user
         self._local_rooms = local_rooms
         self._following = following
         self._rooms = rooms
         self._replay = replay
+        self._clock = clock
         self._reactor = reactor
+        self._changed_at: dict[Id, Moment] = {}
+        """By local user, when a connection came or went."""
+        registry.subscribe_change(self._on_change)
         self._pending: dict[tuple[Id, Id], list[Deferred[None]]] = {}
 
-    def on_moved(self, user: Id, room: Id, seq: int | None) -> None:
-        """A user has entered a room through another daemon, by the entry ``seq`` if that is known."""
-        Deferred.fromCoroutine(self.arrive(user, room, seq)).addErrback(
+    def _on_change(self, user: Id) -> None:
+        if user in self._by_user:
+            self._changed_at[user] = self._clock()
+        else:
+            self._changed_at.pop(user, None)
+
+    def on_moved(self, move: Move) -> None:
+        """A user has entered a room through another daemon."""
+        self.begin(move.user, move.room, move)
+
+    def begin(self, user: Id, room: Id, move: Move | None = None) -> None:
+        """Begin to ``arrive``; nobody waits for the end."""
+        Deferred.fromCoroutine(self.arrive(user, room, move)).addErrback(
             lambda failure: self._log.failure("a user did not arrive in a room", failure)
         )
 
@@ -59,8 +88,9 @@ class Arrivals:
         """Whether the user is arriving in the room."""
         return (user, room) in self._pending
 
-    async def arrive(self, user: Id, room: Id, seq: int | None = None) -> None:
-        """Let a user's connections receive the events of a room, and all since the user entered it.
+    async def arrive(self, user: Id, room: Id, move: Move | None = None) -> None:
+        """Let a user's connections receive the events of a room, and all since the user entered it, by ``move`` if that
+        is known.
 
         Returns when they do. Does nothing for a user without connections.
         """
@@ -71,25 +101,27 @@ class Arrivals:
             return await waiter
         if self._local_rooms.has(user, room) or not self._local_rooms.connections_of(user):
             return None
+        if move is not None and move.seq <= self._local_rooms.left_at(user, room):
+            return None  # that was a stay before
         self._pending[user, room] = []
         gate = _Gate(room, lambda: self._local_rooms.connections_of(user))
         self._local_rooms.close_gate(user, room, gate)
         self._local_rooms.add(user, room)
         try:
-            gate.open(await self._catch_up(user, room, seq, gate))
+            gate.open(await self._catch_up(user, room, move, gate))
         finally:
             self._local_rooms.open_gate(user, room)
             for waiter in self._pending.pop((user, room)):
                 waiter.callback(None)
 
-    async def _catch_up(self, user: Id, room: Id, seq: int | None, gate: "_Gate") -> int:
+    async def _catch_up(self, user: Id, room: Id, move: Move | None, gate: "_Gate") -> int:
         """Send what the user has missed in the room. Returns the seq up to which nothing is missed."""
         await self._following.confirmed(room)
         for _ in range(ATTEMPTS):
             if not self._local_rooms.has(user, room):  # they have left the room, or all their connections are closed
                 break
             try:
-                return await self._send_missed(user, room, seq, gate)
+                return await self._send_missed(user, room, move, gate)
             except RoomNotFound:
                 self._local_rooms.remove(user, room)
                 break
@@ -99,26 +131,43 @@ class Arrivals:
             gate.close(CloseCode.TRY_AGAIN_LATER, "the database is away")
         return NOTHING_MORE
 
-    async def _send_missed(self, user: Id, room: Id, seq: int | None, gate: "_Gate") -> int:
+    async def _send_missed(self, user: Id, room: Id, move: Move | None, gate: "_Gate") -> int:
         upto = await self._rooms.position(room)
-        if seq is not None and seq > upto:
+        if move is not None and move.seq > upto:
             return upto  # their entering is still on its way here
-        if user not in (await self._rooms.get(room)).users:
-            self._local_rooms.remove(user, room)
-            return NOTHING_MORE
-        entered = seq if seq is not None else await self._entered_at(user, room, upto)
-        if entered is None or not await self._replay.replay(
-            user, Position(n=None, room=room, seq=entered - 1), Position(n=None, room=room, seq=upto), gate.send_all
-        ):
-            gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
-        return upto
+        is_inside = user in (await self._rooms.get(room)).users
+        if is_inside or self._were_all_connected(user, move):
+            entered = move.seq if move is not None else await self._entered_at(user, room, upto)
+            if entered is None or not await self._replay.replay(
+                user, Position(n=None, room=room, seq=entered - 1), Position(n=None, room=room, seq=upto), gate.send_all
+            ):
+                gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
+        if is_inside:
+            return upto
+        self._local_rooms.remove(user, room, upto)
+        return NOTHING_MORE
+
+    def _were_all_connected(self, user: Id, move: Move | None) -> bool:
+        """Whether all the user's connections are older than this move, so that all of them have missed it."""
+        return move is not None and self._are_older(user, move.at)
+
+    def _are_older(self, user: Id, at: Moment) -> bool:
+        changed_at = self._changed_at.get(user)
+        return changed_at is not None and changed_at < at - SKEW
 
     async def _entered_at(self, user: Id, room: Id, upto: int) -> int | None:
-        """The seq of the entry by which a user entered a room last; None where that is long ago."""
+        """The seq of the first entry by which a user entered a room and which their connections have missed; None where
+        they entered long ago.
+        """
+        left_at = self._local_rooms.left_at(user, room)
         for limit in LOOKED_BACK:
-            for entry in reversed(await self._rooms.entries(room, max(0, upto - limit), limit)):
-                if entry.kind is Kind.NEW_ROOMMATE and entry.author == user:
+            entries = await self._rooms.entries(room, max(left_at, upto - limit), limit)
+            entered = [entry for entry in entries if entry.kind is Kind.NEW_ROOMMATE and entry.author == user]
+            for entry in entered[:-1]:
+                if left_at or self._are_older(user, entry.created_at):
                     return entry.seq
+            if entered:
+                return entered[-1].seq
         return None
 
 

@@ -10,9 +10,13 @@ from attrs import Factory, define
 
 from justchat.hub.registry import Registry
 from justchat.interfaces.realtime import IConnection
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, Members
 from justchat.model.room import Room
+
+LEFT_KEPT = 20_000
+"""Users and rooms they have left that are remembered."""
 
 
 @define(eq=False)
@@ -42,6 +46,7 @@ class LocalRooms:
         """By local user: their room, and for the time of a move a second one."""
         self._gates: dict[tuple[Id, Id], IConnection] = {}
         """By user and room: what receives the room's events in the place of the user's connections."""
+        self._left_at: BoundedCache[tuple[Id, Id], int] = BoundedCache(LEFT_KEPT)
         self._on_first: list[Callable[[Id], None]] = []
         self._on_last: list[Callable[[Id], None]] = []
         registry.subscribe_change(self._on_change)
@@ -79,11 +84,13 @@ class LocalRooms:
             for on_first in self._on_first:
                 on_first(room)
 
-    def remove(self, user: Id, room: Id) -> None:
-        """The user is not in this room any more."""
+    def remove(self, user: Id, room: Id, seq: int = 0) -> None:
+        """The user is not in this room any more, since its entry ``seq`` if that is known."""
         rooms = self._rooms_of.get(user, ())
         if room not in rooms:
             return
+        if seq:
+            self._left_at.put((user, room), seq)
         if len(rooms) == 1:
             del self._rooms_of[user]
         else:
@@ -95,6 +102,10 @@ class LocalRooms:
             del self._rooms[room]
             for on_last in self._on_last:
                 on_last(room)
+
+    def left_at(self, user: Id, room: Id) -> int:
+        """The seq of the entry by which a local user left a room last, as far as it is remembered; else 0."""
+        return self._left_at.get((user, room), 0)
 
     def close_gate(self, user: Id, room: Id, gate: IConnection) -> None:
         """From now on the gate receives the room's events in the place of the user's connections."""
@@ -119,7 +130,7 @@ class LocalRooms:
             case Kind.NEW_ROOMMATE:
                 self.add(entry.author, entry.stream)
             case Kind.LEAVE | Kind.KICK | Kind.BAN:
-                self.remove(entry.user or entry.author, entry.stream)
+                self.remove(entry.user or entry.author, entry.stream, entry.seq)
             case Kind.REMOVE_ROOM:
                 local = self._rooms.get(entry.stream)
                 for user in tuple(local.users) if local is not None else ():

@@ -69,7 +69,7 @@ class RoomSweep:
             for user, rooms in rooms_of.items():
                 for room in rooms:
                     if not self._local_rooms.has(user, room) and await self._is_inside(user, room):
-                        self._arrivals.on_moved(user, room, None)
+                        self._arrivals.begin(user, room)
         except ApiError:  # the database is away, which others log
             self._all = True
 

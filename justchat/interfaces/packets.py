@@ -2,10 +2,22 @@
 
 from collections.abc import Callable
 
+from attrs import frozen
 from zope.interface import Interface
 
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
+from justchat.model.moment import Moment
+
+
+@frozen
+class Move:
+    """A user has entered a room, by the room's entry ``seq``, at the time ``at`` of the daemon that appended it."""
+
+    user: Id
+    room: Id
+    seq: int
+    at: Moment
 
 
 class IPackets(Interface):
@@ -14,11 +26,11 @@ class IPackets(Interface):
     Handlers are called at every daemon that follows the stream, and more than once if need be. They must not raise.
     """
 
-    def publish_move(user: Id, room: Id, seq: int) -> None:
-        """Publish to the followers of a user that the user has entered a room, by its entry ``seq``."""
+    def publish_move(move: Move) -> None:
+        """Publish a move to the followers of its user."""
 
-    def on_moved(handler: Callable[[Id, Id, int], None]) -> None:
-        """Call ``handler`` with users, their rooms and the seqs of their entering."""
+    def on_moved(handler: Callable[[Move], None]) -> None:
+        """Call ``handler`` with moves."""
 
     def publish_gift(gift: Entry) -> None:
         """Publish a gift, which is an entry of its receiver's stream, to the followers of ``gift.room``."""

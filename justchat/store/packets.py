@@ -4,7 +4,9 @@ A packet that no node of the bus takes is stored, for all to read within a secon
 log does not have it, so a daemon that has lost its node could not learn of it otherwise.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -16,17 +18,20 @@ from zope.interface import implementer
 
 from justchat.errors import ApiError
 from justchat.interfaces.bus import IBus, PacketKind
-from justchat.interfaces.packets import IPackets
+from justchat.interfaces.packets import IPackets, Move
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, is_well_formed
-from justchat.model.moment import Clock
-from justchat.store.bson import entry_from_document, entry_to_document
+from justchat.model.moment import Clock, Moment
+from justchat.store.bson import entry_from_document, entry_to_document, moment
 from justchat.store.indexes import PACKETS
 from justchat.store.mongo.client import Database
 from justchat.store.notices import NoticeReader
 
 ALL_STREAMS = Id("0" * 24)
 """The stream of a stored SWEEP."""
+SETTLING = timedelta(seconds=5)
+"""The time before a node goes away, and after it has come back, whose moves are stored as well."""
+RECENT = 1000
 LARGEST = 1024 * 1024
 """Bytes of a packet's body."""
 
@@ -41,9 +46,14 @@ class Packets:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._changed_at: Moment | None = None
+        """When a node of the bus went away or came back."""
+        self._recent: deque[tuple[Moment, Id, bytes]] = deque(maxlen=RECENT)
+        """The latest moves that the bus has taken: when, whose and what."""
+        bus.on_change(self._on_change)
         self._stored = NoticeReader(database, PACKETS, clock)
         self._has_begun = False
-        self._on_moved: list[Callable[[Id, Id, int], None]] = []
+        self._on_moved: list[Callable[[Move], None]] = []
         self._on_roommate_gift: list[Callable[[Entry], None]] = []
         self._on_sweep: list[Callable[[], None]] = []
         self._handlers: Mapping[PacketKind, Callable[[Id, Mapping[str, Any]], None]] = {
@@ -54,22 +64,36 @@ class Packets:
         for kind in (PacketKind.MOVED, PacketKind.ROOMMATE_GIFT):
             bus.on_packet(kind, partial(self._take, kind))
 
-    def on_moved(self, handler: Callable[[Id, Id, int], None]) -> None:
+    def on_moved(self, handler: Callable[[Move], None]) -> None:
         self._on_moved.append(handler)
 
     def on_roommate_gift(self, handler: Callable[[Entry], None]) -> None:
         self._on_roommate_gift.append(handler)
 
-    def publish_move(self, user: Id, room: Id, seq: int) -> None:
-        body = encode({"room": ObjectId(room), "seq": seq})
-        if not self._bus.publish(user, PacketKind.MOVED, body):
-            self._store(user, PacketKind.MOVED, body)
+    def publish_move(self, move: Move) -> None:
+        body = encode({"room": ObjectId(move.room), "seq": move.seq, "at": move.at})
+        if not self._bus.publish(move.user, PacketKind.MOVED, body) or self._is_unsettled():
+            self._store(move.user, PacketKind.MOVED, body)
+        else:
+            self._recent.append((self._clock(), move.user, body))
 
     def publish_gift(self, gift: Entry) -> None:
         if gift.room is not None:
             body = encode(entry_to_document(gift))
             self._bus.publish(gift.room, PacketKind.ROOMMATE_GIFT, body)
             self._store(gift.room, PacketKind.ROOMMATE_GIFT, body)
+
+    def _on_change(self) -> None:
+        self._changed_at = at = self._clock()
+        while self._recent:  # a node that went away may have taken them with it
+            published_at, user, body = self._recent.popleft()
+            if abs(at - published_at) < SETTLING:
+                self._store(user, PacketKind.MOVED, body)
+
+    def _is_unsettled(self) -> bool:
+        """Whether a packet that the bus takes may reach nobody, since others may not follow their streams again yet."""
+        changed_at = self._changed_at
+        return changed_at is not None and (self._bus.is_away() or abs(self._clock() - changed_at) < SETTLING)
 
     def on_sweep(self, handler: Callable[[], None]) -> None:
         """Call ``handler`` when a daemon has stored a SWEEP. Those on the bus are for the logs."""
@@ -113,11 +137,11 @@ class Packets:
             self._log.warn("a packet of kind {kind} is malformed", kind=kind.name)
 
     def _on_move_packet(self, user: Id, document: Mapping[str, Any]) -> None:
-        room, seq = document["room"], document["seq"]
-        if not isinstance(room, ObjectId) or type(seq) is not int or seq < 1:
+        room, seq, at = document["room"], document["seq"], document["at"]
+        if not isinstance(room, ObjectId) or type(seq) is not int or seq < 1 or not isinstance(at, datetime):
             raise ValueError
         for handler in self._on_moved:
-            handler(user, Id(str(room)), seq)
+            handler(Move(user, Id(str(room)), seq, moment(at)))
 
     def _on_gift_packet(self, room: Id, document: Mapping[str, Any]) -> None:
         gift = _checked_gift(document)

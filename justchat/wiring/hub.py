@@ -64,7 +64,13 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
     if bus is not None and stores.packets is not None:
         following = Following(bus, registry, local_rooms, stores.rooms)
         arrivals = Arrivals(
-            local_rooms=local_rooms, following=following, rooms=stores.rooms, replay=replay, reactor=reactor
+            registry=registry,
+            local_rooms=local_rooms,
+            following=following,
+            rooms=stores.rooms,
+            replay=replay,
+            clock=now,
+            reactor=reactor,
         )
         room_sweep = RoomSweep(
             bus=bus, local_rooms=local_rooms, arrivals=arrivals, users=stores.users, rooms=stores.rooms, reactor=reactor

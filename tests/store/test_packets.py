@@ -9,6 +9,7 @@ from twisted.internet.task import deferLater
 
 from justchat.errors import LoginTimeout
 from justchat.interfaces.bus import CONTROL, PacketKind
+from justchat.interfaces.packets import Move
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, new_id
@@ -40,29 +41,30 @@ class Told(JoinedCase):
         await super().setUp()
         assert self.one.stores.packets and self.other.stores.packets
         self.sender, self.receiver = self.one.stores.packets, self.other.stores.packets
-        self.moves: list[tuple[Id, Id, int]] = []
+        self.moves: list[Move] = []
         self.gifts: list[Entry] = []
-        self.receiver.on_moved(lambda *move: self.moves.append(move))
+        self.receiver.on_moved(self.moves.append)
         self.receiver.on_roommate_gift(self.gifts.append)
         self.user, self.room = new_id(), new_id()
+        self.move = Move(self.user, self.room, 7, now().replace(microsecond=0))
 
     async def test_moved(self) -> None:
         """A follower of the user receives the move."""
         await self.other.bus.follow(self.user)
 
-        self.sender.publish_move(self.user, self.room, 7)
+        self.sender.publish_move(self.move)
 
-        await eventually(lambda: self.moves == [(self.user, self.room, 7)], "the move")
+        await eventually(lambda: self.moves == [self.move], "the move")
 
     async def test_moved_without_bus(self) -> None:
         """With the bus away the next look at the database finds it, once."""
         self.node.leave()
 
-        self.sender.publish_move(self.user, self.room, 7)
+        self.sender.publish_move(self.move)
 
         await eventually(self.looked(lambda: self.moves), "the move")
         await self.receiver.look()
-        self.assertEqual([(self.user, self.room, 7)], self.moves)
+        self.assertEqual([self.move], self.moves)
 
     async def test_gift(self) -> None:
         """A follower of the room receives the complete gift."""
@@ -104,11 +106,13 @@ class Told(JoinedCase):
                 (PacketKind.MOVED, encode(document))
                 for document in (
                     {},
-                    {"room": str(ObjectId()), "seq": 1},
-                    {"room": ObjectId(), "seq": "1"},
-                    {"room": ObjectId(), "seq": True},
-                    {"room": ObjectId(), "seq": 0},
-                    {"room": {"$ne": None}, "seq": 1},
+                    {"room": ObjectId(), "seq": 1},
+                    {"room": ObjectId(), "seq": 1, "at": 5},
+                    {"room": str(ObjectId()), "seq": 1, "at": now()},
+                    {"room": ObjectId(), "seq": "1", "at": now()},
+                    {"room": ObjectId(), "seq": True, "at": now()},
+                    {"room": ObjectId(), "seq": 0, "at": now()},
+                    {"room": {"$ne": None}, "seq": 1, "at": now()},
                 )
             ),
             *(
@@ -128,11 +132,11 @@ class Told(JoinedCase):
 
         for kind, body in bodies:
             self.one.bus.publish(self.user if kind is PacketKind.MOVED else self.room, kind, body)
-        self.sender.publish_move(self.user, self.room, 9)
+        self.sender.publish_move(self.move)
         self.sender.publish_gift(a_gift(self.user, self.room))
 
         await eventually(lambda: self.moves and self.gifts, "what is in order")
-        self.assertEqual(([(self.user, self.room, 9)], 1), (self.moves, len(self.gifts)))
+        self.assertEqual(([self.move], 1), (self.moves, len(self.gifts)))
 
 
 class SessionsOver(JoinedCase):
