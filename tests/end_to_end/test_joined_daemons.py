@@ -308,13 +308,14 @@ class Sessions(JoinedDaemonsCase):
         assert_within(self.within, monotonic() - began)
 
 
-class Away(JoinedDaemonsCase):
-    """With Redis gone, all of it happens all the same, a little later."""
+class Outage(JoinedDaemonsCase):
+    """The daemons are this test's own."""
 
     within = LATE
+    relayed = False
 
     async def a_pair(self) -> Pair:
-        self.pair = await Pair(joined=True).start()
+        self.pair = await Pair(joined=True, relayed=self.relayed).start()
         return self.pair
 
     async def tearDown(self) -> None:
@@ -322,15 +323,16 @@ class Away(JoinedDaemonsCase):
             await super().tearDown()
         finally:
             self.pair.end()
+            if self.pair.relay is not None:
+                await self.pair.relay.end()
 
-    async def test_away(self) -> None:
-        """Messages, direct messages, a move, a gift to a roommate, a kick, and the end of a session."""
+    async def all_events(self, cut: Callable[[], None], is_noticed: Callable[[], bool]) -> None:
+        """After ``cut`` everything reaches sockets at the other daemon."""
         admin, anna, boris = await self.people(3)
         room = await a_room(admin, admin, boris)
         of_admin, of_anna, of_boris = [await self.listener_there(person) for person in (admin, anna, boris)]
-        assert self.redis is not None
-        self.redis.kill()
-        await eventually(lambda: "is away" in self.daemon.log and "is away" in self.other.log, "both to notice")
+        cut()
+        await eventually(is_noticed, "the daemons to notice")
 
         events = await self.soon(boris.say(room, "hello"), of_admin, of_boris)
         self.assertEqual([("message", None)] * 2, [type_of(event) for event in events])
@@ -354,6 +356,15 @@ class Away(JoinedDaemonsCase):
         assert_within(self.within, monotonic() - began)
         await self.quiet(of_anna, of_admin)
 
+
+class Away(Outage):
+    """With Redis gone, all of it happens all the same, a little later."""
+
+    async def test_away(self) -> None:
+        """Messages, direct messages, a move, a gift to a roommate, a kick, and the end of a session."""
+        assert self.redis is not None
+        await self.all_events(self.redis.kill, lambda: "is away" in self.daemon.log and "is away" in self.other.log)
+
     async def test_back(self) -> None:
         """What happened just before Redis goes, while it is away and when it is back comes once, in order."""
         admin, anna = await self.people(2)
@@ -371,3 +382,25 @@ class Away(JoinedDaemonsCase):
 
         self.assertEqual([f"{number}" for number in range(1, sent + 1)], [event["data"]["text"] for event in events])
         await self.quiet(listener)
+
+
+class CutOff(Outage):
+    """With one daemon cut off from Redis, and the other not."""
+
+    relayed = True
+
+    async def test_receiver(self) -> None:
+        """The daemon of those who listen is cut off."""
+        await self.all_events(self.sever, self.is_noticed)
+
+    async def test_publisher(self) -> None:
+        """The daemon of those who act is cut off; the other one notices nothing."""
+        self.daemon, self.other = self.other, self.daemon
+        await self.all_events(self.sever, self.is_noticed)
+
+    def sever(self) -> None:
+        assert self.pair.relay is not None
+        self.pair.relay.sever()
+
+    def is_noticed(self) -> bool:
+        return "is away" in self.pair.daemons[1].log

@@ -9,7 +9,7 @@ from tests.support.client import Listener, listen
 from tests.support.two_daemons import Pair, TwoDaemonsCase
 from tests.support.waiting import at_once, eventually
 
-STEPS = 30
+STEPS = 20
 SEED = 17
 Stays = list[list[int]]
 """The seqs of a room's events that a user was inside for, by stay."""

@@ -1,5 +1,6 @@
 """Two daemons on one database."""
 
+import random
 from typing import Any
 
 from attrs import evolve
@@ -9,21 +10,31 @@ from tests.support.client import Listener
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
+from tests.support.relay import Relay
 from tests.support.waiting import at_once
 
 SECRET_KEY = "the secret key of both"
 
 
 class Pair:
-    """Two daemons, joined by a Redis if ``joined``. ``settings`` are more lines of both their settings."""
+    """Two daemons, joined by a Redis if ``joined``. ``settings`` are more lines of both their settings.
 
-    def __init__(self, settings: str = "", *, joined: bool = False) -> None:
+    With ``relayed`` the second reaches Redis through ``relay``.
+    """
+
+    def __init__(self, settings: str = "", *, joined: bool = False, relayed: bool = False) -> None:
         self.redis = RedisServer() if joined else None
+        self.relay: Relay | None = None
+        of_each = [settings, settings]
         if self.redis is not None:
-            bus = f'[bus]\nuri = ["{self.redis.socket_uri()}"]\n'
-            settings += f'[payments]\nsecret_key = "{SECRET_KEY}"\n{bus}'
-        uri = fresh_uri()
-        self.daemons = [Daemon("--mongo", uri, settings=settings) for _ in range(2)]
+            uris = [self.redis.socket_uri()] * 2
+            if relayed:
+                self.relay = Relay(self.redis.port, random.Random(1))
+                uris[1] = f"redis://127.0.0.1:{self.relay.port}"
+            secret = f'[payments]\nsecret_key = "{SECRET_KEY}"\n'
+            of_each = [f'{settings}{secret}[bus]\nuri = ["{uri}"]\n' for uri in uris]
+        mongo = fresh_uri()
+        self.daemons = [Daemon("--mongo", mongo, settings=each) for each in of_each]
 
     async def start(self) -> "Pair":
         await at_once([daemon.start() for daemon in self.daemons])
