@@ -177,6 +177,7 @@ class _Gate:
 
     session = None
     wire = None
+    awaits_position = False
 
     def __init__(self, room: Id, connections: Callable[[], list[IConnection]]) -> None:
         self._room = room

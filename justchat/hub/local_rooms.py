@@ -162,6 +162,10 @@ class LocalRooms:
         """The connections of a user."""
         return list(self._by_user.get(user, ()))
 
+    def has_positioned_connection(self, user: Id) -> bool:
+        """Whether a connection of the user must miss nothing from now on. Those that are being bound begin later."""
+        return any(not connection.awaits_position for connection in self._by_user.get(user, ()))
+
     def _on_change(self, user: Id) -> None:
         gone = user not in self._by_user
         for room in self._rooms_of.get(user, ()):

@@ -71,7 +71,7 @@ class Positions:
         """Make the user a local user of a room."""
         if self._arrivals is not None and (
             # Their other connections must not miss what happened since they entered it.
-            len(self._local_rooms.connections_of(user)) > 1 or self._arrivals.is_pending(user, room)
+            self._local_rooms.has_positioned_connection(user) or self._arrivals.is_pending(user, room)
         ):
             await self._arrivals.arrive(user, room)
         self._local_rooms.add(user, room)

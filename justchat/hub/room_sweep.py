@@ -67,6 +67,8 @@ class RoomSweep:
         try:
             rooms_of = await self._users.possible_rooms_of(users)
             for user, rooms in rooms_of.items():
+                if not self._local_rooms.has_positioned_connection(user):
+                    continue  # being bound, which finds the room itself
                 for room in rooms:
                     if not self._local_rooms.has(user, room) and await self._is_inside(user, room):
                         self._arrivals.begin(user, room)

@@ -74,6 +74,10 @@ class IConnection(Interface):
     session = Attribute("the Session that it is bound to, or None")
     wire = Attribute("the IWire for frames of the raw WebSocket; None for other protocols, and while it is not open")
 
+    awaits_position = Attribute(
+        "whether it is being bound: events before its position, which is not read yet, are dropped"
+    )
+
     def send(event: EncodedEvent) -> None:
         """Send an event. A reader that is too slow to keep up is closed instead (TOO_SLOW)."""
 

@@ -116,6 +116,7 @@ class SessionBinding:
         registry.bind(bound, session)
         limiter.session_has(session.id, registry.count_connections(session))
         at = await self._services.positions.position(session.user)
+        buffer.awaits_position = False
         self._send(EncodedEvent(ready_event(session.user, at).to_json()))
         if have.n is not None or have.seq is not None:
             recovered = await replay.replay(session.user, have, at, self._send_all)
@@ -160,6 +161,7 @@ class _ReplayBuffer:
     wire = None
 
     def __init__(self, connection: IConnection, session: Session) -> None:
+        self.awaits_position = True
         self._connection = connection
         self.session = session
         self._held: deque[EncodedEvent] = deque()

@@ -41,6 +41,7 @@ class RawWebSocket(BoundedWebSocket):
 
     factory: "RawWebSocketFactory"
     session: Session | None = None
+    awaits_position = False
     _binding: SessionBinding | None = None
     _init_timer: IDelayedCall | None = None
     _address: str | None = None

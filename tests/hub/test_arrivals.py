@@ -33,6 +33,18 @@ class Following(JoinedCase):
         self.other.unbind(second)
         self.assertEqual(set(), set(self.other.bus.followed()))
 
+    async def test_together(self) -> None:
+        """Connections of one user that are bound at the same time stay, however long ago the user entered the room."""
+        admin, anna = await self.people(2)
+        room = await self.a_room(admin, admin, anna)
+        for _ in range(11):
+            await at_once(self.one.say(admin, room, "long ago") for _ in range(100))
+
+        bound = await at_once(self.other.bind(anna) for _ in range(3))
+
+        self.assertEqual({(room, 1102)}, {(at.room, at.seq) for _, at in bound})
+        self.assertEqual([(None, [])] * 3, [(connection.closed, connection.received) for connection, _ in bound])
+
     async def test_leaving(self) -> None:
         """The room of a user who leaves it is followed no more."""
         admin, anna = await self.people(2)

@@ -19,6 +19,7 @@ class RecordingConnection:
     wire: Any = None
     received: list[str] = field(factory=list)
     closed: int | None = None
+    awaits_position: bool = False
 
     batches: int = 0
 

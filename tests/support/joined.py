@@ -41,9 +41,11 @@ class JoinedDaemon:
         """A new connection of a user, and the position from which on it receives events."""
         at = now()
         session = Session(id=new_id(), user=user, created_at=at, seen_at=at, expires_at=at + timedelta(days=1))
-        connection = RecordingConnection(session)
+        connection = RecordingConnection(session, awaits_position=True)
         self.hub.registry.bind(connection, session)
-        return connection, await self.hub.positions.position(user)
+        position = await self.hub.positions.position(user)
+        connection.awaits_position = False
+        return connection, position
 
     def unbind(self, connection: RecordingConnection) -> None:
         assert connection.session is not None

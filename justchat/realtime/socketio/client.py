@@ -47,6 +47,7 @@ class SocketIoClient:
     """The default namespace of one client (Socket.IO protocol 5, "Connection to a namespace", "Sending data")."""
 
     wire = None
+    awaits_position = False
 
     def __init__(self, carrier: Carrier, services: BindingServices, init_timeout: float, reactor: Any) -> None:
         self.session: Session | None = None
