@@ -14,7 +14,7 @@ ROUND = 30.0
 """Seconds in which every local user is looked at once, as long as the bus is there."""
 STEP = 0.5
 """Seconds between two steps of a round. While the bus is away, or has just come back, a step is a whole round."""
-READ_AT_ONCE = 1000
+READ_AT_ONCE = 500
 """Users that one query reads."""
 REST = 10
 """After a step the sweep rests for at least this many times as long as the step took."""
