@@ -111,4 +111,4 @@ class Crashes(OwnDatabaseCase):
         self.assertEqual({first.json["url"]}, self.pictures() - there)
 
     def pictures(self) -> set[str]:
-        return {f"uploads/{file.name}" for file in (self.daemon.data / "uploads").iterdir()}
+        return {f"uploads/{file['filename']}" for file in self.database["fs.files"].find()}
