@@ -195,7 +195,8 @@ class Admin(Actor):
         (what,) = self.chance.choices(list(acts), list(acts.values()))
         time.sleep(10 * MODESTY)  # or no user would ever be inside
         if what in ("silence", "unsilence"):
-            seconds = self.chance.choice([1, 3600]) if what == "silence" else -1
+            # A short one may be over before it is carried out; then it changes nothing and has no entry.
+            seconds = 3600 if what == "silence" else self.chance.choice([-1, 1])
             finished = int((time.time() + seconds) * 1000)
             return self.do(what, "/room/silence", {**target, "finished": finished, "text": name}, name)
         return self.do(what, f"/room/{what}", target)

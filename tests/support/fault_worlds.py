@@ -24,6 +24,8 @@ from tests.support.mongo import pause
 NAME = "justchat"
 """The database."""
 CONFIG = f"[limits]\nenabled = false\n[payments]\nsecret_key = {SECRET_KEY!r}\n"
+INCIDENT = re.compile(r".*(?:Traceback|incident|[Uu]nhandled).*(?:\n.*){0,30}")
+"""A line of a log, and those that say more."""
 STARTS = 20
 """How often a daemon is started that does not come up, as its database is away."""
 
@@ -70,7 +72,7 @@ class SomeDaemons:
     def incidents(self) -> list[str]:
         """What the daemons have logged in all their runs that is a fault of theirs."""
         logs = [path.read_text() for daemon in self.daemons for path in daemon.folder.glob("log.*")]
-        return [line for log in logs for line in re.findall(r"(?i).*(?:traceback|incident|unhandled).*", log)]
+        return [found for log in logs for found in INCIDENT.findall(log)]
 
     async def end(self) -> None:
         for daemon in self.daemons:
