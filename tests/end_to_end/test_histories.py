@@ -24,6 +24,8 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 from tests.support.app import OUT, Client, Event
 from tests.support.chat import ChatTestCase, Person, a_person, a_room
 from tests.support.daemon import Daemon
+from tests.support.mongo import fresh_uri
+from tests.support.redis_server import RedisServer
 from tests.support.waiting import at_once, eventually
 
 SEED = int(os.environ.get("JUSTCHAT_SEED", SystemRandom().randrange(10**6)))
@@ -37,7 +39,7 @@ SETTINGS = settings(
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
-PEOPLE, KILLS = 5, 2
+PEOPLE, KILLS, DAEMONS = 5, 2, 2
 ACTIONS = [
     *(["say"] * 8 + ["enter"] * 5 + ["leave"] + ["against"] * 2 + ["write"] * 4),
     *(["read"] * 2 + ["cut"] * 2 + ["come_back"] * 3),
@@ -49,6 +51,8 @@ AT_ONCE = lists(
 
 class Histories(ChatTestCase):
     """``daemons`` are all those that the clients use."""
+
+    most = MOST
 
     async def setUp(self) -> None:
         self._logged, self._listeners = 0, []
@@ -79,7 +83,7 @@ class Histories(ChatTestCase):
         print(f"JUSTCHAT_SEED={SEED}")
         core.global_force_seed = SEED  # as --hypothesis-seed does
         try:
-            await deferToThread(run_state_machine_as_test, machine, settings=SETTINGS)
+            await deferToThread(run_state_machine_as_test, machine, settings=settings(SETTINGS, max_examples=self.most))
         except Exception as error:
             raise AssertionError(f"JUSTCHAT_SEED={SEED} JUSTCHAT_STEPS={STEPS} JUSTCHAT_HISTORIES={MOST}") from error
         finally:
@@ -184,6 +188,20 @@ class Histories(ChatTestCase):
             await eventually(lambda: bool(built() == fresh), what)
         except AssertionError:
             self.assertEqual(fresh, built(), what)
+
+
+class HoppingHistories(Histories):
+    """The same with several daemons on one database and one bus."""
+
+    most = max(1, MOST // 2)
+
+    def make_daemons(self) -> list[Daemon]:
+        self.redis = RedisServer()
+        self.addCleanup(self.redis.end)
+        config = self.redis.folder / "justchat.toml"
+        config.write_text('[limits]\nenabled = false\n[payments]\nsecret_key = "a secret of the tests"\n')
+        options = ["--mongo", fresh_uri(), "--bus", self.redis.uri(), "--config", str(config)]
+        return [Daemon(*options) for _ in range(DAEMONS)]
 
 
 class History(RuleBasedStateMachine):

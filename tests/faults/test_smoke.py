@@ -6,6 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.fault_run import FaultRun
 from tests.support.fault_worlds import OneDaemon, SomeDaemons
+from tests.support.fleet import Fleet
 
 
 class Smoke(TestCase):
@@ -22,3 +23,7 @@ class Smoke(TestCase):
     async def test_smoke(self) -> None:
         """Nothing acknowledged is lost, duplicated or out of order, and nothing refused is stored."""
         await self.run_faults(OneDaemon(Random(1)), 6)
+
+    async def test_daemons(self) -> None:
+        """Nor over several daemons on one database and one bus, all of which show what the log says."""
+        await self.run_faults(Fleet(Random(1), 2, replicated=False, with_bus=True), 8)
