@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from justchat.actions.concurrently import all_of
 from justchat.actions.login_attempts import LoginAttempts, is_known_network, network_id_of
 from justchat.actions.presence import current_room, with_current_room
 from justchat.actions.sms_budget import SmsBudget
@@ -175,8 +176,7 @@ class Accounts:
         for phone, hits in claimed:
             if (phone, hits) not in confirmed:  # another call has taken the claim over, and sends
                 await self.sms_budget.give_back(hits)
-        sending = [Deferred.fromCoroutine(self._invite(user, phone, by, hits)) for phone, hits in confirmed]
-        await gatherResults(sending)
+        await all_of(self._invite(user, phone, by, hits) for phone, hits in confirmed)
 
     async def _invite(self, user: Id, phone: Phone, by: Id, hits: list[RateHit]) -> None:
         # After a failure with an unknown outcome the invitation counts as sent: a second SMS would cost money again.

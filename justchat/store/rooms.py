@@ -5,7 +5,6 @@ log's tail replayed over it.
 """
 
 from collections.abc import Callable, Collection
-from contextlib import suppress
 
 from attrs import evolve
 from bson import ObjectId
@@ -15,6 +14,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from justchat.actions.concurrently import all_of
 from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFound
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.rooms import IRooms, Proposal
@@ -288,13 +288,18 @@ class Rooms:
         changes = await self._database.find(
             LOG, {"changes": True}, sort=LATEST, skip=skip, limit=RECONCILED, scatter=Scatter.LATEST_OF_ALL
         )
-        streams = {document["stream"] for document in changes}
-        for loading in [ensureDeferred(self._log.heads.latest(Id(str(stream)))) for stream in streams]:
-            with suppress(RoomNotFound):
-                head = await loading
+        streams = {Id(str(document["stream"])) for document in changes}
+        for head in await all_of(self._latest_head(stream) for stream in streams):
+            if head is not None:
                 self._changed[head.state.id] = head
         await self._save()
         return changes
+
+    async def _latest_head(self, room: Id) -> StreamHead[Room] | None:
+        try:
+            return await self._log.heads.latest(room)
+        except RoomNotFound:
+            return None
 
     async def _load(self, room: Id) -> StreamHead[Room]:
         document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)}, ROOM)

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from bson import ObjectId
 from twisted.internet import reactor
-from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
+from justchat.actions.concurrently import all_of
 from justchat.errors import Busy, UserNotFound
 from justchat.interfaces.users import IUsers
 from justchat.limits.bounded_cache import BoundedCache
@@ -77,8 +77,8 @@ class Users:
         existing = [by_id[id] for id in ids if id in by_id]
         found: list[User] = []
         for start in range(0, len(existing), READ_AT_ONCE):
-            some = [ensureDeferred(self._complete(one, GIFTS_LISTED)) for one in existing[start : start + READ_AT_ONCE]]
-            found += await gatherResults(some, consumeErrors=True)
+            some = existing[start : start + READ_AT_ONCE]
+            found += await all_of(self._complete(one, GIFTS_LISTED) for one in some)
         return found
 
     async def search(self, beginning: str, skip: int, limit: int, by: Id) -> list[Id]:
