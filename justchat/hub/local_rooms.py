@@ -124,9 +124,9 @@ class LocalRooms:
 
     def apply(self, entry: Entry) -> None:
         """Apply an entry of a room, by which a user may enter or leave, before it is published."""
+        if entry.kind is Kind.MESSAGE:
+            return  # as nearly all entries
         match entry.kind:
-            case Kind.MESSAGE:
-                pass  # as nearly all entries
             case Kind.NEW_ROOMMATE:
                 self.add(entry.author, entry.stream)
             case Kind.LEAVE | Kind.KICK | Kind.BAN:

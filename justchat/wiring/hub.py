@@ -48,7 +48,6 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
     announcer = Announcer(publisher, stores.packets)
     stores.rooms.subscribe(publisher.on_entry)
     stores.rooms.subscribe_own(notices.on_entry)
-    stores.rooms.subscribe_own(announcer.on_entry)
     stores.mailboxes.subscribe(publisher.on_mailbox_entry)
     stores.mailboxes.subscribe_own(announcer.on_mailbox_entry)
     reads = DeferredSemaphore(READS_AT_ONCE)
@@ -75,6 +74,7 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
         room_sweep = RoomSweep(
             bus=bus, local_rooms=local_rooms, arrivals=arrivals, users=stores.users, rooms=stores.rooms, reactor=reactor
         )
+        stores.rooms.subscribe_own(announcer.on_entry)
         stores.packets.on_moved(arrivals.on_moved)
         stores.packets.on_roommate_gift(publisher.on_roommate_gift)
         stores.sessions.subscribe(registry.session_ended)
