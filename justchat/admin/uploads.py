@@ -4,11 +4,16 @@ from argparse import Namespace
 from pathlib import Path
 from shutil import copyfile
 
+from justchat.actions.concurrently import all_of
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome
 from justchat.errors import StartupError
+from justchat.interfaces.pictures import IPictureStore
 from justchat.model.pictures import FOLDER, pictures_in
 from justchat.runtime.data_dir import check_owner
+
+AT_ONCE = 8
+"""Pictures that are moved at the same time."""
 
 
 async def move(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -17,15 +22,14 @@ async def move(context: AdminContext, arguments: Namespace) -> Outcome:
         raise StartupError('[uploads] store: pictures are stored in the data directory; set "gridfs" or "s3" first')
     folder = context.settings.data_dir / "uploads"
     check_owner(context.settings.data_dir)
-    moved = 0
-    for file in _pictures(folder):
-        await _move(context, file)
-        moved += 1
-    return Outcome(f"{moved} pictures were moved.", {"moved": moved})
-
-
-async def _move(context: AdminContext, file: Path) -> None:
+    files = _pictures(folder)
     store = await context.pictures()
+    for first in range(0, len(files), AT_ONCE):
+        await all_of(_move(context, store, file) for file in files[first : first + AT_ONCE])
+    return Outcome(f"{len(files)} pictures were moved.", {"moved": len(files)})
+
+
+async def _move(context: AdminContext, store: IPictureStore, file: Path) -> None:
     size = _copy(file, store.folder)
     await store.put(file.name)
     await context.records.adopt(file.stem, size)
