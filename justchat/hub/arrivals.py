@@ -109,6 +109,9 @@ class Arrivals:
         self._local_rooms.add(user, room)
         try:
             gate.open(await self._catch_up(user, room, move, gate))
+        except Exception:
+            gate.close(CloseCode.TRY_AGAIN_LATER, "an internal error")
+            raise
         finally:
             self._local_rooms.open_gate(user, room)
             for waiter in self._pending.pop((user, room)):

@@ -1,9 +1,13 @@
 """A user moves by one daemon and is connected to another: there they get every event of the room, once, in order."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
+from justchat.hub import arrivals
+from justchat.interfaces.packets import Move
 from justchat.model.ids import Id
+from justchat.model.moment import now
 from tests.support.connections import RecordingConnection
 from tests.support.joined import JoinedCase
 from tests.support.waiting import at_once, eventually
@@ -14,7 +18,9 @@ def events(connection: RecordingConnection) -> list[dict[str, Any]]:
 
 
 def seqs(connection: RecordingConnection, room: Id) -> list[int]:
-    return [event["data"]["seq"] for event in events(connection) if event["data"].get("room") == room]
+    """The seqs of a room's events that a connection has received; notices to its user left out."""
+    data = [event["data"] for event in events(connection)]
+    return [each["seq"] for each in data if each.get("room") == room and "n" not in each]
 
 
 class Following(JoinedCase):
@@ -174,6 +180,54 @@ class Arriving(JoinedCase):
         await eventually(lambda: self.room not in self.other.bus.followed(), "the room to be unfollowed")
         self.assertNotIn(4, seqs(self.connection, self.room))
         self.assertNotIn(5, seqs(self.connection, self.room))
+
+    async def test_late_word(self) -> None:
+        """Word of a stay that is over comes through the database: the user's old connection gets all of it, once."""
+        self.patch(arrivals, "SKEW", timedelta(0))
+        self.node.leave()
+        await self.stay()
+        assert self.other.stores.packets is not None
+
+        for _ in range(2):
+            await self.other.stores.packets.look()
+
+        await eventually(lambda: len(seqs(self.connection, self.room)) >= 2, "the stay")
+        await eventually(lambda: {self.anna} == set(self.other.bus.followed()), "the room to be unfollowed")
+        self.assertEqual([2, 3], seqs(self.connection, self.room))
+
+    async def test_late_word_for_a_new_connection(self) -> None:
+        """A connection that was bound after the stay gets nothing of it."""
+        self.patch(arrivals, "SKEW", timedelta(0))
+        self.node.leave()
+        await self.stay()
+        connection, at = await self.other.bind(self.anna)
+        assert self.other.stores.packets is not None
+
+        await self.other.stores.packets.look()
+        await self.other.say(self.admin, self.room, "later")
+
+        self.assertIsNone(at.room)
+        self.assertEqual([], seqs(connection, self.room))
+
+    async def test_word_of_a_stay_before(self) -> None:
+        """Word of a stay that the connection has had, live, changes nothing when the user is back in the room."""
+        await self.other.bind(self.admin)
+        await self.stay()
+        await eventually(lambda: len(seqs(self.connection, self.room)) >= 2, "the stay")
+        packets = self.one.stores.packets
+        assert packets is not None
+
+        packets.publish_move(Move(self.anna, self.room, 2, now()))
+        await self.one.actions.enter(self.anna, self.room, None)
+
+        await eventually(lambda: len(seqs(self.connection, self.room)) >= 3, "the next stay")
+        self.assertEqual([2, 3, 5], seqs(self.connection, self.room))
+
+    async def stay(self) -> None:
+        """Anna enters the room through the one daemon, somebody says something, and she leaves it: seqs 2, 3 and 4."""
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.say(self.admin, self.room, "hello")
+        await self.one.actions.leave(self.anna, self.room)
 
     async def test_closed(self) -> None:
         """Nothing is left of a user who goes while they arrive."""
