@@ -10,10 +10,10 @@ from pathlib import Path
 from bench.cores import LOAD_CORE
 from bench.curves import measure_curves
 from bench.generator import build
-from bench.measures import MEASURES, Measure, Missing
+from bench.measures import MEASURES, Measure
 from bench.plot import plot_latency
 from bench.report import Rounds, report, text, update_docs
-from bench.server import Failed
+from bench.server import Failed, Missing
 from bench.stage import Stage
 
 RESULTS = Path(__file__).parent / "results.json"

@@ -1,4 +1,4 @@
-"""The real daemon, pinned to one core; its database runs on the other."""
+"""The real daemon, pinned to one core, with its database on the other; or not pinned."""
 
 import json
 import os
@@ -15,26 +15,35 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bench.cores import LOAD_CORE, SERVER_CORE, move
+from bench.cores import LOAD_CORE, SERVER_CORE, cores, move
 from bench.mongo import mongod
-from bench.server import Failed, Server
+from bench.server import Failed, Server, children, cpu_seconds
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
 COMPLAINT = re.compile(r"Traceback|#(?:critical|error)\]|\b(?:critical|error)\]")
 # All load comes from one address and a few users, so the limits on single users would be measured.
-SETTINGS = "[limits]\nenabled = false\n"
+SETTINGS = '[limits]\nenabled = false\n[payments]\nsecret_key = "that of all daemons of the benchmark"\n'
 
 
 class Daemon(Server):
     """``twistd justchat`` in a folder of its own; ``seed`` fills its database before the first start.
 
-    ``mongo`` is the URI of a database that runs already. Without it the daemon has its own.
+    ``mongo`` is the URI of a database that runs already. Without it the daemon has its own. ``bus`` joins it with
+    others. ``workers`` are processes of it.
     """
 
     def __init__(
-        self, seed: Callable[[str], None] | None = None, *, watched: bool = False, mongo: str | None = None
+        self,
+        seed: Callable[[str], None] | None = None,
+        *,
+        watched: bool = False,
+        mongo: str | None = None,
+        bus: str | None = None,
+        workers: int = 1,
+        pinned: bool = True,
     ) -> None:
+        self.pinned = pinned
         self.folder = Path(tempfile.mkdtemp(prefix="jc-bench-"))
         self.ready_s = 0.0
         self._watched = watched
@@ -44,6 +53,9 @@ class Daemon(Server):
         (self.folder / "justchat.toml").write_text(SETTINGS)
         self._seed = seed
         self._mongo = mongo
+        self._options = [] if mongo is None else ["--mongo", mongo]
+        self._options += [] if bus is None else ["--bus", bus]
+        self._options += [] if workers == 1 else ["--workers", str(workers)]
 
     def __enter__(self) -> "Daemon":
         try:
@@ -64,7 +76,7 @@ class Daemon(Server):
         command = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "justchat"]
         command += ["--data-dir", str(self.folder / "data"), "--config", str(self.folder / "justchat.toml")]
         command += [f"--{name}=tcp:0:interface=127.0.0.1" for name in ("http", "websocket")]
-        command += [] if self._mongo is None else ["--mongo", self._mongo]
+        command += self._options
         self._log.write_bytes(b"")
         began = time.monotonic()
         with open(self._log, "ab") as log:
@@ -74,7 +86,7 @@ class Daemon(Server):
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 env={**os.environ, "JUSTCHAT_STALLS": "1" if self._watched else ""},
-                preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+                preexec_fn=lambda: os.sched_setaffinity(0, cores(SERVER_CORE if self.pinned else None)),
             )
         found: dict[str, str] = {}
         while len(found) < 2:
@@ -84,7 +96,7 @@ class Daemon(Server):
             found = dict(re.findall(r"(http|websocket) listens on 127\.0\.0\.1:(\d+)", self._log.read_text()))
         self.ready_s = time.monotonic() - began
         self.http, self.websocket = int(found["http"]), int(found["websocket"])
-        if self._mongo is None:
+        if self._mongo is None and self.pinned:
             move(int((self.folder / "data/mongo/mongod.lock").read_text()), LOAD_CORE)
 
     def stop(self) -> None:
@@ -104,6 +116,11 @@ class Daemon(Server):
         complaints = [line for line in self._log.read_text(errors="replace").splitlines() if COMPLAINT.search(line)]
         if complaints:
             print(f"the daemon logged {len(complaints)} complaints; the first: {complaints[0]}", file=sys.stderr)
+
+    def cpu_seconds(self) -> float:
+        """With that of its workers."""
+        workers = (pid for pid, name in children(self.pid).items() if name.startswith("worker "))
+        return sum(map(cpu_seconds, (self.pid, *workers)))
 
     def __exit__(self, *_: object) -> None:
         self.stop()

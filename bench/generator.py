@@ -46,6 +46,10 @@ class Plan:
         """Start the part of a room, or of a user."""
         self.lines.append("group")
 
+    def at(self, server: Server) -> None:
+        """To that server goes what follows, instead of the one that ``run`` is given."""
+        self.lines.append(f"server {server.http} {server.websocket}")
+
     def listen(self, numbered_by: str, count: int, key: str) -> None:
         if count:
             self.lines.append(f"listen {numbered_by} {count} {key}")
@@ -69,7 +73,8 @@ def run(
 
     ``protocol`` is that of the sockets, where it is not the server's first: the daemon speaks ``io``, too.
     """
-    command = on_core(LOAD_CORE, BIN / "load", "run", server.http, server.websocket, protocol or server.protocol)
+    core = LOAD_CORE if server.pinned else None
+    command = on_core(core, BIN / "load", "run", server.http, server.websocket, protocol or server.protocol)
     command += map(str, (seconds, warm_up, connections, rate))
     # Its complaint goes into a file: two pipes could block each other.
     with (

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 
-from bench import plans
+from bench import plans, several
 from bench.daemon import Daemon
 from bench.generator import ONE_BY_ONE, Plan, limit, run, syscalls
-from bench.server import Server
+from bench.server import Missing, Server
 from bench.stage import Stage
 from bench.world import seed
 
@@ -35,10 +35,6 @@ class Measure:
     title: str
     round: Callable[[Stage, float], Round]
     most: int = 1000
-
-
-class Missing(Exception):
-    """A requirement of a measure is not installed; that is not a failure."""
 
 
 def _three(stage: Stage) -> dict[str, Server]:
@@ -201,4 +197,9 @@ MEASURES = [
     Measure("stalls", "turns of the reactor over 20 ms, under each of these loads", stalls, most=1),
     Measure("sign-ups", "messages while people sign in", sign_ups),
     Measure("start", "cold start with 1,000,000 messages and 100,000 rooms", cold_start, most=3),
+    Measure("members", "a room of 10,000 people of whom ten listen, beside one of ten", several.members),
+    Measure("workers", "two workers, beside one daemon and two processes of Node", several.workers, most=3),
+    Measure("daemons", "200 rooms, 2,000 messages a second, through two daemons", several.daemons, most=3),
+    Measure("across", "one sender and one listener, at one daemon or two, 50 messages a second", several.across),
+    Measure("one room", "one room, 50 messages a second, through one daemon or four", several.one_room),
 ]

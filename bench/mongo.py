@@ -14,7 +14,7 @@ from justchat.store.indexes import INDEXES
 
 
 @contextmanager
-def mongod(folder: Path) -> Iterator[str]:
+def mongod(folder: Path, core: int | None = LOAD_CORE) -> Iterator[str]:
     """Run it on that folder: its URI. It is ready when this is entered."""
     folder.mkdir(parents=True, exist_ok=True)
     socket = folder / "bench.sock"
@@ -23,7 +23,7 @@ def mongod(folder: Path) -> Iterator[str]:
     command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
     command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     # It must not outlive us, however we end.
-    command = ["setpriv", "--pdeathsig", "TERM", "--", *on_core(LOAD_CORE, *command)]
+    command = ["setpriv", "--pdeathsig", "TERM", "--", *on_core(core, *command)]
     process = subprocess.Popen(command, env=library_environment(folder), stdout=subprocess.DEVNULL)
     uri = f"mongodb://{quote(str(socket), safe='')}"
     try:

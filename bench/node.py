@@ -25,12 +25,15 @@ def install() -> None:
 
 
 class Node(Server):
-    """One of them; ``name`` is that of its file: ``looked_up`` or ``memory``."""
+    """One of them; ``name`` is that of its file: ``looked_up``, ``memory`` or ``joined``, which has ``more`` arguments.
 
-    protocol = "io"
+    Those that are joined give messages no common order, and are not pinned.
+    """
 
-    def __init__(self, name: str, uri: str) -> None:
-        self._command = on_core(SERVER_CORE, "node", f"{name}.js", uri)
+    def __init__(self, name: str, uri: str, *more: object) -> None:
+        self.pinned = not more
+        self.protocol = "io-unordered" if more else "io"
+        self._command = on_core(SERVER_CORE if self.pinned else None, "node", f"{name}.js", uri, *more)
 
     def __enter__(self) -> "Node":
         self.process = subprocess.Popen(self._command, cwd=PEERS, stdout=subprocess.PIPE)

@@ -1,10 +1,17 @@
 """The plans of the measures: the listeners and the messages."""
 
+from collections.abc import Sequence
+from itertools import cycle
+
 from bench.generator import CLOCK, Plan
+from bench.server import Server
 from bench.world import (
     ARCHIVED_MESSAGES,
     DWELLERS,
+    FEW,
     HALL,
+    LARGE_ROOMS,
+    MANY_MEMBERS,
     QUIET,
     READERS,
     ROOMS,
@@ -82,6 +89,50 @@ def dialogs() -> Plan:
 def read_a_little() -> Plan:
     """All reads in rotation."""
     return Plan(chat().lines + rooms_list().lines + dialogs().lines)
+
+
+def members(number: int) -> Plan:
+    """Messages to a room of so many people, ten of whom listen."""
+    plan = Plan()
+    plan.group()
+    people = {len(FEW): FEW, len(MANY_MEMBERS): MANY_MEMBERS}[number]
+    for person in people[: len(FEW)]:
+        plan.listen("seq", 1, key(person))
+        message = {"room_id": room_id(LARGE_ROOMS[number]), "text": CLOCK}
+        plan.post("/room/sendMessage", key(person), message=message)
+    return plan
+
+
+def spread(plan: Plan, servers: Sequence[Server]) -> Plan:
+    """The same over several servers: they share the sockets of a group, and each request goes to the next of them."""
+    done, turns = Plan(), cycle(servers)
+    for line in plan.lines:
+        what, *rest = line.split(" ")
+        if what == "listen":
+            numbered_by, count, key = rest
+            for place, server in enumerate(servers):
+                done.at(server)
+                done.listen(numbered_by, (int(count) + len(servers) - 1 - place) // len(servers), key)
+        elif what == "post":
+            done.at(next(turns))
+            done.lines.append(line)
+        else:
+            done.lines.append(line)
+    return done
+
+
+def everywhere(number: int, speakers: Sequence[Server], listeners: Sequence[Server]) -> Plan:
+    """Messages to each of so many rooms through all of these; at each of those a socket listens."""
+    plan = Plan()
+    for place, person in enumerate(DWELLERS[:number]):
+        plan.group()
+        for server in listeners:
+            plan.at(server)
+            plan.listen("seq", 1, key(person))
+        for server in speakers:
+            plan.at(server)
+            plan.post("/room/sendMessage", key(person), message={"room_id": room_id(2 + place), "text": CLOCK})
+    return plan
 
 
 def _speak(plan: Plan, number: int) -> None:

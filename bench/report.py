@@ -18,6 +18,8 @@ SHOWN = {
     "fan_out": "deliveries/s of one event",
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",
+    "answer_p50_ms": "answers p50 ms",
+    "answer_p99_ms": "answers p99 ms",
     "server_us": "server us",
     "slowest_over_median": "slowest/median",
     "kib_per_socket": "KiB a socket",

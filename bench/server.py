@@ -1,8 +1,8 @@
 """A server under measure: its ports, and the resources that it uses."""
 
-import os
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -10,10 +10,18 @@ class Failed(Exception):
     """A measure failed; the others may succeed."""
 
 
+class Missing(Exception):
+    """A requirement of a measure is not installed; that is not a failure."""
+
+
 class Server:
-    """A process under measure. ``protocol`` is how its sockets are spoken to: ``raw`` or ``io`` (Socket.IO)."""
+    """A process under measure. ``protocol`` is how its sockets are spoken to: ``raw`` or ``io`` (Socket.IO).
+
+    ``pinned``: it has a core, and the load has the other.
+    """
 
     protocol = "raw"
+    pinned = True
     http = websocket = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -24,11 +32,47 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """The processor time that it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.pid)
 
     def resident(self) -> int:
         """Bytes of memory that it holds. (``VmRSS`` of its status lags behind, by a figure for each processor.)"""
         found = re.search(r"^Rss:\s+(\d+) kB", Path(f"/proc/{self.pid}/smaps_rollup").read_text(), re.MULTILINE)
         assert found
         return int(found[1]) * 1024
+
+
+class Together(Server):
+    """Servers that are one for their clients."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        first = servers[0]
+        self.servers = servers
+        self.protocol, self.pinned, self.http, self.websocket = (
+            first.protocol,
+            first.pinned,
+            first.http,
+            first.websocket,
+        )
+
+    def cpu_seconds(self) -> float:
+        return sum(server.cpu_seconds() for server in self.servers)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time of the threads that a process has now. (``stat`` counts in hundredths of a second.)"""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[0])
+        except OSError:
+            continue  # threads come and go
+    return total / 1e9
+
+
+def children(pid: int) -> dict[int, str]:
+    """The processes that a process has started, with their names."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found[int(child)] = Path(f"/proc/{child}/comm").read_text().strip()
+    return found

@@ -33,6 +33,15 @@ class Target:
 
 
 AT_MOST: dict[str, Any] = {"at_least": False}
+DELIVERED = {
+    "send": "requests",
+    "room": "deliveries",
+    "event": "deliveries",
+    "rooms": "deliveries",
+    "direct": "deliveries",
+    "crowd": "deliveries",
+}
+"""By load of "workers": what counts."""
 TARGETS = [
     Target("send", "requests/s, Node looked up = 1", "requests", 10, "looked_up"),
     Target("send", "requests/s, Node with memory = 1", "requests", 5, "memory"),
@@ -64,4 +73,35 @@ TARGETS = [
     Target("sign-ups", "p99 of messages, without = 1", "p99_ms", 1.5, "ours calm", "ours signing in", **AT_MOST),
     Target("start", "seconds until it listens, empty = 1", "ready_s", 2, "ours empty", **AT_MOST),
     Target("start", "memory, empty = 1", "mib", 2, "ours empty", **AT_MOST),
+    Target("members", "server CPU, 10 people = 1", "server_us", 1.3, "10 people", "10,000 people", **AT_MOST),
+    *(
+        Target("workers", f"{load}: {figure}/s, two Node = 1", figure, 2, f"two Node, {load}", f"workers, {load}")
+        for load, figure in DELIVERED.items()
+    ),
+    *(
+        Target("workers", f"{load}: {figure}/s, one daemon = 1", figure, 1, f"one daemon, {load}", f"workers, {load}")
+        for load, figure in DELIVERED.items()
+    ),
+    Target(
+        "workers",
+        "server CPU per delivery, rooms paced, one daemon = 1",
+        "server_us",
+        1.4,
+        "one daemon, rooms paced",
+        "workers, rooms paced",
+        **AT_MOST,
+    ),
+    Target("daemons", "p99 of answers, one daemon = 1", "answer_p99_ms", 6, "one daemon", "two daemons", **AT_MOST),
+    Target(
+        "daemons",
+        "the same with the bus away",
+        "answer_p99_ms",
+        12,
+        "one daemon",
+        "two daemons, bus away",
+        **AT_MOST,
+    ),
+    Target("daemons", "CPU of Redis for a message, us", "server_us", 5, ours="Redis", **AT_MOST),
+    Target("across", "p50 beyond that of the same daemon, ms", "p50_ms", 1, ours="difference", **AT_MOST),
+    Target("one room", "p50 of answers, one daemon = 1", "answer_p50_ms", 1.5, "one daemon", "four daemons", **AT_MOST),
 ]

@@ -48,6 +48,12 @@ DWELLERS = range(4 * SESSIONS, 4 * SESSIONS + ROOMS)
 IN_ROOM = {0: HALL, 1: QUIET} | {2 + i: range(person, person + 1) for i, person in enumerate(DWELLERS)}
 
 
+FEW = range(DWELLERS.stop, DWELLERS.stop + 10)
+MANY_MEMBERS = range(FEW.stop, FEW.stop + 10_000)
+LARGE_ROOMS = {len(FEW): 1_000_001, len(MANY_MEMBERS): 1_000_002}
+"""The rooms of these people, by their number."""
+
+
 def seed(uri: str) -> None:
     """People, their sessions, and rooms with them inside."""
     where = {person: room for room, people in IN_ROOM.items() for person in people}
@@ -89,7 +95,7 @@ def _room(number: int, people: range) -> dict[str, Any]:
         name=f"Room {number} of the bench",
         admin=person_id(people[0]),
         created_at=NOW - timedelta(seconds=number),
-        max_users=100,
+        max_users=max(100, len(people)),
         users=inside,
         visitors=inside,
     )
@@ -106,6 +112,15 @@ def seed_archive(uri: str) -> None:
     fill(uri, "log", (message for message, _ in _direct()))
     fill(uri, "dialogs", _dialogs())
     make_indexes(uri)
+
+
+def seed_large(uri: str) -> None:
+    """Two rooms: one of ten people, and one of ten thousand."""
+    for people in (FEW, MANY_MEMBERS):
+        room = LARGE_ROOMS[len(people)]
+        fill(uri, "users", (_person(person, room) for person in people))
+        fill(uri, "sessions", (_session(person) for person in people[: len(FEW)]))
+        fill(uri, "rooms", iter([_room(room, people)]))
 
 
 def _rooms() -> range:

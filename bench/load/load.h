@@ -29,6 +29,7 @@ struct request {
     struct group *group;
     char *bytes;
     size_t length, stamp;              /* stamp 0: the request has none */
+    int port;
 };
 
 struct connection {
@@ -64,7 +65,7 @@ void upgraded(struct connection *c);
 size_t read_frames(struct connection *c);
 
 /* counting.c: checks and counts events and answers */
-extern int measuring;
+extern int measuring, unordered;
 extern long requests, acknowledged, deliveries, delivered, refused;
 extern uint64_t received_bytes;
 void bound_at(struct connection *c, const char *text, size_t length);
@@ -79,4 +80,4 @@ extern struct group *groups[];
 extern struct connection **listeners;
 extern struct request **posts;
 extern size_t n_groups, n_listeners, n_posts;
-void read_plan(int ws_port);
+void read_plan(int http_port, int ws_port);

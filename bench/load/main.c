@@ -1,10 +1,11 @@
 /* The load generator.
  *
- *   load run HTTP_PORT WS_PORT raw|io SECONDS WARM_UP CONNECTIONS RATE   < the plan (plan.c)
+ *   load run HTTP_PORT WS_PORT raw|io|io-unordered SECONDS WARM_UP CONNECTIONS RATE   < the plan (plan.c)
  *       opens the sockets, says "connected" and waits for a line; then sends the plan's requests in turn over so many
  *       connections: each as soon as the last was answered (RATE 0), or once that has reached everybody, too (RATE -1),
  *       or RATE a second of them all, late ones counted from when they were due. Says "measuring" and "measured" where
- *       its counting begins and ends.
+ *       its counting begins and ends. io-unordered is Socket.IO of servers that give messages no common order: each
+ *       socket must receive every message once, in any order.
  *   load drain PORT SECONDS SOCKETS
  *       only reads, for bench/peers/limit.c, until that closes.
  *
@@ -63,7 +64,7 @@ static void run(double seconds) {
 }
 
 static int is_behind(const struct connection *c) {
-    return c->received < c->group->last_acknowledged || c->received - c->group->base < c->group->acknowledged;
+    return (!unordered && c->received < c->group->last_acknowledged) || c->received - c->group->base < c->group->acknowledged;
 }
 
 /* Every acknowledged message must reach every socket, however long its queue is; and nothing else may come. */
@@ -101,9 +102,10 @@ int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 5 && !strcmp(argv[1], "drain")) return drain(atoi(argv[2]), atof(argv[3]), atol(argv[4]));
     if (argc != 9 || strcmp(argv[1], "run")) die("see the head of main.c");
-    socket_io = !strcmp(argv[4], "io");
+    unordered = !strcmp(argv[4], "io-unordered");
+    socket_io = unordered || !strcmp(argv[4], "io");
     double seconds = atof(argv[5]), warm_up = atof(argv[6]);
-    read_plan(atoi(argv[3]));
+    read_plan(atoi(argv[2]), atoi(argv[3]));
     puts("connected");
     if (getchar() == EOF) die("no line to start");
 
@@ -111,7 +113,7 @@ int main(int argc, char **argv) {
     senders = calloc(n_senders + 1, sizeof *senders);
     rate = atof(argv[8]);
     for (size_t i = 0; i < n_senders; i++) {
-        senders[i] = open_connection(SENDER, atoi(argv[2]));
+        senders[i] = open_connection(SENDER, posts[i % n_posts]->port);
         /* Each has its own copy of the request: the clock is written into it. */
         senders[i]->request = malloc(sizeof *senders[i]->request);
         *senders[i]->request = *posts[i % n_posts];

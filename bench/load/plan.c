@@ -3,6 +3,7 @@
  *   group                      what follows belongs together: a room, or a user
  *   listen FIELD COUNT KEY     so many WebSockets of one session; their messages are numbered by "seq" or "n"
  *   post PATH BODY             one of the requests; 20 zeros in it are where the clock goes, "t" before them
+ *   server HTTP_PORT WS_PORT   to this server goes what follows, instead of the one that was named first
  *   connect                    the end
  */
 #include "load.h"
@@ -26,11 +27,12 @@ static struct group *group(void) {
     return groups[n_groups - 1];
 }
 
-static void add_request(const char *path, const char *body) {
+static void add_request(int port, const char *path, const char *body) {
     struct request *request = calloc(1, sizeof *request);
     size_t size = strlen(path) + strlen(body) + 256;
     if (n_posts == MOST_POSTS) die("more than %d requests", MOST_POSTS);
     request->group = group();
+    request->port = port;
     request->bytes = malloc(size);
     request->length = (size_t)snprintf(request->bytes, size,
         "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", path,
@@ -59,7 +61,7 @@ static void add_listeners(int port, const char *field, long count, const char *k
     }
 }
 
-void read_plan(int ws_port) {
+void read_plan(int http_port, int ws_port) {
     char *line = NULL;
     size_t size = 0;
     ssize_t n;
@@ -71,8 +73,11 @@ void read_plan(int ws_port) {
             if (n_groups == MOST_GROUPS) die("more than %d groups", MOST_GROUPS);
             struct group *new = groups[n_groups++] = calloc(1, sizeof *new);
             new->base = -1;
+        } else if (!strcmp(what, "server") && rest) {
+            http_port = atoi(first);
+            ws_port = atoi(rest);
         } else if (!strcmp(what, "post") && rest) {
-            add_request(first, rest);
+            add_request(http_port, first, rest);
         } else if (!strcmp(what, "listen") && rest) {
             char *count = strsep(&rest, " ");
             if (!rest) die("whose sockets?");

@@ -1,10 +1,11 @@
 // A typical chat server in Node: express, socket.io and the MongoDB driver, without tuning.
 //
-//   node looked_up.js|memory.js MONGO_URI    prints its port
+//   node looked_up.js|memory.js MONGO_URI    prints its port (joined.js has more arguments)
 //
 // It has the measured calls, with the same paths, bodies and documents; writes are as durable as the
 // driver's default makes them. Message numbers are counted in memory and cost almost nothing: the
-// load generator uses them to check that nothing is lost or out of order.
+// load generator uses them to check that nothing is lost or out of order. One of several processes
+// counts for itself, in steps that leave the numbers of the others out, so there is no common order.
 "use strict";
 const { createHash } = require("node:crypto");
 const { createServer } = require("node:http");
@@ -14,7 +15,7 @@ const { Server } = require("socket.io");
 const reading = require("./reading");
 
 // `remembered(load)` is how sessions, rooms and users are found: load as it is, or with a memory before it.
-exports.serve = async (remembered) => {
+exports.serve = async (remembered, { adapter, number = 0, step = 1 } = {}) => {
     const client = await MongoClient.connect(process.argv[2]);
     const database = client.db("justchat");
     const [sessions, rooms, users, log, dialogs] = ["sessions", "rooms", "users", "log", "dialogs"].map((name) =>
@@ -26,15 +27,15 @@ exports.serve = async (remembered) => {
     const userOf = remembered((id) => users.findOne({ _id: new ObjectId(id) }));
     const unreadOf = remembered(reading.unread(log));
 
-    const numberOf = (stream) => numbers.get(stream) || 0;
+    const numberOf = (stream) => numbers.get(stream) || number;
     const nextNumber = (stream) => {
-        numbers.set(stream, numberOf(stream) + 1);
+        numbers.set(stream, numberOf(stream) + step);
         return numberOf(stream);
     };
 
     const app = express();
     const server = createServer(app);
-    const io = new Server(server, { serveClient: false });
+    const io = new Server(server, { serveClient: false, ...(adapter && { adapter }) });
     app.disable("x-powered-by");
     app.disable("etag");
     app.use(express.json({ type: () => true }));
