@@ -1,6 +1,7 @@
 """The types of settings. Each validates its values, and raises ValueError with what is wrong."""
 
 import os
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
@@ -53,16 +54,27 @@ def _http_url(url: str) -> str:
 
 
 MOST_WORKERS = 256
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
-def usable_cores() -> int:
+def usable_cores(membership: Path = Path("/proc/self/cgroup"), groups: Path = CONTROL_GROUPS) -> int:
     """Cores that this process may use, by its affinity and by the quota of its control group."""
     cores = len(os.sched_getaffinity(0))
+    with suppress(OSError):
+        for line in membership.read_text().splitlines():
+            if line.startswith("0::/"):
+                group = groups / line.removeprefix("0::/")
+                cores = min([cores, *map(_quota, (group, *group.parents))])
+    return max(1, cores)
+
+
+def _quota(group: Path) -> int:
+    """The whole cores that a control group (version 2) may use."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):  # no control group, or "max"
-        return cores
+        quota, period = (group / "cpu.max").read_text().split()
+        return int(quota) // int(period)
+    except (OSError, ValueError):  # there is no such group, or it has "max"
+        return MOST_WORKERS
 
 
 def _workers(written: object) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from justchat.config.setting_types import usable_cores
 from justchat.config.settings import Settings, load_settings
 from justchat.errors import StartupError
 from justchat.tap import Options
@@ -198,6 +199,8 @@ class CommandLine(ConfigCase):
         for written, number in (("1", 1), ("16", 16), ("auto", cores)):
             settings = self.parse("--workers", written)
             self.assertEqual(number, settings.http.workers)
+        self.patch(os, "sched_getaffinity", lambda _: {3})
+        self.assertEqual(1, self.parse("--workers", "auto").http.workers)
         for written in ("0", "true", '"2"', "2.0", "[]", "-1", "257", '""'):
             with self.assertRaises(SystemExit) as caught:
                 self.parse("--config", self.a_file(f"[http]\nworkers = {written}"))
@@ -205,6 +208,25 @@ class CommandLine(ConfigCase):
         for written in ("0", "-1", "1.5", "", "²", "True"):
             with self.assertRaises(SystemExit):
                 self.parse("--workers", written)
+
+    def test_control_group(self) -> None:
+        """A core that the control group, or one around it, does not allow is not counted; at least one is."""
+        self.patch(os, "sched_getaffinity", lambda _: set(range(8)))
+        membership, groups = Path(self.mktemp()), Path(self.mktemp())
+        membership.write_text("0::/system.slice/justchat.service\n")
+        inner = groups / "system.slice" / "justchat.service"
+        inner.mkdir(parents=True)
+        for within, around, cores in (
+            ("max 100000", "max 100000", 8),
+            ("250000 100000", "max 100000", 2),
+            ("max 100000", "300000 100000", 3),
+            ("20000 100000", "300000 100000", 1),
+            ("1600000 100000", "", 8),
+        ):
+            (inner / "cpu.max").write_text(f"{within}\n")
+            (inner.parent / "cpu.max").write_text(f"{around}\n")
+
+            self.assertEqual(cores, usable_cores(membership, groups))
 
     def test_wrong(self) -> None:
         """What is wrong on the command line, or in the file that it names, ends the start with one line."""

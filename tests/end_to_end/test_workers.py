@@ -12,6 +12,7 @@ from tests.support.attack import connect
 from tests.support.chat import a_room
 from tests.support.client import listen, request
 from tests.support.daemon import Daemon
+from tests.support.mongo import drop, fresh_uri
 from tests.support.picture_files import quarters, saved
 from tests.support.starting import StartCase, processes
 from tests.support.waiting import assert_within, eventually
@@ -157,7 +158,9 @@ class Ending(StartCase):
     """Each ends a daemon of its own."""
 
     async def a_group(self, *options: str) -> Daemon:
-        return await self.a_daemon("--workers", str(NUMBER), *options).start()
+        uri = fresh_uri()
+        self.addCleanup(drop, uri)
+        return await self.a_daemon("--workers", str(NUMBER), "--mongo", uri, *options).start()
 
     async def assert_gone(self, daemon: Daemon, *pids: int) -> None:
         await eventually(
@@ -167,7 +170,7 @@ class Ending(StartCase):
 
     async def test_parent_killed(self) -> None:
         """If the parent is killed, all its processes end, and the next start finds the ports free."""
-        daemon = await self.a_group()
+        daemon = await self.a_daemon("--workers", str(NUMBER)).start()
         pids = worker_pids(daemon)
         self.assertEqual(set(WORKERS), set(pids))
         os.kill(pids[1], signal.SIGSTOP)  # one hangs
@@ -214,13 +217,6 @@ class Ending(StartCase):
 
 
 class Starting(StartCase):
-    async def test_wrong_number(self) -> None:
-        """A number of workers that cannot be is one line, before anything is made."""
-        line = await self.refusal("--workers", "many")
-
-        self.assertIn('[http] workers: must be a number from 1 to 256, or "auto"', line)
-        self.assertFalse(self.data.exists())
-
     async def test_from_file(self) -> None:
         """The number may be in the settings file. No secret of that is in a worker's arguments or environment."""
         secret = "a secret of the payments 0123456789"
@@ -233,15 +229,6 @@ class Starting(StartCase):
         for pid in pids.values():
             for place in ("cmdline", "environ"):
                 self.assertNotIn(secret.encode(), Path(f"/proc/{pid}/{place}").read_bytes())
-
-    async def test_one(self) -> None:
-        """One worker is a daemon without a parent; ``auto`` is that on one core."""
-        daemon = self.a_daemon("--workers", "auto")
-        daemon.prefix = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
-
-        await daemon.start()
-
-        self.assertEqual({}, worker_pids(daemon))
 
     async def test_taken(self) -> None:
         """A port or a data directory of another daemon is one line, although its workers share their ports."""

@@ -46,21 +46,17 @@ async def a_session_of(port: int, worker: int, version: int = 4, more: str = "")
     raise AssertionError(f"no connection reached worker {worker}")
 
 
-class WorkersCase(ChatTestCase):
-    """Tests of a daemon with NUMBER workers, which those of one class share."""
+_shared: list[Daemon] = []
 
-    options: tuple[str, ...] = ()
-    _shared: dict[type, Daemon] = {}
+
+class WorkersCase(ChatTestCase):
+    """Tests of a daemon with NUMBER workers, which they share."""
 
     async def setUp(self) -> None:
+        if not _shared:
+            _shared.append(await Daemon("--workers", str(NUMBER)).start())
+        (self.daemon,) = _shared
         self._listeners = []
-        kind = type(self)
-        if kind not in self._shared:
-            while self._shared:
-                await self._shared.popitem()[1].stop()
-            self._shared[kind] = Daemon("--workers", str(NUMBER), *self.options)
-            await self._shared[kind].start()
-        self.daemon = self._shared[kind]
         self._logged = len(self.daemon.log)
 
     async def killed(self, worker: int) -> None:
