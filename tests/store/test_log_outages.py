@@ -1,6 +1,7 @@
 """The log of rooms while its database dies or stops."""
 
 import itertools
+import time
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
@@ -106,6 +107,22 @@ class DatabaseDies(LogCase):
         self.assertNotIn("refused", texts)
         self.assertEqual("after", texts[-1])
         self.assertNotIn("refused", received)
+
+    async def test_stood_still(self) -> None:
+        """An append whose time is over when a suspended process goes on has the outcome that the database gave it."""
+        self.patch(append_module, "APPEND_TIMEOUT", 0.3)
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        self.mongod.pause()
+        asked = ensureDeferred(rooms.append(room, say(self.anna, "stored meanwhile")))
+        await deferLater(reactor, 0.1)
+
+        self.mongod.go_on()
+        time.sleep(1.5)  # the reactor stands still, as in a process that is suspended
+        _, entry = await asked
+
+        assert entry is not None
+        self.assertEqual(["stored meanwhile"], [e.text for e in await rooms.history(room, 0, ALL) if e.text])
 
     async def test_followers_of_the_refused_fall(self) -> None:
         """An entry that was allowed only by another one is withdrawn with it."""

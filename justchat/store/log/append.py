@@ -6,6 +6,7 @@ DatabaseAway after APPEND_TIMEOUT; once ``is_decided``, the caller gets what was
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Generic
 
 from attrs import define, field
@@ -21,6 +22,10 @@ from justchat.store.log.stream_head import S, StreamHead
 
 APPEND_TIMEOUT = 4.5
 """Seconds an append waits for the database before its caller gets a 503."""
+STOOD_STILL = 0.5
+"""Seconds of delay of a timer, by which this process knows that it was suspended, or its machine was."""
+GRACE = 1.0
+"""Seconds that appends wait longer then: answers of the database that came meanwhile have not been read."""
 
 
 @define(eq=False)
@@ -66,6 +71,7 @@ class Deadlines(Generic[S]):
     def __init__(self) -> None:
         self._pending: deque[tuple[float, Append[S]]] = deque()
         self._timer: IDelayedCall | None = None
+        self._expires_at = 0.0
 
     def add(self, append: Append[S]) -> None:
         self._pending.append((reactor.seconds() + APPEND_TIMEOUT, append))
@@ -73,9 +79,15 @@ class Deadlines(Generic[S]):
 
     def _start_timer(self) -> None:
         if self._pending and self._timer is None:
-            self._timer = reactor.callLater(max(0.0, self._pending[0][0] - reactor.seconds()), self._expire)
+            now = reactor.seconds()
+            self._expires_at = max(self._pending[0][0], now)
+            self._timer = reactor.callLater(self._expires_at - now, self._expire)
 
     def _expire(self) -> None:
+        if reactor.seconds() - self._expires_at > STOOD_STILL:
+            self._timer = reactor.callLater(GRACE, self._expire)
+            self._expires_at = inf  # once
+            return
         self._timer = None
         expired: list[Append[S]] = []
         while self._pending and self._pending[0][0] <= reactor.seconds():
