@@ -173,18 +173,24 @@ class Behind:
             self.assertEqual((404, "not-found"), (answer.status, answer.json["code"]), path)
 
     async def test_polling(self) -> None:
-        """The requests of a polling session come to one daemon, those of all clients to both."""
+        """The requests of a polling session come to one daemon, the sessions of all clients to both."""
 
-        async def poll(client: int) -> None:
+        async def poll(client: int) -> str:
             opened = await self.one("GET /socket.io/?EIO=4&transport=polling", client=client)
             sid = json.loads(opened.body[1:])["sid"]
             path = f"/socket.io/?EIO=4&transport=polling&sid={sid}"
             self.assertEqual((200, b"ok"), _told(await self.one(f"POST {path}", body=b"40", client=client)))
             answer = await self.one(f"GET {path}", client=client)
             self.assertEqual((200, b'40{"sid"'), (answer.status, answer.body[:8]))
-            self.assertEqual((200, b"ok"), _told(await self.one(f"POST {path}", body=b"1", client=client)))
+            return path
 
-        await at_once(poll(client) for client in range(10, 18))
+        paths = await at_once(poll(client) for client in range(10, 34))
+
+        # Who knows a session closes it.
+        for daemon in self.pair.daemons:
+            closing = [a_request(f"POST {path}", body=b"1", last=True) for path in paths]
+            answers = await at_once(exchange(daemon.http, request) for request in closing)
+            self.assertEqual({200, 400}, {answer.status for (answer,) in answers})
 
     async def test_one_gone(self) -> None:
         """Without one daemon the other serves all; without both the answer is an error's."""
