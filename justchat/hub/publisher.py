@@ -1,9 +1,12 @@
 """The publisher: turns each durable entry into one encoded event, and sends it to everybody it concerns."""
 
-from collections.abc import Callable
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
+from justchat.errors import RoomNotFound
 from justchat.hub.broadcast import Broadcast
 from justchat.hub.local_rooms import LocalRooms
+from justchat.interfaces.rooms import IRooms
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.direct import Mailbox
 from justchat.model.entry import Entry, Kind
@@ -16,15 +19,14 @@ GIFTS_KNOWN = 10_000
 
 
 class Publisher:
-    """Subscriber of rooms and mailboxes: receives every entry once it is durable, in the order of its stream.
+    """Subscriber of rooms and mailboxes: receives every entry once it is durable, in the order of its stream."""
 
-    ``room_of`` returns a room by its id, as far as it is in memory.
-    """
+    _log = Logger()
 
-    def __init__(self, broadcast: Broadcast, local_rooms: LocalRooms, room_of: Callable[[Id], Room | None]) -> None:
+    def __init__(self, broadcast: Broadcast, local_rooms: LocalRooms, rooms: IRooms) -> None:
         self._broadcast = broadcast
         self._local_rooms = local_rooms
-        self._room_of = room_of
+        self._rooms = rooms
         self._known_gifts: BoundedCache[Id, None] = BoundedCache(GIFTS_KNOWN)
         """Gifts that were published to roommates here: a gift may arrive in several ways."""
 
@@ -42,10 +44,18 @@ class Publisher:
 
     def on_roommate_gift(self, gift: Entry) -> None:
         """Publish a gift to the others in its receiver's room, once."""
-        room = self._room_of(gift.room) if gift.room is not None else None
-        if room is None or gift.id in self._known_gifts:
+        if gift.room is None or gift.id in self._known_gifts or not self._local_rooms.has_any(gift.room):
             return
         self._known_gifts.put(gift.id, None)
+        Deferred.fromCoroutine(self._publish_to_roommates(gift, gift.room)).addErrback(
+            lambda failure: self._log.failure("a gift was not published to roommates", failure)
+        )
+
+    async def _publish_to_roommates(self, gift: Entry, room_id: Id) -> None:
+        try:
+            room = await self._rooms.get(room_id)
+        except RoomNotFound:
+            return
         own = self._local_rooms.connections_of(gift.stream)
         roommates = [each for each in self._local_rooms.connections(room) if each not in own]
         self._broadcast.send(roommates, lambda: _encode_for_roommates(gift))

@@ -130,11 +130,6 @@ class Rooms:
     async def get(self, room: Id) -> Room:
         return (await self._head(room)).state
 
-    def known(self, room: Id) -> Room | None:
-        """The room, if it is in memory."""
-        head = self._log.heads.in_memory.get(room)
-        return None if head is None else head.state
-
     async def append(self, room: Id, propose: Proposal) -> tuple[Room, Entry | None]:
         def propose_if_there(state: Room, seq: int) -> Entry | None:
             if state.removed:

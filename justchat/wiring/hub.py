@@ -43,7 +43,7 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
     """The hub, subscribed to the stores. ``bus`` joins the daemon with others; None for a daemon alone."""
     registry = Registry(now)
     local_rooms = LocalRooms(registry)
-    publisher = Publisher(Broadcast(registry, reactor), local_rooms, stores.rooms.known)
+    publisher = Publisher(Broadcast(registry, reactor), local_rooms, stores.rooms)
     notices = AbsenteeNotices(stores.mailboxes, reactor)
     announcer = Announcer(publisher, stores.packets)
     stores.rooms.subscribe(publisher.on_entry)
