@@ -14,7 +14,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from justchat.errors import StartupError
+from justchat.errors import StartupError, Unavailable
 from justchat.service.lifecycle import OrderedService
 from justchat.service.signals import install_signal_handlers
 
@@ -49,7 +49,7 @@ class RootService(OrderedService):
 
     def _cannot_start(self, failure: Failure) -> None:
         """End the process: a daemon that runs and answers nobody is worse than none."""
-        if failure.check(StartupError):
+        if failure.check(StartupError, Unavailable):  # the latter where the database goes away during the start
             self._log.critical("justchat: {reason}", reason=failure.getErrorMessage())
         else:
             self._log.failure("justchat: cannot start", failure)
