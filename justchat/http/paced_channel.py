@@ -112,6 +112,11 @@ class PacedChannel(HTTPChannel):
             self._dataBuffer = []
             self.setLineMode(data)
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether the last answer is written, or the connection is lost."""
+        return self._ended
+
     def unread(self) -> bytes:
         """What has come after the request that is being answered."""
         return b"".join([*self._dataBuffer, self._buffer])

@@ -35,7 +35,7 @@ class Passing:
 
     def _pass_on(self, request: Any, worker: int, failed: Callable[[Any], None]) -> None:
         channel = request.channel
-        if channel is None or request not in channel.requests:
+        if channel is None or channel.is_ended:
             return  # the connection is lost
         transport = channel.transport
         layers = list(_layers(transport))

@@ -1,6 +1,8 @@
 """Socket.IO by polling, at several workers: a request reaches its session whichever worker accepts its connection."""
 
 import json
+import socket
+import struct
 
 from tests.support.attack import connect
 from tests.support.chat import a_room
@@ -73,6 +75,16 @@ class Polling(WorkersCase):
                     connection.send(bytes([byte]))
                 self.assertIn(b"44/a,", connection.makefile("rb").read())
 
+    async def test_disconnected(self) -> None:
+        """A client that resets its connection in that moment leaves nothing in the log, and the session goes on."""
+        for worker in WORKERS:
+            query = await a_session_of(self.daemon.http, worker)
+            for _ in range(40):
+                with connect(self.daemon.http) as connection:
+                    connection.sendall(a_request(f"POST /socket.io/?{query}", body=b"40/a,"))
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.assertEqual(200, (await ask(self.daemon.http, query)).code)
+
     async def test_unknown(self) -> None:
         """An unknown session is 400 with code 1, whatever its number; so its client begins another."""
         numbered = [f"{number}.unknown" for number in (0, *WORKERS, NUMBER + 1, 999, 10**9, "٢")]
@@ -94,13 +106,13 @@ class Polling(WorkersCase):
             for _ in range(REQUESTS // 2):
                 query = await a_session_of(self.daemon.http, worker)
                 path = f"/socket.io/?{query.replace('polling', 'websocket')}"
-                socket = await listen_as(Packets, self.daemon.http, path)
-                self._listeners.append(socket)
-                socket.send("2probe")
-                await socket.receive("3probe")
-                socket.send("5")
-                socket.send("40/a,")
-                await socket.receive("44/a,")
+                upgraded = await listen_as(Packets, self.daemon.http, path)
+                self._listeners.append(upgraded)
+                upgraded.send("2probe")
+                await upgraded.receive("3probe")
+                upgraded.send("5")
+                upgraded.send("40/a,")
+                await upgraded.receive("44/a,")
 
     async def test_lost(self) -> None:
         """A session whose worker has been killed is unknown to its successor."""
