@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,21 +25,26 @@ class RelayService(Service):
 
     def __init__(self, data_dir: Path, reactor: Any) -> None:
         self._relay = Relay(reactor)
-        self._place = self._socket = data_dir / BUS_SOCKET
+        self._place = data_dir / BUS_SOCKET
         self._temporary: Path | None = None
 
     @property
     def uri(self) -> str:
-        """The ``[bus] uri`` of the workers."""
+        """The ``[bus] uri`` of the workers. The first of them is told it before this service starts."""
         return f"unix://{quote(str(self._socket))}"
+
+    @cached_property
+    def _socket(self) -> Path:
+        if len(os.fsencode(self._place)) <= SOCKET_PATH_LIMIT:
+            return self._place
+        self._temporary = Path(tempfile.mkdtemp(prefix="justchat-"))
+        return self._temporary / BUS_SOCKET
 
     def startService(self) -> None:
         """Raises StartupError."""
         super().startService()
         self._place.unlink(missing_ok=True)
-        if len(os.fsencode(self._place)) > SOCKET_PATH_LIMIT:
-            self._temporary = Path(tempfile.mkdtemp(prefix="justchat-"))
-            self._socket = self._temporary / BUS_SOCKET
+        if self._socket != self._place:
             self._place.symlink_to(self._socket)
         try:
             self._relay.listen(self._socket)
