@@ -176,13 +176,20 @@ def _received(member: Client, log: LogReplay) -> list[Any]:
     if own != stored:
         wrong.append((phone, "own", _difference(own, stored)))
     if [member.room] * (member.room is not None) != log.place(user):
-        wrong.append((phone, "room", member.room, log.place(user)))
+        wrong.append((phone, "room", member.room, log.place(user), _latest(member), log.moves(user)[-6:]))
     elif member.room is not None:
         received = [(event["seq"], event["_id"]) for event in member.log if event["_id"] not in log.void]
         stored = [entry for entry in _entries(log, member.room) if entry[0] > member.after]
         if received != stored:
             wrong.append((phone, "room's", _difference(received, stored)))
     return wrong
+
+
+def _latest(member: Client) -> list[Any]:
+    """The latest events that a member's socket received, in short."""
+    events = member.socket.events[-8:] if member.socket is not None else []
+    names = ("type", "room", "seq", "n")
+    return [(event["event"], *(event["data"].get(name) for name in names)) for event in events]
 
 
 _REFERRING = ("read-message", "service-message")
