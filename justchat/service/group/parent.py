@@ -21,7 +21,7 @@ from justchat.runtime.systemd import Notifier
 from justchat.service.announcement import Announcement
 from justchat.service.database import EmbeddedMongod
 from justchat.service.group.context import REPORTS, Start, WorkerContext
-from justchat.service.group.processes import WorkerProcess
+from justchat.service.group.processes import GroupProcess
 from justchat.service.group.relay_service import RelayService
 from justchat.service.group.supervisor import Supervisor
 from justchat.service.lifecycle import PartService
@@ -140,7 +140,7 @@ class Parent(RootService):
             changed["bus"] = self._settings.bus.model_copy(update={"uri": (Secret(self._relay.uri),)})
         return self._settings.model_copy(update=changed)
 
-    def _spawn(self, process: WorkerProcess) -> None:
+    def _spawn(self, process: GroupProcess) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in _PARENTS}
         # The last argument is for those who look at a list of processes.
         arguments = (str(os.getpid()), self._twistd.get("reactor") or "", str(self._settings.data_dir))

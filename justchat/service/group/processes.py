@@ -23,7 +23,7 @@ REPLACED_AFTER = 10.0
 """Seconds after which a process that ended while it waited is replaced."""
 
 
-class Owner(Protocol):
+class ProcessOwner(Protocol):
     """The worker that a process is."""
 
     name: str
@@ -35,14 +35,14 @@ class Owner(Protocol):
         """The process has ended; ``last_error`` is the last line of its stderr."""
 
 
-class WorkerProcess(ProcessProtocol):
+class GroupProcess(ProcessProtocol):
     """A process that waits for the number of a worker, and then is that worker. ``context`` is of this ``start``."""
 
-    def __init__(self, start: Start, context: bytes, on_lost: Callable[["WorkerProcess"], None]) -> None:
+    def __init__(self, start: Start, context: bytes, on_lost: Callable[["GroupProcess"], None]) -> None:
         self.start = start
         self._context = context
         self._on_lost = on_lost
-        self._owner: Owner | None = None
+        self._owner: ProcessOwner | None = None
         self._log = WorkerLog("a spare worker")
         self._reports = Lines()
 
@@ -54,7 +54,7 @@ class WorkerProcess(ProcessProtocol):
         """See ProcessProtocol."""
         self._process.write(self._context)
 
-    def begin(self, owner: Owner, number: int) -> None:
+    def begin(self, owner: ProcessOwner, number: int) -> None:
         """Be the worker with this number from now on."""
         self._owner = owner
         self._log.name = owner.name
@@ -86,7 +86,7 @@ class WorkerProcess(ProcessProtocol):
 
 
 MakeContext = Callable[[Start], bytes]
-Spawn = Callable[[WorkerProcess], None]
+Spawn = Callable[[GroupProcess], None]
 """Start a process. Raises OSError."""
 
 
@@ -97,7 +97,7 @@ class ProcessPool:
         self._make_context = make_context
         self._spawn = spawn
         self._reactor = reactor
-        self._waiting: list[WorkerProcess] = []
+        self._waiting: list[GroupProcess] = []
         self._refill: IDelayedCall | None = None
         self._stopped = False
 
@@ -111,7 +111,7 @@ class ProcessPool:
             with suppress(OSError):
                 self._waiting += [self._spawned(start) for start in missing]
 
-    def take(self, start: Start) -> WorkerProcess:
+    def take(self, start: Start) -> GroupProcess:
         """A process for this start: one that waits, or a new one. Raises OSError."""
         for process in self._waiting:
             if process.start is start:
@@ -127,12 +127,12 @@ class ProcessPool:
         for process in self._waiting:
             process.signal("KILL")
 
-    def _spawned(self, start: Start) -> WorkerProcess:
-        process = WorkerProcess(start, self._make_context(start), self._lost)
+    def _spawned(self, start: Start) -> GroupProcess:
+        process = GroupProcess(start, self._make_context(start), self._lost)
         self._spawn(process)
         return process
 
-    def _lost(self, process: WorkerProcess) -> None:
+    def _lost(self, process: GroupProcess) -> None:
         if process in self._waiting:
             self._waiting.remove(process)
         if not self._stopped and (self._refill is None or not self._refill.active()):

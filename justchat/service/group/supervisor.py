@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from justchat.errors import StartupError
 from justchat.service.group.context import BEAT, BEAT_EVERY, READY, Start
-from justchat.service.group.processes import MakeContext, ProcessPool, Spawn, WorkerProcess
+from justchat.service.group.processes import GroupProcess, MakeContext, ProcessPool, Spawn
 
 HANGS_AFTER = 20
 """Beats that a worker may miss before it is killed."""
@@ -37,7 +37,7 @@ class Worker:
         self._pool = pool
         self._changed = changed
         self._reactor = reactor
-        self._process: WorkerProcess | None = None
+        self._process: GroupProcess | None = None
         self._missed = 0
         self._pause = 0.0
         self._since = 0.0
@@ -71,7 +71,7 @@ class Worker:
             self._process.begin(self, self.number)
 
     def reported(self, report: bytes) -> None:
-        """See Owner."""
+        """See ProcessOwner."""
         if report == BEAT:
             self._missed = 0
         elif report == READY:
@@ -109,7 +109,7 @@ class Worker:
         return self._ended.addCallback(lambda _: timer.cancel() if timer.active() else None)
 
     def process_ended(self, how: str, last_error: str) -> None:
-        """See Owner."""
+        """See ProcessOwner."""
         self._over(how, last_error)
 
     def _over(self, what: str, last_error: str) -> None:

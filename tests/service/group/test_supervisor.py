@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from justchat.errors import StartupError
 from justchat.service.group.context import REPORTS
-from justchat.service.group.processes import REPLACED_AFTER, WorkerProcess
+from justchat.service.group.processes import REPLACED_AFTER, GroupProcess
 from justchat.service.group.supervisor import (
     HANGS_AFTER,
     LONGEST_PAUSE,
@@ -74,7 +74,7 @@ class SupervisorCase(SynchronousTestCase):
     def context(self, start: Start) -> bytes:
         return f"{start.name}\n".encode()
 
-    def spawn(self, process: WorkerProcess) -> None:
+    def spawn(self, process: GroupProcess) -> None:
         self.processes.append(Process(process, self.starts))
 
     def worker(self, number: int) -> Process:
