@@ -50,10 +50,10 @@ def rooms(number: int = ROOMS, sockets: int = 20) -> Plan:
     return plan
 
 
-def direct() -> Plan:
+def direct(writers: range = WRITERS, readers: range = READERS) -> Plan:
     """Messages to single people, who listen."""
     plan = Plan()
-    for writer, reader in zip(WRITERS, READERS, strict=True):
+    for writer, reader in zip(writers, readers, strict=True):
         plan.group()
         plan.listen("n", 1, key(reader))
         plan.post("/user/sendMessage", key(writer), message={"user": person_id(reader), "text": CLOCK})

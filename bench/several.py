@@ -10,20 +10,25 @@ from bench.generator import ONE_BY_ONE, Plan, run
 from bench.redis import is_installed
 from bench.server import Missing, Server, Together
 from bench.stage import Stage
-from bench.world import LARGE_ROOMS
+from bench.world import DWELLERS, LARGE_ROOMS
 
 Figures = dict[str, float]
 Round = dict[str, Figures]
 CROWD = 10_000
+MANY = 64
+"""Rooms, or people who are written to, each by one connection."""
 LOADS: dict[str, tuple[Callable[[], Plan], int, float]] = {
-    "send": (plans.quiet, 32, 0),
-    "room": (lambda: plans.room(100), 32, 0),
+    "send": (lambda: plans.rooms(MANY, sockets=0), MANY, 0),
     "event": (lambda: plans.room(1000), 1, ONE_BY_ONE),
     "rooms": (plans.rooms, 500, 0),
-    "direct": (plans.direct, 32, 0),
+    "direct": (lambda: plans.direct(DWELLERS[:MANY], DWELLERS[MANY : 2 * MANY]), MANY, 0),
     "crowd": (lambda: plans.room(CROWD), 1, ONE_BY_ONE),
+    "one room": (lambda: plans.room(100), 32, 0),
 }
-"""The loads under which one daemon fills its core: plan, connections and rate."""
+"""The loads under which one daemon fills its core: plan, connections and rate.
+
+In the last of them, both workers write to one room as fast as they can, and each finds that the other was first.
+"""
 PACED_ROOMS = 1_000
 """Messages a second into all rooms of 20."""
 SHARED_ROOMS, SHARED_RATE = 200, 2_000
@@ -65,6 +70,10 @@ def daemons(stage: Stage, seconds: float) -> Round:
     done["two daemons"] = load(two)
     used = redis.cpu_seconds() - before
     done["Redis"] = {"server_us": used / done["two daemons"]["answered"] * 1e6}
+    before = redis.cpu_seconds()
+    done["two daemons, at full load"] = run(Together(two), plans.spread(plans.rooms(), two), seconds, connections=500)
+    used = redis.cpu_seconds() - before
+    done["Redis, at full load"] = {"server_us": used / done["two daemons, at full load"]["answered"] * 1e6}
     with redis.away():
         done["two daemons, bus away"] = load(two)
     return done
