@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from justchat.actions.presence import checked_room
 from justchat.errors import MessageNotFound
 from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.mailboxes import IMailboxes
@@ -43,5 +44,5 @@ class Complaints:
             return await self.mailboxes.get(user, message)
         except MessageNotFound:
             entry = await self.rooms.any_entry(message)
-        check_read(await self.rooms.get(entry.stream), user)
+        await checked_room(self.rooms, entry.stream, lambda room: check_read(room, user))
         return entry

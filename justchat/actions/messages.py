@@ -2,6 +2,7 @@
 
 from attrs import evolve, frozen
 
+from justchat.actions.presence import checked_room
 from justchat.actions.send_once import send_once
 from justchat.interfaces.client_ids import IClientIds
 from justchat.interfaces.pictures import IPictureRecords
@@ -69,7 +70,5 @@ class Messages:
 
         A negative ``skip`` counts from the end. Raises RoomNotFound, NotInRoom.
         """
-        check_read(await self.rooms.get(room_id), user)
-        if skip < 0:
-            skip = max(0, await self.rooms.length(room_id) + skip)
+        await checked_room(self.rooms, room_id, lambda room: check_read(room, user))
         return await self.rooms.history(room_id, skip, limit)

@@ -95,7 +95,7 @@ class Moderation:
         finished: Moment | None = None,
     ) -> None:
         """Append one entry about ``whom``, if the rule allows it and it changes the room."""
-        room = await self.rooms.get(room_id)
+        room = await self.rooms.latest(room_id)
         await self.users.exists(whom)
         about = None
         if ref_message is not None:

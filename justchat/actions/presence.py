@@ -4,12 +4,15 @@ A user's document names the last room they entered. The log of that room decides
 or a removed room changes the log first.
 """
 
+from collections.abc import Callable
+
 from attrs import evolve
 
-from justchat.errors import RoomNotFound
+from justchat.errors import ApiError, RoomNotFound
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.model.ids import Id
+from justchat.model.room import Room
 from justchat.model.user import User
 
 
@@ -22,7 +25,8 @@ async def current_room(user: Id, users: IUsers, rooms: IRooms) -> Id | None:
 async def is_inside(user: Id, room: Id, rooms: IRooms) -> bool:
     """Whether a user is in a room. False for a room that does not exist."""
     try:
-        return user in (await rooms.get(room)).users
+        # What the bus has not told yet may have let them in.
+        return user in (await rooms.get(room)).users or user in (await rooms.latest(room)).users
     except RoomNotFound:
         return False
 
@@ -42,3 +46,17 @@ async def with_current_room(user: User, rooms: IRooms) -> User:
     if user.room is None or await is_inside(user.id, user.room, rooms):
         return user
     return evolve(user, room=None)
+
+
+async def checked_room(rooms: IRooms, room: Id, check: Callable[[Room], None]) -> Room:
+    """A room that passes a check of its present state. Raises what ``check`` raises, and RoomNotFound.
+
+    Nothing is refused because of what the bus has not told yet.
+    """
+    known = await rooms.get(room)
+    try:
+        check(known)
+    except ApiError:
+        known = await rooms.latest(room)
+        check(known)
+    return known

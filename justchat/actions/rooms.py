@@ -74,7 +74,7 @@ class RoomActions:
         claimed in the document; the new room's log gets its entry first, since that room may refuse; the old room's log
         gets its entry; the claim is settled. ``finish_moves`` completes what a crash interrupts.
         """
-        room = await self.rooms.get(room_id)
+        room = await self.rooms.latest(room_id)
         check_not_banned(room, user)
         if needs_password(room, user):
             await self._check_password(user, room, password or "", address)
@@ -138,7 +138,7 @@ class RoomActions:
         if not await self.rooms.search(wanted, by):
             return None
         try:
-            return await self.rooms.get(room)
+            return await self.rooms.latest(room)
         except RoomNotFound:
             return None
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
+from justchat.actions.presence import is_inside
 from justchat.errors import RoomNotFound
 from justchat.hub.arrivals import Arrivals
 from justchat.hub.following import Following
@@ -46,22 +47,22 @@ class Positions:
         self._following = following
         self._arrivals = arrivals
 
-    async def position(self, user: Id) -> Position:
+    async def position(self, user: Id, have: Position | None = None) -> Position:
         # In this order: whatever happens to the user, or in the room, after its position is read must reach the user.
         if self._following is not None:
             await self._following.confirmed(user)
-        n, rooms = await self._limited(self._begin(user))
+        n, rooms = await self._limited(self._begin(user, have))
         for room in rooms:
             await self._add(user, room)
-            seq = await self._limited(self._seq_inside(user, room))
+            seq = await self._limited(self._seq_inside(user, room, have))
             if seq is not None:
                 return Position(n=n, room=room, seq=seq)
             self._local_rooms.remove(user, room)  # until they enter it
         return Position(n=n, room=None, seq=None)
 
-    async def _begin(self, user: Id) -> tuple[int, list[Id]]:
+    async def _begin(self, user: Id, have: Position | None) -> tuple[int, list[Id]]:
         # The user's own position first: a kick after that is in the user's own stream.
-        return await self._mailboxes.head(user), await self._users.possible_rooms(user)
+        return await self._mailboxes.head(user, (have and have.n) or 0), await self._users.possible_rooms(user)
 
     async def _limited(self, work: Coroutine[Any, Any, _T]) -> _T:
         done: _T = await self._reads.run(lambda: ensureDeferred(work))
@@ -78,9 +79,11 @@ class Positions:
         if self._following is not None:
             await self._following.confirmed(room)
 
-    async def _seq_inside(self, user: Id, room: Id) -> int | None:
+    async def _seq_inside(self, user: Id, room: Id, have: Position | None) -> int | None:
         """The seq of the last entry of a room that the user is in; None where they are not inside."""
         try:
-            return await self._rooms.position(room) if user in (await self._rooms.get(room)).users else None
+            if not await is_inside(user, room, self._rooms):
+                return None
+            return await self._rooms.position(room, (have and have.room == room and have.seq) or 0)
         except RoomNotFound:
             return None

@@ -31,8 +31,12 @@ class IMailboxes(Interface):
         The id differs from ``id`` where the entry with that id is void. Raises Unavailable; then the caller retries.
         """
 
-    async def head(user: Id) -> int:
-        """The seq of the last entry of a user's stream: the contract's ``n``."""
+    async def head(user: Id, at_least: int = 0) -> int:
+        """The seq of the last entry of a user's stream: the contract's ``n``.
+
+        What another daemon has just appended may be missing, for as long as the bus takes, but none of the first
+        ``at_least``.
+        """
 
     async def entries(user: Id, after: int, limit: int) -> list[Entry]:
         """At most ``limit`` entries with a seq greater than ``after``, in order, void entries included."""

@@ -39,8 +39,10 @@ class IRegistry(Interface):
 class IPositions(Interface):
     """Where a user's streams stand."""
 
-    async def position(user: Id) -> Position:
+    async def position(user: Id, have: Position | None = None) -> Position:
         """The position of the latest events: the user's own, and those of the room that they are in.
+
+        It is not before ``have``, what a client has received: perhaps through another daemon, a moment ago.
 
         The user's connections receive every event after it.
         """

@@ -22,7 +22,13 @@ class IRooms(Interface):
         """Add a room. Raises Conflict where its id exists."""
 
     async def get(room: Id) -> Room:
-        """The room at the head of its log. Raises RoomNotFound."""
+        """The room at the head of its log. Raises RoomNotFound.
+
+        What another daemon has just appended may be missing, for as long as the bus takes.
+        """
+
+    async def latest(room: Id) -> Room:
+        """The room with all that any daemon has appended by now. Raises RoomNotFound. May cost a read."""
 
     async def append(room: Id, propose: Proposal) -> tuple[Room, Entry | None]:
         """Append a proposal's entry. Returns once it is durable: the room after it, and the entry.
@@ -30,11 +36,11 @@ class IRooms(Interface):
         Raises RoomNotFound, AlreadyStored, Unavailable and what ``propose`` raises; then nothing was appended.
         """
 
-    async def length(room: Id) -> int:
-        """The number of entries in a room's history."""
-
     async def history(room: Id, skip: int, limit: int) -> list[Entry]:
-        """At most ``limit`` entries after the first ``skip``, in order."""
+        """At most ``limit`` entries after the first ``skip``, in order; a negative ``skip`` counts from the end.
+
+        It has all that any daemon has appended by now.
+        """
 
     async def entry(room: Id, entry: Id) -> Entry:
         """An entry of a room. Raises MessageNotFound."""
@@ -60,8 +66,11 @@ class IRooms(Interface):
     async def reconcile() -> list[Entry]:
         """Update the snapshots that a crash left stale. Returns the latest entries that changed a room."""
 
-    async def position(room: Id) -> int:
-        """The seq of a room's last entry, 0 for none."""
+    async def position(room: Id, at_least: int = 0) -> int:
+        """The seq of a room's last entry, 0 for none.
+
+        What another daemon has just appended may be missing, as for ``get``, but none of the first ``at_least``.
+        """
 
     async def enters_next(user: Id, room: Id, after: int) -> bool:
         """Whether the first move of a user after the seq ``after`` enters the room: so they were outside before."""

@@ -115,7 +115,7 @@ class SessionBinding:
         self._bound = bound
         registry.bind(bound, session)
         limiter.session_has(session.id, registry.count_connections(session))
-        at = await self._services.positions.position(session.user)
+        at = await self._services.positions.position(session.user, have)
         buffer.awaits_position = False
         self._send(EncodedEvent(ready_event(session.user, at).to_json()))
         if have.n is not None or have.seq is not None:

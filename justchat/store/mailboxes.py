@@ -115,8 +115,8 @@ class Mailboxes:
             else:
                 return
 
-    async def head(self, user: Id) -> int:
-        return (await self._log.heads.latest(user)).seq
+    async def head(self, user: Id, at_least: int = 0) -> int:
+        return (await self._log.heads.live(user, at_least)).seq
 
     async def entries(self, user: Id, after: int, limit: int) -> list[Entry]:
         return await self._log.reader.entries(ObjectId(user), after, limit)

@@ -130,6 +130,9 @@ class Rooms:
     async def get(self, room: Id) -> Room:
         return (await self._head(room)).state
 
+    async def latest(self, room: Id) -> Room:
+        return _not_removed(await self._log.heads.latest(room)).state
+
     async def append(self, room: Id, propose: Proposal) -> tuple[Room, Entry | None]:
         def propose_if_there(state: Room, seq: int) -> Entry | None:
             if state.removed:
@@ -146,32 +149,30 @@ class Rooms:
             await wait_at_most(SHOWN_WITHIN, self._save(), self._reactor)
         return state, entry
 
-    async def length(self, room: Id) -> int:
-        head = await self._head(room)
-        return head.seq - len(head.state.voids)
-
-    async def _head(self, room: Id) -> StreamHead[Room]:
-        head = await self._log.heads.latest(room)
-        if head.state.removed:
-            raise RoomNotFound
-        return head
+    async def _head(self, room: Id, at_least: int = 0) -> StreamHead[Room]:
+        return _not_removed(await self._log.heads.live(room, at_least))
 
     async def history(self, room: Id, skip: int, limit: int) -> list[Entry]:
-        voids = (await self._head(room)).state.voids
-        after = skip
-        for void in voids:
-            if void <= after + 1:
-                after += 1
-        entries = await self._log.reader.entries(ObjectId(room), after, limit, kind={"$ne": Kind.VOID.value})
+        head = await self._head(room)
+        while True:
+            voids, after = head.state.voids, max(0, head.seq - len(head.state.voids) + skip) if skip < 0 else skip
+            for void in voids:
+                if void <= after + 1:
+                    after += 1
+            # One more than wanted shows whether the log has more than the head, from which the end was counted.
+            entries = await self._log.reader.entries(ObjectId(room), after, limit + 1, kind={"$ne": Kind.VOID.value})
+            if skip >= 0 or not entries or entries[-1].seq <= head.seq:
+                break
+            head = _not_removed(await self._log.heads.latest(room))
         # A message that is being withdrawn may still be there.
-        return [entry for entry in entries if entry.seq not in voids] if voids else entries
+        return [entry for entry in entries[:limit] if entry.seq not in voids] if voids else entries[:limit]
 
     async def entry(self, room: Id, entry: Id) -> Entry:
         query = {"_id": object_id(entry, MessageNotFound), "stream": object_id(room, RoomNotFound)}
         return _entry_of_room(await self._database.find_one(LOG, query, hint=BY_ID))
 
-    async def position(self, room: Id) -> int:
-        return (await self._head(room)).seq
+    async def position(self, room: Id, at_least: int = 0) -> int:
+        return (await self._head(room, at_least)).seq
 
     async def entries(self, room: Id, after: int, limit: int) -> list[Entry]:
         return await self._log.reader.entries(object_id(room, RoomNotFound), after, limit)
@@ -348,3 +349,9 @@ def _entry_of_room(document: Document | None) -> Entry:
     if document is None or document["kind"] in NOT_OF_ROOMS:
         raise MessageNotFound
     return entry_from_document(document)
+
+
+def _not_removed(head: StreamHead[Room]) -> StreamHead[Room]:
+    if head.state.removed:
+        raise RoomNotFound
+    return head

@@ -175,7 +175,7 @@ class OneDaemon(LogCase):
         room = await self.a_room(rooms)
         await gatherResults([ensureDeferred(rooms.append(room, say(self.anna))) for _ in range(2300)])
 
-        self.assertEqual(2301, await (await self.a_daemon()).length(room))
+        self.assertEqual(2301, await (await self.a_daemon()).position(room))
 
 
 class TwoDaemons(LogCase):

@@ -93,9 +93,18 @@ class Heads(Generic[S]):
             ensureDeferred(self._load(stream)).addBoth(self._loaded, stream, epochs)
         return await waiter
 
+    async def live(self, stream: Id, at_least: int = 0) -> StreamHead[S]:
+        """The head of a stream, as the bus keeps it up to date, or else the log. Has all up to the seq ``at_least``, if
+        the log has. Raises as ``get``.
+        """
+        head = self.in_memory.get(stream)
+        if head is not None and (not self.is_live(stream) or head.seq < at_least):
+            return await self.latest(stream)
+        return head or await self.get(stream)
+
     async def latest(self, stream: Id) -> StreamHead[S]:
-        """The head of a stream, with what other daemons have appended by now. Raises as ``get``."""
-        if stream in self.in_memory and not self.is_live(stream):
+        """The head of a stream with all that any daemon has appended by now. Raises as ``get``."""
+        if stream in self.in_memory and (self.is_shared or not self.is_live(stream)):
             await self.catch_up([stream])
         return await self.get(stream)
 

@@ -6,11 +6,13 @@ from bson import decode, encode
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
+from justchat.actions.presence import checked_room, is_inside
 from justchat.errors import NotInRoom
 from justchat.interfaces.bus import CONTROL, PacketKind
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
+from justchat.policy import check_read
 from justchat.store.log import announcements
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.mongo.client import Document
@@ -231,6 +233,48 @@ class Lossy(Joined):
 
         self.assertEqual([entry], self.seen[1])
         self.assertEqual(2, await self.other.position(self.room))
+
+
+class Hopping(Joined):
+    """A user whose call one daemon has answered goes to the other, which has not heard of it yet."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.buses[1].loses = lambda stream, kind: kind is PacketKind.ENTRY
+
+    async def test_history(self) -> None:
+        """The history has the message, wherever it is read from."""
+        await self.one.append(self.room, say(self.anna, "before"))
+        await self.one.append(self.room, say(self.anna, "hello"))
+
+        for skip, limit in ((-1, 1), (-2, 100), (1, 100), (2, 1)):
+            texts = [entry.text for entry in await self.other.history(self.room, skip, limit)]
+            self.assertEqual("hello", texts[-1], (skip, limit))
+
+    async def test_position(self) -> None:
+        """The position is not before what the client has."""
+        await self.one.append(self.room, say(self.anna))
+
+        self.assertEqual(2, await self.other.position(self.room, 2))
+
+    async def test_inside(self) -> None:
+        """A user who has entered is inside, and may read."""
+        boris = new_id()
+        await self.one.append(self.room, move(boris, Kind.NEW_ROOMMATE))
+
+        self.assertTrue(await is_inside(boris, self.room, self.other))
+        room = await checked_room(self.other, self.room, lambda room: check_read(room, boris))
+        self.assertIn(boris, room.users)
+        with self.assertRaises(NotInRoom):
+            await checked_room(self.other, self.room, lambda room: check_read(room, new_id()))
+
+    async def test_no_more_reads(self) -> None:
+        """For that, a history costs one read of the log, as ever."""
+        reads = self.reads(self.other)
+
+        await self.other.history(self.room, -10, 10)
+
+        self.assertEqual(1, len(reads))
 
 
 class Away(Joined):
