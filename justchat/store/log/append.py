@@ -109,6 +109,6 @@ class Deadlines(Generic[S]):
 
     def fail_undecided(self) -> None:
         """Fail every append that is not decided, those of the batch in flight too."""
-        for _, append in self._pending:
+        for _, append in tuple(self._pending):  # a caller who is failed may come again at once
             if not append.is_decided:
                 append.fail(Failure(DatabaseAway()))

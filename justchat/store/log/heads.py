@@ -94,9 +94,7 @@ class Heads(Generic[S]):
         return await waiter
 
     async def live(self, stream: Id, at_least: int = 0) -> StreamHead[S]:
-        """The head of a stream, as the bus keeps it up to date, or else the log. Has all up to the seq ``at_least``, if
-        the log has. Raises as ``get``.
-        """
+        """The head, as the bus keeps it up to date, and else the log. It has the first ``at_least`` entries of the log."""
         head = self.in_memory.get(stream)
         if head is not None and (not self.is_live(stream) or head.seq < at_least):
             return await self.latest(stream)
@@ -194,15 +192,11 @@ class Heads(Generic[S]):
         while behind := {stream: self.in_memory[stream].seq for stream in wanted if stream in self.in_memory}:
             entries = await self._reader.tails(behind, CATCH_UP_PAGE)
             for entry in entries:
-                self._take_read(entry)
+                head = self.in_memory.get(entry.stream)
+                if head is not None and entry.seq > head.seq:  # else it has come meanwhile
+                    self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
+                    if self.is_batch_in_flight:
+                        self.caught_up.add(entry.id)
             if len(entries) < CATCH_UP_PAGE:
                 self.liveness.verify({stream: epochs[stream] for stream in behind})
                 return
-
-    def _take_read(self, entry: Entry) -> None:
-        head = self.in_memory.get(entry.stream)
-        if head is None or entry.seq <= head.seq:  # by now it may be ahead
-            return
-        self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
-        if self.is_batch_in_flight:
-            self.caught_up.add(entry.id)
