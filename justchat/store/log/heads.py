@@ -75,7 +75,7 @@ class Heads(Generic[S]):
 
     def not_live(self, streams: Iterable[Id]) -> set[Id]:
         """Those of the streams whose heads are not live."""
-        return set() if self.liveness.are_all_live else {stream for stream in streams if not self.is_live(stream)}
+        return set() if self.liveness.are_all_live else {each for each in streams if not self.is_live(each)}
 
     async def get(self, stream: Id) -> StreamHead[S]:
         """The head of a stream, from memory or the database. Raises what ``load`` raises, such as RoomNotFound and
@@ -94,7 +94,7 @@ class Heads(Generic[S]):
         return await waiter
 
     async def live(self, stream: Id, at_least: int = 0) -> StreamHead[S]:
-        """The head, as the bus keeps it up to date, and else the log. It has the first ``at_least`` entries of the log."""
+        """The head, as the bus keeps it up to date, or else the log. It has the log's first ``at_least`` entries."""
         head = self.in_memory.get(stream)
         if head is not None and (not self.is_live(stream) or head.seq < at_least):
             return await self.latest(stream)
