@@ -68,7 +68,7 @@ class Housekeeping(PeriodicService):
     async def _reconcile_for_the_dead(self) -> None:
         dead = await self._sign.dead() if self._sign is not None else []
         if self._sign is not None and dead:
-            self._log.warn("{number} daemons died; what they left undone is completed", number=len(dead))
+            self._log.warn("daemons that died: {number}; what they left undone is completed", number=len(dead))
             await reconcile(self._stores, self._notices)
             await self._sign.forget(dead)
 
