@@ -17,11 +17,9 @@ class PacketKind(IntEnum):
     """What a packet says about its stream. Daemons of different releases share the values: never reuse one."""
 
     ENTRY = 1
-    """An entry of the stream was stored. The body is its document."""
+    """An entry of the stream was stored, perhaps a void one. The body is its document."""
     HINT = 2
     """Entries were stored up to a seq, while the bus was away. The body is a document with ``seq``."""
-    VOID = 3
-    """An entry was stored as void, or became it. The body is its document."""
     ROOMMATE_GIFT = 4
     """Of a room: a user in it received a gift. The body is the gift's entry, which is in the user's stream."""
     MOVED = 5

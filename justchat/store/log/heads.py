@@ -30,10 +30,7 @@ FAULT_OF_SUBSCRIBER = "an entry was stored but not published to every subscriber
 
 
 class Heads(Generic[S]):
-    """The heads of one log's streams. ``load`` reads a head from the database.
-
-    ``shared``: other daemons may append to the same streams; ``bus`` brings their entries.
-    """
+    """The heads of one log's streams. ``load`` reads one. ``shared``: others append too, and ``bus`` says what."""
 
     _log = Logger()
 
@@ -184,8 +181,9 @@ class Heads(Generic[S]):
             self.early[stream] = early
 
     async def catch_up(self, streams: Iterable[Id]) -> None:
-        """Read and publish what other daemons have appended to these streams since their heads, as far as they are in
-        memory. One query reads many. Raises DatabaseAway; then these heads are not live.
+        """Read and publish what others have appended to these streams since their heads, as far as those are in memory.
+
+        One query reads many. Raises DatabaseAway; then these heads are not live.
         """
         wanted = list(streams)
         epochs = self.liveness.epochs(wanted)
