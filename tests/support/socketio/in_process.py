@@ -41,7 +41,7 @@ class OneSession:
 class Nothing:
     """The positions and the replay where nothing has happened yet."""
 
-    async def position(self, user: Id) -> Position:
+    async def position(self, user: Id, have: Position | None = None) -> Position:
         return Position(n=0, room=None, seq=None)
 
 
