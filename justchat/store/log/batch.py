@@ -5,6 +5,7 @@ of one batch before those of the next. While a batch is in flight, the one befor
 yet: its entries are then not in the heads, and the proposals of the next batch see them all the same.
 """
 
+from collections.abc import Sequence
 from typing import Generic
 
 from bson import encode
@@ -124,19 +125,24 @@ class Batches(Generic[S]):
 
     async def _settle(self, batch: list[Append[S]], stored: Stored[S], in_doubt: set[Id]) -> list[Append[S]]:
         """Decide a batch of which some streams are in doubt. The others do not wait for these."""
-        again = self._decide([append for append in batch if append.stream not in in_doubt], stored.refused)
-        await self._publication.publish()
         doubted = [append for append in batch if append.stream in in_doubt]
+        others = [append for append in batch if append.stream not in in_doubt]
+        again = self._decide(others, stored.refused, doubted)
+        await self._publication.publish()
         return again + self._decide(doubted, await self._in_doubt.settle(doubted))
 
-    def _decide(self, batch: list[Append[S]], refused: dict[Id, Refusal[S]]) -> list[Append[S]]:
+    def _decide(
+        self, batch: list[Append[S]], refused: dict[Id, Refusal[S]], undecided: Sequence[Append[S]] = ()
+    ) -> list[Append[S]]:
         """The outcomes of these appends are final: their entries are durable. Returns those that are not, since they
-        are in their streams behind what an index refused.
+        are in their streams behind what an index refused. ``undecided`` are the others of the same batch.
         """
         fallen: list[Append[S]] = []
         if refused:
             batch, fallen = self._divide(batch, refused)
-        caught_up, self._heads.caught_up = self._heads.caught_up, set()
+        caught_up = self._heads.caught_up
+        still_in_flight = {append.entry.id for append in undecided if append.entry is not None}
+        self._heads.caught_up = caught_up & still_in_flight
         for append in batch:
             append.is_decided = True
             append.is_published = append.entry is not None and append.entry.id in caught_up

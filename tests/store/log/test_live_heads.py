@@ -7,7 +7,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from justchat.actions.presence import checked_room, is_inside
-from justchat.errors import NotInRoom
+from justchat.errors import DatabaseAway, NotInRoom
 from justchat.interfaces.bus import CONTROL, PacketKind
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
@@ -210,6 +210,19 @@ class Lossy(Joined):
         self.patch(database, "find_one", find_and_append)
 
         self.assertEqual(2, await self.other.position(room))
+
+    async def test_found_while_in_doubt(self) -> None:
+        """An entry whose answer is lost is published once, even where a sweep has found it before."""
+
+        async def insert(insert: Insert, documents: list[Document]) -> Refused:
+            await insert()
+            await self.one._log.heads.catch_up([self.room])
+            raise DatabaseAway
+
+        self.on_insert(self.one, insert)
+        await self.one.append(self.room, say(self.anna))
+
+        self.assertEqual([1, 2], self.seqs_published(0))
 
     async def test_malformed(self) -> None:
         """A packet that is no entry of its stream changes nothing, and is logged."""
