@@ -16,7 +16,7 @@ from justchat.interfaces.bus import IBus
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
-from justchat.store.log.liveness import Liveness
+from justchat.store.log.liveness import Liveness, Period
 from justchat.store.log.reader import LogReader
 from justchat.store.log.stream_head import S, StreamHead
 
@@ -86,8 +86,8 @@ class Heads(Generic[S]):
             self.loading[stream].append(waiter)
         else:
             self.loading[stream] = [waiter]
-            epochs = self.liveness.epochs([stream])
-            ensureDeferred(self._load(stream)).addBoth(self._loaded, stream, epochs)
+            periods = self.liveness.periods([stream])
+            ensureDeferred(self._load(stream)).addBoth(self._loaded, stream, periods)
         return await waiter
 
     async def live(self, stream: Id, at_least: int = 0) -> StreamHead[S]:
@@ -103,10 +103,10 @@ class Heads(Generic[S]):
             await self.catch_up([stream])
         return await self.get(stream)
 
-    def _loaded(self, result: StreamHead[S] | Failure, stream: Id, epochs: dict[Id, int]) -> None:
+    def _loaded(self, result: StreamHead[S] | Failure, stream: Id, periods: dict[Id, Period]) -> None:
         if isinstance(result, StreamHead):
             self.put(result)
-            self.liveness.verify(epochs)
+            self.liveness.verify(periods)
             if stream in self.early:
                 self._take_early(stream)
                 if stream in self.early:
@@ -114,6 +114,7 @@ class Heads(Generic[S]):
             result = self.in_memory[stream]
         else:
             self.early.pop(stream, None)
+            self.liveness.forget(stream)
         for waiter in self.loading.pop(stream):
             waiter.callback(result)  # a Failure given to callback() is an errback
 
@@ -122,7 +123,7 @@ class Heads(Generic[S]):
         stream, heads = head.state.id, self.in_memory
         heads[stream] = head
         heads.move_to_end(stream)
-        self.liveness.verify(self.liveness.epochs([stream]))
+        self.liveness.verify(self.liveness.periods([stream]))
         if len(heads) > heads.max_items:
             self._evict()
 
@@ -186,7 +187,7 @@ class Heads(Generic[S]):
         One query reads many. Raises DatabaseAway; then these heads are not live.
         """
         wanted = list(streams)
-        epochs = self.liveness.epochs(wanted)
+        periods = self.liveness.periods(wanted)
         while behind := {stream: self.in_memory[stream].seq for stream in wanted if stream in self.in_memory}:
             entries = await self._reader.tails(behind, CATCH_UP_PAGE)
             for entry in entries:
@@ -196,5 +197,5 @@ class Heads(Generic[S]):
                     if self.is_batch_in_flight:
                         self.caught_up.add(entry.id)
             if len(entries) < CATCH_UP_PAGE:
-                self.liveness.verify({stream: epochs[stream] for stream in behind})
+                self.liveness.verify({stream: periods[stream] for stream in behind})
                 return

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from justchat.errors import DatabaseAway
 from justchat.interfaces.bus import IBus, PacketKind
+from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.store.log.heads import Heads
 from justchat.store.log.packets import entry_of_packet, seq_of_hint, seq_of_packet
@@ -26,7 +27,7 @@ that.
 RETRY_WAIT = 0.5
 """Seconds until the log is read again after the database was away."""
 MOST_EARLY = 1000
-"""Entries of one stream that are held. Of more, the log is read all the same."""
+"""Entries of one stream that are held. Of more, the last one is held, so that the gap stays open."""
 
 
 class Incoming(Generic[S]):
@@ -63,17 +64,16 @@ class Incoming(Generic[S]):
             self._log.warn("a packet of an entry is malformed")
         elif head is None or not self._heads.take(entry):
             early = self._heads.early.setdefault(stream, {})
-            if len(early) < MOST_EARLY:
-                early[entry.seq] = entry
+            _hold(entry, early)
             if head is not None and len(early) == 1:
                 self._read_at(reactor.seconds() + GAP_WAIT, stream)
 
     def _on_hint(self, stream: Id, body: bytes) -> None:
         head = self._heads.in_memory.get(stream)
-        if head is None:
+        if head is None and stream not in self._heads.loading:
             return
         seq = seq_of_hint(body)
-        if seq is not None and seq > head.seq:
+        if seq is not None and (head is None or seq > head.seq):
             self._heads.liveness.doubt(stream)
             self._read_at(reactor.seconds(), stream)
 
@@ -106,8 +106,18 @@ class Incoming(Generic[S]):
     async def _read(self, streams: set[Id]) -> None:
         try:
             await self._heads.catch_up(streams)
-            again = {stream for stream in streams if stream in self._heads.early}
+            again = {stream for stream in streams if stream in self._heads.early or stream in self._heads.loading}
         except DatabaseAway:
             again = streams
         for stream in again:
             self._read_at(reactor.seconds() + RETRY_WAIT, stream)
+
+
+def _hold(entry: Entry, early: dict[int, Entry]) -> None:
+    """Hold an entry that came early. Where there are too many, the log is read for those in front of the last one."""
+    if len(early) >= MOST_EARLY and entry.seq not in early:
+        last = max(early)
+        if entry.seq < last:
+            return
+        del early[last]
+    early[entry.seq] = entry

@@ -1,14 +1,20 @@
 """Which heads are live: have every entry of their stream, as far as this daemon can know.
 
 Invariant: a head is live only under the subscription of its stream under which the log was read, the read having begun
-after the bus confirmed the subscription, and only while no entry is known to be missing.
+after the bus confirmed the subscription, and only while no entry is known to be missing. A doubt ends the period of its
+stream: a read that began before the doubt cannot verify the head.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import count
 
 from justchat.interfaces.bus import IBus
 from justchat.model.ids import Id
 
+Period = tuple[int, int]
+"""A time in which no packet of a stream was lost, and nothing told of a missing entry: the epoch of the bus, and a
+number that changes with each doubt.
+"""
 ALONE = 1
 """The epoch of every stream where no other daemon writes."""
 
@@ -22,8 +28,12 @@ class Liveness:
         else:
             self._epoch = _away if shared else _alone
         self._is_alone = not shared
-        self._verified: dict[Id, int] = {}
+        self._verified: dict[Id, Period] = {}
         self._doubted: set[Id] = set()
+        """Alone: streams whose heads lack entries."""
+        self._doubts: dict[Id, int] = {}
+        """With others: the number of the latest doubt."""
+        self._numbers = count(1)
 
     @property
     def are_all_live(self) -> bool:
@@ -34,30 +44,32 @@ class Liveness:
         """Whether the head of a stream may be used without a look into the log."""
         if self._is_alone:
             return stream not in self._doubted
-        return self._verified.get(stream) == self._epoch(stream) != 0
+        epoch = self._epoch(stream)
+        return epoch != 0 and self._verified.get(stream) == (epoch, self._doubts.get(stream, 0))
 
-    def epochs(self, streams: Iterable[Id]) -> dict[Id, int]:
-        """The present epochs of streams, of which the log is about to be read."""
-        return {stream: self._epoch(stream) for stream in streams}
+    def periods(self, streams: Iterable[Id]) -> dict[Id, Period]:
+        """The present periods of streams, of which the log is about to be read."""
+        return {stream: (self._epoch(stream), self._doubts.get(stream, 0)) for stream in streams}
 
-    def verify(self, epochs: Mapping[Id, int]) -> None:
-        """The heads have all that the log had since these epochs began."""
+    def verify(self, periods: Mapping[Id, Period]) -> None:
+        """The heads have all that the log had when these periods began."""
         if self._is_alone:
-            self._doubted.difference_update(epochs)
+            self._doubted.difference_update(periods)
         else:
-            self._verified.update(epochs)
+            self._verified.update(periods)
 
     def doubt(self, stream: Id) -> None:
         """The log has more than the head."""
         if self._is_alone:
             self._doubted.add(stream)
         else:
-            self._verified.pop(stream, None)
+            self._doubts[stream] = next(self._numbers)
 
     def forget(self, stream: Id) -> None:
         """The head is no longer in memory."""
         self._doubted.discard(stream)
         self._verified.pop(stream, None)
+        self._doubts.pop(stream, None)
 
 
 def _alone(stream: Id) -> int:

@@ -94,16 +94,16 @@ class Sweep(Generic[S]):
 
     async def _compare_some(self, streams: Sequence[Id]) -> None:
         heads = self._heads
-        epochs = heads.liveness.epochs(streams)
+        periods = heads.liveness.periods(streams)
         seqs = await self._reader.seqs(streams)
         behind = []
-        for stream, epoch in epochs.items():
+        for stream, period in periods.items():
             head = heads.in_memory.get(stream)
             if head is None:
                 continue
             if seqs.get(stream, 0) > head.seq:
                 behind.append(stream)
             else:
-                heads.liveness.verify({stream: epoch})
+                heads.liveness.verify({stream: period})
         if behind:
             await heads.catch_up(behind)

@@ -1,8 +1,8 @@
 """Several daemons on one database and one bus: what one appends, all have at once, in order, whatever the bus loses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from bson import decode, encode
+from bson import ObjectId, decode, encode
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
@@ -13,8 +13,9 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
 from justchat.policy import check_read
-from justchat.store.log import announcements
+from justchat.store.log import announcements, incoming
 from justchat.store.log.neighbours import Neighbours
+from justchat.store.log.packets import hint
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
 from tests.support.log_case import ALL, Insert, LogCase, Refused, move, say
@@ -210,6 +211,68 @@ class Lossy(Joined):
         self.patch(database, "find_one", find_and_append)
 
         self.assertEqual(2, await self.other.position(room))
+
+    async def test_hint_during_a_read(self) -> None:
+        """A hint that comes while the log is read, of an entry that was stored since, is not forgotten."""
+        self.buses[1].loses = lambda stream, kind: kind is PacketKind.ENTRY
+        heads = self.other._log.heads
+        tails = heads._reader.tails
+
+        async def read_and_append(after: Mapping[Id, int], limit: int) -> list[Entry]:
+            entries = await tails(after, limit)
+            self.patch(heads._reader, "tails", tails)
+            await self.one.append(self.room, say(self.anna))
+            self.buses[1].receive(self.room, PacketKind.HINT, hint(2))
+            return entries
+
+        self.patch(heads._reader, "tails", read_and_append)
+        await heads.catch_up([self.room])
+
+        await eventually(lambda: self.seqs_published(1) == [2], "the other daemon to read it")
+        await eventually(lambda: heads.is_live(self.room), "the head to be live")
+
+    async def test_hint_while_loading(self) -> None:
+        """A hint that comes while the head is read for the first time is not forgotten."""
+        room = await self.a_room(self.one)
+        await self.one._save()  # so that one reading of the log is enough
+        self.buses[1].loses = lambda stream, kind: kind is PacketKind.ENTRY
+        await self.buses[1].follow(room)
+        reader = self.other._log.heads._reader
+        read = reader.entries
+
+        async def read_and_append(stream: ObjectId, after: int, limit: int) -> list[Entry]:
+            entries = await read(stream, after, limit)
+            self.patch(reader, "entries", read)
+            await self.one.append(room, say(self.anna))
+            self.buses[1].receive(room, PacketKind.HINT, hint(2))
+            return entries
+
+        self.patch(reader, "entries", read_and_append)
+        await self.other.position(room)
+
+        await eventually(lambda: self.seqs_published(1) == [2], "the other daemon to read it")
+
+    async def test_more_than_is_held(self) -> None:
+        """Of more entries behind a gap than are held, the last one keeps the head from being live."""
+        self.patch(incoming, "MOST_EARLY", 2)
+        self.buses[1].loses = lambda stream, kind: True
+        for _ in range(4):
+            await self.one.append(self.room, say(self.anna))
+        packets = [body for _, kind, body in self.buses[0].published if kind is PacketKind.ENTRY][-3:]
+        await deferLater(reactor, 0)
+        self.buses[1].loses = lambda stream, kind: False
+        reader = self.other._log.heads._reader
+        tails = reader.tails
+
+        async def read_early(after: Mapping[Id, int], limit: int) -> list[Entry]:
+            self.patch(reader, "tails", tails)
+            return [entry for entry in await tails(after, limit) if entry.seq == 2]  # as before the others were stored
+
+        self.patch(reader, "tails", read_early)
+        for body in packets:
+            self.buses[1].receive(self.room, PacketKind.ENTRY, body)
+
+        await eventually(lambda: self.seqs_published(1) == [2, 3, 4, 5], "the other daemon to publish all")
 
     async def test_found_while_in_doubt(self) -> None:
         """An entry whose answer is lost is published once, even where a sweep has found it before."""
