@@ -46,7 +46,8 @@ async def send_once(
             first = await client_ids.find(*message)
             if first is None:
                 raise
-            if first.kind is not Kind.VOID and abs(clock() - first.created_at) < RETRIED_WITHIN:
+            is_recent = abs(clock() - first.created_at) < RETRIED_WITHIN
+            if first.kind is not Kind.VOID and is_recent and await client_ids.confirm(first):
                 return first
             if not isinstance(refusal, AlreadyStored):
                 raise

@@ -23,3 +23,6 @@ class IClientIds(Interface):
 
     async def find(stream: Id, author: Id, client_id: str, use: int) -> Entry | None:
         """The message, or None."""
+
+    async def confirm(message: Entry) -> bool:
+        """Keep a message from being taken back by a daemon that answered 503 for it. False where that has happened."""

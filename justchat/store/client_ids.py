@@ -41,9 +41,15 @@ async def look_for_shards(database: Database, clock: Clock) -> None:
 
 @implementer(IClientIds)
 class ClientIds:
-    """See IClientIds. ``make_id`` derives the id for a database that is not sharded."""
+    """See IClientIds. ``make_id`` derives the id for a database that is not sharded.
 
-    def __init__(self, database: Database, clock: Clock, make_id: Callable[[Id, str, int], Id]) -> None:
+    ``shared``: other daemons may write to the same database.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, make_id: Callable[[Id, str, int], Id], *, shared: bool = True
+    ) -> None:
+        self._is_shared = shared
         self._database = database
         self._clock = clock
         self._make_id = make_id
@@ -70,6 +76,12 @@ class ClientIds:
         else:
             document = None
         return _of(author, document)
+
+    async def confirm(self, message: Entry) -> bool:
+        if not self._is_shared:  # what was to be taken back is void by now
+            return True
+        place = {"_id": ObjectId(message.id), "stream": ObjectId(message.stream), "kind": message.kind.value}
+        return await self._database.update(LOG, place, {"$set": {"confirmed": True}})
 
 
 def _of(author: Id, document: Document | None) -> Entry | None:

@@ -164,8 +164,7 @@ class Rooms:
             if skip >= 0 or not entries or entries[-1].seq <= head.seq:
                 break
             head = _not_removed(await self._log.heads.latest(room))
-        # A message that is being withdrawn may still be there.
-        return [entry for entry in entries[:limit] if entry.seq not in voids] if voids else entries[:limit]
+        return entries[:limit]
 
     async def entry(self, room: Id, entry: Id) -> Entry:
         query = {"_id": object_id(entry, MessageNotFound), "stream": object_id(room, RoomNotFound)}
@@ -275,8 +274,8 @@ class Rooms:
                 break
         entries = [entry_from_document(document) for document in latest]
         for entry in entries:
-            if entry.voids is not None:
-                await self._log.withdrawals.complete(entry)
+            if entry.voids == entry.seq:
+                self._log.withdrawals.announce(entry)
         return entries
 
     async def _latest_changes(self, skip: int) -> list[Document]:

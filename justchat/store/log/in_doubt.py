@@ -3,10 +3,9 @@
 Invariant: an entry whose caller got DatabaseAway never appears. It is stored as a void entry, which keeps its place
 in the stream and nothing else of it, or not at all. Where the log is shared, other daemons may have read an entry that
 turns out stored. Then it stays, and the 503 was too careful; but a mere message, on which nobody can have acted, is
-withdrawn (``withdrawals``).
+taken back (``withdrawals``), unless a repeated call has got a 200 for it.
 """
 
-from collections.abc import Callable
 from typing import Generic
 
 from bson import encode
@@ -24,7 +23,7 @@ from justchat.store.log.heads import Heads
 from justchat.store.log.inserts import Inserts, Refusal
 from justchat.store.log.reader import LogReader
 from justchat.store.log.stream_head import S, StreamHead
-from justchat.store.log.withdrawals import is_void, replace_by_void, void_of
+from justchat.store.log.withdrawals import Withdrawals, is_void, replace_by_void, void_of
 from justchat.store.mongo.client import Database
 
 RESEND_INTERVAL = 0.2
@@ -50,13 +49,13 @@ class InDoubt(Generic[S]):
         reader: LogReader,
         inserts: Inserts[S],
         heads: Heads[S],
-        withdraw: Callable[[Entry], None],
+        withdrawals: Withdrawals,
     ) -> None:
         self._database = database
         self._reader = reader
         self._inserts = inserts
         self._heads = heads
-        self._withdraw = withdraw
+        self._withdrawals = withdrawals
         self._ends_at: float | None = None
 
     def close(self) -> None:
@@ -83,14 +82,28 @@ class InDoubt(Generic[S]):
                 continue
             if doubts.are_settled():
                 self._log.info("the database is back; {n} entries are settled", n=len(appends))
-                for each in doubts.withdrawn:
-                    self._withdraw(each)
+                for each in doubts.taken_back.values():
+                    self._withdrawals.announce(each)
                 return doubts.refused
 
     async def _look(self, doubts: "_Doubts[S]") -> None:
         """Find which entries the log has by now."""
         if places := doubts.places():
             doubts.found(await self._reader.at(places))
+            if self._heads.is_shared:
+                await self._take_back(doubts)
+
+    async def _take_back(self, doubts: "_Doubts[S]") -> None:
+        """Make void the stored messages whose callers got a 503."""
+        for append, stored in doubts.stored.items():
+            if stored.voids == stored.seq:  # an earlier attempt, whose answer was lost
+                doubts.taken_back[append] = stored
+            elif append.outcome.called and stored.kind in WORDS and append not in doubts.confirmed:
+                void = await self._withdrawals.take_back(stored)
+                if void is None:
+                    doubts.confirmed.add(append)
+                else:
+                    doubts.taken_back[append] = doubts.stored[append] = void
 
     def _void_refused(self, doubts: "_Doubts[S]") -> None:
         """Make void what callers got a 503 for, and what follows: its rules saw a state that does not come about."""
@@ -98,9 +111,10 @@ class InDoubt(Generic[S]):
         broken: set[Id] = set()
         for append in doubts.pending():
             entry, stored = append.entry, doubts.stored.get(append)
-            if stored is not None and self._stays(append, stored):
+            if stored is not None and self._heads.is_shared:
                 entry = stored
-                doubts.staying.add(append)
+                if stored.kind not in WORDS:
+                    doubts.staying.add(append)
             elif append.outcome.called or append.stream in broken:
                 append.fail(Failure(DatabaseAway()))
                 if entry is not None:
@@ -115,18 +129,12 @@ class InDoubt(Generic[S]):
                 head = heads[append.stream] = StreamHead(head.state.after(entry), entry.seq)
             append.head, append.entry, append.refusal = head, entry, None
 
-    def _stays(self, append: Append[S], stored: Entry) -> bool:
-        """Whether a stored entry stays what it is, even if its caller has got a 503."""
-        return self._heads.is_shared and (stored.kind not in WORDS or not append.outcome.called)
-
     async def _write(self, doubts: "_Doubts[S]") -> None:
         """Store what the log lacks, and replace what became void."""
-        taken_back = [stored for append, stored in doubts.stored.items() if append.is_void and not is_void(stored)]
-        if self._heads.is_shared:
-            doubts.withdrawn = taken_back
-        else:
-            for stored in taken_back:
-                await replace_by_void(self._database, stored)
+        if not self._heads.is_shared:
+            for append, stored in doubts.stored.items():
+                if append.is_void and not is_void(stored):
+                    await replace_by_void(self._database, stored)
         missing = [append for append in doubts.pending() if append.entry is not None and append not in doubts.stored]
         outcome = await self._inserts.store(missing)
         if outcome.in_doubt:
@@ -142,9 +150,11 @@ class _Doubts(Generic[S]):
         self.stored: dict[Append[S], Entry] = {}
         """Entries that the log has, as it has them."""
         self.staying: set[Append[S]] = set()
-        """Those of them that do not become void any more."""
-        self.withdrawn: list[Entry] = []
-        """Those that are to be withdrawn."""
+        """Those of them that stay what they are, even if their callers have got a 503."""
+        self.confirmed: set[Append[S]] = set()
+        """Messages that a repeated call has confirmed, so that they stay, too."""
+        self.taken_back: dict[Append[S], Entry] = {}
+        """Messages that have become void, as the log has them now."""
         self.refused: dict[Id, Refusal[S]] = {}
         """Refusals that are certain: they are not of our own first attempt."""
         self.refused_now: dict[Id, Refusal[S]] = {}
@@ -191,7 +201,8 @@ class _Doubts(Generic[S]):
     def are_settled(self) -> bool:
         """Whether nothing is left to find out or to make void."""
         return not self.refused_now and not any(
-            append.outcome.called and not append.is_void and append not in self.staying for append in self.pending()
+            append.outcome.called and not append.is_void and append not in self.staying | self.confirmed
+            for append in self.pending()
         )
 
     def open(self) -> list[Append[S]]:

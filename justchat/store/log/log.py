@@ -55,7 +55,7 @@ class Log(Generic[S]):
         announcements = self.neighbours.announcements if self.neighbours is not None else None
         inserts: Inserts[S] = Inserts(database, shared=shared)
         self.withdrawals = Withdrawals(database, lambda stream, make: self.append(stream, lambda _, seq: make(seq)))
-        self._in_doubt = InDoubt(database, self.reader, inserts, self.heads, self.withdrawals.begin)
+        self._in_doubt = InDoubt(database, self.reader, inserts, self.heads, self.withdrawals)
         self._deadlines: Deadlines[S] = Deadlines()
         self._publication = Publication(self.heads, self._deadlines, announcements)
         self._batches = Batches(inserts, self.heads, self._in_doubt, self._publication)

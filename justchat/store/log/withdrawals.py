@@ -1,8 +1,9 @@
 """Withdrawals: a message that others may have read is taken back, since its caller got a 503.
 
-Invariant: the log alone says which entries count. So a void entry at the end of the stream, which names the message by
-``voids``, is the commit of a withdrawal: every head and every snapshot that has the message gets that entry too. Then
-the message itself is replaced by a void entry. A start completes what a crash prevented.
+Invariant: one update of the message's document decides. It becomes a void entry that names itself by ``voids``, unless
+a repeated call has confirmed the message before, which then stays (``client_ids``). After that a void entry at the end
+of the stream names it too, so that every head and every snapshot that has the message learns of it in the order of the
+log. A start appends that entry if a crash prevented it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,12 +19,12 @@ from twisted.logger import Logger
 from justchat.errors import AlreadyStored, ApiError, Unavailable
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
-from justchat.store.bson import entry_from_document, entry_to_document
+from justchat.store.bson import entry_to_document
 from justchat.store.indexes import LOG
-from justchat.store.mongo.client import Database
+from justchat.store.mongo.client import Database, Document
 
 RETRY_INTERVAL = 0.5
-"""Seconds between two attempts to withdraw a message."""
+"""Seconds between two attempts to append the entry that names a message."""
 Append = Callable[[Id, Callable[[int], Entry]], Awaitable[object]]
 
 
@@ -46,13 +47,16 @@ def void_of(entry: Entry) -> Entry:
 
 
 async def replace_by_void(database: Database, entry: Entry) -> None:
-    """Replace a stored entry. Raises DatabaseAway."""
-    place = {"_id": ObjectId(entry.id), "stream": ObjectId(entry.stream)}
-    await database.replace(LOG, place, entry_to_document(void_of(entry)))
+    """Replace a stored entry that nobody else has read. Raises DatabaseAway."""
+    await database.replace(LOG, _place(entry), entry_to_document(void_of(entry)))
+
+
+def _place(entry: Entry) -> Document:
+    return {"_id": ObjectId(entry.id), "stream": ObjectId(entry.stream)}
 
 
 class Withdrawals:
-    """Withdraws messages in the background. ``append`` appends an entry to a stream, made from its seq."""
+    """Takes messages back. ``append`` appends an entry to a stream, made from its seq."""
 
     _log = Logger()
 
@@ -62,34 +66,34 @@ class Withdrawals:
         self._is_closed = False
 
     def close(self) -> None:
-        """Begin nothing any more. What is not withdrawn yet stays."""
+        """Append nothing any more. The next start does."""
         self._is_closed = True
 
-    def begin(self, entry: Entry) -> None:
-        """Withdraw an entry."""
-        ensureDeferred(self._withdraw(entry)).addErrback(
-            lambda failure: self._log.failure("a message whose sender was told that it is not stored stays", failure)
+    async def take_back(self, message: Entry) -> Entry | None:
+        """Make a stored message void. Returns the void entry, or None where the message is confirmed or removed.
+
+        Raises DatabaseAway. Then it may be void, and says so by ``voids``.
+        """
+        void = evolve(void_of(message), voids=message.seq, order=self._database.order_clock.next())
+        unconfirmed = {**_place(message), "kind": message.kind.value, "confirmed": None}
+        return void if await self._database.update(LOG, unconfirmed, entry_to_document(void)) else None
+
+    def announce(self, void: Entry) -> None:
+        """Append the entry that names a message that was taken back, in the background; once, however often called."""
+        ensureDeferred(self._announce(void)).addErrback(
+            lambda failure: self._log.failure("not all daemons know that a message was taken back", failure)
         )
 
-    async def _withdraw(self, entry: Entry) -> None:
+    async def _announce(self, void: Entry) -> None:
         def make(seq: int) -> Entry:
-            void = void_of(entry)
-            id = derived_id("withdrawn", entry.id)
-            return evolve(void, id=id, seq=seq, voids=entry.seq, order=self._database.order_clock.next())
+            return evolve(void, id=derived_id("withdrawn", void.id), seq=seq, order=self._database.order_clock.next())
 
         while not self._is_closed:
             try:
                 with suppress(AlreadyStored):
-                    await self._append(entry.stream, make)
-                return await replace_by_void(self._database, entry)
+                    await self._append(void.stream, make)
+                return
             except Unavailable:
                 await deferLater(reactor, RETRY_INTERVAL)
             except ApiError:  # the room is gone
-                return None
-
-    async def complete(self, withdrawal: Entry) -> None:
-        """Replace the message that was withdrawn by this entry, if a crash prevented that. Raises DatabaseAway."""
-        query = {"stream": ObjectId(withdrawal.stream), "seq": withdrawal.voids, "kind": {"$ne": Kind.VOID.value}}
-        found = await self._database.find_one(LOG, query)
-        if found is not None:
-            await replace_by_void(self._database, entry_from_document(found))
+                return
