@@ -8,7 +8,7 @@ from importlib.metadata import version
 from twisted.trial.unittest import SkipTest
 
 from tests.support.client import request
-from tests.support.starting import ETC, LOGGED, StartCase
+from tests.support.starting import ETC, LOGGED, StartCase, free_port
 from tests.support.waiting import eventually
 
 
@@ -42,6 +42,19 @@ class CommandLine(StartCase):
         self.assertEqual(3, len(lines), lines)
         for named, line in zip(("[http] port", "[sms] success_value", "[limits] text"), lines, strict=True):
             self.assertTrue(line.startswith("justchat: ") and named in line, line)
+
+    async def test_check_unreachable(self) -> None:
+        """It reports everything that cannot be reached, and not only the first."""
+        nobody = f"127.0.0.1:{free_port()}"
+        config = self.a_config("[payments]\nsecret_key = 'a key'\n")
+        away = ("--mongo", f"mongodb://{nobody}/chat", "--bus", f"redis://{nobody}")
+
+        code, lines = await self.said("--check-config", "--config", config, "--http", "nonsense:1", *away)
+
+        self.assertEqual(1, code)
+        self.assertEqual(3, len(lines), lines)
+        for named, line in zip(("[http] endpoint", "[mongo] uri", "[bus] uri"), lines, strict=True):
+            self.assertIn(named, line)
 
     async def test_gateway_without_text(self) -> None:
         """A gateway whose request lacks the key or the phone is refused."""

@@ -1,6 +1,5 @@
 """Two daemons that Redis joins: every event reaches sockets at the other one at once (contract, sections 4 and 9)."""
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -8,52 +7,8 @@ from typing import Any
 from tests.support.chat import Person, a_room
 from tests.support.client import Listener, listen, listen_as
 from tests.support.socketio.by_hand import Packets
-from tests.support.two_daemons import SECRET_KEY, Pair, TwoDaemonsCase
+from tests.support.two_daemons import JoinedDaemonsCase, type_of
 from tests.support.waiting import assert_within, eventually
-
-SOON = 1.0
-"""Seconds in which the contract wants everything at all daemons."""
-LATE = 2.0
-"""Seconds for the same while the bus is away."""
-
-
-class JoinedDaemonsCase(TwoDaemonsCase):
-    joined = True
-    within = SOON
-
-    async def listener_there(self, person: Person) -> Listener:
-        """A socket of a person at the other daemon."""
-        return await self.a_listener(self.there(person))
-
-    async def a_listener(self, person: Person, path: str | None = None) -> Listener:
-        here, self.daemon = self.daemon, person.daemon
-        try:
-            return await super().a_listener(person, path)
-        finally:
-            self.daemon = here
-
-    async def soon(self, doing: Awaitable[Any], *listeners: Listener) -> list[dict[str, Any]]:
-        """The next event of each listener, which must come soon after what is done."""
-        answer = await doing
-        began = monotonic()
-        assert answer.status in (200, 201), answer
-        events = [await listener.next() for listener in listeners]
-        assert_within(self.within, monotonic() - began)
-        return events
-
-    async def pay(self, person: Person, coins: int) -> None:
-        secret = hashlib.md5(f"{SECRET_KEY}{coins}".encode()).hexdigest()
-        answer = await person.call("/user/updateBalance", balance=coins, secret=secret)
-        assert answer.status == 200, answer
-
-    async def quiet(self, *listeners: Listener) -> None:
-        """Nothing more comes to these."""
-        self.assertEqual([], await listeners[0].silence())
-        self.assertEqual([[]] * len(listeners), [listener.untaken() for listener in listeners])
-
-
-def type_of(event: dict[str, Any]) -> tuple[str, str | None]:
-    return event["event"], event["data"].get("type")
 
 
 class Events(JoinedDaemonsCase):
@@ -306,101 +261,3 @@ class Sessions(JoinedDaemonsCase):
 
         self.assertEqual(440, await self.refused(self.there(anna)))
         assert_within(self.within, monotonic() - began)
-
-
-class Outage(JoinedDaemonsCase):
-    """The daemons are this test's own."""
-
-    within = LATE
-    relayed = False
-
-    async def a_pair(self) -> Pair:
-        self.pair = await Pair(joined=True, relayed=self.relayed).start()
-        return self.pair
-
-    async def tearDown(self) -> None:
-        try:
-            await super().tearDown()
-        finally:
-            self.pair.end()
-            if self.pair.relay is not None:
-                await self.pair.relay.end()
-
-    async def all_events(self, cut: Callable[[], None], is_noticed: Callable[[], bool]) -> None:
-        """After ``cut`` everything reaches sockets at the other daemon."""
-        admin, anna, boris = await self.people(3)
-        room = await a_room(admin, admin, boris)
-        of_admin, of_anna, of_boris = [await self.listener_there(person) for person in (admin, anna, boris)]
-        cut()
-        await eventually(is_noticed, "the daemons to notice")
-
-        events = await self.soon(boris.say(room, "hello"), of_admin, of_boris)
-        self.assertEqual([("message", None)] * 2, [type_of(event) for event in events])
-        (direct,) = await self.soon(
-            boris.call("/user/sendMessage", message={"user": anna.id, "text": "hello"}), of_anna
-        )
-        self.assertEqual("direct-message", direct["event"])
-        (entered, *_) = await self.soon(anna.enter(room), of_anna, of_admin, of_boris)
-        self.assertEqual(("service-message", "new roommate"), type_of(entered))
-        gift = (await anna.call("/gifts")).data["gifts"][0]
-        await self.pay(boris, gift["price"])
-        events = await self.soon(
-            boris.call("/gifts/send", gift=gift["_id"], user=anna.id, text="for you"), of_anna, of_admin, of_boris
-        )
-        self.assertEqual({"gift-message"}, {event["event"] for event in events})
-        events = await self.soon(admin.call("/room/kick", room_id=room, user_id=anna.id), of_anna, of_admin, of_boris)
-        self.assertEqual({("service-message", "kick")}, {type_of(event) for event in events})
-        await boris.call("/init/exit")
-        began = monotonic()
-        self.assertEqual(4440, await of_boris.closed())
-        assert_within(self.within, monotonic() - began)
-        await self.quiet(of_anna, of_admin)
-
-
-class Away(Outage):
-    """With Redis gone, all of it happens all the same, a little later."""
-
-    async def test_away(self) -> None:
-        """Messages, direct messages, a move, a gift to a roommate, a kick, and the end of a session."""
-        assert self.redis is not None
-        await self.all_events(self.redis.kill, lambda: "is away" in self.daemon.log and "is away" in self.other.log)
-
-    async def test_back(self) -> None:
-        """What happened just before Redis goes, while it is away and when it is back comes once, in order."""
-        admin, anna = await self.people(2)
-        room = await a_room(admin, admin, anna)
-        listener = await self.listener_there(anna)
-        assert self.redis is not None
-        sent = 0
-        for step in (self.redis.kill, self.redis.restart, lambda: None):
-            for _ in range(10):
-                sent += 1
-                self.assertEqual(200, (await admin.say(room, f"{sent}")).status)
-            step()
-
-        events = [await listener.next() for _ in range(sent)]
-
-        self.assertEqual([f"{number}" for number in range(1, sent + 1)], [event["data"]["text"] for event in events])
-        await self.quiet(listener)
-
-
-class CutOff(Outage):
-    """With one daemon cut off from Redis, and the other not."""
-
-    relayed = True
-
-    async def test_receiver(self) -> None:
-        """The daemon of those who listen is cut off."""
-        await self.all_events(self.sever, self.is_noticed)
-
-    async def test_publisher(self) -> None:
-        """The daemon of those who act is cut off; the other one notices nothing."""
-        self.daemon, self.other = self.other, self.daemon
-        await self.all_events(self.sever, self.is_noticed)
-
-    def sever(self) -> None:
-        assert self.pair.relay is not None
-        self.pair.relay.sever()
-
-    def is_noticed(self) -> bool:
-        return "is away" in self.pair.daemons[1].log

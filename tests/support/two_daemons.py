@@ -1,6 +1,9 @@
 """Two daemons on one database."""
 
+import hashlib
 import random
+from collections.abc import Awaitable
+from time import monotonic
 from typing import Any
 
 from attrs import evolve
@@ -11,9 +14,13 @@ from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
 from tests.support.relay import Relay
-from tests.support.waiting import at_once
+from tests.support.waiting import assert_within, at_once
 
 SECRET_KEY = "the secret key of both"
+SOON = 1.0
+"""Seconds in which the contract wants everything at all daemons."""
+LATE = 2.0
+"""Seconds for the same while the bus is away."""
 
 
 class Pair:
@@ -85,3 +92,42 @@ class TwoDaemonsCase(ChatTestCase):
         """The answers to the same call, made at both daemons at once."""
         voices = [person, self.there(person)] * times
         return await at_once([voice.call(path, **body) for voice in voices])
+
+
+class JoinedDaemonsCase(TwoDaemonsCase):
+    joined = True
+    within = SOON
+
+    async def listener_there(self, person: Person) -> Listener:
+        """A socket of a person at the other daemon."""
+        return await self.a_listener(self.there(person))
+
+    async def a_listener(self, person: Person, path: str | None = None) -> Listener:
+        here, self.daemon = self.daemon, person.daemon
+        try:
+            return await super().a_listener(person, path)
+        finally:
+            self.daemon = here
+
+    async def soon(self, doing: Awaitable[Any], *listeners: Listener) -> list[dict[str, Any]]:
+        """The next event of each listener, which must come soon after what is done."""
+        answer = await doing
+        began = monotonic()
+        assert answer.status in (200, 201), answer
+        events = [await listener.next() for listener in listeners]
+        assert_within(self.within, monotonic() - began)
+        return events
+
+    async def pay(self, person: Person, coins: int) -> None:
+        secret = hashlib.md5(f"{SECRET_KEY}{coins}".encode()).hexdigest()
+        answer = await person.call("/user/updateBalance", balance=coins, secret=secret)
+        assert answer.status == 200, answer
+
+    async def quiet(self, *listeners: Listener) -> None:
+        """Nothing more comes to these."""
+        self.assertEqual([], await listeners[0].silence())
+        self.assertEqual([[]] * len(listeners), [listener.untaken() for listener in listeners])
+
+
+def type_of(event: dict[str, Any]) -> tuple[str, str | None]:
+    return event["event"], event["data"].get("type")
