@@ -1,6 +1,7 @@
 """The checks that come before anything is made or bound."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet import reactor as default_reactor
@@ -26,24 +27,51 @@ def owner_of(twistd: Mapping[str, Any]) -> Owner:
 
 
 def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
-    """Raises StartupError for the first fault that shows without making or binding anything.
+    """Raises StartupError with every fault that shows without making or binding anything, a line each.
 
     Returns what does not keep the daemon from starting, a line each.
     """
-    for table, endpoint in endpoints_of_settings(settings).items():
-        server_of(table, endpoint, default_reactor)
+    owner = owner_of(twistd)
+    faults: list[str] = []
+    warnings: list[str] = []
+    checks: list[Callable[[], list[str] | None]] = [
+        *(partial(_check_endpoint, *each) for each in endpoints_of_settings(settings).items()),
+        partial(_check_shared_limits, settings),
+        partial(_check_database, settings),
+        partial(_warnings_of_bus, settings),
+        partial(_check_data_dir, settings, owner),
+        partial(_warnings_of_pictures, settings),
+    ]
+    for check in checks:
+        try:
+            warnings += check() or ()
+        except StartupError as error:
+            faults.append(str(error))
+    if faults:
+        raise StartupError("\n".join(faults))
+    return warnings
+
+
+def _check_endpoint(table: str, endpoint: str) -> None:
+    server_of(table, endpoint, default_reactor)
+
+
+def _check_shared_limits(settings: Settings) -> None:
     if settings.limits.shared and settings.bus.uri is None and settings.http.workers == 1:
         raise StartupError("[limits] shared: needs a [bus] uri, over which daemons count together")
+
+
+def _check_database(settings: Settings) -> None:
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
     else:
         find_binary()
-    warnings = [] if settings.bus.uri is None else _warnings_of_bus(settings)
-    owner = owner_of(twistd)
+
+
+def _check_data_dir(settings: Settings, owner: Owner) -> None:
     check_owner(settings.data_dir, owner)
     if settings.payments.secret_key is None:
         check_secret(settings.data_dir / SECRET_KEY, owner)
-    return [*warnings, *_warnings_of_pictures(settings)]
 
 
 def _warnings_of_pictures(settings: Settings) -> list[str]:
@@ -59,6 +87,8 @@ def _warnings_of_pictures(settings: Settings) -> list[str]:
 
 def _warnings_of_bus(settings: Settings) -> list[str]:
     """Raises StartupError where the bus cannot be used, or several daemons with these settings could not be one."""
+    if settings.bus.uri is None:
+        return []
     if settings.payments.secret_key is None:
         raise StartupError(
             "[bus] uri: needs [payments] secret_key, the same for all daemons; a generated one is this daemon's alone"
