@@ -97,10 +97,7 @@ class Mailboxes:
             )
             self._database.order_clock.observe(latest[0].get("order") if latest else None)
         # Numbered at the head of the log, where it gets its seq: both rise alike.
-        entry = await self.append(to, lambda seq: make(seq, self._database.order_clock.next()))
-        if self._shared:
-            await self._dialogs.flush()  # another daemon may be asked next
-        return entry
+        return await self.append(to, lambda seq: make(seq, self._database.order_clock.next()))
 
     async def append_once(self, user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
         while True:
