@@ -4,11 +4,13 @@ from attrs import frozen
 
 from justchat.actions.presence import with_current_room
 from justchat.actions.transfers import Transfers
-from justchat.errors import NotEnoughCoins, RoomNotFound, UserNotFound
+from justchat.errors import Conflict, NotEnoughCoins, RoomNotFound, UserNotFound
+from justchat.interfaces.audit import IAuditLog
 from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.money import ILedger
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
+from justchat.model.audit import AuditLine, Deed
 from justchat.model.complaint import Complaint
 from justchat.model.gift import Reason, Transfer
 from justchat.model.ids import Id, as_id, is_well_formed, new_id
@@ -41,7 +43,7 @@ class ComplaintDetails:
 
 @frozen(kw_only=True)
 class OperatorActions:
-    """What an operator can do. ``region`` is the region of phones without a plus."""
+    """What an operator called ``operator`` can do. ``region`` is the region of phones without a plus."""
 
     users: IUsers
     sessions: ISessions
@@ -49,6 +51,8 @@ class OperatorActions:
     ledger: ILedger
     transfers: Transfers
     complaints: IComplaints
+    audit: IAuditLog
+    operator: str
     clock: Clock
     region: str
 
@@ -66,6 +70,22 @@ class OperatorActions:
             raise UserNotFound("no user has this phone")
         return user.id
 
+    async def find_any(self, written: str) -> Id:
+        """An id as it is written, of whatever it is; or the user with a phone. Raises UserNotFound."""
+        id = as_id(written)
+        return id if is_well_formed(id) else await self.find(written)
+
+    async def record(self, deed: Deed, whom: Id | None, why: str | None = None) -> None:
+        """Write a deed into the audit log. To be called once the deed is found to be possible, and before it is done:
+        a crash in between may leave a line without its deed, but never a deed without its line.
+        """
+        line = AuditLine(id=new_id(), who=self.operator, at=self.clock(), deed=deed, whom=whom, why=why)
+        await self.audit.add(line)
+
+    async def list_deeds(self, limit: int, whom: Id | None = None) -> list[AuditLine]:
+        """What operators did, the latest first; to one object alone where ``whom`` is given."""
+        return await self.audit.latest(limit, whom)
+
     async def show_user(self, user: Id) -> UserDetails:
         """A user, with their sessions and transfers. Raises UserNotFound."""
         return UserDetails(
@@ -79,11 +99,13 @@ class OperatorActions:
 
     async def end_sessions(self, user: Id) -> int:
         """End every session of a user. Returns how many. Running daemons close the sockets within seconds."""
+        await self.record(Deed.END_SESSIONS, user)
         return len(await self.sessions.end_all(user))
 
     async def correct_balance(self, user: Id, coins: int, reason: str) -> int:
         """Add a correction, which may be negative. Returns the balance. Raises UserNotFound, NotEnoughCoins."""
         await self.users.exists(user)
+        await self.record(Deed.CORRECT_BALANCE, user, f"{coins:+} coins: {reason}")
         correction = Transfer(
             id=new_id(), user=user, amount=coins, reason=Reason.CORRECTION, created_at=self.clock(), note=reason
         )
@@ -117,4 +139,7 @@ class OperatorActions:
 
     async def close_complaint(self, complaint: Id, note: str) -> None:
         """Close a complaint. Raises NotFound; Conflict for a complaint that is already closed."""
+        if (await self.complaints.get(complaint)).closed_at is not None:
+            raise Conflict("this complaint is closed already")
+        await self.record(Deed.CLOSE_COMPLAINT, complaint, note)
         await self.complaints.close(complaint, note, self.clock())

@@ -4,7 +4,7 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, Raw
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from justchat.admin import complaints, gifts, uploads, users
+from justchat.admin import audit, complaints, gifts, uploads, users
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.text import composed, shows
 
@@ -44,6 +44,7 @@ def _parser() -> ArgumentParser:
     _gifts(_area(areas, "gifts", "the gifts that can be bought"))
     _complaints(_area(areas, "complaints", "the complaints about messages"))
     _users(_area(areas, "users", "the users"))
+    _audit(areas)
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)
     return top
 
@@ -99,6 +100,12 @@ def _users(area: Any) -> None:
         command.add_argument("user", metavar="USER", help="an id or a phone")
     correct.add_argument("coins", metavar="COINS", type=_coins, help="to add; -50 takes 50")
     correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the ledger keeps it")
+
+
+def _audit(areas: Any) -> None:
+    listing = _command(_area(areas, "audit", "what operators did"), "list", audit.list_deeds)
+    listing.add_argument("--whom", metavar="ID", help="only what was done to this: an id, or a user's phone")
+    listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
 
 
 def _text(written: str) -> str:

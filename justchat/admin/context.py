@@ -1,5 +1,7 @@
 """What the commands work with: actions and stores on the daemon's database. Parts are made when a command asks."""
 
+import os
+import pwd
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -46,7 +48,7 @@ class AdminContext:
         self._images: Images | None = None
         self._opened = AsyncExitStack()
         self.catalogue: ICatalogue = self._stores.catalogue
-        self.operating: OperatorActions = make_operator_actions(settings, self._stores)
+        self.operating: OperatorActions = make_operator_actions(settings, self._stores, operator_name())
 
     @property
     def records(self) -> IPictureRecords:
@@ -80,6 +82,16 @@ class AdminContext:
     async def close(self) -> None:
         """Returns when the process that decodes pictures has ended."""
         await self._opened.aclose()
+
+
+def operator_name() -> str:
+    """The name of the operator, for the audit log: the user who runs the command, or for whom sudo runs it."""
+    user = os.getuid()
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:  # a container may run as any number
+        name = f"uid {user}"
+    return os.environ.get("SUDO_USER") or name
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from justchat.admin.output import Outcome, short, table
 from justchat.config.gift_file import NewGift, read_gifts
 from justchat.config.settings import Settings
 from justchat.errors import BadFile, Conflict, GiftNotFound, NotAnImage, StartupError, TooLarge
+from justchat.model.audit import Deed
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, as_id, derived_id
 from justchat.model.moment import iso
@@ -40,6 +41,8 @@ async def load(context: AdminContext, arguments: Namespace) -> Outcome:
     gifts = [gift if gift.id else evolve(gift, id=_id_of(gift.name)) for gift in gifts]
     await _check(context, file, gifts)
     catalogue = await context.gift_catalogue()
+    for gift in gifts:
+        await context.operating.record(Deed.LOAD_GIFT, gift.id, gift.name)
     return _all(await catalogue.put([await _unless_known(context, gift) for gift in gifts]), "")
 
 
@@ -54,6 +57,7 @@ async def add(context: AdminContext, arguments: Namespace) -> Outcome:
         raise Conflict(f"there is a gift with this name: gifts edit {id}")
     image = await _picture(context, arguments.image)
     catalogue = await context.gift_catalogue()
+    await context.operating.record(Deed.LOAD_GIFT, id, arguments.name)
     (gift,) = await catalogue.put([NewGift(id=id, name=arguments.name, price=arguments.price, image=image)])
     return _one(gift)
 
@@ -61,13 +65,16 @@ async def add(context: AdminContext, arguments: Namespace) -> Outcome:
 async def edit(context: AdminContext, arguments: Namespace) -> Outcome:
     """Change a gift. Users who received it keep it as it was."""
     image = None if arguments.image is None else await _picture(context, arguments.image)
+    gift = (await context.catalogue.get(as_id(arguments.id))).id
     catalogue = await context.gift_catalogue()
-    return _one(await catalogue.change(as_id(arguments.id), name=arguments.name, price=arguments.price, image=image))
+    await context.operating.record(Deed.EDIT_GIFT, gift)
+    return _one(await catalogue.change(gift, name=arguments.name, price=arguments.price, image=image))
 
 
 async def withdraw(context: AdminContext, arguments: Namespace) -> Outcome:
     """Withdraw a gift from sale. Users who received it keep it. To sell it again, load it with its id."""
-    gift = as_id(arguments.id)
+    gift = (await context.catalogue.get(as_id(arguments.id))).id
+    await context.operating.record(Deed.WITHDRAW_GIFT, gift)
     await (await context.gift_catalogue()).withdraw(gift)
     return Outcome(f"Gift {gift} is withdrawn.", {"withdrawn": gift})
 

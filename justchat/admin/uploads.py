@@ -9,6 +9,7 @@ from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome
 from justchat.errors import StartupError
 from justchat.interfaces.pictures import IPictureStore
+from justchat.model.audit import Deed
 from justchat.model.pictures import FOLDER, pictures_in
 from justchat.runtime.data_dir import check_owner
 
@@ -24,6 +25,7 @@ async def move(context: AdminContext, arguments: Namespace) -> Outcome:
     check_owner(context.settings.data_dir)
     files = _pictures(folder)
     store = await context.pictures()
+    await context.operating.record(Deed.MOVE_UPLOADS, None, f"{len(files)} to {context.settings.picture_store}")
     for first in range(0, len(files), AT_ONCE):
         await all_of(_move(context, store, file) for file in files[first : first + AT_ONCE])
     return Outcome(f"{len(files)} pictures were moved.", {"moved": len(files)})

@@ -9,6 +9,7 @@ DIALOGS, LEDGER, GIFTS, COMPLAINTS, INVITES = "dialogs", "ledger", "gifts", "com
 ENDED, ANSWERS, WINDOWS, VERSIONS, PICTURES = "ended", "answers", "windows", "versions", "pictures"
 PACKETS = "packets"
 LEASES = "leases"
+AUDIT = "audit"
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
 
@@ -114,6 +115,7 @@ INDEXES: dict[str, list[Document]] = {
     WINDOWS: [_index({"ends": 1}, expireAfterSeconds=0)],
     # Pictures that nothing refers to, the oldest first.
     PICTURES: [_index({"folder": 1, "at": 1}, partialFilterExpression={"kept": False})],
+    AUDIT: [_index({"order": -1}), _index({"whom": 1, "order": -1})],
     COMPLAINTS: [_index({"closed": 1, **NEWEST}), _index(NEWEST)],
     ROOMS: [
         _index({"admin": 1, **NEWEST}, partialFilterExpression={"removed": False}),

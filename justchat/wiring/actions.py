@@ -167,8 +167,8 @@ def make_transfers(stores: Stores) -> Transfers:
     return Transfers(users=stores.users, rooms=stores.rooms, ledger=stores.ledger, mailboxes=stores.mailboxes)
 
 
-def make_operator_actions(settings: Settings, stores: Stores) -> OperatorActions:
-    """The actions of an operator, which need the stores alone."""
+def make_operator_actions(settings: Settings, stores: Stores, operator: str) -> OperatorActions:
+    """The actions of an operator of this name, which need the stores alone."""
     return OperatorActions(
         users=stores.users,
         sessions=stores.sessions,
@@ -176,6 +176,8 @@ def make_operator_actions(settings: Settings, stores: Stores) -> OperatorActions
         ledger=stores.ledger,
         transfers=make_transfers(stores),
         complaints=stores.complaints,
+        audit=stores.audit,
+        operator=operator,
         clock=now,
         region=settings.sms.region,
     )

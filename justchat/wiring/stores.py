@@ -8,6 +8,7 @@ from justchat.config.settings import Settings
 from justchat.interfaces.bus import IBus
 from justchat.model.ids import direct_message_id, room_message_id
 from justchat.model.moment import now
+from justchat.store.audit_log import AuditLog
 from justchat.store.catalogue import Catalogue
 from justchat.store.client_ids import ClientIds
 from justchat.store.complaints import ComplaintStore
@@ -36,6 +37,7 @@ class Stores:
     ledger: Ledger
     catalogue: Catalogue
     complaints: ComplaintStore
+    audit: AuditLog
     invites: Invites
     rate_windows: RateWindows
     pictures: PictureRecords
@@ -68,6 +70,7 @@ def make_stores(
         ledger=Ledger(database),
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),
+        audit=AuditLog(database),
         invites=Invites(database, now, reactor),
         rate_windows=RateWindows(database, now, reactor),
         pictures=PictureRecords(database, now, *folders),

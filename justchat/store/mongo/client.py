@@ -17,6 +17,7 @@ from txmongo.protocol import Msg
 
 from justchat.model.moment import Moment
 from justchat.store.hybrid_clock import HybridClock
+from justchat.store.mongo.append_only import check_append_only
 from justchat.store.mongo.errors import duplicates, timed
 from justchat.store.mongo.pool import CODEC, CONNECTIONS, FILE_CONNECTIONS, Lane, open_pool
 from justchat.store.mongo.sharding import Scatter, check_targeted
@@ -71,6 +72,7 @@ class Database:
         self, command: Document, *, within: float = OPERATION_TIMEOUT, lane: Lane = Lane.ORDINARY
     ) -> Document:
         """Run a database command, ``within`` seconds; ``command`` itself is left as it is."""
+        check_append_only(command)
         if self._is_strict:
             check_targeted(command)
         return await self._run(encode({**command, "$db": self._name}), {}, within, lane)

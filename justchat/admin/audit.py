@@ -1,0 +1,30 @@
+"""``justchat-admin audit``: list what operators did."""
+
+from argparse import Namespace
+
+from justchat.admin.context import AdminContext
+from justchat.admin.output import Outcome, short, table
+from justchat.model.audit import AuditLine
+from justchat.model.moment import iso
+
+
+async def list_deeds(context: AdminContext, arguments: Namespace) -> Outcome:
+    """List what operators did, the latest first."""
+    whom = None if arguments.whom is None else await context.operating.find_any(arguments.whom)
+    lines = await context.operating.list_deeds(arguments.limit, whom)
+    rows = [(iso(line.at), line.who, line.deed.value, line.whom, short(line.why)) for line in lines]
+    text = table(("WHEN", "WHO", "DEED", "WHOM", "WHY"), rows, "No operator has done anything yet.")
+    if len(lines) == arguments.limit:
+        text += f"\n(the latest {arguments.limit}; there may be more: --limit)"
+    return Outcome(text, {"audit": list(map(_document, lines))})
+
+
+def _document(line: AuditLine) -> dict[str, object]:
+    return {
+        "_id": line.id,
+        "who": line.who,
+        "when": iso(line.at),
+        "deed": line.deed.value,
+        "whom": line.whom,
+        "why": line.why,
+    }

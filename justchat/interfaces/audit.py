@@ -1,0 +1,16 @@
+"""What actions ask of the audit log."""
+
+from zope.interface import Interface
+
+from justchat.model.audit import AuditLine
+from justchat.model.ids import Id
+
+
+class IAuditLog(Interface):
+    """The log of what operators did. It only grows: no method changes or removes a line."""
+
+    async def add(line: AuditLine) -> None:
+        """Append a line. Returns once it is durable. Raises DatabaseAway."""
+
+    async def latest(limit: int, whom: Id | None = None) -> list[AuditLine]:
+        """The latest lines, the latest first; of one object alone where ``whom`` is given."""
