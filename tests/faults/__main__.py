@@ -36,10 +36,7 @@ def make_world(options: Any) -> SomeDaemons:
 async def main(options: Any) -> None:
     run = FaultRun(make_world(options), options.seconds, options.seed)
     await run.go()
-    for what, number in run.table:
-        print(f"{what:45} {number:>10}")
-    for what in run.wrong:
-        print(f"WRONG: {what}")
+    print(run.report)
     if run.wrong:
         raise SystemExit(1)
 

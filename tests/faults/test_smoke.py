@@ -18,7 +18,8 @@ class Smoke(TestCase):
 
         await run.go()
 
-        self.assertEqual([], run.wrong, run.table)
+        if run.wrong:
+            self.fail(run.report)  # in full: the same run may not fail a second time
 
     async def test_smoke(self) -> None:
         """Nothing acknowledged is lost, duplicated or out of order, and nothing refused is stored."""

@@ -1,5 +1,7 @@
 """A client application: it builds its state from events."""
 
+from collections import deque
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.support.chat import Person
@@ -8,6 +10,8 @@ from tests.support.waiting import eventually
 
 Event = dict[str, Any]
 OUT = {"leave", "kick", "ban", "remove room"}
+REMEMBERED = 60
+"""Lines of a client's time-line."""
 
 
 class Cut(Listener):
@@ -53,6 +57,8 @@ class Client:
         self.loaded: set[str] = set()
         self.loaded_receipts: set[str] = set()
         self.wrong: list[str] = []
+        self.time_line: deque[str] = deque(maxlen=REMEMBERED)
+        """When the client connected, where, and when it learned of a move, for whoever reads of a fault."""
         self._ready: Event | None = None
         self._caught_up: Event | None = None
 
@@ -64,8 +70,18 @@ class Client:
     def online(self) -> bool:
         return self.socket is not None and not self.socket.gone.called
 
+    @property
+    def cursor(self) -> dict[str, Any]:
+        """The position that it sends when it comes back."""
+        return {"n": self.n, "room": self.room, "seq": None if self.room is None else self.seq}
+
+    def note(self, what: str) -> None:
+        """Add a line to the time-line."""
+        self.time_line.append(f"{datetime.now(UTC):%H:%M:%S.%f} {what}")
+
     def apply(self, event: Event) -> None:
         name, data = event["event"], event["data"]
+        self._note_event(name, data)
         if name == "ready":
             self._ready = data
         elif name == "caught-up":
@@ -91,6 +107,13 @@ class Client:
             self._apply_own(name, data)
         else:
             self._apply_of_room(data)
+
+    def _note_event(self, name: str, data: Event) -> None:
+        if name in ("ready", "caught-up", "error"):
+            self.note(f"{name} {data}")
+        elif data.get("type") in ("new roommate", *OUT) and data.get("user", self.person.id) == self.person.id:
+            numbers = [(number, data[number]) for number in ("seq", "n") if number in data]
+            self.note(f"{data['type']} {data['room']} {numbers}")
 
     def _apply_own(self, name: str, data: Event) -> None:
         if name == "direct-message":
@@ -125,8 +148,8 @@ class Client:
 
         socket = await listen_as(protocol, self.person.daemon.websocket)
         socket.left = left
-        have = {"n": self.n, "room": self.room, "seq": None if self.room is None else self.seq}
-        socket.say({"event": "init", "data": {"session_key": self.person.session_key, **have}})
+        self.note(f"connects to {self.person.daemon.websocket} with {self.cursor}")
+        socket.say({"event": "init", "data": {"session_key": self.person.session_key, **self.cursor}})
         await eventually(lambda: self._caught_up is not None or socket.gone.called, "caught-up")
         if self._caught_up is not None and not self._caught_up["recovered"]:
             await self._reload()
@@ -142,6 +165,8 @@ class Client:
 
     async def part(self) -> None:
         if self.socket is not None:
+            if not self.socket.gone.called:
+                self.note("parts")
             await self.socket.leave()
 
     async def received(self) -> list[Event]:

@@ -163,10 +163,10 @@ def _balance(talker: Talker) -> int:
     return COINS * len(talker.of("payment")) - price * given
 
 
-def _received(member: Client, log: LogReplay) -> list[Any]:
+def _received(member: Client, log: LogReplay) -> list[str]:
     """The differences between a member's events and the log since the member's first position."""
-    phone, user = member.person.phone, member.person.id
-    wrong: list[Any] = [(phone, each) for each in member.wrong]
+    user = member.person.id
+    wrong = list(member.wrong)
     own = [(event["n"], event["_id"]) for event in member.own if event["_id"] not in log.void]
     stored = [
         (entry["seq"], str(entry["ref_message"]["_id"] if entry["kind"] in _REFERRING else entry["_id"]))
@@ -174,26 +174,56 @@ def _received(member: Client, log: LogReplay) -> list[Any]:
         if entry["seq"] > member.own_after
     ]
     if own != stored:
-        wrong.append((phone, "own", _difference(own, stored)))
+        wrong.append(f"own events, {_first_difference(own, stored)}")
     if [member.room] * (member.room is not None) != log.place(user):
-        wrong.append((phone, "room", member.room, log.place(user), _latest(member), log.moves(user)[-6:]))
+        wrong.append(f"the socket's room is {member.room}, the log's {log.place(user)}")
     elif member.room is not None:
         received = [(event["seq"], event["_id"]) for event in member.log if event["_id"] not in log.void]
         stored = [entry for entry in _entries(log, member.room) if entry[0] > member.after]
         if received != stored:
-            wrong.append((phone, "room's", _difference(received, stored)))
-    return wrong
+            wrong.append(f"events of the room {member.room}, {_first_difference(received, stored)}")
+    return [_described(member, log, wrong)] if wrong else []
+
+
+def _described(member: Client, log: LogReplay, wrong: list[str]) -> str:
+    """What differs for a member's socket, and all that may say why."""
+    person = member.person
+    lines = [
+        f"user {person.id} ({person.phone}) at the daemon {person.daemon.websocket}",
+        f"cursor {member.cursor}; own events after {member.own_after}, the room's after {member.after}",
+        *wrong,
+        "time-line:",
+        *(f"  {line}" for line in member.time_line),
+        "latest events:",
+        *(f"  {line}" for line in _latest(member)),
+        "latest moves of the log:",
+        *(f"  {line}" for line in log.moves(person.id)[-12:]),
+    ]
+    return "\n    ".join(lines)
 
 
 def _latest(member: Client) -> list[Any]:
     """The latest events that a member's socket received, in short."""
-    events = member.socket.events[-8:] if member.socket is not None else []
-    names = ("type", "room", "seq", "n")
-    return [(event["event"], *(event["data"].get(name) for name in names)) for event in events]
+    events = member.socket.events[-12:] if member.socket is not None else []
+    names = ("_id", "type", "room", "seq", "n")
+    return [
+        (event["event"], {name: event["data"][name] for name in names if name in event["data"]}) for event in events
+    ]
 
 
 _REFERRING = ("read-message", "service-message")
 """Entries of a user whose event shows the entry that they refer to."""
+
+
+def _first_difference(seen: list[Any], expected: list[Any]) -> str:
+    """What is around the first place at which two lists differ, such as an item that comes twice."""
+    pairs = zip(seen, expected, strict=False)
+    at = next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(seen), len(expected)))
+    around = slice(max(0, at - 2), at + 4)
+    return (
+        f"which differ at number {at} of {len(seen)} seen and {len(expected)} expected:\n"
+        f"      seen     {seen[around]}\n      expected {expected[around]}"
+    )
 
 
 def _difference(one: Any, other: Any) -> tuple[list[Any], list[Any]]:

@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from attrs import evolve
 from twisted.internet import reactor
@@ -33,7 +34,7 @@ PATIENCE = 60.0
 
 
 class FaultRun:
-    """One run. ``table`` has the faults and the findings, ``wrong`` the findings that must not occur."""
+    """One run. ``table`` has the faults and the findings, ``wrong`` the findings that must not occur, in full."""
 
     def __init__(self, world: SomeDaemons, seconds: float, seed: int) -> None:
         self.world = world
@@ -43,6 +44,17 @@ class FaultRun:
         self.table: list[tuple[str, object]] = [("seed", seed), ("seconds", round(seconds))]
         self.wrong: list[str] = []
         self._broken: dict[str, Deferred[None]] = {}
+        self._faults: list[str] = []
+        """When each fault began and ended."""
+        self._logs: list[str] = []
+
+    @property
+    def report(self) -> str:
+        """The table; and where something was wrong, what, when the faults were, and what the daemons logged."""
+        lines = [f"{what:45} {number!s:>10}" for what, number in self.table]
+        if self.wrong:
+            lines += ["faults:", *self._faults, *self._logs, *(f"WRONG: {what}" for what in self.wrong)]
+        return "\n".join(lines)
 
     async def go(self) -> None:
         try:
@@ -107,9 +119,11 @@ class FaultRun:
         self._broken |= dict.fromkeys(fault.targets, breaking)
 
         async def act() -> None:
+            self._note(f"{fault.name}, {fault.targets}")
             try:
                 await fault.act()
             finally:
+                self._note(f"{fault.name} is over")
                 for target in fault.targets:
                     del self._broken[target]
 
@@ -117,6 +131,9 @@ class FaultRun:
             self.wrong.append(f"{fault.name}: {failure.getTraceback()}")
 
         Deferred.fromCoroutine(act()).addErrback(failed).chainDeferred(breaking)
+
+    def _note(self, what: str) -> None:
+        self._faults.append(f"  {datetime.now(UTC):%H:%M:%S.%f} {what}")
 
     async def _come_back(self, member: Client) -> bool:
         """Reconnect at any daemon."""
@@ -148,6 +165,8 @@ class FaultRun:
         for what, each in found.items():
             self.table.append((what, len(each)))
             self.wrong += [f"{what}: {one}" for one in each[:5]]
+        if self.wrong:
+            self._logs = self.world.latest_lines()
         self.table.append(("longest time without an acknowledgement, s", round(_longest(check.actors), 1)))
         self.table.append(("time until all agreed, s", round(time.monotonic() - began, 1)))
 

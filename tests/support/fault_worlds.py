@@ -26,6 +26,8 @@ NAME = "justchat"
 CONFIG = f"[limits]\nenabled = false\n[payments]\nsecret_key = {SECRET_KEY!r}\n"
 INCIDENT = re.compile(r".*(?:Traceback|incident|[Uu]nhandled).*(?:\n.*){0,30}")
 """A line of a log, and those that say more."""
+LOG_LINES = 60
+"""Of each daemon's log in a report."""
 STARTS = 20
 """How often a daemon is started that does not come up, as its database is away."""
 
@@ -73,6 +75,14 @@ class SomeDaemons:
         """What the daemons have logged in all their runs that is a fault of theirs."""
         logs = [path.read_text() for daemon in self.daemons for path in daemon.folder.glob("log.*")]
         return [found for log in logs for found in INCIDENT.findall(log)]
+
+    def latest_lines(self) -> list[str]:
+        """The end of each daemon's log."""
+        lines: list[str] = []
+        for number, daemon in enumerate(self.daemons):
+            lines.append(f"log of daemon {number}, {daemon.websocket}:")
+            lines += [f"  {line}" for line in daemon.log.splitlines()[-LOG_LINES:]]
+        return lines
 
     async def end(self) -> None:
         for daemon in self.daemons:

@@ -175,12 +175,15 @@ class LogReplay:
         latest = sorted(last, key=lambda other: last[other]["order"], reverse=True)
         return [(other, str(last[other]["_id"]), unread[other]) for other in latest]
 
-    def moves(self, user: str) -> list[tuple[str, int, str, str]]:
-        """The entries by which a user entered and left rooms, in time: room, seq, kind and id."""
+    def moves(self, user: str) -> list[tuple[str, str, int, str, str]]:
+        """The entries by which a user entered and left rooms, in time: when, room, seq, kind and id."""
         kinds = ("new roommate", "leave", "kick", "ban")
         moves = [entry for room in self.rooms for entry in self.streams[room] if entry["kind"] in kinds]
         own = sorted((each for each in moves if str(each["user"]) == user), key=lambda each: each["create_at"])
-        return [(str(each["stream"]), each["seq"], each["kind"], str(each["_id"])) for each in own]
+        return [
+            (f"{each['create_at']:%H:%M:%S.%f}", str(each["stream"]), each["seq"], each["kind"], str(each["_id"]))
+            for each in own
+        ]
 
     def place(self, user: str) -> list[str]:
         """The rooms that a user is in; there is one at most."""
