@@ -1,5 +1,6 @@
 """The real daemon, pinned to one core, with its database on the other; or not pinned."""
 
+import itertools
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from bench.cores import LOAD_CORE, SERVER_CORE, cores, move
 from bench.mongo import mongod
 from bench.server import Failed, Server, children, cpu_seconds
 
+_numbers = itertools.count()
+"""Of phones that register. Each daemon of the benchmark has a database of its own."""
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
 COMPLAINT = re.compile(r"Traceback|#(?:critical|error)\]|\b(?:critical|error)\]")
@@ -138,7 +141,7 @@ class Daemon(Server):
 
     def sign_up(self) -> tuple[str, str]:
         """Register a new phone: the phone, and the key from the SMS. (A key is hashed, which takes some 25 ms.)"""
-        phone = f"79{time.monotonic_ns() % 10**9:09d}"
+        phone = f"7921{next(_numbers):07d}"
         self.call("/init/reg", phone=phone)
         line = json.loads((self.folder / "data/sms-outbox.jsonl").read_text().splitlines()[-1])
         return phone, re.findall(r"\d+", line["text"])[0]

@@ -35,7 +35,7 @@ PATIENCE = 60.0
 """Seconds that the process has for a picture; then it is killed."""
 WAIT = 150.0
 """Seconds until a caller gives up, from the moment the picture is queued."""
-HURRY = 0.1
+HURRY = 0.03
 """Seconds into a picture after which the process no longer yields to everybody."""
 RESTART = 10.0
 """Seconds after which the start of a process that could not be started is retried."""

@@ -29,6 +29,8 @@ from justchat.workers.thread_pool import BoundedThreadPool
 THREADS = 2
 PATIENCE = 0.1
 """Seconds that the process has for a hash; then a thread computes it."""
+NO_IDLE_CORE = 2.0
+"""Seconds after such a hash in which threads compute all, since no core is idle. Then the process is tried again."""
 SENT = 2
 """Requests sent to the process at once: the one it computes, and the next."""
 BACKLOG = 5
@@ -61,6 +63,7 @@ class Passwords:
         self.process = WorkerProcess(reactor, password_worker.__name__, "the password worker", pause=RESTART)
         self._threads = BoundedThreadPool("passwords", threads=THREADS, waiting=THREADS + SENT)
         self._in_threads = 0
+        self._no_idle_core_until = 0.0
         self._queues = {name: FairQueue[_Work](each=each, most=MOST, evict=_evict) for name, each in EACH.items()}
 
     def start(self) -> None:
@@ -91,17 +94,23 @@ class Passwords:
     def _dispatch(self) -> None:
         """Hand queued work to the process and the threads."""
         process = self.process
-        while process.pid is not None and not process.is_behind and process.unanswered < SENT:
+        while self._has_idle_core() and process.unanswered < SENT:
             work = self._take()
             if work is None:
                 return
             Deferred.fromCoroutine(self._run_in_process(work))
-        while self._in_threads < THREADS and (process.pid is None or process.is_behind or self._is_backlogged()):
+        while self._in_threads < THREADS and (not self._has_idle_core() or self._is_backlogged()):
             # One thread is always left for sign-ins.
             work = self._take(but="rooms" if self._in_threads == THREADS - 1 else None)
             if work is None:
                 return
             self._run_in_thread(work)
+
+    def _has_idle_core(self) -> bool:
+        """Whether the process runs, and computed its last hashes in time."""
+        process = self.process
+        is_on_time = not process.is_behind and self._reactor.seconds() >= self._no_idle_core_until
+        return process.pid is not None and is_on_time
 
     def _is_backlogged(self) -> bool:
         return len(self._queues["keys"]) > BACKLOG
@@ -119,7 +128,10 @@ class Passwords:
     async def _run_in_process(self, work: _Work) -> None:
         try:
             made = await self.process.send(*work.request).addTimeout(PATIENCE, self._reactor)
-        except (TimeoutError, WorkerDied):
+        except TimeoutError:
+            self._no_idle_core_until = self._reactor.seconds() + NO_IDLE_CORE
+            made = None
+        except WorkerDied:
             made = None
         if isinstance(made, str | bool):
             work.done.callback(made)

@@ -1,8 +1,6 @@
 """Work that would block the reactor, in a bounded pool of threads."""
 
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 
 from twisted.internet import reactor
@@ -12,12 +10,14 @@ from twisted.python.threadpool import ThreadPool
 from justchat.errors import Busy
 
 T = TypeVar("T")
-NICENESS = 10
-"""Of the threads, so that they yield a shared core to the reactor thread."""
 
 
 class BoundedThreadPool:
-    """At most ``threads`` threads for one kind of work, and at most ``waiting`` pieces of work at once."""
+    """At most ``threads`` threads for one kind of work, and at most ``waiting`` pieces of work at once.
+
+    The threads have the reactor's priority: one of lower priority would be preempted while it holds the GIL, and the
+    reactor would wait for it (docs/design.rst).
+    """
 
     def __init__(self, name: str, *, threads: int, waiting: int) -> None:
         self._pool = ThreadPool(0, threads, name)
@@ -37,14 +37,6 @@ class BoundedThreadPool:
             raise Busy
         self._in_progress += 1
         try:
-            return await deferToThreadPool(reactor, self._pool, _nicely, work)  # type: ignore[arg-type]
+            return await deferToThreadPool(reactor, self._pool, work)  # type: ignore[arg-type]
         finally:
             self._in_progress -= 1
-
-
-def _nicely(work: Callable[[], T]) -> T:
-    # On Linux this affects the calling thread alone (setpriority(2), "C library/kernel differences"). A container or a
-    # systemd unit may not allow it; the work is done all the same.
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    return work()

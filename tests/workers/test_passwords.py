@@ -149,8 +149,25 @@ class ItsProcess(PasswordsCase):
         os.kill(self.pid(made), signal.SIGCONT)
         await eventually(lambda: not process.unanswered, "it to catch up")
         self.patch(passwords, "PATIENCE", 60.0)
+        made._no_idle_core_until = 0.0
         self.without_threads(made)
         self.assertIs(False, await made.matches(SECRET + "!", hash, TURN))
+
+    async def test_no_idle_core(self) -> None:
+        """After a hash that was too slow, threads compute all for a while, though the process has answered."""
+        made = self.started()
+        await made.process.send("a")
+        os.kill(self.pid(made), signal.SIGSTOP)
+        self.patch(passwords, "PATIENCE", 0.01)
+        await made.hash(SECRET, TURN)
+        os.kill(self.pid(made), signal.SIGCONT)
+        await eventually(lambda: not made.process.unanswered, "it to catch up")
+        self.patch(passwords, "PATIENCE", 60.0)
+        os.kill(self.pid(made), signal.SIGSTOP)
+
+        await gatherResults([ensureDeferred(made.hash(SECRET, TURN)) for _ in range(3)])
+
+        self.assertEqual(0, made.process.unanswered)
 
     async def test_killed(self) -> None:
         """No request is lost when it dies, and another process is started."""
