@@ -4,6 +4,7 @@ A server of publish and subscribe on a Unix socket that only its own user can op
 driver does: HELLO, PING, SUBSCRIBE, UNSUBSCRIBE and PUBLISH.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,8 @@ class Relay:
     async def stop(self) -> None:
         """Returns when the socket and all connections are closed."""
         if self._port is not None:
-            await maybeDeferred(self._port.stopListening)
+            with suppress(FileNotFoundError):  # somebody has removed the socket
+                await maybeDeferred(self._port.stopListening)
         self._gone = Deferred() if self.clients else None
         for client in list(self.clients):
             client.transport.abortConnection()

@@ -20,8 +20,11 @@ class OrderedService(MultiService):
     Deferred, as its ``stopService`` may, and the next child waits for it. A child that cannot start fails the start.
 
     A stop stops every child, also those that have not started, so a child must bear that. The children behind the one
-    that is starting are stopped at once. That one and those before it are stopped when its start has ended.
+    that is starting are stopped at once. That one and those before it are stopped when its start has ended. A child
+    that cannot stop is logged, and keeps none of the others from it.
     """
+
+    _log = Logger()
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +55,10 @@ class OrderedService(MultiService):
         for child in reversed(tuple(self)):
             if child is self._starting:
                 await self._start_ended
-            await maybeDeferred(child.stopService)
+            try:
+                await maybeDeferred(child.stopService)
+            except Exception:
+                self._log.failure("{name} cannot be stopped in order", name=getattr(child, "name", None) or child)
 
 
 class PartService(Service):

@@ -56,6 +56,19 @@ class OrderTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(["stop b", "stop a"], self.log)
 
+    def test_cannot_stop(self) -> None:
+        """A child that cannot stop keeps no other from it: the database, say, which would outlive the daemon."""
+        self.add("a")
+        PartService("b", stop=lambda: 1 / 0).setServiceParent(self.service)
+        self.add("c")
+        self.successResultOf(self.service.startService())
+        self.log.clear()
+
+        self.successResultOf(self.service.stopService())
+
+        self.assertEqual(["stop c", "stop a"], self.log)
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
     def test_stopped_while_starting(self) -> None:
         """A stop during the start stops the children behind it at once, and the others when the start has ended."""
         for name in "abc":
