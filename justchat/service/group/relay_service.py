@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +43,8 @@ class RelayService(Service):
 
     def startService(self) -> None:
         """Raises StartupError."""
+        if _is_listening(self._place):
+            raise StartupError(f"--data-dir: the workers of another JustChat use {self._place}")
         super().startService()
         self._place.unlink(missing_ok=True)
         if self._socket != self._place:
@@ -53,11 +56,24 @@ class RelayService(Service):
 
     def stopService(self) -> "Deferred[None]":
         """The Deferred fires when all connections are closed."""
+        has_started = bool(self.running)
         super().stopService()
-        return Deferred.fromCoroutine(self._stop())
+        return Deferred.fromCoroutine(self._stop(has_started))
 
-    async def _stop(self) -> None:
-        await self._relay.stop()
-        self._place.unlink(missing_ok=True)
+    async def _stop(self, has_started: bool) -> None:
+        if has_started:  # else the socket is another daemon's
+            await self._relay.stop()
+            self._place.unlink(missing_ok=True)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+def _is_listening(place: Path) -> bool:
+    """Whether a process accepts connections at a Unix socket, or at the one that a link names."""
+    with socket.socket(socket.AF_UNIX) as attempt:
+        attempt.setblocking(False)
+        try:
+            attempt.connect(os.path.realpath(place))
+        except OSError:
+            return False
+        return True
