@@ -5,6 +5,7 @@ gap is closed: by that entry itself, or by reading the log after GAP_WAIT.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Generic
 
 from twisted.internet import reactor
@@ -104,13 +105,28 @@ class Incoming(Generic[S]):
         self._start_timer()
 
     async def _read(self, streams: set[Id]) -> None:
+        early = self._heads.early
+        held = {stream: tuple(early[stream]) for stream in streams if stream in early}
         try:
             await self._heads.catch_up(streams)
+            for stream, seqs in held.items():
+                self._drop(stream, seqs)
             again = {stream for stream in streams if stream in self._heads.early or stream in self._heads.loading}
         except DatabaseAway:
             again = streams
         for stream in again:
             self._read_at(reactor.seconds() + RETRY_WAIT, stream)
+
+    def _drop(self, stream: Id, seqs: Iterable[int]) -> None:
+        """Drop entries that came before the log was read, and that it does not have: they were never stored."""
+        early = self._heads.early.get(stream)
+        if early is None or stream not in self._heads.in_memory:
+            return
+        dropped = [seq for seq in seqs if early.pop(seq, None) is not None]
+        if not early:
+            del self._heads.early[stream]
+        if dropped:
+            self._log.warn("packets of {number} entries that the log does not have", number=len(dropped))
 
 
 def _hold(entry: Entry, early: dict[int, Entry]) -> None:
