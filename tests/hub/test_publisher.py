@@ -37,7 +37,7 @@ class Gifts(JoinedCase):
         for daemon in (self.one, self.other):
             connection, _ = await daemon.bind(self.admin)
             for each in (self.one, self.other):
-                each.stores.rooms._log.heads.forget_all()
+                each.stores.rooms._log.heads.in_memory.clear()
 
             await self.give(self.one, self.anna, self.room)
 

@@ -120,7 +120,9 @@ class Batches(Generic[S]):
         except Exception:
             for append in batch:
                 append.fail(Failure())
-            self._heads.forget_all()
+            # What is stored of it nobody knows: the log is read before anything is proposed to these heads again.
+            for append in writes:
+                self._heads.liveness.doubt(append.stream)
             raise
 
     async def _settle(self, batch: list[Append[S]], stored: Stored[S], in_doubt: set[Id]) -> list[Append[S]]:

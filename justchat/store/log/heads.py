@@ -136,12 +136,6 @@ class Heads(Generic[S]):
                 return
             self.in_memory.move_to_end(stream)
 
-    def forget_all(self) -> None:
-        """Drop all heads, which are wrong."""
-        for stream in self.in_memory:
-            self.liveness.forget(stream)
-        self.in_memory.clear()
-
     def advance(self, head: StreamHead[S], entry: Entry) -> None:
         """Make this the head of the entry's stream, and publish the entry."""
         stream = entry.stream

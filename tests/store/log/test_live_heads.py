@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from bson import ObjectId, decode, encode
+from bson import Int64, ObjectId, decode, encode
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
@@ -256,9 +256,9 @@ class Lossy(Joined):
         """Of more entries behind a gap than are held, the last one keeps the head from being live."""
         self.patch(incoming, "MOST_EARLY", 2)
         self.buses[1].loses = lambda stream, kind: True
-        for _ in range(4):
+        for _ in range(6):
             await self.one.append(self.room, say(self.anna))
-        packets = [body for _, kind, body in self.buses[0].published if kind is PacketKind.ENTRY][-3:]
+        third, _, *later = [body for _, kind, body in self.buses[0].published if kind is PacketKind.ENTRY][-5:]
         await deferLater(reactor, 0)
         self.buses[1].loses = lambda stream, kind: False
         reader = self.other._log.heads._reader
@@ -266,13 +266,53 @@ class Lossy(Joined):
 
         async def read_early(after: Mapping[Id, int], limit: int) -> list[Entry]:
             self.patch(reader, "tails", tails)
-            return [entry for entry in await tails(after, limit) if entry.seq == 2]  # as before the others were stored
+            entries = [entry for entry in await tails(after, limit) if entry.seq <= 3]  # the others were not stored yet
+            for body in later:
+                self.buses[1].receive(self.room, PacketKind.ENTRY, body)
+            return entries
 
         self.patch(reader, "tails", read_early)
-        for body in packets:
-            self.buses[1].receive(self.room, PacketKind.ENTRY, body)
+        self.buses[1].receive(self.room, PacketKind.ENTRY, third)
 
-        await eventually(lambda: self.seqs_published(1) == [2, 3, 4, 5], "the other daemon to publish all")
+        await eventually(lambda: self.seqs_published(1) == [2, 3, 4, 5, 6, 7], "the other daemon to publish all")
+
+    async def test_forged(self) -> None:
+        """A packet of an entry that was never stored is dropped once the log was read, and is not looked for again."""
+        await self.one.append(self.room, say(self.anna))
+        await eventually(lambda: self.seen[1], "the other daemon to publish it")
+        real = decode(self.buses[0].published[-1][2])
+
+        for seq in (2_000_000_000, 1 << 40):
+            self.buses[1].receive(self.room, PacketKind.ENTRY, encode({**real, "_id": ObjectId(), "seq": Int64(seq)}))
+
+        heads = self.other._log.heads
+        await eventually(lambda: heads.is_live(self.room), "the head to be live")
+        reads = self.reads(self.other)
+        await self.one.append(self.room, say(self.anna))
+        await eventually(lambda: self.seqs_published(1) == [2, 3], "the next entry")
+        self.assertEqual([], reads)
+        self.assertEqual({}, heads.early)
+
+    async def test_fault_of_ours(self) -> None:
+        """After a batch that failed in an unforeseen way, others' entries still reach who is connected here."""
+        heads = self.other._log.heads
+
+        async def insert(insert: Insert, documents: list[Document]) -> Refused:
+            await insert()
+            raise RuntimeError("a fault of ours")
+
+        insert_many = self.database_of(self.other).insert_many
+        self.on_insert(self.other, insert)
+        with self.assertRaises(RuntimeError):
+            await self.other.append(self.room, say(self.anna))
+        await deferLater(reactor, 0)
+        self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
+        self.patch(self.database_of(self.other), "insert_many", insert_many)
+
+        await self.one.append(self.room, say(self.anna))
+
+        await eventually(lambda: self.seqs_published(1) == [2, 3], "the other daemon to publish both")
+        self.assertIn(self.room, heads.in_memory)
 
     async def test_found_while_in_doubt(self) -> None:
         """An entry whose answer is lost is published once, even where a sweep has found it before."""
