@@ -9,6 +9,7 @@ What is open is published as a number, not as a change, and all of it every STAT
 or comes twice does no harm, and a daemon that has ended is forgotten.
 """
 
+import itertools
 import secrets
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
@@ -133,8 +134,9 @@ class SharedCounts:
         self._hits: dict[str, dict[Hashable, int]] = {}
         self._open: dict[str, dict[Hashable, int]] = {}
         self._is_called = False
-        self._last: dict[bytes, float] = {}
-        """When each other daemon has last published."""
+        self._last: dict[bytes, tuple[float, int]] = {}
+        """When each other daemon has last published, and the number of that packet."""
+        self._numbers = itertools.count(1)
         bus.on_packet(PacketKind.COUNTS, self._receive)
 
     def window(self, name: str, rate: Rate, seconds: Callable[[], float]) -> SlidingWindow:
@@ -151,7 +153,7 @@ class SharedCounts:
         """Publish all that is open, and forget daemons that have ended. Is called every STATE_EVERY seconds."""
         self._publish({"all": True, "open": {name: _flat(table.open_here) for name, table in self._tables.items()}})
         until = self._reactor.seconds() - FORGOTTEN_AFTER
-        for daemon in [daemon for daemon, at in self._last.items() if at < until]:
+        for daemon in [daemon for daemon, (at, _) in self._last.items() if at < until]:
             self._forget(daemon)
 
     def stop(self) -> None:
@@ -184,7 +186,7 @@ class SharedCounts:
         )
 
     def _publish(self, packet: Mapping[str, Any]) -> None:
-        body = encode({"from": self._id, "group": self._group, **packet})
+        body = encode({"from": self._id, "group": self._group, "number": next(self._numbers), **packet})
         self._bus.publish(CONTROL, PacketKind.COUNTS, body)
 
     def _receive(self, stream: Id, body: bytes) -> None:
@@ -195,11 +197,15 @@ class SharedCounts:
         daemon = packet.get("from")
         if not isinstance(daemon, bytes) or daemon == self._id or packet.get("group") != self._group:
             return
+        _, before = self._last.get(daemon, (0.0, 0))
+        number = packet.get("number", before + 1)  # earlier releases send none
+        if type(number) is not int or number <= before:
+            return  # it comes twice, since its node was away
         if packet.get("all"):
             self._forget(daemon)
         if daemon not in self._last and len(self._last) >= DAEMONS:
             return
-        self._last[daemon] = self._reactor.seconds()
+        self._last[daemon] = (self._reactor.seconds(), number)
         for name, caller, amount in _counts(packet.get("hits")):
             if amount and name in self._windows:
                 self._windows[name].add(caller, amount)

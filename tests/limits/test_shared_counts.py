@@ -83,6 +83,20 @@ class Rates(SharedCase):
         self.assertEqual(1, silent)
         self.assertEqual(3, len(self.subscribers[1].received[COUNTS, CONTROL]))
 
+    async def test_twice(self) -> None:
+        """A packet that comes again, after its node was away, is not counted again."""
+        one, other = (each.window("read", Rate(3, 60), Clock().seconds) for each in await self.some_counts())
+        one.hit("anna")
+        await self.all_told()
+
+        for body in tuple(self.subscribers[0].received[COUNTS, CONTROL]):
+            for _ in range(3):
+                self.subscribers[0].bus.publish(CONTROL, COUNTS, body)
+        await self.all_told()
+
+        other.hit("anna", 2)
+        self.assertRaises(TooManyRequests, other.hit, "anna")
+
     async def test_groups(self) -> None:
         """Daemons of different groups count on their own."""
         (one,), (other,) = await self.some_counts(1, "a"), await self.some_counts(1, "b")
