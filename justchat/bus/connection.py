@@ -187,6 +187,8 @@ def refusal(error: str) -> str:
     code, _, _ = error.partition(" ")
     if "unknown command" in error and "HELLO" in error:
         return NO_RESP3
+    if code == "NOAUTH":
+        return "it wants a password, which comes before the host: user:password@host, or :password@host"
     if code in ("NOPERM", "NOPROTO"):
         return error
     return error.partition(". ")[0].partition(", otherwise")[0]
