@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from justchat.errors import ApiError, RoomNotFound
+from justchat.actions.presence import is_inside
+from justchat.errors import ApiError
 from justchat.hub.arrivals import Arrivals
 from justchat.hub.local_rooms import LocalRooms
 from justchat.interfaces.bus import IBus
@@ -70,13 +71,7 @@ class RoomSweep:
                 if not self._local_rooms.has_positioned_connection(user):
                     continue  # being bound, which finds the room itself
                 for room in rooms:
-                    if not self._local_rooms.has(user, room) and await self._is_inside(user, room):
+                    if not self._local_rooms.has(user, room) and await is_inside(user, room, self._rooms):
                         self._arrivals.begin(user, room)
         except ApiError:  # the database is away, which others log
             self._all = True
-
-    async def _is_inside(self, user: Id, room: Id) -> bool:
-        try:
-            return user in (await self._rooms.get(room)).users
-        except RoomNotFound:
-            return False

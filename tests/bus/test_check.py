@@ -57,7 +57,9 @@ class Checks(TestCase):
         server = self.a_server(password="hush")
         uri = f"redis://127.0.0.1:{server.port}"
 
-        self.assertRegex(self.refusal(uri), rf"\[bus\] uri: 127\.0\.0\.1:{server.port}: it wants a password.*user:password@host")
+        missing = self.refusal(uri)
+        self.assertIn(f"[bus] uri: 127.0.0.1:{server.port}: it wants a password", missing)
+        self.assertIn(" :password@host", missing)
         self.assertIn("WRONGPASS", self.refusal(uri.replace("//", "//:hush2@")))
         self.assertIn("WRONGPASS", self.refusal(uri.replace("//", "//anna:hush@")))
 
@@ -66,7 +68,8 @@ class Checks(TestCase):
         server, locked = self.a_server(), self.a_server(password="hush")
 
         self.assertIn(
-            f"127.0.0.1:{locked.port}: it wants a password", self.refusal(server.uri(), f"redis://127.0.0.1:{locked.port}")
+            f"127.0.0.1:{locked.port}: it wants a password",
+            self.refusal(server.uri(), f"redis://127.0.0.1:{locked.port}"),
         )
 
     def test_rights(self) -> None:
