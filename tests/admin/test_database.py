@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.support.admin import AdminCase, Done, run
+from tests.support.admin import AdminCase, Done, run, run_script
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 
@@ -27,7 +27,7 @@ class CommandLine(TestCase):
             (("complaints", "close"), ("ID", "--note")),
             (("users", "correct-balance"), ("USER", "COINS", "--reason")),
         ):
-            done = await run(*command, "--help")
+            done = await (run if command else run_script)(*command, "--help")
 
             self.assertEqual((0, ""), (done.code, done.error))
             for word in words:
@@ -165,7 +165,7 @@ class Databases(AdminCase):
         file = self.folder / "justchat.toml"
         file.write_text(f'[mongo]\nuri = "{fresh_uri()}"')
 
-        done = await run("--config", str(file), "gifts", "list")
+        done = await run_script("--config", str(file), "gifts", "list")
 
         self.assertEqual((0, "There are no gifts.\n"), (done.code, done.output))
 

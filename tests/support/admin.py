@@ -1,9 +1,13 @@
 """Runs ``justchat-admin`` as an operator does."""
 
+import atexit
 import io
 import json
 import os
+import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,8 @@ from PIL import Image
 from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.support.chat import ChatTestCase, Person
+from tests.support.docs import PROJECT
+from tests.support.waiting import eventually
 
 COMMAND = str(Path(sys.executable).with_name("justchat-admin"))
 
@@ -30,12 +36,32 @@ class Done:
         return json.loads(self.output)
 
 
-async def run(*arguments: str, folder: Path | None = None) -> Done:
-    """Run ``justchat-admin`` with these arguments."""
-    output, error, code = await getProcessOutputAndValue(
-        COMMAND, arguments, env=os.environ, path=None if folder is None else str(folder)
-    )
+async def run_script(*arguments: str) -> Done:
+    """Run the script ``justchat-admin`` with these arguments."""
+    output, error, code = await getProcessOutputAndValue(COMMAND, arguments, env=os.environ)
     return Done(code, output.decode(), error.decode())
+
+
+async def run(*arguments: str, folder: Path | None = None) -> Done:
+    """Run what the script runs with these arguments, in a process that has imported it (``admin_forks``)."""
+    with tempfile.TemporaryDirectory(prefix="jc-") as files:
+        asked = {"arguments": arguments, "environ": dict(os.environ), "files": f"{files}/it"}
+        asked["folder"] = str((folder or Path.cwd()).absolute())
+        requests = _forks().stdin
+        assert requests is not None
+        requests.write(json.dumps(asked).encode() + b"\n")
+        requests.flush()
+        code, output, error = (Path(files, f"it.{name}") for name in ("code", "out", "err"))
+        await eventually(code.exists, lambda: f"the end of {arguments}", 60)
+        return Done(int(code.read_text()), output.read_text(), error.read_text())
+
+
+@cache
+def _forks() -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "tests.support.admin_forks"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=PROJECT)
+    atexit.register(process.kill)
+    return process
 
 
 class AdminCase(ChatTestCase):
