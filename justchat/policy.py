@@ -65,6 +65,12 @@ def check_moderate(room: Room, user: Id, whom: Id) -> None:
         raise Outranked
 
 
+def check_remove_message(room: Room, user: Id, author: Id) -> None:
+    """Its author may remove a message, and whoever outranks the author. Raises Outranked."""
+    if user != author:
+        check_moderate(room, user, author)
+
+
 def check_name_moderators(room: Room, user: Id) -> None:
     """Only the admin may name and remove moderators. Raises Outranked."""
     if user != room.admin:

@@ -58,7 +58,8 @@ class Messages:
                 author=user,
                 created_at=at,
                 text=text,
-                ref_message=about,
+                # It may have been removed since it was read.
+                ref_message=None if about is None else about.as_removed(room.removed_lately),
             )
 
         _, entry = await self.rooms.append(room_id, propose)

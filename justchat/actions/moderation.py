@@ -117,7 +117,7 @@ class Moderation:
                 user=whom,
                 created_at=self.clock(),
                 text=text,
-                ref_message=about,
+                ref_message=None if about is None else about.as_removed(room.removed_lately),
                 finished=finished,
             )
 

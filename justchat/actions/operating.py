@@ -8,6 +8,7 @@ from justchat.errors import Conflict, NotEnoughCoins, RoomNotFound, UserNotFound
 from justchat.interfaces.audit import IAuditLog
 from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.money import ILedger
+from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
 from justchat.model.audit import AuditLine, Deed
@@ -51,6 +52,7 @@ class OperatorActions:
     ledger: ILedger
     transfers: Transfers
     complaints: IComplaints
+    removals: IRemovals
     audit: IAuditLog
     operator: str
     clock: Clock
@@ -115,6 +117,12 @@ class OperatorActions:
             balance = (await self.users.get(user)).balance
             raise NotEnoughCoins(f"the balance would fall below 0: it is {balance}") from error
         return (await self.users.get(user)).balance
+
+    async def remove_message(self, message: Id, reason: str) -> None:
+        """Let a daemon remove a message of a room. Raises MessageNotFound."""
+        await self.rooms.any_entry(message)
+        await self.record(Deed.REMOVE_MESSAGE, message, reason)
+        await self.removals.ask(message)
 
     async def list_complaints(self, *, closed_too: bool, limit: int) -> list[Complaint]:
         """Complaints, the latest first; without ``closed_too`` only the open ones."""

@@ -4,7 +4,7 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, Raw
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from justchat.admin import audit, complaints, gifts, uploads, users
+from justchat.admin import audit, complaints, gifts, messages, uploads, users
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.text import composed, shows
 
@@ -43,6 +43,9 @@ def _parser() -> ArgumentParser:
     areas = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _gifts(_area(areas, "gifts", "the gifts that can be bought"))
     _complaints(_area(areas, "complaints", "the complaints about messages"))
+    remove = _command(_area(areas, "messages", "the messages of rooms"), "remove", messages.remove)
+    remove.add_argument("id", metavar="ID", help="the message's id")
+    remove.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the audit log keeps it")
     _users(_area(areas, "users", "the users"))
     _audit(areas)
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)

@@ -126,6 +126,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     ),
     "seq": "the message's number in the room: 1, 2, 3 … in one order for all readers",
     "read": "whether the receiver has marked it as read",
+    "removed_at": "when the message was removed; absent if it was not",
     "read_at": "when it was marked as read",
     "chat": "the messages, oldest first",
     "dialogs": "the dialogs, latest first",

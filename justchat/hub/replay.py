@@ -13,7 +13,8 @@ from justchat.interfaces.rooms import IRooms
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.moment import Clock
+from justchat.model.moment import Clock, Moment
+from justchat.model.room import Room
 from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Event, Position, event_of_entry, event_of_mailbox_entry
 
@@ -21,6 +22,7 @@ PAGE = 64
 """Entries of one read. The next page is read when the client has taken this one."""
 EVENTS_KEPT = 4096
 """Encoded events that are cached: clients that reconnect together have mostly missed the same ones."""
+REMOVALS_KEPT = 10_000
 
 _T = TypeVar("_T")
 Read = Callable[[int, int], Coroutine[Any, Any, list[Entry]]]
@@ -51,6 +53,14 @@ class Replay:
         self._age = age
         self._reads = reads
         self._encoded: BoundedCache[Id, EncodedEvent] = BoundedCache(EVENTS_KEPT)
+        self._removed: BoundedCache[Id, Moment] = BoundedCache(REMOVALS_KEPT)
+        """Messages that were removed lately. A page that was read before may wait for its reader."""
+
+    def on_entry(self, room: Room, entry: Entry) -> None:
+        """Forget the words of a message that was removed, and of those that quote it."""
+        if entry.kind is Kind.MESSAGE_REMOVED and entry.message is not None:
+            self._removed.put(entry.message, entry.created_at)
+            self._encoded.clear()
 
     async def replay(self, user: Id, have: Position, upto: Position, send: Send) -> bool:
         if have.room != upto.room and not (have.room is None and have.seq is None):
@@ -116,7 +126,7 @@ class Replay:
                 continue  # it may have been a message when it was read before
             encoded = self._encoded.get(entry.id)
             if encoded is None:
-                event = event_of(entry)
+                event = event_of(entry.as_removed(self._removed) if self._removed else entry)
                 assert event is not None, "only a void entry has no event"
                 encoded = EncodedEvent(event.to_json(), entry.stream, entry.seq)
                 self._encoded.put(entry.id, encoded)

@@ -17,6 +17,7 @@ class Deed(StrEnum):
     LOAD_GIFT = "load gift"
     EDIT_GIFT = "edit gift"
     WITHDRAW_GIFT = "withdraw gift"
+    REMOVE_MESSAGE = "remove message"
     MOVE_UPLOADS = "move uploads"
 
 

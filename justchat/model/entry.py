@@ -1,6 +1,9 @@
 """Entries: the numbered events of a room's or a user's stream. The log of a stream is the list of its entries."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from attrs import evolve
 
 from justchat.model.gift import Gift
 from justchat.model.ids import Id
@@ -22,6 +25,8 @@ class Kind(StrEnum):
     NEW_MODERATOR = "new moderator"
     REMOVE_MODERATOR = "remove moderator"
     REMOVE_ROOM = "remove room"
+    MESSAGE_REMOVED = "message-removed"
+    """``message`` was removed: an entry of its own, which is no message of the history."""
 
     # Of a user's stream:
     DIRECT_MESSAGE = "direct-message"
@@ -34,6 +39,12 @@ class Kind(StrEnum):
     """No event: fills the seq of an entry refused while the database was not available (docs/database.rst)."""
 
 
+CHANGES_MESSAGE = frozenset({Kind.MESSAGE_REMOVED})
+"""Entries of a room that say something about a message: they are told in order, and are no messages of its history."""
+OPERATOR = Id("0" * 24)
+"""The author of what an operator did."""
+
+
 @record(kw_only=True)
 class Entry:
     """One entry of a stream's log. ``(stream, seq)`` is unique, and ``seq`` counts 1, 2, 3 ….
@@ -42,6 +53,8 @@ class Entry:
     ``ref_message`` itself. ``finished`` is when a silence ends. ``gift`` is a gift received, ``room`` the receiver's
     room at that time. ``order`` is the position among the direct messages, or the changes of rooms, of all streams,
     where the store has set one. ``voids`` is the seq of an earlier entry of the stream that a ``VOID`` takes back.
+    ``message`` is the id of the message that a change of a message is about. ``removed_at`` is when the entry's words
+    were removed. ``gap`` is set by the store (``store/history.py``).
     """
 
     id: Id
@@ -58,3 +71,20 @@ class Entry:
     room: Id | None = None
     order: int | None = None
     voids: int | None = None
+    message: Id | None = None
+    removed_at: Moment | None = None
+    gap: int | None = None
+
+    def without_words(self, removed_at: Moment) -> "Entry":
+        """The entry as everybody sees it once its words are removed: its text, and what it quoted."""
+        return evolve(self, text=None, ref_message=None, removed_at=removed_at)
+
+    def as_removed(self, removed: Mapping[Id, Moment]) -> "Entry":
+        """The entry without the words of these messages, which were removed at these times; its quotation too."""
+        at = removed.get(self.id)
+        if at is not None and self.removed_at is None:
+            return self.without_words(at)
+        if self.ref_message is None:
+            return self
+        quoted = self.ref_message.as_removed(removed)
+        return self if quoted is self.ref_message else evolve(self, ref_message=quoted)

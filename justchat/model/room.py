@@ -9,6 +9,8 @@ from justchat.model.ids import Id, Members, joined, parted
 from justchat.model.moment import Moment
 from justchat.model.record import record
 
+REMOVALS_KEPT = 256
+"""A room keeps this many of its latest removals: more than can be at work at once."""
 VISITORS_KEPT = 1_000
 """A room keeps this many of its latest visitors, so that its document stays bounded."""
 
@@ -31,6 +33,12 @@ class Room:
     removed: bool = False
     voids: tuple[int, ...] = ()
     """The seqs of its void entries, rising, which its history skips."""
+    message_changes: int = 0
+    """How many of its entries are changes of messages, which its history skips too."""
+    latest_gap: int = -1
+    """How many other entries are before the latest of these."""
+    removed_lately: Mapping[Id, Moment] = {}
+    """Messages that were removed lately, and when. Their words may still be in the database."""
 
     def after(self, entry: Entry) -> "Room":
         """The room after an entry. Entries are facts, so nothing is checked here."""
@@ -133,6 +141,15 @@ def _voided(room: Room, entry: Entry) -> Room:
     return evolve(room, voids=tuple(sorted(voids)))
 
 
+def _message_removed(room: Room, entry: Entry) -> Room:
+    assert entry.message is not None, "no message is removed"
+    changes = room.message_changes + 1
+    removed = {**room.removed_lately, entry.message: entry.created_at}
+    if len(removed) > REMOVALS_KEPT:
+        del removed[next(iter(removed))]
+    return evolve(room, message_changes=changes, latest_gap=entry.seq - changes, removed_lately=removed)
+
+
 _CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {
     Kind.NEW_ROOMMATE: _entered,
     Kind.LEAVE: _left,
@@ -144,6 +161,7 @@ _CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {
     Kind.REMOVE_MODERATOR: _moderator_removed,
     Kind.REMOVE_ROOM: _removed,
     Kind.VOID: _voided,
+    Kind.MESSAGE_REMOVED: _message_removed,
 }
 """How an entry of each kind changes a room; other kinds do not."""
 

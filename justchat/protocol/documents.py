@@ -41,7 +41,7 @@ class RoomDocument(TypedDict):
 
 class MessageDocument(TypedDict):
     """A message, or a service message, which has a ``type``. A silence has ``finished``: its end, in milliseconds since
-    the epoch.
+    the epoch. Of a message that was removed, ``text`` and ``ref_message`` are null and ``removed_at`` says when.
     """
 
     _id: str
@@ -55,6 +55,7 @@ class MessageDocument(TypedDict):
     created_at: str
     seq: int
     finished: NotRequired[int]
+    removed_at: NotRequired[str]
 
 
 class DirectMessageDocument(TypedDict):
@@ -223,6 +224,8 @@ def message_document(entry: Entry) -> MessageDocument:
     }
     if entry.finished is not None:
         document["finished"] = milliseconds(entry.finished)
+    if entry.removed_at is not None:
+        document["removed_at"] = iso(entry.removed_at)
     return document
 
 

@@ -6,8 +6,9 @@ import orjson
 from attrs import frozen
 
 from justchat.errors import ApiError, reason_phrase
-from justchat.model.entry import Entry, Kind
+from justchat.model.entry import OPERATOR, Entry, Kind
 from justchat.model.ids import Id
+from justchat.model.moment import iso
 from justchat.model.record import record
 from justchat.model.room import Room
 from justchat.protocol.documents import (
@@ -64,8 +65,23 @@ def event_of_entry(entry: Entry) -> Event | None:
     """The event of a room's entry, with the entry's document in the room's history; None for a void entry."""
     if entry.kind is Kind.VOID:
         return None
+    if entry.kind is Kind.MESSAGE_REMOVED:
+        return _removal_event(entry)
     name = "message" if entry.kind is Kind.MESSAGE else "service-message"
     return Event(name, message_document(entry))
+
+
+def _removal_event(entry: Entry) -> Event:
+    """``author`` is who removed the message, null for an operator."""
+    data = {
+        "_id": entry.id,
+        "message": entry.message,
+        "room": entry.stream,
+        "author": None if entry.author == OPERATOR else entry.author,
+        "seq": entry.seq,
+        "created_at": iso(entry.created_at),
+    }
+    return Event(entry.kind.value, data)
 
 
 def event_of_mailbox_entry(entry: Entry) -> Event | None:

@@ -21,7 +21,7 @@ from justchat.runtime.tcp import TurnReactor
 from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
 from justchat.service.first_gifts import add_first_gifts
-from justchat.service.housekeeping import Housekeeping, Reconciliation
+from justchat.service.housekeeping import Housekeeping, OperatorRemovals, Reconciliation
 from justchat.service.lifecycle import PartService, PeriodicService
 from justchat.service.pictures import OrphanRemoval, picture_services
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
@@ -159,6 +159,7 @@ class Daemon(RootService):
             PartService("first gifts", start=lambda: add_first_gifts(actions.gift_catalogue)),
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
             Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
+            OperatorRemovals(actions.removals, reactor),
             OrphanRemoval(actions.uploads, reactor),
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),

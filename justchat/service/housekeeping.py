@@ -7,6 +7,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from justchat.actions.removals import MessageRemovals
 from justchat.errors import ApiError
 from justchat.hub.absentee_notices import AbsenteeNotices
 from justchat.service.lifecycle import PeriodicService
@@ -17,12 +18,16 @@ from justchat.wiring.stores import Stores
 HOUSEKEEPING_EVERY = 10.0
 """Seconds between rounds."""
 
+ASKED_EVERY = 1.0
+"""Seconds between looks for messages that operators want removed."""
+
 
 class Housekeeping(PeriodicService):
     """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
 
-    Of several daemons, the holder of ``lease`` does the work for all: it completes removals of rooms, and reconciles
-    the log for daemons whose ``sign`` of life has ended. Both are None where nobody shares the database with a daemon.
+    Of several daemons, the holder of ``lease`` does the work for all: it completes removals of rooms and of messages,
+    and reconciles the log for daemons whose ``sign`` of life has ended. Both are None where nobody shares the database
+    with a daemon.
     ``alone``: at the start nobody else writes to the database, so what is unfinished is nobody's present work.
     """
 
@@ -52,6 +57,7 @@ class Housekeeping(PeriodicService):
 
     async def _recover(self) -> None:
         await self._finish(all=self._alone)
+        await self._actions.removals.finish()
         super().startService()
 
     async def _keep(self) -> None:
@@ -61,6 +67,7 @@ class Housekeeping(PeriodicService):
             await self._finish(all=False)
             if self._lease is None or await self._lease.acquire():
                 await self._stores.rooms.finish_removals()
+                await self._actions.removals.finish()
                 await self._reconcile_for_the_dead()
         except ApiError as error:  # the database is away, or too much is waiting
             self._log.warn("housekeeping is put off to the next round: {error}", error=error)
@@ -87,6 +94,18 @@ class Housekeeping(PeriodicService):
         """Complete moves and transfers; ``all``: also those so young that another daemon could be at work on them."""
         await self._actions.rooms.finish_moves(all=all)
         await self._actions.transfers.finish_interrupted(all=all)
+
+
+class OperatorRemovals(PeriodicService):
+    """Removes the messages that operators want removed, whichever daemon finds them first."""
+
+    def __init__(self, removals: MessageRemovals, reactor: Any) -> None:
+        super().__init__("removals for operators", ASKED_EVERY, self._remove, reactor)
+        self._removals = removals
+
+    async def _remove(self) -> None:
+        with suppress(ApiError):  # the database is away, which others log; the next round finds the same messages
+            await self._removals.remove_asked()
 
 
 async def reconcile(stores: Stores, notices: AbsenteeNotices) -> None:

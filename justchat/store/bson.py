@@ -9,19 +9,19 @@ from bson import ObjectId
 
 from justchat.errors import ApiError
 from justchat.model.direct import DirectMessage
-from justchat.model.entry import Entry, Kind
+from justchat.model.entry import CHANGES_MESSAGE, Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, Members, is_well_formed
 from justchat.model.moment import EPOCH, Moment
 from justchat.model.phone import Phone
-from justchat.model.room import LISTED_PEOPLE, ListedRoom, Room
+from justchat.model.room import Room
 from justchat.model.text import fold
 from justchat.model.user import Profile, Session, User
 from justchat.store.mongo.client import Document
 
 OF_USERS = frozenset({Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE})
 KINDS = {kind.value: kind for kind in Kind}
-CHANGES_ROOM = frozenset(Kind) - OF_USERS - {Kind.MESSAGE, Kind.VOID}
+CHANGES_ROOM = frozenset(Kind) - OF_USERS - CHANGES_MESSAGE - {Kind.MESSAGE, Kind.VOID}
 
 
 def object_id(id: Id, missing: type[ApiError]) -> ObjectId:
@@ -82,6 +82,8 @@ def entry_to_document(entry: Entry) -> Document:
         document["order"] = entry.order
     if entry.gift is not None:
         document["gift"] = gift_to_document(entry.gift)
+    if entry.removed_at is not None:
+        document["removed_at"] = entry.removed_at
     if entry.kind is not Kind.MESSAGE:
         document |= _more_by_kind(entry)
     return document
@@ -92,7 +94,16 @@ def _more_by_kind(entry: Entry) -> Document:
         return {"pair": pair(entry.author, entry.stream), "read": False, "removed_by": []}
     if entry.kind is Kind.VOID and entry.voids is not None:
         return {"voids": entry.voids, "changes": True}
+    if entry.kind in CHANGES_MESSAGE:
+        return _change_of_message(entry)
     return {"changes": True} if entry.kind in CHANGES_ROOM else {}
+
+
+def _change_of_message(entry: Entry) -> Document:
+    assert entry.message is not None
+    gap = {} if entry.gap is None else {"gap": entry.gap}
+    # Until the words of the message are gone from the database, ``scrub`` is when they are to be looked for.
+    return {"message": ObjectId(entry.message), "scrub": entry.created_at, **gap}
 
 
 def pair(one: Id, other: Id) -> str:
@@ -193,7 +204,7 @@ def entry_from_document(document: Document) -> Entry:
 
 def _more_of(document: Document) -> dict[str, Any]:
     user, ref_message = document.get("user"), document.get("ref_message")
-    gift, room = document.get("gift"), document.get("room")
+    gift, room, message = document.get("gift"), document.get("room"), document.get("message")
     return {
         "user": None if user is None else _id(user),
         "ref_message": None if ref_message is None else entry_from_document(ref_message),
@@ -202,6 +213,9 @@ def _more_of(document: Document) -> dict[str, Any]:
         "room": None if room is None else _id(room),
         "order": document.get("order"),
         "voids": document.get("voids"),
+        "message": None if message is None else _id(message),
+        "removed_at": _moment(document.get("removed_at")),
+        "gap": document.get("gap"),
     }
 
 
@@ -249,19 +263,22 @@ def room_changes(room: Room, seq: int) -> Document:
         "silently": dict(room.silenced_until),
         "removed": room.removed,
         "voids": list(room.voids),
+        "message_changes": room.message_changes,
+        "latest_gap": room.latest_gap,
+        "removed_lately": dict(room.removed_lately),
     }
 
 
 ROOM = (
     *("_id", "name", "admin", "create_at", "max_users", "password", "moderators", "users", "banned", "visiters"),
-    *("silently", "removed", "voids", "seq"),
+    *("silently", "removed", "voids", "message_changes", "latest_gap", "removed_lately", "seq"),
 )
 """The fields that a room is read from; its document has more, for searches."""
 
 
 def room_from_document(document: Document) -> tuple[Room, int]:
     """The room, and the seq up to which the snapshot is true."""
-    silenced_until = document["silently"]
+    silenced_until, removed = document["silently"], document.get("removed_lately")
     room = Room(
         id=_id(document["_id"]),
         name=document["name"],
@@ -276,35 +293,12 @@ def room_from_document(document: Document) -> tuple[Room, int]:
         silenced_until={Id(user): moment(until) for user, until in silenced_until.items()} if silenced_until else {},
         removed=document["removed"],
         voids=tuple(document["voids"]),
+        # Rooms of an early release have none of these.
+        message_changes=document.get("message_changes", 0),
+        latest_gap=document.get("latest_gap", -1),
+        removed_lately={Id(message): moment(at) for message, at in removed.items()} if removed else {},
     )
     return room, document["seq"]
-
-
-LISTED_ROOM: Document = {
-    **dict.fromkeys(("name", "admin", "create_at", "max_users", "private", "n_users"), 1),
-    **{
-        people: {"$map": {"input": {"$slice": [f"${people}", LISTED_PEOPLE]}, "in": {"$toString": "$$this"}}}
-        for people in ("moderators", "users")
-    },
-}
-"""The projection for a list of rooms: a page of whole rooms might have megabytes of visitors. The database formats the
-ids of people: for 50,000 ids that would take the daemon a twentieth of a second.
-"""
-
-
-def listed_room_from_document(document: Document) -> ListedRoom:
-    """A room from a document of the projection LISTED_ROOM."""
-    return ListedRoom(
-        id=_id(document["_id"]),
-        name=document["name"],
-        admin=_id(document["admin"]),
-        created_at=moment(document["create_at"]),
-        max_users=document["max_users"],
-        is_private=document["private"],
-        moderators=tuple(document["moderators"]),
-        users=tuple(document["users"]),
-        users_count=document["n_users"],
-    )
 
 
 def profile_to_document(profile: Profile) -> Document:

@@ -17,8 +17,10 @@ from justchat.store.bson import (
     entry_to_document,
     moment,
 )
-from justchat.store.indexes import COMPLAINTS, NEWEST
+from justchat.store.indexes import COMPLAINTS, LOG, NEWEST
 from justchat.store.mongo.client import Database, Document
+from justchat.store.mongo.sharding import Scatter
+from justchat.store.removals import without_words
 
 
 @implementer(IComplaints)
@@ -60,14 +62,30 @@ class ComplaintStore:
         return [_from_document(document) for document in documents]
 
     async def close(self, complaint: Id, note: str, at: Moment) -> None:
-        closed = await self._database.update(
-            COMPLAINTS,
-            {"_id": _object_id(complaint), "closed": False},
-            {"$set": {"closed": True, "note": note, "closed_at": at}},
-        )
+        open = {"_id": _object_id(complaint), "closed": False}
+        found = await self._database.find_one(COMPLAINTS, open, ["message"])
+        scrubbing = await self._scrubbing(found.get("message")) if found is not None else {}
+        close = {"$set": {**scrubbing.pop("$set", {}), "closed": True, "note": note, "closed_at": at}, **scrubbing}
+        closed = await self._database.update(COMPLAINTS, open, close)
         if not closed:
             await self.get(complaint)
             raise Conflict("this complaint is closed already")
+
+    async def _scrubbing(self, message: Document | None) -> Document:
+        """The update that removes the words of the message, or of what it quotes, if these were removed."""
+        copies = {} if message is None else {message["_id"]: "message."}
+        if message is not None and message.get("ref_message") is not None:
+            copies[message["ref_message"]["_id"]] = "message.ref_message."
+        removed = await self._database.find(
+            LOG,
+            {"_id": {"$in": list(copies)}, "removed_at": {"$ne": None}},
+            limit=len(copies) or 1,
+            fields=["removed_at"],
+            scatter=Scatter.MESSAGE_ID,
+        )
+        # Without the message's own words there is no quotation either.
+        places = sorted((copies[each["_id"]], moment(each["removed_at"])) for each in removed)
+        return without_words(*places[0]) if places else {}
 
 
 def _object_id(complaint: Id) -> ObjectId:

@@ -11,6 +11,7 @@ from justchat.errors import InProgress, KeyReused
 from justchat.interfaces.idempotency import Claim, IIdempotencyKeys
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
+from justchat.protocol.removed_words import ids_in
 from justchat.store.indexes import ANSWERS
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
@@ -45,7 +46,7 @@ class IdempotencyKeys:
             if found is not None:
                 return evolve(claim, idempotency_id=Id(found["once"]))
             expired = {"_id": ObjectId(id), "$or": _expired(now, KEPT)}
-            renewed = {"$set": first, "$unset": {"status": 1, "answer": 1}}
+            renewed = {"$set": first, "$unset": {"status": 1, "answer": 1, "ids": 1}}
             if await self._database.update_and_get(ANSWERS, expired, renewed) is not None:
                 return claim
             known = await self._database.find_one(ANSWERS, {"_id": ObjectId(id)})
@@ -59,7 +60,9 @@ class IdempotencyKeys:
         raise InProgress
 
     async def keep(self, id: Id, by: Id, status: int, answer: bytes) -> None:
-        kept = {"$set": {"status": status, "answer": answer}, "$unset": {"busy": 1}}
+        ids = [ObjectId(each) for each in ids_in(answer)]  # by which the words of a removed message are found
+        found = {"ids": ids} if ids else {}
+        kept = {"$set": {"status": status, "answer": answer, **found}, "$unset": {"busy": 1}}
         await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": by}, kept)
 
     async def release(self, id: Id, by: Id) -> None:

@@ -10,6 +10,7 @@ ENDED, ANSWERS, WINDOWS, VERSIONS, PICTURES = "ended", "answers", "windows", "ve
 PACKETS = "packets"
 LEASES = "leases"
 AUDIT = "audit"
+REMOVALS = "removals"
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
 
@@ -35,6 +36,11 @@ UNREAD = _index(
     {"stream": 1, "author": 1, "read": 1, "kind": 1},
     partialFilterExpression={**_DIRECT, "read": {"$in": [False, None]}},
 )
+
+GAPS = _index({"stream": 1, "gap": 1, "seq": 1}, partialFilterExpression={"gap": {"$exists": True}})
+"""Where changes of messages interrupt a room's messages (``store/history.py``)."""
+QUOTING = ("ref_message._id", "ref_message.ref_message._id")
+"""The fields of an entry with the id of the message that it quotes; a notice of a service message quotes twice."""
 
 NEWEST = {"order": -1, "create_at": -1, "_id": -1}
 """By arrival. Documents of early releases have no ``order`` and come last, by their time (hybrid_clock.py)."""
@@ -91,6 +97,10 @@ INDEXES: dict[str, list[Document]] = {
         UNREAD,
         # The gifts that a user received.
         _index({"stream": 1, "kind": 1, "seq": -1}, partialFilterExpression={"kind": Kind.GIFT.value}),
+        GAPS,
+        *(_index({field: 1}, partialFilterExpression={field: {"$exists": True}}) for field in QUOTING),
+        # Removals whose words may still be there.
+        _index({"scrub": 1}, partialFilterExpression={"scrub": {"$exists": True}}),
         # The latest of all, which dialogs may lack after a crash.
         _index(LATEST, name="latest_direct", partialFilterExpression=_DIRECT),
         # The latest changes of rooms, which snapshots may lack after a crash.
@@ -111,12 +121,20 @@ INDEXES: dict[str, list[Document]] = {
     ANSWERS: [
         _index({"at": 1}, expireAfterSeconds=24 * 3600),
         _index({"busy": 1}, sparse=True),
+        # The answers with a message.
+        _index({"ids": 1}, sparse=True),
     ],
     WINDOWS: [_index({"ends": 1}, expireAfterSeconds=0)],
     # Pictures that nothing refers to, the oldest first.
     PICTURES: [_index({"folder": 1, "at": 1}, partialFilterExpression={"kept": False})],
     AUDIT: [_index({"order": -1}), _index({"whom": 1, "order": -1})],
-    COMPLAINTS: [_index({"closed": 1, **NEWEST}), _index(NEWEST)],
+    COMPLAINTS: [
+        _index({"closed": 1, **NEWEST}),
+        _index(NEWEST),
+        # Those about a message, or about one that quotes it.
+        _index({"message._id": 1, "closed": 1}),
+        _index({"message.ref_message._id": 1, "closed": 1}, sparse=True),
+    ],
     ROOMS: [
         _index({"admin": 1, **NEWEST}, partialFilterExpression={"removed": False}),
         _index({"removed": 1}, partialFilterExpression={"removed": True}),

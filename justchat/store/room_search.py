@@ -10,11 +10,12 @@ from typing import Any
 
 from bson import ObjectId
 
-from justchat.model.ids import is_well_formed
-from justchat.model.room import RoomSearch
+from justchat.model.ids import Id, is_well_formed
+from justchat.model.room import LISTED_PEOPLE, ListedRoom, RoomSearch
 from justchat.model.text import fold
-from justchat.store.bson import trigrams
+from justchat.store.bson import moment, trigrams
 from justchat.store.indexes import LISTINGS, TRIGRAMS, listing_index
+from justchat.store.mongo.client import Document
 
 SHORT = 100
 """Rooms on a page. A longer page takes tens of milliseconds of the daemon's processor."""
@@ -53,3 +54,30 @@ def is_slow(wanted: RoomSearch) -> bool:
 
 def _chosen(wanted: bool | None) -> Any:
     return {"$in": [False, True]} if wanted is None else wanted
+
+
+LISTED_ROOM: Document = {
+    **dict.fromkeys(("name", "admin", "create_at", "max_users", "private", "n_users"), 1),
+    **{
+        people: {"$map": {"input": {"$slice": [f"${people}", LISTED_PEOPLE]}, "in": {"$toString": "$$this"}}}
+        for people in ("moderators", "users")
+    },
+}
+"""The projection for a list of rooms: a page of whole rooms might have megabytes of visitors. The database formats the
+ids of people: for 50,000 ids that would take the daemon a twentieth of a second.
+"""
+
+
+def listed_room_from_document(document: Document) -> ListedRoom:
+    """A room from a document of the projection LISTED_ROOM."""
+    return ListedRoom(
+        id=Id(str(document["_id"])),
+        name=document["name"],
+        admin=Id(str(document["admin"])),
+        created_at=moment(document["create_at"]),
+        max_users=document["max_users"],
+        is_private=document["private"],
+        moderators=tuple(document["moderators"]),
+        users=tuple(document["users"]),
+        users_count=document["n_users"],
+    )

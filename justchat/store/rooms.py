@@ -19,28 +19,27 @@ from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFoun
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.rooms import IRooms, Proposal
 from justchat.limits.bounded_cache import BoundedCache
-from justchat.model.entry import Entry, Kind
+from justchat.model.entry import CHANGES_MESSAGE, Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.store.bson import (
-    LISTED_ROOM,
     OF_USERS,
     ROOM,
     entry_from_document,
-    listed_room_from_document,
     object_id,
     room_changes,
     room_from_document,
     room_to_document,
 )
 from justchat.store.coalescer import wait_at_most
+from justchat.store.history import History, length
 from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, PRIVATE, ROOMS
 from justchat.store.log.log import Log
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.stream_head import StreamHead
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
-from justchat.store.room_search import is_slow, listing
+from justchat.store.room_search import LISTED_ROOM, is_slow, listed_room_from_document, listing
 
 SHOWN_WITHIN = 1.0
 """Seconds that a stored change of a room waits for its snapshot, which other daemons' lists of rooms show."""
@@ -68,7 +67,10 @@ MOST_RECONCILED = 5_000
 """Entries that a reconciliation looks at, for rooms whose snapshots a crash left behind."""
 TAIL = 1000
 """Messages that a room's log may be ahead of its snapshot, about."""
-NOT_OF_ROOMS = OF_USERS | {Kind.VOID}
+NOT_MESSAGES = OF_USERS | CHANGES_MESSAGE | {Kind.VOID}
+
+LEAVE_SNAPSHOT_ALONE = CHANGES_MESSAGE | {Kind.MESSAGE, Kind.VOID}
+"""Entries that do not cause a snapshot, since lists of rooms show nothing of them."""
 
 
 @implementer(IRooms)
@@ -90,6 +92,7 @@ class Rooms:
         self._log.heads.subscribe_own(self._on_own_entry)
         self._shared = shared
         self._reactor = reactor
+        self._history = History(database, self._log.reader)
         self._counts: BoundedCache[str, tuple[int, float]] = BoundedCache(MAX_COUNTS)
         self._changed: dict[Id, StreamHead[Room]] = {}
         self._saving = DeferredLock()
@@ -140,10 +143,12 @@ class Rooms:
             entry = propose(state, seq)
             if entry is None or entry.kind is Kind.MESSAGE:
                 return entry
+            if entry.kind in CHANGES_MESSAGE:
+                return _with_gap(entry, state)
             return evolve(entry, order=self._database.order_clock.next())
 
         state, entry = await self._log.append(room, propose_if_there)
-        is_change = entry is not None and entry.kind is not Kind.MESSAGE
+        is_change = entry is not None and entry.kind not in LEAVE_SNAPSHOT_ALONE
         if self._shared and is_change and len(state.users) <= SAVED_AT_ONCE:
             # Another daemon may be asked next, which lists rooms by their snapshots.
             await wait_at_most(SHOWN_WITHIN, self._save(), self._reactor)
@@ -154,17 +159,18 @@ class Rooms:
 
     async def history(self, room: Id, skip: int, limit: int) -> list[Entry]:
         head = await self._head(room)
+        if skip > length(head):
+            head = _not_removed(await self._log.heads.latest(room))
+            if skip > length(head):
+                return []
         while True:
-            voids, after = head.state.voids, max(0, head.seq - len(head.state.voids) + skip) if skip < 0 else skip
-            for void in voids:
-                if void <= after + 1:
-                    after += 1
+            first = max(0, length(head) + skip) if skip < 0 else skip
             # One more than wanted shows whether the log has more than the head, from which the end was counted.
-            entries = await self._log.reader.entries(ObjectId(room), after, limit + 1, kind={"$ne": Kind.VOID.value})
+            entries = await self._history.page(head, first, limit + 1)
             if skip >= 0 or not entries or entries[-1].seq <= head.seq:
                 break
             head = _not_removed(await self._log.heads.latest(room))
-        return entries[:limit]
+        return self._without_removed(room, entries[:limit])
 
     async def entry(self, room: Id, entry: Id) -> Entry:
         query = {"_id": object_id(entry, MessageNotFound), "stream": object_id(room, RoomNotFound)}
@@ -174,7 +180,14 @@ class Rooms:
         return (await self._head(room, at_least)).seq
 
     async def entries(self, room: Id, after: int, limit: int) -> list[Entry]:
-        return await self._log.reader.entries(object_id(room, RoomNotFound), after, limit)
+        entries = await self._log.reader.entries(object_id(room, RoomNotFound), after, limit)
+        return self._without_removed(room, entries)
+
+    def _without_removed(self, room: Id, entries: list[Entry]) -> list[Entry]:
+        """The entries without the words that were removed while they were read."""
+        head = self._log.heads.in_memory.get(room)
+        removed = {} if head is None else head.state.removed_lately
+        return [entry.as_removed(removed) for entry in entries] if removed else entries
 
     async def enters_next(self, user: Id, room: Id, after: int) -> bool:
         moves = [kind.value for kind in (Kind.NEW_ROOMMATE, Kind.LEAVE, Kind.KICK, Kind.BAN)]
@@ -307,8 +320,7 @@ class Rooms:
         return StreamHead(state, seq)
 
     def _on_own_entry(self, room: Room, entry: Entry) -> None:
-        leaves_room_alone = entry.kind in (Kind.MESSAGE, Kind.VOID)
-        if not leaves_room_alone or room.id in self._changed or entry.seq % TAIL == 0:
+        if entry.kind not in LEAVE_SNAPSHOT_ALONE or room.id in self._changed or entry.seq % TAIL == 0:
             self._changed[room.id] = StreamHead(room, entry.seq)
 
     async def _save(self) -> None:
@@ -338,14 +350,20 @@ class Rooms:
         )
 
 
+def _with_gap(entry: Entry, room: Room) -> Entry:
+    """The change of a message, with the number of places before it if it is the first after another entry."""
+    gap = entry.seq - room.message_changes - 1
+    return entry if gap == room.latest_gap else evolve(entry, gap=gap)
+
+
 def _order(document: Document) -> int:
     """The place of an entry in the order of arrival; those of early releases come first."""
     return document.get("order") or 0
 
 
 def _entry_of_room(document: Document | None) -> Entry:
-    """Raises MessageNotFound for None, and for an entry that is not of a room."""
-    if document is None or document["kind"] in NOT_OF_ROOMS:
+    """Raises MessageNotFound for None, and for an entry that is no message of a room."""
+    if document is None or document["kind"] in NOT_MESSAGES:
         raise MessageNotFound
     return entry_from_document(document)
 

@@ -16,6 +16,7 @@ from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
 from justchat.actions.operating import OperatorActions
+from justchat.actions.removals import MessageRemovals
 from justchat.actions.rooms import RoomActions
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.transfers import Transfers
@@ -40,6 +41,7 @@ class Actions:
     rooms: RoomActions
     messages: Messages
     moderation: Moderation
+    removals: MessageRemovals
     direct: DirectMessages
     money: Money
     transfers: Transfers
@@ -124,6 +126,12 @@ def make_actions(
             clock=now,
             count_action=count_in_room("moderate", limits, make_window),
         ),
+        removals=MessageRemovals(
+            rooms=rooms,
+            removals=stores.removals,
+            clock=now,
+            count_action=count_in_room("moderate", limits, make_window),
+        ),
         direct=DirectMessages(
             users=users, mailboxes=mailboxes, client_ids=stores.direct_client_ids, pictures=pictures, clock=now
         ),
@@ -173,6 +181,7 @@ def make_operator_actions(settings: Settings, stores: Stores, operator: str) -> 
         users=stores.users,
         sessions=stores.sessions,
         rooms=stores.rooms,
+        removals=stores.removals,
         ledger=stores.ledger,
         transfers=make_transfers(stores),
         complaints=stores.complaints,

@@ -25,7 +25,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
     return [
         *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
         *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
-        *endpoints_of(ModerationCalls(actions.moderation)),
+        *endpoints_of(ModerationCalls(actions.moderation, actions.removals)),
         *endpoints_of(DirectCalls(actions.direct)),
         *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
         *endpoints_of(ComplaintCalls(actions.complaints)),

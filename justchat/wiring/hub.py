@@ -59,6 +59,7 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
         age=timedelta(days=settings.replay_days),
         reads=reads,
     )
+    stores.rooms.subscribe(replay.on_entry)
     following = arrivals = room_sweep = None
     if bus is not None and stores.packets is not None:
         following = Following(bus, registry, local_rooms, stores.rooms)

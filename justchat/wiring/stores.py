@@ -19,6 +19,7 @@ from justchat.store.mongo.client import Database
 from justchat.store.packets import Packets
 from justchat.store.pictures import PictureRecords
 from justchat.store.rate_windows import RateWindows
+from justchat.store.removals import Removals
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
@@ -37,6 +38,7 @@ class Stores:
     ledger: Ledger
     catalogue: Catalogue
     complaints: ComplaintStore
+    removals: Removals
     audit: AuditLog
     invites: Invites
     rate_windows: RateWindows
@@ -60,10 +62,12 @@ def make_stores(
     kind = settings.picture_store
     # Orphans in the folder stay this daemon's when its pictures go elsewhere.
     folders = (folder,) if kind == "folder" else (kind, folder)
+    rooms = Rooms(database, reactor, shared=shared, bus=bus)
     return Stores(
         users=Users(database, now, settings.sms.key_lifetime),
         sessions=Sessions(database, now, settings.sessions.lifetime, bus),
-        rooms=Rooms(database, reactor, shared=shared, bus=bus),
+        rooms=rooms,
+        removals=Removals(database, rooms, now),
         mailboxes=Mailboxes(database, reactor, shared=shared, bus=bus),
         room_client_ids=ClientIds(database, now, room_message_id, shared=shared),
         direct_client_ids=ClientIds(database, now, direct_message_id, shared=shared),

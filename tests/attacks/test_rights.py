@@ -34,6 +34,7 @@ class Scene:
     gift: str
     room: str = ""
     message: str = ""
+    theirs: str = ""
 
     async def furnish(self, password: str | None = None) -> None:
         """Everybody takes their place in a fresh room."""
@@ -42,6 +43,7 @@ class Scene:
         inside = [admin, *(people[name] for name in ("member", "silenced", "banned", "moderator"))]
         self.room = await a_room(admin, *inside, self.bystander, self.second, password=password)
         self.message = (await admin.say(self.room, "welcome")).data["message"]["_id"]
+        self.theirs = (await self.bystander.say(self.room, "hello")).data["message"]["_id"]
         for path, person, more in (
             ("/room/add-moderator", people["moderator"], {}),
             ("/room/add-moderator", self.second, {}),
@@ -67,6 +69,8 @@ class Scene:
             "a direct message": self.letter,
             "a room's message": self.message,
             "the room's message": self.message,
+            "the admin's message": self.message,
+            "a member's message": self.theirs,
         }.get(about)
         room = NOBODY if about == "nothing" else self.room
         in_room = {"room_id": room, "user_id": whom, "ref_message": message}
@@ -90,6 +94,7 @@ class Scene:
             "/room/sendMessage": {"message": {"room_id": room, "text": "x", "ref_message": message}},
             "/room/chat": {"room": room},
             "/room/silence": {**in_room, "finished": soon()},
+            "/room/remove-message": {"message": message},
             "/user/sendMessage": {"message": {"user": self.bystander.id, "text": "x"}},
             "/user/messages": {"author": self.anna.id},
             "/user/dialog": {"user": self.anna.id},

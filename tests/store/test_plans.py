@@ -9,7 +9,7 @@ from PIL import Image
 from pymongo import MongoClient
 
 from tests.support.bodies import declared
-from tests.support.chat import ChatTestCase, a_phone, a_room, sign_in
+from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
@@ -104,6 +104,7 @@ class Plans(ChatTestCase):
             )
             self.assertEqual(200, answer.status)
         await anna.call("/room/get", room_id=room)
+        await self.removals(anna, room)
         about = {"room_id": room, "user_id": boris.id}
         for path in ("add-moderator", "remove-moderator", "silence", "kick", "ban", "unban"):
             more = {"finished": int(time.time() * 1000) + 1000} if path == "silence" else {}
@@ -138,3 +139,12 @@ class Plans(ChatTestCase):
         await anna.call("/room/remove", room={"id": room})
         await again.call("/init/exit")
         await anna.call("/init/exit-all")
+
+    async def removals(self, anna: Person, room: str) -> None:
+        """Removals, and pages of a history with them."""
+        for number in range(3):
+            said = (await anna.say(room, f"{number}")).data["message"]["_id"]
+            await anna.say(room, "so", ref_message=said)
+            await anna.call("/room/remove-message", message=said)
+        for skip in (0, 1, -2):
+            await anna.call("/room/chat", room=room, skip=skip, limit=2)

@@ -168,6 +168,7 @@ def bodies(scene: Scene) -> dict[str, Fields]:
         "/room/unban": about(scene),
         "/room/add-moderator": about(scene),
         "/room/remove-moderator": about(scene),
+        "/room/remove-message": {"message": an_id(scene.message)},
         "/user/sendMessage": {
             "message": {
                 "user": Good(scene.anna.id, answers=tuple((kind, 404) for kind in STRINGS - {"empty"})),

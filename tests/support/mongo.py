@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bson import encode
 from pymongo import MongoClient
 from twisted.internet import reactor
 
@@ -111,3 +112,12 @@ async def close(database: Database) -> None:
         lambda: not any("Mongo" in repr(reader) or "Pinger" in repr(reader) for reader in reactor.getReaders()),
         "the connections to MongoDB to be closed",
     )
+
+
+def words_in(database: Any, word: str) -> list[str]:
+    """The collections of a database that have a word in any document."""
+    return [
+        name
+        for name in database.list_collection_names()
+        if any(word.encode() in encode(document) for document in database[name].find())
+    ]

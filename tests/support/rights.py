@@ -58,6 +58,10 @@ TABLE = """
 /room/add-moderator         a member            440  440  403  403  403  403  403  201  201
 /room/add-moderator         oneself             440  440  403  403  403  403  403    -    -
 /room/remove-moderator      a moderator         440  440  403  403  403  403  403  200  200
+/room/remove-message        the admin's message 440  440  403  403  403  403  403  200  200
+/room/remove-message        a member's message  440  440  403  403  403  403  200  200  200
+/room/remove-message        another's message   440  440  403  403  403  403  403  403  403
+/room/remove-message        a direct message    440  440  404  404  404  404  404  404  404
 /user/sendMessage           another             440  440  200  200  200  200  200  200  200
 /user/messages              another             440  440  200  200  200  200  200  200  200
 /user/dialogs               one's own           440  440  200  200  200  200  200  200  200

@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from justchat.actions.moderation import Moderation
+from justchat.actions.removals import MessageRemovals
 from justchat.errors import Banned, MessageNotFound, Outranked, RoomNotFound, UserNotFound
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import Body, IdField, MomentField, OptionalText
@@ -32,11 +33,16 @@ RANKED = (RoomNotFound, UserNotFound, Outranked)
 ABOUT_A_MESSAGE = (*RANKED, MessageNotFound)
 
 
+class RemoveMessage(Body):
+    message: IdField
+
+
 @frozen
 class ModerationCalls:
     """See docs/protocol.rst, "Rooms"."""
 
     moderation: Moderation
+    removals: MessageRemovals
 
     @post(
         "/room/kick",
@@ -136,6 +142,20 @@ class ModerationCalls:
     async def remove_moderator(self, requester: Requester, body: About) -> Nothing:
         """End a user's rank of moderator."""
         await self.moderation.remove_moderator(requester.user, Id(body.room_id), Id(body.user_id))
+        return {}
+
+    @post(
+        "/room/remove-message",
+        body=RemoveMessage,
+        example={"message": "530a30c649b9733ae9af7145"},
+        answer=Nothing,
+        takes_idempotency_key=True,
+        session=REQUIRED,
+        raises=(MessageNotFound, RoomNotFound, Outranked),
+    )
+    async def remove_message(self, requester: Requester, body: RemoveMessage) -> Nothing:
+        """Remove the text of a message, which keeps its place in the history."""
+        await self.removals.remove(requester.user, Id(body.message))
         return {}
 
 

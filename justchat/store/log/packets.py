@@ -11,7 +11,7 @@ from typing import Any
 from bson import ObjectId, decode, encode
 from bson.errors import BSONError
 
-from justchat.model.entry import Entry
+from justchat.model.entry import CHANGES_MESSAGE, Entry
 from justchat.model.ids import Id
 from justchat.store.bson import KINDS, entry_from_document
 from justchat.store.mongo.pool import CODEC
@@ -41,8 +41,14 @@ _OPTIONAL: dict[str, type] = {
     "ref_message": dict,
     "gift": dict,
     "voids": int,
+    "message": ObjectId,
+    "removed_at": datetime,
+    "gap": int,
 }
 _GIFT: dict[str, type] = {"_id": ObjectId, "name": str, "image": str, "price": int, "create_at": datetime}
+
+
+_OF_A_MESSAGE = frozenset(kind.value for kind in CHANGES_MESSAGE)
 
 
 def seq_of_packet(body: bytes) -> int | None:
@@ -73,6 +79,7 @@ def _is_entry(document: Mapping[str, Any]) -> bool:
     return (
         _has(document, _REQUIRED)
         and document["kind"] in KINDS
+        and (document["kind"] not in _OF_A_MESSAGE or document.get("message") is not None)
         and all(_is(document[name], kind) for name, kind in _OPTIONAL.items() if document.get(name) is not None)
         and (document.get("ref_message") is None or _is_entry(document["ref_message"]))
         and (document.get("gift") is None or _has(document["gift"], _GIFT))

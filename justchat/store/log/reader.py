@@ -25,8 +25,14 @@ class LogReader:
         """At most ``limit`` entries of a stream with a seq greater than ``after``; ``conditions`` are more of the
         query's.
         """
+        return await self.among(stream, {"$gt": after}, limit, **conditions)
+
+    async def among(
+        self, stream: ObjectId, seqs: Mapping[str, object], limit: int, **conditions: object
+    ) -> list[Entry]:
+        """The same for seqs that match a condition."""
         documents = await self._database.find(
-            LOG, {"stream": stream, "seq": {"$gt": after}, **conditions}, sort={"stream": 1, "seq": 1}, limit=limit
+            LOG, {"stream": stream, "seq": seqs, **conditions}, sort={"stream": 1, "seq": 1}, limit=limit
         )
         return [entry_from_document(document) for document in documents]
 
