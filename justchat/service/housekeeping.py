@@ -131,6 +131,9 @@ class Reconciliation(Service):
     def startService(self) -> None:
         """Begin; nothing waits for the end."""
         super().startService()
+        if self._stores.packets is not None:
+            # A daemon that died between storing an entry and publishing it is often the one that starts here.
+            self._stores.packets.publish_sweep()
         self._work = Deferred.fromCoroutine(self._reconcile())
 
     async def _reconcile(self) -> None:

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.errors import ApiError
-from justchat.interfaces.bus import IBus, PacketKind
+from justchat.interfaces.bus import CONTROL, IBus, PacketKind
 from justchat.interfaces.packets import IPackets, Move
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, is_well_formed
@@ -98,6 +98,11 @@ class Packets:
     def on_sweep(self, handler: Callable[[], None]) -> None:
         """Call ``handler`` when a daemon has stored a SWEEP. Those on the bus are for the logs."""
         self._on_sweep.append(handler)
+
+    def publish_sweep(self) -> None:
+        """Let the others read the heads of all streams that they follow, over the bus if it can be."""
+        if not self._bus.publish(CONTROL, PacketKind.SWEEP, b""):
+            self.store_sweep()
 
     def store_sweep(self) -> None:
         """Let the others read the heads of all streams that they follow: this daemon cannot publish its entries."""

@@ -9,16 +9,18 @@ from twisted.trial.unittest import TestCase
 
 from justchat.config.settings import Settings
 from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.interfaces.bus import PacketKind
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.room import Room, RoomSearch
-from justchat.service.housekeeping import HOUSEKEEPING_EVERY, Housekeeping
+from justchat.service.housekeeping import HOUSEKEEPING_EVERY, Housekeeping, Reconciliation
 from justchat.store import dialogs
 from justchat.store.indexes import LEASES, ROOMS, create_indexes
 from justchat.store.lease import Lease, SignOfLife
 from justchat.store.mongo.client import Database
 from justchat.wiring.stores import Stores, make_stores
+from tests.support.joined import JoinedCase
 from tests.support.mongo import close, fresh_uri
 from tests.support.waiting import eventually
 
@@ -180,3 +182,19 @@ class OneOfTwo(TestCase):
         await other.end()
 
         self.assertEqual([], await sign.dead())
+
+
+class DiedBeforePublishing(JoinedCase):
+    async def test_restarted(self) -> None:
+        """An entry that a daemon stored, and did not publish before it died, is published once it is restarted."""
+        (anna,) = await self.people(1)
+        room = await self.a_room(anna, anna)
+        listener, _ = await self.other.bind(anna)
+        self.other.bus.loses = lambda stream, kind: kind is PacketKind.ENTRY
+        await self.one.say(anna, room, "late")
+
+        started = Reconciliation(self.one.stores, self.one.hub.notices)
+        started.startService()
+
+        await eventually(lambda: any("late" in event for event in listener.received), "the message")
+        await started.stopService()
