@@ -94,8 +94,10 @@ class AdoptedPorts(Ports):
     def bind(self) -> None:
         """Adopt all sockets, those of Unix too."""
         for table, endpoint in self._endpoints.items():
-            adopted = adopt(table, endpoint, self._reactor, self._sockets[table], self._factories[table])
-            self._park(table, endpoint, adopted)
+            given = self._sockets[table]
+            self._park(table, endpoint, adopt(table, endpoint, self._reactor, given, self._factories[table]))
+            # The port has a duplicate. This one would keep the socket open after it, and nobody would accept.
+            given.close()
 
     def privilegedStartService(self) -> None:
         """Nothing is left to bind."""

@@ -44,8 +44,11 @@ class RootService(OrderedService):
             raise SystemExit(f"justchat: {error}") from error
 
     def startService(self) -> "Deferred[None]":
-        install_signal_handlers(self._reactor, self._stop_reactor)
+        install_signal_handlers(self._reactor, self._stop_reactor, self.stop_faster)
         return super().startService().addErrback(self._cannot_start)
+
+    def stop_faster(self) -> None:
+        """Is called at each SIGTERM and SIGINT during the stop."""
 
     def _cannot_start(self, failure: Failure) -> None:
         """End the process: a daemon that runs and answers nobody is worse than none."""

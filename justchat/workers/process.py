@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from typing import Any
 
@@ -94,7 +94,14 @@ class WorkerProcess(ProcessProtocol):
         """Start the process. If that fails, try again after ``pause``."""
         self._restart = None
         try:
-            spawn_module(self._reactor, self, self._module, environment={**os.environ, **self._environment})
+            # SIGTERM of a whole group, too: the daemon still needs it, and ends it.
+            spawn_module(
+                self._reactor,
+                self,
+                self._module,
+                environment={**os.environ, **self._environment},
+                blocked={signal.SIGTERM},
+            )
         except OSError as error:
             self._failed(f"cannot be started: {error}", self._pause)
         else:
@@ -164,16 +171,17 @@ def spawn_module(
     *arguments: str,
     environment: Mapping[str, str],
     descriptors: Mapping[int, int | str] | None = None,
+    blocked: Set[signal.Signals] = frozenset(),
 ) -> None:
     """Run a module as a program, by the same Python. Raises OSError.
 
-    ``descriptors`` are the ``childFDs`` of IReactorProcess.
+    ``descriptors`` are the ``childFDs`` of IReactorProcess; ``blocked`` are more signals that the child is not to get.
     """
     # It imports from the same paths as the daemon. -P: but not first from the current directory.
     command = [sys.executable, "-P", "-m", module, *arguments]
     environment = {**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     # Ctrl-C and SIGHUP are for the daemon, which may still need the child. The child inherits them blocked.
-    signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP, *blocked})
     try:
         reactor.spawnProcess(protocol, sys.executable, command, environment, childFDs=descriptors)
     finally:

@@ -12,8 +12,10 @@ from tests.support.attack import connect
 from tests.support.chat import a_room
 from tests.support.client import listen, request
 from tests.support.daemon import Daemon
+from tests.support.frames import HANDSHAKE
 from tests.support.mongo import drop, fresh_uri
 from tests.support.picture_files import quarters, saved
+from tests.support.socketio.by_hand import a_session
 from tests.support.starting import StartCase, processes
 from tests.support.waiting import assert_within, eventually
 from tests.support.wire import a_request
@@ -154,6 +156,23 @@ class Sharing(WorkersCase):
         self.assertEqual(pids, worker_pids(self.daemon))
 
 
+def descendants(pid: int) -> list[int]:
+    """A process and all that it has begotten."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in descendants(int(child)))]
+
+
+def is_refused(port: int) -> bool:
+    """Whether new connections are refused, whichever socket of the group the kernel picks."""
+    for _ in range(8):
+        try:
+            connect(port).close()
+        except ConnectionRefusedError:
+            continue
+        return False
+    return True
+
+
 class Ending(StartCase):
     """Each ends a daemon of its own."""
 
@@ -188,15 +207,41 @@ class Ending(StartCase):
         daemon = await self.a_group()
         pids = worker_pids(daemon)
         sockets = [await listen(daemon.websocket) for _ in range(6)]
+        for _ in range(4):
+            await a_session(daemon.http)  # of a client that is gone, and does not poll
         assert daemon.process is not None
 
+        since = time.monotonic()
         for pid in (daemon.process.pid, *pids.values()):
             os.kill(pid, signal.SIGINT)
 
         self.assertIn(await daemon.ended(), (0, -signal.SIGINT))
+        assert_within(3, time.monotonic() - since)
         self.assertEqual({1001}, {await socket.closed() for socket in sockets})
         await self.assert_gone(daemon, *pids.values())
         self.assertNotRegex(daemon.log, "(?i)traceback|started again")
+
+    async def test_group_signalled(self) -> None:
+        """SIGTERM to all processes at once is a stop like any other. Meanwhile connections are refused at once, so that
+        a proxy takes another daemon; they do not wait in a socket that nobody accepts from any more.
+        """
+        daemon = await self.a_group()
+        assert daemon.process is not None
+        silent = [connect(daemon.websocket) for _ in range(8)]
+        for each in silent:
+            self.addCleanup(each.close)
+            each.sendall(HANDSHAKE % b"/")
+            self.assertIn(b" 101 ", each.recv(4096))
+
+        for pid in descendants(daemon.process.pid):
+            os.kill(pid, signal.SIGTERM)
+
+        await eventually(lambda: is_refused(daemon.http) and is_refused(daemon.websocket), "connections to be refused")
+        self.assertIs(None, daemon.process.poll())  # it waits for the sockets' answers
+        for each in silent:
+            each.close()
+        self.assertIn(await daemon.ended(), (0, -signal.SIGTERM))
+        self.assertNotRegex(daemon.log, "(?i)traceback|critical|#error|started again|restarted")
 
     async def test_second_signal(self) -> None:
         """A second SIGTERM does not wait for a worker that hangs."""
@@ -218,9 +263,15 @@ class Ending(StartCase):
 
 class Starting(StartCase):
     async def test_from_file(self) -> None:
-        """The number may be in the settings file. No secret of that is in a worker's arguments or environment."""
+        """The number may be in the settings file. No secret of that is in a worker's arguments or environment.
+
+        The log has the warnings of any start, and nothing that only Twisted understands.
+        """
         secret = "a secret of the payments 0123456789"
-        config = self.a_config(f'[http]\nworkers = 2\n[payments]\nsecret_key = "{secret}"\n')
+        config = self.a_config(
+            f'[http]\nworkers = 2\n[payments]\nsecret_key = "{secret}"\n[uploads]\nstore = "s3"\n'
+            '[uploads.s3]\nendpoint = "http://127.0.0.1:1"\nbucket = "chat"\naccess_key = "key"\nsecret_key = "s"\n'
+        )
 
         daemon = await self.a_daemon("--config", config).start()
 
@@ -229,6 +280,8 @@ class Starting(StartCase):
         for pid in pids.values():
             for place in ("cmdline", "environ"):
                 self.assertNotIn(secret.encode(), Path(f"/proc/{pid}/{place}").read_bytes())
+        self.assertIn("[uploads.s3] endpoint: http://127.0.0.1:1 cannot be reached", daemon.log)
+        self.assertNotRegex(daemon.log, r"worker \d: .*(starting on|Closed)")
 
     async def test_taken(self) -> None:
         """A port or a data directory of another daemon is one line, although its workers share their ports."""

@@ -21,6 +21,8 @@ from justchat.realtime.websocket_base import CLOSE_TIMEOUT
 
 NOOP_PACKET = EncodedPacket(b"6")
 CLOSE_PACKET = EncodedPacket(b"1")
+POLLS_AGAIN = 1.0
+"""Seconds between two polls of a client, at most."""
 REPLAY_SHARE = 4
 """A replay fills a fourth of ``send_buffer``, and then waits for the next poll."""
 
@@ -129,6 +131,12 @@ class Polling:
         self._release_timer = self.engine.engines.reactor.callLater(CLOSE_TIMEOUT, self.release)
         if self._poll is not None:
             self._answer()
+
+    def going_away(self) -> None:
+        """The daemon stops: a client that polls at all has begun its next poll within POLLS_AGAIN."""
+        timer = self._release_timer
+        if timer is not None and timer.active():
+            timer.reset(min(POLLS_AGAIN, timer.getTime() - self.engine.engines.reactor.seconds()))
 
     def _answer(self) -> None:
         if self.engine.closed and not self._closed:

@@ -147,6 +147,7 @@ class EngineSession:
     def going_away(self) -> None:
         """End the session: the daemon is stopping."""
         self._end(CloseCode.GOING_AWAY, "the daemon is stopping")
+        self.transport.going_away()
 
     def _end(self, code: int, reason: str) -> None:
         """End the session, and send the client the reason."""

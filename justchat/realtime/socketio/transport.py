@@ -22,6 +22,9 @@ class Transport(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Send what is kept, and then nothing more."""
 
+    def going_away(self) -> None:
+        """The daemon stops, and has closed this."""
+
 
 class _NoTransport:
     """The transport of a session that is over. It sends nothing."""
@@ -36,6 +39,9 @@ class _NoTransport:
 
     def close(self, code: int, reason: str) -> None:
         """It is closed already."""
+
+    def going_away(self) -> None:
+        """It is gone already."""
 
 
 NO_TRANSPORT = _NoTransport()

@@ -106,6 +106,9 @@ class EngineWebSocket(BoundedWebSocket):
         else:
             engine.too_slow(CloseCode.TOO_SLOW)
 
+    def going_away(self) -> None:
+        """See Transport. The closing handshake has a time-out."""
+
     def close(self, code: int, reason: str) -> None:
         self._stop_timer()
         self.begin_closing(code, reason)

@@ -1,5 +1,6 @@
 """The context of a worker, which its parent writes to its stdin as one line of JSON. It contains secrets."""
 
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -61,8 +62,15 @@ class WorkerContext:
         )
 
     def sockets(self, number: int) -> dict[str, socket.socket]:
-        """The listening sockets of a worker, by table of the settings."""
-        return {table: socket.socket(fileno=ports[number % len(ports)]) for table, ports in self.ports.items()}
+        """The listening sockets of a worker, by table of the settings. Those of the others are closed here.
+
+        Else connections to a worker that has stopped would wait in the socket that another one, which still stops, has
+        open, although nobody accepts them any more.
+        """
+        own = {table: ports[number % len(ports)] for table, ports in self.ports.items()}
+        for descriptor in {each for ports in self.ports.values() for each in ports} - set(own.values()):
+            os.close(descriptor)
+        return {table: socket.socket(fileno=descriptor) for table, descriptor in own.items()}
 
     def inbox(self, number: int) -> socket.socket:
         """The end of a worker's inbox that it reads from."""

@@ -7,10 +7,13 @@ import sys
 from typing import Any
 
 import orjson
-from twisted.logger import ILogObserver, Logger, LogLevel, eventAsText, globalLogBeginner
+from twisted.logger import ILogObserver, InvalidLogLevelError, Logger, LogLevel, eventAsText, globalLogBeginner
 from zope.interface import implementer
 
 from justchat.service.group.lines import Lines
+
+TWISTEDS_OWN = ("log_legacy", "twisted.internet.base")
+"""Namespaces in which Twisted tells that a port is opened or closed, and that the reactor stops: the parent says so."""
 
 
 def begin_logging() -> None:
@@ -20,6 +23,8 @@ def begin_logging() -> None:
 
 @implementer(ILogObserver)
 def _write(event: dict[str, Any]) -> None:
+    if event["log_level"] is LogLevel.info and event.get("log_namespace") in TWISTEDS_OWN:
+        return
     text = eventAsText(event, includeTimestamp=False, includeSystem=False)
     if text:
         line = [event["log_level"].name, event.get("log_namespace", "-"), text]
@@ -42,7 +47,7 @@ class WorkerLog:
             try:
                 level, namespace, text = orjson.loads(line)
                 self._emit(LogLevel.lookupByName(level), namespace, text)
-            except (ValueError, TypeError):  # printed by some library
+            except (ValueError, TypeError, InvalidLogLevelError):  # printed by some library
                 self._emit(LogLevel.info, "-", line.decode(errors="replace"))
 
     def err_received(self, data: bytes) -> None:

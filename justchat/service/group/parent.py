@@ -1,7 +1,6 @@
 """The parent of several workers, twistd's process: it owns ports and embedded database, and serves no client."""
 
 import os
-import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +37,8 @@ _PARENTS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LIS
 
 def make_parent(settings: Settings, twistd: Mapping[str, Any] | None = None) -> RootService:
     """The parent of ``[http] workers``, its TCP ports bound. Raises StartupError for each fault that shows so early."""
-    check_start(settings, twistd or {})
+    for warning in check_start(settings, twistd or {}):
+        Logger().warn("{warning}", warning=warning)
     owner = owner_of(twistd or {})
     prepare_data_dir(settings.data_dir, owner)
     generated_secret(settings.data_dir / UPLOADS_ID, owner)
@@ -67,7 +67,6 @@ class Parent(RootService):
         self._mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
         self._relay = None if settings.bus.uri else RelayService(settings.data_dir, reactor)
         self._inboxes = [inbox_pair() for _ in range(self._workers)]
-        self._signals = 0
         supervisor = self._supervisor = Supervisor(self._workers, self._context, self._spawn, reactor, self._count)
         self._notifier = Notifier(reactor, is_healthy=supervisor.is_healthy)
         endpoints = endpoints_of_settings(settings)
@@ -84,26 +83,12 @@ class Parent(RootService):
             child.setServiceParent(self)
 
     def startService(self) -> "Deferred[None]":
-        self._reactor.callWhenRunning(self._install_stop)
         self._supervisor.warm_up()
         return super().startService()
 
-    def _install_stop(self) -> None:
-        """Let the second SIGTERM or SIGINT end the workers at once."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            before = signal.getsignal(number)
-            if callable(before):
-                signal.signal(number, self._stopping_by(before))
-
-    def _stopping_by(self, before: Any) -> Any:
-        def stop(number: int, frame: Any) -> None:
-            self._signals += 1
-            if self._signals == 1:
-                before(number, frame)
-            else:
-                self._reactor.callFromThread(self._supervisor.kill)
-
-        return stop
+    def stop_faster(self) -> None:
+        """End the workers at once."""
+        self._supervisor.kill()
 
     def _count(self, ready: int) -> None:
         self._notifier.status(f"{ready} of {self._workers} workers accept connections")
@@ -133,9 +118,6 @@ class Parent(RootService):
         changed: dict[str, Any] = {"uploads": uploads}
         if self._mongod is not None:
             changed["mongo"] = self._settings.mongo.model_copy(update={"uri": Secret(self._mongod.uri)})
-            # Pictures stay where they are by default without a URI: the workers share the folder.
-            store = self._settings.picture_store
-            changed["uploads"] = self._settings.uploads.model_copy(update={"store": store})
         if self._relay is not None:
             changed["bus"] = self._settings.bus.model_copy(update={"uri": (Secret(self._relay.uri),)})
         return self._settings.model_copy(update=changed)
