@@ -107,6 +107,12 @@ class Banned(ApiError):
     status, code, detail = 403, "banned", "you are banned from this room"
 
 
+class Rejected(ApiError):
+    """The text has a word of the operator's list."""
+
+    status, code, detail = 403, "rejected", "the text has a word that this server does not allow"
+
+
 class Outranked(ApiError):
     status, code, detail = 403, "outranked", "your rank in this room does not allow this"
 

@@ -12,6 +12,7 @@ from justchat.actions.concurrently import all_of
 from justchat.actions.login_attempts import LoginAttempts, is_known_network, network_id_of
 from justchat.actions.presence import current_room, with_current_room
 from justchat.actions.sms_budget import SmsBudget
+from justchat.actions.word_filter import WordFilter
 from justchat.errors import ApiError, SearchOff, SmsFailed, WrongKey
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.pictures import IPictureRecords
@@ -26,7 +27,7 @@ from justchat.model.network import network_of
 from justchat.model.phone import Phone
 from justchat.model.pictures import pictures_in
 from justchat.model.rate import RateHit
-from justchat.model.user import Profile, Session, User, UserKey
+from justchat.model.user import PROFILE_TEXTS, Profile, Session, User, UserKey
 
 
 def new_key(digits: int) -> str:
@@ -49,6 +50,7 @@ class Accounts:
     sms_text: str
     invites: IInvites
     pictures: IPictureRecords
+    words: WordFilter
     invite_text: str
     login_attempts: LoginAttempts
     sms_budget: SmsBudget
@@ -69,9 +71,11 @@ class Accounts:
 
         The profile of an existing account stays as it is: the caller has not signed in.
         The key is stored before it is sent, and stays stored if the SMS fails.
-        Raises CountryNotServed, CaptchaFailed, TooManyRequests; then the phone's last key stays valid.
+        Raises CountryNotServed, Rejected, CaptchaFailed, TooManyRequests; then the phone's last key stays valid.
         """
         self.sms_budget.check_country(phone)
+        # Also of a phone that has an account, as who has one must not show.
+        profile = self._checked(profile)
         last = await self.users.find_key(phone)
         alarmed = await self.sms_budget.check_key(phone, address, last)
         if alarmed or self.captcha_always:
@@ -237,10 +241,18 @@ class Accounts:
         return await self.users.gifts(user, skip, limit, viewer)
 
     async def edit(self, user: Id, profile: Profile) -> User:
-        """Change fields of a user's profile."""
+        """Change fields of a user's profile. Raises Rejected."""
+        profile = self._checked(profile)
         await self._refer_photo(profile)
         await self.users.edit(user, profile)
         return await self.show(user)
+
+    def _checked(self, profile: Profile) -> Profile:
+        """The profile with its texts as others may see them. Raises Rejected."""
+        return {
+            field: self.words.checked(value) if field in PROFILE_TEXTS and isinstance(value, str) else value
+            for field, value in profile.items()
+        }
 
     async def _refer_photo(self, profile: Profile) -> None:
         photo = profile.get("photo")

@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from justchat.actions.send_once import send_once
+from justchat.actions.word_filter import WordFilter
 from justchat.errors import MessageNotFound
 from justchat.interfaces.client_ids import IClientIds
 from justchat.interfaces.mailboxes import IMailboxes
@@ -23,10 +24,11 @@ class DirectMessages:
     mailboxes: IMailboxes
     client_ids: IClientIds
     pictures: IPictureRecords
+    words: WordFilter
     clock: Clock
 
     async def write(self, author: Id, to: Id, text: str, client_id: str | None) -> DirectMessage:
-        """Send a message to a user. Returns the message once it is durable. Raises UserNotFound.
+        """Send a message to a user. Returns the message once it is durable. Raises UserNotFound, Rejected.
 
         With a ``client_id`` the message is stored once, however often it is sent within a day.
         """
@@ -44,6 +46,7 @@ class DirectMessages:
 
     async def _write(self, id: Id, author: Id, to: Id, text: str) -> Entry:
         await self.users.exists(to)
+        shown = self.words.checked(text)
 
         def make(seq: int, order: int) -> Entry:
             return Entry(
@@ -53,7 +56,7 @@ class DirectMessages:
                 kind=Kind.DIRECT_MESSAGE,
                 author=author,
                 user=to,
-                text=text,
+                text=shown,
                 created_at=self.clock(),
                 order=order,
             )

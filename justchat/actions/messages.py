@@ -4,6 +4,7 @@ from attrs import evolve, frozen
 
 from justchat.actions.presence import checked_room
 from justchat.actions.send_once import send_once
+from justchat.actions.word_filter import WordFilter
 from justchat.interfaces.client_ids import IClientIds
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.rooms import IRooms
@@ -22,13 +23,14 @@ class Messages:
     rooms: IRooms
     client_ids: IClientIds
     pictures: IPictureRecords
+    words: WordFilter
     clock: Clock
 
     async def say(self, user: Id, room_id: Id, text: str, ref_message: Id | None, client_id: str | None) -> Entry:
         """Send a message to a room. Returns the message once it is durable.
 
         With a ``client_id`` the message is stored once, however often it is sent within a day.
-        Raises RoomNotFound, MessageNotFound, NotInRoom, Silenced.
+        Raises RoomNotFound, MessageNotFound, NotInRoom, Silenced, Rejected.
         """
         if FOLDER in text:
             await self.pictures.refer(pictures_in(text))
@@ -47,9 +49,12 @@ class Messages:
             # The whole message, without the one that it refers to: chains of replies would grow without bound.
             about = evolve(await self.rooms.entry(room_id, ref_message), ref_message=None)
 
+        judged = self.words.judge(text)
+
         def propose(room: Room, seq: int) -> Entry:
             at = self.clock()
             check_speak(room, user, at)
+            judged.check()
             return Entry(
                 id=id,
                 stream=room.id,
@@ -57,7 +62,7 @@ class Messages:
                 kind=Kind.MESSAGE,
                 author=user,
                 created_at=at,
-                text=text,
+                text=judged.text,
                 # It may have been removed since it was read.
                 ref_message=None if about is None else about.as_removed(room.removed_lately),
             )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from attrs import evolve, frozen
 
 from justchat.actions.presence import vacate
+from justchat.actions.word_filter import WordFilter
 from justchat.errors import Banned
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.pictures import IPictureRecords
@@ -32,6 +33,7 @@ class Moderation:
     users: IUsers
     rooms: IRooms
     pictures: IPictureRecords
+    words: WordFilter
     clock: Clock
     count_action: CountAction
 
@@ -52,7 +54,7 @@ class Moderation:
     async def silence(
         self, user: Id, room: Id, whom: Id, finished: Moment, text: str | None, ref_message: Id | None
     ) -> None:
-        """Silence a user until ``finished``. A time in the past ends a silence."""
+        """Silence a user until ``finished``. A time in the past ends a silence. Raises Rejected for the text."""
         await self.pictures.refer(pictures_in(text or ""))
         await self._append(
             Kind.SILENCE,
@@ -101,6 +103,8 @@ class Moderation:
         if ref_message is not None:
             about = evolve(await self.rooms.entry(room.id, ref_message), ref_message=None)
         rule(room, user, whom)
+        if text is not None:
+            text = self.words.checked(text)
         if changes(room):
             self.count_action(user, room.id)
 

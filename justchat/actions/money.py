@@ -7,6 +7,7 @@ from typing import Literal
 from attrs import frozen
 
 from justchat.actions.transfers import Transfers
+from justchat.actions.word_filter import WordFilter
 from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
 from justchat.interfaces.counters import IRateWindows
 from justchat.interfaces.money import ICatalogue, ILedger
@@ -35,6 +36,7 @@ class Money:
     transfers: Transfers
     catalogue: ICatalogue
     pictures: IPictureRecords
+    words: WordFilter
     rate_windows: IRateWindows
     clock: Clock
     secret_key: str
@@ -115,10 +117,12 @@ class Money:
     async def give(self, giver: Id, gift: Id, to: Id, text: str, idempotency_id: Id | None = None) -> None:
         """Buy a gift for a user: the giver pays and the user receives it, or neither.
 
-        A retry with the same ``idempotency_id`` buys nothing. Raises GiftNotFound, UserNotFound, NotEnoughCoins.
+        A retry with the same ``idempotency_id`` buys nothing. Raises GiftNotFound, UserNotFound, Rejected,
+        NotEnoughCoins.
         """
         bought = await self.catalogue.get(gift)
         await self.users.exists(to)
+        text = self.words.checked(text)
         await self.pictures.refer(pictures_in(text))
         transfer = Transfer(
             id=idempotency_id or new_id(),

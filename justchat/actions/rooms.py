@@ -6,6 +6,7 @@ from attrs import frozen
 
 from justchat.actions.login_attempts import RoomPasswordAttempts
 from justchat.actions.presence import current_room, is_inside, vacate
+from justchat.actions.word_filter import WordFilter
 from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.rooms import IRooms
@@ -25,6 +26,7 @@ class RoomActions:
 
     users: IUsers
     rooms: IRooms
+    words: WordFilter
     passwords: IPasswords
     password_attempts: RoomPasswordAttempts
     clock: Clock
@@ -36,8 +38,9 @@ class RoomActions:
     ) -> Room:
         """Create a room. Its creator is the admin, and is not yet inside.
 
-        A retry with the same ``idempotency_id`` returns the first room. Raises TooManyRooms.
+        A retry with the same ``idempotency_id`` returns the first room. Raises Rejected for the name, TooManyRooms.
         """
+        name = self.words.checked(name)
         if await self.rooms.count_of_admin(user, self.rooms_per_user) >= self.rooms_per_user:
             return await self._created_before(idempotency_id)
         secret = as_password(password or "")

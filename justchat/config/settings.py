@@ -40,6 +40,8 @@ from justchat.errors import StartupError
 from justchat.model.phone import NumberType
 from justchat.model.rate import Rate, parse_rate
 
+WordAction = Literal["mask", "reject"]
+"""What becomes of a text with a word of the list."""
 Failure = Literal["retry", "bad-number", "no-funds", "misconfigured", "unknown"]
 
 
@@ -280,6 +282,14 @@ class Privacy(Table):
     """Whether ``/user/search`` finds users by the beginning of their nickname."""
 
 
+class ModerationSettings(Table):
+    """``[moderation]``: the operator's word list."""
+
+    words: str | None = None
+    """The file of the list; None for none."""
+    action: WordAction = "mask"
+
+
 class Settings(Table):
     """All settings."""
 
@@ -294,6 +304,7 @@ class Settings(Table):
     limits: Limits = Limits()
     sessions: SessionSettings = SessionSettings()
     privacy: Privacy = Privacy()
+    moderation: ModerationSettings = ModerationSettings()
     uploads: Uploads = Uploads()
 
     @property

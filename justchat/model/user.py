@@ -13,6 +13,8 @@ from justchat.model.phone import Phone
 
 ProfileField = Literal["nickname", "location", "photo", "dob", "gender"]
 PROFILE_FIELDS: tuple[ProfileField, ...] = get_args(ProfileField)
+PROFILE_TEXTS: frozenset[ProfileField] = frozenset({"nickname", "location"})
+"""The fields that are a text for others."""
 Profile = Mapping[ProfileField, str | date | int | None]
 """The fields that a user can edit; None empties one."""
 

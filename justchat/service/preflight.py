@@ -14,6 +14,7 @@ from justchat.runtime.endpoints import server_of
 from justchat.runtime.mongod import find_binary
 from justchat.store.mongo.uri import check_reachable
 from justchat.wiring.bus import check_bus_of
+from justchat.wiring.words import load_word_list
 
 
 def endpoints_of_settings(settings: Settings) -> dict[str, str]:
@@ -40,6 +41,7 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
         partial(_check_database, settings),
         partial(_warnings_of_bus, settings),
         partial(_check_data_dir, settings, owner),
+        partial(_check_words, settings),
         partial(_warnings_of_pictures, settings),
     ]
     for check in checks:
@@ -72,6 +74,10 @@ def _check_data_dir(settings: Settings, owner: Owner) -> None:
     check_owner(settings.data_dir, owner)
     if settings.payments.secret_key is None:
         check_secret(settings.data_dir / SECRET_KEY, owner)
+
+
+def _check_words(settings: Settings) -> None:
+    load_word_list(settings)
 
 
 def _warnings_of_pictures(settings: Settings) -> list[str]:

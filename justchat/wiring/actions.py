@@ -31,6 +31,7 @@ from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
 from justchat.wiring.stores import Stores
+from justchat.wiring.words import make_word_filter
 
 
 @frozen(kw_only=True)
@@ -65,6 +66,7 @@ def make_actions(
     """``secret_key`` is what top-ups are signed with. ``make_window`` makes the windows of rates."""
     limits = settings.limits
     alarm = AbuseAlarm(rate_windows=stores.rate_windows, clock=now)
+    words = make_word_filter(settings)
     users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
     transfers = make_transfers(stores)
     return Actions(
@@ -84,6 +86,7 @@ def make_actions(
             sms_text=settings.sms.text,
             invites=stores.invites,
             pictures=pictures,
+            words=words,
             invite_text=settings.sms.invite_text,
             login_attempts=LoginAttempts(
                 rate_windows=stores.rate_windows,
@@ -107,6 +110,7 @@ def make_actions(
         rooms=RoomActions(
             users=users,
             rooms=rooms,
+            words=words,
             passwords=passwords,
             password_attempts=RoomPasswordAttempts(
                 rate_windows=stores.rate_windows,
@@ -118,11 +122,12 @@ def make_actions(
             rooms_per_user=limits.rooms_per_user,
             count_entering=count_in_room("enter", limits, make_window),
         ),
-        messages=Messages(rooms=rooms, client_ids=stores.room_client_ids, pictures=pictures, clock=now),
+        messages=Messages(rooms=rooms, client_ids=stores.room_client_ids, pictures=pictures, words=words, clock=now),
         moderation=Moderation(
             users=users,
             rooms=rooms,
             pictures=pictures,
+            words=words,
             clock=now,
             count_action=count_in_room("moderate", limits, make_window),
         ),
@@ -133,7 +138,12 @@ def make_actions(
             count_action=count_in_room("moderate", limits, make_window),
         ),
         direct=DirectMessages(
-            users=users, mailboxes=mailboxes, client_ids=stores.direct_client_ids, pictures=pictures, clock=now
+            users=users,
+            mailboxes=mailboxes,
+            client_ids=stores.direct_client_ids,
+            pictures=pictures,
+            words=words,
+            clock=now,
         ),
         money=Money(
             users=users,
@@ -141,6 +151,7 @@ def make_actions(
             transfers=transfers,
             catalogue=stores.catalogue,
             pictures=pictures,
+            words=words,
             rate_windows=stores.rate_windows,
             clock=now,
             secret_key=secret_key,

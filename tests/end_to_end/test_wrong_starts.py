@@ -52,6 +52,21 @@ class WrongStart(StartCase):
         for (_, named), line in zip(wrong, lines, strict=True):
             self.assertIn(named, line)
 
+    async def test_wrong_words(self) -> None:
+        """A word list that is missing, or has a wrong line, is named; --check-config says the same."""
+        words = self.folder / "words.txt"
+        words.write_text("good\n*\n")
+        broken = self.a_config(f"[moderation]\nwords = '{words}'\n")
+        missing = self.a_config(f"[moderation]\nwords = '{self.folder}/none.txt'\n")
+
+        lines = await self.refusals(
+            *(("--config", file, *check) for file in (broken, missing) for check in ((), ("--check-config",)))
+        )
+
+        self.assertEqual(lines[::2], lines[1::2])
+        self.assertIn(f"[moderation] words: {words}: line 2:", lines[0])
+        self.assertIn(f"[moderation] words: {self.folder}/none.txt: No such file", lines[2])
+
     async def test_nonsense_endpoint(self) -> None:
         """A malformed endpoint is named with its table."""
         wrong = (

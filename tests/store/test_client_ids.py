@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from justchat.actions.messages import Messages
+from justchat.actions.word_filter import WordFilter
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id, room_message_id
 from justchat.model.moment import Moment, now
@@ -39,6 +40,7 @@ class Sharded(TestCase):
             rooms=self.rooms,
             client_ids=ClientIds(self.database, self.clock, room_message_id),
             pictures=PictureRecords(self.database, self.clock, ""),
+            words=WordFilter(),
             clock=self.clock,
         )
         self.anna = new_id()

@@ -8,6 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from justchat.actions.messages import Messages
 from justchat.actions.rooms import RoomActions
+from justchat.actions.word_filter import WordFilter
 from justchat.errors import InProgress
 from justchat.interfaces.idempotency import Claim
 from justchat.model.ids import new_id, room_message_id
@@ -52,6 +53,7 @@ class Clocks(TestCase):
         return RoomActions(
             users=self.users,
             rooms=self.rooms,
+            words=WordFilter(),
             passwords=None,
             password_attempts=None,
             clock=self.clock,
@@ -142,6 +144,7 @@ class Clocks(TestCase):
             rooms=self.rooms,
             client_ids=ClientIds(self.database, self.clock, room_message_id),
             pictures=PictureRecords(self.database, self.clock, ""),
+            words=WordFilter(),
             clock=self.clock,
         )
         await self.actions().enter(self.anna.id, self.room.id, None)

@@ -8,6 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from justchat.actions.moderation import Moderation
 from justchat.actions.rooms import RoomActions
+from justchat.actions.word_filter import WordFilter
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.phone import Phone
@@ -46,6 +47,7 @@ class Moves(TestCase):
         return RoomActions(
             users=self.users,
             rooms=rooms,
+            words=WordFilter(),
             passwords=None,
             password_attempts=None,
             clock=now,
@@ -88,6 +90,7 @@ class Moves(TestCase):
             users=self.users,
             rooms=self.logs[0],
             pictures=PictureRecords(self.database, now, ""),
+            words=WordFilter(),
             clock=now,
             count_action=lambda *_: None,
         )

@@ -8,6 +8,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from justchat.actions.rooms import RoomActions
+from justchat.actions.word_filter import WordFilter
 from justchat.config.settings import Settings
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
@@ -88,6 +89,7 @@ class JoinedCase(TestCase):
         actions = RoomActions(
             users=stores.users,
             rooms=stores.rooms,
+            words=WordFilter(),
             passwords=_nothing,
             password_attempts=_nothing,
             clock=now,

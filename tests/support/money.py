@@ -8,6 +8,15 @@ from tests.support.chat import ChatTestCase, Person
 from tests.support.client import Answer
 
 
+async def with_coins(who: Person, coins: int) -> Person:
+    """The person, who has paid for coins in the original's way."""
+    secret_key = (who.daemon.data / "payments-secret-key").read_text()
+    secret = hashlib.md5(f"{secret_key}{coins}".encode()).hexdigest()
+    answer = await who.call("/user/updateBalance", balance=coins, secret=secret)
+    assert answer.status == 200, answer
+    return who
+
+
 class MoneyCase(ChatTestCase):
     async def setUp(self) -> None:
         await super().setUp()

@@ -4,7 +4,7 @@ from attrs import frozen
 from pydantic import ConfigDict, model_validator
 
 from justchat.actions.accounts import Accounts
-from justchat.errors import CaptchaFailed, CountryNotServed, SearchOff, UserNotFound, WrongKey
+from justchat.errors import CaptchaFailed, CountryNotServed, Rejected, SearchOff, UserNotFound, WrongKey
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import (
     USERS_PER_CALL,
@@ -120,7 +120,7 @@ class AccountCalls:
         takes_idempotency_key=True,
         session=NONE,
         statuses=(201, 200),
-        raises=(CountryNotServed, CaptchaFailed),
+        raises=(CountryNotServed, Rejected, CaptchaFailed),
         rate="sign_in",
     )
     async def register(self, requester: Requester, body: Register) -> Nothing | Reply:
@@ -149,7 +149,7 @@ class AccountCalls:
         answer=UserAnswer,
         takes_idempotency_key=True,
         session=REQUIRED,
-        raises=(UserNotFound,),
+        raises=(UserNotFound, Rejected),
     )
     async def edit(self, requester: Requester, body: Edit) -> UserAnswer:
         """Change the caller's nickname, location, photo, date of birth or gender."""

@@ -4,7 +4,7 @@ from attrs import frozen
 
 from justchat.actions.moderation import Moderation
 from justchat.actions.removals import MessageRemovals
-from justchat.errors import Banned, MessageNotFound, Outranked, RoomNotFound, UserNotFound
+from justchat.errors import Banned, MessageNotFound, Outranked, Rejected, RoomNotFound, UserNotFound
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import Body, IdField, MomentField, OptionalText
 from justchat.http.responses import Nothing
@@ -74,7 +74,7 @@ class ModerationCalls:
         answer=Nothing,
         takes_idempotency_key=True,
         session=REQUIRED,
-        raises=ABOUT_A_MESSAGE,
+        raises=(*ABOUT_A_MESSAGE, Rejected),
     )
     async def silence(self, requester: Requester, body: Silence) -> Nothing:
         """Silence a user until a time; a time in the past ends the silence."""

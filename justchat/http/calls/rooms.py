@@ -13,6 +13,7 @@ from justchat.errors import (
     MessageNotFound,
     NotAdmin,
     NotInRoom,
+    Rejected,
     RoomFull,
     RoomNotFound,
     Silenced,
@@ -176,7 +177,7 @@ class RoomCalls:
         answer=RoomAnswer,
         takes_idempotency_key=True,
         session=REQUIRED,
-        raises=(Conflict, TooManyRooms),
+        raises=(Rejected, Conflict, TooManyRooms),
         statuses=(201,),
     )
     async def create(self, requester: Requester, body: Create) -> RoomAnswer:
@@ -258,7 +259,7 @@ class RoomCalls:
         answer=MessageAnswer,
         takes_idempotency_key=True,
         session=REQUIRED,
-        raises=(RoomNotFound, MessageNotFound, NotInRoom, Silenced),
+        raises=(RoomNotFound, MessageNotFound, NotInRoom, Silenced, Rejected),
         rate="send",
     )
     async def send_message(self, requester: Requester, body: SendMessage) -> MessageAnswer:
