@@ -92,11 +92,12 @@ class RoomActions:
 
         previous, interrupted = await self.users.begin_move(user, room.id)
         try:
-            room, _ = await self.rooms.append(room.id, propose)
+            room, entry = await self.rooms.append(room.id, propose)
         except BaseException:
             await self._undo_move(user, previous, interrupted, room.id)
             raise
-        if not await self._settle_move(user, [previous, interrupted], room.id):
+        order = entry.order if entry is not None else None
+        if not await self._settle_move(user, [previous, interrupted], room.id, order):
             await self._claim_again(user, room.id)
         return room
 
@@ -166,13 +167,13 @@ class RoomActions:
             else:
                 await self.users.abandon_move(user, to)
 
-    async def _settle_move(self, user: Id, left: list[Id | None], to: Id) -> bool:
+    async def _settle_move(self, user: Id, left: list[Id | None], to: Id, order: int | None = None) -> bool:
         """Leave the rooms before, and end the move. False where its claim is lost."""
         for room in left:
             if room is not None and room != to:
                 with suppress(RoomNotFound):
                     await self._leave(user, room)
-        return await self.users.end_move(user, to, to)
+        return await self.users.end_move(user, to, to, order)
 
     async def _undo_move(self, user: Id, previous: Id | None, interrupted: Id | None, to: Id) -> None:
         """Give up a refused move. If it took over a move that a crash had interrupted, complete that one."""

@@ -17,7 +17,7 @@ class Announcer:
     def on_entry(self, room: Room, entry: Entry) -> None:
         """Publish to the daemons with connections of a user which room the user has entered."""
         if self._packets is not None and entry.kind is Kind.NEW_ROOMMATE:
-            self._packets.publish_move(Move(entry.author, room.id, entry.seq, entry.created_at))
+            self._packets.publish_move(Move(entry.author, room.id, entry.seq, entry.created_at, entry.place))
 
     def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         """Publish a gift to the others in the receiver's room, at whichever daemon they are connected."""

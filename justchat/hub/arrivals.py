@@ -101,8 +101,8 @@ class Arrivals:
             return await waiter
         if self._local_rooms.has(user, room) or not self._local_rooms.connections_of(user):
             return None
-        if move is not None and move.seq <= self._local_rooms.left_at(user, room):
-            return None  # that was a stay before
+        if move is not None and self._local_rooms.is_over(user, room, move.seq, move.order):
+            return None
         self._pending[user, room] = []
         gate = _Gate(room, lambda: self._local_rooms.connections_of(user))
         self._local_rooms.close_gate(user, room, gate)
@@ -139,16 +139,41 @@ class Arrivals:
         if move is not None and move.seq > upto:
             return upto  # their entering is still on its way here
         is_inside = user in (await self._rooms.get(room)).users
+        is_over = False
         if is_inside or self._were_all_connected(user, move):
-            entered = move.seq if move is not None else await self._entered_at(user, room, upto)
-            if entered is None or not await self._replay.replay(
-                user, Position(n=None, room=room, seq=entered - 1), Position(n=None, room=room, seq=upto), gate.send_all
-            ):
+            entering = (move.seq, move.order) if move is not None else await self._entering(user, room, upto)
+            if entering is None:
                 gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
-        if is_inside:
+            else:
+                is_over = not await self._send_since(user, room, entering, upto, gate)
+        if is_inside and not is_over:
             return upto
         self._local_rooms.remove(user, room, upto)
         return NOTHING_MORE
+
+    async def _send_since(self, user: Id, room: Id, entering: tuple[int, int], upto: int, gate: "_Gate") -> bool:
+        """Send the events since an entering, which is the seq and the place of its entry.
+
+        False where the user's connections have learned in the meantime that this stay is over.
+        """
+        seq, place = entering
+
+        def is_over() -> bool:
+            return self._local_rooms.is_over(user, room, seq, place)
+
+        async def send(events: Iterable[EncodedEvent]) -> bool:
+            if is_over():
+                return False
+            self._local_rooms.entered(user, place)
+            return await gate.send_all(events)
+
+        have, until = (Position(n=None, room=room, seq=each) for each in (seq - 1, upto))
+        if await self._replay.replay(user, have, until, send):
+            return True
+        if is_over():
+            return False
+        gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
+        return True
 
     def _were_all_connected(self, user: Id, move: Move | None) -> bool:
         """Whether all the user's connections are older than this move, so that all of them have missed it."""
@@ -158,9 +183,9 @@ class Arrivals:
         changed_at = self._changed_at.get(user)
         return changed_at is not None and changed_at < at - SKEW
 
-    async def _entered_at(self, user: Id, room: Id, upto: int) -> int | None:
-        """The seq of the first entry by which a user entered a room and which their connections have missed; None where
-        they entered long ago.
+    async def _entering(self, user: Id, room: Id, upto: int) -> tuple[int, int] | None:
+        """Seq and place of the first entry by which a user entered a room and which their connections have missed; None
+        where they entered long ago.
         """
         left_at = self._local_rooms.left_at(user, room)
         for limit in LOOKED_BACK:
@@ -168,9 +193,9 @@ class Arrivals:
             entered = [entry for entry in entries if entry.kind is Kind.NEW_ROOMMATE and entry.author == user]
             for entry in entered[:-1]:
                 if left_at or self._are_older(user, entry.created_at):
-                    return entry.seq
+                    return entry.seq, entry.place
             if entered:
-                return entered[-1].seq
+                return entered[-1].seq, entered[-1].place
         return None
 
 

@@ -47,6 +47,8 @@ class LocalRooms:
         self._gates: dict[tuple[Id, Id], IConnection] = {}
         """By user and room: what receives the room's events in the place of the user's connections."""
         self._left_at: BoundedCache[tuple[Id, Id], int] = BoundedCache(LEFT_KEPT)
+        self._entered: dict[Id, int] = {}
+        """By local user, the place in the order of the latest entering that their connections know of."""
         self._on_first: list[Callable[[Id], None]] = []
         self._on_last: list[Callable[[Id], None]] = []
         registry.subscribe_change(self._on_change)
@@ -59,6 +61,10 @@ class LocalRooms:
     def has(self, user: Id, room: Id) -> bool:
         """Whether this is a local user of the room."""
         return room in self._rooms_of.get(user, ())
+
+    def rooms_of(self, user: Id) -> tuple[Id, ...]:
+        """The rooms of a local user: at most one, but for the time of a move."""
+        return self._rooms_of.get(user, ())
 
     def has_any(self, room: Id) -> bool:
         """Whether a room has local users."""
@@ -107,6 +113,25 @@ class LocalRooms:
         """The seq of the entry by which a local user left a room last, as far as it is remembered; else 0."""
         return self._left_at.get((user, room), 0)
 
+    def left(self, user: Id, room: Id, seq: int) -> None:
+        """The user's connections know that the user left a room by its entry ``seq``."""
+        if user in self._by_user and seq > self.left_at(user, room):
+            self._left_at.put((user, room), seq)
+
+    def entered(self, user: Id, place: int) -> None:
+        """The user's connections know of the entering at this place in the order, and need none before it."""
+        if user in self._by_user and place > self._entered.get(user, 0):
+            self._entered[user] = place
+
+    def is_over(self, user: Id, room: Id, seq: int, place: int) -> bool:
+        """Whether the user's connections know that a stay is over, which began with the room's entry ``seq``: they know
+        of its end, or of a later entering.
+
+        Streams have no order among each other, and one may be read long after another. An entering that comes late
+        must not be sent any more, since clients take the latest one that comes for the room that they are in.
+        """
+        return seq <= self.left_at(user, room) or place < self._entered.get(user, 0)
+
     def close_gate(self, user: Id, room: Id, gate: IConnection) -> None:
         """From now on the gate receives the room's events in the place of the user's connections."""
         self._gates[user, room] = gate
@@ -128,13 +153,22 @@ class LocalRooms:
             return  # as nearly all entries
         match entry.kind:
             case Kind.NEW_ROOMMATE:
-                self.add(entry.author, entry.stream)
+                self._enter(entry)
             case Kind.LEAVE | Kind.KICK | Kind.BAN:
                 self.remove(entry.user or entry.author, entry.stream, entry.seq)
             case Kind.REMOVE_ROOM:
                 local = self._rooms.get(entry.stream)
                 for user in tuple(local.users) if local is not None else ():
                     self.remove(user, entry.stream)
+
+    def _enter(self, entry: Entry) -> None:
+        user, room, place = entry.author, entry.stream, entry.place
+        if not self.has(user, room) and (
+            entry.order == self._entered.get(user, 0) or self.is_over(user, room, entry.seq, place)
+        ):
+            return
+        self.add(user, room)
+        self.entered(user, place)
 
     def connections(self, room: Room) -> list[IConnection]:
         """The connections of everybody in the room. The list never changes."""
@@ -172,3 +206,5 @@ class LocalRooms:
             self._rooms[room].changed()
             if gone:
                 self.remove(user, room)
+        if gone:
+            self._entered.pop(user, None)

@@ -1,12 +1,11 @@
 """The position of a user's streams, which a binding begins at."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
-from justchat.actions.presence import is_inside
 from justchat.errors import RoomNotFound
 from justchat.hub.arrivals import Arrivals
 from justchat.hub.following import Following
@@ -51,7 +50,15 @@ class Positions:
         # In this order: whatever happens to the user, or in the room, after its position is read must reach the user.
         if self._following is not None:
             await self._following.confirmed(user)
-        n, rooms = await self._limited(self._begin(user, have))
+        n, (possible, entered) = await self._limited(self._begin(user, have))
+        # One in which other connections of theirs are already, too: a move that is not settled may not name it.
+        rooms = dict.fromkeys((*possible, *self._local_rooms.rooms_of(user)))
+        position = await self._in_room(user, n, rooms, have)
+        self._local_rooms.entered(user, entered)
+        return position
+
+    async def _in_room(self, user: Id, n: int, rooms: Iterable[Id], have: Position | None) -> Position:
+        """The position in the first of these rooms that the user is in."""
         for room in rooms:
             await self._add(user, room)
             seq = await self._limited(self._seq_inside(user, room, have))
@@ -60,7 +67,7 @@ class Positions:
             self._local_rooms.remove(user, room)  # until they enter it
         return Position(n=n, room=None, seq=None)
 
-    async def _begin(self, user: Id, have: Position | None) -> tuple[int, list[Id]]:
+    async def _begin(self, user: Id, have: Position | None) -> tuple[int, tuple[list[Id], int]]:
         # The user's own position first: a kick after that is in the user's own stream.
         return await self._mailboxes.head(user, (have and have.n) or 0), await self._users.possible_rooms(user)
 
@@ -82,7 +89,8 @@ class Positions:
     async def _seq_inside(self, user: Id, room: Id, have: Position | None) -> int | None:
         """The seq of the last entry of a room that the user is in; None where they are not inside."""
         try:
-            if not await is_inside(user, room, self._rooms):
+            # From the log: a notice of their leaving may have come before n, and the leaving itself not yet.
+            if user not in (await self._rooms.latest(room)).users:
                 return None
             return await self._rooms.position(room, (have and have.room == room and have.seq) or 0)
         except RoomNotFound:

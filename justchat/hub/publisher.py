@@ -16,6 +16,8 @@ from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Event, event_for_roommates, event_of_entry, event_of_mailbox_entry
 
 GIFTS_KNOWN = 10_000
+ENDS = frozenset({Kind.LEAVE, Kind.KICK, Kind.BAN, Kind.REMOVE_ROOM})
+"""The kinds whose notice tells its user that they are out of a room."""
 
 
 class Publisher:
@@ -38,6 +40,9 @@ class Publisher:
 
     def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         """Publish an entry to the user it is addressed to."""
+        about = entry.ref_message
+        if entry.kind is Kind.NOTICE and about is not None and about.kind in ENDS:
+            self._local_rooms.left(mailbox.id, about.stream, about.seq)
         if entry.kind is not Kind.VOID:
             own = self._local_rooms.connections_of(mailbox.id)
             self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry))

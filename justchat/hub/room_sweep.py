@@ -71,7 +71,10 @@ class RoomSweep:
                 if not self._local_rooms.has_positioned_connection(user):
                     continue  # being bound, which finds the room itself
                 for room in rooms:
-                    if not self._local_rooms.has(user, room) and await is_inside(user, room, self._rooms):
+                    if self._local_rooms.has(user, room):
+                        break
+                    if await is_inside(user, room, self._rooms):
                         self._arrivals.begin(user, room)
+                        break  # during a move they are in two; the first is the later one
         except ApiError:  # the database is away, which others log
             self._all = True

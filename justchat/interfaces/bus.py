@@ -23,8 +23,8 @@ class PacketKind(IntEnum):
     ROOMMATE_GIFT = 4
     """Of a room: a user in it received a gift. The body is the gift's entry, which is in the user's stream."""
     MOVED = 5
-    """Of a user: the user has entered a room. The body is a document with ``room``, and ``seq`` and ``at`` of that
-    entry."""
+    """Of a user: the user has entered a room. The body is a document with ``room``, and ``seq``, ``at`` and
+    ``order`` of that entry."""
     SESSION_OVER = 6
     """Of CONTROL, since any daemon may have cached them: sessions have ended. The body is a document with ``sessions``,
     the documents of their notices."""

@@ -12,12 +12,16 @@ from justchat.model.moment import Moment
 
 @frozen
 class Move:
-    """A user has entered a room, by the room's entry ``seq``, at the time ``at`` of the daemon that appended it."""
+    """A user has entered a room, by the room's entry ``seq``, at the time ``at`` of the daemon that appended it.
+
+    ``order`` is the place of that entry among those of all streams.
+    """
 
     user: Id
     room: Id
     seq: int
     at: Moment
+    order: int
 
 
 class IPackets(Interface):

@@ -65,8 +65,9 @@ class IUsers(Interface):
         The claim outlives a crash (see ``unfinished_moves``).
         """
 
-    async def end_move(user: Id, to: Id, room: Id) -> bool:
-        """End the move to ``to``: the user is in ``room``, which is added to their visited rooms.
+    async def end_move(user: Id, to: Id, room: Id, order: int | None = None) -> bool:
+        """End the move to ``to``: the user is in ``room``, which is added to their visited rooms. ``order`` is that of
+        the entry by which they entered it, if this move appended one.
 
         False, and nothing changed, where another process has taken the claim for that of a dead one.
         """
@@ -77,11 +78,14 @@ class IUsers(Interface):
     async def entered_room(user: Id) -> Id | None:
         """The room that a user entered last. Its log decides whether they are inside (``actions/presence``)."""
 
-    async def possible_rooms(user: Id) -> list[Id]:
-        """The rooms that a user may be in: the destination of a move that is under way, and the room entered last."""
+    async def possible_rooms(user: Id) -> tuple[list[Id], int]:
+        """The rooms that a user may be in: the destination of a move that is under way, and the room entered last.
+
+        And the ``order`` of the latest entering by a move that has ended; 0 where none is known.
+        """
 
     async def possible_rooms_of(users: Sequence[Id]) -> dict[Id, list[Id]]:
-        """The same of several users."""
+        """These rooms of several users."""
 
     async def vacate(user: Id, room: Id) -> bool:
         """Set that a user is in no room, if this was their room. Returns whether it was."""

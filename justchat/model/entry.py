@@ -7,7 +7,7 @@ from attrs import evolve
 
 from justchat.model.gift import Gift
 from justchat.model.ids import Id
-from justchat.model.moment import Moment
+from justchat.model.moment import Moment, milliseconds
 from justchat.model.record import record
 
 
@@ -88,3 +88,8 @@ class Entry:
             return self
         quoted = self.ref_message.as_removed(removed)
         return self if quoted is self.ref_message else evolve(self, ref_message=quoted)
+
+    @property
+    def place(self) -> int:
+        """Where an entry sorts among those of all streams: by its ``order``, or by its time if it has none."""
+        return self.order or milliseconds(self.created_at) * 1000

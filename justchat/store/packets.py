@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from bson import ObjectId, decode, encode
+from bson import Int64, ObjectId, decode, encode
 from bson.errors import BSONError
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -21,7 +21,7 @@ from justchat.interfaces.bus import CONTROL, IBus, PacketKind
 from justchat.interfaces.packets import IPackets, Move
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, is_well_formed
-from justchat.model.moment import Clock, Moment
+from justchat.model.moment import Clock, Moment, milliseconds
 from justchat.store.bson import entry_from_document, entry_to_document, moment
 from justchat.store.indexes import PACKETS
 from justchat.store.mongo.client import Database
@@ -71,7 +71,7 @@ class Packets:
         self._on_roommate_gift.append(handler)
 
     def publish_move(self, move: Move) -> None:
-        body = encode({"room": ObjectId(move.room), "seq": move.seq, "at": move.at})
+        body = encode({"room": ObjectId(move.room), "seq": move.seq, "at": move.at, "order": Int64(move.order)})
         if not self._bus.publish(move.user, PacketKind.MOVED, body) or self._is_unsettled():
             self._store(move.user, PacketKind.MOVED, body)
         else:
@@ -145,8 +145,11 @@ class Packets:
         room, seq, at = document["room"], document["seq"], document["at"]
         if not isinstance(room, ObjectId) or type(seq) is not int or seq < 1 or not isinstance(at, datetime):
             raise ValueError
+        order = document.get("order", milliseconds(moment(at)) * 1000)  # an earlier release's has none
+        if not isinstance(order, int) or isinstance(order, bool):
+            raise ValueError
         for handler in self._on_moved:
-            handler(Move(user, Id(str(room)), seq, moment(at)))
+            handler(Move(user, Id(str(room)), seq, moment(at), int(order)))
 
     def _on_gift_packet(self, room: Id, document: Mapping[str, Any]) -> None:
         gift = _checked_gift(document)

@@ -89,6 +89,7 @@ class Rooms:
     ) -> None:
         self._database = database
         self._log: Log[Room] = Log(database, self._load, shared=shared, bus=bus)
+        self._log.heads.subscribe(self._on_entry)
         self._log.heads.subscribe_own(self._on_own_entry)
         self._shared = shared
         self._reactor = reactor
@@ -318,6 +319,9 @@ class Rooms:
             for entry in tail:
                 state, seq = state.after(entry), entry.seq
         return StreamHead(state, seq)
+
+    def _on_entry(self, room: Room, entry: Entry) -> None:
+        self._database.order_clock.observe(entry.order)  # it may be another daemon's
 
     def _on_own_entry(self, room: Room, entry: Entry) -> None:
         if entry.kind not in LEAVE_SNAPSHOT_ALONE or room.id in self._changed or entry.seq % TAIL == 0:

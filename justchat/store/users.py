@@ -184,20 +184,25 @@ class Users:
                 before=True,
             )
             if before is not None:
+                # Whatever daemon appended the entering before, this one sorts after it.
+                self._database.order_clock.observe(before.get("entered"))
                 return _room(before["room"]), _room((before.get("moving") or {}).get("to"))
             if waited > 3:
                 raise Busy("another of your moves is still under way; nothing was stored")
             await deferLater(reactor, 0.02)
             waited += 0.02
 
-    async def end_move(self, user: Id, to: Id, place: Id) -> bool:
+    async def end_move(self, user: Id, to: Id, place: Id, order: int | None = None) -> bool:
         room = ObjectId(place)
         others = {"$filter": {"input": "$visitedRooms", "cond": {"$ne": ["$$this", room]}}}
         visited = {"$slice": [{"$concatArrays": [others, [room]]}, -VISITED_ROOMS_KEPT]}
         return await self._database.update(
             USERS,
             {"_id": ObjectId(user), "moving.to": ObjectId(to)},
-            [{"$set": {"room": room, "visitedRooms": visited}}, {"$unset": "moving"}],
+            [
+                {"$set": {"room": room, "visitedRooms": visited, **({"entered": order} if order else {})}},
+                {"$unset": "moving"},
+            ],
         )
 
     async def abandon_move(self, user: Id, to: Id) -> None:
@@ -209,10 +214,10 @@ class Users:
         document = await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room"])
         return None if document is None else _room(document["room"])
 
-    async def possible_rooms(self, user: Id) -> list[Id]:
-        return _possible_rooms(
-            await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room", "moving"]) or {}
-        )
+    async def possible_rooms(self, user: Id) -> tuple[list[Id], int]:
+        document = await self._database.find_one(USERS, {"_id": ObjectId(user)}, fields=["room", "moving", "entered"])
+        found = document or {}
+        return _possible_rooms(found), found.get("entered") or 0
 
     async def possible_rooms_of(self, users: Sequence[Id]) -> dict[Id, list[Id]]:
         query = {"_id": {"$in": [ObjectId(user) for user in users]}}

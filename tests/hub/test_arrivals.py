@@ -217,7 +217,7 @@ class Arriving(JoinedCase):
         packets = self.one.stores.packets
         assert packets is not None
 
-        packets.publish_move(Move(self.anna, self.room, 2, now()))
+        packets.publish_move(Move(self.anna, self.room, 2, now(), 1 << 60))
         await self.one.actions.enter(self.anna, self.room, None)
 
         await eventually(lambda: len(seqs(self.connection, self.room)) >= 3, "the next stay")

@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from itertools import count
 from time import perf_counter
 
 from attrs import evolve
@@ -29,6 +30,7 @@ class LocalRoomsCase(TestCase):
     def setUp(self) -> None:
         self.registry = Registry(now)
         self.local_rooms = LocalRooms(self.registry)
+        self.seqs = count(1)
 
     def a_room(self, *users: Id) -> Room:
         return Room(
@@ -55,7 +57,8 @@ class LocalRoomsCase(TestCase):
 
     def happens(self, room: Room, kind: Kind, user: Id) -> Room:
         """The room after an entry, which is published."""
-        entry = Entry(id=new_id(), stream=room.id, seq=1, kind=kind, author=user, user=user, created_at=now())
+        seq = next(self.seqs)
+        entry = Entry(id=new_id(), stream=room.id, seq=seq, kind=kind, author=user, user=user, created_at=now())
         room = room.after(entry)
         self.local_rooms.apply(entry)
         return room

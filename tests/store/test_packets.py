@@ -46,7 +46,7 @@ class Told(JoinedCase):
         self.receiver.on_moved(self.moves.append)
         self.receiver.on_roommate_gift(self.gifts.append)
         self.user, self.room = new_id(), new_id()
-        self.move = Move(self.user, self.room, 7, now().replace(microsecond=0))
+        self.move = Move(self.user, self.room, 7, now().replace(microsecond=0), 1 << 50)
 
     async def test_moved(self) -> None:
         """A follower of the user receives the move."""
