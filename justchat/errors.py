@@ -117,6 +117,10 @@ class Outranked(ApiError):
     status, code, detail = 403, "outranked", "your rank in this room does not allow this"
 
 
+class Blocked(ApiError):
+    status, code, detail = 403, "blocked", "one of you has blocked the other"
+
+
 class NotFound(ApiError):
     status, code, detail = 404, "not-found", "nothing exists at this path"
 
@@ -219,6 +223,10 @@ class TooManyRequests(ApiError):
 
 class TooManyRooms(ApiError):
     status, code, detail = 409, "too-many-rooms", "you have the maximum number of rooms; remove one first"
+
+
+class TooManyBlocks(ApiError):
+    status, code, detail = 409, "too-many-blocks", "you block the maximum number of users; unblock one first"
 
 
 class Incident(ApiError):

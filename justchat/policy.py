@@ -1,12 +1,19 @@
-"""The rules: who may do what in a room. Pure functions of a room's present state; no I/O, no Twisted.
+"""The rules: who may do what. Pure functions of the present state of a room or mailbox; no I/O, no Twisted.
 
 ``check_*`` raises the error that the client gets. ``may_*`` and ``needs_password`` return a bool.
 """
 
-from justchat.errors import Banned, NotAdmin, NotInRoom, Outranked, RoomFull, Silenced
+from justchat.errors import Banned, Blocked, NotAdmin, NotInRoom, Outranked, RoomFull, Silenced
+from justchat.model.direct import Mailbox
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.room import ListedRoom, Room
+
+
+def check_not_blocked(mailbox: Mailbox, user: Id) -> None:
+    """Nothing passes between a user and whom they block, in either direction. Raises Blocked."""
+    if user in mailbox.blocks:
+        raise Blocked
 
 
 def check_not_banned(room: Room, user: Id) -> None:

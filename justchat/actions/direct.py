@@ -1,10 +1,12 @@
 """Direct messages: send, read, mark as read, and remove one's own copy."""
 
+from contextlib import suppress
+
 from attrs import frozen
 
 from justchat.actions.send_once import send_once
 from justchat.actions.word_filter import WordFilter
-from justchat.errors import MessageNotFound
+from justchat.errors import Blocked, MessageNotFound
 from justchat.interfaces.client_ids import IClientIds
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.pictures import IPictureRecords
@@ -28,7 +30,7 @@ class DirectMessages:
     clock: Clock
 
     async def write(self, author: Id, to: Id, text: str, client_id: str | None) -> DirectMessage:
-        """Send a message to a user. Returns the message once it is durable. Raises UserNotFound, Rejected.
+        """Send a message to a user. Returns the message once it is durable. Raises UserNotFound, Blocked, Rejected.
 
         With a ``client_id`` the message is stored once, however often it is sent within a day.
         """
@@ -93,7 +95,7 @@ class DirectMessages:
         return await self.mailboxes.dialog(user, other, skip=skip, limit=limit)
 
     async def mark_as_read(self, user: Id, message: Id) -> DirectMessage:
-        """Mark a message as read by its receiver, and send its author one receipt.
+        """Mark a message as read by its receiver, and send its author one receipt, unless one blocks the other.
 
         Raises MessageNotFound for anybody but the receiver. The receipt is stored first, under a derived id: if a crash
         follows, a retry marks the message and stores no second receipt.
@@ -126,7 +128,8 @@ class DirectMessages:
                 ),
             )
 
-        await self.mailboxes.append_once(direct.author, derived_id("read", direct.id), make)
+        with suppress(Blocked):
+            await self.mailboxes.append_once(direct.author, derived_id("read", direct.id), make, by=user)
         return await self.mailboxes.mark_as_read(direct, at)
 
     async def remove(self, user: Id, message: Id) -> None:

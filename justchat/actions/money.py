@@ -10,6 +10,7 @@ from justchat.actions.transfers import Transfers
 from justchat.actions.word_filter import WordFilter
 from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
 from justchat.interfaces.counters import IRateWindows
+from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.money import ICatalogue, ILedger
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.users import IUsers
@@ -18,6 +19,7 @@ from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import pictures_in
 from justchat.model.rate import Rate, RateCounter
+from justchat.policy import check_not_blocked
 
 UNNUMBERED = "unnumbered-top-ups"
 Network = Literal["mailru", "vk", "facebook", "twitter"]
@@ -35,6 +37,7 @@ class Money:
     ledger: ILedger
     transfers: Transfers
     catalogue: ICatalogue
+    mailboxes: IMailboxes
     pictures: IPictureRecords
     words: WordFilter
     rate_windows: IRateWindows
@@ -117,12 +120,16 @@ class Money:
     async def give(self, giver: Id, gift: Id, to: Id, text: str, idempotency_id: Id | None = None) -> None:
         """Buy a gift for a user: the giver pays and the user receives it, or neither.
 
-        A retry with the same ``idempotency_id`` buys nothing. Raises GiftNotFound, UserNotFound, Rejected,
+        A retry with the same ``idempotency_id`` buys nothing. Raises GiftNotFound, UserNotFound, Blocked, Rejected,
         NotEnoughCoins.
         """
         bought = await self.catalogue.get(gift)
         await self.users.exists(to)
         text = self.words.checked(text)
+        if idempotency_id is None or await self.ledger.get(idempotency_id) is None:
+            # A block that comes after this is found when the gift is handed over, and the coins come back.
+            check_not_blocked(await self.mailboxes.mailbox(giver), to)
+            check_not_blocked(await self.mailboxes.mailbox(to), giver)
         await self.pictures.refer(pictures_in(text))
         transfer = Transfer(
             id=idempotency_id or new_id(),

@@ -6,11 +6,12 @@ stopped.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from attrs import frozen
 
 from justchat.actions.presence import current_room
-from justchat.errors import ApiError
+from justchat.errors import ApiError, Blocked
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.money import ILedger
 from justchat.interfaces.rooms import IRooms
@@ -30,7 +31,9 @@ class Transfers:
     mailboxes: IMailboxes
 
     async def carry_out(self, transfer: Transfer, refusal: type[ApiError]) -> None:
-        """Begin or resume a transfer, and finish it. Raises ``refusal`` where the ledger does not apply it."""
+        """Begin or resume a transfer, and finish it. Raises ``refusal`` where the ledger does not apply it, and Blocked
+        where a gift may not be given.
+        """
         _, finished = await self.begin_or_resume(transfer, self.ledger.begin)
         if finished:
             return
@@ -56,12 +59,15 @@ class Transfers:
         await self._finish(transfer)
 
     async def _finish(self, transfer: Transfer) -> None:
-        """Do the steps that are left once the balance has changed."""
-        if transfer.gift is not None and transfer.to is not None:
-            await self._hand_over(transfer, transfer.gift, transfer.to)
+        """Do the steps that are left once the balance has changed. Raises Blocked, once the coins are back."""
+        gift, to = transfer.gift, transfer.to
+        if gift is not None and to is not None and not await self._hand_over(transfer, gift, to):
+            await self.ledger.undo(transfer)
+            raise Blocked
         await self.ledger.finish(transfer)
 
-    async def _hand_over(self, transfer: Transfer, gift: Gift, to: Id) -> None:
+    async def _hand_over(self, transfer: Transfer, gift: Gift, to: Id) -> bool:
+        """Give a gift, or refuse it for ever: whether it is given."""
         room = await current_room(to, self.users, self.rooms)
 
         def make(id: Id, seq: int) -> Entry:
@@ -78,7 +84,7 @@ class Transfers:
                 room=room,
             )
 
-        await self.mailboxes.append_once(to, transfer.id, make)
+        return await self.mailboxes.give(transfer.user, to, transfer.id, make)
 
     async def finish_interrupted(self, *, all: bool) -> None:
         """Finish or cancel the transfers that a crash interrupted. ``all``: those of a moment ago, too."""
@@ -86,6 +92,7 @@ class Transfers:
             if transfer.reason is Reason.PAYMENT:  # the user has paid, whether or not they had our answer
                 await self.ledger.apply(transfer)
             if await self.ledger.is_applied(transfer):
-                await self._finish(transfer)
+                with suppress(Blocked):
+                    await self._finish(transfer)
             else:
                 await self.ledger.cancel(transfer.id)

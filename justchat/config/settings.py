@@ -235,6 +235,7 @@ class Limits(Table):
     """Phones in one ``/init/invite``."""
     photo: Positive = 1024
     rooms_per_user: Positive = 1000
+    blocks_per_user: Positive = 5000
     """Rooms that one user is the admin of."""
     searches: Positive = 1
     """Slow searches that run at once."""

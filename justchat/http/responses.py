@@ -158,6 +158,19 @@ class DialogAnswer(TypedDict):
     data: DialogData
 
 
+class BlockDocument(TypedDict):
+    user: str
+    create_at: str
+
+
+class BlocksData(TypedDict):
+    blocks: list[BlockDocument]
+
+
+class BlocksAnswer(TypedDict):
+    data: BlocksData
+
+
 class ComplaintAnswer(TypedDict):
     """Without ``data``, as in the original API."""
 

@@ -9,7 +9,7 @@ from justchat.hub.local_rooms import LocalRooms
 from justchat.interfaces.rooms import IRooms
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.direct import Mailbox
-from justchat.model.entry import Entry, Kind
+from justchat.model.entry import SILENT, Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import Room
 from justchat.protocol.encoded_events import EncodedEvent
@@ -43,7 +43,7 @@ class Publisher:
         about = entry.ref_message
         if entry.kind is Kind.NOTICE and about is not None and about.kind in ENDS:
             self._local_rooms.left(mailbox.id, about.stream, about.seq)
-        if entry.kind is not Kind.VOID:
+        if entry.kind not in SILENT:
             own = self._local_rooms.connections_of(mailbox.id)
             self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry))
 

@@ -11,7 +11,7 @@ from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IReplay
 from justchat.interfaces.rooms import IRooms
 from justchat.limits.bounded_cache import BoundedCache
-from justchat.model.entry import Entry, Kind
+from justchat.model.entry import SILENT, Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
@@ -122,12 +122,12 @@ class Replay:
 
     def _encode(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[EncodedEvent]:
         for entry in entries:
-            if entry.kind is Kind.VOID:
+            if entry.kind in SILENT:
                 continue  # it may have been a message when it was read before
             encoded = self._encoded.get(entry.id)
             if encoded is None:
                 event = event_of(entry.as_removed(self._removed) if self._removed else entry)
-                assert event is not None, "only a void entry has no event"
+                assert event is not None, "only SILENT entries have no event"
                 encoded = EncodedEvent(event.to_json(), entry.stream, entry.seq)
                 self._encoded.put(entry.id, encoded)
             yield encoded

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from zope.interface import Interface
 
-from justchat.model.direct import Dialog, DirectMessage
-from justchat.model.entry import Entry
+from justchat.model.direct import Dialog, DirectMessage, Mailbox
+from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 
@@ -22,13 +22,33 @@ class IMailboxes(Interface):
     async def send(author: Id, to: Id, make: Callable[[int, int], Entry]) -> Entry:
         """Append a direct message, in order after all messages between the two users.
 
-        ``make`` gets its seq and its ``order``.
+        ``make`` gets its seq and its ``order``. Raises Blocked where one of the two blocks the other.
         """
 
-    async def append_once(user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
+    async def append_once(user: Id, id: Id, make: Callable[[Id, int], Entry], *, by: Id | None = None) -> Kind:
         """Append an entry with a derived id to a user's stream, unless it is there. ``make`` gets its id and seq.
+        Returns the kind of the entry that is there now.
 
         The id differs from ``id`` where the entry with that id is void. Raises Unavailable; then the caller retries.
+        With ``by``, the user whom the entry comes from, raises Blocked where one of the two blocks the other.
+        """
+
+    async def give(giver: Id, to: Id, id: Id, make: Callable[[Id, int], Entry]) -> bool:
+        """Append a gift once, or that it was refused, since one of the two blocks the other. Returns whether it is
+        given: for one ``id`` the answer is always the same, from any daemon.
+        """
+
+    async def mailbox(user: Id) -> Mailbox:
+        """A user's mailbox with all that any daemon has appended by now."""
+
+    async def blocks(user: Id, at_least: int = 0) -> list[Id]:
+        """The users whom a user blocks, the latest first. What another daemon has just appended may be missing, as for
+        ``head``.
+        """
+
+    async def change_blocks(user: Id, propose: Callable[[Mailbox, int], Entry | None]) -> None:
+        """Append an entry about blocks to a user's stream, checked and made by ``propose`` from the mailbox at the head
+        of the stream and the entry's seq, or nothing where it returns None. Raises what ``propose`` raises.
         """
 
     async def head(user: Id, at_least: int = 0) -> int:

@@ -27,6 +27,9 @@ class ILedger(Interface):
     async def cancel(transfer: Id) -> None:
         """Remove a transfer that was not applied."""
 
+    async def undo(transfer: Transfer) -> None:
+        """Give the coins of an applied transfer back, once, and remove it."""
+
     async def finish(transfer: Transfer) -> None:
         """Mark a transfer as finished."""
 

@@ -1,21 +1,54 @@
 """Direct messages. Each is an entry of the receiver's stream; each side can remove its own copy."""
 
-from attrs import frozen
+from collections.abc import Mapping
 
-from justchat.model.entry import Entry
+from attrs import evolve, frozen
+
+from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.record import record
 
+BLOCKS_RESTATED = 50
+"""After this many entries about blocks, the next states all blocks."""
+NO_BLOCKS: Mapping[Id, Moment] = {}
+
 
 @frozen(kw_only=True)
 class Mailbox:
-    """The state of a user's stream, which holds what is addressed to them. It has no state but its length."""
+    """The state of a user's stream, which holds what is addressed to them: whom the user blocks."""
 
     id: Id
+    blocks: Mapping[Id, Moment] = NO_BLOCKS
+    """The users whom its owner blocks, and since when; the latest last."""
+    is_blocked: bool = False
+    """Whether anybody has ever blocked its owner. Only then a sender has to look whom they block themselves."""
+    unstated: int = 0
+    """The entries about blocks since the last one that states all of them."""
 
     def after(self, entry: Entry) -> "Mailbox":
-        return self
+        """The mailbox after an entry."""
+        if entry.kind is Kind.DIRECT_MESSAGE or entry.kind not in ABOUT_BLOCKS:
+            return self
+        if entry.kind is Kind.BLOCKED:
+            return evolve(self, is_blocked=True)
+        if entry.blocks is not None:
+            return evolve(self, blocks=entry.blocks, unstated=0)
+        assert entry.user is not None, "nobody is blocked"
+        blocks = {user: since for user, since in self.blocks.items() if user != entry.user}
+        if entry.kind is Kind.BLOCK:
+            blocks[entry.user] = entry.created_at
+        return evolve(self, blocks=blocks, unstated=self.unstated + 1)
+
+    def stating(self, entry: Entry) -> Entry:
+        """An entry about blocks that comes next, stating all of them where that is due."""
+        if self.unstated < BLOCKS_RESTATED:
+            return entry
+        return evolve(entry, blocks=self.after(entry).blocks)
+
+
+ABOUT_BLOCKS = frozenset({Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED})
+"""Entries that change the state of a mailbox."""
 
 
 @record(kw_only=True)

@@ -34,6 +34,13 @@ class Kind(StrEnum):
     GIFT = "gift-message"
     NOTICE = "service-message"
     """A room's service message for the user it is about, who is not in the room. ``ref_message`` is that entry."""
+    BLOCK = "block"
+    """The stream's owner blocks ``user``."""
+    UNBLOCK = "unblock"
+    BLOCKED = "blocked"
+    """Somebody blocks the stream's owner, for the first time."""
+    REFUSED = "refused"
+    """A gift under this id was refused, since one of the two blocks the other."""
 
     VOID = "void"
     """No event: fills the seq of an entry refused while the database was not available (docs/database.rst)."""
@@ -43,6 +50,8 @@ CHANGES_MESSAGE = frozenset({Kind.MESSAGE_REMOVED})
 """Entries of a room that say something about a message: they are told in order, and are no messages of its history."""
 OPERATOR = Id("0" * 24)
 """The author of what an operator did."""
+SILENT = frozenset({Kind.VOID, Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED})
+"""Kinds that have no event."""
 
 
 @record(kw_only=True)
@@ -55,6 +64,8 @@ class Entry:
     where the store has set one. ``voids`` is the seq of an earlier entry of the stream that a ``VOID`` takes back.
     ``message`` is the id of the message that a change of a message is about. ``removed_at`` is when the entry's words
     were removed. ``gap`` is set by the store (``store/history.py``).
+    ``blocks`` are all users whom the owner blocks after a ``BLOCK`` or ``UNBLOCK``, and since when; some of these
+    entries have it.
     """
 
     id: Id
@@ -74,6 +85,7 @@ class Entry:
     message: Id | None = None
     removed_at: Moment | None = None
     gap: int | None = None
+    blocks: Mapping[Id, Moment] | None = None
 
     def without_words(self, removed_at: Moment) -> "Entry":
         """The entry as everybody sees it once its words are removed: its text, and what it quoted."""

@@ -1,12 +1,12 @@
 """The events that are sent to connections: their names, their data and their audience."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 from attrs import frozen
 
 from justchat.errors import ApiError, reason_phrase
-from justchat.model.entry import OPERATOR, Entry, Kind
+from justchat.model.entry import OPERATOR, SILENT, Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import iso
 from justchat.model.record import record
@@ -45,9 +45,13 @@ class Event:
         return b'{"event":"' + self.name.encode() + b'","data":{"error":null,' + orjson.dumps(self.data)[1:] + b"}"
 
 
-def ready_event(user: Id, at: Position) -> Event:
-    """The connection is bound to a session of this user, whose streams stand at ``at``."""
-    return Event("ready", {"user": user, "n": at.n, "room": at.room, "seq": at.seq})
+BLOCKS_IN_READY = 1000
+
+
+def ready_event(user: Id, at: Position, blocks: Sequence[Id]) -> Event:
+    """The connection is bound to a session of this user, whose streams stand at ``at`` and who blocks ``blocks``."""
+    position = {"user": user, "n": at.n, "room": at.room, "seq": at.seq}
+    return Event("ready", {**position, "blocks": blocks[:BLOCKS_IN_READY]})
 
 
 def caught_up_event(recovered: bool) -> Event:
@@ -85,13 +89,13 @@ def _removal_event(entry: Entry) -> Event:
 
 
 def event_of_mailbox_entry(entry: Entry) -> Event | None:
-    """The event of an entry in a user's own stream; None for a void entry.
+    """The event of an entry in a user's own stream; None for SILENT ones.
 
     Its data are those that the calls return of the same thing, and ``n``.
     """
+    if entry.kind in SILENT:
+        return None
     match entry.kind:
-        case Kind.VOID:
-            return None
         case Kind.DIRECT_MESSAGE:
             shown: Mapping[str, object] = {**sent_document(entry), "type": "direct-message"}
         case Kind.READ:

@@ -10,7 +10,7 @@ The order of these steps loses no event:
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -43,6 +43,8 @@ class BindingServices:
     registry: IRegistry
     positions: IPositions
     replay: IReplay
+    blocks_of: Callable[[Id, int], Awaitable[Sequence[Id]]]
+    """The users whom a user blocks, with what the first so many entries of their stream say."""
     connection_limiter: ConnectionLimiter
     count_init: Callable[[Id], None] = lambda _: None
     """Counts an init among the calls of its session. Raises TooManyRequests."""
@@ -117,7 +119,8 @@ class SessionBinding:
         limiter.session_has(session.id, registry.count_connections(session))
         at = await self._services.positions.position(session.user, have)
         buffer.awaits_position = False
-        self._send(EncodedEvent(ready_event(session.user, at).to_json()))
+        blocks = await self._services.blocks_of(session.user, at.n or 0)
+        self._send(EncodedEvent(ready_event(session.user, at, blocks).to_json()))
         if have.n is not None or have.seq is not None:
             recovered = await replay.replay(session.user, have, at, self._send_all)
             self._send(EncodedEvent(caught_up_event(recovered).to_json()))

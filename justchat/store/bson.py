@@ -19,7 +19,9 @@ from justchat.model.text import fold
 from justchat.model.user import Profile, Session, User
 from justchat.store.mongo.client import Document
 
-OF_USERS = frozenset({Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE})
+OF_USERS = frozenset(
+    {Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE, Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED}
+)
 KINDS = {kind.value: kind for kind in Kind}
 CHANGES_ROOM = frozenset(Kind) - OF_USERS - CHANGES_MESSAGE - {Kind.MESSAGE, Kind.VOID}
 
@@ -96,6 +98,8 @@ def _more_by_kind(entry: Entry) -> Document:
         return {"voids": entry.voids, "changes": True}
     if entry.kind in CHANGES_MESSAGE:
         return _change_of_message(entry)
+    if entry.blocks is not None:
+        return {"blocks": [{"user": ObjectId(user), "at": at} for user, at in entry.blocks.items()]}
     return {"changes": True} if entry.kind in CHANGES_ROOM else {}
 
 
@@ -205,6 +209,7 @@ def entry_from_document(document: Document) -> Entry:
 def _more_of(document: Document) -> dict[str, Any]:
     user, ref_message = document.get("user"), document.get("ref_message")
     gift, room, message = document.get("gift"), document.get("room"), document.get("message")
+    blocks = document.get("blocks")
     return {
         "user": None if user is None else _id(user),
         "ref_message": None if ref_message is None else entry_from_document(ref_message),
@@ -216,6 +221,7 @@ def _more_of(document: Document) -> dict[str, Any]:
         "message": None if message is None else _id(message),
         "removed_at": _moment(document.get("removed_at")),
         "gap": document.get("gap"),
+        "blocks": None if blocks is None else {_id(each["user"]): moment(each["at"]) for each in blocks},
     }
 
 

@@ -1,5 +1,6 @@
 """Every collection and index (docs/database.rst says what each is for)."""
 
+from justchat.model.direct import ABOUT_BLOCKS
 from justchat.model.entry import Kind
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
@@ -88,6 +89,12 @@ TRIGRAMS = str(_listing(NEWEST, before={"trigrams": 1}, after={})["name"])
 """The name of the index by three letters of a name."""
 
 
+KINDS_ABOUT_BLOCKS = sorted(kind.value for kind in ABOUT_BLOCKS)
+ABOUT_BLOCKS_OF = _index(
+    {"stream": 1, "seq": -1}, name="about_blocks", partialFilterExpression={"kind": {"$in": KINDS_ABOUT_BLOCKS}}
+)
+"""Whom a user blocks."""
+
 INDEXES: dict[str, list[Document]] = {
     LOG: [
         STREAM_SEQ,
@@ -101,6 +108,7 @@ INDEXES: dict[str, list[Document]] = {
         *(_index({field: 1}, partialFilterExpression={field: {"$exists": True}}) for field in QUOTING),
         # Removals whose words may still be there.
         _index({"scrub": 1}, partialFilterExpression={"scrub": {"$exists": True}}),
+        ABOUT_BLOCKS_OF,
         # The latest of all, which dialogs may lack after a crash.
         _index(LATEST, name="latest_direct", partialFilterExpression=_DIRECT),
         # The latest changes of rooms, which snapshots may lack after a crash.

@@ -6,7 +6,9 @@ steps that may each be repeated, so that a crash after any of them is completed 
 1. *begin*: the transfer goes into the ledger, marked ``begun``. Its id is unique: a transfer that is sent twice is one.
 2. *apply*: one update of the user's document changes the balance, unless it would fall below 0 (or, for free coins,
    it is too soon), and notes the transfer in ``applied``, so that it is never applied twice.
-3. (for a gift) the receiver's stream gets an entry with the transfer's id.
+3. (for a gift) the receiver's stream gets an entry with the transfer's id: the gift, or that it is refused, since one
+   of the two blocks the other. A refused transfer is undone: one update of the user's document gives the coins back and
+   removes the note, and the transfer goes from the ledger.
 4. *finish*: ``begun`` goes from the ledger.
 """
 
@@ -79,6 +81,12 @@ class Ledger:
 
     async def cancel(self, transfer: Id) -> None:
         await self._database.delete_and_get(LEDGER, {"_id": ObjectId(transfer)})
+
+    async def undo(self, transfer: Transfer) -> None:
+        id = ObjectId(transfer.id)
+        back = {"$inc": {"balance": -transfer.amount}, "$pull": {"applied": id}}
+        await self._database.update(USERS, {"_id": ObjectId(transfer.user), "applied": id}, back)
+        await self.cancel(transfer.id)
 
     async def finish(self, transfer: Transfer) -> None:
         # Where this daemon was suspended for long, another may have cancelled the transfer before it was applied here.

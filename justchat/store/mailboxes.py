@@ -11,20 +11,22 @@ from bson import ObjectId
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from justchat.errors import AlreadyStored, MessageNotFound
+from justchat.errors import AlreadyStored, Blocked, MessageNotFound
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.model.direct import Dialog, DirectMessage, Mailbox
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
-from justchat.store.bson import direct_from_document, object_id, pair
+from justchat.policy import check_not_blocked
+from justchat.store.bson import KINDS, direct_from_document, object_id, pair
 from justchat.store.coalescer import wait_at_most
 from justchat.store.dialogs import MAX_SHOWN, Dialogs
 from justchat.store.indexes import BETWEEN, BY_ID, FROM_AUTHOR, LATEST, LOG, TO_USER, UNREAD
 from justchat.store.log.log import Log
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.stream_head import StreamHead
+from justchat.store.mailbox_state import read_mailbox
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import EARLY
@@ -77,14 +79,19 @@ class Mailboxes:
             LOG, {"stream": ObjectId(user)}, sort={"stream": -1, "seq": -1}, limit=1, fields=["seq", "order"]
         )
         self._database.order_clock.observe(last[0].get("order") if last else None)
-        return StreamHead(Mailbox(id=user), last[0]["seq"] if last else 0)
+        seq = last[0]["seq"] if last else 0
+        return StreamHead(await read_mailbox(self._database, user, seq) if seq else Mailbox(id=user), seq)
 
     async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
+        entry = await self._append(user, lambda _, seq: make(seq))
+        assert entry is not None
+        return entry
+
+    async def _append(self, user: Id, propose: Callable[[Mailbox, int], Entry | None]) -> Entry | None:
         if self._dialogs.is_far_behind:
             await self._dialogs.write()
-        _, entry = await self._log.append(user, lambda _, seq: make(seq))
-        assert entry is not None
-        if self._shared and entry.kind is Kind.DIRECT_MESSAGE:
+        _, entry = await self._log.append(user, propose)
+        if self._shared and entry is not None and entry.kind is Kind.DIRECT_MESSAGE:
             # Once it is answered, other daemons should show it in the dialogs.
             await wait_at_most(SHOWN_WITHIN, self._dialogs.flush(), self._reactor)
         return entry
@@ -97,20 +104,72 @@ class Mailboxes:
             )
             self._database.order_clock.observe(latest[0].get("order") if latest else None)
         # Numbered at the head of the log, where it gets its seq: both rise alike.
-        return await self.append(to, lambda seq: make(seq, self._database.order_clock.next()))
+        return await self._append_between(author, to, lambda seq: make(seq, self._database.order_clock.next()))
 
-    async def append_once(self, user: Id, id: Id, make: Callable[[Id, int], Entry]) -> None:
+    async def _append_between(self, author: Id, to: Id, make: Callable[[int], Entry]) -> Entry:
+        """Append an entry that comes from another user. Raises Blocked where one of the two blocks the other.
+
+        The receiver's log decides. It has whom the receiver blocks; and that somebody blocks the receiver, from before
+        the first such block is answered on. Only then the author's blocks are read: if they are read before the
+        author's own call to block is answered, the two calls are simultaneous.
+        """
+
+        def propose(mailbox: Mailbox, seq: int) -> Entry | None:
+            check_not_blocked(mailbox, author)
+            return None if mailbox.is_blocked and not has_looked else make(seq)
+
+        has_looked = False
+        head = self._log.heads.in_memory.get(to)
+        if head is None or not head.state.is_blocked:
+            entry = await self._append(to, propose)
+            if entry is not None:
+                return entry
+        check_not_blocked(await self.mailbox(author), to)
+        has_looked = True
+        entry = await self._append(to, propose)
+        assert entry is not None
+        return entry
+
+    async def append_once(self, user: Id, id: Id, make: Callable[[Id, int], Entry], *, by: Id | None = None) -> Kind:
         while True:
+            made = partial(make, id)
             try:
-                await self.append(user, partial(make, id))
-            except AlreadyStored:
+                entry = await (self.append(user, made) if by is None else self._append_between(by, user, made))
+                return entry.kind
+            except (AlreadyStored, Blocked) as refusal:
                 query = {"_id": ObjectId(id), "stream": ObjectId(user)}
                 known = await self._database.find_one(LOG, query, ["kind"], hint=BY_ID)
+                if known is None and isinstance(refusal, Blocked):
+                    raise
                 if known is None or known["kind"] != Kind.VOID:
-                    return
+                    return Kind.VOID if known is None else KINDS[known["kind"]]
                 id = derived_id("after void", id)
-            else:
-                return
+
+    async def give(self, giver: Id, to: Id, id: Id, make: Callable[[Id, int], Entry]) -> bool:
+        def refuse(id: Id, seq: int) -> Entry:
+            given = make(id, seq)
+            return Entry(
+                id=id, stream=to, seq=seq, kind=Kind.REFUSED, author=giver, user=to, created_at=given.created_at
+            )
+
+        try:
+            return await self.append_once(to, id, make, by=giver) is Kind.GIFT
+        except Blocked:
+            # Another daemon may have given it just before the block: the one entry with this id decides.
+            return await self.append_once(to, id, refuse) is Kind.GIFT
+
+    async def mailbox(self, user: Id) -> Mailbox:
+        return (await self._log.heads.latest(user)).state
+
+    async def blocks(self, user: Id, at_least: int = 0) -> list[Id]:
+        return [*(await self._log.heads.live(user, at_least)).state.blocks][::-1]
+
+    async def change_blocks(self, user: Id, propose: Callable[[Mailbox, int], Entry | None]) -> None:
+        def stating(mailbox: Mailbox, seq: int) -> Entry | None:
+            entry = propose(mailbox, seq)
+            return None if entry is None else mailbox.stating(entry)
+
+        await self._append(user, stating)
 
     async def head(self, user: Id, at_least: int = 0) -> int:
         return (await self._log.heads.live(user, at_least)).seq

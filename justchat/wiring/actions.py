@@ -8,6 +8,7 @@ from attrs import frozen
 
 from justchat.actions.abuse_alarm import AbuseAlarm
 from justchat.actions.accounts import Accounts, new_key
+from justchat.actions.blocks import Blocks
 from justchat.actions.complaints import Complaints
 from justchat.actions.direct import DirectMessages
 from justchat.actions.gift_catalogue import GiftCatalogue
@@ -44,6 +45,7 @@ class Actions:
     moderation: Moderation
     removals: MessageRemovals
     direct: DirectMessages
+    blocks: Blocks
     money: Money
     transfers: Transfers
     gift_catalogue: GiftCatalogue
@@ -145,8 +147,10 @@ def make_actions(
             words=words,
             clock=now,
         ),
+        blocks=Blocks(users=users, mailboxes=mailboxes, clock=now, most=limits.blocks_per_user),
         money=Money(
             users=users,
+            mailboxes=mailboxes,
             ledger=stores.ledger,
             transfers=transfers,
             catalogue=stores.catalogue,

@@ -7,6 +7,7 @@ from attrs import evolve
 
 from justchat.config.settings import Limits, Settings
 from justchat.http.calls.accounts import AccountCalls
+from justchat.http.calls.blocks import BlockCalls
 from justchat.http.calls.complaints import ComplaintCalls
 from justchat.http.calls.direct import DirectCalls
 from justchat.http.calls.moderation import ModerationCalls
@@ -27,6 +28,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
         *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
         *endpoints_of(ModerationCalls(actions.moderation, actions.removals)),
         *endpoints_of(DirectCalls(actions.direct)),
+        *endpoints_of(BlockCalls(actions.blocks)),
         *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
         *endpoints_of(ComplaintCalls(actions.complaints)),
         *(

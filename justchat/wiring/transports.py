@@ -94,6 +94,7 @@ def make_transports(
         registry=hub.registry,
         positions=hub.positions,
         replay=hub.replay,
+        blocks_of=stores.mailboxes.blocks,
         connection_limiter=ConnectionLimiter(settings.limits, addresses, reactor, others),
         count_init=partial(rates.hit_session, "read") if rates is not None else lambda _: None,
     )

@@ -96,6 +96,8 @@ class Scene:
             "/room/silence": {**in_room, "finished": soon()},
             "/room/remove-message": {"message": message},
             "/user/sendMessage": {"message": {"user": self.bystander.id, "text": "x"}},
+            "/user/block": {"user": NOBODY if about == "nobody" else whom},
+            "/user/unblock": {"user": NOBODY if about == "nobody" else whom},
             "/user/messages": {"author": self.anna.id},
             "/user/dialog": {"user": self.anna.id},
             "/user/remove-dialog": {"user": self.anna.id},

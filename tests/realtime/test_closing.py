@@ -39,6 +39,7 @@ class Closing(TestCase):
             registry=nothing,
             positions=nothing,
             replay=nothing,
+            blocks_of=nothing,
             connection_limiter=connection_limiter,
         )
         self.factory = RawWebSocketFactory(settings=Websocket(), services=services, reactor=self.clock)

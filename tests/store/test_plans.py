@@ -121,6 +121,9 @@ class Plans(ChatTestCase):
         await boris.call("/user/messages/mark-as-read", message=sent[0]["_id"])
         await boris.call("/user/messages/remove", message=sent[2]["_id"])
         await boris.call("/user/remove-dialog", user=anna.id)
+        for path in ("block", "blocks", "unblock"):
+            more = {} if path == "blocks" else {"user": eve.id}
+            self.assertEqual(200, (await anna.call(f"/user/{path}", **more)).status)
         await anna.call("/complaints/new", message=sent[0]["_id"], text="x")
         for network in ("vk", "mailru", "facebook", "twitter"):
             await anna.call("/user/free-coins", type=network)

@@ -74,6 +74,12 @@ TABLE = """
 /complaints/new             the room's message  440  440  403  200  200  403  200  200  200
 /complaints/new             a direct message    440  440  404  404  404  404  404  404  404
 /complaints/new             nothing             440  440  404  404  404  404  404  404  404
+/user/block                 another             440  440  200  200  200  200  200  200  200
+/user/block                 oneself             440  440  400  400  400  400  400  400  400
+/user/block                 nobody              440  440  404  404  404  404  404  404  404
+/user/blocks                one's own           440  440  200  200  200  200  200  200  200
+/user/unblock               another             440  440  200  200  200  200  200  200  200
+/user/unblock               nobody              440  440  404  404  404  404  404  404  404
 /upload                     a picture           201  440  201  201  201  201  201  201  201
 /init/exit                  oneself             440  200  200  200  200  200  200  200  200
 /init/exit-all              oneself             440  440  200  200  200  200  200  200  200

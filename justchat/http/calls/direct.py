@@ -6,7 +6,7 @@ from attrs import frozen
 from pydantic import ConfigDict, model_validator
 
 from justchat.actions.direct import DirectMessages
-from justchat.errors import MessageNotFound, Rejected, UserNotFound
+from justchat.errors import Blocked, MessageNotFound, Rejected, UserNotFound
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, SchemaKeywords, Text, invalid
 from justchat.http.responses import (
@@ -86,7 +86,7 @@ class DirectCalls:
         answer=SentAnswer,
         takes_idempotency_key=True,
         session=REQUIRED,
-        raises=(UserNotFound, Rejected),
+        raises=(UserNotFound, Blocked, Rejected),
         rate="send",
     )
     async def send_message(self, requester: Requester, body: Write) -> SentAnswer:

@@ -4,7 +4,16 @@ from attrs import frozen
 
 from justchat.actions.accounts import Accounts
 from justchat.actions.money import Money, Network
-from justchat.errors import Conflict, GiftNotFound, NotEnoughCoins, Rejected, TooSoon, UserNotFound, WrongSignature
+from justchat.errors import (
+    Blocked,
+    Conflict,
+    GiftNotFound,
+    NotEnoughCoins,
+    Rejected,
+    TooSoon,
+    UserNotFound,
+    WrongSignature,
+)
 from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import Body, Coins, Empty, IdField, OptionalText, PaymentId, SignatureField
 from justchat.http.responses import GiftsAnswer, Nothing, UserAnswer
@@ -76,7 +85,7 @@ class MoneyCalls:
         answer=Nothing,
         takes_idempotency_key=True,
         session=REQUIRED,
-        raises=(GiftNotFound, UserNotFound, Rejected, NotEnoughCoins),
+        raises=(GiftNotFound, UserNotFound, Blocked, Rejected, NotEnoughCoins),
         rate="send",
     )
     async def send(self, requester: Requester, body: Give) -> Nothing:

@@ -44,7 +44,9 @@ _OPTIONAL: dict[str, type] = {
     "message": ObjectId,
     "removed_at": datetime,
     "gap": int,
+    "blocks": list,
 }
+_BLOCK: dict[str, type] = {"user": ObjectId, "at": datetime}
 _GIFT: dict[str, type] = {"_id": ObjectId, "name": str, "image": str, "price": int, "create_at": datetime}
 
 
@@ -82,6 +84,7 @@ def _is_entry(document: Mapping[str, Any]) -> bool:
         and (document["kind"] not in _OF_A_MESSAGE or document.get("message") is not None)
         and all(_is(document[name], kind) for name, kind in _OPTIONAL.items() if document.get(name) is not None)
         and (document.get("ref_message") is None or _is_entry(document["ref_message"]))
+        and all(isinstance(each, Mapping) and _has(each, _BLOCK) for each in document.get("blocks") or ())
         and (document.get("gift") is None or _has(document["gift"], _GIFT))
     )
 

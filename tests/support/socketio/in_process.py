@@ -45,6 +45,10 @@ class Nothing:
         return Position(n=0, room=None, seq=None)
 
 
+async def no_blocks(user: Id, at_least: int) -> list[Id]:
+    return []
+
+
 class InsideCase(TestCase):
     async def setUp(self) -> None:
         self.registry = Registry(now)
@@ -57,6 +61,7 @@ class InsideCase(TestCase):
             registry=self.registry,
             positions=Nothing(),
             replay=Nothing(),
+            blocks_of=no_blocks,
             connection_limiter=connection_limiter,
         )
         self.raw = RawWebSocketFactory(settings=Websocket(), services=services, reactor=reactor)
