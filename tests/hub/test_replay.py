@@ -41,7 +41,7 @@ class ComingBack(ReplayCase):
 
         data, socket = await self.back(self.anna)
 
-        self.assertEqual({"error": None, "user": self.anna.id, "n": 1, "room": room, "seq": 2}, data)
+        self.assertEqual({"error": None, "user": self.anna.id, "n": 1, "room": room, "seq": 2, "blocks": []}, data)
         self.assertEqual([], await socket.silence())
 
     async def test_in_no_room(self) -> None:
