@@ -54,14 +54,14 @@ class Log(Generic[S]):
         self.neighbours = Neighbours(bus, self.heads, self.reader) if bus is not None else None
         announcements = self.neighbours.announcements if self.neighbours is not None else None
         inserts: Inserts[S] = Inserts(database, shared=shared)
-        self.withdrawals = Withdrawals(database, lambda stream, make: self.append(stream, lambda _, seq: make(seq)))
+        self.withdrawals = Withdrawals(database, self._append_withdrawal)
         self._in_doubt = InDoubt(database, self.reader, inserts, self.heads, self.withdrawals)
         self._deadlines: Deadlines[S] = Deadlines()
         self._publication = Publication(self.heads, self._deadlines, announcements)
         self._batches = Batches(inserts, self.heads, self._in_doubt, self._publication)
         self._waiting: deque[Append[S]] = deque()
         self._is_closed = False
-        self._idle: Deferred[bool] = Deferred()
+        self._idle: Deferred[bool] | None = None
 
     async def append(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> tuple[S, Entry | None]:
         """Carry a proposal out (see IRooms.append). Raises Busy."""
@@ -71,6 +71,14 @@ class Log(Generic[S]):
             await self.heads.get(stream)
             if self._is_closed:  # meanwhile
                 raise Busy
+        return await self._take(stream, propose)
+
+    async def _append_withdrawal(self, stream: Id, make: Callable[[int], Entry]) -> None:
+        """The same for the log's own entries, even while it closes."""
+        await self.heads.get(stream)
+        await self._take(stream, lambda _, seq: make(seq))
+
+    async def _take(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> tuple[S, Entry | None]:
         append = Append(stream, propose)
         self._waiting.append(append)
         self._deadlines.add(append)
@@ -82,17 +90,25 @@ class Log(Generic[S]):
         return await append.outcome
 
     async def close(self) -> bool:
-        """Take no more appends; returns when those taken have their outcome.
+        """Take no more appends; returns when those taken have their outcome, and others know what was taken back.
 
         With the database away it waits for CLOSE_TIMEOUT, and returns False. All callers have then got a 503, and
         nobody can know whether the entries in flight are stored.
         """
         self._is_closed = True
         self._in_doubt.close()
-        self.withdrawals.close()
         if self.neighbours is not None:
             self.neighbours.close()
-        return await self._idle if self.heads.is_batch_in_flight else True
+        settled = await self._end_of_batches()
+        await self.withdrawals.close()
+        return await self._end_of_batches() and settled
+
+    async def _end_of_batches(self) -> bool:
+        """Wait until nothing waits to be appended. Returns whether no entry is in doubt."""
+        if not self.heads.is_batch_in_flight:
+            return True
+        self._idle = Deferred()
+        return await self._idle
 
     async def _run_batches(self) -> None:
         settled = True
@@ -116,8 +132,9 @@ class Log(Generic[S]):
             self._publication.publish_at_once()
             self._deadlines.forget_answered()
             self.heads.is_batch_in_flight = False
-            if self._is_closed:
-                self._idle.callback(settled)
+            idle, self._idle = self._idle, None
+            if idle is not None:
+                idle.callback(settled)
 
     def _refuse_all(self) -> None:
         self._waiting.clear()

@@ -12,7 +12,7 @@ from contextlib import suppress
 from attrs import evolve
 from bson import ObjectId
 from twisted.internet import reactor
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -64,10 +64,15 @@ class Withdrawals:
         self._database = database
         self._append = append
         self._is_closed = False
+        self._announcing: set[Deferred[None]] = set()
 
-    def close(self) -> None:
-        """Append nothing any more. The next start does."""
+    async def close(self) -> None:
+        """Returns when the entries that name messages are appended, or could not be at one more try.
+
+        The latter are left to the next start, or to another daemon if this one seems to have died.
+        """
         self._is_closed = True
+        await DeferredList(self._announcing)
 
     async def take_back(self, message: Entry) -> Entry | None:
         """Make a stored message void. Returns the void entry, or None where the message is confirmed or removed.
@@ -80,20 +85,24 @@ class Withdrawals:
 
     def announce(self, void: Entry) -> None:
         """Append the entry that names a message that was taken back, in the background; once, however often called."""
-        ensureDeferred(self._announce(void)).addErrback(
+        announcing: Deferred[None] = ensureDeferred(self._announce(void)).addErrback(
             lambda failure: self._log.failure("not all daemons know that a message was taken back", failure)
         )
+        self._announcing.add(announcing)
+        announcing.addBoth(lambda _: self._announcing.discard(announcing))
 
     async def _announce(self, void: Entry) -> None:
         def make(seq: int) -> Entry:
             return evolve(void, id=derived_id("withdrawn", void.id), seq=seq, order=self._database.order_clock.next())
 
-        while not self._is_closed:
+        while True:
             try:
                 with suppress(AlreadyStored):
                     await self._append(void.stream, make)
                 return
             except Unavailable:
+                if self._is_closed:
+                    return
                 await deferLater(reactor, RETRY_INTERVAL)
             except ApiError:  # the room is gone
                 return

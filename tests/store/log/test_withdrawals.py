@@ -7,7 +7,7 @@ from bson import ObjectId
 from twisted.internet.defer import ensureDeferred
 
 from justchat.actions.send_once import send_once
-from justchat.errors import DatabaseAway
+from justchat.errors import Busy, DatabaseAway
 from justchat.interfaces.rooms import Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id, room_message_id
@@ -83,13 +83,23 @@ class Unanswered(LogCase):
         """A message that turns out stored is taken back at all daemons."""
         await self.lose_answer(say(self.boris, "refused"))
 
-        async def is_gone() -> bool:
-            return "refused" not in await self.texts(self.other)
+        async def is_told() -> bool:
+            return len((await self.other.latest(self.room)).voids) == 2
 
-        await eventually(is_gone, "the message to be withdrawn")
+        await eventually(is_told, "the message to be withdrawn")
         self.assertEqual((3, 6), (await self.check_agreement()).voids)
         self.assertEqual(["after", "last"], await self.texts(await self.a_daemon()))
         self.assertEqual([], await self.stored_texts("refused"))
+
+    async def test_stopped(self) -> None:
+        """A daemon that stops tells the others first what it takes back."""
+        await self.lose_answer(say(self.boris, "refused"))
+
+        await self.one.stop()
+
+        self.assertEqual((3, 6), (await self.other.latest(self.room)).voids)
+        with self.assertRaises(Busy):
+            await self.one.append(self.room, say(self.boris))
 
     async def stored_texts(self, text: str) -> list[Document]:
         return await self.database_of(self.one).find(LOG, {"stream": ObjectId(self.room), "text": text}, limit=ALL)
