@@ -24,8 +24,8 @@ def make_bus_of_command(settings: Settings, reactor: Any) -> Bus | None:
     None where there is none, and where the secret with the URI cannot be read. Raises StartupError.
     """
     relay = os.path.realpath(settings.data_dir / BUS_SOCKET)
-    if settings.bus.uri is None and settings.mongo.uri is None and os.path.exists(relay):
-        return Bus([BusUri("", 0, relay, None, None, tls=False)], DEFAULT_NAME, reactor)
+    if settings.bus.uri is None and os.path.exists(relay):
+        return Bus([BusUri("", 0, relay, None, None, tls=False)], _database_of(settings), reactor)
     return make_bus(settings, reactor)
 
 

@@ -26,6 +26,11 @@ class Commands(AdminCase):
         self.addCleanup(subscriber.bus.stop)
         return subscriber
 
+    @property
+    def mongo(self) -> str:
+        """The URI of the daemon's database."""
+        return f"mongodb://{quote(str(self.daemon.data / 'mongo' / 'mongod.sock'), safe='')}/justchat"
+
     async def test_relay(self) -> None:
         """Ended sessions are published at once to the workers of a daemon, by the socket in its data directory."""
         socket = Path(self.mktemp()).parent / "bus.sock"
@@ -39,8 +44,12 @@ class Commands(AdminCase):
         subscriber = await self.a_subscriber(f"unix://{socket.absolute()}")
 
         await self.answer("users", "end-sessions", anna.id)
+        await eventually(lambda: len(subscriber.received[SESSION_OVER, CONTROL]) == 1, "the packet")
 
-        await eventually(lambda: subscriber.received[SESSION_OVER, CONTROL], "the packet")
+        # The workers' database need not be embedded.
+        anna = await self.a_person()
+        await self.answer("--mongo", self.mongo, "users", "end-sessions", anna.id)
+        await eventually(lambda: len(subscriber.received[SESSION_OVER, CONTROL]) == 2, "the packet")
 
     async def test_redis(self) -> None:
         """And by [bus] uri to several daemons."""
@@ -48,9 +57,8 @@ class Commands(AdminCase):
         self.addCleanup(redis.end)
         anna = await self.a_person()
         subscriber = await self.a_subscriber(redis.uri())
-        mongo = f"mongodb://{quote(str(self.daemon.data / 'mongo' / 'mongod.sock'), safe='')}/justchat"
 
-        done = await run("--mongo", mongo, "--bus", redis.uri(), "users", "end-sessions", anna.id)
+        done = await run("--mongo", self.mongo, "--bus", redis.uri(), "users", "end-sessions", anna.id)
 
         self.assertEqual(0, done.code, done)
         await eventually(lambda: subscriber.received[SESSION_OVER, CONTROL], "the packet")
