@@ -1,13 +1,10 @@
 """Runs ``justchat-admin`` as an operator does."""
 
-import atexit
 import io
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ from PIL import Image
 from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.support.chat import ChatTestCase, Person
-from tests.support.docs import PROJECT
+from tests.support.forks import Fork
 from tests.support.waiting import eventually
 
 COMMAND = str(Path(sys.executable).with_name("justchat-admin"))
@@ -43,25 +40,13 @@ async def run_script(*arguments: str) -> Done:
 
 
 async def run(*arguments: str, folder: Path | None = None) -> Done:
-    """Run what the script runs with these arguments, in a process that has imported it (``admin_forks``)."""
+    """Run what the script runs with these arguments, in a process that has importedit."""
     with tempfile.TemporaryDirectory(prefix="jc-") as files:
-        asked = {"arguments": arguments, "environ": dict(os.environ), "files": f"{files}/it"}
-        asked["folder"] = str((folder or Path.cwd()).absolute())
-        requests = _forks().stdin
-        assert requests is not None
-        requests.write(json.dumps(asked).encode() + b"\n")
-        requests.flush()
-        code, output, error = (Path(files, f"it.{name}") for name in ("code", "out", "err"))
-        await eventually(code.exists, lambda: f"the end of {arguments}", 60)
-        return Done(int(code.read_text()), output.read_text(), error.read_text())
-
-
-@cache
-def _forks() -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tests.support.admin_forks"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=PROJECT)
-    atexit.register(process.kill)
-    return process
+        output, error, code = (Path(files, name) for name in ("output", "error", "code"))
+        process = Fork(["justchat-admin", *arguments], os.environ, folder or Path.cwd(), output, error, code)
+        await eventually(lambda: process.poll() is not None, lambda: f"the end of {arguments}", 60)
+        assert process.returncode is not None
+        return Done(process.returncode, output.read_text(), error.read_text())
 
 
 class AdminCase(ChatTestCase):

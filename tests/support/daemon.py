@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.support.forks import Fork
 from tests.support.waiting import eventually
 
 TWISTD = str(Path(sys.executable).with_name("twistd"))
@@ -38,7 +39,11 @@ class Daemon:
         self.settings = settings
         self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", "JUSTCHAT_STALLS": "1", **(environ or {})}
         self.prefix: list[str] = []
-        self.process: subprocess.Popen[bytes] | None = None
+        self.is_forked = True
+        """Whether it is a fork of a process that has imported it, which takes a third of the time. With a ``prefix`` or
+        several workers it never is.
+        """
+        self.process: subprocess.Popen[bytes] | Fork | None = None
         self.http = self.websocket = 0
         self._runs = 0
         atexit.register(self.remove)
@@ -55,8 +60,8 @@ class Daemon:
     def spawn(self) -> None:
         """Start it, and do not wait."""
         self._runs += 1
-        command = [TWISTD, "--nodaemon", "--pidfile=", "justchat", "--data-dir", str(self.data)]
-        command += ["--http", LOOPBACK, "--websocket", LOOPBACK]
+        options = ["--nodaemon", "--pidfile=", "justchat", "--data-dir", str(self.data)]
+        options += ["--http", LOOPBACK, "--websocket", LOOPBACK]
         if "--config" not in self.options:
             # All users of the tests come from one address, and call more often than people do.
             config = self.folder / "exempt.toml"
@@ -64,10 +69,15 @@ class Daemon:
                 f'[http]\nfast_lane = {str(self.fast_lane).lower()}\n[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n'
                 + self.settings
             )
-            command += ["--config", str(config)]
-        command += self.options
+            options += ["--config", str(config)]
+        options += self.options
+        if self.is_forked and not self.prefix and "--workers" not in self.options:
+            self._log_file.touch()
+            code = self.folder / f"code.{self._runs}"
+            self.process = Fork(["twistd", *options], self.environ, self.folder, self._log_file, self._log_file, code)
+            return
         # If the tests are killed, the daemon is killed too.
-        command = [*self.prefix, "setpriv", "--pdeathsig", "KILL", "--", *command]
+        command = [*self.prefix, "setpriv", "--pdeathsig", "KILL", "--", TWISTD, *options]
         with open(self._log_file, "wb") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=self.environ, cwd=self.folder

@@ -49,6 +49,7 @@ class StartCase(TestCase):
     def a_daemon(self, *options: str, folder: Path | None = None, environ: dict[str, str] | None = None) -> Daemon:
         """A daemon that is not started yet."""
         daemon = Daemon(*options, folder=folder or self.folder, environ=environ)
+        daemon.is_forked = False
 
         async def end() -> None:
             if daemon.process is not None and daemon.process.poll() is None:

@@ -1,0 +1,84 @@
+"""Runs ``twistd`` and ``justchat-admin`` in forks of one process that has imported them, for their imports take longer
+than what most tests do with them.
+
+Each line of its input is a JSON object: ``arguments``, beginning with the program's name, ``environ``, ``folder`` (the
+working directory), ``output`` and ``error`` (files), and ``code``, the file that gets the exit code once the fork has
+ended. The answer to each is a line with the process id.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import random
+import secrets
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IServiceMaker
+from twisted.internet import reactor
+from twisted.plugin import getPlugins
+from twisted.scripts.twistd import run as twistd
+
+import justchat.service.daemon  # noqa: F401
+from justchat.admin.main import main as justchat_admin
+from justchat.model import ids
+
+PROGRAMS: dict[str, Callable[[], object]] = {"twistd": twistd, "justchat-admin": justchat_admin}
+PR_SET_PDEATHSIG = 1
+_codes: dict[int, Path] = {}
+"""The files of exit codes, by process id."""
+
+
+def serve() -> None:
+    list(getPlugins(IServiceMaker))
+    signal.signal(signal.SIGCHLD, _on_ended)
+    gc.freeze()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        pid = os.fork()
+        if not pid:
+            _become(asked)
+            sys.exit(PROGRAMS[asked["arguments"][0]]())  # type: ignore[arg-type]  # as their scripts do
+        _codes[pid] = Path(asked["code"])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        print(pid, flush=True)
+
+
+def _on_ended(*_: object) -> None:
+    while _codes:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            break
+        file = _codes.pop(pid)
+        if file.parent.exists():
+            unnamed = file.with_name(f"{file.name}.new")
+            unnamed.write_text(str(os.waitstatus_to_exitcode(status)))
+            unnamed.rename(file)
+
+
+def _become(asked: dict[str, Any]) -> None:
+    """Make this process what it would be had it been started for the program."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    for stream, name in ((0, os.devnull), (1, asked["output"]), (2, asked["error"])):
+        opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(opened, stream)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(asked["environ"])
+    os.chdir(asked["folder"])
+    sys.argv = asked["arguments"]
+    random.seed()
+    ids._PROCESS = secrets.token_hex(5)  # ids are unique by process
+    # It has file descriptors that all forks share.
+    type(reactor).__init__(reactor)  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    serve()
