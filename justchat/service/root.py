@@ -52,6 +52,10 @@ class RootService(OrderedService):
 
     def _cannot_start(self, failure: Failure) -> None:
         """End the process: a daemon that runs and answers nobody is worse than none."""
+        if not self.running:
+            # A stop was asked for: of its parts too, perhaps, where a signal went to the whole group of processes.
+            self._log.info("justchat: stopped during the start: {reason}", reason=failure.getErrorMessage())
+            return
         if failure.check(StartupError, Unavailable):  # the latter where the database goes away during the start
             self._log.critical("justchat: {reason}", reason=failure.getErrorMessage())
         else:
