@@ -4,6 +4,7 @@ The HTTP body of an error contains these alone (docs/protocol.rst, "Errors").
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 from typing import ClassVar, NamedTuple
@@ -93,6 +94,16 @@ class OriginNotAllowed(ApiError):
 
 class SearchOff(ApiError):
     status, code, detail = 403, "search-off", "searching for users is disabled on this server"
+
+
+class Suspended(ApiError):
+    """``until`` is when the suspension ends; None if only an operator ends it."""
+
+    status, code, detail = 403, "suspended", "this account is suspended"
+
+    def __init__(self, until: datetime | None) -> None:
+        super().__init__()
+        self.until = until
 
 
 class NotInRoom(ApiError):

@@ -13,7 +13,7 @@ from justchat.actions.login_attempts import LoginAttempts, is_known_network, net
 from justchat.actions.presence import current_room, with_current_room
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.word_filter import WordFilter
-from justchat.errors import ApiError, SearchOff, SmsFailed, WrongKey
+from justchat.errors import ApiError, SearchOff, SmsFailed, Suspended, WrongKey
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.realtime import ISessionListener
@@ -108,7 +108,8 @@ class Accounts:
         """Open a session. Returns its key, and the user.
 
         Raises WrongKey, and after five wrong tries for the right key, too. Raises TooManyRequests after too many wrong
-        keys for this phone, from this address or its network, or in all; CaptchaFailed during an abuse alarm.
+        keys for this phone, from this address or its network, or in all; CaptchaFailed during an abuse alarm; Suspended
+        for the right key of a suspended user.
         On any other error the key was not checked, and nothing is counted.
         """
         known = await self.users.find_key(phone)
@@ -125,7 +126,13 @@ class Accounts:
         if not await self.users.accept_key(usable, network_id_of(usable.user, address)):
             raise WrongKey
         await self.login_attempts.forget(phone, address, usable)
-        return await self.sessions.open(usable.user), await self.show(usable.user)
+        session_key = await self.sessions.open(usable.user)
+        user = await self.show(usable.user)
+        # After the session is open: a suspension that comes later ends it, one that came before is found here.
+        if user.suspension is not None and user.suspension.holds(self.clock()):
+            await self.sessions.end(session_key)
+            raise Suspended(user.suspension.until)
+        return session_key, user
 
     async def _count_wrong_key(self, phone: Phone, address: str | None, key: UserKey | None) -> None:
         """Count a wrong key, and warn the owner of a key that this locks. Raises TooManyRequests."""

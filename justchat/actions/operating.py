@@ -15,10 +15,10 @@ from justchat.model.audit import AuditLine, Deed
 from justchat.model.complaint import Complaint
 from justchat.model.gift import Reason, Transfer
 from justchat.model.ids import Id, as_id, is_well_formed, new_id
-from justchat.model.moment import Clock
+from justchat.model.moment import Clock, Moment, iso
 from justchat.model.phone import parse_phone
 from justchat.model.room import Room
-from justchat.model.user import Session, User
+from justchat.model.user import Session, Suspension, User
 
 LEDGER_SHOWN = 20
 
@@ -103,6 +103,28 @@ class OperatorActions:
         """End every session of a user. Returns how many. Running daemons close the sockets within seconds."""
         await self.record(Deed.END_SESSIONS, user)
         return len(await self.sessions.end_all(user))
+
+    async def suspend(self, user: Id, until: Moment | None, reason: str) -> int:
+        """Suspend a user, in place of an earlier suspension, and end their sessions. Returns how many.
+
+        Raises UserNotFound; Conflict for a time in the past.
+        """
+        await self.users.exists(user)
+        at = self.clock()
+        if until is not None and until <= at:
+            raise Conflict("this time is in the past")
+        await self.record(Deed.SUSPEND, user, reason if until is None else f"until {iso(until)}: {reason}")
+        # First, so that a sign-in that is under way finds it, or its session is found here.
+        await self.users.suspend(user, Suspension(since=at, until=until, reason=reason))
+        return len(await self.sessions.end_all(user, suspended=True))
+
+    async def unsuspend(self, user: Id) -> None:
+        """End a suspension. Raises UserNotFound; Conflict for a user who is not suspended."""
+        suspension = (await self.users.get(user)).suspension
+        if suspension is None or not suspension.holds(self.clock()):
+            raise Conflict("this user is not suspended")
+        await self.record(Deed.UNSUSPEND, user)
+        await self.users.suspend(user, None)
 
     async def correct_balance(self, user: Id, coins: int, reason: str) -> int:
         """Add a correction, which may be negative. Returns the balance. Raises UserNotFound, NotEnoughCoins."""

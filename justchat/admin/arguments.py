@@ -6,6 +6,7 @@ from typing import Any
 
 from justchat.admin import audit, complaints, gifts, messages, uploads, users
 from justchat.config.gift_file import NAME_LENGTH
+from justchat.model.moment import Moment, from_iso
 from justchat.model.text import composed, shows
 
 LONGEST_TEXT = 4096
@@ -95,10 +96,17 @@ def _complaints(area: Any) -> None:
 
 def _users(area: Any) -> None:
     correct = _command(area, "correct-balance", users.correct_balance)
+    suspend = _command(area, "suspend", users.suspend)
+    suspend.add_argument(
+        "--until", type=_moment, metavar="TIME", help="ISO 8601, such as 2026-12-24 or 2026-12-24T18:00Z"
+    )
+    suspend.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the audit log keeps it")
     for command in (
         _command(area, "show", users.show_user),
         _command(area, "end-sessions", users.end_sessions),
         correct,
+        suspend,
+        _command(area, "unsuspend", users.unsuspend),
     ):
         command.add_argument("user", metavar="USER", help="an id or a phone")
     correct.add_argument("coins", metavar="COINS", type=_coins, help="to add; -50 takes 50")
@@ -122,6 +130,13 @@ def _text(written: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise ArgumentTypeError(f"longer than {LONGEST_TEXT} characters")
     return text
+
+
+def _moment(written: str) -> Moment:
+    try:
+        return from_iso(written)
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError("not a time, such as 2026-12-24 or 2026-12-24T18:00Z (UTC)") from None
 
 
 def _path(written: str) -> str:

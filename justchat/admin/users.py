@@ -5,8 +5,8 @@ from argparse import Namespace
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, record, short, table
 from justchat.model.gift import Transfer
-from justchat.model.moment import iso
-from justchat.model.user import Session
+from justchat.model.moment import iso, now
+from justchat.model.user import Session, User
 from justchat.protocol.documents import gift_document, user_document
 
 
@@ -28,6 +28,7 @@ async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
             ("own rooms", " ".join(user.rooms[-10:])),
             ("gifts", len(user.gifts)),
             ("balance", user.balance),
+            *_suspension_lines(user),
         ),
         table(
             ("SESSION", "SINCE", "LAST SEEN", "UNTIL"),
@@ -47,6 +48,7 @@ async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
         "\n\n".join(parts),
         {
             "user": user_document(user, user.id, show_phones=True),
+            "suspension": _suspension(user),
             "sessions": list(map(_session, details.sessions)),
             "ledger": list(map(_transfer, details.ledger)),
         },
@@ -61,6 +63,24 @@ async def end_sessions(context: AdminContext, arguments: Namespace) -> Outcome:
     return Outcome(f"{sessions} of {user} ended.", {"user": user, "ended": ended})
 
 
+async def suspend(context: AdminContext, arguments: Namespace) -> Outcome:
+    """Suspend a user: end their sessions, and let them sign in no more, until a time or until an operator ends it. What
+    they wrote stays.
+    """
+    user = await context.operating.find(arguments.user)
+    ended = await context.operating.suspend(user, arguments.until, arguments.reason)
+    until = None if arguments.until is None else iso(arguments.until)
+    text = f"{user} is suspended{f' until {until}' if until else ''}; sessions ended: {ended}."
+    return Outcome(text, {"user": user, "until": until, "ended": ended})
+
+
+async def unsuspend(context: AdminContext, arguments: Namespace) -> Outcome:
+    """End a suspension: the user may sign in again."""
+    user = await context.operating.find(arguments.user)
+    await context.operating.unsuspend(user)
+    return Outcome(f"{user} is not suspended any more.", {"user": user})
+
+
 async def correct_balance(context: AdminContext, arguments: Namespace) -> Outcome:
     """Add coins to a balance, or take some. The balance cannot fall below 0."""
     user = await context.operating.find(arguments.user)
@@ -72,6 +92,19 @@ def _note(transfer: Transfer) -> str | None:
     if transfer.gift is not None:
         return f"{transfer.gift.name} for {transfer.to}"
     return transfer.note
+
+
+def _suspension(user: User) -> dict[str, object] | None:
+    """A user's present suspension."""
+    suspension = user.suspension
+    if suspension is None or not suspension.holds(now()):
+        return None
+    until = None if suspension.until is None else iso(suspension.until)
+    return {"since": iso(suspension.since), "until": until, "reason": suspension.reason}
+
+
+def _suspension_lines(user: User) -> list[tuple[str, object]]:
+    return [(f"suspended {name}", value) for name, value in (_suspension(user) or {}).items()]
 
 
 def _session(session: Session) -> dict[str, object]:

@@ -6,7 +6,8 @@ import orjson
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from justchat.errors import ApiError, Incident, InvalidFields, TooManyRequests, Unavailable, reason_phrase
+from justchat.errors import ApiError, Incident, InvalidFields, Suspended, TooManyRequests, Unavailable, reason_phrase
+from justchat.model.moment import iso
 from justchat.model.record import record
 
 _log = Logger()
@@ -40,6 +41,8 @@ def error_answer(error: ApiError) -> Answer:
     }
     if isinstance(error, InvalidFields):
         body["fields"] = [wrong._asdict() for wrong in error.fields[:100]]
+    if isinstance(error, Suspended):
+        body["until"] = None if error.until is None else iso(error.until)
     encoded = orjson.dumps(body)
     if isinstance(error, TooManyRequests):
         # draft-ietf-httpapi-ratelimit-headers

@@ -32,6 +32,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "field": "the field's dotted name",
     "fields": "every invalid field, at most 100",
     "status": "always ok",
+    "until": "when it ends; null for never, only of the code suspended",
     # People
     "phone": "digits, with or without +, spaces, dashes, dots or brackets; one without + is of the configured region",
     "UserDocument.phone": "E.164 digits; absent if the operator shows phones to their owners only",

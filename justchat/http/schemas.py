@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from justchat.errors import ApiError, BadRequest, InvalidFields, reason_phrase
+from justchat.errors import ApiError, BadRequest, InvalidFields, Suspended, reason_phrase
 from justchat.http.field_descriptions import DESCRIPTIONS, FORMATS
 
 REFERENCE = "#/components/schemas/{model}"
@@ -53,6 +53,8 @@ class Schemas:
             both = {"field": {"type": "string"}, "detail": {"type": "string"}}
             one = {"type": "object", "properties": both, "required": sorted(both)}
             properties["fields"] = {"type": "array", "items": self.name("BadField", one)}
+        if Suspended in errors:
+            properties["until"] = {"type": ["string", "null"]}
         return self.name(
             "Or".join(camel(code) for code in own) + "Error",
             {"type": "object", "properties": properties, "required": ["error", "code", "detail"]},

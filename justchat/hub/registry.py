@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from zope.interface import implementer
 
-from justchat.errors import LoginTimeout
+from justchat.errors import LoginTimeout, Suspended
 from justchat.interfaces.realtime import IConnection, IRegistry, ISessionListener
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
@@ -71,7 +71,10 @@ class Registry:
     def session_ended(self, session: Session) -> None:
         """Close the session's connections."""
         for connection in tuple(self._by_session.get(session.id, ())):
-            connection.close(CloseCode.SESSION_OVER, LoginTimeout.detail)
+            if session.is_suspended:
+                connection.close(CloseCode.SUSPENDED, Suspended.detail)
+            else:
+                connection.close(CloseCode.SESSION_OVER, LoginTimeout.detail)
 
     def close_expired(self) -> None:
         """Close the connections of expired sessions."""

@@ -7,7 +7,7 @@ from zope.interface import Interface
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.model.phone import Phone
-from justchat.model.user import Profile, Session, User, UserKey
+from justchat.model.user import Profile, Session, Suspension, User, UserKey
 
 
 class IUsers(Interface):
@@ -57,6 +57,12 @@ class IUsers(Interface):
 
     async def edit(user: Id, profile: Profile) -> None:
         """Set the given fields of a user's profile."""
+
+    async def suspend(user: Id, suspension: Suspension | None) -> bool:
+        """Suspend a user in place of an earlier suspension, or, with None, end the suspension.
+
+        False where there is no such user or, with None, no suspension.
+        """
 
     async def begin_move(user: Id, to: Id) -> tuple[Id | None, Id | None]:
         """Claim a user's move to another room. A user has one move at a time, on any number of daemons.
@@ -112,8 +118,8 @@ class ISessions(Interface):
     async def of(user: Id) -> list[Session]:
         """The open sessions of a user, the latest first."""
 
-    async def end_all(user: Id) -> list[Session]:
-        """End every session of a user. Returns them."""
+    async def end_all(user: Id, *, suspended: bool = False) -> list[Session]:
+        """End every session of a user, because they are ``suspended`` or not. Returns them."""
 
     async def ended_elsewhere() -> list[Session]:
         """Sessions that any process has ended since the last call. From now on they have ended in this process, too."""

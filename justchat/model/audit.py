@@ -12,6 +12,8 @@ class Deed(StrEnum):
     """What an operator did. The values are stored: never change one."""
 
     END_SESSIONS = "end sessions"
+    SUSPEND = "suspend"
+    UNSUSPEND = "unsuspend"
     CORRECT_BALANCE = "correct balance"
     CLOSE_COMPLAINT = "close complaint"
     LOAD_GIFT = "load gift"

@@ -20,6 +20,19 @@ Profile = Mapping[ProfileField, str | date | int | None]
 
 
 @frozen(kw_only=True)
+class Suspension:
+    """An operator keeps a user from signing in, until a time or, with None, until an operator ends it."""
+
+    since: Moment
+    until: Moment | None
+    reason: str
+
+    def holds(self, at: Moment) -> bool:
+        """Whether it has not run out."""
+        return self.until is None or at < self.until
+
+
+@frozen(kw_only=True)
 class User:
     """A user, who has one phone. ``password`` is the hash of the sign-in key."""
 
@@ -40,6 +53,8 @@ class User:
     gifts_count: int = 0
     """The number of all gifts received."""
     balance: int = 0
+    suspension: Suspension | None = None
+    """The latest; it may have run out."""
 
 
 @frozen(kw_only=True)
@@ -65,3 +80,5 @@ class Session:
     created_at: Moment
     seen_at: Moment
     expires_at: Moment
+    is_suspended: bool = False
+    """Of a session that has ended: whether that is because its user was suspended."""

@@ -13,7 +13,7 @@ from justchat.interfaces.realtime import ISessionListener
 from justchat.interfaces.users import ISessions
 from justchat.service.lifecycle import OrderedService, PeriodicService
 
-ENDED_ELSEWHERE_EVERY = 1.0
+ENDED_ELSEWHERE_EVERY = 0.5
 """Seconds between looks for sessions that another process has ended."""
 EXPIRED_EVERY = 10.0
 """Seconds between looks for connections whose session is too old."""

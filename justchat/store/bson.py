@@ -16,7 +16,7 @@ from justchat.model.moment import EPOCH, Moment
 from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.text import fold
-from justchat.model.user import Profile, Session, User
+from justchat.model.user import Profile, Session, Suspension, User
 from justchat.store.mongo.client import Document
 
 OF_USERS = frozenset(
@@ -343,9 +343,13 @@ def user_to_document(user: User) -> Document:
     }
 
 
+def suspension_to_document(suspension: Suspension) -> Document:
+    return {"since": suspension.since, "until": suspension.until, "reason": suspension.reason}
+
+
 def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry], gifts_count: int) -> User:
     """The user. ``rooms`` are those they created and ``gifts`` the latest that they got; their document has neither."""
-    room, dob = document["room"], document["dob"]
+    room, dob, suspension = document["room"], document["dob"], document.get("suspension")
     return User(
         id=_id(document["_id"]),
         phone=Phone(document["phone"]),
@@ -362,6 +366,11 @@ def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[En
         gifts=tuple(gifts),
         gifts_count=gifts_count,
         balance=document["balance"],
+        suspension=None
+        if suspension is None
+        else Suspension(
+            since=moment(suspension["since"]), until=_moment(suspension["until"]), reason=suspension["reason"]
+        ),
     )
 
 
@@ -383,4 +392,5 @@ def session_from_document(document: Document) -> Session:
         created_at=moment(document["create_at"]),
         seen_at=moment(document["seen_at"]),
         expires_at=moment(document["expires_at"]),
+        is_suspended=document.get("is_suspended", False) is True,
     )

@@ -100,10 +100,10 @@ class Sessions:
         )
         return [session_from_document(document) for document in documents]
 
-    async def end_all(self, user: Id) -> list[Session]:
+    async def end_all(self, user: Id, *, suspended: bool = False) -> list[Session]:
         ended: list[Session] = []
         while documents := await self._database.find(SESSIONS, {"user": ObjectId(user)}, limit=SHOWN):
-            ended += await self._end(documents)
+            ended += await self._end([{**document, "is_suspended": suspended} for document in documents])
         return ended
 
     async def _end(self, documents: list[Document]) -> list[Session]:

@@ -17,12 +17,13 @@ from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
 from justchat.model.text import fold
-from justchat.model.user import Profile, User, UserKey
+from justchat.model.user import Profile, Suspension, User, UserKey
 from justchat.store.bson import (
     entry_from_document,
     moment,
     object_id,
     profile_to_document,
+    suspension_to_document,
     user_from_document,
     user_to_document,
 )
@@ -46,6 +47,7 @@ LAST_CHARACTER = chr(0x10FFFF)
 """No character sorts after this one."""
 MAX_EXISTING = 50_000
 """Users whose existence is cached."""
+_NO_SUSPENSION = {"$unset": {"suspension": ""}}
 MOVE_TAKES = timedelta(seconds=10)
 """A move that takes longer belongs to a daemon that died."""
 
@@ -173,6 +175,13 @@ class Users:
     async def edit(self, user: Id, profile: Profile) -> None:
         if profile:
             await self._database.update(USERS, {"_id": ObjectId(user)}, {"$set": profile_to_document(profile)})
+
+    async def suspend(self, user: Id, suspension: Suspension | None) -> bool:
+        query: Document = {"_id": object_id(user, UserNotFound)}
+        if suspension is None:
+            return await self._database.update(USERS, {**query, "suspension": {"$exists": True}}, _NO_SUSPENSION)
+        change = {"$set": {"suspension": suspension_to_document(suspension)}}
+        return await self._database.update(USERS, query, change)
 
     async def begin_move(self, user: Id, to: Id) -> tuple[Id | None, Id | None]:
         waited = 0.0  # seconds

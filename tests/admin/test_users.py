@@ -1,10 +1,13 @@
 """``justchat-admin users``: people, their sessions and their coins."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
+from justchat.model.moment import iso, now
 from tests.support.admin import AdminCase
-from tests.support.chat import sign_in
+from tests.support.chat import Person, sign_in
+from tests.support.client import call
 from tests.support.waiting import assert_within, eventually
 
 NOBODY = "0" * 24
@@ -162,3 +165,88 @@ class CorrectingBalances(AdminCase):
             done = await self.admin("users", "correct-balance", NOBODY, *arguments)
 
             self.assertEqual((2, ""), (done.code, done.output), arguments)
+
+
+class Suspending(AdminCase):
+    async def sign_in(self, person: Person) -> Any:
+        return await call(self.daemon.http, "/init/auth", {"phone": person.phone, "key": person.key})
+
+    async def test_ends(self) -> None:
+        """All sessions are over, their sockets closed 4403 within a second; nobody else's."""
+        anna, boris = await self.a_person(), await self.a_person()
+        sockets = [await self.a_listener(anna), await self.a_listener(anna, "/ws")]
+        others = await self.a_listener(boris)
+
+        ended = await self.answer("users", "suspend", anna.id, "--reason", "spam")
+        began = time.monotonic()
+
+        self.assertEqual({"user": anna.id, "until": None, "ended": 1}, ended)
+        self.assertEqual([4403, 4403], [await socket.closed() for socket in sockets])
+        assert_within(1, time.monotonic() - began)
+        self.assertEqual(440, (await anna.call("/init/getUser")).status)
+        self.assertFalse(others.gone.called)
+
+    async def test_signing_in(self) -> None:
+        """The right key is 403 with the end, a wrong one 401; after the end of the suspension the user signs in."""
+        anna = await self.a_person()
+        for until, shown in ((("--until", "2999-12-24T18:00Z"), "2999-12-24T18:00:00.000Z"), ((), None)):
+            await self.admin("users", "suspend", anna.phone, *until, "--reason", "spam")
+
+            answer = await self.sign_in(anna)
+
+            self.assertEqual((403, "suspended", shown), (answer.status, answer.code, answer.json["until"]))
+        wrong = await call(self.daemon.http, "/init/auth", {"phone": anna.phone, "key": "1"})
+        self.assertEqual("wrong-key", wrong.code)
+        sessions = (await self.answer("users", "show", anna.id))["sessions"]
+        self.assertEqual([], sessions)
+
+        await self.admin("users", "unsuspend", anna.id)
+
+        self.assertEqual(200, (await self.sign_in(anna)).status)
+
+    async def test_runs_out(self) -> None:
+        """A suspension ends by itself."""
+        anna = await self.a_person()
+        soon = iso(now() + timedelta(seconds=8))
+        suspended = await self.admin("users", "suspend", anna.id, "--until", soon, "--reason", "spam")
+
+        async def signs_in() -> bool:
+            answer = await self.sign_in(anna)
+            self.assertIn(answer.status, (200, 403))
+            return answer.status == 200
+
+        if suspended.code == 0:  # else the machine was too slow
+            await eventually(signs_in, "the end", patience=12)
+            self.assertGreaterEqual(iso(now()), soon)
+
+    async def test_audit(self) -> None:
+        """Both deeds are in the audit log, and the user is shown with it."""
+        anna = await self.a_person()
+        await self.admin("users", "suspend", anna.id, "--until", "2999-01-01", "--reason", "spam")
+        shown = await self.answer("users", "show", anna.id)
+        await self.admin("users", "unsuspend", anna.id)
+
+        lines = (await self.answer("audit", "list", "--whom", anna.id))["audit"]
+
+        self.assertEqual(
+            ("2999-01-01T00:00:00.000Z", "spam"), tuple(shown["suspension"][f] for f in ("until", "reason"))
+        )
+        self.assertEqual(
+            [("unsuspend", None), ("suspend", "until 2999-01-01T00:00:00.000Z: spam")],
+            [(line["deed"], line["why"]) for line in lines],
+        )
+
+    async def test_refused(self) -> None:
+        """Nobody, a time in the past, and the end of no suspension are refused, and are no deeds."""
+        anna = await self.a_person()
+        reason = ("--reason", "x")
+
+        self.assert_refused(await self.admin("users", "suspend", NOBODY, *reason), "no user has this id")
+        self.assert_refused(
+            await self.admin("users", "suspend", anna.id, "--until", "2020-01-01", *reason), "in the past"
+        )
+        self.assert_refused(await self.admin("users", "unsuspend", anna.id), "not suspended")
+
+        self.assertEqual([], (await self.answer("audit", "list", "--whom", anna.id))["audit"])
+        self.assertEqual(2, (await self.admin("users", "suspend", anna.id, "--until", "soon", *reason)).code)
+        self.assertEqual(2, (await self.admin("users", "suspend", anna.id)).code)

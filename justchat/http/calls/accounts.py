@@ -4,7 +4,7 @@ from attrs import frozen
 from pydantic import ConfigDict, model_validator
 
 from justchat.actions.accounts import Accounts
-from justchat.errors import CaptchaFailed, CountryNotServed, Rejected, SearchOff, UserNotFound, WrongKey
+from justchat.errors import CaptchaFailed, CountryNotServed, Rejected, SearchOff, Suspended, UserNotFound, WrongKey
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import (
     USERS_PER_CALL,
@@ -134,7 +134,7 @@ class AccountCalls:
         example={"phone": "+79223438450", "key": 123456},
         answer=SignedInAnswer,
         session=NONE,
-        raises=(WrongKey, CaptchaFailed),
+        raises=(WrongKey, CaptchaFailed, Suspended),
         rate="sign_in",
     )
     async def sign_in(self, requester: Requester, body: SignIn) -> SignedInAnswer:

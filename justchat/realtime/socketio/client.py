@@ -20,7 +20,15 @@ from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent, Encoded
 from justchat.realtime.session_binding import BindingServices, SessionBinding
 from justchat.realtime.socketio.packets import Malformed, SocketIoType, parse_socketio_packet
 
-FINAL = (CloseCode.MALFORMED, CloseCode.INIT_TIMEOUT, CloseCode.TOO_MANY, CloseCode.SESSION_OVER)
+FINAL = frozenset(
+    {
+        CloseCode.MALFORMED,
+        CloseCode.SUSPENDED,
+        CloseCode.INIT_TIMEOUT,
+        CloseCode.TOO_MANY,
+        CloseCode.SESSION_OVER,
+    }
+)
 """Close codes after which a client does not reconnect automatically: Socket.IO's DISCONNECT follows them."""
 DISCONNECTED = EncodedPacket(b"41")
 
