@@ -1,13 +1,19 @@
 """Rooms: create, remove, search, enter, leave."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import ClassVar
 
 from attrs import frozen
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from justchat.actions.login_attempts import RoomPasswordAttempts
 from justchat.actions.presence import current_room, is_inside, vacate
 from justchat.actions.word_filter import WordFilter
-from justchat.errors import Conflict, RoomNotFound, TooManyRooms, WrongPassword
+from justchat.errors import ApiError, Conflict, DatabaseAway, RoomNotFound, TooManyRooms, Unavailable, WrongPassword
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
@@ -19,10 +25,15 @@ from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.text import as_password, password_forms
 from justchat.policy import check_enter, check_not_banned, check_remove, needs_password
 
+RETRIES, RETRY_INTERVAL = 20, 0.5
+"""Together as long as a claim of a move holds; the interval is in seconds."""
+
 
 @frozen(kw_only=True)
 class RoomActions:
     """What a user can do with rooms."""
+
+    _log: ClassVar[Logger] = Logger()
 
     users: IUsers
     rooms: IRooms
@@ -75,7 +86,8 @@ class RoomActions:
 
         A user is in one room at a time, which the logs of two rooms and the user's document must agree on. A move is
         claimed in the document; the new room's log gets its entry first, since that room may refuse; the old room's log
-        gets its entry; the claim is settled. ``finish_moves`` completes what a crash interrupts.
+        gets its entry; the claim is settled. ``finish_moves`` completes what a crash interrupts. Where the database is
+        away, the move is completed or given up once it is back.
         """
         room = await self.rooms.latest(room_id)
         check_not_banned(room, user)
@@ -90,16 +102,52 @@ class RoomActions:
             check_enter(room, user)
             return None if user in room.users else self._entry(room, seq, Kind.NEW_ROOMMATE, user)
 
-        previous, interrupted = await self.users.begin_move(user, room.id)
+        previous, interrupted = await self._claim(user, room.id)
         try:
             room, entry = await self.rooms.append(room.id, propose)
+        except DatabaseAway:
+            # The entry may be stored all the same, and then it stays.
+            self._later(lambda: self._resolve(user, previous, interrupted, room_id))
+            raise
         except BaseException:
             await self._undo_move(user, previous, interrupted, room.id)
             raise
         order = entry.order if entry is not None else None
-        if not await self._settle_move(user, [previous, interrupted], room.id, order):
-            await self._claim_again(user, room.id)
+        try:
+            if not await self._settle_move(user, [previous, interrupted], room.id, order):
+                await self._claim_again(user, room.id)
+        except Unavailable:
+            self._later(lambda: self._resolve(user, previous, interrupted, room_id))
+            raise
         return room
+
+    async def _claim(self, user: Id, to: Id) -> tuple[Id | None, Id | None]:
+        """Begin a move (see IUsers). A claim of which nobody knows whether it is stored is released later."""
+        try:
+            return await self.users.begin_move(user, to)
+        except DatabaseAway:
+            self._later(lambda: self.users.abandon_move(user, to))
+            raise
+
+    def _later(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Act once the database is back. If that takes long, ``finish_moves`` does."""
+        Deferred.fromCoroutine(self._retry(act)).addErrback(
+            lambda failure: self._log.failure("a move was not settled", failure)
+        )
+
+    async def _retry(self, act: Callable[[], Awaitable[None]]) -> None:
+        for _ in range(RETRIES):
+            await deferLater(reactor, RETRY_INTERVAL)
+            with suppress(ApiError):
+                return await act()
+
+    async def _resolve(self, user: Id, previous: Id | None, interrupted: Id | None, to: Id) -> None:
+        """Settle or undo a move whose entry was in doubt. What is proposed here comes after that is decided."""
+        room, _ = await self.rooms.append(to, lambda room, seq: None)
+        if user not in room.users:
+            await self._undo_move(user, previous, interrupted, to)
+        elif not await self._settle_move(user, [previous, interrupted], to):
+            await self._claim_again(user, to)
 
     async def _claim_again(self, user: Id, to: Id) -> None:
         """Settle a move whose claim is lost: this daemon was suspended for so long that another removed the claim. The

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from justchat.actions.moderation import Moderation
 from justchat.actions.rooms import RoomActions
 from justchat.actions.word_filter import WordFilter
+from justchat.errors import DatabaseAway
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.phone import Phone
@@ -20,6 +21,7 @@ from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
 from justchat.store.users import Users
 from tests.support.mongo import close, fresh_uri
+from tests.support.waiting import eventually
 
 
 class Moves(TestCase):
@@ -119,6 +121,55 @@ class Moves(TestCase):
         await self.one.enter(self.anna.id, self.room, None)
 
         await self.assert_in(self.room)
+
+    def answer_is_lost(self, owner: object, name: str, *, fails_before: bool = False) -> None:
+        """The next call of a method does what it does, unless it fails before, and its answer is lost."""
+        method = getattr(owner, name)
+
+        async def unanswered(*arguments: object) -> Any:
+            self.patch(owner, name, method)
+            if not fails_before:
+                await method(*arguments)
+            raise DatabaseAway
+
+        self.patch(owner, name, unanswered)
+
+    async def test_stored_in_doubt(self) -> None:
+        """An entering that turns out stored after its caller got a 503 is completed once the database is back."""
+        await self.one.enter(self.anna.id, self.room, None)
+        self.answer_is_lost(self.logs[0], "append")
+
+        with self.assertRaises(DatabaseAway):
+            await self.one.enter(self.anna.id, self.next, None)
+
+        await eventually(lambda: self.is_settled(self.next), "the move to be settled")
+        await self.assert_in(self.next)
+
+    async def test_settled_in_doubt(self) -> None:
+        """So is one whose last step fails."""
+        self.answer_is_lost(self.users, "end_move", fails_before=True)
+
+        with self.assertRaises(DatabaseAway):
+            await self.one.enter(self.anna.id, self.room, None)
+
+        await eventually(lambda: self.is_settled(self.room), "the move to be settled")
+
+    async def test_claimed_in_doubt(self) -> None:
+        """A claim that turns out stored, after its caller got a 503, does not keep the user from the next move."""
+        self.answer_is_lost(self.users, "begin_move")
+
+        with self.assertRaises(DatabaseAway):
+            await self.one.enter(self.anna.id, self.room, None)
+
+        await eventually(lambda: self.is_settled(None), "the claim to be released")
+        await self.one.enter(self.anna.id, self.next, None)
+        await self.assert_in(self.next)
+
+    async def is_settled(self, room: Id | None) -> bool:
+        """Whether no move is under way, and her document names this room."""
+        document = await self.database.find_one(USERS, {"_id": ObjectId(self.anna.id)})
+        assert document is not None
+        return "moving" not in document and await self.users.entered_room(self.anna.id) == room
 
     async def test_suspended_and_moved(self) -> None:
         """Where the user has entered another room meanwhile, they leave it: what is stored last holds."""
