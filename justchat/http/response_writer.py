@@ -35,8 +35,10 @@ class ResponseWriter:
             date = (b"Date", formatdate(usegmt=True).encode())
             line = b"HTTP/1.1 %d %s\r\n" % (answer.status, reason_phrase(answer.status).encode())
             start = self._starts[answer.status] = line + _lines((date, *COMMON))
-        more = (*answer_fields(answer), *fields, CLOSE) if close else (*answer_fields(answer), *fields)
-        lines = _lines(more) if more else b""
+        lines = b""
+        if fields or close or answer.retry_after is not None:
+            more = (*answer_fields(answer), *fields, CLOSE) if close else (*answer_fields(answer), *fields)
+            lines = _lines(more)
         return b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(answer.body), lines, answer.body if body else b"")
 
 

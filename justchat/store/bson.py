@@ -23,6 +23,8 @@ OF_USERS = frozenset(
     {Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE, Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED}
 )
 KINDS = {kind.value: kind for kind in Kind}
+_VALUES = {kind: kind.value for kind in Kind}
+"""(``kind.value`` takes as long as three fields of a document.)"""
 CHANGES_ROOM = frozenset(Kind) - OF_USERS - CHANGES_MESSAGE - {Kind.MESSAGE, Kind.VOID}
 
 
@@ -62,18 +64,19 @@ def _object_ids(members: Members) -> list[ObjectId]:
 
 
 def entry_to_document(entry: Entry) -> Document:
+    kind = entry.kind
     document: Document = {
         "_id": ObjectId(entry.id),
         "stream": _cached_object_id(entry.stream),
         "seq": entry.seq,
-        "kind": entry.kind.value,
+        "kind": _VALUES[kind],
         "author": _cached_object_id(entry.author),
         "create_at": entry.created_at,
     }
     if entry.text is not None:
         document["text"] = entry.text
     if entry.user is not None:
-        document["user"] = ObjectId(entry.user)
+        document["user"] = _cached_object_id(entry.user)
     if entry.ref_message is not None:
         document["ref_message"] = entry_to_document(entry.ref_message)
     if entry.finished is not None:
@@ -86,7 +89,7 @@ def entry_to_document(entry: Entry) -> Document:
         document["gift"] = gift_to_document(entry.gift)
     if entry.removed_at is not None:
         document["removed_at"] = entry.removed_at
-    if entry.kind is not Kind.MESSAGE:
+    if kind is not Kind.MESSAGE:
         document |= _more_by_kind(entry)
     return document
 
@@ -112,7 +115,7 @@ def _change_of_message(entry: Entry) -> Document:
 
 def pair(one: Id, other: Id) -> str:
     """The value that both directions of a dialog share."""
-    return ":".join(sorted((one, other)))
+    return f"{one}:{other}" if one < other else f"{other}:{one}"
 
 
 def direct_from_document(document: Document) -> DirectMessage:

@@ -110,7 +110,8 @@ class FastLaneChannel(Protocol, TimeoutMixin):
                     break
         finally:
             self._in_loop = False
-        self._resume_reading()
+        if self._paused:
+            self._resume_reading()
 
     def _after_yield(self) -> None:
         self._yielding = False
@@ -187,8 +188,8 @@ class FastLaneChannel(Protocol, TimeoutMixin):
     def _answered(self) -> None:
         if self._close:
             self._end()
-            return
-        self._serve_received()
+        elif self._received or self._paused:
+            self._serve_received()
 
     def _end(self) -> None:
         """Close the connection when the client has taken what is written, or after the time-out."""
@@ -199,7 +200,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
 
     def _resume_reading(self) -> None:
         waiting = self._busy or self._yielding
-        if self._paused and not self._blocked and (len(self._received) <= READ_AHEAD or not waiting):
+        if not self._blocked and (len(self._received) <= READ_AHEAD or not waiting):
             self._set_reading(True)
 
     def _hand_over(self) -> bool:

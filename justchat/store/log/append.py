@@ -75,7 +75,8 @@ class Deadlines(Generic[S]):
 
     def add(self, append: Append[S]) -> None:
         self._pending.append((reactor.seconds() + APPEND_TIMEOUT, append))
-        self._start_timer()
+        if self._timer is None:
+            self._start_timer()
 
     def _start_timer(self) -> None:
         if self._pending and self._timer is None:
@@ -99,11 +100,14 @@ class Deadlines(Generic[S]):
         self.forget_answered()
 
     def forget_answered(self) -> None:
-        """Drop the oldest appends as far as they have their outcome, and the timer when none is left."""
+        """Drop the oldest appends as far as they have their outcome. The timer stays: the next append needs it."""
         pending = self._pending
         while pending and pending[0][1].outcome.called:
             pending.popleft()
-        if not pending and self._timer is not None:
+
+    def stop(self) -> None:
+        """There are no more appends."""
+        if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 

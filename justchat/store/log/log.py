@@ -101,7 +101,9 @@ class Log(Generic[S]):
             self.neighbours.close()
         settled = await self._end_of_batches()
         await self.withdrawals.close()
-        return await self._end_of_batches() and settled
+        settled = await self._end_of_batches() and settled
+        self._deadlines.stop()
+        return settled
 
     async def _end_of_batches(self) -> bool:
         """Wait until nothing waits to be appended. Returns whether no entry is in doubt."""
@@ -120,7 +122,9 @@ class Log(Generic[S]):
                 self._batches.propose(batch)
                 if self.heads.is_shared:
                     batch = await self._batches.propose_again(batch, read)
-                self._waiting.extendleft(reversed(await self._batches.commit(batch)))
+                again = await self._batches.commit(batch)
+                if again:
+                    self._waiting.extendleft(reversed(again))
         except LeftInDoubt as left:
             self._log.error("closed while the database was away, with {n} entries in doubt", n=left.args[0])
             settled = False

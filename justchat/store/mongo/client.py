@@ -18,9 +18,10 @@ from txmongo.protocol import Msg
 from justchat.model.moment import Moment
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.mongo.append_only import check_append_only
-from justchat.store.mongo.errors import duplicates, timed
+from justchat.store.mongo.errors import duplicates, or_away
 from justchat.store.mongo.pool import CODEC, CONNECTIONS, FILE_CONNECTIONS, Lane, open_pool
 from justchat.store.mongo.sharding import Scatter, check_targeted
+from justchat.store.mongo.timeouts import Timeouts
 from justchat.store.mongo.uri import MongoUri
 from justchat.store.slow_reads import SlowReads
 
@@ -50,6 +51,9 @@ class Database:
         self.sharded_since: Moment | None = None
         """When a daemon first found the database sharded; None for one that is not."""
         self._files = files
+        self._timeouts = Timeouts(OPERATION_TIMEOUT, reactor)
+        self._insert_commands: dict[tuple[str, bool], bytes] = {}
+        """The commands of ``insert_many``, without documents, by its arguments."""
         self.order_clock = HybridClock()
         """Numbers documents in the order of their arrival."""
 
@@ -63,6 +67,7 @@ class Database:
     async def close(self) -> None:
         for pool in self._pools.values():
             await pool.disconnect()
+        self._timeouts.stop()
 
     async def ping(self) -> None:
         """Raises DatabaseAway unless the database answers."""
@@ -104,13 +109,17 @@ class Database:
             connection = await connected
         else:
             began = reactor.seconds()
-            connection = await timed(connected, within)
+            connection = await or_away(connected.addTimeout(within, reactor))
             within -= reactor.seconds() - began
         answering = connection.send_msg(Msg(body=command, payload=payload), CODEC, None)
         if IWriteDescriptor.providedBy(connection.transport):
             # Write now, not after all else of this reactor turn: the database works at the same time.
             connection.transport.doWrite()
-        answer: Document = await timed(answering, within)
+        if within == OPERATION_TIMEOUT:
+            self._timeouts.add(answering)
+        else:
+            answering.addTimeout(within, reactor)
+        answer: Document = await or_away(answering)
         return answer
 
     async def find_one(
@@ -192,7 +201,10 @@ class Database:
         """
         if self._is_strict:
             check_targeted({"insert": collection, "documents": [decode(document) for document in documents]})
-        command = encode({"insert": collection, "ordered": ordered, "writeConcern": DURABLE, "$db": self._name})
+        command = self._insert_commands.get((collection, ordered))
+        if command is None:
+            command = encode({"insert": collection, "ordered": ordered, "writeConcern": DURABLE, "$db": self._name})
+            self._insert_commands[collection, ordered] = command
         refused: list[tuple[int, Document]] = []
         start = 0
         for part in _payloads(documents):

@@ -3,7 +3,7 @@
 Invariant: whatever leaves it open whether an operation happened, or happens to last, is DatabaseAway.
 """
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pymongo.errors import (
@@ -14,8 +14,7 @@ from pymongo.errors import (
     ExecutionTimeout,
     NotPrimaryError,
 )
-from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from txmongo.errors import TimeExceeded
 from txmongo.protocol import MongoAuthenticationError
@@ -39,14 +38,10 @@ _AWAY = (
 )
 
 
-async def timed(operation: Deferred[Any] | Coroutine[Any, Any, Any], within: float) -> Any:
-    """The result of an operation. Raises DatabaseAway when it takes longer than ``within`` seconds, or the connection
-    breaks.
-    """
-    deferred = operation if isinstance(operation, Deferred) else ensureDeferred(operation)
-    deferred.addTimeout(within, reactor)
+async def or_away(operation: Deferred[Any]) -> Any:
+    """The result of an operation. Raises DatabaseAway when it is cancelled or times out, or the connection breaks."""
     try:
-        return await deferred
+        return await operation
     except _AWAY as error:
         raise DatabaseAway from error
 
