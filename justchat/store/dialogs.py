@@ -3,20 +3,25 @@
 Each of two users has a dialog with the other: its last message, by which dialogs are sorted. Many messages are written
 as one update of their dialogs, and before anybody reads or changes dialogs.
 
+Another daemon may be asked for dialogs next, and cannot wait for this one. So where daemons share a database, a written
+dialog is *active* for a while: readers take the last message of an active dialog from the log. A message is answered
+once both of its dialogs are known to be active, so only the first message in a while waits until they are written.
+
 Invariant: dialogs lack at most MAX_BEHIND messages and those in flight. So a start finds what a crash left behind among
 the latest LOOKED_AT messages.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
-from attrs import frozen
 from bson import ObjectId
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from justchat.errors import DatabaseAway
+from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
@@ -45,6 +50,14 @@ LOOKED_AT_SPAN = 60_000_000
 one has died, and that is noticed within half of this.
 """
 MOST_LOOKED_AT = 30_000
+ACTIVE_FOR = LOOKED_AT_SPAN
+"""Microseconds for which a dialog is active after its last written message. So the messages of a daemon that dies are
+shown until another one has written their dialogs.
+"""
+RELIED_ON = 15_000_000
+"""Microseconds for which a daemon relies on that. It allows for readers whose clocks are ahead by the rest."""
+MOST_RELIED_ON = 40_000
+"""Dialogs that this daemon knows to be active."""
 
 
 class Dialogs:
@@ -52,11 +65,17 @@ class Dialogs:
 
     _logger = Logger()
 
-    def __init__(self, database: Database, reactor: IReactorTime) -> None:
+    def __init__(self, database: Database, reactor: IReactorTime, *, shared: bool) -> None:
+        """``shared``: other daemons may read and write the same dialogs."""
         self._database = database
         self._reactor = reactor
+        self._shared = shared
         self._unwritten: dict[tuple[Id, Id], _Last] = {}
-        """By owner and other, the last message that their dialog may lack."""
+        """By owner and other, the last message that their dialog may lack, beside ``_latest``."""
+        self._latest: dict[tuple[Id, Id], Entry] = {}
+        """By receiver and author, their last message that both of their dialogs may lack."""
+        self._active: BoundedCache[tuple[Id, Id], int] = BoundedCache(MOST_RELIED_ON)
+        """By owner and other, the order up to which this daemon relies on that their dialog is active."""
         self._behind = 0
         """Messages since dialogs were last written."""
         self._may_lack = True
@@ -72,14 +91,23 @@ class Dialogs:
     def add(self, message: Entry) -> None:
         """A direct message has become durable."""
         self._behind += 1
-        last = _Last(message.order, message.created_at, message.seq, message.id)
-        self._update((message.stream, message.author), last)
-        self._update((message.author, message.stream), last)
+        self._latest[message.stream, message.author] = message  # later than the one before, as their stream goes
+        if self._timer is None:
+            self._start_timer()
+
+    def is_shown(self, message: Entry) -> bool:
+        """Whether both users see the message in their dialogs, at every daemon, though it is not written there yet."""
+        order, active = message.order or 0, self._active
+        receiver, author = message.stream, message.author
+        return active.get((receiver, author), 0) > order and active.get((author, receiver), 0) > order
 
     def _update(self, dialog: tuple[Id, Id], last: "_Last") -> None:
-        self._unwritten[dialog] = max(last, self._unwritten.get(dialog, last), key=_Last.place)
-        if self._timer is None:
-            self._timer = self._reactor.callLater(WRITE_DELAY, self._write_behind)
+        known = self._unwritten.get(dialog)
+        if known is None or known < last:
+            self._unwritten[dialog] = last
+
+    def _start_timer(self) -> None:
+        self._timer = self._reactor.callLater(WRITE_DELAY, self._write_behind)
 
     def _write_behind(self) -> None:
         self._timer = None
@@ -96,34 +124,54 @@ class Dialogs:
         """Write what dialogs lack. Raises DatabaseAway; then it is tried again later."""
         await self._writer.run()
 
+    @property
+    def _is_behind(self) -> bool:
+        return bool(self._latest or self._unwritten) or self._writer.is_running
+
     async def flush(self) -> None:
         """Write what dialogs lack, if anything. Where the database is away it is tried again later."""
-        if self._unwritten or self._writer.is_running or self._may_lack:
+        if self._is_behind or self._may_lack:
             with suppress(DatabaseAway):
                 await self._writer.run()
 
     async def stop(self, *, write: bool) -> None:
         """Stop the timer; with ``write``, write first what dialogs lack."""
-        if write and (self._unwritten or self._writer.is_running):
+        if write and self._is_behind:
             await self.flush()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     async def _write(self) -> None:
-        if self._may_lack:
-            await self._find_left_behind()
-            self._may_lack = False
-        unwritten, self._unwritten, written = self._unwritten, {}, self._behind
-        updates = [_update_of(*dialog, last) for dialog, last in unwritten.items()]
+        unwritten: dict[tuple[Id, Id], _Last] = {}
         try:
+            if self._may_lack:
+                await self._find_left_behind()
+                self._may_lack = False
+            self._expand_latest()
+            unwritten, self._unwritten, written = self._unwritten, {}, self._behind
+            active_for = ACTIVE_FOR if self._shared else 0
+            updates = [_update_of(*dialog, last, active_for) for dialog, last in unwritten.items()]
             for start in range(0, len(updates), WRITTEN_AT_ONCE):
                 await self._database.upsert_many(DIALOGS, updates[start : start + WRITTEN_AT_ONCE])
         except DatabaseAway:
             for dialog, last in unwritten.items():
                 self._update(dialog, last)
+            if self._timer is None:
+                self._start_timer()
             raise
         self._behind -= written
+        if self._shared:
+            for dialog, last in unwritten.items():
+                self._active.put(dialog, last.order + RELIED_ON)
+
+    def _expand_latest(self) -> None:
+        """Each message is the last of two dialogs."""
+        latest, self._latest = self._latest, {}
+        for (receiver, author), message in latest.items():
+            last = _Last(message.order or 0, message.created_at, message.seq, message.id)
+            self._update((receiver, author), last)
+            self._update((author, receiver), last)
 
     async def _find_left_behind(self) -> None:
         """Find the dialogs that, after a crash, may lack their last message that their owner has not removed."""
@@ -140,7 +188,7 @@ class Dialogs:
             )
             for document in documents:
                 last = _Last(
-                    document.get("order"), moment(document["create_at"]), document["seq"], Id(str(document["_id"]))
+                    document.get("order") or 0, moment(document["create_at"]), document["seq"], Id(str(document["_id"]))
                 )
                 sides = document["user"], document["author"]
                 for owner, other in (sides, sides[::-1]):
@@ -153,44 +201,68 @@ class Dialogs:
             if skip + WRITTEN_AT_ONCE >= LOOKED_AT and oldest < latest - LOOKED_AT_SPAN:
                 break
 
-    async def of(self, user: Id) -> dict[Id, ObjectId]:
-        """The last message of each of a user's dialogs, by the other user, the latest first."""
+    async def of(self, user: Id) -> list["StoredDialog"]:
+        """A user's dialogs, the latest first."""
         await self.flush()
         documents = await self._database.find(
-            DIALOGS, {"owner": ObjectId(user)}, sort={"order": -1, "at": -1}, limit=MAX_SHOWN
+            DIALOGS, {"owner": ObjectId(user)}, sort={"order": -1, "at": -1}, limit=MAX_SHOWN, fields=STORED
         )
-        return {Id(str(document["other"])): document["last"] for document in documents}
+        at = self._database.order_clock.present()
+        return [
+            StoredDialog(document["other"], document["last"], document.get("active_until", 0) > at)
+            for document in documents
+        ]
 
-    async def replace_last(self, owner: Id, other: Id, removed: Sequence[ObjectId], last: DirectMessage | None) -> None:
-        """Where a dialog's last message is one of the removed, make it ``last``. Without any there is no dialog."""
+    async def replace_last(
+        self, owner: Id, other: Id, removed: Sequence[ObjectId | None], last: DirectMessage | None
+    ) -> None:
+        """Where a dialog's last message is one of the removed, make it ``last``. Without any there is no dialog.
+
+        The document of an active dialog stays all the same: other daemons rely on it.
+        """
         dialog = {"owner": ObjectId(owner), "other": ObjectId(other), "last": {"$in": removed}}
         if last is not None:
             change = {"last": ObjectId(last.id), "at": last.created_at, "order": last.order}
             await self._database.update(DIALOGS, dialog, {"$set": change})
-        else:
+            return
+        active = {"active_until": {"$gt": self._database.order_clock.present()}}
+        if not await self._database.update(DIALOGS, {**dialog, **active}, {"$set": {"last": None}}):
             await self._database.delete_and_get(DIALOGS, dialog)
 
 
-@frozen
-class _Last:
-    """A message that may be the last of a dialog."""
+STORED: Document = {"_id": 0, "other": 1, "last": 1, "active_until": 1}
 
-    order: int | None
+
+class StoredDialog(NamedTuple):
+    """A dialog as it is stored. Of an active one, the log may have a later message than ``last``.
+
+    ``last`` is None where its owner has removed all messages, and of an active dialog alone.
+    """
+
+    other: ObjectId
+    last: ObjectId | None
+    is_active: bool
+
+
+class _Last(NamedTuple):
+    """A message that may be the last of a dialog. The last is the greatest. ``order`` is 0 for an early release's."""
+
+    order: int
     at: Moment
     seq: int
     message: Id
 
-    def place(self) -> tuple[int, Moment, int]:
-        return (self.order or 0, self.at, self.seq)
 
-
-def _update_of(owner: Id, other: Id, last: _Last) -> tuple[Document, Document]:
+def _update_of(owner: Id, other: Id, last: _Last, active_for: int) -> tuple[Document, Document]:
     """The upsert that makes a message the last of a dialog. Where the dialog has a later one, the query matches nothing
-    and the unique index refuses a second dialog.
+    and the unique index refuses a second dialog. ``active_for``: microseconds; 0 where no other daemon reads it.
     """
     dialog: Document = {"owner": ObjectId(owner), "other": ObjectId(other)}
-    if last.order is None:
+    change: Document = {"last": ObjectId(last.message), "at": last.at, "order": last.order or None}
+    if active_for:
+        change["active_until"] = last.order + active_for
+    if not last.order:
         dialog |= {"order": None, "at": {"$lte": last.at}}
     else:
         dialog["$or"] = [{"order": None}, {"order": {"$lt": last.order}}]
-    return dialog, {"$set": {"last": ObjectId(last.message), "at": last.at, "order": last.order}}
+    return dialog, {"$set": change}

@@ -21,8 +21,13 @@ class HybridClock:
 
     def next(self) -> int:
         """A number greater than every one before."""
-        self._last = max(self._last + 1, self._nanoseconds() // 1000)
+        present, after = self._nanoseconds() // 1000, self._last + 1
+        self._last = present if present > after else after
         return self._last
+
+    def present(self) -> int:
+        """The wall clock, as a number."""
+        return self._nanoseconds() // 1000
 
     def observe(self, order: int | None) -> None:
         """Give no number up to this one, which is stored already. None is a document without a number."""

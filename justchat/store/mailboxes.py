@@ -19,9 +19,10 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
 from justchat.policy import check_not_blocked
-from justchat.store.bson import KINDS, direct_from_document, object_id, pair
+from justchat.store.bson import KINDS, direct_from_document, object_id
 from justchat.store.coalescer import wait_at_most
-from justchat.store.dialogs import MAX_SHOWN, Dialogs
+from justchat.store.dialog_lists import DIRECT, DialogLists, between, dialog_query, streams
+from justchat.store.dialogs import Dialogs
 from justchat.store.indexes import BETWEEN, BY_ID, FROM_AUTHOR, LATEST, LOG, TO_USER, UNREAD
 from justchat.store.log.log import Log
 from justchat.store.log.neighbours import Neighbours
@@ -32,7 +33,6 @@ from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import EARLY
 from justchat.store.unread_counts import LIFETIME, Counts, UnreadCounts
 
-DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 NOT_READ = {"$in": [False, None]}
 """None: its receiver has removed it unread."""
 SHOWN_WITHIN = 1.0
@@ -53,7 +53,8 @@ class Mailboxes:
         self._log.heads.subscribe(self._on_entry)
         self._log.heads.subscribe_own(self._on_own_entry)
         self._unread = UnreadCounts(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
-        self._dialogs = Dialogs(database, reactor)
+        self._dialogs = Dialogs(database, reactor, shared=shared)
+        self._lists = DialogLists(database, self._dialogs)
         self._shared = shared
         self._reactor = reactor
 
@@ -78,9 +79,17 @@ class Mailboxes:
         last = await self._database.find(
             LOG, {"stream": ObjectId(user)}, sort={"stream": -1, "seq": -1}, limit=1, fields=["seq", "order"]
         )
-        self._database.order_clock.observe(last[0].get("order") if last else None)
-        seq = last[0]["seq"] if last else 0
-        return StreamHead(await read_mailbox(self._database, user, seq) if seq else Mailbox(id=user), seq)
+        if not last:
+            return StreamHead(Mailbox(id=user), 0)
+        seq, order = last[0]["seq"], last[0].get("order")
+        if self._shared and order is None:  # it is no direct message; of those, another daemon's may be the last
+            order = await self._last_order(_messages_query(user, None, None), {"seq": -1}, TO_USER["name"])
+        self._database.order_clock.observe(order)
+        return StreamHead(await read_mailbox(self._database, user, seq), seq)
+
+    async def _last_order(self, query: Document, sort: Mapping[str, int], hint: str) -> int | None:
+        last = await self._database.find(LOG, query, sort=sort, limit=1, fields=["order"], hint=hint)
+        return last[0].get("order") if last else None
 
     async def append(self, user: Id, make: Callable[[int], Entry]) -> Entry:
         entry = await self._append(user, lambda _, seq: make(seq))
@@ -91,20 +100,35 @@ class Mailboxes:
         if self._dialogs.is_far_behind:
             await self._dialogs.write()
         _, entry = await self._log.append(user, propose)
-        if self._shared and entry is not None and entry.kind is Kind.DIRECT_MESSAGE:
+        if not self._shared or entry is None or entry.kind is not Kind.DIRECT_MESSAGE:
+            return entry
+        if not self._dialogs.is_shown(entry):
             # Once it is answered, other daemons should show it in the dialogs.
             await wait_at_most(SHOWN_WITHIN, self._dialogs.flush(), self._reactor)
         return entry
 
     async def send(self, author: Id, to: Id, make: Callable[[int, int], Entry]) -> Entry:
         if self._shared:
-            # The message comes after those that another daemon has put into this dialog.
-            latest = await self._database.find(
-                LOG, _between(author, to), sort=LATEST, limit=1, fields=["order"], hint=BETWEEN["name"]
-            )
-            self._database.order_clock.observe(latest[0].get("order") if latest else None)
+            await self._observe_dialog(author, to)
         # Numbered at the head of the log, where it gets its seq: both rise alike.
         return await self._append_between(author, to, lambda seq: make(seq, self._database.order_clock.next()))
+
+    async def _observe_dialog(self, author: Id, to: Id) -> None:
+        """Observe the orders of this dialog that other daemons have given: the message comes after them.
+
+        Each head of a mailbox observes the orders of its messages. So the head that the message is appended to has
+        observed one direction, and a live head of the author's mailbox the other. Else the database is asked.
+        """
+        heads = self._log.heads
+        if self.neighbours is not None:
+            self.neighbours.keep_followed(author)
+        if author in heads.in_memory and heads.is_live(author):
+            return
+        if heads.liveness.can_be_live(author):
+            await heads.latest(author)
+        else:
+            order = await self._last_order(between(author, to), LATEST, BETWEEN["name"])
+            self._database.order_clock.observe(order)
 
     async def _append_between(self, author: Id, to: Id, make: Callable[[int], Entry]) -> Entry:
         """Append an entry that comes from another user. Raises Blocked where one of the two blocks the other.
@@ -179,7 +203,7 @@ class Mailboxes:
 
     def _on_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         self._unread.invalidate(mailbox.id)  # a void entry may have been a message while it was in doubt
-        if entry.kind is Kind.DIRECT_MESSAGE:
+        if self._shared and entry.kind is Kind.DIRECT_MESSAGE:
             self._database.order_clock.observe(entry.order)  # it may be another daemon's
 
     def _on_own_entry(self, mailbox: Mailbox, entry: Entry) -> None:
@@ -211,6 +235,7 @@ class Mailboxes:
             hint=(TO_USER if author is None and to is None else FROM_AUTHOR)["name"],
             slow=user if offset > EARLY else None,
         )
+        self._lists.observe(documents)
         return [direct_from_document(document) for document in documents]
 
     async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
@@ -233,39 +258,16 @@ class Mailboxes:
         return {Id(str(row["_id"])): row["n"] for row in rows}
 
     async def dialog(self, user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
-        documents = await self._database.find(
-            LOG,
-            _dialog_query(user, other),
-            sort=LATEST,
-            skip=skip,
-            limit=limit,
-            hint=BETWEEN["name"],
-            slow=user if skip > EARLY else None,
-        )
-        return [direct_from_document(document) for document in documents]
+        return await self._lists.dialog(user, other, skip=skip, limit=limit)
 
     async def dialogs(self, user: Id) -> list[Dialog]:
-        lasts = await self._dialogs.of(user)
-        documents = await self._last_messages(user, lasts)
-        removed = {document["_id"] for document in documents if ObjectId(user) in document["removed_by"]}
-        if removed:
-            # Another daemon wrote the dialog after this user had removed the message: it had not written it before.
-            for other, last in lasts.items():
-                if last in removed:
-                    await self._correct_last(user, other, [last])
-            lasts = await self._dialogs.of(user)
-            documents = await self._last_messages(user, lasts)
-        messages = {document["_id"]: direct_from_document(document) for document in documents}
+        messages = await self._lists.last_messages(user)
         unread = await self._unread.get(user)
+        others = [message.author if message.user == user else message.user for message in messages]
         return [
-            Dialog(other=other, last_message=messages[last], unread=unread.get(other, 0))
-            for other, last in lasts.items()
-            if last in messages
+            Dialog(other=other, last_message=message, unread=unread.get(other, 0))
+            for other, message in zip(others, messages, strict=True)
         ]
-
-    async def _last_messages(self, user: Id, lasts: Mapping[Id, ObjectId]) -> list[Document]:
-        query = {"_id": {"$in": list(lasts.values())}, "stream": _streams(user, *lasts)}
-        return await self._database.find(LOG, query, limit=MAX_SHOWN, hint=BY_ID)
 
     async def mark_as_read(self, message: DirectMessage, at: Moment) -> DirectMessage:
         query = {"_id": ObjectId(message.id), "stream": ObjectId(message.user)}
@@ -285,7 +287,7 @@ class Mailboxes:
 
     async def remove_dialog(self, user: Id, other: Id) -> None:
         await self._dialogs.flush()
-        query = _dialog_query(user, other)
+        query = dialog_query(user, other)
         while documents := await self._database.find(
             LOG, query, sort=LATEST, limit=REMOVED_AT_ONCE, fields=["_id"], hint=BETWEEN["name"]
         ):
@@ -294,16 +296,11 @@ class Mailboxes:
     async def _remove(self, user: Id, other: Id, messages: Sequence[ObjectId]) -> None:
         """Remove the user's copies. The last message that is left is the last of the dialog."""
         try:
-            query = {"_id": {"$in": messages}, "stream": _streams(user, other)}
+            query = {"_id": {"$in": messages}, "stream": streams(user, other)}
             await self._database.update_all(LOG, query, _removal(user), hint=BY_ID)
         finally:
             self._unread.invalidate(user)
-        await self._correct_last(user, other, messages)
-
-    async def _correct_last(self, user: Id, other: Id, removed: Sequence[ObjectId]) -> None:
-        """Where a dialog's last message is one of the removed, make it the last that is left."""
-        left = await self.dialog(user, other, skip=0, limit=1)
-        await self._dialogs.replace_last(user, other, removed, left[0] if left else None)
+        await self._lists.correct_last(user, other, messages)
 
 
 def _messages_query(user: Id, author: Id | None, to: Id | None) -> Document:
@@ -315,21 +312,6 @@ def _messages_query(user: Id, author: Id | None, to: Id | None) -> Document:
     if author is not None:
         query["author"] = ObjectId(author)
     return query
-
-
-def _dialog_query(user: Id, other: Id) -> Document:
-    """Those between the two that the user has not removed."""
-    return {**_between(user, other), "removed_by": {"$ne": ObjectId(user)}}
-
-
-def _between(user: Id, other: Id) -> Document:
-    """The direct messages between two users."""
-    return {**DIRECT, "stream": _streams(user, other), "pair": pair(user, other)}
-
-
-def _streams(*users: Id) -> Document:
-    """The streams of users."""
-    return {"$in": [ObjectId(user) for user in users]}
 
 
 def _removal(user: Id) -> list[Document]:

@@ -1,5 +1,6 @@
 """Two daemons' stores on one database: what one has answered, the other shows."""
 
+from bson import ObjectId
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
@@ -8,9 +9,9 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.room import Room, RoomSearch
 from justchat.store import dialogs
-from justchat.store.indexes import create_indexes
+from justchat.store.indexes import DIALOGS, create_indexes
 from justchat.store.mailboxes import Mailboxes
-from justchat.store.mongo.client import Database
+from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.mongo import close, fresh_uri
 
@@ -61,6 +62,10 @@ class Stores(TestCase):
 
 
 class Dialogs(Stores):
+    async def stored_dialogs(self) -> list[Document]:
+        everybody = {"$in": [ObjectId(user) for user in (self.anna, self.boris, self.eve)]}
+        return await self.databases[0].find(DIALOGS, {"owner": everybody}, limit=9)
+
     async def test_written(self) -> None:
         """A message is in both dialogs at the other daemon as soon as it is answered."""
         one, other = map(self.mailboxes, self.databases)
@@ -71,6 +76,48 @@ class Dialogs(Stores):
 
             self.assertEqual([text], await self.shown(other, self.anna))
             self.assertEqual([text], await self.shown(other, self.boris))
+
+    async def test_written_behind(self) -> None:
+        """Only the first message of a dialog waits until its dialogs are written; the next ones are shown all the same,
+        and in their place.
+        """
+        one, other = map(self.mailboxes, self.databases)
+        await self.write(one, self.anna, self.boris, "first")
+        await self.write(one, self.eve, self.anna, "hello")
+        before = await self.stored_dialogs()
+
+        await self.write(one, self.anna, self.boris, "second")
+
+        self.assertEqual(before, await self.stored_dialogs())
+        self.assertEqual(["second", "hello"], await self.shown(other, self.anna))
+        self.assertEqual(["second"], await self.shown(other, self.boris))
+
+    async def test_removed_and_continued(self) -> None:
+        """A dialog that is removed through one daemon has the messages that come after, of which another one knows that
+        it need not write them at once.
+        """
+        one, other = map(self.mailboxes, self.databases)
+        for text in ("first", "second"):
+            await self.write(one, self.anna, self.boris, text)
+        await other.remove_dialog(self.boris, self.anna)
+        self.assertEqual([], await self.shown(other, self.boris))
+
+        await self.write(one, self.anna, self.boris, "third")
+
+        self.assertEqual(["third"], await self.shown(other, self.boris))
+
+    async def test_removed_for_good(self) -> None:
+        """Of a dialog that was removed nothing is left, once no daemon relies on it and its owner looks."""
+        one, other = map(self.mailboxes, self.databases)
+        await self.write(one, self.anna, self.boris, "first")
+        await other.remove_dialog(self.boris, self.anna)
+        self.assertEqual(2, len(await self.stored_dialogs()))
+        await other._database.update_all(DIALOGS, {"owner": ObjectId(self.boris)}, {"$set": {"active_until": 1}})
+
+        self.assertEqual([], await self.shown(other, self.boris))
+
+        (left,) = await self.stored_dialogs()
+        self.assertEqual(ObjectId(self.anna), left["owner"])
 
     async def test_removed_dialog(self) -> None:
         """A dialog that is removed through another daemon does not come back when the first writes it late."""

@@ -41,8 +41,7 @@ class Announcements:
 
     def announce(self, stream: Id, seq: int, document: bytes) -> None:
         """Publish an entry, which is durable and published here, to the other daemons."""
-        if not self._recent.get(stream):
-            self._follow(stream)
+        self.keep_followed(stream)
         if self._bus.publish(stream, PacketKind.ENTRY, document):
             return
         self._had_unpublished = True
@@ -56,8 +55,10 @@ class Announcements:
         was, self._had_unpublished = self._had_unpublished, False
         return was
 
-    def _follow(self, stream: Id) -> None:
-        """Follow a stream from its second entry on: most receivers of a direct message are not written to again."""
+    def keep_followed(self, stream: Id) -> None:
+        """Follow a stream from its second use on: most receivers of a direct message are not written to again."""
+        if self._recent.get(stream):
+            return
         if stream in self._recent or stream in self._before:
             if not self._before.pop(stream, False):
                 self._bus.follow(stream)

@@ -47,6 +47,10 @@ class Liveness:
         epoch = self._epoch(stream)
         return epoch != 0 and self._verified.get(stream) == (epoch, self._doubts.get(stream, 0))
 
+    def can_be_live(self, stream: Id) -> bool:
+        """Whether a head is live once the log has been read: its stream is followed."""
+        return self._epoch(stream) != 0
+
     def periods(self, streams: Iterable[Id]) -> dict[Id, Period]:
         """The present periods of streams, of which the log is about to be read."""
         return {stream: (self._epoch(stream), self._doubts.get(stream, 0)) for stream in streams}

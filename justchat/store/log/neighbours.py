@@ -8,6 +8,7 @@ from typing import Generic
 from twisted.internet import reactor
 
 from justchat.interfaces.bus import IBus
+from justchat.model.ids import Id
 from justchat.store.log.announcements import FOLLOWED_FOR, Announcements
 from justchat.store.log.heads import Heads
 from justchat.store.log.incoming import Incoming
@@ -32,6 +33,10 @@ class Neighbours(Generic[S]):
             self._period_ends = reactor.seconds() + FOLLOWED_FOR
             self.announcements.end_period()
         await self._sweep.round()
+
+    def keep_followed(self, stream: Id) -> None:
+        """Follow a stream that is needed, from the second time on, as those that this daemon writes to."""
+        self.announcements.keep_followed(stream)
 
     def had_unpublished(self) -> bool:
         """Whether, since the last call of this, an entry could not be published to the others."""
