@@ -5,12 +5,13 @@ to theirs. A count below a PART of its limit is not published: most callers are 
 nothing. So a limit can be exceeded by that part for each daemon, and by what happens while a packet is on its way, or
 while the bus is away.
 
-What is open is published as a number, not as a change, and all of it every STATE_EVERY seconds: a packet that is lost
-or comes twice does no harm, and a daemon that has ended is forgotten.
+What is open is published as a number, not as a change, and all of it every STATE_EVERY seconds, in parts: a packet that
+is lost or comes twice does no harm, and a daemon that has ended is forgotten.
 """
 
 import itertools
 import secrets
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
@@ -26,13 +27,17 @@ from justchat.model.rate import Rate
 PART = 64
 """A count is published once it is this part of its limit."""
 STATE_EVERY = 5.0
-"""Seconds between two packets with all that is open."""
+"""Seconds between two beginnings to publish all that is open."""
+PART_KEYS = 1000
+"""Keys of one packet of that: with more, each other daemon would do nothing else for milliseconds."""
+PART_EVERY = 0.05
+"""Seconds between two of these packets."""
 FORGOTTEN_AFTER = 15.0
 """Seconds of silence after which a daemon counts as ended."""
 DAEMONS = 4096
 """Daemons that are remembered at most."""
 KEYS = 20_000
-"""Keys of one table of one daemon that are remembered at most, and of one packet."""
+"""Keys of one table of one daemon that are remembered, about, and of one packet at most."""
 KEY_LENGTH = 100
 
 Publish = Callable[[str, Hashable, int], None]
@@ -83,6 +88,8 @@ class SharedTable(OtherDaemons):
         self._step = max(1, limit // PART)
         self._elsewhere: dict[str, int] = {}
         self._of: dict[bytes, dict[str, int]] = {}
+        self._untold: dict[bytes, dict[str, int]] = {}
+        """The counts of a daemon that publishes all that is open, and has not come to these."""
         self.open_here: dict[str, int] = {}
 
     def count(self, key: str) -> int:
@@ -103,7 +110,7 @@ class SharedTable(OtherDaemons):
     def set(self, daemon: bytes, key: str, count: int) -> None:
         """So many are open at another daemon."""
         counts = self._of.setdefault(daemon, {})
-        before = counts.pop(key, 0)
+        before = counts.pop(key, 0) or self._untold.get(daemon, {}).pop(key, 0)
         if count and len(counts) < KEYS:
             counts[key] = count
         else:
@@ -114,10 +121,20 @@ class SharedTable(OtherDaemons):
         else:
             self._elsewhere.pop(key, None)
 
+    def begin_all(self, daemon: bytes) -> None:
+        """This daemon begins to tell all that it has open."""
+        self._untold.setdefault(daemon, {}).update(self._of.pop(daemon, {}))
+
+    def end_all(self, daemon: bytes) -> None:
+        """What this daemon has not told since it began is not open."""
+        for key in tuple(self._untold.get(daemon, ())):
+            self.set(daemon, key, 0)
+        self._untold.pop(daemon, None)
+
     def forget(self, daemon: bytes) -> None:
         """Nothing is open at this daemon."""
-        for key in tuple(self._of.get(daemon, ())):
-            self.set(daemon, key, 0)
+        self.begin_all(daemon)
+        self.end_all(daemon)
         self._of.pop(daemon, None)
 
 
@@ -134,6 +151,9 @@ class SharedCounts:
         self._hits: dict[str, dict[Hashable, int]] = {}
         self._open: dict[str, dict[Hashable, int]] = {}
         self._is_called = False
+        self._parts: deque[list[tuple[str, str]]] = deque()
+        """What is left of the present round: tables and keys, in packets."""
+        self._next_part: Any = None
         self._last: dict[bytes, tuple[float, int]] = {}
         """When each other daemon has last published, and the number of that packet."""
         self._numbers = itertools.count(1)
@@ -151,13 +171,32 @@ class SharedCounts:
 
     def publish_state(self) -> None:
         """Publish all that is open, and forget daemons that have ended. Is called every STATE_EVERY seconds."""
-        self._publish({"all": True, "open": {name: _flat(table.open_here) for name, table in self._tables.items()}})
+        if self._next_part is None:
+            keys: list[tuple[str, str]] = []
+            for name, table in self._tables.items():
+                keys += zip(itertools.repeat(name), table.open_here, strict=False)
+            self._parts.extend(keys[at : at + PART_KEYS] for at in range(0, len(keys) or 1, PART_KEYS))
+            self._publish_part({"all": True})
         until = self._reactor.seconds() - FORGOTTEN_AFTER
         for daemon in [daemon for daemon, (at, _) in self._last.items() if at < until]:
             self._forget(daemon)
 
+    def _publish_part(self, more: Mapping[str, Any]) -> None:
+        """Publish the next part of a round, the first of which has ``all``; all but the last have ``more``."""
+        opened: dict[str, dict[Hashable, int]] = {}
+        for name, key in self._parts.popleft():
+            opened.setdefault(name, {})[key] = self._tables[name].open_here.get(key, 0)
+        self._publish(
+            {**more, "more": bool(self._parts), "open": {name: _flat(counts) for name, counts in opened.items()}}
+        )
+        self._next_part = self._reactor.callLater(PART_EVERY, self._publish_part, {}) if self._parts else None
+
     def stop(self) -> None:
         """Tell the others that nothing is open here."""
+        if self._next_part is not None:
+            self._next_part.cancel()
+            self._next_part = None
+            self._parts.clear()
         self._publish({"all": True})
 
     def _publish_hit(self, name: str, caller: Hashable, amount: int) -> None:
@@ -195,23 +234,37 @@ class SharedCounts:
         except BSONError:
             return
         daemon = packet.get("from")
-        if not isinstance(daemon, bytes) or daemon == self._id or packet.get("group") != self._group:
+        if not isinstance(daemon, bytes) or not self._is_new(daemon, packet):
             return
-        _, before = self._last.get(daemon, (0.0, 0))
-        number = packet.get("number", before + 1)  # earlier releases send none
-        if type(number) is not int or number <= before:
-            return  # it comes twice, since its node was away
-        if packet.get("all"):
-            self._forget(daemon)
-        if daemon not in self._last and len(self._last) >= DAEMONS:
-            return
-        self._last[daemon] = (self._reactor.seconds(), number)
         for name, caller, amount in _counts(packet.get("hits")):
             if amount and name in self._windows:
                 self._windows[name].add(caller, amount)
+        self._receive_open(daemon, packet)
+
+    def _is_new(self, daemon: bytes, packet: Mapping[str, Any]) -> bool:
+        """Whether a packet is another daemon's, and comes for the first time: again, if its node was away."""
+        if daemon == self._id or packet.get("group") != self._group:
+            return False
+        if daemon not in self._last and len(self._last) >= DAEMONS:
+            return False
+        _, before = self._last.get(daemon, (0.0, 0))
+        number = packet.get("number", before + 1)  # earlier releases send none
+        if type(number) is not int or number <= before:
+            return False
+        self._last[daemon] = (self._reactor.seconds(), number)
+        return True
+
+    def _receive_open(self, daemon: bytes, packet: Mapping[str, Any]) -> None:
+        begins, more = bool(packet.get("all")), packet.get("more")
+        if begins:
+            for table in self._tables.values():
+                table.begin_all(daemon)
         for name, key, count in _counts(packet.get("open")):
             if isinstance(key, str) and name in self._tables:
                 self._tables[name].set(daemon, key, count)
+        if more is False or (begins and not more):
+            for table in self._tables.values():
+                table.end_all(daemon)
 
     def _forget(self, daemon: bytes) -> None:
         self._last.pop(daemon, None)

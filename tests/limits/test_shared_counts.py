@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 
 from justchat.errors import TooManyRequests
 from justchat.interfaces.bus import CONTROL, PacketKind
-from justchat.limits.shared_counts import FORGOTTEN_AFTER, PART, SharedCounts
+from justchat.limits.shared_counts import FORGOTTEN_AFTER, PART, PART_EVERY, PART_KEYS, SharedCounts
 from justchat.model.rate import Rate
 from tests.support.bus_case import BusCase, Carrier, RelayCarrier
 from tests.support.waiting import eventually
@@ -171,6 +171,30 @@ class Open(SharedCase):
         await self.all_told()
 
         self.assertEqual((2, 0), (table.count("anna"), table.count("boris")))
+
+    async def test_many(self) -> None:
+        """What many have open is published in parts, and nothing of it is forgotten or counted twice meanwhile."""
+        clock = Clock()
+        bus, (other,) = (await self.a_bus()).bus, await self.some_counts(1)
+        one, number = SharedCounts(bus, "", clock), 2 * PART_KEYS + 1
+        opened, seen = one.table("sockets", 5), other.table("sockets", 5)
+        for key in range(number):
+            opened.publish(str(key), 1)
+        clock.advance(0)
+        await self.all_told()
+        seen.set(one._id, "closed", 1)  # that was not heard
+        counts = []
+
+        one.publish_state()
+        for _ in range(3):
+            await self.all_told()
+            counts.append([sum(seen.count(str(key)) for key in range(number)), seen.count("closed")])
+            one.publish_state()  # too early
+            clock.advance(PART_EVERY)
+
+        self.assertEqual([[number, 1], [number, 1], [number, 0]], counts)
+        sizes = [len(body) for body in self.subscribers[-1].received[COUNTS, CONTROL][-6:]]
+        self.assertLess(max(sizes), 60 * PART_KEYS)
 
     async def test_ends(self) -> None:
         """A daemon that stops has nothing open."""
