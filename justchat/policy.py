@@ -3,7 +3,7 @@
 ``check_*`` raises the error that the client gets. ``may_*`` and ``needs_password`` return a bool.
 """
 
-from justchat.errors import Banned, Blocked, NotAdmin, NotInRoom, Outranked, RoomFull, Silenced
+from justchat.errors import Banned, Blocked, NotAdmin, NotInRoom, Outranked, Rejected, RoomFull, Silenced
 from justchat.model.direct import Mailbox
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
@@ -41,6 +41,16 @@ def check_speak(room: Room, user: Id, at: Moment) -> None:
     until = room.silenced_until.get(user)
     if until is not None and until > at:
         raise Silenced
+
+
+MOST_HELD = 200
+"""Held messages of a room. Each is in the room's snapshot."""
+
+
+def check_hold(room: Room) -> None:
+    """A room with many held messages takes no more of them. Raises Rejected."""
+    if len(room.held) >= MOST_HELD:
+        raise Rejected
 
 
 def check_read(room: Room, user: Id) -> None:

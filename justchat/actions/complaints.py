@@ -44,5 +44,7 @@ class Complaints:
             return await self.mailboxes.get(user, message)
         except MessageNotFound:
             entry = await self.rooms.any_entry(message)
+            if entry.is_hidden and entry.author != user:
+                raise
         await checked_room(self.rooms, entry.stream, lambda room: check_read(room, user))
         return entry

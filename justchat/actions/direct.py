@@ -48,7 +48,8 @@ class DirectMessages:
 
     async def _write(self, id: Id, author: Id, to: Id, text: str) -> Entry:
         await self.users.exists(to)
-        shown = self.words.checked(text)
+        judged = self.words.judge(text)
+        judged.check()
 
         def make(seq: int, order: int) -> Entry:
             return Entry(
@@ -58,7 +59,8 @@ class DirectMessages:
                 kind=Kind.DIRECT_MESSAGE,
                 author=author,
                 user=to,
-                text=shown,
+                text=judged.text,
+                held=judged.hold,
                 created_at=self.clock(),
                 order=order,
             )
@@ -145,5 +147,10 @@ class DirectMessages:
 def _message(entry: Entry) -> DirectMessage:
     assert entry.user is not None and entry.text is not None
     return DirectMessage(
-        id=entry.id, author=entry.author, user=entry.user, text=entry.text, created_at=entry.created_at
+        id=entry.id,
+        author=entry.author,
+        user=entry.user,
+        text=entry.text,
+        created_at=entry.created_at,
+        is_held=entry.is_hidden,
     )

@@ -13,7 +13,7 @@ from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.pictures import FOLDER, pictures_in
 from justchat.model.room import Room
-from justchat.policy import check_read, check_speak
+from justchat.policy import check_hold, check_read, check_speak
 
 
 @frozen(kw_only=True)
@@ -55,6 +55,8 @@ class Messages:
             at = self.clock()
             check_speak(room, user, at)
             judged.check()
+            if judged.hold is not None:
+                check_hold(room)
             return Entry(
                 id=id,
                 stream=room.id,
@@ -63,6 +65,7 @@ class Messages:
                 author=user,
                 created_at=at,
                 text=judged.text,
+                held=judged.hold,
                 # It may have been removed since it was read.
                 ref_message=None if about is None else about.as_removed(room.removed_lately),
             )
@@ -77,4 +80,4 @@ class Messages:
         A negative ``skip`` counts from the end. Raises RoomNotFound, NotInRoom.
         """
         await checked_room(self.rooms, room_id, lambda room: check_read(room, user))
-        return await self.rooms.history(room_id, skip, limit)
+        return await self.rooms.history(room_id, skip, limit, user)

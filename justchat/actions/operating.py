@@ -7,13 +7,16 @@ from justchat.actions.transfers import Transfers
 from justchat.errors import Conflict, NotEnoughCoins, RoomNotFound, UserNotFound
 from justchat.interfaces.audit import IAuditLog
 from justchat.interfaces.complaints import IComplaints
+from justchat.interfaces.held import IHeldMessages
 from justchat.interfaces.money import ILedger
 from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
 from justchat.model.audit import AuditLine, Deed
 from justchat.model.complaint import Complaint
+from justchat.model.entry import Entry
 from justchat.model.gift import Reason, Transfer
+from justchat.model.held import Decision
 from justchat.model.ids import Id, as_id, is_well_formed, new_id
 from justchat.model.moment import Clock, Moment, iso
 from justchat.model.phone import parse_phone
@@ -55,6 +58,7 @@ class OperatorActions:
     removals: IRemovals
     audit: IAuditLog
     operator: str
+    held: IHeldMessages
     clock: Clock
     region: str
 
@@ -173,3 +177,17 @@ class OperatorActions:
             raise Conflict("this complaint is closed already")
         await self.record(Deed.CLOSE_COMPLAINT, complaint, note)
         await self.complaints.close(complaint, note, self.clock())
+
+    async def list_held(self, limit: int) -> list[Entry]:
+        """The messages that were held because of their words, the oldest first."""
+        return await self.held.waiting(limit)
+
+    async def decide(self, message: Id, decision: Decision) -> Entry:
+        """Let a held message go, or drop it. Running daemons carry that out within a second, or the next to start.
+
+        Raises MessageNotFound; Conflict for one that is decided on.
+        """
+        found = await self.held.get(message)
+        await self.record(Deed.RELEASE_MESSAGE if decision is Decision.RELEASE else Deed.DROP_MESSAGE, found.id)
+        await self.held.decide(found, decision)
+        return found

@@ -32,6 +32,10 @@ class MessageRemovals:
     async def remove(self, user: Id, message: Id) -> None:
         """Remove a message, once. Raises MessageNotFound, RoomNotFound, Outranked, TooManyRequests."""
         found = await self.rooms.any_entry(message)
+        if found.is_hidden:
+            if user != found.author:
+                raise MessageNotFound
+            return await self.rooms.drop(found)  # nobody else knows of it
 
         def check(room: Room) -> None:
             check_remove_message(room, user, found.author)

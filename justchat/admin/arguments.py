@@ -4,7 +4,7 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, Raw
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from justchat.admin import audit, complaints, gifts, messages, uploads, users
+from justchat.admin import audit, complaints, gifts, messages, uploads, users, words
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.moment import Moment, from_iso
 from justchat.model.text import composed, shows
@@ -32,7 +32,7 @@ def parse(written: Sequence[str] | None = None) -> Namespace:
 def _parser() -> ArgumentParser:
     top = ArgumentParser(
         prog="justchat-admin",
-        description="Operate a JustChat: its gifts, its complaints, its users, its pictures.",
+        description="Operate a JustChat: its gifts, its complaints, its users, its held messages, its pictures.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
@@ -49,6 +49,7 @@ def _parser() -> ArgumentParser:
     remove.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the audit log keeps it")
     _users(_area(areas, "users", "the users"))
     _audit(areas)
+    _words(_area(areas, "words", "the messages that were held because of their words"))
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)
     return top
 
@@ -117,6 +118,13 @@ def _audit(areas: Any) -> None:
     listing = _command(_area(areas, "audit", "what operators did"), "list", audit.list_deeds)
     listing.add_argument("--whom", metavar="ID", help="only what was done to this: an id, or a user's phone")
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
+
+
+def _words(area: Any) -> None:
+    listing = _command(area, "held", words.held)
+    listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
+    for command in (words.release, words.drop):
+        _command(area, command.__name__, command).add_argument("id", metavar="ID", help="the message's id")
 
 
 def _text(written: str) -> str:

@@ -40,7 +40,7 @@ from justchat.errors import StartupError
 from justchat.model.phone import NumberType
 from justchat.model.rate import Rate, parse_rate
 
-WordAction = Literal["mask", "reject"]
+WordAction = Literal["mask", "reject", "hold"]
 """What becomes of a text with a word of the list."""
 Failure = Literal["retry", "bad-number", "no-funds", "misconfigured", "unknown"]
 

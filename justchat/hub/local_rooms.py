@@ -181,6 +181,13 @@ class LocalRooms:
             local.connections = self._joined(inside, room.id) if self._gates else self._joined_ungated(inside)
         return local.connections
 
+    def connections_to(self, room: Room, may_hear: Callable[[Id], bool]) -> list[IConnection]:
+        """The connections of those in the room who may hear something."""
+        local = self._rooms.get(room.id)
+        if local is None:
+            return []
+        return self._joined([user for user in local.users if user in room.users and may_hear(user)], room.id)
+
     def _joined_ungated(self, users: list[Id]) -> list[IConnection]:
         by_user = self._by_user
         return [each for user in users for each in by_user[user]]

@@ -13,7 +13,14 @@ from justchat.model.entry import SILENT, Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import Room
 from justchat.protocol.encoded_events import EncodedEvent
-from justchat.protocol.events import Event, event_for_roommates, event_of_entry, event_of_mailbox_entry
+from justchat.protocol.events import (
+    Event,
+    event_for_roommates,
+    event_of_entry,
+    event_of_mailbox_entry,
+    is_for_some,
+    may_hear,
+)
 
 GIFTS_KNOWN = 10_000
 ENDS = frozenset({Kind.LEAVE, Kind.KICK, Kind.BAN, Kind.REMOVE_ROOM})
@@ -36,14 +43,17 @@ class Publisher:
         """Publish a room's entry to everybody in the room just after it. AbsenteeNotices sends it to the others."""
         self._local_rooms.apply(entry)
         if entry.kind not in (Kind.VOID, Kind.REMOVE_ROOM):
-            self._broadcast.send(self._local_rooms.connections(room), lambda: _encode(event_of_entry(entry), entry))
+            connections = self._local_rooms.connections(room)
+            if is_for_some(entry):
+                connections = self._local_rooms.connections_to(room, lambda user: may_hear(entry, user))
+            self._broadcast.send(connections, lambda: _encode(event_of_entry(entry), entry))
 
     def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         """Publish an entry to the user it is addressed to."""
         about = entry.ref_message
         if entry.kind is Kind.NOTICE and about is not None and about.kind in ENDS:
             self._local_rooms.left(mailbox.id, about.stream, about.seq)
-        if entry.kind not in SILENT:
+        if entry.kind not in SILENT and entry.held is None:
             own = self._local_rooms.connections_of(mailbox.id)
             self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry))
 

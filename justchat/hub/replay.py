@@ -16,7 +16,7 @@ from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
 from justchat.protocol.encoded_events import EncodedEvent
-from justchat.protocol.events import Event, Position, event_of_entry, event_of_mailbox_entry
+from justchat.protocol.events import Event, Position, event_of_entry, event_of_mailbox_entry, may_hear
 
 PAGE = 64
 """Entries of one read. The next page is read when the client has taken this one."""
@@ -79,12 +79,12 @@ class Replay:
             inside = not await self._limited(self._rooms.enters_next(user, room, of_room.after))
 
         def encode_own(page: list[Entry]) -> Iterable[EncodedEvent]:
-            return self._encode(page, event_of_mailbox_entry)
+            return self._encode([entry for entry in page if entry.held is None], event_of_mailbox_entry)
 
         def encode_of_room(page: list[Entry]) -> Iterable[EncodedEvent]:
             nonlocal inside
             seen, inside = _seen_inside(user, page, inside)
-            return self._encode(seen, event_of_entry)
+            return self._encode([entry for entry in seen if may_hear(entry, user)], event_of_entry)
 
         return await self._send_pages(own, pages[0], encode_own, send) and await self._send_pages(
             of_room, pages[1], encode_of_room, send

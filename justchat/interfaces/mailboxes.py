@@ -82,6 +82,14 @@ class IMailboxes(Interface):
     async def mark_as_read(message: DirectMessage, at: Moment) -> DirectMessage:
         """Mark a message as read at ``at``, unless it was read before. Returns it as stored."""
 
+    async def release(message: Entry, make: Callable[[Id, int], Entry]) -> None:
+        """Show a held message to its receiver, unless its author has removed it. ``make`` makes the entry of the
+        receiver's stream that tells them. Raises Blocked; Unavailable, and then the caller retries.
+        """
+
+    async def drop(message: Entry) -> None:
+        """Remove a held message for its author too, and erase its text."""
+
     async def remove(user: Id, message: DirectMessage) -> None:
         """Remove a user's copy of a message."""
 

@@ -36,14 +36,15 @@ class IRooms(Interface):
         Raises RoomNotFound, AlreadyStored, Unavailable and what ``propose`` raises; then nothing was appended.
         """
 
-    async def history(room: Id, skip: int, limit: int) -> list[Entry]:
+    async def history(room: Id, skip: int, limit: int, viewer: Id) -> list[Entry]:
         """At most ``limit`` entries after the first ``skip``, in order; a negative ``skip`` counts from the end.
 
-        It has all that any daemon has appended by now.
+        It has all that any daemon has appended by now, but no message that is held from the viewer; ``skip`` counts
+        none of these.
         """
 
     async def entry(room: Id, entry: Id) -> Entry:
-        """An entry of a room. Raises MessageNotFound."""
+        """An entry of a room, to be quoted. Raises MessageNotFound, also for a message that is held."""
 
     async def search(wanted: RoomSearch, by: Id) -> list[ListedRoom]:
         """A page of rooms for the user ``by``. Raises TooManyRequests where too many slow searches are in progress."""
@@ -78,5 +79,8 @@ class IRooms(Interface):
     async def entries(room: Id, after: int, limit: int) -> list[Entry]:
         """At most ``limit`` entries with a seq greater than ``after``, in order, void entries included."""
 
+    async def drop(message: Entry) -> None:
+        """Make a held message void, and erase its text, unless it is decided already. Its room learns of it soon."""
+
     async def any_entry(entry: Id) -> Entry:
-        """An entry of any room. Raises MessageNotFound."""
+        """An entry of any room, which may be a held message. Raises MessageNotFound."""

@@ -21,6 +21,8 @@ class Deed(StrEnum):
     WITHDRAW_GIFT = "withdraw gift"
     REMOVE_MESSAGE = "remove message"
     MOVE_UPLOADS = "move uploads"
+    RELEASE_MESSAGE = "release message"
+    DROP_MESSAGE = "drop message"
 
 
 @frozen(kw_only=True)

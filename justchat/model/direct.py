@@ -65,6 +65,8 @@ class DirectMessage:
     created_at: Moment
     read_at: Moment | None = None
     order: int | None = None
+    is_held: bool = False
+    """Whether its receiver may not see it, for now."""
 
 
 @frozen(kw_only=True)

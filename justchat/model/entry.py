@@ -27,6 +27,8 @@ class Kind(StrEnum):
     REMOVE_ROOM = "remove room"
     MESSAGE_REMOVED = "message-removed"
     """``message`` was removed: an entry of its own, which is no message of the history."""
+    RELEASE = "message released"
+    """A held message of the room is let go: the others are told it now."""
 
     # Of a user's stream:
     DIRECT_MESSAGE = "direct-message"
@@ -42,16 +44,29 @@ class Kind(StrEnum):
     REFUSED = "refused"
     """A gift under this id was refused, since one of the two blocks the other."""
 
+    DIRECT_RELEASE = "direct-message released"
+    """The same for a direct message to the user."""
+
     VOID = "void"
     """No event: fills the seq of an entry refused while the database was not available (docs/database.rst)."""
 
 
-CHANGES_MESSAGE = frozenset({Kind.MESSAGE_REMOVED})
+CHANGES_MESSAGE = frozenset({Kind.MESSAGE_REMOVED, Kind.RELEASE})
 """Entries of a room that say something about a message: they are told in order, and are no messages of its history."""
 OPERATOR = Id("0" * 24)
 """The author of what an operator did."""
 SILENT = frozenset({Kind.VOID, Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED})
 """Kinds that have no event."""
+
+
+class Hold(StrEnum):
+    """How far a message is that was held because of its words."""
+
+    WAITING = "waiting"
+    DECIDED = "decided"
+    """An operator has let it go or dropped it. When it was stored it was told to its author alone, so a client that
+    comes back is told it so, too.
+    """
 
 
 @record(kw_only=True)
@@ -66,6 +81,9 @@ class Entry:
     were removed. ``gap`` is set by the store (``store/history.py``).
     ``blocks`` are all users whom the owner blocks after a ``BLOCK`` or ``UNBLOCK``, and since when; some of these
     entries have it.
+
+    ``held`` is of a message that was not told to others when it was stored. A ``RELEASE`` or ``DIRECT_RELEASE`` has it
+    as ``ref_message``, which then has the ``ref_message`` of its own, and its ``author``.
     """
 
     id: Id
@@ -86,6 +104,12 @@ class Entry:
     removed_at: Moment | None = None
     gap: int | None = None
     blocks: Mapping[Id, Moment] | None = None
+    held: Hold | None = None
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether only the author may see this message, for now."""
+        return self.held is Hold.WAITING
 
     def without_words(self, removed_at: Moment) -> "Entry":
         """The entry as everybody sees it once its words are removed: its text, and what it quoted."""

@@ -1,6 +1,7 @@
 """Rooms: the state that the entries of a room's log add up to."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from attrs import evolve, field, frozen
 
@@ -13,6 +14,13 @@ REMOVALS_KEPT = 256
 """A room keeps this many of its latest removals: more than can be at work at once."""
 VISITORS_KEPT = 1_000
 """A room keeps this many of its latest visitors, so that its document stays bounded."""
+
+
+class HeldMessage(NamedTuple):
+    """A message that only its author may see, for now."""
+
+    seq: int
+    author: Id
 
 
 @record(kw_only=True)
@@ -39,13 +47,20 @@ class Room:
     """How many other entries are before the latest of these."""
     removed_lately: Mapping[Id, Moment] = {}
     """Messages that were removed lately, and when. Their words may still be in the database."""
+    held: Mapping[Id, HeldMessage] = {}
+    """Held messages by their ids, in order: the history of all but the author skips them."""
 
     def after(self, entry: Entry) -> "Room":
         """The room after an entry. Entries are facts, so nothing is checked here."""
         if entry.kind is Kind.MESSAGE:
-            return self  # as nearly all entries
+            # Nearly all entries are such messages.
+            return self if entry.held is None else _held(self, entry)
         change = _CHANGES.get(entry.kind)
         return self if change is None else change(self, entry)
+
+    def held_from(self, user: Id) -> list[int]:
+        """The seqs of the held messages that a user may not see, rising."""
+        return [held.seq for held in self.held.values() if held.author != user]
 
 
 LISTED_PEOPLE = 100
@@ -138,7 +153,22 @@ def _removed(room: Room, entry: Entry) -> Room:
 
 def _voided(room: Room, entry: Entry) -> Room:
     voids = {*room.voids, entry.seq} | ({entry.voids} if entry.voids is not None else set())
-    return evolve(room, voids=tuple(sorted(voids)))
+    held = {message: each for message, each in room.held.items() if each.seq != entry.voids}
+    return evolve(room, voids=tuple(sorted(voids)), held=held)
+
+
+def _held(room: Room, entry: Entry) -> Room:
+    return evolve(room, held={**room.held, entry.id: HeldMessage(entry.seq, entry.author)})
+
+
+def _released(room: Room, entry: Entry) -> Room:
+    changes = room.message_changes + 1
+    held = _without(room.held, entry.message)
+    return evolve(room, message_changes=changes, latest_gap=entry.seq - changes, held=held)
+
+
+def _without(held: Mapping[Id, HeldMessage], message: Id | None) -> Mapping[Id, HeldMessage]:
+    return held if message not in held else {other: each for other, each in held.items() if other != message}
 
 
 def _message_removed(room: Room, entry: Entry) -> Room:
@@ -147,7 +177,13 @@ def _message_removed(room: Room, entry: Entry) -> Room:
     removed = {**room.removed_lately, entry.message: entry.created_at}
     if len(removed) > REMOVALS_KEPT:
         del removed[next(iter(removed))]
-    return evolve(room, message_changes=changes, latest_gap=entry.seq - changes, removed_lately=removed)
+    return evolve(
+        room,
+        message_changes=changes,
+        latest_gap=entry.seq - changes,
+        removed_lately=removed,
+        held=_without(room.held, entry.message),
+    )
 
 
 _CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {
@@ -160,6 +196,7 @@ _CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {
     Kind.NEW_MODERATOR: _moderator_named,
     Kind.REMOVE_MODERATOR: _moderator_removed,
     Kind.REMOVE_ROOM: _removed,
+    Kind.RELEASE: _released,
     Kind.VOID: _voided,
     Kind.MESSAGE_REMOVED: _message_removed,
 }

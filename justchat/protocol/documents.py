@@ -42,6 +42,8 @@ class RoomDocument(TypedDict):
 class MessageDocument(TypedDict):
     """A message, or a service message, which has a ``type``. A silence has ``finished``: its end, in milliseconds since
     the epoch. Of a message that was removed, ``text`` and ``ref_message`` are null and ``removed_at`` says when.
+    ``held`` is true in a message that only its author sees, for now. ``message_seq`` is in the event of a held message
+    that is let go: its seq in the history.
     """
 
     _id: str
@@ -56,10 +58,14 @@ class MessageDocument(TypedDict):
     seq: int
     finished: NotRequired[int]
     removed_at: NotRequired[str]
+    held: NotRequired[bool]
+    message_seq: NotRequired[int]
 
 
 class DirectMessageDocument(TypedDict):
-    """A direct message; ``read_at`` is null until its receiver has read it."""
+    """A direct message; ``read_at`` is null until its receiver has read it. ``held`` is true in a message that only its
+    author sees, for now.
+    """
 
     _id: str
     author: str
@@ -72,6 +78,7 @@ class DirectMessageDocument(TypedDict):
     created_at: str
     read: bool
     read_at: str | None
+    held: NotRequired[bool]
 
 
 class GiftDocument(TypedDict):
@@ -226,13 +233,15 @@ def message_document(entry: Entry) -> MessageDocument:
         document["finished"] = milliseconds(entry.finished)
     if entry.removed_at is not None:
         document["removed_at"] = iso(entry.removed_at)
+    if entry.is_hidden:
+        document["held"] = True
     return document
 
 
 def direct_document(message: DirectMessage) -> DirectMessageDocument:
     """The document of a direct message."""
     created_at = iso(message.created_at)
-    return {
+    document: DirectMessageDocument = {
         "_id": message.id,
         "author": message.author,
         "user": message.user,
@@ -245,6 +254,9 @@ def direct_document(message: DirectMessage) -> DirectMessageDocument:
         "read": message.read_at is not None,
         "read_at": None if message.read_at is None else iso(message.read_at),
     }
+    if message.is_held:
+        document["held"] = True
+    return document
 
 
 def sent_document(entry: Entry) -> DirectMessageDocument:

@@ -71,8 +71,17 @@ def event_of_entry(entry: Entry) -> Event | None:
         return None
     if entry.kind is Kind.MESSAGE_REMOVED:
         return _removal_event(entry)
+    if entry.kind is Kind.RELEASE:
+        return _release_event(entry)
     name = "message" if entry.kind is Kind.MESSAGE else "service-message"
     return Event(name, message_document(entry))
+
+
+def _release_event(entry: Entry) -> Event:
+    """The event of the message, with the release's seq."""
+    assert entry.ref_message is not None
+    message = entry.ref_message
+    return Event("message", {**message_document(message), "seq": entry.seq, "message_seq": message.seq})
 
 
 def _removal_event(entry: Entry) -> Event:
@@ -98,6 +107,11 @@ def event_of_mailbox_entry(entry: Entry) -> Event | None:
     match entry.kind:
         case Kind.DIRECT_MESSAGE:
             shown: Mapping[str, object] = {**sent_document(entry), "type": "direct-message"}
+        case Kind.DIRECT_RELEASE:
+            assert entry.ref_message is not None
+            return Event(
+                "direct-message", {"n": entry.seq, **sent_document(entry.ref_message), "type": "direct-message"}
+            )
         case Kind.READ:
             message = receipt_document(entry)
             read_at = message["read_at"]
@@ -128,6 +142,20 @@ def event_of_mailbox_entry(entry: Entry) -> Event | None:
 def event_for_roommates(event: Event) -> Event:
     """A user's own event as the others in the room receive it: without ``n``, which counts that user's stream."""
     return Event(event.name, {key: value for key, value in event.data.items() if key != "n"})
+
+
+def is_for_some(entry: Entry) -> bool:
+    """Whether an entry of a room is told to some of its users only (``may_hear``): a held message, or its release."""
+    return entry.held is not None or entry.kind is Kind.RELEASE
+
+
+def may_hear(entry: Entry, user: Id) -> bool:
+    """Whether an entry of a room is told to a user in it. Its author is told of a held message at once, others when it
+    is let go.
+    """
+    if entry.held is not None:
+        return user == entry.author
+    return entry.kind is not Kind.RELEASE or user != entry.author
 
 
 def absentees(room: Room, entry: Entry) -> Iterable[Id]:

@@ -21,6 +21,7 @@ from justchat.runtime.tcp import TurnReactor
 from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
 from justchat.service.first_gifts import add_first_gifts
+from justchat.service.held_messages import HeldMessageDecisions
 from justchat.service.housekeeping import Housekeeping, OperatorRemovals, Reconciliation
 from justchat.service.lifecycle import PartService, PeriodicService
 from justchat.service.pictures import OrphanRemoval, picture_services
@@ -163,6 +164,7 @@ class Daemon(RootService):
             OrphanRemoval(actions.uploads, reactor),
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),
+            HeldMessageDecisions(actions.held, reactor),
             BusBackstop(stores, stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
             PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),
             PartService("garbage collection settings", start=tune_garbage_collector),

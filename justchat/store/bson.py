@@ -9,23 +9,25 @@ from bson import ObjectId
 
 from justchat.errors import ApiError
 from justchat.model.direct import DirectMessage
-from justchat.model.entry import CHANGES_MESSAGE, Entry, Kind
+from justchat.model.entry import CHANGES_MESSAGE, Entry, Hold, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, Members, is_well_formed
 from justchat.model.moment import EPOCH, Moment
 from justchat.model.phone import Phone
-from justchat.model.room import Room
+from justchat.model.room import HeldMessage, Room
 from justchat.model.text import fold
 from justchat.model.user import Profile, Session, Suspension, User
 from justchat.store.mongo.client import Document
 
 OF_USERS = frozenset(
-    {Kind.DIRECT_MESSAGE, Kind.READ, Kind.GIFT, Kind.NOTICE, Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED}
+    {Kind.DIRECT_MESSAGE, Kind.DIRECT_RELEASE, Kind.READ, Kind.GIFT, Kind.NOTICE}
+    | {Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED}
 )
 KINDS = {kind.value: kind for kind in Kind}
 _VALUES = {kind: kind.value for kind in Kind}
 """(``kind.value`` takes as long as three fields of a document.)"""
 CHANGES_ROOM = frozenset(Kind) - OF_USERS - CHANGES_MESSAGE - {Kind.MESSAGE, Kind.VOID}
+HOLDS = frozenset(hold.value for hold in Hold)
 
 
 def object_id(id: Id, missing: type[ApiError]) -> ObjectId:
@@ -89,17 +91,20 @@ def entry_to_document(entry: Entry) -> Document:
         document["gift"] = gift_to_document(entry.gift)
     if entry.removed_at is not None:
         document["removed_at"] = entry.removed_at
-    if kind is not Kind.MESSAGE:
+    if kind is not Kind.MESSAGE or entry.held is not None:
         document |= _more_by_kind(entry)
     return document
 
 
 def _more_by_kind(entry: Entry) -> Document:
     if entry.kind is Kind.DIRECT_MESSAGE:
-        return {"pair": pair(entry.author, entry.stream), "read": False, "removed_by": []}
+        of_dialog = {"pair": pair(entry.author, entry.stream), "read": False, "removed_by": []}
+        return of_dialog if entry.held is None else {**of_dialog, **hidden_from(entry.stream), **_held(entry)}
+    if entry.kind is Kind.MESSAGE:
+        return _held(entry)
     if entry.kind is Kind.VOID and entry.voids is not None:
         return {"voids": entry.voids, "changes": True}
-    if entry.kind in CHANGES_MESSAGE:
+    if entry.kind in CHANGES_MESSAGE or entry.kind is Kind.DIRECT_RELEASE:
         return _change_of_message(entry)
     if entry.blocks is not None:
         return {"blocks": [{"user": ObjectId(user), "at": at} for user, at in entry.blocks.items()]}
@@ -110,7 +115,17 @@ def _change_of_message(entry: Entry) -> Document:
     assert entry.message is not None
     gap = {} if entry.gap is None else {"gap": entry.gap}
     # Until the words of the message are gone from the database, ``scrub`` is when they are to be looked for.
-    return {"message": ObjectId(entry.message), "scrub": entry.created_at, **gap}
+    scrub = {"scrub": entry.created_at} if entry.kind is Kind.MESSAGE_REMOVED else {}
+    return {"message": ObjectId(entry.message), **scrub, **gap}
+
+
+def _held(entry: Entry) -> Document:
+    return {} if entry.held is None else {"held": entry.held.value}
+
+
+def hidden_from(receiver: Id) -> Document:
+    """The fields of a direct message that its receiver does not see, as if they had removed their copy unread."""
+    return {"read": None, "removed_by": [ObjectId(receiver)]}
 
 
 def pair(one: Id, other: Id) -> str:
@@ -127,6 +142,7 @@ def direct_from_document(document: Document) -> DirectMessage:
         created_at=moment(document["create_at"]),
         read_at=_moment(document.get("read_at")),
         order=document.get("order"),
+        is_held=document.get("held") == Hold.WAITING,
     )
 
 
@@ -225,6 +241,7 @@ def _more_of(document: Document) -> dict[str, Any]:
         "removed_at": _moment(document.get("removed_at")),
         "gap": document.get("gap"),
         "blocks": None if blocks is None else {_id(each["user"]): moment(each["at"]) for each in blocks},
+        "held": None if "held" not in document else Hold(document["held"]),
     }
 
 
@@ -275,12 +292,16 @@ def room_changes(room: Room, seq: int) -> Document:
         "message_changes": room.message_changes,
         "latest_gap": room.latest_gap,
         "removed_lately": dict(room.removed_lately),
+        "held": [
+            {"_id": ObjectId(message), "seq": held.seq, "author": ObjectId(held.author)}
+            for message, held in room.held.items()
+        ],
     }
 
 
 ROOM = (
     *("_id", "name", "admin", "create_at", "max_users", "password", "moderators", "users", "banned", "visiters"),
-    *("silently", "removed", "voids", "message_changes", "latest_gap", "removed_lately", "seq"),
+    *("silently", "removed", "voids", "message_changes", "latest_gap", "removed_lately", "held", "seq"),
 )
 """The fields that a room is read from; its document has more, for searches."""
 
@@ -306,6 +327,7 @@ def room_from_document(document: Document) -> tuple[Room, int]:
         message_changes=document.get("message_changes", 0),
         latest_gap=document.get("latest_gap", -1),
         removed_lately={Id(message): moment(at) for message, at in removed.items()} if removed else {},
+        held={_id(each["_id"]): HeldMessage(each["seq"], _id(each["author"])) for each in document.get("held", ())},
     )
     return room, document["seq"]
 

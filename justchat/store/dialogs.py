@@ -91,7 +91,10 @@ class Dialogs:
     def add(self, message: Entry) -> None:
         """A direct message has become durable."""
         self._behind += 1
-        self._latest[message.stream, message.author] = message  # later than the one before, as their stream goes
+        if message.held is None:
+            self._latest[message.stream, message.author] = message  # later than the one before, as their stream goes
+        else:
+            self._update((message.author, message.stream), _last(message))
         if self._timer is None:
             self._start_timer()
 
@@ -100,6 +103,10 @@ class Dialogs:
         order, active = message.order or 0, self._active
         receiver, author = message.stream, message.author
         return active.get((receiver, author), 0) > order and active.get((author, receiver), 0) > order
+
+    def add_for_receiver(self, message: Entry) -> None:
+        """A direct message that was held is shown to its receiver."""
+        self._update((message.stream, message.author), _last(message))
 
     def _update(self, dialog: tuple[Id, Id], last: "_Last") -> None:
         known = self._unwritten.get(dialog)
@@ -169,7 +176,7 @@ class Dialogs:
         """Each message is the last of two dialogs."""
         latest, self._latest = self._latest, {}
         for (receiver, author), message in latest.items():
-            last = _Last(message.order or 0, message.created_at, message.seq, message.id)
+            last = _last(message)
             self._update((receiver, author), last)
             self._update((author, receiver), last)
 
@@ -251,6 +258,10 @@ class _Last(NamedTuple):
     at: Moment
     seq: int
     message: Id
+
+
+def _last(message: Entry) -> _Last:
+    return _Last(message.order or 0, message.created_at, message.seq, message.id)
 
 
 def _update_of(owner: Id, other: Id, last: _Last, active_for: int) -> tuple[Document, Document]:

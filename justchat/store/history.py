@@ -3,7 +3,8 @@
 Messages do not store their position, since that would cost an index. A *place* counts a room's entries but changes of
 messages. Of consecutive changes the first one stores its ``gap``, the number of places before it. So a change at a
 ``seq`` with a gap has ``seq - gap - 1`` changes before it, and one look into the index by ``gap`` turns a place into a
-``seq``, however many changes there are. Void entries have places; they are few, and the room knows the seqs of all.
+``seq``, however many changes there are. Void entries and held messages have places; they are few, and the room knows
+the seqs of all.
 """
 
 from bisect import bisect_right
@@ -12,11 +13,12 @@ from collections.abc import Sequence
 from bson import ObjectId
 
 from justchat.model.entry import CHANGES_MESSAGE, Entry, Kind
+from justchat.model.ids import Id
 from justchat.model.room import Room
 from justchat.store.indexes import GAPS, LOG
 from justchat.store.log.reader import LogReader
 from justchat.store.log.stream_head import StreamHead
-from justchat.store.mongo.client import Database
+from justchat.store.mongo.client import Database, Document
 
 READ_OVER = 200
 """Changes of messages that a page reads and drops. Above that it names the seqs that it wants."""
@@ -24,9 +26,10 @@ HISTORY = {"$nin": [Kind.VOID.value, *(kind.value for kind in CHANGES_MESSAGE)]}
 """The kinds of the history."""
 
 
-def length(head: StreamHead[Room]) -> int:
-    """How many messages the history has, up to the head."""
-    return head.seq - len(head.state.voids) - head.state.message_changes
+def length(head: StreamHead[Room], viewer: Id) -> int:
+    """How many messages the history has for a viewer, up to the head."""
+    room = head.state
+    return head.seq - len(room.voids) - len(room.held_from(viewer)) - room.message_changes
 
 
 class History:
@@ -36,13 +39,15 @@ class History:
         self._database = database
         self._reader = reader
 
-    async def page(self, head: StreamHead[Room], skip: int, limit: int) -> list[Entry]:
+    async def page(self, head: StreamHead[Room], skip: int, limit: int, viewer: Id) -> list[Entry]:
         """At most ``limit`` messages after the first ``skip``, in order, with those that the log has behind the head.
 
         ``skip`` is not beyond the head.
         """
         room, stream = head.state, ObjectId(head.state.id)
-        place = await self._place(room, skip)
+        held = room.held_from(viewer)
+        kinds: Document = {"kind": HISTORY, "$nor": [{"seq": {"$in": held}}]} if held else {"kind": HISTORY}
+        place = await self._place(room, skip, sorted([*room.voids, *held]) if held else room.voids)
         places = head.seq - room.message_changes
         found: list[Entry] = []
         while len(found) < limit and place < places:
@@ -50,25 +55,25 @@ class History:
             seqs = await self._seqs(room, place, min(wanted, places - place))
             place += len(seqs)
             if place == places and head.seq - seqs[0] < len(seqs) + READ_OVER:
-                return found + await self._reader.entries(stream, seqs[0] - 1, wanted, kind=HISTORY)
-            found += await self._between(stream, seqs)
+                return _of(viewer, head, found + await self._reader.entries(stream, seqs[0] - 1, wanted, **kinds))
+            found += await self._between(stream, seqs, kinds)
         if len(found) < limit:
-            found += await self._reader.entries(stream, head.seq, limit - len(found), kind=HISTORY)
-        return found
+            found += await self._reader.entries(stream, head.seq, limit - len(found), **kinds)
+        return _of(viewer, head, found)
 
-    async def _between(self, stream: ObjectId, seqs: Sequence[int]) -> list[Entry]:
+    async def _between(self, stream: ObjectId, seqs: Sequence[int], kinds: Document) -> list[Entry]:
         is_close = seqs[-1] - seqs[0] < len(seqs) + READ_OVER
         among = {"$gte": seqs[0], "$lte": seqs[-1]} if is_close else {"$in": seqs}
-        return await self._reader.among(stream, among, len(seqs), kind=HISTORY)
+        return await self._reader.among(stream, among, len(seqs), **kinds)
 
-    async def _place(self, room: Room, skip: int) -> int:
-        """How many places the first ``skip`` messages take, with the void entries among and next to them."""
-        voids = 0
-        if room.voids:
-            seqs = await self._seqs(room, skip, len(room.voids) + 1)
-            while (before := bisect_right(room.voids, seqs[voids])) > voids:
-                voids = before
-        return skip + voids
+    async def _place(self, room: Room, skip: int, hidden: Sequence[int]) -> int:
+        """How many places the first ``skip`` messages take, with the ``hidden`` entries among and next to them."""
+        before = 0
+        if hidden:
+            seqs = await self._seqs(room, skip, len(hidden) + 1)
+            while (found := bisect_right(hidden, seqs[before])) > before:
+                before = found
+        return skip + before
 
     async def _seqs(self, room: Room, place: int, number: int) -> list[int]:
         """The seqs of the next places after ``place``."""
@@ -90,3 +95,8 @@ class History:
             seqs += [change + changes for change in range(first + len(seqs), upto + 1)]
         seqs += [each + room.message_changes for each in range(first + len(seqs), last + 1)]
         return seqs
+
+
+def _of(viewer: Id, head: StreamHead[Room], entries: list[Entry]) -> list[Entry]:
+    """What the viewer may see of entries: those behind the head may be held, too."""
+    return [entry for entry in entries if entry.seq <= head.seq or entry.author == viewer or not entry.is_hidden]

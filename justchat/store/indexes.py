@@ -12,6 +12,7 @@ PACKETS = "packets"
 LEASES = "leases"
 AUDIT = "audit"
 REMOVALS = "removals"
+HELD = "held"
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
 
@@ -50,6 +51,9 @@ LATEST = {"order": -1, "create_at": -1, "seq": -1}
 
 BETWEEN = _index({"pair": 1, **LATEST}, partialFilterExpression=_DIRECT)
 """Messages between two users."""
+
+WAITING = _index({"held": 1, "create_at": 1}, partialFilterExpression={"held": "waiting"})
+"""Held messages that wait for an operator."""
 
 PRIVATE = _index({"private": 1, "_id": 1}, partialFilterExpression={"private": True})
 """Rooms with a password, for queries that read the index alone."""
@@ -102,6 +106,7 @@ INDEXES: dict[str, list[Document]] = {
         FROM_AUTHOR,
         BETWEEN,
         UNREAD,
+        WAITING,
         # The gifts that a user received.
         _index({"stream": 1, "kind": 1, "seq": -1}, partialFilterExpression={"kind": Kind.GIFT.value}),
         GAPS,
@@ -125,6 +130,7 @@ INDEXES: dict[str, list[Document]] = {
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
     ENDED: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     PACKETS: [_index({"at": 1}, expireAfterSeconds=3600)],
+    HELD: [_index({"order": 1})],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     ANSWERS: [
         _index({"at": 1}, expireAfterSeconds=24 * 3600),

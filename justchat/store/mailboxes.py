@@ -15,7 +15,7 @@ from justchat.errors import AlreadyStored, Blocked, MessageNotFound
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.model.direct import Dialog, DirectMessage, Mailbox
-from justchat.model.entry import Entry, Kind
+from justchat.model.entry import Entry, Hold, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
 from justchat.policy import check_not_blocked
@@ -279,6 +279,30 @@ class Mailboxes:
         document = await self._database.find_one(LOG, query, hint=BY_ID)
         assert document is not None
         return direct_from_document(document)
+
+    async def release(self, message: Entry, make: Callable[[Id, int], Entry]) -> None:
+        for owner, other in ((message.stream, message.author), (message.author, message.stream)):
+            check_not_blocked(await self.mailbox(owner), other)
+        place = {"_id": ObjectId(message.id), "stream": ObjectId(message.stream)}
+        # Once: its receiver may remove it from now on.
+        for_receiver = {
+            "$set": {"read": False, "held": Hold.DECIDED.value},
+            "$pull": {"removed_by": ObjectId(message.stream)},
+        }
+        hidden = {**place, "held": Hold.WAITING.value, "removed_by": [ObjectId(message.stream)]}
+        await self._database.update(LOG, hidden, for_receiver, hint=BY_ID)
+        document = await self._database.find_one(LOG, place, hint=BY_ID)
+        if document is None or ObjectId(message.author) in document["removed_by"]:
+            return
+        self._dialogs.add_for_receiver(message)
+        await self._dialogs.flush()
+        await self.append_once(message.stream, derived_id("release", message.id), make, by=message.author)
+
+    async def drop(self, message: Entry) -> None:
+        await self._dialogs.flush()
+        place = {"_id": ObjectId(message.id), "stream": ObjectId(message.stream), "held": Hold.WAITING.value}
+        await self._database.update(LOG, place, {"$set": {"text": ""}}, hint=BY_ID)
+        await self._remove(message.author, message.stream, [ObjectId(message.id)])
 
     async def remove(self, user: Id, message: DirectMessage) -> None:
         await self._dialogs.flush()

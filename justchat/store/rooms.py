@@ -158,16 +158,16 @@ class Rooms:
     async def _head(self, room: Id, at_least: int = 0) -> StreamHead[Room]:
         return _not_removed(await self._log.heads.live(room, at_least))
 
-    async def history(self, room: Id, skip: int, limit: int) -> list[Entry]:
+    async def history(self, room: Id, skip: int, limit: int, viewer: Id) -> list[Entry]:
         head = await self._head(room)
-        if skip > length(head):
+        if skip > length(head, viewer):
             head = _not_removed(await self._log.heads.latest(room))
-            if skip > length(head):
+            if skip > length(head, viewer):
                 return []
         while True:
-            first = max(0, length(head) + skip) if skip < 0 else skip
+            first = max(0, length(head, viewer) + skip) if skip < 0 else skip
             # One more than wanted shows whether the log has more than the head, from which the end was counted.
-            entries = await self._history.page(head, first, limit + 1)
+            entries = await self._history.page(head, first, limit + 1, viewer)
             if skip >= 0 or not entries or entries[-1].seq <= head.seq:
                 break
             head = _not_removed(await self._log.heads.latest(room))
@@ -175,7 +175,10 @@ class Rooms:
 
     async def entry(self, room: Id, entry: Id) -> Entry:
         query = {"_id": object_id(entry, MessageNotFound), "stream": object_id(room, RoomNotFound)}
-        return _entry_of_room(await self._database.find_one(LOG, query, hint=BY_ID))
+        found = _entry_of_room(await self._database.find_one(LOG, query, hint=BY_ID))
+        if found.is_hidden:
+            raise MessageNotFound
+        return found
 
     async def position(self, room: Id, at_least: int = 0) -> int:
         return (await self._head(room, at_least)).seq
@@ -195,6 +198,9 @@ class Rooms:
         stream = object_id(room, RoomNotFound)
         found = await self._log.reader.entries(stream, after, 1, user=ObjectId(user), kind={"$in": moves})
         return bool(found) and found[0].kind is Kind.NEW_ROOMMATE
+
+    async def drop(self, message: Entry) -> None:
+        await self._log.withdrawals.drop(message)
 
     async def any_entry(self, entry: Id) -> Entry:
         query = {"_id": object_id(entry, MessageNotFound)}

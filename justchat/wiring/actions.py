@@ -12,6 +12,7 @@ from justchat.actions.blocks import Blocks
 from justchat.actions.complaints import Complaints
 from justchat.actions.direct import DirectMessages
 from justchat.actions.gift_catalogue import GiftCatalogue
+from justchat.actions.held_messages import HeldActions
 from justchat.actions.login_attempts import LoginAttempts, RoomPasswordAttempts
 from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
@@ -50,6 +51,7 @@ class Actions:
     transfers: Transfers
     gift_catalogue: GiftCatalogue
     complaints: Complaints
+    held: HeldActions
     uploads: UploadActions
 
 
@@ -168,6 +170,7 @@ def make_actions(
         complaints=Complaints(
             rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
         ),
+        held=HeldActions(rooms=rooms, mailboxes=mailboxes, held=stores.held, clock=now),
         uploads=UploadActions(
             images=images,
             pictures=pictures,
@@ -202,6 +205,7 @@ def make_operator_actions(settings: Settings, stores: Stores, operator: str) -> 
         complaints=stores.complaints,
         audit=stores.audit,
         operator=operator,
+        held=stores.held,
         clock=now,
         region=settings.sms.region,
     )

@@ -12,6 +12,7 @@ from justchat.store.audit_log import AuditLog
 from justchat.store.catalogue import Catalogue
 from justchat.store.client_ids import ClientIds
 from justchat.store.complaints import ComplaintStore
+from justchat.store.held import HeldMessages
 from justchat.store.invites import Invites
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
@@ -40,6 +41,7 @@ class Stores:
     complaints: ComplaintStore
     removals: Removals
     audit: AuditLog
+    held: HeldMessages
     invites: Invites
     rate_windows: RateWindows
     pictures: PictureRecords
@@ -75,6 +77,7 @@ def make_stores(
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),
         audit=AuditLog(database),
+        held=HeldMessages(database),
         invites=Invites(database, now, reactor),
         rate_windows=RateWindows(database, now, reactor),
         pictures=PictureRecords(database, now, *folders),

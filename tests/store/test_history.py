@@ -2,18 +2,19 @@
 
 import random
 
+from attrs import evolve
 from bson import ObjectId
 from twisted.internet.defer import ensureDeferred, gatherResults
 
 from justchat.interfaces.rooms import Proposal
-from justchat.model.entry import CHANGES_MESSAGE, Entry, Kind
+from justchat.model.entry import CHANGES_MESSAGE, Entry, Hold, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.store.bson import room_to_document
 from justchat.store.indexes import LOG, ROOMS
 from justchat.store.rooms import Rooms
-from tests.support.log_case import ALL, LogCase, entry, move, say
+from tests.support.log_case import ALL, NOBODY, LogCase, entry, move, say
 
 NOTHING = CHANGES_MESSAGE | {Kind.VOID}
 
@@ -33,10 +34,39 @@ def remove(author: Id, message: Id) -> Proposal:
     return propose
 
 
+def hold(author: Id) -> Proposal:
+    def propose(room: Room, seq: int) -> Entry:
+        return evolve(entry(room, seq, author, Kind.MESSAGE), text="text", held=Hold.WAITING)
+
+    return propose
+
+
+def release(held: Entry) -> Proposal:
+    def propose(room: Room, seq: int) -> Entry:
+        return evolve(entry(room, seq, held.author, Kind.RELEASE), ref_message=held, message=held.id)
+
+    return propose
+
+
 class HistoryCase(LogCase):
+    def seen_by(self, viewer: Id, entries: list[Entry]) -> list[int]:
+        """The seqs of the history, from the log."""
+        released = {each.message for each in entries if each.kind is Kind.RELEASE}
+        return [
+            each.seq
+            for each in entries
+            if each.kind not in NOTHING and (each.held is None or each.author == viewer or each.id in released)
+        ]
+
     async def do(self, kind: str, rooms: Rooms, room: Id) -> None:
         if kind == "say":
             await rooms.append(room, say(self.anna))
+        elif kind == "hold":
+            await rooms.append(room, hold(self.anna))
+        elif kind == "release":
+            for held in random.Random(2).choices(list((await rooms.latest(room)).held) or [None]):
+                if held is not None:
+                    await rooms.append(room, release(await rooms.any_entry(held)))
         elif kind == "void":
             await rooms.append(room, lambda room, seq: entry(room, seq, self.anna, Kind.VOID))
         else:
@@ -52,15 +82,16 @@ class SeveralDaemons(HistoryCase):
         one, other = await self.a_daemon(), await self.a_daemon()
         room = await self.a_room(one)
         for _ in range(6):
-            for kind in chance.choices(["say", "remove", "void", "many"], [4, 3, 1, 1], k=40):
+            for kind in chance.choices(["say", "remove", "void", "many", "hold", "release"], [4, 3, 1, 1, 2, 1], k=40):
                 await self.do(kind, chance.choice([one, other]), room)
             fresh = await self.a_daemon()
-            seqs = [each.seq for each in await one.entries(room, 0, ALL) if each.kind not in NOTHING]
-            for _ in range(60):
+            entries = await one.entries(room, 0, ALL)
+            for viewer in (self.anna, NOBODY) * 40:
+                seqs = self.seen_by(viewer, entries)
                 skip, limit = chance.randint(-len(seqs) - 3, len(seqs) + 3), chance.choice([1, 2, 7, 500])
                 start = skip if skip >= 0 else max(0, len(seqs) + skip)
 
-                page = await chance.choice([one, other, fresh]).history(room, skip, limit)
+                page = await chance.choice([one, other, fresh]).history(room, skip, limit, viewer)
 
                 self.assertEqual(seqs[start : start + limit], [each.seq for each in page], (skip, limit))
             await fresh.stop()
@@ -73,15 +104,29 @@ class OneDaemon(HistoryCase):
         """The same where nobody else writes."""
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
-        for kind in ("say", "remove", "say", "void", "say", "many", "say", "remove", "remove", "say"):
+        for kind in (
+            "say",
+            "hold",
+            "hold",
+            "remove",
+            "say",
+            "release",
+            "void",
+            "say",
+            "many",
+            "say",
+            "remove",
+            "remove",
+            "say",
+        ):
             await self.do(kind, rooms, room)
         await rooms.append(room, move(self.anna, Kind.LEAVE))
-        seqs = [each.seq for each in await rooms.entries(room, 0, ALL) if each.kind not in NOTHING]
+        seqs = self.seen_by(NOBODY, await rooms.entries(room, 0, ALL))
 
         for skip in range(-len(seqs) - 1, len(seqs) + 2):
             start = skip if skip >= 0 else max(0, len(seqs) + skip)
             for limit in (1, 3, 50):
-                page = await rooms.history(room, skip, limit)
+                page = await rooms.history(room, skip, limit, NOBODY)
                 self.assertEqual(seqs[start : start + limit], [each.seq for each in page], (skip, limit))
 
     async def test_cost(self) -> None:
@@ -93,7 +138,7 @@ class OneDaemon(HistoryCase):
         await database.command({"profile": 2})
 
         for skip in (10, 1500, 2700, -100):
-            page = await rooms.history(room, skip, 100)
+            page = await rooms.history(room, skip, 100, NOBODY)
             self.assertEqual(100, len(page))
         await database.command({"profile": 0})
 

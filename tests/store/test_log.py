@@ -11,7 +11,7 @@ from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
-from tests.support.log_case import ALL, Insert, LogCase, Refused, move, say
+from tests.support.log_case import ALL, NOBODY, Insert, LogCase, Refused, move, say
 
 
 class OneDaemon(LogCase):
@@ -195,7 +195,7 @@ class TwoDaemons(LogCase):
 
         await gatherResults([ensureDeferred(hammer(one, "one")), ensureDeferred(hammer(other, "other"))])
 
-        stored = await one.history(room, 0, ALL)
+        stored = await one.history(room, 0, ALL, NOBODY)
         self.assertEqual(list(range(1, 602)), [entry.seq for entry in stored])
         self.assertEqual(600, len({entry.text for entry in stored if entry.text}))
         for entries in received:
@@ -229,7 +229,7 @@ class TwoDaemons(LogCase):
         await gatherResults([ensureDeferred(come_and_go()), *[ensureDeferred(speak()) for _ in range(3)]])
 
         inside, said = False, 0
-        for entry in await one.history(room, 0, ALL):
+        for entry in await one.history(room, 0, ALL, NOBODY):
             if entry.author == boris:
                 if entry.kind is Kind.MESSAGE:
                     said += 1

@@ -15,7 +15,7 @@ from justchat.store.indexes import LOG
 from justchat.store.log import append as append_module
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.rooms import Rooms
-from tests.support.log_case import ALL, LogCase, move, say
+from tests.support.log_case import ALL, NOBODY, LogCase, move, say
 from tests.support.mongo import RunningMongod
 from tests.support.waiting import eventually
 
@@ -61,7 +61,7 @@ class DatabaseDies(LogCase):
         stopped.append(True)
         await talking
 
-        stored = await rooms.history(room, 0, ALL)
+        stored = await rooms.history(room, 0, ALL, NOBODY)
         texts = [entry.text for entry in stored if entry.text]
         self.assertEqual(len(texts), len(set(texts)))
         self.assertEqual(set(acknowledged), set(texts))
@@ -103,7 +103,7 @@ class DatabaseDies(LogCase):
         await later
         await eventually_said(rooms, room, self.anna)
 
-        texts = [entry.text for entry in await rooms.history(room, 0, ALL)]
+        texts = [entry.text for entry in await rooms.history(room, 0, ALL, NOBODY)]
         self.assertNotIn("refused", texts)
         self.assertEqual("after", texts[-1])
         self.assertNotIn("refused", received)
@@ -122,7 +122,7 @@ class DatabaseDies(LogCase):
         _, entry = await asked
 
         assert entry is not None
-        self.assertEqual(["stored meanwhile"], [e.text for e in await rooms.history(room, 0, ALL) if e.text])
+        self.assertEqual(["stored meanwhile"], [e.text for e in await rooms.history(room, 0, ALL, NOBODY) if e.text])
 
     async def test_followers_of_the_refused_fall(self) -> None:
         """An entry that was allowed only by another one is withdrawn with it."""
@@ -143,7 +143,7 @@ class DatabaseDies(LogCase):
         await self.assertFailure(speaks, DatabaseAway, NotInRoom)
         state, _ = await eventually_said(rooms, room, self.anna)
         self.assertNotIn(boris, state.users)
-        self.assertNotIn(boris, [entry.author for entry in await rooms.history(room, 0, ALL)])
+        self.assertNotIn(boris, [entry.author for entry in await rooms.history(room, 0, ALL, NOBODY)])
 
 
 async def eventually_said(rooms: Rooms, room: Id, author: Id) -> tuple[Room, Entry | None]:

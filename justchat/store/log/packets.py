@@ -11,9 +11,9 @@ from typing import Any
 from bson import ObjectId, decode, encode
 from bson.errors import BSONError
 
-from justchat.model.entry import CHANGES_MESSAGE, Entry
+from justchat.model.entry import CHANGES_MESSAGE, Entry, Hold, Kind
 from justchat.model.ids import Id
-from justchat.store.bson import KINDS, entry_from_document
+from justchat.store.bson import HOLDS, KINDS, entry_from_document
 from justchat.store.mongo.pool import CODEC
 
 _SEQ_AT = 4 + (1 + 4 + 12) + (1 + 7 + 12)
@@ -44,9 +44,11 @@ _OPTIONAL: dict[str, type] = {
     "message": ObjectId,
     "removed_at": datetime,
     "gap": int,
+    "held": str,
     "blocks": list,
 }
 _BLOCK: dict[str, type] = {"user": ObjectId, "at": datetime}
+_RELEASES = {Kind.RELEASE.value, Kind.DIRECT_RELEASE.value}
 _GIFT: dict[str, type] = {"_id": ObjectId, "name": str, "image": str, "price": int, "create_at": datetime}
 
 
@@ -82,6 +84,8 @@ def _is_entry(document: Mapping[str, Any]) -> bool:
         _has(document, _REQUIRED)
         and document["kind"] in KINDS
         and (document["kind"] not in _OF_A_MESSAGE or document.get("message") is not None)
+        and document.get("held", Hold.WAITING) in HOLDS
+        and (document["kind"] not in _RELEASES or document.get("ref_message") is not None)
         and all(_is(document[name], kind) for name, kind in _OPTIONAL.items() if document.get(name) is not None)
         and (document.get("ref_message") is None or _is_entry(document["ref_message"]))
         and all(isinstance(each, Mapping) and _has(each, _BLOCK) for each in document.get("blocks") or ())

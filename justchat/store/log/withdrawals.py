@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from justchat.errors import AlreadyStored, ApiError, Unavailable
-from justchat.model.entry import Entry, Kind
+from justchat.model.entry import Entry, Hold, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.store.bson import entry_to_document
 from justchat.store.indexes import LOG
@@ -82,6 +82,13 @@ class Withdrawals:
         void = evolve(void_of(message), voids=message.seq, order=self._database.order_clock.next())
         unconfirmed = {**_place(message), "kind": message.kind.value, "confirmed": None}
         return void if await self._database.update(LOG, unconfirmed, entry_to_document(void)) else None
+
+    async def drop(self, message: Entry) -> None:
+        """Make a held message void, which its author alone has seen. Raises DatabaseAway; then it may be void."""
+        void = evolve(void_of(message), voids=message.seq, order=self._database.order_clock.next())
+        waiting = {**_place(message), "held": Hold.WAITING.value}
+        if await self._database.update(LOG, waiting, entry_to_document(void)):
+            self.announce(void)
 
     def announce(self, void: Entry) -> None:
         """Append the entry that names a message that was taken back, in the background; once, however often called."""

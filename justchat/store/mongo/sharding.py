@@ -24,6 +24,7 @@ class Scatter(Enum):
     LATEST_OF_ALL = "a start reads the latest entries of all streams, for what a crash left behind"
     ANY_STREAM = "a client_id counts for all streams of its author; never on a sharded database"
     COPIES = "the words of a removed message are looked for, in whatever stream quotes it"
+    HELD = "an operator lists the held messages of all streams"
     RELEASE = "the start of a daemon with a database of its own ends the calls that a crash interrupted"
 
 

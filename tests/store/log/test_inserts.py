@@ -17,7 +17,7 @@ from justchat.store.log import append as append_module
 from justchat.store.log import in_doubt, withdrawals
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
-from tests.support.log_case import ALL, Insert, LogCase, Refused, move, say
+from tests.support.log_case import ALL, NOBODY, Insert, LogCase, Refused, move, say
 from tests.support.waiting import at_once, eventually
 
 ROOMS = 20
@@ -187,7 +187,7 @@ class Doubts(LogCase):
             await at_once(eventually_appended(daemon, room, move(self.anna, Kind.LEAVE)) for room in rooms)
 
         async def texts() -> list[str]:
-            return [e.text for room in rooms for e in await all_rooms[0].history(room, 0, ALL) if e.text]
+            return [e.text for room in rooms for e in await all_rooms[0].history(room, 0, ALL, NOBODY) if e.text]
 
         async def is_withdrawn() -> bool:
             return not refused & set(await texts())

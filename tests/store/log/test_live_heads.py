@@ -18,7 +18,7 @@ from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.packets import hint
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
-from tests.support.log_case import ALL, Insert, LogCase, Refused, move, say
+from tests.support.log_case import ALL, NOBODY, Insert, LogCase, Refused, move, say
 from tests.support.memory_bus import MemoryNode
 from tests.support.waiting import at_once, eventually
 
@@ -364,7 +364,7 @@ class Hopping(Joined):
         await self.one.append(self.room, say(self.anna, "hello"))
 
         for skip, limit in ((-1, 1), (-2, 100), (1, 100), (2, 1)):
-            texts = [entry.text for entry in await self.other.history(self.room, skip, limit)]
+            texts = [entry.text for entry in await self.other.history(self.room, skip, limit, NOBODY)]
             self.assertEqual("hello", texts[-1], (skip, limit))
 
     async def test_position(self) -> None:
@@ -388,7 +388,7 @@ class Hopping(Joined):
         """For that, a history costs one read of the log, as ever."""
         reads = self.reads(self.other)
 
-        await self.other.history(self.room, -10, 10)
+        await self.other.history(self.room, -10, 10, NOBODY)
 
         self.assertEqual(1, len(reads))
 
@@ -467,7 +467,7 @@ class Hammered(Joined):
             for room in rooms:
                 self.assertEqual(list(range(2, 26)), [entry.seq for entry in self.seen[place] if entry.stream == room])
         for room in rooms:
-            self.assertEqual(25, len(await self.one.history(room, 0, ALL)))
+            self.assertEqual(25, len(await self.one.history(room, 0, ALL, NOBODY)))
 
 
 def neighbours_of(rooms: Rooms) -> Neighbours[Room]:

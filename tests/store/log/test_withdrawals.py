@@ -17,7 +17,7 @@ from justchat.store.client_ids import ClientIds
 from justchat.store.indexes import LOG
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
-from tests.support.log_case import ALL, Insert, LogCase, Refused, entry, move, say
+from tests.support.log_case import ALL, NOBODY, Insert, LogCase, Refused, entry, move, say
 from tests.support.waiting import eventually
 
 
@@ -55,7 +55,7 @@ class Unanswered(LogCase):
         await self.other._save()
 
     async def texts(self, rooms: Rooms) -> list[str]:
-        return [each.text for each in await rooms.history(self.room, 0, ALL) if each.text]
+        return [each.text for each in await rooms.history(self.room, 0, ALL, NOBODY) if each.text]
 
     async def check_agreement(self) -> Room:
         """Both daemons and a fresh one have the same state. Returns it."""
@@ -63,7 +63,7 @@ class Unanswered(LogCase):
         fresh = await self.a_daemon()
         states = [await rooms.get(self.room) for rooms in (self.one, self.other, fresh)]
         self.assertEqual([states[0]] * 3, states)
-        histories = [await rooms.history(self.room, -ALL, ALL) for rooms in (self.one, self.other, fresh)]
+        histories = [await rooms.history(self.room, -ALL, ALL, NOBODY) for rooms in (self.one, self.other, fresh)]
         self.assertEqual([histories[0]] * 3, histories)
         return states[0]
 
@@ -163,4 +163,4 @@ class Crash(LogCase):
         await fresh.reconcile()
         for daemon in (rooms, other, fresh):
             self.assertEqual((2, 4), (await daemon.latest(room)).voids)
-            self.assertEqual(["good"], [each.text for each in await daemon.history(room, -1, ALL)])
+            self.assertEqual(["good"], [each.text for each in await daemon.history(room, -1, ALL, NOBODY)])
