@@ -4,19 +4,21 @@
 
 A claim is a document with a unique id, whichever daemon inserts it. A call that was not carried out, or whose outcome
 is in doubt (503), releases its claim. A daemon that dies between carrying out and storing leaves a claim. The next
-start releases it; with several daemons it expires. Then the call is carried out when it is sent again. What the call
-creates takes its id from the claim's ``idempotency_id``, which stays the same, so even then it is created once.
+start releases it; with several daemons it expires, since nobody renews it. Then the call is carried out when it is
+sent again. What the call creates takes its id from the claim's ``idempotency_id``, which stays the same, so even then
+it is created once.
 """
 
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import sha256
+from typing import TypeVar
 
 from pydantic_core import from_json
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from justchat.errors import ApiError, BadField, InProgress, InvalidFields, KeyReused, Unavailable
@@ -30,8 +32,11 @@ IDEMPOTENCY_ERRORS = (InProgress, KeyReused)
 """The errors that a call under an Idempotency-Key may answer beside its own."""
 MAX_STORED = 256 * 1024
 """Bytes of an answer that is stored. Only ``/room/enter`` has larger ones, and may be carried out again."""
+RENEWED_EVERY = 1.0
+"""Seconds between two renewals of a claim, a third of the time for which it holds."""
 RETRIES, RETRY_INTERVAL = 60, 0.5
-"""Together as long as a claim lasts; the interval is in seconds."""
+"""Attempts to store an answer while the database is away; the interval is in seconds."""
+_T = TypeVar("_T")
 _KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
 
@@ -90,7 +95,7 @@ class Idempotency:
         if isinstance(claim, tuple):
             return claim
         try:
-            status, body = await carry_out(claim.idempotency_id)
+            status, body = await self._renewing(id, by, carry_out(claim.idempotency_id))
         except Exception as error:
             refused = outcome(error)
             if refused is None:
@@ -102,6 +107,22 @@ class Idempotency:
         else:
             await self._settle(lambda: self._keys.keep(id, by, status, body))
         return status, body
+
+    async def _renewing(self, id: Id, by: Id, call: Awaitable[_T]) -> _T:
+        """The result of a call whose claim is renewed until it has one."""
+
+        async def renew() -> None:
+            with suppress(ApiError):
+                await self._keys.renew(id, by)
+
+        renewal = LoopingCall(lambda: Deferred.fromCoroutine(renew()))
+        renewal.start(RENEWED_EVERY, now=False).addErrback(
+            lambda failure: self._log.failure("a claim is not renewed", failure)
+        )
+        try:
+            return await call
+        finally:
+            renewal.stop()
 
     async def _settle(self, settling: Callable[[], Awaitable[None]]) -> None:
         """Store an answer or release a claim. A failure does not change the call's outcome."""

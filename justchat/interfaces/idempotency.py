@@ -30,6 +30,9 @@ class IIdempotencyKeys(Interface):
     async def keep(id: Id, by: Id, status: int, answer: bytes) -> None:
         """Store the answer of a call. Nothing is stored for a claim that expired and was taken over."""
 
+    async def renew(id: Id, by: Id) -> None:
+        """Say that the call is still in progress: a claim that is not renewed expires."""
+
     async def release(id: Id, by: Id) -> None:
         """Release the claim of a call that was not carried out. The client may retry."""
 

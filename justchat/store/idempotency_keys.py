@@ -17,10 +17,8 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 
 KEPT = timedelta(days=1)
-LEASE = timedelta(seconds=30)
-"""Longer than any call takes. The claim of a daemon that dies during a call holds for as long, where others share its
-database.
-"""
+LEASE = timedelta(seconds=3)
+"""The claim of a daemon that dies during a call holds for as long. One that lives renews its claims."""
 
 
 @implementer(IIdempotencyKeys)
@@ -64,6 +62,9 @@ class IdempotencyKeys:
         found = {"ids": ids} if ids else {}
         kept = {"$set": {"status": status, "answer": answer, **found}, "$unset": {"busy": 1}}
         await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": by}, kept)
+
+    async def renew(self, id: Id, by: Id) -> None:
+        await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": by}, {"$set": {"at": self._clock()}})
 
     async def release(self, id: Id, by: Id) -> None:
         await self._database.update(ANSWERS, {"_id": ObjectId(id), "claim": by}, {"$unset": {"busy": 1}})

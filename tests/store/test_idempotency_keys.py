@@ -83,6 +83,22 @@ class IdempotencyKeysTests(TestCase):
         await self.answers.keep(self.call, heir.id, 200, b"{}")
         self.assertEqual((200, b"{}"), await self.answers.claim(self.call, b"a", new_id()))
 
+    async def test_renewed(self) -> None:
+        """A claim that its owner renews does not expire; and nobody else can renew it."""
+        claim = await self.claim()
+        for _ in range(3):
+            self.later(LEASE / 2)
+            await self.answers.renew(self.call, claim.id)
+
+        with self.assertRaises(InProgress):
+            await self.claim()
+
+        self.later(LEASE)
+        heir = await self.claim()
+        self.later(LEASE)
+        await self.answers.renew(self.call, claim.id)
+        self.assertEqual(heir.idempotency_id, (await self.claim()).idempotency_id)
+
     async def test_a_day(self) -> None:
         """After a day the key is free, whether MongoDB has removed the answer or not."""
         await self.answers.keep(self.call, (await self.claim()).id, 201, b"{}")
