@@ -1,6 +1,7 @@
 """The proxies of etc/ in front of two daemons: limits, sizes, sockets, TLS, and a daemon that is gone."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +11,7 @@ from docutils import nodes
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest
 
 from tests.support import proxies
@@ -23,7 +25,7 @@ from tests.support.picture_files import picture
 from tests.support.proxies import Front, Proxy
 from tests.support.redis_server import RedisServer
 from tests.support.starting import StartCase, free_port
-from tests.support.waiting import at_once
+from tests.support.waiting import PATIENCE, at_once
 from tests.support.wire import RawAnswer, a_request, exchange
 
 EXTRA = """
@@ -202,6 +204,25 @@ class Behind:
                 self.assertEqual({status}, {answer.status for answer in answers}, (ports, path))
 
         self.assertEqual(("unavailable", "1"), (answers[0].json["code"], answers[0].headers["retry-after"]))
+
+    async def test_no_answer(self) -> None:
+        """A daemon that dies with a call is no 503, which says that nothing was done."""
+        with socket.create_server(("127.0.0.1", 0)) as dying:
+            dying.settimeout(PATIENCE)
+            self.front = await self.a_proxy(*[dying.getsockname()[1]] * 2)
+
+            def die() -> None:
+                while True:  # HAProxy's checks come, too
+                    connection, _ = dying.accept()
+                    with connection:
+                        if b"POST" in connection.recv(4096):
+                            return
+
+            dead = deferToThread(die)
+            answer = await self.one("POST /room/sendMessage", body=b"{}")
+            await dead
+
+        self.assertEqual((502, "no-answer", "1"), (answer.status, answer.json["code"], answer.headers["retry-after"]))
 
 
 def _told(answer: RawAnswer) -> tuple[int, bytes]:
