@@ -47,17 +47,19 @@ class Broadcast:
         """Connections that were unbound, with the number of the last delivery that they no longer receive."""
         registry.subscribe_unbind(self._unbind)
 
-    def send(self, connections: list[IConnection], make: Callable[[], EncodedEvent]) -> None:
+    def send(
+        self, connections: list[IConnection], make: Callable[[], EncodedEvent], *, after_all: bool = False
+    ) -> None:
         """Send an event to these connections. The list must not change any more.
 
         ``make`` is called once, and only if there are connections. The event is sent when the reactor turn ends, or
-        when earlier deliveries are done.
+        when earlier deliveries are done. ``after_all``: it comes after all that was sent before, of other streams too.
         """
         if not connections:
             return
         event = make()
         last = self._last.get(event.stream)
-        if last is not None and (last.connections is connections or last.connections == connections):
+        if last is not None and not after_all and (last.connections is connections or last.connections == connections):
             last.batch.events.append(event)
             return
         self._made += 1

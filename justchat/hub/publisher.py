@@ -46,16 +46,18 @@ class Publisher:
             connections = self._local_rooms.connections(room)
             if is_for_some(entry):
                 connections = self._local_rooms.connections_to(room, lambda user: may_hear(entry, user))
-            self._broadcast.send(connections, lambda: _encode(event_of_entry(entry), entry))
+            is_move = entry.kind is Kind.NEW_ROOMMATE
+            self._broadcast.send(connections, lambda: _encode(event_of_entry(entry), entry), after_all=is_move)
 
     def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         """Publish an entry to the user it is addressed to."""
         about = entry.ref_message
-        if entry.kind is Kind.NOTICE and about is not None and about.kind in ENDS:
+        is_move = entry.kind is Kind.NOTICE and about is not None and about.kind in ENDS
+        if about is not None and is_move:
             self._local_rooms.left(mailbox.id, about.stream, about.seq)
         if entry.kind not in SILENT and entry.held is None:
             own = self._local_rooms.connections_of(mailbox.id)
-            self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry))
+            self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry), after_all=is_move)
 
     def on_roommate_gift(self, gift: Entry) -> None:
         """Publish a gift to the others in its receiver's room, once."""

@@ -38,9 +38,9 @@ class Sending(TestCase):
         self.connections += joined
         return joined
 
-    def say(self, text: str, stream: Id | None = None, to: list[Id] | None = None) -> None:
+    def say(self, text: str, stream: Id | None = None, to: list[Id] | None = None, *, after_all: bool = False) -> None:
         connections = [each for user in to or self.users for each in self.registry.by_user.get(user, ())]
-        self.broadcast.send(connections, lambda: EncodedEvent(text.encode(), stream))
+        self.broadcast.send(connections, lambda: EncodedEvent(text.encode(), stream), after_all=after_all)
 
     def turns(self) -> None:
         while self.clock.getDelayedCalls():
@@ -60,6 +60,19 @@ class Sending(TestCase):
 
         self.assertEqual([["one", "two", "three", "elsewhere"]] * 3, [each.received for each in self.connections])
         self.assertEqual([2] * 3, [connection.batches for connection in self.connections])
+
+    def test_moves(self) -> None:
+        """What ends or begins a stay comes after what was sent before, even if its own stream has more that waits."""
+        (anna,) = self.join()
+        room, next_room = new_id(), new_id()
+        self.say("enters", room, after_all=True)
+        self.say("enters the next", next_room, after_all=True)
+        self.say("enters again", room, after_all=True)
+        self.say("a word", room)
+
+        self.turns()
+
+        self.assertEqual(["enters", "enters the next", "enters again", "a word"], anna.received)
 
     def test_order(self) -> None:
         """A stream's events come in order to everyone, also while connections are bound and unbound."""
