@@ -1,4 +1,6 @@
-"""Complaints about messages."""
+"""Complaints about messages, users and rooms."""
+
+from datetime import timedelta
 
 from attrs import frozen
 
@@ -8,7 +10,8 @@ from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.rooms import IRooms
-from justchat.model.complaint import Complaint
+from justchat.interfaces.users import IUsers
+from justchat.model.complaint import Complaint, ComplaintReason
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
@@ -16,28 +19,61 @@ from justchat.model.moment import Clock
 from justchat.model.pictures import pictures_in
 from justchat.policy import check_read
 
+SAME_WITHIN = timedelta(days=1)
+"""A user complains about one thing once in this time."""
+
 
 @frozen(kw_only=True)
 class Complaints:
-    """What a user can do about a message they object to."""
+    """What a user can do about what they object to."""
 
+    users: IUsers
     rooms: IRooms
     mailboxes: IMailboxes
     complaints: IComplaints
     pictures: IPictureRecords
     clock: Clock
 
-    async def complain(self, user: Id, message: Id, text: str, idempotency_id: Id | None = None) -> Complaint:
-        """Complain about a message that the user can read.
+    async def complain_of_message(self, user: Id, message: Id, reason: ComplaintReason, text: str) -> Complaint:
+        """Complain about a message that the user can read. Raises MessageNotFound, NotInRoom.
 
-        A retry with the same ``idempotency_id`` returns the first complaint. Raises MessageNotFound, NotInRoom.
+        This and the others return the user's first complaint about the same thing, if that is less than a day old.
         """
+        found = await self._find(user, message)
+        room = found.stream if isinstance(found, Entry) else None
+        return await self._add(user, reason, text, message=found, whom=found.author, room=room)
+
+    async def complain_of_user(self, user: Id, whom: Id, reason: ComplaintReason, text: str) -> Complaint:
+        """Complain about a user. Raises UserNotFound."""
+        await self.users.exists(whom)
+        return await self._add(user, reason, text, whom=whom)
+
+    async def complain_of_room(self, user: Id, room: Id, reason: ComplaintReason, text: str) -> Complaint:
+        """Complain about a room. Raises RoomNotFound."""
+        return await self._add(user, reason, text, room=(await self.rooms.latest(room)).id)
+
+    async def _add(
+        self,
+        user: Id,
+        reason: ComplaintReason,
+        text: str,
+        *,
+        message: Entry | DirectMessage | None = None,
+        whom: Id | None = None,
+        room: Id | None = None,
+    ) -> Complaint:
         await self.pictures.refer(pictures_in(text))
-        id = idempotency_id or new_id()
         complaint = Complaint(
-            id=id, author=user, message=await self._find(user, message), text=text, created_at=self.clock()
+            id=new_id(),
+            author=user,
+            message=message,
+            user=whom,
+            room=room,
+            reason=reason,
+            text=text,
+            created_at=self.clock(),
         )
-        return complaint if await self.complaints.add(complaint) else await self.complaints.get(id)
+        return await self.complaints.add_once(complaint, SAME_WITHIN)
 
     async def _find(self, user: Id, message: Id) -> Entry | DirectMessage:
         try:

@@ -1,5 +1,7 @@
 """What operators can do about users and complaints."""
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from justchat.actions.presence import with_current_room
@@ -8,13 +10,15 @@ from justchat.errors import Conflict, NotEnoughCoins, RoomNotFound, UserNotFound
 from justchat.interfaces.audit import IAuditLog
 from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.held import IHeldMessages
+from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.money import ILedger
 from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
 from justchat.model.audit import AuditLine, Deed
 from justchat.model.complaint import Complaint
-from justchat.model.entry import Entry
+from justchat.model.direct import DirectMessage
+from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Reason, Transfer
 from justchat.model.held import Decision
 from justchat.model.ids import Id, as_id, is_well_formed, new_id
@@ -24,6 +28,10 @@ from justchat.model.room import Room
 from justchat.model.user import Session, Suspension, User
 
 LEDGER_SHOWN = 20
+COMPLAINTS_SHOWN = 20
+MESSAGES_AROUND = 5
+ENTRIES_AROUND = 100
+"""Entries of a room among which the messages before, or after, another are looked for."""
 
 
 @frozen(kw_only=True)
@@ -37,12 +45,19 @@ class UserDetails:
 
 @frozen(kw_only=True)
 class ComplaintDetails:
-    """A complaint, its author, the message's author and room. ``room`` is None for a removed room."""
+    """A complaint, its author, whom it is about, and its room, which is None if it was removed.
+
+    ``around`` are the messages before and after the one that it is about, in order. ``earlier`` are the complaints
+    about the same user before this one, and ``others`` its author's own, the latest first.
+    """
 
     complaint: Complaint
     room: Room | None
     author: User
-    message_author: User
+    user: User | None
+    around: Sequence[Entry | DirectMessage]
+    earlier: Sequence[Complaint]
+    others: Sequence[Complaint]
 
 
 @frozen(kw_only=True)
@@ -54,6 +69,7 @@ class OperatorActions:
     rooms: IRooms
     ledger: ILedger
     transfers: Transfers
+    mailboxes: IMailboxes
     complaints: IComplaints
     removals: IRemovals
     audit: IAuditLog
@@ -157,12 +173,29 @@ class OperatorActions:
     async def show_complaint(self, complaint: Id) -> ComplaintDetails:
         """A complaint with its room and users. Raises NotFound."""
         found = await self.complaints.get(complaint)
+        earlier = [] if found.user is None else await self.complaints.about_user(found.user, COMPLAINTS_SHOWN)
+        others = await self.complaints.by_author(found.author, COMPLAINTS_SHOWN)
         return ComplaintDetails(
             complaint=found,
             room=None if found.room is None else await self._room(found.room),
             author=await self._user(found.author),
-            message_author=await self._user(found.message.author),
+            user=None if found.user is None else await self._user(found.user),
+            around=await self._around(found.message),
+            earlier=[each for each in earlier if each.id != found.id and each.created_at <= found.created_at],
+            others=[each for each in others if each.id != found.id],
         )
+
+    async def _around(self, message: Entry | DirectMessage | None) -> list[Entry | DirectMessage]:
+        """The messages before and after a message."""
+        if message is None:
+            return []
+        if isinstance(message, DirectMessage):
+            return [*await self.mailboxes.around(message, MESSAGES_AROUND)]
+        first = max(0, message.seq - 1 - ENTRIES_AROUND)
+        entries = await self.rooms.entries(message.stream, first, 2 * ENTRIES_AROUND + 1)
+        said = [each for each in entries if each.kind is Kind.MESSAGE and each.id != message.id]
+        before = [each for each in said if each.seq < message.seq][-MESSAGES_AROUND:]
+        return [*before, *[each for each in said if each.seq > message.seq][:MESSAGES_AROUND]]
 
     async def _room(self, room: Id) -> Room | None:
         try:

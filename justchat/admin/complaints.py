@@ -1,65 +1,105 @@
 """``justchat-admin complaints``: list, show and close complaints."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, record, short, table
 from justchat.model.complaint import Complaint
+from justchat.model.direct import DirectMessage
+from justchat.model.entry import Entry
 from justchat.model.ids import as_id
 from justchat.model.moment import iso, now
 from justchat.model.user import User
-from justchat.protocol.documents import complaint_document, room_document, user_document
+from justchat.protocol.documents import (
+    complaint_document,
+    direct_document,
+    message_document,
+    room_document,
+    user_document,
+)
 
 
 async def list_complaints(context: AdminContext, arguments: Namespace) -> Outcome:
     """List the open complaints, the latest first."""
     found = await context.operating.list_complaints(closed_too=arguments.all, limit=arguments.limit)
-    rows = [
-        (
-            complaint.id,
-            iso(complaint.created_at),
-            complaint.author,
-            complaint.room or "(direct)",
-            "open" if complaint.closed_at is None else f"closed {iso(complaint.closed_at)}",
-            short(complaint.text),
-        )
-        for complaint in found
-    ]
-    text = table(("ID", "WHEN", "BY", "ROOM", "STATE", "TEXT"), rows, "There are no complaints.")
+    text = _table(found)
     if len(found) == arguments.limit:
         text += f"\n(the latest {arguments.limit}; there may be more: --limit)"
     return Outcome(text, {"complaints": list(map(_document, found))})
 
 
 async def show_complaint(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Show a complaint: the message, its room, its author and the author of the complaint."""
+    """Show a complaint: the people, the message with the five before and after it, its room, and the earlier complaints
+    about the same user and by the same author.
+    """
     details = await context.operating.show_complaint(as_id(arguments.id))
     complaint, message, room = details.complaint, details.complaint.message, details.room
-    where = "(direct message)" if complaint.room is None else f"{complaint.room} (removed)"
-    text = record(
-        ("complaint", complaint.id),
-        ("when", iso(complaint.created_at)),
-        ("by", _person(details.author)),
-        ("text", complaint.text),
-        ("closed", None if complaint.closed_at is None else iso(complaint.closed_at)),
-        ("note", complaint.note),
-        ("message", message.id),
-        ("  when", iso(message.created_at)),
-        ("  by", _person(details.message_author)),
-        ("  text", message.text),
-        ("room", where if room is None else f"{room.id} {room.name}"),
-        ("  admin", None if room is None else room.admin),
-        ("  people", None if room is None else len(room.users)),
-    )
+    where = None if complaint.room is None else f"{complaint.room} (removed)"
+    direct = "(direct message)" if message is not None and complaint.room is None else where
+    parts = [
+        record(
+            ("complaint", complaint.id),
+            ("when", iso(complaint.created_at)),
+            ("by", _person(details.author)),
+            ("reason", complaint.reason.value),
+            ("text", complaint.text),
+            ("closed", None if complaint.closed_at is None else iso(complaint.closed_at)),
+            ("note", complaint.note),
+            ("about", None if details.user is None else _person(details.user)),
+            *(() if message is None else _message_lines(message)),
+            ("room", direct if room is None else f"{room.id} {room.name}"),
+            ("  admin", None if room is None else room.admin),
+            ("  people", None if room is None else len(room.users)),
+        )
+    ]
+    if message is not None:
+        said = sorted([message, *details.around], key=lambda each: each.created_at)
+        rows = [(">" if each is message else "", iso(each.created_at), each.author, short(each.text)) for each in said]
+        parts.append(table(("", "WHEN", "BY", "TEXT"), rows, ""))
+    for title, complaints in (("Earlier, about the same user:", details.earlier), ("By the same:", details.others)):
+        if complaints:
+            parts.append(f"{title}\n{_table(complaints)}")
     return Outcome(
-        text,
+        "\n\n".join(parts),
         {
             "complaint": _document(complaint),
             "room": None if room is None else room_document(room, now()),
             "author": user_document(details.author, details.author.id, show_phones=True),
-            "message_author": user_document(details.message_author, details.message_author.id, show_phones=True),
+            "user": None if details.user is None else user_document(details.user, details.user.id, show_phones=True),
+            "around": [_whole_message(each) for each in details.around],
+            "earlier": list(map(_document, details.earlier)),
+            "others": list(map(_document, details.others)),
         },
     )
+
+
+def _message_lines(message: Entry | DirectMessage) -> tuple[tuple[str, object], ...]:
+    return (
+        ("message", message.id),
+        ("  when", iso(message.created_at)),
+        ("  by", message.author),
+        ("  text", message.text),
+    )
+
+
+def _table(complaints: Sequence[Complaint]) -> str:
+    rows = [
+        (
+            complaint.id,
+            iso(complaint.created_at),
+            complaint.author,
+            complaint.about.partition(":")[0],
+            complaint.user,
+            complaint.room,
+            complaint.reason.value,
+            "open" if complaint.closed_at is None else f"closed {iso(complaint.closed_at)}",
+            short(complaint.text),
+        )
+        for complaint in complaints
+    ]
+    titles = ("ID", "WHEN", "BY", "ABOUT", "USER", "ROOM", "REASON", "STATE", "TEXT")
+    return table(titles, rows, "There are no complaints.")
 
 
 async def close(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -80,3 +120,7 @@ def _document(complaint: Complaint) -> dict[str, object]:
         "closed_at": None if closed_at is None else iso(closed_at),
         "note": complaint.note,
     }
+
+
+def _whole_message(message: Entry | DirectMessage) -> object:
+    return message_document(message) if isinstance(message, Entry) else direct_document(message)

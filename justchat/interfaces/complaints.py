@@ -1,5 +1,7 @@
 """What actions ask of the store of complaints."""
 
+from datetime import timedelta
+
 from zope.interface import Interface
 
 from justchat.model.complaint import Complaint
@@ -10,8 +12,10 @@ from justchat.model.moment import Moment
 class IComplaints(Interface):
     """The store of complaints."""
 
-    async def add(complaint: Complaint) -> bool:
-        """Add a complaint. False where its id exists."""
+    async def add_once(complaint: Complaint, within: timedelta) -> Complaint:
+        """Add a complaint, under an id of the store's. If its author has complained about the same thing ``within``
+        that time, return that complaint instead: of simultaneous ones the first, on any number of daemons.
+        """
 
     async def get(complaint: Id) -> Complaint:
         """A complaint. Raises NotFound."""
@@ -21,6 +25,12 @@ class IComplaints(Interface):
 
     async def all(limit: int) -> list[Complaint]:
         """Open and closed complaints, the latest first."""
+
+    async def about_user(user: Id, limit: int) -> list[Complaint]:
+        """Complaints about a user and their messages, the latest first."""
+
+    async def by_author(author: Id, limit: int) -> list[Complaint]:
+        """A user's own complaints, the latest first."""
 
     async def close(complaint: Id, note: str, at: Moment) -> None:
         """Close a complaint with a note. Raises NotFound; Conflict for one that is already closed."""

@@ -76,6 +76,11 @@ class IMailboxes(Interface):
     async def dialog(user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
         """The messages between two users that ``user`` has not removed, newest first."""
 
+    async def around(message: DirectMessage, number: int) -> list[DirectMessage]:
+        """The ``number`` messages between the same two users before a message, and those after it, in order, also those
+        that one of them has removed. None where the message has no ``order``.
+        """
+
     async def dialogs(user: Id) -> list[Dialog]:
         """The user's dialogs, the latest first."""
 

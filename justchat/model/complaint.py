@@ -1,4 +1,6 @@
-"""Complaints about messages."""
+"""Complaints about messages, users and rooms."""
+
+from enum import StrEnum
 
 from attrs import frozen
 
@@ -8,19 +10,40 @@ from justchat.model.ids import Id
 from justchat.model.moment import Moment
 
 
+class ComplaintReason(StrEnum):
+    """What a complaint is about. The values are the wire's, and are stored."""
+
+    SPAM = "spam"
+    ABUSE = "abuse"
+    NUDITY = "nudity"
+    VIOLENCE = "violence"
+    CHILD_SAFETY = "child-safety"
+    FRAUD = "fraud"
+    OTHER = "other"
+
+
 @frozen(kw_only=True)
 class Complaint:
-    """A complaint. ``message`` is a copy from that time. ``note`` is by the operator who closed it."""
+    """A complaint about a message, a user or a room. ``message`` is a copy from that time.
+
+    ``user`` is whom it is about: a message's author; None for a room. ``room`` is a message's room. ``note`` is by the
+    operator who closed it.
+    """
 
     id: Id
     author: Id
-    message: Entry | DirectMessage
     text: str
     created_at: Moment
+    message: Entry | DirectMessage | None = None
+    user: Id | None = None
+    room: Id | None = None
+    reason: ComplaintReason = ComplaintReason.OTHER
     note: str | None = None
     closed_at: Moment | None = None
 
     @property
-    def room(self) -> Id | None:
-        """The room of the message; None for a direct message."""
-        return self.message.stream if isinstance(self.message, Entry) else None
+    def about(self) -> str:
+        """What it is about, as a kind and an id."""
+        if self.message is not None:
+            return f"message:{self.message.id}"
+        return f"room:{self.room}" if self.user is None else f"user:{self.user}"

@@ -122,12 +122,15 @@ class UserDocument(TypedDict):
 
 
 class ComplaintDocument(TypedDict):
-    """A complaint, with the whole message that it is about."""
+    """A complaint about a message, which it has whole, a user or a room."""
 
     _id: str
     author: str
+    user: str | None
     room: str | None
-    message: MessageDocument | DirectMessageDocument
+    message: MessageDocument | DirectMessageDocument | None
+    reason: str
+    status: str
     text: str
     create_at: str
     created_at: str
@@ -316,9 +319,16 @@ def complaint_document(complaint: Complaint) -> ComplaintDocument:
     return {
         "_id": complaint.id,
         "author": complaint.author,
+        "user": complaint.user,
         "room": complaint.room,
-        "message": message_document(message) if isinstance(message, Entry) else direct_document(message),
+        "message": None if message is None else _whole(message),
+        "reason": complaint.reason.value,
+        "status": "open" if complaint.closed_at is None else "closed",
         "text": complaint.text,
         "create_at": created_at,
         "created_at": created_at,
     }
+
+
+def _whole(message: Entry | DirectMessage) -> MessageDocument | DirectMessageDocument:
+    return message_document(message) if isinstance(message, Entry) else direct_document(message)

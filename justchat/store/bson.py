@@ -156,6 +156,7 @@ def direct_to_document(message: DirectMessage) -> Document:
         "text": message.text,
         "create_at": message.created_at,
         "read_at": message.read_at,
+        "order": message.order,
     }
 
 

@@ -1,14 +1,17 @@
-"""Complaints about messages, in MongoDB."""
+"""Complaints, in MongoDB."""
 
+from datetime import timedelta
+
+from attrs import evolve
 from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.errors import Conflict, NotFound
 from justchat.interfaces.complaints import IComplaints
-from justchat.model.complaint import Complaint
+from justchat.model.complaint import Complaint, ComplaintReason
 from justchat.model.direct import DirectMessage
-from justchat.model.entry import Kind
-from justchat.model.ids import Id, is_well_formed
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, derived_id, is_well_formed
 from justchat.model.moment import Moment
 from justchat.store.bson import (
     direct_from_document,
@@ -22,6 +25,9 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.removals import without_words
 
+OWN_LATEST = {"author": 1, "about": 1, **NEWEST}
+"""Complaints of one author about one thing, the latest first."""
+
 
 @implementer(IComplaints)
 class ComplaintStore:
@@ -30,22 +36,36 @@ class ComplaintStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, complaint: Complaint) -> bool:
+    async def add_once(self, complaint: Complaint, within: timedelta) -> Complaint:
+        same = {"author": ObjectId(complaint.author), "about": complaint.about}
+        while True:
+            found = await self._database.find(COMPLAINTS, same, sort=OWN_LATEST, limit=1)
+            # One of the far future was made by a wrong clock.
+            if found and abs(complaint.created_at - moment(found[0]["create_at"])) < within:
+                return _from_document(found[0])
+            number = found[0]["number"] + 1 if found else 0
+            # Simultaneous ones have the same number, so the same id, which one of them gets.
+            id = derived_id("complaint", complaint.author, complaint.about, str(number))
+            new = evolve(complaint, id=id)
+            if await self._database.insert(COMPLAINTS, self._to_document(new, number)):
+                return new
+
+    def _to_document(self, complaint: Complaint, number: int) -> Document:
         message = complaint.message
-        return await self._database.insert(
-            COMPLAINTS,
-            {
-                "_id": ObjectId(complaint.id),
-                "author": ObjectId(complaint.author),
-                "message": direct_to_document(message)
-                if isinstance(message, DirectMessage)
-                else entry_to_document(message),
-                "text": complaint.text,
-                "create_at": complaint.created_at,
-                "closed": False,
-                "order": self._database.order_clock.next(),
-            },
-        )
+        return {
+            "_id": ObjectId(complaint.id),
+            "author": ObjectId(complaint.author),
+            "about": complaint.about,
+            "number": number,
+            "user": None if complaint.user is None else ObjectId(complaint.user),
+            "room": None if complaint.room is None else ObjectId(complaint.room),
+            "message": None if message is None else _copy(message),
+            "reason": complaint.reason.value,
+            "text": complaint.text,
+            "create_at": complaint.created_at,
+            "closed": False,
+            "order": self._database.order_clock.next(),
+        }
 
     async def get(self, complaint: Id) -> Complaint:
         document = await self._database.find_one(COMPLAINTS, {"_id": _object_id(complaint)})
@@ -54,11 +74,19 @@ class ComplaintStore:
         return _from_document(document)
 
     async def open(self, limit: int) -> list[Complaint]:
-        documents = await self._database.find(COMPLAINTS, {"closed": False}, sort=NEWEST, limit=limit)
-        return [_from_document(document) for document in documents]
+        return await self._latest({"closed": False}, limit)
 
     async def all(self, limit: int) -> list[Complaint]:
-        documents = await self._database.find(COMPLAINTS, {}, sort=NEWEST, limit=limit)
+        return await self._latest({}, limit)
+
+    async def about_user(self, user: Id, limit: int) -> list[Complaint]:
+        return await self._latest({"user": ObjectId(user)}, limit)
+
+    async def by_author(self, author: Id, limit: int) -> list[Complaint]:
+        return await self._latest({"author": ObjectId(author)}, limit)
+
+    async def _latest(self, query: Document, limit: int) -> list[Complaint]:
+        documents = await self._database.find(COMPLAINTS, query, sort=NEWEST, limit=limit)
         return [_from_document(document) for document in documents]
 
     async def close(self, complaint: Id, note: str, at: Moment) -> None:
@@ -94,14 +122,26 @@ def _object_id(complaint: Id) -> ObjectId:
     return ObjectId(complaint)
 
 
+def _copy(message: Entry | DirectMessage) -> Document:
+    return direct_to_document(message) if isinstance(message, DirectMessage) else entry_to_document(message)
+
+
 def _from_document(document: Document) -> Complaint:
-    message = document["message"]
-    closed_at = document.get("closed_at")
-    direct = message["kind"] == Kind.DIRECT_MESSAGE
+    copy, closed_at = document["message"], document.get("closed_at")
+    message: Entry | DirectMessage | None = None
+    if copy is not None:
+        is_direct = copy["kind"] == Kind.DIRECT_MESSAGE
+        message = direct_from_document(copy) if is_direct else entry_from_document(copy)
+    # An early release's is about a message, and does not name its author and room itself.
+    user = document.get("user", None if message is None else message.author)
+    room = document.get("room", message.stream if isinstance(message, Entry) else None)
     return Complaint(
         id=Id(str(document["_id"])),
         author=Id(str(document["author"])),
-        message=direct_from_document(message) if direct else entry_from_document(message),
+        message=message,
+        user=None if user is None else Id(str(user)),
+        room=None if room is None else Id(str(room)),
+        reason=ComplaintReason(document.get("reason", ComplaintReason.OTHER.value)),
         text=document["text"],
         created_at=moment(document["create_at"]),
         note=document.get("note"),

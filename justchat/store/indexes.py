@@ -145,6 +145,10 @@ INDEXES: dict[str, list[Document]] = {
     COMPLAINTS: [
         _index({"closed": 1, **NEWEST}),
         _index(NEWEST),
+        # Of one author about one thing; of one author; about one user.
+        _index({"author": 1, "about": 1, **NEWEST}),
+        _index({"author": 1, **NEWEST}),
+        _index({"user": 1, **NEWEST}, partialFilterExpression={"user": {"$exists": True}}),
         # Those about a message, or about one that quotes it.
         _index({"message._id": 1, "closed": 1}),
         _index({"message.ref_message._id": 1, "closed": 1}, sparse=True),

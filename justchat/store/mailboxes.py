@@ -260,6 +260,16 @@ class Mailboxes:
     async def dialog(self, user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
         return await self._lists.dialog(user, other, skip=skip, limit=limit)
 
+    async def around(self, message: DirectMessage, number: int) -> list[DirectMessage]:
+        if message.order is None:
+            return []
+        of_both, found = between(message.author, message.user), list[Document]()
+        for place, order in (({"$lt": message.order}, LATEST), ({"$gt": message.order}, dict.fromkeys(LATEST, 1))):
+            query = {**of_both, "order": place}
+            some = await self._database.find(LOG, query, sort=order, limit=number, hint=BETWEEN["name"])
+            found = some[::-1] + found if order is LATEST else found + some
+        return [direct_from_document(document) for document in found]
+
     async def dialogs(self, user: Id) -> list[Dialog]:
         messages = await self._lists.last_messages(user)
         unread = await self._unread.get(user)

@@ -168,7 +168,7 @@ def make_actions(
         transfers=transfers,
         gift_catalogue=make_gift_catalogue(stores, images),
         complaints=Complaints(
-            rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
+            users=users, rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
         ),
         held=HeldActions(rooms=rooms, mailboxes=mailboxes, held=stores.held, clock=now),
         uploads=UploadActions(
@@ -202,6 +202,7 @@ def make_operator_actions(settings: Settings, stores: Stores, operator: str) -> 
         removals=stores.removals,
         ledger=stores.ledger,
         transfers=make_transfers(stores),
+        mailboxes=stores.mailboxes,
         complaints=stores.complaints,
         audit=stores.audit,
         operator=operator,

@@ -1,7 +1,10 @@
 """Complaints, invitations and sessions."""
 
+from typing import Any
+
 from tests.support.chat import ChatTestCase, a_phone, a_room, last_sms, sign_in
 from tests.support.client import call
+from tests.support.waiting import at_once
 
 
 class Complaining(ChatTestCase):
@@ -45,6 +48,59 @@ class Complaining(ChatTestCase):
 
         self.assertEqual([200, 200, 404], [answer.status for answer in answers])
         self.assertEqual((message, None), tuple(answers[0].json["complaint"][key] for key in ("message", "room")))
+
+    async def test_of_a_user_and_a_room(self) -> None:
+        """A user and a room can be complained about, with a reason, by anybody who is signed in."""
+        about_user = await self.eve.call("/complaints/new", user=self.boris.id, reason="fraud", text="x")
+        about_room = await self.eve.call("/complaints/new", room=self.room, text="x")
+
+        fields = ("user", "room", "message", "reason", "status")
+        self.assertEqual(
+            [(self.boris.id, None, None, "fraud", "open"), (None, self.room, None, "other", "open")],
+            [tuple(answer.json["complaint"][field] for field in fields) for answer in (about_user, about_room)],
+        )
+
+    async def test_fields(self) -> None:
+        """Whom a complaint about a message is about is its author."""
+        message = (await self.boris.say(self.room, "rude")).data["message"]
+
+        complaint = (await self.anna.call("/complaints/new", message=message["_id"], text="x")).json["complaint"]
+
+        self.assertEqual((self.boris.id, "other"), (complaint["user"], complaint["reason"]))
+
+    async def test_again(self) -> None:
+        """The same person gets the first complaint about the same thing again, also of many at once."""
+        message = (await self.boris.say(self.room, "rude")).data["message"]["_id"]
+        bodies: list[dict[str, Any]] = [
+            {about: id, "reason": "spam" if n else "abuse", "text": f"{n}"}
+            for about, id in (("message", message), ("user", self.boris.id), ("room", self.room))
+            for n in range(4)
+        ]
+
+        answers = await at_once([self.anna.call("/complaints/new", **body) for body in bodies])
+        again = [await self.anna.call("/complaints/new", **body) for body in bodies[::4]]
+        another = await self.boris.call("/complaints/new", **bodies[0])
+
+        made = [answer.json["complaint"] for answer in answers]
+        for first in (0, 4, 8):
+            self.assertEqual([made[first]] * 4, made[first : first + 4])
+            self.assertEqual(made[first], again[first // 4].json["complaint"])
+        self.assertEqual(4, len({each["_id"] for each in made} | {another.json["complaint"]["_id"]}))
+
+    async def test_wrong(self) -> None:
+        """None or two of them, and an unknown reason, are 400; what is not there is 404."""
+        for body in (
+            {},
+            {"message": self.room, "user": self.boris.id},
+            {"user": self.boris.id, "room": self.room},
+            {"user": self.boris.id, "reason": "boredom"},
+            {"user": self.boris.id, "reason": None},
+            {"user": {"$ne": 1}},
+        ):
+            self.assertEqual(400, (await self.anna.call("/complaints/new", text="x", **body)).status, body)
+        for about, code in (("user", "user-not-found"), ("room", "room-not-found")):
+            for id in ("0" * 24, "none"):
+                self.assertEqual(code, (await self.anna.call("/complaints/new", text="x", **{about: id})).code)
 
     async def test_not_seen(self) -> None:
         """A message of a room that the caller is not in is 403; an unknown message is 404."""

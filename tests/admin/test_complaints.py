@@ -8,6 +8,10 @@ from tests.support.chat import a_room
 NOBODY = "0" * 24
 
 
+def ids_of(shown: dict[str, Any], *fields: str) -> tuple[list[str], ...]:
+    return tuple([each["_id"] for each in shown[field]] for field in fields)
+
+
 class ComplaintCase(AdminCase):
     async def setUp(self) -> None:
         await super().setUp()
@@ -28,7 +32,7 @@ class ComplaintCase(AdminCase):
 
 class Listing(ComplaintCase):
     async def test_open(self) -> None:
-        """A complaint is listed, the latest first, with room, author and text."""
+        """A complaint is listed, the latest first, with room, author, reason and text."""
         one, two = await self.a_complaint("one"), await self.a_complaint("two")
 
         listed = await self.listed()
@@ -79,7 +83,7 @@ class Showing(ComplaintCase):
                 shown["complaint"]["message"]["text"],
                 shown["room"]["name"],
                 shown["author"]["phone"],
-                shown["message_author"]["phone"],
+                shown["user"]["phone"],
             ),
         )
 
@@ -93,7 +97,8 @@ class Showing(ComplaintCase):
             rf"complaint +{id}",
             rf"by +{self.anna.id} {self.anna.phone} Anna",
             r"text +rude",
-            rf"  by +{self.boris.id} {self.boris.phone} Boris",
+            rf"about +{self.boris.id} {self.boris.phone} Boris",
+            rf"  by +{self.boris.id}",
             r"  text +you fool",
             rf"room +{self.room} the quiet room",
         ):
@@ -109,6 +114,36 @@ class Showing(ComplaintCase):
         shown = await self.answer("complaints", "show", id)
 
         self.assertEqual((None, "psst"), (shown["room"], shown["complaint"]["message"]["text"]))
+
+    async def test_around(self) -> None:
+        """A message is shown with the five before and the five after it, of a room and of a dialog."""
+        letters = ("/user/sendMessage", lambda text: {"message": {"user": self.anna.id, "text": text}})
+        said = ("/room/sendMessage", lambda text: {"message": {"room_id": self.room, "text": text}})
+        for path, body in (letters, said):
+            messages = [(await self.boris.call(path, **body(f"{n}"))).data["message"] for n in range(14)]
+            message = messages[6][0] if isinstance(messages[6], list) else messages[6]
+            made = await self.anna.call("/complaints/new", message=message["_id"], text="x")
+
+            shown = await self.answer("complaints", "show", made.json["complaint"]["_id"])
+
+            around = [*range(1, 6), *range(7, 12)]
+            self.assertEqual([f"{n}" for n in around], [each["text"] for each in shown["around"]])
+
+    async def test_earlier(self) -> None:
+        """A complaint is shown with the earlier ones about the same user, and with its author's others."""
+        eve = await self.a_person()
+        first = await self.a_complaint()
+        second = (await eve.call("/complaints/new", user=self.boris.id, reason="spam", text="x")).json["complaint"]
+        third = (await eve.call("/complaints/new", room=self.room, text="x")).json["complaint"]
+
+        of_user = await self.answer("complaints", "show", second["_id"])
+        of_room = await self.answer("complaints", "show", third["_id"])
+
+        self.assertEqual(([first], [third["_id"]]), ids_of(of_user, "earlier", "others"))
+        self.assertEqual((None, [], [second["_id"]]), (of_room["user"], *ids_of(of_room, "earlier", "others")))
+        self.assertEqual((self.boris.id, "the quiet room"), (of_user["user"]["_id"], of_room["room"]["name"]))
+        for id in (second["_id"], third["_id"]):
+            self.assertEqual(0, (await self.admin("complaints", "show", id)).code)
 
     async def test_removed_room(self) -> None:
         """A complaint outlives its room."""

@@ -73,6 +73,7 @@ class Scene:
             "a member's message": self.theirs,
         }.get(about)
         room = NOBODY if about == "nothing" else self.room
+        complained = {"a user": {"user": whom}, "the room": {"room": room}}.get(about, {"message": message or NOBODY})
         in_room = {"room_id": room, "user_id": whom, "ref_message": message}
         bodies: dict[str, dict[str, Any]] = {
             "/init/reg": {"phone": a_phone()},
@@ -103,7 +104,7 @@ class Scene:
             "/user/remove-dialog": {"user": self.anna.id},
             "/user/messages/mark-as-read": {"message": message},
             "/user/messages/remove": {"message": message},
-            "/complaints/new": {"message": message or NOBODY, "text": "x"},
+            "/complaints/new": {**complained, "text": "x"},
         }
         return bodies.get(path, in_room if path.startswith("/room/") else {})
 

@@ -125,6 +125,8 @@ class Plans(ChatTestCase):
             more = {} if path == "blocks" else {"user": eve.id}
             self.assertEqual(200, (await anna.call(f"/user/{path}", **more)).status)
         await anna.call("/complaints/new", message=sent[0]["_id"], text="x")
+        await anna.call("/complaints/new", user=eve.id, text="x")
+        await anna.call("/complaints/new", room=room, text="x")
         for network in ("vk", "mailru", "facebook", "twitter"):
             await anna.call("/user/free-coins", type=network)
         await anna.call("/user/updateBalance", balance=5, secret="no")

@@ -74,6 +74,8 @@ TABLE = """
 /complaints/new             the room's message  440  440  403  200  200  403  200  200  200
 /complaints/new             a direct message    440  440  404  404  404  404  404  404  404
 /complaints/new             nothing             440  440  404  404  404  404  404  404  404
+/complaints/new             a user              440  440  200  200  200  200  200  200  200
+/complaints/new             the room            440  440  200  200  200  200  200  200  200
 /user/block                 another             440  440  200  200  200  200  200  200  200
 /user/block                 oneself             440  440  400  400  400  400  400  400  400
 /user/block                 nobody              440  440  404  404  404  404  404  404  404
