@@ -5,9 +5,10 @@ fast lane (``fast_lane/``) takes plain calls before they come here; every call i
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import wraps
 from hashlib import sha256
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from klein import Klein
@@ -30,6 +31,8 @@ from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.interfaces.bus import IBus
 from justchat.protocol.handshake import asks_for_websocket
+
+_T = TypeVar("_T")
 
 
 def make_app(
@@ -66,6 +69,7 @@ def make_app(
         return socketio
 
     @app.route("/uploads/<name>")
+    @_answering_errors
     async def uploaded_file(request: IRequest, name: str) -> IResource:
         """A picture that a user uploaded."""
         file = await uploads.find(name) if request.method in (b"GET", b"HEAD") else None
@@ -93,6 +97,23 @@ def make_app(
 
 def _not_found() -> NotFound:
     return NotFound("there is no such path")
+
+
+def _answering_errors(route: Callable[..., Awaitable[_T]]) -> Callable[..., Awaitable[_T | bytes]]:
+    """A route that waits for others, with the errors answered that ``handle_errors`` is for.
+
+    Klein logs what comes to that after the client has left as a fault of ours. A proxy that checks every second does
+    not wait for long.
+    """
+
+    @wraps(route)
+    async def answer(request: IRequest, **arguments: Any) -> _T | bytes:
+        try:
+            return await route(request, **arguments)
+        except ApiError as error:
+            return write_error(request, error)
+
+    return answer
 
 
 def _add_call(app: Klein, endpoint: Endpoint, dispatcher: Dispatcher) -> None:
@@ -143,6 +164,7 @@ def _add_health(
         return write_answer(request, Answer(200, orjson.dumps({"status": "ok"})))
 
     @app.route("/readyz", methods=["GET"])
+    @_answering_errors
     async def readyz(request: IRequest) -> bytes:
         """The process and its database answer. Without its bus the daemon serves everybody, only later."""
         if dispatcher.closing:

@@ -10,11 +10,13 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from tests.support.attack import connect
 from tests.support.chat import a_phone, a_room
 from tests.support.client import Answer, call, request
 from tests.support.crashes import TALKERS, CrashCase
 from tests.support.mongo import pause
 from tests.support.waiting import assert_within, eventually
+from tests.support.wire import a_request
 
 
 class DatabaseKilled(CrashCase):
@@ -103,8 +105,10 @@ class DatabaseStopped(CrashCase):
             self.assertEqual((503, ["1"]), (answer.status, answer.headers.getRawHeaders("Retry-After")), answer)
 
     async def test_said_to_watchers(self) -> None:
-        """/livez is 200 and /readyz 503."""
+        """/livez is 200 and /readyz 503. A watcher who does not wait for the answer is nothing to log."""
         await self.outage()
+        with connect(self.daemon.http) as impatient:
+            impatient.sendall(a_request("GET /readyz", last=True))
 
         alive = await request(self.daemon.http, "GET", "/livez")
         ready = await request(self.daemon.http, "GET", "/readyz")
