@@ -155,13 +155,13 @@ class Mongod:
     async def _relaunch(self) -> None:
         pause = 0.1
         while not self._stopping:
-            if shutil.disk_usage(self._folder).free < FREE_SPACE:
-                # It would die at once, and the pauses would grow meanwhile.
-                await self._wait_for_free_space()
-                continue
             try:
+                if shutil.disk_usage(self._folder).free < FREE_SPACE:
+                    # It would die at once, and the pauses would grow meanwhile.
+                    await self._wait_for_free_space()
+                    continue
                 return await self._launch()
-            except StartupError as error:
+            except (StartupError, OSError) as error:  # the latter where the machine lacks memory or processes, say
                 self._log.error("{error}; trying again in {pause} s", error=error, pause=pause)
             await deferLater(self._reactor, pause)
             pause = min(pause * 2, 10.0)
