@@ -1,7 +1,9 @@
 """--mongo: the daemon on an existing MongoDB, as its operator has secured it."""
 
+import atexit
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,15 +19,40 @@ from tests.support.waiting import eventually
 PASSWORD = "p@ss:w/rd%25?"
 
 
-class MongoCase(TestCase):
-    def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+_mongods: dict[tuple[str, ...], OperatorsMongod] = {}
 
+
+def a_folder() -> Path:
+    """A folder that is removed when the tests end."""
+    folder = Path(tempfile.mkdtemp(prefix="jc-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def authority() -> Authority:
+    return Authority(a_folder())
+
+
+@cache
+def certificate(name: str) -> Path:
+    """The file of a certificate of ``authority()``, and its key."""
+    return authority().issue(name)
+
+
+class MongoCase(TestCase):
     async def a_mongod(self, *options: str) -> OperatorsMongod:
-        mongod = OperatorsMongod(self.folder, *options)
-        self.addCleanup(mongod.end)
-        return await mongod.start()
+        """One with these options. It runs until the tests end, and may have chats of other tests."""
+        if options not in _mongods:
+            folder = a_folder()
+            mongod = OperatorsMongod(folder, *options)
+            atexit.register(mongod.end)
+            _mongods[options] = await mongod.start()
+            await self.prepare(mongod)
+        return _mongods[options]
+
+    async def prepare(self, mongod: OperatorsMongod) -> None:
+        """What its operator does once it runs."""
 
     def a_daemon(self, uri: str) -> Daemon:
         daemon = Daemon("--mongo", uri)
@@ -100,6 +127,9 @@ class Users(MongoCase):
 
     async def a_uri(self, rest: str, *, user: str = "chatter", password: str = PASSWORD) -> str:
         mongod = await self.a_mongod("--auth")
+        return f"mongodb://{quote(user)}:{quote(password, safe='')}@127.0.0.1:{mongod.port}{rest}"
+
+    async def prepare(self, mongod: OperatorsMongod) -> None:
         # While there is no user, any client on this machine may create the first one.
         with MongoClient[dict[str, object]](port=mongod.port) as client:
             client.admin.command("createUser", "root", pwd="root", roles=["root"])
@@ -107,7 +137,6 @@ class Users(MongoCase):
             roles = [{"role": "readWrite", "db": name} for name in ("chat", "justchat")]
             client.admin.command("createUser", "chatter", pwd=PASSWORD, roles=roles)
             client.chat.command("createUser", "local", pwd=PASSWORD, roles=["readWrite"])
-        return f"mongodb://{quote(user)}:{quote(password, safe='')}@127.0.0.1:{mongod.port}{rest}"
 
     async def test_source(self) -> None:
         """A user of another database, by authSource."""
@@ -144,13 +173,8 @@ class Users(MongoCase):
 class Encrypted(MongoCase):
     """A mongod that speaks TLS alone."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.authority = Authority(self.folder)
-
     async def a_tls_mongod(self, *options: str) -> OperatorsMongod:
-        server = self.authority.issue("server")
-        files = ["--tlsCertificateKeyFile", str(server), "--tlsCAFile", str(self.authority.certificate)]
+        files = ["--tlsCertificateKeyFile", str(certificate("server")), "--tlsCAFile", str(authority().certificate)]
         return await self.a_mongod("--tlsMode", "requireTLS", *files, *options)
 
     def uri(self, mongod: OperatorsMongod, authority: Path, host: str = "127.0.0.1") -> str:
@@ -161,19 +185,19 @@ class Encrypted(MongoCase):
         mongod = await self.a_tls_mongod("--tlsAllowConnectionsWithoutCertificates")
 
         for host in ("127.0.0.1", "localhost"):
-            await self.check_chat(self.uri(mongod, self.authority.certificate, host))
+            await self.check_chat(self.uri(mongod, authority().certificate, host))
 
     async def test_client_certificate(self) -> None:
         """A database that wants a certificate of its clients, too."""
         mongod = await self.a_tls_mongod()
-        pair = quote(str(self.authority.issue("client")), safe="")
+        pair = quote(str(certificate("client")), safe="")
 
-        await self.check_chat(f"{self.uri(mongod, self.authority.certificate)}&tlsCertificateKeyFile={pair}")
+        await self.check_chat(f"{self.uri(mongod, authority().certificate)}&tlsCertificateKeyFile={pair}")
 
     async def test_wrong_authority(self) -> None:
         """A certificate of another authority is one line and an exit code."""
         mongod = await self.a_tls_mongod("--tlsAllowConnectionsWithoutCertificates")
-        other = Authority(self.folder, "another authority")
+        other = Authority(a_folder(), "another authority")
 
         line = await self.refusal(self.uri(mongod, other.certificate))
 

@@ -68,6 +68,8 @@ class CommandLine(StartCase):
 
 
 class FirstStart(StartCase):
+    is_forked = False
+
     async def test_last_lines(self) -> None:
         """The last lines of a start say that it is up, where, and what to do next, after any warnings."""
         daemon = await self.a_daemon("--http", "tcp:0", "--websocket", "tcp:0").start_anywhere()

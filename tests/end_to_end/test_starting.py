@@ -36,6 +36,8 @@ EVERY_TABLE = """
 
 
 class GoodStart(StartCase):
+    is_forked = False
+
     async def test_command_line_wins(self) -> None:
         """An option on the command line wins over the file."""
         wrong = self.a_port_in_use()

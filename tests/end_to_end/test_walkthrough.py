@@ -33,6 +33,7 @@ class WalkThroughTests(TestCase):
 
     async def setUp(self) -> None:
         self.daemon = Daemon("--data-dir", "justchat-data")
+        self.daemon.is_forked = False
         self.addCleanup(self.daemon.remove)
         (self.daemon.folder / ".venv").symlink_to(Path(sys.executable).parent.parent)
         await self.daemon.start()

@@ -40,6 +40,9 @@ def free_port() -> int:
 
 
 class StartCase(TestCase):
+    is_forked = True
+    """See ``Daemon``."""
+
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
         self.data = self.folder / "data"
@@ -49,7 +52,7 @@ class StartCase(TestCase):
     def a_daemon(self, *options: str, folder: Path | None = None, environ: dict[str, str] | None = None) -> Daemon:
         """A daemon that is not started yet."""
         daemon = Daemon(*options, folder=folder or self.folder, environ=environ)
-        daemon.is_forked = False
+        daemon.is_forked = self.is_forked
 
         async def end() -> None:
             if daemon.process is not None and daemon.process.poll() is None:
