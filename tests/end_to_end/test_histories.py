@@ -30,7 +30,7 @@ from tests.support.waiting import at_once, eventually
 
 SEED = int(os.environ.get("JUSTCHAT_SEED", SystemRandom().randrange(10**6)))
 STEPS = int(os.environ.get("JUSTCHAT_STEPS", "50"))
-MOST = int(os.environ.get("JUSTCHAT_HISTORIES", "4"))
+MOST = int(os.environ.get("JUSTCHAT_HISTORIES", "2"))
 SETTINGS = settings(
     max_examples=MOST,
     stateful_step_count=STEPS,
