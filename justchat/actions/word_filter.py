@@ -1,14 +1,15 @@
 """The word filter: what becomes of a text that has a word of the operator's list."""
 
-from attrs import define, frozen
+from attrs import define
 
 from justchat.config.settings import WordAction
 from justchat.errors import Rejected
 from justchat.model.entry import Hold
+from justchat.model.record import record
 from justchat.model.word_list import WordList
 
 
-@frozen
+@record
 class Judged:
     """A text as others may see it.
 

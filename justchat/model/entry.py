@@ -109,7 +109,7 @@ class Entry:
     @property
     def is_hidden(self) -> bool:
         """Whether only the author may see this message, for now."""
-        return self.held is Hold.WAITING
+        return self.held is Hold.WAITING and self.removed_at is None
 
     def without_words(self, removed_at: Moment) -> "Entry":
         """The entry as everybody sees it once its words are removed: its text, and what it quoted."""

@@ -18,7 +18,7 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY
 
 DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
-OF_DIRECT = ("_id", "author", "user", "text", "create_at", "read_at", "order", "removed_by")
+OF_DIRECT = ("_id", "author", "user", "text", "create_at", "read_at", "order", "removed_by", "held")
 """The fields that a direct message is read from, and who has removed it."""
 
 

@@ -215,7 +215,8 @@ class Direct(HeldCase):
 
         held = await self.write(HELD)
 
-        self.assertIs(True, held["held"])
+        (dialog,) = (await self.anna.call("/user/dialogs")).data["dialogs"]
+        self.assertEqual((True, True), (held["held"], dialog["last_message"]["held"]))
         self.assertEqual([], await listener.silence())
         self.assertEqual([[HELD], [HELD], [HELD], 0], await self.seen_by(self.anna, self.bob))
         self.assertEqual([[], [], [], 0], await self.seen_by(self.bob, self.anna))
