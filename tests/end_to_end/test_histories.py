@@ -21,7 +21,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
-from tests.support.app import OUT, Client, Event
+from tests.support.app import OUT, Client, Event, is_removal
 from tests.support.chat import ChatTestCase, Person, a_person, a_room
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
@@ -41,7 +41,7 @@ SETTINGS = settings(
 )
 PEOPLE, KILLS, DAEMONS = 5, 2, 2
 ACTIONS = [
-    *(["say"] * 8 + ["enter"] * 5 + ["leave"] + ["against"] * 2 + ["write"] * 4),
+    *(["say"] * 6 + ["quote"] * 2 + ["remove"] * 3 + ["enter"] * 5 + ["leave"] + ["against"] * 2 + ["write"] * 4),
     *(["read"] * 2 + ["cut"] * 2 + ["come_back"] * 3),
 ]
 AT_ONCE = lists(
@@ -121,6 +121,17 @@ class Histories(ChatTestCase):
     async def say(self, client: Client, chance: Random) -> None:
         await self.hop(client, chance).say(client.room or chance.choice(self.rooms), f"{chance.random()}")
 
+    async def quote(self, client: Client, chance: Random) -> None:
+        if client.log:
+            message = chance.choice(client.log)["_id"]
+            await self.hop(client, chance).say(client.log[-1]["room"], f"{chance.random()}", ref_message=message)
+
+    async def remove(self, client: Client, chance: Random) -> None:
+        """Remove a message that the client knows: often somebody else's, which needs a rank."""
+        if client.log:
+            message = chance.choice(client.log)["_id"]
+            await self.hop(client, chance).call("/room/remove-message", message=message)
+
     async def enter(self, client: Client, chance: Random) -> None:
         await self.hop(client, chance).enter(chance.choice(self.rooms))
 
@@ -171,7 +182,7 @@ class Histories(ChatTestCase):
             while page := (await person.call("/room/chat", room=room, skip=len(chat), limit=500)).data["chat"]:
                 chat += page
             new = [essence(message) for message in chat if message["seq"] > client.after]
-            await self.same(new, lambda: [essence(event) for event in client.log], "the room's events")
+            await self.same(new, lambda: messages_of(client), "the room's events")
             users: dict[str, None] = {}
             for each in [*(message for message in chat if message["seq"] <= client.after), *client.log]:
                 if each.get("type") == "new roommate":
@@ -236,4 +247,11 @@ class History(RuleBasedStateMachine):
 
 
 def essence(message: Event) -> tuple[Any, ...]:
-    return tuple(message.get(name) for name in ("_id", "seq", "author", "user", "text", "type"))
+    quoted = message["ref_message"] or {}
+    own = (message.get(name) for name in ("_id", "seq", "author", "user", "text", "type"))
+    return (*own, quoted.get("_id"), quoted.get("text"))
+
+
+def messages_of(client: Client) -> list[tuple[Any, ...]]:
+    """The room's messages that a client has."""
+    return [essence(event) for event in client.log if not is_removal(event)]

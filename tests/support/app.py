@@ -14,6 +14,11 @@ REMEMBERED = 60
 """Lines of a client's time-line."""
 
 
+def is_removal(data: Event) -> bool:
+    """Whether these are the data of a ``message-removed``."""
+    return "message" in data
+
+
 class Cut(Listener):
     """A socket that breaks after ``left`` bytes, in the middle of anything."""
 
@@ -134,6 +139,16 @@ class Client:
             if data["seq"] <= self.seq:
                 self.wrong.append(f"seq {data['seq']} after {self.seq}")
             self.log.append(data)
+            if is_removal(data):
+                self._forget(data["message"])
+
+    def _forget(self, id: str) -> None:
+        """A message was removed: its text goes, also where others quote it."""
+        for message in self.log:
+            if message["_id"] == id:
+                message |= {"text": None, "ref_message": None}
+            elif (message.get("ref_message") or {}).get("_id") == id:
+                message["ref_message"] |= {"text": None}
 
     async def come_back(self, left: int | None = None) -> None:
         """Open a socket and send the position; the socket breaks after ``left`` bytes."""

@@ -21,6 +21,7 @@ CHECKS = (
     "entries stored more than once",
     "refused entries stored",
     "entries out of order",
+    "words of removed messages",
     "entries that the rules forbid",
     "notices and receipts not stored exactly once",
     "balances that differ from the journal",
@@ -80,11 +81,19 @@ class Check:
 
     def _compare_journals(self, log: LogReplay, found: Findings) -> None:
         texts: Counter[tuple[str, Any]] = Counter()
+        quoted: set[str | None] = set()
         for entries in log.streams.values():
             texts.update((entry["kind"], entry.get("text")) for entry in entries)
+            quoted |= {entry.get("ref_message", {}).get("text") for entry in entries}
+        removed = {action.mark for action in self.actions("remove")}
+        found["words of removed messages"] = [
+            action
+            for action in self.actions("remove")
+            if action.is_acknowledged and (action.mark in quoted or texts["message", action.mark])
+        ]
         for action in self.actions(*WORDS):
             times = texts[WORDS[action.what], action.mark]
-            if action.is_acknowledged and not times:
+            if action.is_acknowledged and not times and action.mark not in removed:
                 found["acknowledged entries missing"].append(action)
             if times > 1:
                 found["entries stored more than once"].append(action)
@@ -102,10 +111,9 @@ class Check:
             while page := (await admin.call("/room/chat", room=room, skip=len(chat), limit=500)).data["chat"]:
                 chat += page
             shown = [(message["seq"], message["_id"]) for message in chat]
-            if shown != _entries(log, room):
-                found["histories that differ from the log"].append(
-                    (daemon.http, room, _difference(shown, _entries(log, room)))
-                )
+            messages = _entries(log, room, but="message-removed")
+            if shown != messages:
+                found["histories that differ from the log"].append((daemon.http, room, _difference(shown, messages)))
             (document,) = (await admin.call("/room/get", room_id=room)).data["rooms"]
             replayed = log.rooms[room].shown(datetime.now(UTC).replace(tzinfo=None))
             if as_shown(document) != replayed:
@@ -134,8 +142,8 @@ class Check:
                 )
 
 
-def _entries(log: LogReplay, stream: str) -> list[tuple[int, str]]:
-    return [(entry["seq"], str(entry["_id"])) for entry in log.streams[stream]]
+def _entries(log: LogReplay, stream: str, but: str = "") -> list[tuple[int, str]]:
+    return [(entry["seq"], str(entry["_id"])) for entry in log.streams[stream] if entry["kind"] != but]
 
 
 def _out_of_order(author: str, kind: str, said: list[str], log: LogReplay) -> list[Any]:
@@ -143,7 +151,7 @@ def _out_of_order(author: str, kind: str, said: list[str], log: LogReplay) -> li
     places: dict[str, tuple[str, int, int]] = {}
     for stream, entries in log.streams.items():
         for entry in entries:
-            if str(entry["author"]) == author and entry["kind"] == kind:
+            if str(entry["author"]) == author and entry["kind"] == kind and "removed_at" not in entry:
                 places[entry["text"]] = (stream, entry["seq"], entry.get("order", 0))
     last: dict[str, tuple[int, int]] = {}
     wrong = []

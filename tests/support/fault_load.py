@@ -120,6 +120,8 @@ class Talker(Actor):
     room: str = ""
     friend: Person = field(kw_only=True)
     gift: dict[str, Any] = field(kw_only=True)
+    latest: tuple[str, str] | None = field(default=None, kw_only=True)
+    """The latest message of theirs: its id, and its text."""
 
     def act(self, number: int) -> Action | None:
         name = f"{self.person.phone}-{number}"
@@ -134,9 +136,24 @@ class Talker(Actor):
             return self.do("gift", "/gifts/send", present, name, headers=headers, until=(200, 402))
         if number % 15 == 7:
             return self._read()
+        if number % 15 == 11:
+            return self._remove()
         if number % 5 == 2:
             return self._word("direct", "/user/sendMessage", {"user": self.friend.id, "text": name})
-        return self._word("message", "/room/sendMessage", {"room_id": self.room, "text": name})
+        said = {"room_id": self.room, "text": name}
+        if self.latest is not None and number % 3 == 0:
+            said["ref_message"] = self.latest[0]
+        action = self._word("message", "/room/sendMessage", said)
+        if action.is_acknowledged:
+            self.latest = action.body["data"]["message"]["_id"], name
+        return action
+
+    def _remove(self) -> Action | None:
+        """Remove the latest message, which others may have quoted, until that is acknowledged."""
+        if self.latest is None:
+            return None
+        (id, text), self.latest = self.latest, None
+        return self.do("remove", "/room/remove-message", {"message": id}, text, until=(200,))
 
     def _word(self, what: str, path: str, message: dict[str, Any]) -> Action:
         """Send a message once, or until it is acknowledged: by a key of the call, or by one of the message."""

@@ -171,7 +171,7 @@ class FaultRun:
         self.table.append(("time until all agreed, s", round(time.monotonic() - began, 1)))
 
     def _found(self, check: Check, log: LogReplay) -> None:
-        for what in ("message", "direct", "gift", "payment", "read"):
+        for what in ("message", "direct", "gift", "payment", "read", "remove"):
             actions = check.actions(what)
             self.table.append((f"{what}: acknowledged", sum(action.is_acknowledged for action in actions)))
             if what in ("message", "direct"):

@@ -27,6 +27,10 @@ class RoomReplay:
     silences: dict[str, datetime] = field(factory=dict)
     seq: int = 0
     wrong: list[str] = field(factory=list)
+    authors: dict[str, str] = field(factory=dict)
+    """Of each message that was not removed."""
+    removals: int = 0
+    latest_gap: int = -1
     notified: list[tuple[str, str, str]] = field(factory=list)
     """Entry, kind and user of the notices that are to be in users' streams."""
 
@@ -38,11 +42,28 @@ class RoomReplay:
         self.seq = entry["seq"]
         if kind == "void":
             return
+        if kind == "message-removed":
+            self._take_removal(author, entry)
+            return
+        self.authors[str(entry["_id"])] = author
         if not self._allows(kind, author, whom, entry["create_at"]):
             self.wrong.append(f"{self.seq}: {kind} by {author} about {whom}")
         self._apply(kind, author, whom, entry)
         if kind != "message" and whom not in self.users and (kind in ("leave", "kick") or whom in self.visitors):
             self.notified.append((str(entry["_id"]), kind, whom))
+
+    def _take_removal(self, author: str, entry: Document) -> None:
+        """The author of a message may remove it once, and whoever has a higher rank. ``gap`` counts what is no removal,
+        unless the entry before is a removal, too.
+        """
+        by = self.authors.pop(str(entry["message"]), None)
+        if by is None or (by != author and self._rank(author) <= self._rank(by)):
+            self.wrong.append(f"{self.seq}: {author} removes {entry['message']} of {by}")
+        self.removals += 1
+        gap = self.seq - self.removals
+        if entry.get("gap") != (None if gap == self.latest_gap else gap):
+            self.wrong.append(f"{self.seq}: the gap {entry.get('gap')} behind {gap} messages")
+        self.latest_gap = gap
 
     def _allows(self, kind: str, author: str, whom: str, at: datetime) -> bool:
         if kind == "message":
@@ -135,6 +156,8 @@ class LogReplay:
         document = {**stored, "users_count": snapshot["n_users"], "silently": []}
         if as_shown(document) != (replayed := room.shown(datetime.max)):
             self.wrong.append(f"the snapshot at {room.seq} has {document}, the log {replayed}")
+        if snapshot.get("message_changes", 0) != room.removals:
+            self.wrong.append(f"the snapshot at {room.seq} has another number of removals than {room.removals}")
 
     def missing_notices(self) -> list[tuple[str, str]]:
         """Notices that are not in their user's stream exactly once. Those of a rank or a silence a crash may lose."""
