@@ -50,6 +50,27 @@ class Events(JoinedDaemonsCase):
                 self.assertEqual(("service-message", kind), type_of(event))
         await self.quiet(*self.listeners)
 
+    async def test_removed_message(self) -> None:
+        """A message that is taken back, by its author or a rank, at either daemon; its text is nowhere any more."""
+        said = [(await self.anna.say(self.room, "unsaid")).data["message"] for _ in range(2)]
+        quoting = (await self.boris.say(self.room, "what?", ref_message=said[0]["_id"])).data["message"]
+        for listener in self.listeners:
+            _ = [await listener.next() for _ in range(3)]
+
+        for seq, (who, message) in enumerate(zip((self.anna, self.there(self.admin)), said, strict=True), 7):
+            removed = who.call("/room/remove-message", message=message["_id"])
+            for event in await self.soon(removed, *self.listeners):
+                self.assertEqual("message-removed", event["event"])
+                shown = {name: event["data"][name] for name in ("message", "author", "seq", "room")}
+                expected = {"message": message["_id"], "author": who.id, "seq": seq, "room": self.room}
+                self.assertEqual(expected, shown)
+
+        for admin in (self.admin, self.there(self.admin)):
+            chat = (await admin.call("/room/chat", room=self.room)).data["chat"]
+            self.assertNotIn("unsaid", str(chat))
+            self.assertEqual([quoting["seq"] - 2, quoting["seq"] - 1, quoting["seq"]], [m["seq"] for m in chat[-3:]])
+        await self.quiet(*self.listeners)
+
     async def test_put_out(self) -> None:
         """Who is kicked or banned gets that once, with ``n``, and nothing of the room after it."""
         for n, path in enumerate(("kick", "ban"), 1):
