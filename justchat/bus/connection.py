@@ -149,9 +149,10 @@ class RespConnection(Protocol):
             self.drop("its reply is too large")
 
     def _on_push(self, push: list[Any]) -> None:
+        if len(push) == 3 and push[0] == b"message" and type(push[1]) is type(push[2]) is bytes:  # faster than match
+            self._user.received(push[1], push[2])
+            return
         match push:
-            case [b"message", bytes(channel), bytes(payload)]:
-                self._user.received(channel, payload)
             case [b"subscribe", bytes(channel), _]:
                 self._user.subscribed(channel)
 

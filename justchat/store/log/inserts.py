@@ -72,8 +72,8 @@ class Inserts(Generic[S]):
 
         Returns what was not tried, since it was behind a refusal.
         """
-        if not writes:
-            return []
+        if len({append.stream for append in writes}) == len(writes):
+            return await self._insert(writes, False, stored) if writes else []
         counts = Counter(append.stream for append in writes)
         single = [append for append in writes if counts[append.stream] == 1]
         several = [append for append in writes if counts[append.stream] > 1]
