@@ -232,6 +232,16 @@ class TooManyRequests(ApiError):
         self.name, self.count, self.seconds, self.after = name, count, seconds, max(after, 1)
 
 
+class SlowMode(ApiError):
+    """The next message is allowed ``after`` that many seconds."""
+
+    status, code, detail = 429, "slow-mode", "this room is in slow mode; wait before your next message"
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+
 class TooManyRooms(ApiError):
     status, code, detail = 409, "too-many-rooms", "you have the maximum number of rooms; remove one first"
 

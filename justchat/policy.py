@@ -3,11 +3,14 @@
 ``check_*`` raises the error that the client gets. ``may_*`` and ``needs_password`` return a bool.
 """
 
-from justchat.errors import Banned, Blocked, NotAdmin, NotInRoom, Outranked, Rejected, RoomFull, Silenced
+from math import ceil
+
+from justchat.errors import Banned, Blocked, NotAdmin, NotInRoom, Outranked, Rejected, RoomFull, Silenced, SlowMode
 from justchat.model.direct import Mailbox
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.room import ListedRoom, Room
+from justchat.model.room_settings import RoomEdit
 
 
 def check_not_blocked(mailbox: Mailbox, user: Id) -> None:
@@ -35,12 +38,20 @@ def needs_password(room: Room, user: Id) -> bool:
 
 
 def check_speak(room: Room, user: Id, at: Moment) -> None:
-    """A user in the room may speak, unless silenced. Raises NotInRoom, Silenced."""
+    """A user in the room may speak, unless silenced, or too soon after their last message in slow mode. The admin and
+    moderators need not wait. Raises NotInRoom, Silenced, SlowMode.
+    """
     if user not in room.users:
         raise NotInRoom
     until = room.silenced_until.get(user)
     if until is not None and until > at:
         raise Silenced
+    last = room.spoke_at.get(user) if room.slow_mode else None
+    if last is not None and rank(room, user) == 0:
+        wait = room.slow_mode - (at - last).total_seconds()
+        if wait > 0:
+            # By another daemon's clock the last message may be of the future.
+            raise SlowMode(min(ceil(wait), room.slow_mode))
 
 
 MOST_HELD = 200
@@ -91,6 +102,12 @@ def check_remove_message(room: Room, user: Id, author: Id) -> None:
 def check_name_moderators(room: Room, user: Id) -> None:
     """Only the admin may name and remove moderators. Raises Outranked."""
     if user != room.admin:
+        raise Outranked
+
+
+def check_edit(room: Room, user: Id, edit: RoomEdit) -> None:
+    """The admin may change a room's settings; moderators may set ``slow_mode``. Raises Outranked."""
+    if rank(room, user) < (1 if edit.is_slow_mode_alone else 2):
         raise Outranked
 
 

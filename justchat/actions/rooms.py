@@ -45,7 +45,14 @@ class RoomActions:
     count_entering: CountAction
 
     async def create(
-        self, user: Id, name: str, password: str | None, max_users: int, idempotency_id: Id | None = None
+        self,
+        user: Id,
+        name: str,
+        password: str | None,
+        max_users: int,
+        idempotency_id: Id | None = None,
+        *,
+        slow_mode: int = 0,
     ) -> Room:
         """Create a room. Its creator is the admin, and is not yet inside.
 
@@ -61,6 +68,7 @@ class RoomActions:
             admin=user,
             created_at=self.clock(),
             max_users=max_users,
+            slow_mode=slow_mode,
             password=await self.passwords.hash(secret, HashOwner("rooms", user)) if secret else None,
         )
         try:

@@ -6,7 +6,16 @@ import orjson
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from justchat.errors import ApiError, Incident, InvalidFields, Suspended, TooManyRequests, Unavailable, reason_phrase
+from justchat.errors import (
+    ApiError,
+    Incident,
+    InvalidFields,
+    SlowMode,
+    Suspended,
+    TooManyRequests,
+    Unavailable,
+    reason_phrase,
+)
 from justchat.model.moment import iso
 from justchat.model.record import record
 
@@ -49,4 +58,6 @@ def error_answer(error: ApiError) -> Answer:
         policy = b'"%s";q=%d;w=%d' % (error.name.encode(), error.count, error.seconds)
         left = b'"%s";r=0;t=%d' % (error.name.encode(), error.after)
         return Answer(error.status, encoded, error.after, ((b"RateLimit-Policy", policy), (b"RateLimit", left)))
+    if isinstance(error, SlowMode):
+        return Answer(error.status, encoded, error.after)
     return Answer(error.status, encoded, error.retry_after if isinstance(error, Unavailable) else None)

@@ -75,6 +75,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "name": "its name",
     "RoomGetRequest.name": "a part of the name, in any case",
     "password": "the password to enter the room",
+    "slow_mode": "seconds between two messages of one user; 0 for none",
+    "EditedRoom.password": "the password to enter the room; null opens it",
     "max_users": "how many users may be inside at once",
     "admin": "the user who created the room",
     "moderators": "the moderators, in the order in which they were appointed",

@@ -31,6 +31,7 @@ from justchat.http.spool import SpoolFile
 from justchat.model.ids import Id, as_id
 from justchat.model.moment import Moment, from_iso, from_milliseconds
 from justchat.model.phone import NumberType, Phone, number_type_of, parse_phone
+from justchat.model.room_settings import LONGEST_SLOW_MODE
 from justchat.model.text import SHOWN, as_key, composed, shows
 
 
@@ -253,6 +254,7 @@ Dob = Annotated[
     WithJsonSchema({"type": ["string", "null"], "pattern": birthday(datetime.now(UTC).year)}),
 ]
 Gender = Annotated[int, Field(ge=0, le=1), BeforeValidator(_whole), SchemaKeywords({"enum": [0, 1]})]
+SlowModeSeconds = Annotated[int, Field(ge=0, le=LONGEST_SLOW_MODE), BeforeValidator(_whole)]
 MaxUsers = Annotated[
     int,
     Field(ge=1),

@@ -9,6 +9,7 @@ from justchat.model.gift import Gift
 from justchat.model.ids import Id
 from justchat.model.moment import Moment, milliseconds
 from justchat.model.record import record
+from justchat.model.room_settings import RoomSettings
 
 
 class Kind(StrEnum):
@@ -25,6 +26,8 @@ class Kind(StrEnum):
     NEW_MODERATOR = "new moderator"
     REMOVE_MODERATOR = "remove moderator"
     REMOVE_ROOM = "remove room"
+    EDIT_ROOM = "edit room"
+    """``settings`` are the room's from here on."""
     MESSAGE_REMOVED = "message-removed"
     """``message`` was removed: an entry of its own, which is no message of the history."""
     RELEASE = "message released"
@@ -104,6 +107,7 @@ class Entry:
     removed_at: Moment | None = None
     gap: int | None = None
     blocks: Mapping[Id, Moment] | None = None
+    settings: RoomSettings | None = None
     held: Hold | None = None
 
     @property

@@ -1,6 +1,8 @@
 """Rooms: the state that the entries of a room's log add up to."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from itertools import takewhile
 from typing import NamedTuple
 
 from attrs import evolve, field, frozen
@@ -12,6 +14,8 @@ from justchat.model.record import record
 
 REMOVALS_KEPT = 256
 """A room keeps this many of its latest removals: more than can be at work at once."""
+SPEAKERS_KEPT = 10_000
+"""A room in slow mode knows of this many users when they spoke last."""
 VISITORS_KEPT = 1_000
 """A room keeps this many of its latest visitors, so that its document stays bounded."""
 
@@ -39,6 +43,10 @@ class Room:
     visitors: Members = {}
     silenced_until: Mapping[Id, Moment] = {}
     removed: bool = False
+    slow_mode: int = 0
+    """Seconds between two messages of one user; 0 for none."""
+    spoke_at: Mapping[Id, Moment] = {}
+    """In slow mode: who spoke within that time, and when last, the latest last; not the admin and moderators."""
     voids: tuple[int, ...] = ()
     """The seqs of its void entries, rising, which its history skips."""
     message_changes: int = 0
@@ -54,7 +62,8 @@ class Room:
         """The room after an entry. Entries are facts, so nothing is checked here."""
         if entry.kind is Kind.MESSAGE:
             # Nearly all entries are such messages.
-            return self if entry.held is None else _held(self, entry)
+            room = self if entry.held is None else _held(self, entry)
+            return _spoken(room, entry) if self.slow_mode else room
         change = _CHANGES.get(entry.kind)
         return self if change is None else change(self, entry)
 
@@ -76,6 +85,7 @@ class ListedRoom:
     admin: Id
     created_at: Moment
     max_users: int
+    slow_mode: int
     is_private: bool
     moderators: tuple[Id, ...]
     users: tuple[Id, ...]
@@ -147,6 +157,34 @@ def _moderator_removed(room: Room, entry: Entry) -> Room:
     return evolve(room, moderators=parted(room.moderators, _whom(entry)))
 
 
+def _edited(room: Room, entry: Entry) -> Room:
+    settings = entry.settings
+    assert settings is not None, "no settings are changed"
+    return evolve(
+        room,
+        name=settings.name,
+        password=settings.password,
+        max_users=settings.max_users,
+        slow_mode=settings.slow_mode,
+        spoke_at=room.spoke_at if settings.slow_mode else {},
+    )
+
+
+def _spoken(room: Room, entry: Entry) -> Room:
+    """The room in slow mode after a message."""
+    user, at = entry.author, entry.created_at
+    if user == room.admin or user in room.moderators:
+        return room
+    spoke_at = {**room.spoke_at}
+    spoke_at.pop(user, None)
+    spoke_at[user] = at
+    too_old = at - timedelta(seconds=room.slow_mode)
+    old = list(takewhile(lambda each: spoke_at[each] <= too_old, spoke_at))
+    for each in old or list(spoke_at)[:-SPEAKERS_KEPT]:
+        del spoke_at[each]
+    return evolve(room, spoke_at=spoke_at)
+
+
 def _removed(room: Room, entry: Entry) -> Room:
     return evolve(room, removed=True)  # ``users`` stays: they get the event
 
@@ -196,6 +234,7 @@ _CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {
     Kind.NEW_MODERATOR: _moderator_named,
     Kind.REMOVE_MODERATOR: _moderator_removed,
     Kind.REMOVE_ROOM: _removed,
+    Kind.EDIT_ROOM: _edited,
     Kind.RELEASE: _released,
     Kind.VOID: _voided,
     Kind.MESSAGE_REMOVED: _message_removed,

@@ -27,6 +27,7 @@ class RoomDocument(TypedDict):
     _id: str
     name: str
     max_users: int
+    slow_mode: int
     admin: str
     moderators: list[str]
     users: list[str]
@@ -171,6 +172,7 @@ def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocumen
             "_id": room.id,
             "name": room.name,
             "max_users": room.max_users,
+            "slow_mode": room.slow_mode,
             "admin": room.admin,
             "moderators": [],
             "users": [],
@@ -186,6 +188,7 @@ def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocumen
         "_id": room.id,
         "name": room.name,
         "max_users": room.max_users,
+        "slow_mode": room.slow_mode,
         "admin": room.admin,
         "moderators": list(room.moderators),
         "users": list(room.users),
@@ -206,6 +209,7 @@ def listed_room_document(room: ListedRoom, *, people: bool) -> RoomDocument:
         "_id": room.id,
         "name": room.name,
         "max_users": room.max_users,
+        "slow_mode": room.slow_mode,
         "admin": room.admin,
         "moderators": list(room.moderators) if people else [],
         "users": list(room.users) if people else [],

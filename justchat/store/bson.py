@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any, cast
 
+from attrs import asdict
 from bson import ObjectId
 
 from justchat.errors import ApiError
@@ -15,6 +16,7 @@ from justchat.model.ids import Id, Members, is_well_formed
 from justchat.model.moment import EPOCH, Moment
 from justchat.model.phone import Phone
 from justchat.model.room import HeldMessage, Room
+from justchat.model.room_settings import RoomSettings
 from justchat.model.text import fold
 from justchat.model.user import Profile, Session, Suspension, User
 from justchat.store.mongo.client import Document
@@ -108,7 +110,8 @@ def _more_by_kind(entry: Entry) -> Document:
         return _change_of_message(entry)
     if entry.blocks is not None:
         return {"blocks": [{"user": ObjectId(user), "at": at} for user, at in entry.blocks.items()]}
-    return {"changes": True} if entry.kind in CHANGES_ROOM else {}
+    settings = {} if entry.settings is None else {"settings": asdict(entry.settings)}
+    return {"changes": True, **settings} if entry.kind in CHANGES_ROOM else {}
 
 
 def _change_of_message(entry: Entry) -> Document:
@@ -229,7 +232,7 @@ def entry_from_document(document: Document) -> Entry:
 def _more_of(document: Document) -> dict[str, Any]:
     user, ref_message = document.get("user"), document.get("ref_message")
     gift, room, message = document.get("gift"), document.get("room"), document.get("message")
-    blocks = document.get("blocks")
+    blocks, settings = document.get("blocks"), document.get("settings")
     return {
         "user": None if user is None else _id(user),
         "ref_message": None if ref_message is None else entry_from_document(ref_message),
@@ -241,6 +244,7 @@ def _more_of(document: Document) -> dict[str, Any]:
         "message": None if message is None else _id(message),
         "removed_at": _moment(document.get("removed_at")),
         "gap": document.get("gap"),
+        "settings": None if settings is None else RoomSettings(**settings),
         "blocks": None if blocks is None else {_id(each["user"]): moment(each["at"]) for each in blocks},
         "held": None if "held" not in document else Hold(document["held"]),
     }
@@ -250,16 +254,13 @@ def room_to_document(room: Room, seq: int) -> Document:
     """The snapshot of a room after its entry ``seq``."""
     return {
         "_id": ObjectId(room.id),
-        "name": room.name,
-        **searched_name(room.name),
-        "private": room.password is not None,
         "admin": ObjectId(room.admin),
         "create_at": room.created_at,
-        "password": room.password,
         **room_changes(room, seq),
     }
 
 
+@lru_cache(10_000)
 def searched_name(name: str) -> Document:
     """The fields of a room's snapshot by which its name is searched."""
     folded = fold(name)
@@ -280,6 +281,12 @@ def room_changes(room: Room, seq: int) -> Document:
     """The fields of a snapshot that the log can change."""
     return {
         "seq": seq,
+        "name": room.name,
+        **searched_name(room.name),
+        "private": room.password is not None,
+        "password": room.password,
+        "slow_mode": room.slow_mode,
+        "spoke_at": dict(room.spoke_at),
         "n_users": len(room.users),
         "full": len(room.users) >= room.max_users,
         "max_users": room.max_users,
@@ -302,7 +309,17 @@ def room_changes(room: Room, seq: int) -> Document:
 
 ROOM = (
     *("_id", "name", "admin", "create_at", "max_users", "password", "moderators", "users", "banned", "visiters"),
-    *("silently", "removed", "voids", "message_changes", "latest_gap", "removed_lately", "held", "seq"),
+    *("slow_mode", "spoke_at"),
+    *(
+        "silently",
+        "removed",
+        "voids",
+        "message_changes",
+        "latest_gap",
+        "removed_lately",
+        "held",
+        "seq",
+    ),
 )
 """The fields that a room is read from; its document has more, for searches."""
 
@@ -310,6 +327,7 @@ ROOM = (
 def room_from_document(document: Document) -> tuple[Room, int]:
     """The room, and the seq up to which the snapshot is true."""
     silenced_until, removed = document["silently"], document.get("removed_lately")
+    spoke_at = document.get("spoke_at")
     room = Room(
         id=_id(document["_id"]),
         name=document["name"],
@@ -325,6 +343,8 @@ def room_from_document(document: Document) -> tuple[Room, int]:
         removed=document["removed"],
         voids=tuple(document["voids"]),
         # Rooms of an early release have none of these.
+        slow_mode=document.get("slow_mode", 0),
+        spoke_at={Id(user): moment(at) for user, at in spoke_at.items()} if spoke_at else {},
         message_changes=document.get("message_changes", 0),
         latest_gap=document.get("latest_gap", -1),
         removed_lately={Id(message): moment(at) for message, at in removed.items()} if removed else {},

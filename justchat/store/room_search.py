@@ -57,7 +57,7 @@ def _chosen(wanted: bool | None) -> Any:
 
 
 LISTED_ROOM: Document = {
-    **dict.fromkeys(("name", "admin", "create_at", "max_users", "private", "n_users"), 1),
+    **dict.fromkeys(("name", "admin", "create_at", "max_users", "slow_mode", "private", "n_users"), 1),
     **{
         people: {"$map": {"input": {"$slice": [f"${people}", LISTED_PEOPLE]}, "in": {"$toString": "$$this"}}}
         for people in ("moderators", "users")
@@ -76,6 +76,7 @@ def listed_room_from_document(document: Document) -> ListedRoom:
         admin=Id(str(document["admin"])),
         created_at=moment(document["create_at"]),
         max_users=document["max_users"],
+        slow_mode=document.get("slow_mode", 0),
         is_private=document["private"],
         moderators=tuple(document["moderators"]),
         users=tuple(document["users"]),

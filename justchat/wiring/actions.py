@@ -19,6 +19,7 @@ from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
 from justchat.actions.operating import OperatorActions
 from justchat.actions.removals import MessageRemovals
+from justchat.actions.room_editing import RoomEditing
 from justchat.actions.rooms import RoomActions
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.transfers import Transfers
@@ -42,6 +43,7 @@ class Actions:
 
     accounts: Accounts
     rooms: RoomActions
+    editing: RoomEditing
     messages: Messages
     moderation: Moderation
     removals: MessageRemovals
@@ -125,6 +127,13 @@ def make_actions(
             clock=now,
             rooms_per_user=limits.rooms_per_user,
             count_entering=count_in_room("enter", limits, make_window),
+        ),
+        editing=RoomEditing(
+            rooms=rooms,
+            words=words,
+            passwords=passwords,
+            clock=now,
+            count_action=count_in_room("moderate", limits, make_window),
         ),
         messages=Messages(rooms=rooms, client_ids=stores.room_client_ids, pictures=pictures, words=words, clock=now),
         moderation=Moderation(

@@ -25,7 +25,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
     """The endpoints of every call."""
     return [
         *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
-        *endpoints_of(RoomCalls(actions.rooms, actions.messages, now)),
+        *endpoints_of(RoomCalls(actions.rooms, actions.editing, actions.messages, now)),
         *endpoints_of(ModerationCalls(actions.moderation, actions.removals)),
         *endpoints_of(DirectCalls(actions.direct)),
         *endpoints_of(BlockCalls(actions.blocks)),

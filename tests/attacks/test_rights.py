@@ -16,7 +16,7 @@ from tests.support.rights import COLUMNS, rows
 from tests.support.wire import NOBODY
 
 PASSWORD = "sesame"
-UNTOUCHED = {"/room/chat", "/room/get", "/room/create", "/room/sendMessage"}
+UNTOUCHED = {"/room/chat", "/room/get", "/room/create", "/room/sendMessage", "/room/edit"}
 """Calls of rooms after which everybody is where they were."""
 
 
@@ -90,6 +90,7 @@ class Scene:
             "/room/create": {"room": {"name": "x"}},
             "/room/get": {"room_id": room},
             "/room/enter": {"room": {"id": room, "password": PASSWORD if about == "the password" else "wrong"}},
+            "/room/edit": {"room": {"id": room, **({"slow_mode": 0} if about == "its slow mode" else {"name": "y"})}},
             "/room/remove": {"room": {"id": room}},
             "/room/leave": {"room_id": room},
             "/room/sendMessage": {"message": {"room_id": room, "text": "x", "ref_message": message}},

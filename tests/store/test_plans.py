@@ -104,6 +104,7 @@ class Plans(ChatTestCase):
             )
             self.assertEqual(200, answer.status)
         await anna.call("/room/get", room_id=room)
+        await anna.call("/room/edit", room={"id": room, "name": "room two"})
         await self.removals(anna, room)
         about = {"room_id": room, "user_id": boris.id}
         for path in ("add-moderator", "remove-moderator", "silence", "kick", "ban", "unban"):

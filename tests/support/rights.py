@@ -37,6 +37,9 @@ TABLE = """
 /room/enter                 a wrong password    440  440  401  200  200  403  200  200  200
 /room/enter                 nothing             440  440  404  404  404  404  404  404  404
 /room/leave                 the room            440  440  200  200  200  200  200  200  200
+/room/edit                  the room            440  440  403  403  403  403  403  200  200
+/room/edit                  its slow mode       440  440  403  403  403  403  200  200  200
+/room/edit                  nothing             440  440  404  404  404  404  404  404  404
 /room/remove                the room            440  440  401  401  401  401  401  200  200
 /room/remove                nothing             440  440  404  404  404  404  404  404  404
 /room/sendMessage           the room            440  440  403  200  403  403  200  200  403

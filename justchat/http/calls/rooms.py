@@ -6,6 +6,7 @@ from attrs import frozen
 from pydantic import field_validator, model_validator
 
 from justchat.actions.messages import Messages
+from justchat.actions.room_editing import RoomEditing
 from justchat.actions.rooms import RoomActions
 from justchat.errors import (
     Banned,
@@ -13,10 +14,12 @@ from justchat.errors import (
     MessageNotFound,
     NotAdmin,
     NotInRoom,
+    Outranked,
     Rejected,
     RoomFull,
     RoomNotFound,
     Silenced,
+    SlowMode,
     TooManyRooms,
     WrongPassword,
 )
@@ -35,6 +38,7 @@ from justchat.http.fields import (
     SchemaKeywords,
     SearchedName,
     Skip,
+    SlowModeSeconds,
     Text,
     invalid,
 )
@@ -42,6 +46,7 @@ from justchat.http.responses import ChatAnswer, CountAnswer, MessageAnswer, Noth
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.room import Room, RoomSearch
+from justchat.model.room_settings import RoomEdit
 from justchat.policy import may_see_listed_people, may_see_people
 from justchat.protocol.documents import RoomDocument, listed_room_document, message_document, room_document
 
@@ -65,6 +70,24 @@ class NewRoom(Body):
     name: RoomName
     password: Password | None = None
     max_users: MaxUsers = 255
+    slow_mode: SlowModeSeconds = 0
+
+
+class EditedRoom(Body):
+    id: IdField
+    name: RoomName | None = None
+    password: Password | None = None
+    max_users: MaxUsers | None = None
+    slow_mode: SlowModeSeconds | None = None
+
+    def edit(self) -> RoomEdit:
+        """What to change. A password that is null opens the room; other nulls change nothing."""
+        password = (self.password or "") if "password" in self.model_fields_set else None
+        return RoomEdit(name=self.name, password=password, max_users=self.max_users, slow_mode=self.slow_mode)
+
+
+class EditRoom(Body):
+    room: EditedRoom
 
 
 class Create(Body):
@@ -167,6 +190,7 @@ class RoomCalls:
     """See docs/protocol.rst, "Rooms"."""
 
     rooms: RoomActions
+    editing: RoomEditing
     messages: Messages
     clock: Clock
 
@@ -183,7 +207,28 @@ class RoomCalls:
     async def create(self, requester: Requester, body: Create) -> RoomAnswer:
         """Create a room. The caller is its admin and not inside yet."""
         new = body.room
-        room = await self.rooms.create(requester.user, new.name, new.password, new.max_users, requester.idempotency_id)
+        room = await self.rooms.create(
+            requester.user,
+            new.name,
+            new.password,
+            new.max_users,
+            requester.idempotency_id,
+            slow_mode=new.slow_mode,
+        )
+        return self._answer(room, requester.user)
+
+    @post(
+        "/room/edit",
+        body=EditRoom,
+        example={"room": {"id": "52ee29b565e203779f2e37f3", "name": "bar", "slow_mode": 10}},
+        answer=RoomAnswer,
+        takes_idempotency_key=True,
+        session=REQUIRED,
+        raises=(RoomNotFound, Outranked, Rejected),
+    )
+    async def edit(self, requester: Requester, body: EditRoom) -> RoomAnswer:
+        """Change the settings of a room."""
+        room = await self.editing.edit(requester.user, Id(body.room.id), body.room.edit())
         return self._answer(room, requester.user)
 
     @post(
@@ -259,7 +304,7 @@ class RoomCalls:
         answer=MessageAnswer,
         takes_idempotency_key=True,
         session=REQUIRED,
-        raises=(RoomNotFound, MessageNotFound, NotInRoom, Silenced, Rejected),
+        raises=(RoomNotFound, MessageNotFound, NotInRoom, Silenced, Rejected, SlowMode),
         rate="send",
     )
     async def send_message(self, requester: Requester, body: SendMessage) -> MessageAnswer:

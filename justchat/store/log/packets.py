@@ -46,7 +46,9 @@ _OPTIONAL: dict[str, type] = {
     "gap": int,
     "held": str,
     "blocks": list,
+    "settings": dict,
 }
+_SETTINGS: dict[str, type] = {"name": str, "max_users": int, "slow_mode": int}
 _BLOCK: dict[str, type] = {"user": ObjectId, "at": datetime}
 _RELEASES = {Kind.RELEASE.value, Kind.DIRECT_RELEASE.value}
 _GIFT: dict[str, type] = {"_id": ObjectId, "name": str, "image": str, "price": int, "create_at": datetime}
@@ -89,8 +91,15 @@ def _is_entry(document: Mapping[str, Any]) -> bool:
         and all(_is(document[name], kind) for name, kind in _OPTIONAL.items() if document.get(name) is not None)
         and (document.get("ref_message") is None or _is_entry(document["ref_message"]))
         and all(isinstance(each, Mapping) and _has(each, _BLOCK) for each in document.get("blocks") or ())
+        and (document.get("settings") is None or _are_settings(document["settings"]))
+        and (document["kind"] != Kind.EDIT_ROOM or document.get("settings") is not None)
         and (document.get("gift") is None or _has(document["gift"], _GIFT))
     )
+
+
+def _are_settings(settings: Mapping[str, Any]) -> bool:
+    is_whole = settings.keys() == {*_SETTINGS, "password"} and _has(settings, _SETTINGS)
+    return is_whole and isinstance(settings["password"], str | None)
 
 
 def _has(document: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
