@@ -49,7 +49,8 @@ class MessageRemovals:
         """Remove the messages that operators want removed."""
         for message in await self.removals.asked(AT_ONCE):
             with suppress(MessageNotFound, RoomNotFound):
-                await self._remove(await self.rooms.any_entry(message), OPERATOR, _allow)
+                found = await self.rooms.any_entry(message)
+                await (self.rooms.drop(found) if found.is_hidden else self._remove(found, OPERATOR, _allow))
             await self.removals.settle(message)
 
     async def remove_of(self, author: Id, room: Id, after: int = 0) -> int | None:

@@ -42,7 +42,7 @@ class Publisher:
     def on_entry(self, room: Room, entry: Entry) -> None:
         """Publish a room's entry to everybody in the room just after it. AbsenteeNotices sends it to the others."""
         self._local_rooms.apply(entry)
-        if entry.kind not in (Kind.VOID, Kind.REMOVE_ROOM):
+        if not entry.is_silent and entry.kind is not Kind.REMOVE_ROOM:
             connections = self._local_rooms.connections(room)
             if is_for_some(entry):
                 connections = self._local_rooms.connections_to(room, lambda user: may_hear(entry, user))

@@ -11,7 +11,7 @@ from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IReplay
 from justchat.interfaces.rooms import IRooms
 from justchat.limits.bounded_cache import BoundedCache
-from justchat.model.entry import SILENT, Entry, Kind
+from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
@@ -122,7 +122,7 @@ class Replay:
 
     def _encode(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[EncodedEvent]:
         for entry in entries:
-            if entry.kind in SILENT:
+            if entry.is_silent:
                 continue  # it may have been a message when it was read before
             encoded = self._encoded.get(entry.id)
             if encoded is None:

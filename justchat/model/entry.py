@@ -86,7 +86,8 @@ class Entry:
     entries have it.
 
     ``held`` is of a message that was not told to others when it was stored. A ``RELEASE`` or ``DIRECT_RELEASE`` has it
-    as ``ref_message``, which then has the ``ref_message`` of its own, and its ``author``.
+    as ``ref_message``, which then has the ``ref_message`` of its own, and its ``author``. A ``VOID`` that takes a held
+    message back, since it was dropped, has it as ``message``.
     """
 
     id: Id
@@ -109,6 +110,16 @@ class Entry:
     blocks: Mapping[Id, Moment] | None = None
     settings: RoomSettings | None = None
     held: Hold | None = None
+
+    @property
+    def is_drop(self) -> bool:
+        """Whether this entry says, to the author alone, that a held message was dropped."""
+        return self.kind is Kind.VOID and self.message is not None and self.voids != self.seq
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the entry has no event."""
+        return self.kind in SILENT and not self.is_drop
 
     @property
     def is_hidden(self) -> bool:

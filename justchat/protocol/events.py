@@ -66,10 +66,10 @@ def encode_error_event(error: ApiError) -> bytes:
 
 
 def event_of_entry(entry: Entry) -> Event | None:
-    """The event of a room's entry, with the entry's document in the room's history; None for a void entry."""
-    if entry.kind is Kind.VOID:
+    """The event of a room's entry, with the entry's document in the room's history; None for a silent one."""
+    if entry.is_silent:
         return None
-    if entry.kind is Kind.MESSAGE_REMOVED:
+    if entry.kind is Kind.MESSAGE_REMOVED or entry.is_drop:
         return _removal_event(entry)
     if entry.kind is Kind.RELEASE:
         return _release_event(entry)
@@ -85,16 +85,16 @@ def _release_event(entry: Entry) -> Event:
 
 
 def _removal_event(entry: Entry) -> Event:
-    """``author`` is who removed the message, null for an operator."""
+    """``author`` is who removed the message, null for an operator. ``held``: it was held, and has no place any more."""
     data = {
         "_id": entry.id,
         "message": entry.message,
         "room": entry.stream,
-        "author": None if entry.author == OPERATOR else entry.author,
+        "author": None if entry.author == OPERATOR or entry.is_drop else entry.author,
         "seq": entry.seq,
         "created_at": iso(entry.created_at),
     }
-    return Event(entry.kind.value, data)
+    return Event(Kind.MESSAGE_REMOVED.value, {**data, "held": True} if entry.is_drop else data)
 
 
 def event_of_mailbox_entry(entry: Entry) -> Event | None:
@@ -145,15 +145,15 @@ def event_for_roommates(event: Event) -> Event:
 
 
 def is_for_some(entry: Entry) -> bool:
-    """Whether an entry of a room is told to some of its users only (``may_hear``): a held message, or its release."""
-    return entry.held is not None or entry.kind is Kind.RELEASE
+    """Whether an entry of a room is told to some of its users only (``may_hear``): a held message, or its end."""
+    return entry.held is not None or entry.kind is Kind.RELEASE or entry.is_drop
 
 
 def may_hear(entry: Entry, user: Id) -> bool:
     """Whether an entry of a room is told to a user in it. Its author is told of a held message at once, others when it
     is let go.
     """
-    if entry.held is not None:
+    if entry.held is not None or entry.is_drop:
         return user == entry.author
     return entry.kind is not Kind.RELEASE or user != entry.author
 

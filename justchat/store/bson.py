@@ -105,7 +105,8 @@ def _more_by_kind(entry: Entry) -> Document:
     if entry.kind is Kind.MESSAGE:
         return _held(entry)
     if entry.kind is Kind.VOID and entry.voids is not None:
-        return {"voids": entry.voids, "changes": True}
+        dropped = {} if entry.message is None else {"message": ObjectId(entry.message)}
+        return {"voids": entry.voids, "changes": True, **dropped}
     if entry.kind in CHANGES_MESSAGE or entry.kind is Kind.DIRECT_RELEASE:
         return _change_of_message(entry)
     if entry.blocks is not None:

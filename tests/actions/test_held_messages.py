@@ -117,10 +117,15 @@ class OfRooms(HeldCase):
 
     async def test_drop(self) -> None:
         """Dropped, it is in nobody's history, and cannot be let go any more."""
-        at_bob = await self.a_listener(self.bob)
+        at_anna, at_bob = await self.a_listener(self.anna), await self.a_listener(self.bob)
         held = await hold(self.anna, self.room)
+        await at_anna.next()
 
         await self.decide("drop", held["_id"])
+
+        event = await at_anna.next()
+        self.assertEqual(("message-removed", held["_id"]), (event["event"], event["data"]["message"]))
+        self.assertEqual((True, None), (event["data"]["held"], event["data"]["author"]))
 
         async def gone() -> bool:
             return await texts(self.anna, self.room) == []

@@ -84,19 +84,24 @@ class Withdrawals:
         return void if await self._database.update(LOG, unconfirmed, entry_to_document(void)) else None
 
     async def drop(self, message: Entry) -> None:
-        """Make a held message void, which its author alone has seen. Raises DatabaseAway; then it may be void."""
-        void = evolve(void_of(message), voids=message.seq, order=self._database.order_clock.next())
+        """Make a held message void, which its author alone has seen. Returns when its room knows, or nearly.
+
+        Raises DatabaseAway; then it may be void.
+        """
+        order = self._database.order_clock.next()
+        void = evolve(void_of(message), voids=message.seq, message=message.id, order=order)
         waiting = {**_place(message), "held": Hold.WAITING.value}
         if await self._database.update(LOG, waiting, entry_to_document(void)):
-            self.announce(void)
+            await self.announce(void)
 
-    def announce(self, void: Entry) -> None:
+    def announce(self, void: Entry) -> "Deferred[None]":
         """Append the entry that names a message that was taken back, in the background; once, however often called."""
         announcing: Deferred[None] = ensureDeferred(self._announce(void)).addErrback(
             lambda failure: self._log.failure("not all daemons know that a message was taken back", failure)
         )
         self._announcing.add(announcing)
         announcing.addBoth(lambda _: self._announcing.discard(announcing))
+        return announcing
 
     async def _announce(self, void: Entry) -> None:
         def make(seq: int) -> Entry:
