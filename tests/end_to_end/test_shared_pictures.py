@@ -167,17 +167,7 @@ class Crashes(SharedCase):
             Image.open(BytesIO(content)).load()
 
 
-class InAFolder(SharedCase):
-    async def test_workers(self) -> None:
-        """The workers of one daemon share the folder of its data directory."""
-        daemon = await self.a_daemon("--workers", "2").start()
-
-        url = (await self.upload(daemon)).json["url"]
-
-        self.assertEqual({200}, {(await self.fetch(daemon, url))[0] for _ in range(8)})
-        self.assertIn(url[8:], [file.name for file in (daemon.data / "uploads").iterdir()])
-        self.assertFalse((daemon.data / "uploads-copies").exists())
-
+class InAFolder(StartCase):
     async def test_no_move(self) -> None:
         """Where pictures stay in the folder there is nowhere to move them."""
         daemon = await shared_daemon()

@@ -19,7 +19,7 @@ from tests.support.socketio.by_hand import a_session
 from tests.support.starting import StartCase, processes
 from tests.support.waiting import assert_within, eventually
 from tests.support.wire import a_request
-from tests.support.workers import NUMBER, WorkersCase, a_session_of, has_ended, worker_pids
+from tests.support.workers import NUMBER, SECRET, WorkersCase, a_session_of, has_ended, worker_pids
 
 WORKERS = range(1, NUMBER + 1)
 
@@ -30,6 +30,15 @@ class Sharing(WorkersCase):
         for port in (self.daemon.http, self.daemon.websocket):
             for worker in WORKERS:
                 self.assertIn(f"sid={worker}.", await a_session_of(port, worker))
+
+    async def test_secret(self) -> None:
+        """No secret of the settings file is in a worker's arguments or environment."""
+        pids = worker_pids(self.daemon)
+
+        self.assertEqual([*WORKERS], sorted(pids))
+        for pid in pids.values():
+            for place in ("cmdline", "environ"):
+                self.assertNotIn(SECRET.encode(), Path(f"/proc/{pid}/{place}").read_bytes())
 
     async def test_ready(self) -> None:
         """Every worker answers /readyz, and is joined with the others."""
@@ -67,6 +76,7 @@ class Sharing(WorkersCase):
         for _ in range(8):
             served = await treq.get(f"http://127.0.0.1:{self.daemon.http}/{url}", persistent=False)
             self.assertEqual((self.daemon.data / url).read_bytes(), await treq.content(served))
+        self.assertFalse((self.daemon.data / "uploads-copies").exists())
 
     async def test_history(self) -> None:
         """A room has one history, whichever workers its messages pass."""
@@ -261,33 +271,15 @@ class Ending(StartCase):
         await self.assert_gone(daemon, *pids.values())
 
 
-class Starting(StartCase):
-    async def test_from_file(self) -> None:
-        """The number may be in the settings file. No secret of that is in a worker's arguments or environment.
-
-        The log has the warnings of any start, and nothing that only Twisted understands.
-        """
-        secret = "a secret of the payments 0123456789"
-        config = self.a_config(
-            f'[http]\nworkers = 2\n[payments]\nsecret_key = "{secret}"\n[uploads]\nstore = "s3"\n'
-            '[uploads.s3]\nendpoint = "http://127.0.0.1:1"\nbucket = "chat"\naccess_key = "key"\nsecret_key = "s"\n'
-        )
-
-        daemon = await self.a_daemon("--config", config).start()
-
-        pids = worker_pids(daemon)
-        self.assertEqual([1, 2], sorted(pids))
-        for pid in pids.values():
-            for place in ("cmdline", "environ"):
-                self.assertNotIn(secret.encode(), Path(f"/proc/{pid}/{place}").read_bytes())
-        self.assertIn("[uploads.s3] endpoint: http://127.0.0.1:1 cannot be reached", daemon.log)
-        self.assertNotRegex(daemon.log, r"worker \d: .*(starting on|Closed)")
+class Places(WorkersCase, StartCase):
+    async def setUp(self) -> None:
+        StartCase.setUp(self)
+        await WorkersCase.setUp(self)
 
     async def test_taken(self) -> None:
         """A port or a data directory of another daemon is one line, although its workers share their ports."""
-        first = await self.a_daemon("--workers", "2").start()
-        port = ("--data-dir", str(self.folder / "other"), "--http", f"tcp:{first.http}:interface=127.0.0.1")
-        data = ("--data-dir", str(first.data))
+        port = ("--data-dir", str(self.folder / "other"), "--http", f"tcp:{self.daemon.http}:interface=127.0.0.1")
+        data = ("--data-dir", str(self.daemon.data))
 
         lines = await self.refusals(("--workers", "2", *port), port, ("--workers", "2", *data))
 
@@ -295,6 +287,8 @@ class Starting(StartCase):
         self.assertIn("[http] endpoint: cannot listen on", lines[1])
         self.assertIn("another JustChat runs on", lines[2])
 
+
+class Starting(StartCase):
     async def test_cannot_start(self) -> None:
         """What keeps a worker from starting ends all processes, and is the last that is said."""
         (self.data / "uploads").mkdir(parents=True)

@@ -6,6 +6,7 @@ working directory), ``output`` and ``error`` (files), and ``code``, the file tha
 ended. The answer to each is a line with the process id.
 """
 
+import contextlib  # a global "suppress" would be a setting of trial's
 import ctypes
 import gc
 import json
@@ -55,8 +56,8 @@ def _on_ended(*_: object) -> None:
         if not pid:
             break
         file = _codes.pop(pid)
-        if file.parent.exists():
-            unnamed = file.with_name(f"{file.name}.new")
+        unnamed = file.with_name(f"{file.name}.new")
+        with contextlib.suppress(OSError):  # the test has removed the folder
             unnamed.write_text(str(os.waitstatus_to_exitcode(status)))
             unnamed.rename(file)
 

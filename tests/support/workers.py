@@ -10,6 +10,7 @@ from tests.support.socketio.by_hand import a_session
 from tests.support.waiting import eventually
 
 NUMBER = 2
+SECRET = "a secret of the payments 0123456789"
 
 
 def worker_pids(daemon: Daemon) -> dict[int, int]:
@@ -54,7 +55,15 @@ class WorkersCase(ChatTestCase):
 
     async def setUp(self) -> None:
         if not _shared:
-            _shared.append(await Daemon("--workers", str(NUMBER)).start())
+            # The number of workers is in the settings file, as operators have it.
+            daemon = Daemon()
+            config = daemon.folder / "justchat.toml"
+            config.write_text(
+                f'[http]\nworkers = {NUMBER}\n[payments]\nsecret_key = "{SECRET}"\n'
+                '[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n'
+            )
+            daemon.options, daemon.is_forked = ("--config", str(config)), False
+            _shared.append(await daemon.start())
         (self.daemon,) = _shared
         self._listeners = []
         self._logged = len(self.daemon.log)
