@@ -139,12 +139,19 @@ class SharedTable(OtherDaemons):
 
 
 class SharedCounts:
-    """The limits that daemons of one ``group`` count together. Packets of other groups are ignored."""
+    """The limits that daemons of one ``group`` count together. Packets of other groups are ignored.
 
-    def __init__(self, bus: IBus, group: str, reactor: Any) -> None:
+    ``slot`` returns a name that one daemon at a time has, or nothing. What is open at the one before it, which died, is
+    then forgotten at once.
+    """
+
+    def __init__(self, bus: IBus, group: str, reactor: Any, slot: Callable[[], str] = str) -> None:
         self._bus = bus
         self._group = group
         self._reactor = reactor
+        self._slot = slot
+        self._slots: dict[str, bytes] = {}
+        """The daemon that has each slot."""
         self._id = secrets.token_bytes(8)
         self._windows: dict[str, SharedWindow] = {}
         self._tables: dict[str, SharedTable] = {}
@@ -176,10 +183,11 @@ class SharedCounts:
             for name, table in self._tables.items():
                 keys += zip(itertools.repeat(name), table.open_here, strict=False)
             self._parts.extend(keys[at : at + PART_KEYS] for at in range(0, len(keys) or 1, PART_KEYS))
-            self._publish_part({"all": True})
+            self._publish_part({"all": True, "slot": self._slot()})
         until = self._reactor.seconds() - FORGOTTEN_AFTER
         for daemon in [daemon for daemon, (at, _) in self._last.items() if at < until]:
             self._forget(daemon)
+        self._slots = {slot: daemon for slot, daemon in self._slots.items() if daemon in self._last}
 
     def _publish_part(self, more: Mapping[str, Any]) -> None:
         """Publish the next part of a round, the first of which has ``all``; all but the last have ``more``."""
@@ -239,6 +247,7 @@ class SharedCounts:
         for name, caller, amount in _counts(packet.get("hits")):
             if amount and name in self._windows:
                 self._windows[name].add(caller, amount)
+        self._receive_slot(daemon, packet.get("slot"))
         self._receive_open(daemon, packet)
 
     def _is_new(self, daemon: bytes, packet: Mapping[str, Any]) -> bool:
@@ -253,6 +262,16 @@ class SharedCounts:
             return False
         self._last[daemon] = (self._reactor.seconds(), number)
         return True
+
+    def _receive_slot(self, daemon: bytes, slot: object) -> None:
+        if not isinstance(slot, str) or not 0 < len(slot) <= KEY_LENGTH:
+            return
+        before = self._slots.get(slot)
+        if before is None and len(self._slots) >= DAEMONS:
+            return
+        self._slots[slot] = daemon
+        if before is not None and before != daemon:
+            self._forget(before)
 
     def _receive_open(self, daemon: bytes, packet: Mapping[str, Any]) -> None:
         begins, more = bool(packet.get("all")), packet.get("more")

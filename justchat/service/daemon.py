@@ -97,7 +97,7 @@ class Daemon(RootService):
         database = Database(uri, slow_reads, files=settings.picture_store == "gridfs")
         bus = make_bus(settings, reactor)
         data_dir_id = generated_secret(settings.data_dir / UPLOADS_ID, owner)
-        counting = make_counting(settings, bus, data_dir_id, reactor)
+        counting = make_counting(settings, bus, data_dir_id, reactor, role.name)
         stores = make_stores(
             settings,
             database,

@@ -27,6 +27,10 @@ class Role:
     environ: Mapping[str, str] = os.environ
     """The environment that has systemd's variables."""
 
+    def name(self) -> str:
+        """The name of a worker, which its successor will have. Is called once the daemon starts."""
+        return ""
+
     def peers(self, reactor: TurnReactor) -> Peers | None:
         """The other workers on the same ports."""
         return None

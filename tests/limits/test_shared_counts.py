@@ -1,5 +1,7 @@
 """Limits that daemons count together over a bus."""
 
+from functools import partial
+
 from bson import encode
 from twisted.internet import reactor
 from twisted.internet.task import Clock
@@ -208,6 +210,25 @@ class Open(SharedCase):
         await self.all_told()
 
         self.assertEqual((2, 0), (before, table.count("anna")))
+
+    async def test_succeeded(self) -> None:
+        """What was open at a worker that died is forgotten once its successor starts."""
+        (watcher,) = await self.some_counts(1)
+        table = watcher.table("sockets", 5)
+        dead, other, successor = [
+            SharedCounts((await self.a_bus()).bus, "", reactor, partial(str, slot))
+            for slot in ("data 1", "data 2", "data 1")
+        ]
+        for counts in (dead, other):
+            counts.table("sockets", 5).publish("anna", 2)
+            counts.publish_state()
+        await self.all_told()
+        before = table.count("anna")
+
+        successor.publish_state()
+        await self.all_told()
+
+        self.assertEqual((4, 2), (before, table.count("anna")))
 
     async def test_dies(self) -> None:
         """A daemon that is silent for long is forgotten, and no other."""

@@ -66,6 +66,10 @@ class WorkerRole(Role):
         self.is_alone = self.prepares and context.embedded
         self.reconciles = context.start is not Start.JOIN
 
+    def name(self) -> str:
+        """See Role. Another parent on the same data directory has workers of its own."""
+        return f"{os.getppid()}.{self._ids.worker}"
+
     def peers(self, reactor: TurnReactor) -> Peers:
         """See Role."""
         return Peers(self._ids, Passing(self._context.outboxes(), reactor).pass_on)
