@@ -133,6 +133,7 @@ class OneOfTwo(TestCase):
         self.patch(dialogs, "WRITE_DELAY", 60)
         dead = make_stores(Settings(), self.databases[1], reactor, shared=False)
         self.addCleanup(dead.mailboxes.stop)
+        self.addCleanup(dead.rooms.stop)
         sign = SignOfLife(self.databases[1])
         await sign.give()
         room = Room(id=new_id(), name="a room", admin=admin, created_at=now(), max_users=9)
