@@ -18,6 +18,8 @@ from justchat.policy import check_remove_message
 
 AT_ONCE = 100
 """Removals of one step of the work behind them."""
+MOST_STEPS = 50
+"""Steps of one round, so that other work comes between. Those that wait longest come first."""
 
 
 @frozen(kw_only=True)
@@ -66,7 +68,10 @@ class MessageRemovals:
 
     async def finish(self) -> None:
         """Remove the words that are still there: what a crash left, and late copies."""
-        while due := await self.removals.due(self.clock(), AT_ONCE):
+        for _ in range(MOST_STEPS):
+            due = await self.removals.due(self.clock(), AT_ONCE)
+            if not due:
+                return
             await self.removals.scrub(due)
 
     async def _remove(self, message: Entry, by: Id, check: Callable[[Room], None]) -> None:

@@ -52,15 +52,15 @@ class Replay:
         self._most_events = events
         self._age = age
         self._reads = reads
-        self._encoded: BoundedCache[Id, EncodedEvent] = BoundedCache(EVENTS_KEPT)
+        self._encoded: BoundedCache[Id, tuple[Entry, EncodedEvent]] = BoundedCache(EVENTS_KEPT)
+        """With the entry as it was. Its words may have been removed since, at a daemon that does not tell this one."""
         self._removed: BoundedCache[Id, Moment] = BoundedCache(REMOVALS_KEPT)
         """Messages that were removed lately. A page that was read before may wait for its reader."""
 
     def on_entry(self, room: Room, entry: Entry) -> None:
-        """Forget the words of a message that was removed, and of those that quote it."""
+        """Send no words any more of a message that was removed."""
         if entry.kind is Kind.MESSAGE_REMOVED and entry.message is not None:
             self._removed.put(entry.message, entry.created_at)
-            self._encoded.clear()
 
     async def replay(self, user: Id, have: Position, upto: Position, send: Send) -> bool:
         if have.room != upto.room and not (have.room is None and have.seq is None):
@@ -124,13 +124,14 @@ class Replay:
         for entry in entries:
             if entry.is_silent:
                 continue  # it may have been a message when it was read before
-            encoded = self._encoded.get(entry.id)
-            if encoded is None:
-                event = event_of(entry.as_removed(self._removed) if self._removed else entry)
+            shown = entry.as_removed(self._removed) if self._removed else entry
+            known = self._encoded.get(entry.id)
+            if known is None or known[0] != shown:
+                event = event_of(shown)
                 assert event is not None, "only SILENT entries have no event"
-                encoded = EncodedEvent(event.to_json(), entry.stream, entry.seq)
-                self._encoded.put(entry.id, encoded)
-            yield encoded
+                known = shown, EncodedEvent(event.to_json(), entry.stream, entry.seq)
+                self._encoded.put(entry.id, known)
+            yield known[1]
 
 
 class _Missed:

@@ -71,6 +71,30 @@ class Events(JoinedDaemonsCase):
             self.assertEqual([quoting["seq"] - 2, quoting["seq"] - 1, quoting["seq"]], [m["seq"] for m in chat[-3:]])
         await self.quiet(*self.listeners)
 
+    async def test_removed_from_a_notice(self) -> None:
+        """A daemon that has nobody in the room, and is not told, shows no words of a removed message either."""
+        carla, dora = await self.people(2)
+        room = await a_room(carla, carla, dora)
+        message = (await carla.say(room, "unsaid")).data["message"]["_id"]
+        await carla.call("/room/kick", room_id=room, user_id=dora.id, ref_message=message)
+        before = await self.resumed(self.there(dora))
+
+        await carla.call("/room/remove-message", message=message)
+
+        after = await self.resumed(self.there(dora))
+        self.assertEqual(["unsaid"], [each["ref_message"]["text"] for each in before])
+        self.assertEqual(
+            [(message, None)], [(each["ref_message"]["_id"], each["ref_message"]["text"]) for each in after]
+        )
+
+    async def resumed(self, person: Person) -> list[dict[str, Any]]:
+        """The data of all events of a user's own."""
+        listener = await listen(person.daemon.websocket, "/")
+        listener.say({"event": "init", "data": {"session_key": person.session_key, "n": 0}})
+        await listener.next("caught-up")
+        await listener.leave()
+        return [event["data"] for event in listener.events if "n" in event["data"] and event["event"] != "ready"]
+
     async def test_put_out(self) -> None:
         """Who is kicked or banned gets that once, with ``n``, and nothing of the room after it."""
         for n, path in enumerate(("kick", "ban"), 1):
