@@ -246,6 +246,10 @@ class TooManyRooms(ApiError):
     status, code, detail = 409, "too-many-rooms", "you have the maximum number of rooms; remove one first"
 
 
+class ExportNotFound(ApiError):
+    status, code, detail = 404, "export-not-found", "you have no export with this id"
+
+
 class TooManyBlocks(ApiError):
     status, code, detail = 409, "too-many-blocks", "you block the maximum number of users; unblock one first"
 

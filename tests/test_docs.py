@@ -19,6 +19,7 @@ from justchat.model.entry import SILENT, Kind
 from justchat.protocol.close_codes import CloseCode
 from justchat.store import bson as documents
 from justchat.store.indexes import GRIDFS_INDEXES, INDEXES
+from justchat.store.personal_data import BELONGINGS
 from justchat.tap import Options
 from tests.support.bodies import all_declared
 from tests.support.docs import PROJECT, parsed
@@ -252,6 +253,14 @@ class DatabaseTests(TestCase):
         missing = {**INDEXES, **GRIDFS_INDEXES}.keys() - sections(self.page).keys()
 
         self.assertEqual(missing, set())
+
+    def test_belongings(self) -> None:
+        """For every collection it is known what of it belongs to a user."""
+        titles = parsed(self.page).findall(nodes.title)
+        collections = {title.astext() for title in titles if isinstance(title.children[0], nodes.literal)}
+
+        self.assertEqual(collections, BELONGINGS.keys())
+        self.assertLessEqual({**INDEXES, **GRIDFS_INDEXES}.keys(), collections)
 
     def test_indexes(self) -> None:
         """A collection's section names every index of it, and the fields of that index."""

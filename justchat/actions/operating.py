@@ -146,6 +146,11 @@ class OperatorActions:
         await self.record(Deed.UNSUSPEND, user)
         await self.users.suspend(user, None)
 
+    async def export(self, user: Id) -> None:
+        """Record that the operator takes a copy of what belongs to a user. Raises UserNotFound."""
+        await self.users.exists(user)
+        await self.record(Deed.EXPORT_USER, user)
+
     async def correct_balance(self, user: Id, coins: int, reason: str) -> int:
         """Add a correction, which may be negative. Returns the balance. Raises UserNotFound, NotEnoughCoins."""
         await self.users.exists(user)

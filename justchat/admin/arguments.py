@@ -2,6 +2,8 @@
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Awaitable, Callable, Sequence
+from os.path import lexists
+from pathlib import Path
 from typing import Any
 
 from justchat.admin import audit, complaints, gifts, messages, uploads, users, words
@@ -97,6 +99,7 @@ def _complaints(area: Any) -> None:
 
 def _users(area: Any) -> None:
     correct = _command(area, "correct-balance", users.correct_balance)
+    export = _command(area, "export", users.export)
     suspend = _command(area, "suspend", users.suspend)
     suspend.add_argument(
         "--until", type=_moment, metavar="TIME", help="ISO 8601, such as 2026-12-24 or 2026-12-24T18:00Z"
@@ -108,8 +111,10 @@ def _users(area: Any) -> None:
         correct,
         suspend,
         _command(area, "unsuspend", users.unsuspend),
+        export,
     ):
         command.add_argument("user", metavar="USER", help="an id or a phone")
+    export.add_argument("file", metavar="FILE", type=_new_file, help="the ZIP file to write; it must not be there")
     correct.add_argument("coins", metavar="COINS", type=_coins, help="to add; -50 takes 50")
     correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the ledger keeps it")
 
@@ -145,6 +150,13 @@ def _moment(written: str) -> Moment:
         return from_iso(written)
     except (ValueError, OverflowError):
         raise ArgumentTypeError("not a time, such as 2026-12-24 or 2026-12-24T18:00Z (UTC)") from None
+
+
+def _new_file(written: str) -> Path:
+    path = Path(_path(written))
+    if lexists(path):
+        raise ArgumentTypeError(f"{written} is there already")
+    return path
 
 
 def _path(written: str) -> str:

@@ -8,18 +8,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from justchat.actions.exports import ArchiveContent
 from justchat.actions.gift_catalogue import GiftCatalogue
 from justchat.actions.operating import OperatorActions
 from justchat.admin.database import find_database
 from justchat.config.settings import Settings
+from justchat.errors import StartupError
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.money import ICatalogue
 from justchat.interfaces.pictures import IPictureRecords, IPictureStore
+from justchat.model.ids import Id
 from justchat.store.mongo.client import Database
-from justchat.wiring.actions import make_gift_catalogue, make_operator_actions
+from justchat.wiring.actions import make_archive_content, make_gift_catalogue, make_operator_actions
 from justchat.wiring.bus import make_bus_of_command
 from justchat.wiring.pictures import make_picture_store
 from justchat.wiring.stores import make_stores
+from justchat.workers.archives import FolderArchives
 from justchat.workers.images import Images
 from justchat.workers.picture_folder import PictureFolder
 
@@ -78,6 +82,29 @@ class AdminContext:
             self._images.start()
             self._opened.push_async_callback(self._images.stop)
         return make_gift_catalogue(self._stores, self._images)
+
+    async def archive_content(self) -> ArchiveContent:
+        """What an export of a user has in it."""
+        return make_archive_content(self._stores, await self.pictures())
+
+    async def write_archive(self, content: ArchiveContent, user: Id, path: Path) -> int:
+        """Write a user's archive. Returns its bytes. Raises StartupError where the file cannot be written."""
+        archives = FolderArchives(path.parent)
+        archives.start_threads()
+        try:
+            archive = await archives.create(path.name)
+            try:
+                await content.write(user, archive)
+                size = await archive.close()
+                await archives.put(path.name, size)
+            except BaseException:
+                await archive.discard()
+                raise
+        except OSError as error:
+            raise StartupError(f"{path}: {error.strerror}") from error
+        finally:
+            archives.stop()
+        return size
 
     async def close(self) -> None:
         """Returns when the process that decodes pictures has ended."""

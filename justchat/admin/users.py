@@ -1,13 +1,14 @@
-"""``justchat-admin users``: show a user, end their sessions, correct their balance."""
+"""``justchat-admin users``: show, suspend and export users, end their sessions, correct their balance."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, record, short, table
 from justchat.model.gift import Transfer
 from justchat.model.moment import iso, now
 from justchat.model.user import Session, User
-from justchat.protocol.documents import gift_document, user_document
+from justchat.protocol.documents import transfer_document, user_document
 
 
 async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -50,7 +51,7 @@ async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
             "user": user_document(user, user.id, show_phones=True),
             "suspension": _suspension(user),
             "sessions": list(map(_session, details.sessions)),
-            "ledger": list(map(_transfer, details.ledger)),
+            "ledger": list(map(transfer_document, details.ledger)),
         },
     )
 
@@ -79,6 +80,16 @@ async def unsuspend(context: AdminContext, arguments: Namespace) -> Outcome:
     user = await context.operating.find(arguments.user)
     await context.operating.unsuspend(user)
     return Outcome(f"{user} is not suspended any more.", {"user": user})
+
+
+async def export(context: AdminContext, arguments: Namespace) -> Outcome:
+    """Write what belongs to a user into a ZIP file: the same archive that /user/export makes for the user."""
+    user = await context.operating.find(arguments.user)
+    path: Path = arguments.file
+    content = await context.archive_content()
+    await context.operating.export(user)
+    size = await context.write_archive(content, user, path)
+    return Outcome(f"{path} has what belongs to {user}: {size} bytes.", {"user": user, "file": str(path), "size": size})
 
 
 async def correct_balance(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -113,16 +124,4 @@ def _session(session: Session) -> dict[str, object]:
         "create_at": iso(session.created_at),
         "seen_at": iso(session.seen_at),
         "expires_at": iso(session.expires_at),
-    }
-
-
-def _transfer(transfer: Transfer) -> dict[str, object]:
-    return {
-        "_id": transfer.id,
-        "create_at": iso(transfer.created_at),
-        "amount": transfer.amount,
-        "reason": transfer.reason.value,
-        "note": transfer.note,
-        "gift": None if transfer.gift is None else gift_document(transfer.gift),
-        "to": transfer.to,
     }

@@ -235,6 +235,8 @@ class Limits(Table):
     """Phones in one ``/init/invite``."""
     photo: Positive = 1024
     rooms_per_user: Positive = 1000
+    exports_per_user: RateTexts = ("10/day",)
+    """Archives that a user can ask for."""
     blocks_per_user: Positive = 5000
     """Rooms that one user is the admin of."""
     searches: Positive = 1

@@ -24,6 +24,7 @@ from justchat.errors import ApiError, MethodNotAllowed, NotFound, Unavailable
 from justchat.http.answer import Answer
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
+from justchat.http.exported_files import ExportedFiles
 from justchat.http.fields import ImageBody
 from justchat.http.headers import CallFields, call_fields
 from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, write_error
@@ -45,6 +46,7 @@ def make_app(
     websocket: IResource,
     socketio: IResource,
     uploads: UploadedFiles,
+    exports: ExportedFiles,
 ) -> Klein:
     """The Klein app. ``description`` is the OpenAPI document. ``ping_database`` raises ApiError if it is away.
 
@@ -55,6 +57,7 @@ def make_app(
         _add_call(app, endpoint, dispatcher)
     _add_documents(app, description)
     _add_health(app, dispatcher, ping_database, bus)
+    _add_files(app, uploads, exports)
 
     @app.route("/ws")
     def raw_websocket(request: IRequest) -> IResource:
@@ -67,15 +70,6 @@ def make_app(
     def socket_io(request: IRequest) -> IResource:
         """Socket.IO, by polling and by WebSocket."""
         return socketio
-
-    @app.route("/uploads/<name>")
-    @_answering_errors
-    async def uploaded_file(request: IRequest, name: str) -> IResource:
-        """A picture that a user uploaded."""
-        file = await uploads.find(name) if request.method in (b"GET", b"HEAD") else None
-        if file is None:
-            raise _not_found()
-        return file
 
     @app.handle_errors(WrongMethod)
     def wrong_method(request: IRequest, failure: Failure) -> bytes:
@@ -172,6 +166,29 @@ def _add_health(
         await ping_database()
         state = {} if bus is None else {"bus": "away" if bus.is_away() else "up"}
         return write_answer(request, Answer(200, orjson.dumps({"status": "ok", **state})))
+
+
+def _add_files(app: Klein, uploads: UploadedFiles, exports: ExportedFiles) -> None:
+    """Add the routes of files."""
+
+    @app.route("/uploads/<name>")
+    @_answering_errors
+    async def uploaded_file(request: IRequest, name: str) -> IResource:
+        """A picture that a user uploaded."""
+        file = await uploads.find(name) if request.method in (b"GET", b"HEAD") else None
+        if file is None:
+            raise _not_found()
+        return file
+
+    @app.route("/exports/<name>", methods=["GET"])
+    @_answering_errors
+    async def exported_file(request: IRequest, name: str) -> bytes:
+        """An archive of what belongs to a user."""
+        export = await exports.find(name)
+        if export is None:
+            raise _not_found()
+        await exports.send(export, request)
+        return b""
 
 
 async def _serve_call(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:

@@ -171,6 +171,23 @@ class BlocksAnswer(TypedDict):
     data: BlocksData
 
 
+class ExportDocument(TypedDict):
+    """``url`` and ``expires_at`` are null until ``status`` is ``ready``. A ``failed`` one is not tried again."""
+
+    _id: str
+    status: str
+    url: str | None
+    expires_at: str | None
+
+
+class ExportData(TypedDict):
+    export: ExportDocument
+
+
+class ExportAnswer(TypedDict):
+    data: ExportData
+
+
 class ComplaintAnswer(TypedDict):
     """Without ``data``, as in the original API."""
 

@@ -14,6 +14,7 @@ class Deed(StrEnum):
     END_SESSIONS = "end sessions"
     SUSPEND = "suspend"
     UNSUSPEND = "unsuspend"
+    EXPORT_USER = "export user"
     CORRECT_BALANCE = "correct balance"
     CLOSE_COMPLAINT = "close complaint"
     LOAD_GIFT = "load gift"

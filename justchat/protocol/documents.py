@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry, Kind
-from justchat.model.gift import Gift
+from justchat.model.gift import Gift, Transfer
 from justchat.model.ids import Id
 from justchat.model.moment import Moment, iso, milliseconds
 from justchat.model.room import ListedRoom, Room
@@ -120,6 +120,18 @@ class UserDocument(TypedDict):
     balance: NotRequired[int]
     create_at: str
     created_at: str
+
+
+class TransferDocument(TypedDict):
+    """A change of a balance: ``amount`` in coins, ``gift`` and ``to`` of one that paid for a gift."""
+
+    _id: str
+    create_at: str
+    amount: int
+    reason: str
+    note: str | None
+    gift: GiftDocument | None
+    to: str | None
 
 
 class ComplaintDocument(TypedDict):
@@ -336,3 +348,16 @@ def complaint_document(complaint: Complaint) -> ComplaintDocument:
 
 def _whole(message: Entry | DirectMessage) -> MessageDocument | DirectMessageDocument:
     return message_document(message) if isinstance(message, Entry) else direct_document(message)
+
+
+def transfer_document(transfer: Transfer) -> TransferDocument:
+    """The document of a change of a balance."""
+    return {
+        "_id": transfer.id,
+        "create_at": iso(transfer.created_at),
+        "amount": transfer.amount,
+        "reason": transfer.reason.value,
+        "note": transfer.note,
+        "gift": None if transfer.gift is None else gift_document(transfer.gift),
+        "to": transfer.to,
+    }

@@ -20,6 +20,7 @@ from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
 from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
+from justchat.service.exporting import ExpiredExports, Exporting
 from justchat.service.first_gifts import add_first_gifts
 from justchat.service.held_messages import HeldMessageDecisions
 from justchat.service.housekeeping import Housekeeping, OperatorRemovals, Reconciliation
@@ -41,7 +42,7 @@ from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
 from justchat.wiring.hub import make_hub
 from justchat.wiring.limits import make_counting
 from justchat.wiring.outbound import make_captcha, make_sms_sender
-from justchat.wiring.pictures import make_picture_store
+from justchat.wiring.pictures import make_archives, make_picture_store
 from justchat.wiring.stores import make_stores
 from justchat.wiring.transports import make_transports
 from justchat.workers.images import Images
@@ -110,12 +111,15 @@ class Daemon(RootService):
         passwords = Passwords(reactor)
         pictures = make_picture_store(settings, database, stores.pictures, reactor)
         images = Images(pictures, settings.data_dir / "spool", reactor)
+        archives = make_archives(settings, database, reactor)
         actions = make_actions(
             settings,
             stores,
             session_listener=hub.registry,
             passwords=passwords,
             images=images,
+            picture_store=pictures,
+            archives=archives,
             sms=make_sms_sender(settings, reactor),
             captcha=make_captcha(settings, reactor),
             secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / SECRET_KEY, owner),
@@ -131,6 +135,7 @@ class Daemon(RootService):
             hub=hub,
             idempotency_keys=idempotency_keys,
             pictures=pictures,
+            exports=actions.exports,
             ping_database=database.ping,
             bus=bus,
             others=counting.others,
@@ -162,6 +167,9 @@ class Daemon(RootService):
             Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
             OperatorRemovals(actions.removals, reactor),
             OrphanRemoval(actions.uploads, reactor),
+            PartService("archives", start=archives.start, stop=archives.stop),
+            Exporting(actions.exports, reactor),
+            ExpiredExports(actions.exports, reactor),
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),
             HeldMessageDecisions(actions.held, reactor),

@@ -42,7 +42,7 @@ class ComplaintStore:
             found = await self._database.find(COMPLAINTS, same, sort=OWN_LATEST, limit=1)
             # One of the far future was made by a wrong clock.
             if found and abs(complaint.created_at - moment(found[0]["create_at"])) < within:
-                return _from_document(found[0])
+                return complaint_from_document(found[0])
             number = found[0]["number"] + 1 if found else 0
             # Simultaneous ones have the same number, so the same id, which one of them gets.
             id = derived_id("complaint", complaint.author, complaint.about, str(number))
@@ -71,7 +71,7 @@ class ComplaintStore:
         document = await self._database.find_one(COMPLAINTS, {"_id": _object_id(complaint)})
         if document is None:
             raise NotFound("no complaint has this id")
-        return _from_document(document)
+        return complaint_from_document(document)
 
     async def open(self, limit: int) -> list[Complaint]:
         return await self._latest({"closed": False}, limit)
@@ -87,7 +87,7 @@ class ComplaintStore:
 
     async def _latest(self, query: Document, limit: int) -> list[Complaint]:
         documents = await self._database.find(COMPLAINTS, query, sort=NEWEST, limit=limit)
-        return [_from_document(document) for document in documents]
+        return [complaint_from_document(document) for document in documents]
 
     async def close(self, complaint: Id, note: str, at: Moment) -> None:
         open = {"_id": _object_id(complaint), "closed": False}
@@ -126,7 +126,8 @@ def _copy(message: Entry | DirectMessage) -> Document:
     return direct_to_document(message) if isinstance(message, DirectMessage) else entry_to_document(message)
 
 
-def _from_document(document: Document) -> Complaint:
+def complaint_from_document(document: Document) -> Complaint:
+    """A complaint as it is stored."""
     copy, closed_at = document["message"], document.get("closed_at")
     message: Entry | DirectMessage | None = None
     if copy is not None:

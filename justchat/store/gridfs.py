@@ -39,12 +39,13 @@ class GridFs:
             numbered = enumerate(chunks[first : first + AT_ONCE], start=first)
             await self._upsert(CHUNKS, [({"files_id": name, "n": n}, {"data": data}) for n, data in numbered])
         ending = name.rpartition(".")[2]
+        kind = "application/zip" if ending == "zip" else f"image/{'jpeg' if ending == 'jpg' else ending}"
         file = {
             "length": Int64(len(content)),
             "chunkSize": CHUNK,
             "uploadDate": self._clock(),
             "filename": name,
-            "metadata": {"contentType": f"image/{'jpeg' if ending == 'jpg' else ending}"},
+            "metadata": {"contentType": kind},
         }
         await self._upsert(FILES, [({"_id": name}, file)])
 

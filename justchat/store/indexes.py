@@ -13,6 +13,7 @@ LEASES = "leases"
 AUDIT = "audit"
 REMOVALS = "removals"
 HELD = "held"
+EXPORTS = "exports"
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
 
@@ -140,7 +141,18 @@ INDEXES: dict[str, list[Document]] = {
     ],
     WINDOWS: [_index({"ends": 1}, expireAfterSeconds=0)],
     # Pictures that nothing refers to, the oldest first.
-    PICTURES: [_index({"folder": 1, "at": 1}, partialFilterExpression={"kept": False})],
+    PICTURES: [
+        _index({"folder": 1, "at": 1}, partialFilterExpression={"kept": False}),
+        # Those that a user uploaded.
+        _index({"user": 1, "_id": 1}),
+    ],
+    EXPORTS: [
+        # A user has one at a time.
+        _index({"user": 1}, unique=True, partialFilterExpression={"status": "pending"}),
+        _index({"token": 1}, unique=True),
+        _index({"status": 1, "taken": 1}),
+        _index({"expires_at": 1}),
+    ],
     AUDIT: [_index({"order": -1}), _index({"whom": 1, "order": -1})],
     COMPLAINTS: [
         _index({"closed": 1, **NEWEST}),

@@ -83,7 +83,7 @@ class Mailboxes:
             return StreamHead(Mailbox(id=user), 0)
         seq, order = last[0]["seq"], last[0].get("order")
         if self._shared and order is None:  # it is no direct message; of those, another daemon's may be the last
-            order = await self._last_order(_messages_query(user, None, None), {"seq": -1}, TO_USER["name"])
+            order = await self._last_order(messages_query(user, None, None), {"seq": -1}, TO_USER["name"])
         self._database.order_clock.observe(order)
         return StreamHead(await read_mailbox(self._database, user, seq), seq)
 
@@ -213,6 +213,10 @@ class Mailboxes:
     async def reconcile(self) -> None:
         await self._dialogs.reconcile()
 
+    async def write_dialogs(self) -> None:
+        """Write what dialogs lack of this daemon's messages."""
+        await self._dialogs.flush()
+
     async def get(self, user: Id, message: Id) -> DirectMessage:
         query = {"_id": object_id(message, MessageNotFound)}
         document = await self._database.find_one(LOG, query, scatter=Scatter.MESSAGE_ID)
@@ -228,7 +232,7 @@ class Mailboxes:
     ) -> list[DirectMessage]:
         documents = await self._database.find(
             LOG,
-            _messages_query(user, author, to),
+            messages_query(user, author, to),
             sort={"seq": -1},
             skip=offset,
             limit=limit,
@@ -240,7 +244,7 @@ class Mailboxes:
 
     async def count_unread(self, user: Id, *, author: Id | None, to: Id | None) -> int:
         if to is not None:
-            unread = {**_messages_query(user, author, to), "read": NOT_READ}
+            unread = {**messages_query(user, author, to), "read": NOT_READ}
             return await self._database.count(LOG, unread, hint=UNREAD["name"])
         counts = await self._unread.get(user)
         return sum(counts.values()) if author is None else counts.get(author, 0)
@@ -337,7 +341,7 @@ class Mailboxes:
         await self._lists.correct_last(user, other, messages)
 
 
-def _messages_query(user: Id, author: Id | None, to: Id | None) -> Document:
+def messages_query(user: Id, author: Id | None, to: Id | None) -> Document:
     """Those sent to the user, or only by ``author``; or those the user sent to ``to``."""
     query: Document = {**DIRECT, "removed_by": {"$ne": ObjectId(user)}}
     if to is not None:

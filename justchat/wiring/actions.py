@@ -11,6 +11,7 @@ from justchat.actions.accounts import Accounts, new_key
 from justchat.actions.blocks import Blocks
 from justchat.actions.complaints import Complaints
 from justchat.actions.direct import DirectMessages
+from justchat.actions.exports import ArchiveContent, Exports
 from justchat.actions.gift_catalogue import GiftCatalogue
 from justchat.actions.held_messages import HeldActions
 from justchat.actions.login_attempts import LoginAttempts, RoomPasswordAttempts
@@ -26,7 +27,9 @@ from justchat.actions.transfers import Transfers
 from justchat.actions.uploads import UploadActions
 from justchat.config.settings import Limits, Settings
 from justchat.interfaces.counters import CountAction
+from justchat.interfaces.exports import IArchives
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
+from justchat.interfaces.pictures import IPictureStore
 from justchat.interfaces.realtime import ISessionListener
 from justchat.interfaces.workers import IImages, IPasswords
 from justchat.limits.rate_limiter import MakeWindow, SlidingWindow
@@ -35,6 +38,7 @@ from justchat.model.moment import now
 from justchat.model.rate import parse_rate
 from justchat.wiring.stores import Stores
 from justchat.wiring.words import make_word_filter
+from justchat.workers.picture_folder import names_of
 
 
 @frozen(kw_only=True)
@@ -55,6 +59,7 @@ class Actions:
     complaints: Complaints
     held: HeldActions
     uploads: UploadActions
+    exports: Exports
 
 
 def make_actions(
@@ -64,6 +69,8 @@ def make_actions(
     session_listener: ISessionListener,
     passwords: IPasswords,
     images: IImages,
+    picture_store: IPictureStore,
+    archives: IArchives,
     sms: ISmsSender,
     captcha: ICaptcha,
     secret_key: str,
@@ -189,7 +196,20 @@ def make_actions(
             in_all=limits.upload_bytes_in_all if limits.enabled else None,
             orphans=timedelta(seconds=settings.uploads.orphan_lifetime),
         ),
+        exports=Exports(
+            exports=stores.exports,
+            archives=archives,
+            content=make_archive_content(stores, picture_store),
+            rate_windows=stores.rate_windows,
+            per_user=limits.rates(limits.exports_per_user),
+            clock=now,
+        ),
     )
+
+
+def make_archive_content(stores: Stores, picture_store: IPictureStore) -> ArchiveContent:
+    """What an export of a user has in it."""
+    return ArchiveContent(data=stores.personal_data, pictures=picture_store, names_of=names_of)
 
 
 def make_gift_catalogue(stores: Stores, images: IImages) -> GiftCatalogue:

@@ -10,6 +10,7 @@ from justchat.http.calls.accounts import AccountCalls
 from justchat.http.calls.blocks import BlockCalls
 from justchat.http.calls.complaints import ComplaintCalls
 from justchat.http.calls.direct import DirectCalls
+from justchat.http.calls.exports import ExportCalls
 from justchat.http.calls.moderation import ModerationCalls
 from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
@@ -30,6 +31,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
         *endpoints_of(DirectCalls(actions.direct)),
         *endpoints_of(BlockCalls(actions.blocks)),
         *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
+        *endpoints_of(ExportCalls(actions.exports)),
         *endpoints_of(ComplaintCalls(actions.complaints)),
         *(
             evolve(endpoint, session=REQUIRED) if settings.uploads.require_session else endpoint

@@ -1,4 +1,4 @@
-"""The store of pictures, as the settings ask for it."""
+"""The stores of pictures and of archives, as the settings ask for them."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from justchat.model.moment import now
 from justchat.outbound.s3.bucket import Bucket
 from justchat.store.gridfs import GridFs
 from justchat.store.mongo.client import Database
+from justchat.workers.archives import FolderArchives, SharedArchives
 from justchat.workers.picture_cache import PictureCache
 from justchat.workers.picture_folder import PictureFolder
 
@@ -28,17 +29,26 @@ def make_picture_store(
     uploads = settings.data_dir / "uploads"
     if settings.picture_store == "folder":
         return PictureFolder(uploads)
-    remote: GridFs | Bucket
-    if settings.picture_store == "s3":
-        assert settings.uploads.s3 is not None
-        remote = Bucket(settings.uploads.s3, reactor)
-    else:
-        remote = GridFs(database, now)
     return PictureCache(
-        remote,
+        _make_remote(settings, database, reactor),
         records,
         reactor,
         folder=copies or settings.data_dir / COPIES,
         former=uploads,
         size=settings.uploads.copies,
     )
+
+
+def make_archives(settings: Settings, database: Database, reactor: Any) -> FolderArchives:
+    """The archives of exports: in a folder of the data directory or, in parts, where several daemons have pictures."""
+    folder = settings.data_dir / "exports"
+    if settings.picture_store == "folder":
+        return FolderArchives(folder)
+    return SharedArchives(folder, _make_remote(settings, database, reactor))
+
+
+def _make_remote(settings: Settings, database: Database, reactor: Any) -> GridFs | Bucket:
+    if settings.picture_store == "s3":
+        assert settings.uploads.s3 is not None
+        return Bucket(settings.uploads.s3, reactor)
+    return GridFs(database, now)

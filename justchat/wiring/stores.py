@@ -12,12 +12,14 @@ from justchat.store.audit_log import AuditLog
 from justchat.store.catalogue import Catalogue
 from justchat.store.client_ids import ClientIds
 from justchat.store.complaints import ComplaintStore
+from justchat.store.exports import ExportRecords
 from justchat.store.held import HeldMessages
 from justchat.store.invites import Invites
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
 from justchat.store.packets import Packets
+from justchat.store.personal_data import PersonalData
 from justchat.store.pictures import PictureRecords
 from justchat.store.rate_windows import RateWindows
 from justchat.store.removals import Removals
@@ -45,6 +47,8 @@ class Stores:
     invites: Invites
     rate_windows: RateWindows
     pictures: PictureRecords
+    exports: ExportRecords
+    personal_data: PersonalData
     packets: Packets | None
     """What daemons publish to each other beside the log; None for a daemon alone."""
 
@@ -65,12 +69,14 @@ def make_stores(
     # Orphans in the folder stay this daemon's when its pictures go elsewhere.
     folders = (folder,) if kind == "folder" else (kind, folder)
     rooms = Rooms(database, reactor, shared=shared, bus=bus)
+    users = Users(database, now, settings.sms.key_lifetime)
+    mailboxes = Mailboxes(database, reactor, shared=shared, bus=bus)
     return Stores(
-        users=Users(database, now, settings.sms.key_lifetime),
+        users=users,
         sessions=Sessions(database, now, settings.sessions.lifetime, bus),
         rooms=rooms,
         removals=Removals(database, rooms, now),
-        mailboxes=Mailboxes(database, reactor, shared=shared, bus=bus),
+        mailboxes=mailboxes,
         room_client_ids=ClientIds(database, now, room_message_id, shared=shared),
         direct_client_ids=ClientIds(database, now, direct_message_id, shared=shared),
         ledger=Ledger(database),
@@ -81,5 +87,7 @@ def make_stores(
         invites=Invites(database, now, reactor),
         rate_windows=RateWindows(database, now, reactor),
         pictures=PictureRecords(database, now, *folders),
+        exports=ExportRecords(database, now, folders[0]),
+        personal_data=PersonalData(database, users, rooms, mailboxes, now),
         packets=None if bus is None else Packets(database, bus, now),
     )

@@ -10,10 +10,12 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProtocolFactory
 
+from justchat.actions.exports import Exports
 from justchat.config.settings import Settings
 from justchat.http.app import make_app, upload_head_checks
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
+from justchat.http.exported_files import ExportedFiles
 from justchat.http.fast_lane.channel import FastLane
 from justchat.http.fields import FieldContext
 from justchat.http.idempotency import Idempotency
@@ -71,6 +73,7 @@ def make_transports(
     hub: Hub,
     idempotency_keys: IIdempotencyKeys,
     pictures: IPictureStore,
+    exports: Exports,
     ping_database: Callable[[], Awaitable[None]],
     bus: IBus | None,
     others: OtherDaemonsOf = no_other_daemons,
@@ -113,6 +116,7 @@ def make_transports(
         websocket=websocket,
         socketio=socketio,
         uploads=UploadedFiles(pictures),
+        exports=ExportedFiles(exports),
     )
     shared: Any = {
         "addresses": addresses,

@@ -1,8 +1,10 @@
 """``justchat-admin users``: people, their sessions and their coins."""
 
+import json
 import time
 from datetime import timedelta
 from typing import Any
+from zipfile import ZipFile
 
 from justchat.model.moment import iso, now
 from tests.support.admin import AdminCase
@@ -250,3 +252,31 @@ class Suspending(AdminCase):
         self.assertEqual([], (await self.answer("audit", "list", "--whom", anna.id))["audit"])
         self.assertEqual(2, (await self.admin("users", "suspend", anna.id, "--until", "soon", *reason)).code)
         self.assertEqual(2, (await self.admin("users", "suspend", anna.id)).code)
+
+
+class Exporting(AdminCase):
+    async def test_export(self) -> None:
+        """What belongs to a user is in a ZIP file for its owner alone, and that it was taken is in the audit log."""
+        anna = await self.a_person(nickname="Anna")
+        path = self.daemon.folder / f"{anna.id}.zip"
+
+        done = await self.answer("users", "export", anna.id, str(path))
+
+        with ZipFile(path) as archive:
+            self.assertEqual("Anna", json.loads(archive.read("profile.json"))["nickname"])
+        self.assertEqual((path.stat().st_size, 0o600), (done["size"], path.stat().st_mode & 0o777))
+        self.assertEqual([], list(path.parent.glob("*.part")))
+        (deed,) = (await self.answer("audit", "list", "--whom", anna.id))["audit"]
+        self.assertEqual("export user", deed["deed"])
+
+    async def test_refused(self) -> None:
+        """A file that is there stays as it is; a folder that is not there is named."""
+        anna = await self.a_person()
+        path = self.daemon.folder / "there.zip"
+        path.write_text("kept")
+
+        there = await self.admin("users", "export", anna.id, str(path))
+        self.assert_refused(await self.admin("users", "export", anna.id, str(path.parent / "none" / "x.zip")))
+
+        self.assertEqual(2, there.code, there)
+        self.assertEqual("kept", path.read_text())

@@ -32,6 +32,7 @@ class Scene:
     foreign: str
     letter: str
     gift: str
+    export: str
     room: str = ""
     message: str = ""
     theirs: str = ""
@@ -100,6 +101,7 @@ class Scene:
             "/user/sendMessage": {"message": {"user": self.bystander.id, "text": "x"}},
             "/user/block": {"user": NOBODY if about == "nobody" else whom},
             "/user/unblock": {"user": NOBODY if about == "nobody" else whom},
+            "/user/export": {"export": self.export} if about == "another's" else {},
             "/user/messages": {"author": self.anna.id},
             "/user/dialog": {"user": self.anna.id},
             "/user/remove-dialog": {"user": self.anna.id},
@@ -124,7 +126,8 @@ class Rights(ChatTestCase):
         written = await anna.call("/user/sendMessage", message={"user": boris.id, "text": "whispered"})
         letter = written.data["message"][0]["_id"]
         gift = (await anna.call("/gifts")).data["gifts"][0]["_id"]
-        return Scene(people, bystander, second, anna, boris, said, letter, gift)
+        export = (await anna.call("/user/export")).data["export"]["_id"]
+        return Scene(people, bystander, second, anna, boris, said, letter, gift, export)
 
     async def answered(self, scene: Scene, path: str, about: str, column: str) -> tuple[int, Any]:
         """The status and body of a cell."""

@@ -4,6 +4,7 @@ import json
 import secrets
 from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import treq
 from PIL import Image
@@ -79,6 +80,24 @@ class SharedCase(StartCase):
             self.assertEqual(404, (await self.fetch(second, other))[0])
         return url
 
+    async def assert_exports(self, first: Daemon, second: Daemon) -> None:
+        """An archive that is asked for at one is served by both, the same, and has an uploaded picture."""
+        anna = await a_person(first)
+        headers = {"Authorization": f"Bearer {anna.session_key}"}
+        url = (await request(first.http, "POST", "/upload", picture("PNG"), headers)).json["url"]
+        export = (await anna.call("/user/export")).data["export"]["_id"]
+        found: dict[str, Any] = {}
+
+        async def ready() -> bool:
+            found.update((await anna.call("/user/export", export=export)).data["export"])
+            return bool(found["status"] == "ready")
+
+        await eventually(ready, "the export")
+        here, there = [(await self.fetch(daemon, found["url"]))[:2] for daemon in (first, second)]
+        self.assertEqual((200, here), (here[0], there))
+        with ZipFile(BytesIO(there[1])) as archive:
+            self.assertEqual((await self.fetch(second, url))[1], archive.read(url))
+
     async def assert_gifts(self, *daemons: Daemon) -> None:
         """The pictures of all gifts are served by all."""
         anna = await a_person(daemons[0])
@@ -95,6 +114,7 @@ class InGridFs(SharedCase):
         first, second = await self.two()
 
         url = await self.assert_shared(first, second)
+        await self.assert_exports(first, second)
         await self.assert_gifts(first, second)
         file = self.folder / "gift.png"
         file.write_bytes(picture("PNG"))
@@ -187,6 +207,7 @@ class InS3(SharedCase):
         first, second = await self.two(f'[uploads]\nstore = "s3"\n{self.table()}')
 
         url = await self.assert_shared(first, second)
+        await self.assert_exports(first, second)
         await self.assert_gifts(first, second)
 
         self.assertTrue([name for name in await deferToThread(shared_s3().names) if name.endswith(url[8:])])

@@ -13,6 +13,7 @@ from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
+from tests.support.waiting import eventually
 
 
 class Plans(ChatTestCase):
@@ -141,6 +142,7 @@ class Plans(ChatTestCase):
         Image.new("RGB", (5, 5)).save(picture, "PNG")
         self.called.add("/upload")
         await request(self.daemon.http, "POST", "/upload", picture.getvalue())
+        await self.export(anna)
         await eve.call("/room/leave", room_id=private)
         await anna.call("/room/remove", room={"id": room})
         await again.call("/init/exit")
@@ -154,3 +156,13 @@ class Plans(ChatTestCase):
             await anna.call("/room/remove-message", message=said)
         for skip in (0, 1, -2):
             await anna.call("/room/chat", room=room, skip=skip, limit=2)
+
+    async def export(self, anna: Person) -> None:
+        """An export, until it is made."""
+        export = (await anna.call("/user/export")).data["export"]["_id"]
+
+        async def ready() -> bool:
+            answer = await anna.call("/user/export", export=export)
+            return answer.data["export"]["status"] == "ready"
+
+        await eventually(ready, "the export")

@@ -85,6 +85,8 @@ TABLE = """
 /user/blocks                one's own           440  440  200  200  200  200  200  200  200
 /user/unblock               another             440  440  200  200  200  200  200  200  200
 /user/unblock               nobody              440  440  404  404  404  404  404  404  404
+/user/export                one's own           440  440  202  202  202  202  202  202  202
+/user/export                another's           440  440  404  404  404  404  404  404  404
 /upload                     a picture           201  440  201  201  201  201  201  201  201
 /init/exit                  oneself             440  200  200  200  200  200  200  200  200
 /init/exit-all              oneself             440  440  200  200  200  200  200  200  200

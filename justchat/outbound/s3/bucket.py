@@ -23,7 +23,13 @@ PAUSES = (0.2, 1.0)
 """Seconds before the second and the third try of a request."""
 WARN_EVERY = 60.0
 """Seconds between two lines in the log about a store that does not do its work."""
-_TYPES: Final = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
+_TYPES: Final = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "zip": "application/zip",
+}
 
 
 def error_code(body: bytes) -> str:

@@ -5,7 +5,7 @@ leaves its outcome open raises DatabaseAway.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from bson import Int64, decode, encode
@@ -31,6 +31,8 @@ OPERATION_TIMEOUT = 4.0
 """Seconds. A call has 5 to answer 503 in."""
 READ_TIMEOUT = 3.5
 """Seconds after which the database itself ends a read: nobody waits for it any longer."""
+PAGES_TIMEOUT = 600
+"""The same for reads of many pages, all of them together, without what passes between them."""
 DURABLE = {"w": "majority", "j": True}
 INSERT_BYTES = 16 * 1024 * 1024
 """Bytes of documents in one insert: a third of the largest message."""
@@ -169,6 +171,38 @@ class Database:
             return await self._read_all(wanted, lane)
         async with self._slow_reads.slot(slow):
             return await self._read_all(wanted, Lane.SLOW)
+
+    @property
+    def slow_lane(self) -> Lane:
+        """The lane for reads that nobody waits for."""
+        return Lane.ORDINARY if self._slow_reads is None else Lane.SLOW
+
+    async def pages(
+        self,
+        collection: str,
+        query: Document,
+        *,
+        sort: Mapping[str, int],
+        fields: Sequence[str] | None = None,
+        hint: str | None = None,
+        size: int,
+    ) -> AsyncIterator[list[Document]]:
+        """Every document of a query, ``size`` at a time, for work that nobody waits for. The order is an index's."""
+        find: Document = {"find": collection, "filter": query, "sort": dict(sort), "batchSize": size}
+        if fields:
+            find["projection"] = dict.fromkeys(fields, 1)
+        if hint:
+            find["hint"] = hint
+        # The limit is for all of its batches together.
+        cursor = (await self.command({**find, "maxTimeMS": PAGES_TIMEOUT * 1000}, lane=self.slow_lane))["cursor"]
+        page: list[Document] = cursor["firstBatch"]
+        while page:
+            yield page
+            if not cursor["id"]:
+                return
+            more = {"getMore": Int64(cursor["id"]), "collection": collection, "batchSize": size}
+            cursor = (await self.command(more, lane=self.slow_lane))["cursor"]
+            page = cursor["nextBatch"]
 
     async def _read_all(self, find: Document, lane: Lane) -> list[Document]:
         cursor = (await self._read(find, lane))["cursor"]

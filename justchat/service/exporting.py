@@ -1,0 +1,49 @@
+"""Makes the exports that users asked for."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from justchat.actions.exports import Exports
+from justchat.errors import ApiError
+from justchat.service.lifecycle import PeriodicService
+
+ASKED_EVERY = 1.0
+"""Seconds between looks for exports."""
+EXPIRED_EVERY = 30.0
+"""Seconds between two removals of some archives that are over."""
+_log = Logger()
+
+
+class Exporting(PeriodicService):
+    """Makes exports, one at a time, whichever daemon finds them first."""
+
+    def __init__(self, exports: Exports, reactor: Any) -> None:
+        super().__init__("exports", ASKED_EVERY, self._make, reactor)
+        self._exports = exports
+
+    async def _make(self) -> None:
+        try:
+            while await self._exports.make_next():
+                pass
+        except ApiError as error:  # the database is away; the next round finds the same exports
+            _log.warn("exports are put off to the next round: {error}", error=error)
+
+    def stopService(self) -> "Deferred[Any] | None":
+        self._exports.stop()
+        return super().stopService()
+
+
+class ExpiredExports(PeriodicService):
+    """Removes archives that are over."""
+
+    def __init__(self, exports: Exports, reactor: Any) -> None:
+        super().__init__("expired exports", EXPIRED_EVERY, self._remove, reactor)
+        self._exports = exports
+
+    async def _remove(self) -> None:
+        try:
+            await self._exports.remove_expired()
+        except ApiError as error:
+            _log.warn("the removal of exports is put off to the next round: {error}", error=error)
