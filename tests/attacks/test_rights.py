@@ -8,11 +8,13 @@ from typing import Any
 from attrs import define
 from twisted.trial.unittest import TestCase
 
+from tests.support.admin import run
 from tests.support.bodies import all_declared
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.picture_files import picture
-from tests.support.rights import COLUMNS, rows
+from tests.support.rights import COLUMNS, relations, rows
+from tests.support.waiting import eventually
 from tests.support.wire import NOBODY
 
 PASSWORD = "sesame"
@@ -117,7 +119,7 @@ def soon() -> int:
     return int(time.time() * 1000) + 600_000
 
 
-class Rights(ChatTestCase):
+class RightsCase(ChatTestCase):
     async def a_scene(self) -> Scene:
         people = {name: await self.a_person() for name in COLUMNS[2:-1]}
         bystander, second, anna, boris = [await self.a_person() for _ in range(4)]
@@ -148,6 +150,8 @@ class Rights(ChatTestCase):
             caller.session_key = (await sign_in(self.daemon, caller.phone, caller.key)).session_key
         return answer.status, answer.json
 
+
+class Rights(RightsCase):
     async def test_table(self) -> None:
         """Each status is as in the table; a refusal reveals nothing of what was requested."""
         scene = await self.a_scene()
@@ -168,6 +172,63 @@ class Rights(ChatTestCase):
         self.assertEqual([], wrong)
         dialog = (await scene.boris.call("/user/dialog", user=scene.anna.id)).data["dialog"]
         self.assertEqual([(scene.letter, False)], [(letter["_id"], letter["read"]) for letter in dialog])
+
+
+class Relations(RightsCase):
+    async def test_table(self) -> None:
+        """Between two of whom one blocks the other no message and no gift passes; else they are as strangers."""
+        callers = {name: (await self.a_person(), await self.a_person()) for name in ("stranger", "blocking", "blocked")}
+        rooms = {name: await a_room(caller, caller, other) for name, (caller, other) in callers.items()}
+        await callers["blocking"][0].call("/user/block", user=callers["blocking"][1].id)
+        await callers["blocked"][1].call("/user/block", user=callers["blocked"][0].id)
+        gift = (await callers["stranger"][0].call("/gifts")).data["gifts"][0]["_id"]
+        wrong = []
+
+        for path, expected in relations():
+            for name, status in expected.items():
+                caller, other = callers[name]
+                body: dict[str, Any] = {
+                    "/user/sendMessage": {"message": {"user": other.id, "text": "x"}},
+                    "/gifts/send": {"gift": gift, "user": other.id, "text": ""},
+                    "/init/getUser": {"user_id": other.id},
+                    "/init/getUsers": {"user_ids": [other.id]},
+                    "/complaints/new": {"user": other.id, "text": "x"},
+                }.get(path, {"user": other.id})
+                if path.startswith("/room/"):
+                    body = {"room_id": rooms[name], "user_id": other.id, "finished": soon()}
+                found = (await caller.call(path, **body)).status
+                if found != status:
+                    wrong.append((path, name, found, status))
+
+        self.assertEqual([], wrong)
+
+
+class SuspendedCallers(RightsCase):
+    async def test_every_call(self) -> None:
+        """A suspended user's session is as one that never was, at every call; and the right key opens no other."""
+        scene = await self.a_scene()
+        await scene.furnish()
+        eve = await self.a_person()
+        done = await run("--data-dir", str(self.daemon.data), "users", "suspend", eve.id, "--reason", "x")
+        self.assertEqual(0, done.code, done)
+
+        async def is_out() -> bool:
+            return (await eve.call("/init/getUser")).status == 440
+
+        await eventually(is_out, "the end of the session")
+        firsts = {path: (about, expected["forged"]) for path, about, expected in reversed(rows())}
+        wrong = []
+        for path, (about, status) in firsts.items():
+            if path == "/upload":
+                headers = {"Authorization": f"Bearer {eve.session_key}"}
+                found = (await request(self.daemon.http, "POST", path, picture("PNG"), headers)).status
+            else:
+                found = (await eve.call(path, **scene.bodies(path, about, eve))).status
+            if found != status:
+                wrong.append((path, about, found, status))
+        self.assertEqual([], wrong)
+        again = await call(self.daemon.http, "/init/auth", {"phone": eve.phone, "key": eve.key})
+        self.assertEqual((403, "suspended"), (again.status, again.code))
 
 
 class TheTable(TestCase):

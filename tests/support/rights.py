@@ -93,6 +93,39 @@ TABLE = """
 """
 
 
+RELATIONS = """
+# call                      about               stranger blocking blocked
+/user/sendMessage           them                200      403      403
+/gifts/send                 them                402      403      403
+/init/getUser               them                200      200      200
+/init/getUsers              them                200      200      200
+/user/gifts                 them                200      200      200
+/user/messages              them                200      200      200
+/user/dialog                them                200      200      200
+/user/remove-dialog         them                200      200      200
+/complaints/new             them                200      200      200
+/room/silence               them                200      200      200
+/room/kick                  them                200      200      200
+/room/ban                   them                200      200      200
+/room/unban                 them                200      200      200
+/room/add-moderator         them                201      201      201
+/room/remove-moderator      them                200      200      200
+/user/blocks                one's own           200      200      200
+/user/block                 them                200      200      200
+/user/unblock               them                200      200      200
+"""
+"""The status of each call that names another user, of an admin of a room that both are in: to a stranger, to a user
+whom the caller blocks, and to one who blocks the caller.
+"""
+
+
+def relations() -> list[tuple[str, dict[str, int]]]:
+    """(path, {relation: status}) in the order in which they are tried."""
+    lines = [line.split() for line in RELATIONS.strip().splitlines()]
+    names = lines[0][-3:]
+    return [(line[0], dict(zip(names, map(int, line[-3:]), strict=True))) for line in lines[1:]]
+
+
 def rows() -> list[tuple[str, str, dict[str, int]]]:
     """(path, what it is about, {column: status}) in the order in which they are tried; "-" is no case of its own."""
     found = []
