@@ -9,6 +9,7 @@ from autobahn.websocket.protocol import TrafficStats
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -34,11 +35,23 @@ class _WireSlot:
     """The transport, while the socket is open, if the transport can send past its buffer."""
 
 
+class _OurFaults(Logger):
+    """Autobahn's log without what single clients do, as often as they like: bad handshakes, pongs that nobody asked
+    for, connections that end without a close frame.
+    """
+
+    def trace(self, format: str | None = None, **values: object) -> None:
+        """Not logged; nor are the levels up to ``warn``."""
+
+    debug = info = warn = trace
+
+
 @implementer(IPushProducer)
 class BoundedWebSocket(_WireSlot, WebSocketServerProtocol):  # type: ignore[misc]
     """A WebSocket that buffers at most ``send_buffer`` bytes for its reader."""
 
     factory: "BoundedWebSocketFactory"
+    log = _OurFaults("autobahn")
     failedByMe: bool
     paused = False
     _waiting_bytes = 0
