@@ -1,6 +1,7 @@
 """Messages that were removed: who may, what stays, what is told, and where their words are gone."""
 
 import secrets
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from tests.support.admin import run
 from tests.support.chat import ChatTestCase, Person, a_room, keyed
 from tests.support.client import Answer
 from tests.support.mongo import words_in
+from tests.support.waiting import eventually
 
 
 class RemovalCase(ChatTestCase):
@@ -233,5 +235,43 @@ class WhereWordsAre(RemovalCase):
 
         self.assertEqual(["complaints"], self.places())
         for id in ids:
-            await run("--data-dir", str(self.daemon.data), "complaints", "close", id, "--note", "done")
+            await self.close(id)
         self.assertEqual([], self.places())
+
+    async def close(self, complaint: str) -> None:
+        done = await run("--data-dir", str(self.daemon.data), "complaints", "close", complaint, "--note", "done")
+        self.assertEqual(0, done.code, done)
+
+    async def test_closed_complaint(self) -> None:
+        """A complaint that is closed already keeps no copy of a message that is removed."""
+        message = await self.say(self.anna)
+        complained = await self.admin.call("/complaints/new", message=message["_id"], text="look")
+        await self.close(complained.json["complaint"]["_id"])
+
+        await self.remove(self.admin, message)
+
+        self.assertEqual([], self.places())
+
+    async def test_service_message(self) -> None:
+        """The text of a silence goes too, also from the notice to the silenced, who is outside; the silence stays."""
+        await self.anna.call("/room/leave", room_id=self.room)
+        finished = int((time.time() + 600) * 1000)
+        about = {"room_id": self.room, "user_id": self.anna.id, "finished": finished, "text": self.word}
+        await self.moderator.call("/room/silence", **about)
+        (silence,) = await self.chat(-1)
+        await eventually(lambda: len(self.entries()) == 2, "the notice")
+
+        self.assertEqual(200, (await self.remove(self.moderator, silence)).status)
+
+        (shown,) = await self.chat(-1)
+        self.assertEqual(
+            (silence["_id"], "silence", None, finished), tuple(shown[n] for n in ("_id", "type", "text", "finished"))
+        )
+        self.assertEqual([], self.places())
+        await self.anna.enter(self.room)
+        self.assertEqual(403, (await self.anna.say(self.room, "x")).status)
+
+    def entries(self) -> list[Any]:
+        """The entries of the log that have the word."""
+        log = self.mongo.get_default_database("justchat")["log"]
+        return [each for each in log.find() if self.word in str(each)]
