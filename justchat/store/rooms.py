@@ -69,7 +69,7 @@ TAIL = 1000
 """Messages that a room's log may be ahead of its snapshot, about."""
 NOT_MESSAGES = OF_USERS | CHANGES_MESSAGE | {Kind.VOID}
 
-LEAVE_SNAPSHOT_ALONE = CHANGES_MESSAGE | {Kind.MESSAGE, Kind.VOID}
+LEAVE_SNAPSHOT_ALONE = (Kind.MESSAGE, Kind.VOID, *CHANGES_MESSAGE)
 """Entries that do not cause a snapshot, since lists of rooms show nothing of them."""
 
 
