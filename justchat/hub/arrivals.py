@@ -4,32 +4,29 @@ This daemon may not have followed the room yet, so it has missed what happened s
 as a reconnecting client does: first the events since their entering, then those that were held back meanwhile.
 """
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from zope.interface import implementer
 
 from justchat.errors import RoomNotFound, Unavailable
 from justchat.hub.following import Following
+from justchat.hub.gate import Gate
 from justchat.hub.local_rooms import LocalRooms
 from justchat.hub.registry import Registry
 from justchat.interfaces.packets import Move
-from justchat.interfaces.realtime import IConnection, IReplay
+from justchat.interfaces.realtime import IReplay
 from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
+from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Position
 
-MOST_HELD = 1024 * 1024
-"""Bytes of events that are held back during one arrival. With more, the user's connections are closed (TOO_SLOW)."""
 ATTEMPTS = 30
 """Attempts to read what was missed, one second apart. Then the user's connections are closed, to come back later."""
 NOTHING_MORE = 1 << 62
@@ -104,11 +101,12 @@ class Arrivals:
         if move is not None and self._local_rooms.is_over(user, room, move.seq, move.order):
             return None
         self._pending[user, room] = []
-        gate = _Gate(room, lambda: self._local_rooms.connections_of(user))
+        gate = Gate(lambda: self._local_rooms.connections_of(user))
         self._local_rooms.close_gate(user, room, gate)
         self._local_rooms.add(user, room)
         try:
-            gate.open(await self._catch_up(user, room, move, gate))
+            upto = await self._catch_up(user, room, move, gate)
+            gate.open(lambda event: event.stream != room or event.seq > upto)
         except Exception:
             gate.close(CloseCode.TRY_AGAIN_LATER, "an internal error")
             raise
@@ -117,7 +115,7 @@ class Arrivals:
             for waiter in self._pending.pop((user, room)):
                 waiter.callback(None)
 
-    async def _catch_up(self, user: Id, room: Id, move: Move | None, gate: "_Gate") -> int:
+    async def _catch_up(self, user: Id, room: Id, move: Move | None, gate: Gate) -> int:
         """Send what the user has missed in the room. Returns the seq up to which nothing is missed."""
         await self._following.confirmed(room)
         for _ in range(ATTEMPTS):
@@ -134,7 +132,7 @@ class Arrivals:
             gate.close(CloseCode.TRY_AGAIN_LATER, "the database is away")
         return NOTHING_MORE
 
-    async def _send_missed(self, user: Id, room: Id, move: Move | None, gate: "_Gate") -> int:
+    async def _send_missed(self, user: Id, room: Id, move: Move | None, gate: Gate) -> int:
         upto = await self._rooms.position(room)
         if move is not None and move.seq > upto:
             return upto  # their entering is still on its way here
@@ -151,7 +149,7 @@ class Arrivals:
         self._local_rooms.remove(user, room, upto)
         return NOTHING_MORE
 
-    async def _send_since(self, user: Id, room: Id, entering: tuple[int, int], upto: int, gate: "_Gate") -> bool:
+    async def _send_since(self, user: Id, room: Id, entering: tuple[int, int], upto: int, gate: Gate) -> bool:
         """Send the events since an entering, which is the seq and the place of its entry.
 
         False where the user's connections have learned in the meantime that this stay is over.
@@ -165,7 +163,10 @@ class Arrivals:
             if is_over():
                 return False
             self._local_rooms.entered(user, place)
-            return await gate.send_all(events)
+            for event in events:
+                for connection in self._local_rooms.connections_of(user):
+                    connection.send(event)
+            return bool(self._local_rooms.connections_of(user))
 
         have, until = (Position(n=None, room=room, seq=each) for each in (seq - 1, upto))
         if await self._replay.replay(user, have, until, send):
@@ -197,59 +198,3 @@ class Arrivals:
             if entered:
                 return entered[-1].seq, entered[-1].place
         return None
-
-
-@implementer(IConnection)
-class _Gate:
-    """Replaces a user's connections during an arrival, and holds a room's live events back."""
-
-    session = None
-    wire = None
-    awaits_position = False
-
-    def __init__(self, room: Id, connections: Callable[[], list[IConnection]]) -> None:
-        self._room = room
-        self._connections = connections
-        self._held: deque[EncodedEvent] = deque()
-        self._bytes = 0
-        self._opened_at: int | None = None
-
-    def send(self, event: EncodedEvent) -> None:
-        if self._opened_at is not None:  # it was queued for the gate, which has been opened since
-            self._pass_on(event, self._opened_at)
-            return
-        self._bytes += len(event.text)
-        if self._bytes > MOST_HELD:
-            self._held.clear()
-            self.close(CloseCode.TOO_SLOW, "too many events during a move")
-        else:
-            self._held.append(event)
-
-    def send_batch(self, batch: EncodedBatch) -> None:
-        for event in batch.events:
-            self.send(event)
-
-    async def send_all(self, events: Iterable[EncodedEvent]) -> bool:
-        """Send missed events; return whether any connection is left."""
-        for event in events:
-            for connection in self._connections():
-                connection.send(event)
-        return bool(self._connections())
-
-    def open(self, at: int) -> None:
-        """Send the held events with a seq greater than ``at``, and from now on each event at once."""
-        self._opened_at = at
-        while self._held:
-            self._pass_on(self._held.popleft(), at)
-
-    def _pass_on(self, event: EncodedEvent, at: int) -> None:
-        if event.stream != self._room or event.seq > at:
-            for connection in self._connections():
-                connection.send(event)
-
-    def full(self) -> Awaitable[None] | None:
-        return None
-
-    def close(self, code: int, reason: str) -> None:
-        for connection in self._connections():
-            connection.close(code, reason)

@@ -2,35 +2,33 @@
 
 The order of these steps loses no event:
 
-1. Bind a buffer to the live events, which holds them back.
+1. Bind a gate to the live events, which holds them back.
 2. Send ``ready`` with the position of the streams.
 3. Replay what the client missed up to that position.
 4. Send the held events that are newer than the position.
-5. Replace the buffer by the connection itself.
+5. Replace the gate by the connection itself.
 """
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from justchat.errors import ApiError, LoginTimeout, TooManyRequests
+from justchat.hub.gate import Gate
 from justchat.interfaces.realtime import IConnection, IPositions, IRegistry, IReplay
 from justchat.interfaces.users import ISessions
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.model.ids import Id
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
-from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
+from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Position, caught_up_event, encode_error_event, ready_event
 from justchat.protocol.init import Init, parse_init
 
-MOST_HELD = 1024 * 1024
-"""Bytes of live events that are held back during one replay. With more, the connection is closed (TOO_SLOW)."""
 MOST_INITS = 128
 """Inits of one connection that may wait for their answers."""
 
@@ -59,7 +57,7 @@ class SessionBinding:
         self._connection = connection
         self._services = services
         self._bound: IConnection | None = None
-        """What the registry has for the connection: its replay buffer, or itself."""
+        """What the registry has for the connection: its gate, or itself."""
         self._inits: list[Init] = []
         """Inits without an answer. The first is being answered. An empty deque takes ten times the memory of a list."""
         self._stopped = False
@@ -111,25 +109,30 @@ class SessionBinding:
         if limiter.is_too_many(session.id, registry.count_connections(session)):
             self._connection.close(CloseCode.TOO_MANY, "the session has as many sockets as it may")
             return
-        buffer = _ReplayBuffer(self._connection, session)
-        bound: IConnection = buffer
+        gate = Gate(lambda: [self._connection], session)
+        gate.awaits_position = True
+        bound: IConnection = gate
         self._connection.session = session
         self._bound = bound
         registry.bind(bound, session)
         limiter.session_has(session.id, registry.count_connections(session))
         at = await self._services.positions.position(session.user, have)
-        buffer.awaits_position = False
+        gate.awaits_position = False
+        is_due = partial(self._is_due, session, at)
         blocks = await self._services.blocks_of(session.user, at.n or 0)
         self._send(EncodedEvent(ready_event(session.user, at, blocks).to_json()))
         if have.n is not None or have.seq is not None:
             recovered = await replay.replay(session.user, have, at, self._send_all)
             self._send(EncodedEvent(caught_up_event(recovered).to_json()))
-            await self._send_all(buffer.drain(at))
+            await self._send_all(gate.drain(is_due))
         if self._is_stopped() or self._bound is not bound:
             return
         registry.replace(bound, self._connection, session)
         self._bound = self._connection
-        buffer.open(at)
+        gate.open(is_due)
+
+    def _is_due(self, session: Session, at: Position, event: EncodedEvent) -> bool:
+        return self._connection.session is session and _is_newer(event, session.user, at)
 
     def _send(self, event: EncodedEvent) -> None:
         if not self._is_stopped():
@@ -155,60 +158,6 @@ class SessionBinding:
         self._log.failure("a connection could not be bound", failure)
         if not self._is_stopped():
             self._connection.close(CloseCode.INTERNAL_ERROR, "an internal error")
-
-
-@implementer(IConnection)
-class _ReplayBuffer:
-    """Stands in the registry for a connection during its replay, and holds the live events back."""
-
-    wire = None
-
-    def __init__(self, connection: IConnection, session: Session) -> None:
-        self.awaits_position = True
-        self._connection = connection
-        self.session = session
-        self._held: deque[EncodedEvent] = deque()
-        self._bytes = 0
-        self._opened_at: Position | None = None
-
-    def send(self, event: EncodedEvent) -> None:
-        if self._opened_at is not None:  # it has been replaced since, and the event was queued for it
-            if self._is_due(event, self._opened_at):
-                self._connection.send(event)
-            return
-        self._bytes += len(event.text)
-        if self._bytes > MOST_HELD:
-            self._held.clear()
-            self._connection.close(CloseCode.TOO_SLOW, "too many events during the replay")
-        else:
-            self._held.append(event)
-
-    def drain(self, at: Position) -> Iterator[EncodedEvent]:
-        """The held events newer than ``at``, one by one, with those that are added meanwhile."""
-        while self._held:
-            event = self._held.popleft()
-            self._bytes -= len(event.text)
-            if self._is_due(event, at):
-                yield event
-
-    def send_batch(self, batch: EncodedBatch) -> None:
-        for event in batch.events:
-            self.send(event)
-
-    def open(self, at: Position) -> None:
-        """Send the held events newer than ``at``, and from now on each event at once."""
-        self._opened_at = at
-        for event in self.drain(at):
-            self._connection.send(event)
-
-    def _is_due(self, event: EncodedEvent, at: Position) -> bool:
-        return self._connection.session is self.session and _is_newer(event, self.session.user, at)
-
-    def full(self) -> Awaitable[None] | None:
-        return self._connection.full()
-
-    def close(self, code: int, reason: str) -> None:
-        self._connection.close(code, reason)
 
 
 def _close_code_of(error: ApiError) -> CloseCode:

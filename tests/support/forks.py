@@ -31,7 +31,9 @@ class Fork:
         assert server.stdin is not None and server.stdout is not None
         server.stdin.write(json.dumps(asked).encode() + b"\n")
         server.stdin.flush()
-        self.pid = int(server.stdout.readline())
+        pid = server.stdout.readline()
+        assert pid, "the fork server has ended; standard error says why"
+        self.pid = int(pid)
         self._code = code.absolute()
 
     def poll(self) -> int | None:
