@@ -9,7 +9,8 @@ from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy, HTTPConnectionPool
+from twisted.web.iweb import IPolicyForHTTPS
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes of an answer's body by default; a larger one is an error."""
@@ -28,19 +29,33 @@ class NoAnswer(Exception):
         """Whether the request is malformed: nothing was sent."""
 
 
+def tls_policy() -> IPolicyForHTTPS:
+    """Verifies certificates as browsers do. To read the authorities takes milliseconds, so once a host is enough."""
+    policy: IPolicyForHTTPS = HostnameCachingHTTPSPolicy(BrowserLikePolicyForHTTPS())
+    return policy
+
+
 class HttpClient:
     """Makes requests, each over a connection of its own.
 
     ``server`` is the name of the other side in errors. ``timeout`` is in seconds, for a whole exchange;
-    ``answer_limit`` is in bytes.
+    ``answer_limit`` is in bytes. ``tls`` is a ``tls_policy()`` that several clients share.
     """
 
-    def __init__(self, server: str, timeout: float, reactor: Any, *, answer_limit: int = ANSWER_LIMIT) -> None:
+    def __init__(
+        self,
+        server: str,
+        timeout: float,
+        reactor: Any,
+        *,
+        answer_limit: int = ANSWER_LIMIT,
+        tls: IPolicyForHTTPS | None = None,
+    ) -> None:
         self._server = server
         self._timeout = timeout
         self._reactor = reactor
         self._answer_limit = answer_limit
-        self._tls = BrowserLikePolicyForHTTPS()
+        self._tls = tls or tls_policy()
 
     async def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """The status and body of an answer. Follows no redirect. Raises NoAnswer."""

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from justchat.config.uploads import S3
 from justchat.errors import StoreAway
 from justchat.interfaces.pictures import IRemotePictures
-from justchat.outbound.http_client import HttpClient, NoAnswer
+from justchat.outbound.http_client import HttpClient, NoAnswer, tls_policy
 from justchat.outbound.s3.signature import NOTHING, Credentials, signed_headers
 
 LARGEST = 64 * 1024 * 1024
@@ -48,6 +48,7 @@ class Bucket:
         self._settings = settings
         self._credentials = Credentials(settings.access_key, settings.secret_key, settings.region)
         self._reactor = reactor
+        self._tls = tls_policy()
         self._warned_at = -WARN_EVERY
 
     async def start(self) -> None:
@@ -85,7 +86,9 @@ class Bucket:
         url = self._settings.url_of(name)
         for pause in (*PAUSES, None):
             try:
-                client = HttpClient("S3", ends - self._reactor.seconds(), self._reactor, answer_limit=LARGEST)
+                client = HttpClient(
+                    "S3", ends - self._reactor.seconds(), self._reactor, answer_limit=LARGEST, tls=self._tls
+                )
                 signed = signed_headers(self._credentials, method, url, digest, datetime.now(UTC))
                 status, body = await client.request(method, url, {**signed, **(headers or {})}, content)
                 if status < 500 and status != 429:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
+from twisted.web.client import BrowserLikePolicyForHTTPS
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -195,7 +196,13 @@ class Failing(TestCase):
         os.environ["SSL_CERT_FILE"] = str(authority.certificate)
         self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
         await deferToThread(check_bucket, self.settings(endpoint=endpoint))
-        await Bucket(self.settings(endpoint=endpoint), reactor).put("0.png", b"x")
+        made: list[object] = []
+        make = BrowserLikePolicyForHTTPS.creatorForNetloc
+        self.patch(BrowserLikePolicyForHTTPS, "creatorForNetloc", lambda *args: (made.append(args), make(*args))[1])
+        bucket = Bucket(self.settings(endpoint=endpoint), reactor)
+        for _ in range(2):
+            await bucket.put("0.png", b"x")
+        self.assertEqual(1, len(made))  # the authorities are not read for each picture
         other = endpoint.replace("localhost", "127.0.0.2")
         await self.refused(endpoint=other, timeout=2)
 
