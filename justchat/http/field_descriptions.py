@@ -134,6 +134,8 @@ DESCRIPTIONS: Mapping[str, str] = {
         "the same author within a day returns the first message and sends nothing"
     ),
     "seq": "the message's number in the room: 1, 2, 3 … in one order for all readers",
+    "held": "true in a message that only its author sees, until an operator lets it go or drops it",
+    "message_seq": "the number in the history of a held message that was let go",
     "read": "whether the receiver has marked it as read",
     "removed_at": "when the message was removed; absent if it was not",
     "read_at": "when it was marked as read",
@@ -155,6 +157,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "gift": "the gift's id",
     "image": "the address of the picture",
     "price": "coins",
+    "ExportData.export": "the archive",
+    "ExportDocument.status": "pending, ready or failed",
+    "expires_at": "when the archive is removed; null until it is ready",
     "complaint": "the complaint",
     "url": "the picture's path, relative to the API's address",
 }
