@@ -1,4 +1,4 @@
-"""Slow mode, edits of rooms, suspension and complaints over two daemons that a bus joins (contract, sections 6 and 9)."""
+"""Slow mode, edits of rooms, suspension and complaints over two daemons and a bus (contract, sections 6 and 9)."""
 
 from time import monotonic
 
@@ -42,7 +42,7 @@ class Safety(JoinedDaemonsCase):
         """An operator's command closes the sockets at both within a second, and both refuse the right key."""
         (anna,) = await self.people(1)
         sockets = [await self.a_listener(anna), await self.listener_there(anna)]
-        config = str(self.daemon.folder / "justchat.toml")
+        config = str(self.daemon.folder / "exempt.toml")
 
         done = await run("--config", config, *self.daemon.options[:2], "users", "suspend", anna.id, "--reason", "spam")
         began = monotonic()
