@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from attrs import frozen
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from justchat.errors import ExportNotFound, Unavailable
@@ -24,6 +26,9 @@ REMOVED_AT_ONCE = 50
 COUNTER = "exports-per-user"
 KEPT_EVERY = timedelta(seconds=5)
 """How often the claim of an export in progress is renewed."""
+
+PAUSE = 0.01
+"""Seconds between two pages, in which nothing is taken from those who chat."""
 
 
 class Interrupted(Exception):
@@ -152,6 +157,7 @@ class Exports:
             nonlocal kept_at
             if self._is_stopping:
                 raise Interrupted
+            await deferLater(reactor, PAUSE)
             if self._clock() - kept_at >= KEPT_EVERY:
                 kept_at = self._clock()
                 if not await self._exports.keep(export.id):

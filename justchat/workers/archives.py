@@ -59,13 +59,16 @@ class ZipWriter:
 
     def _write(self, rows: Rows) -> None:
         assert self._entry is not None
-        for row in rows():
-            if self._form is Form.ARRAY:
-                self._entry.write(b"\n" if self._is_first else b",\n")
-            self._is_first = False
-            self._entry.write(orjson.dumps(row))
-            if self._form is Form.LINES:
-                self._entry.write(b"\n")
+        encoded = [orjson.dumps(row) for row in rows()]
+        if not encoded:
+            return
+        if self._form is Form.ARRAY:
+            content = (b"\n" if self._is_first else b",\n") + b",\n".join(encoded)
+        else:
+            content = b"".join(row + b"\n" for row in encoded) if self._form is Form.LINES else encoded[0]
+        self._is_first = False
+        # At once: each write gives the GIL up and waits for it again.
+        self._entry.write(content)
 
     async def end(self) -> None:
         def close_entry() -> None:
