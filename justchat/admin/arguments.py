@@ -120,9 +120,13 @@ def _users(area: Any) -> None:
 
 
 def _audit(areas: Any) -> None:
-    listing = _command(_area(areas, "audit", "what operators did"), "list", audit.list_deeds)
+    area = _area(areas, "audit", "what operators did")
+    listing = _command(area, "list", audit.list_deeds)
     listing.add_argument("--whom", metavar="ID", help="only what was done to this: an id, or a user's phone")
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
+    # There is but this command, which may be left out.
+    area.required = False
+    areas.choices["audit"].set_defaults(command=audit.list_deeds, whom=None, limit=100)
 
 
 def _words(area: Any) -> None:

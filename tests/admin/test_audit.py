@@ -40,6 +40,16 @@ class Audit(AdminCase):
             shown, rf"\AWHEN +WHO +DEED +WHOM +WHY\n{line['when']}  {line['who']}  end sessions  {anna.id}\n"
         )
 
+    async def test_bare(self) -> None:
+        """``audit`` alone lists the same."""
+        anna = await self.a_person()
+        await self.admin("users", "end-sessions", anna.id)
+
+        bare, listed = await self.answer("audit"), await self.answer("audit", "list")
+
+        self.assertEqual(listed, bare)
+        self.assertEqual(anna.id, bare["audit"][0]["whom"])
+
     async def test_gifts(self) -> None:
         """So is what is done to the catalogue."""
         gift = (await self.a_gift("an audited gift"))["_id"]
