@@ -72,8 +72,9 @@ class Daemon:
             options += ["--config", str(config)]
         options += self.options
         if self.is_forked and not self.prefix and "--workers" not in self.options:
-            self._log_file.touch()
             code = self.folder / f"code.{self._runs}"
+            code.unlink(missing_ok=True)  # another Daemon may have had the folder
+            self._log_file.write_bytes(b"")
             self.process = Fork(["twistd", *options], self.environ, self.folder, self._log_file, self._log_file, code)
             return
         # If the tests are killed, the daemon is killed too.
