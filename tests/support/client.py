@@ -32,6 +32,8 @@ class Answer:
 
     @property
     def data(self) -> Any:
+        """The data of an answer that is no error."""
+        assert "data" in self.json, f"{self.status} {self.json}"
         return self.json["data"]
 
     @property

@@ -158,7 +158,9 @@ class FaultRun:
                     break
             except Exception:  # a daemon may still be starting
                 if late:
-                    raise
+                    self.wrong.append(f"a daemon does not answer after {PATIENCE:g} s: {Failure().getTraceback()}")
+                    self._logs = self.world.latest_lines()
+                    return
             await deferLater(reactor, 1)
         self._found(check, log)
         found["incidents in a daemon's log"] = self.world.incidents()
