@@ -41,10 +41,11 @@ class Sharing(WorkersCase):
                 self.assertNotIn(SECRET.encode(), Path(f"/proc/{pid}/{place}").read_bytes())
 
     async def test_ready(self) -> None:
-        """Every worker answers /readyz, and is joined with the others."""
+        """Every worker answers /readyz, and is joined with the others. None logs what only Twisted understands."""
         for _ in range(8):
             answer = await request(self.daemon.http, "GET", "/readyz")
             self.assertEqual((200, "up"), (answer.status, answer.json["bus"]))
+        self.assertNotRegex(self.daemon.log, r"worker \d: .*starting on")
 
     async def test_one_daemon(self) -> None:
         """A user who signs up through one worker is the same at all of them."""
@@ -290,14 +291,21 @@ class Places(WorkersCase, StartCase):
 
 class Starting(StartCase):
     async def test_cannot_start(self) -> None:
-        """What keeps a worker from starting ends all processes, and is the last that is said."""
+        """What keeps a worker from starting ends all processes, and is the last that is said, after the warnings of any
+        start.
+        """
         (self.data / "uploads").mkdir(parents=True)
         self.data.chmod(0o700)
         (self.data / "spool").write_text("no folder")
-        daemon = self.a_daemon("--workers", "2")
+        config = self.a_config(
+            '[uploads]\nstore = "s3"\n[uploads.s3]\nendpoint = "http://127.0.0.1:1"\nbucket = "chat"\n'
+            'access_key = "key"\nsecret_key = "secret"\n'
+        )
+        daemon = self.a_daemon("--config", config, "--workers", "2")
 
         daemon.spawn()
 
         self.assertEqual(1, await daemon.ended())
+        self.assertIn("[uploads.s3] endpoint: http://127.0.0.1:1 cannot be reached", daemon.log)
         self.assertIn("[stderr#error] justchat: [Errno 17] File exists:", daemon.log)
         self.assertEqual([], processes(self.folder))
