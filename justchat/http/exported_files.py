@@ -1,6 +1,7 @@
 """Serves the archives of exports, a part at a time as the client reads them."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -8,8 +9,11 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from justchat.actions.exports import Exports
+from justchat.errors import Busy, Unavailable
 from justchat.model.export import Export
 
+AT_ONCE = 20
+"""Archives that are sent at once: of each, one part is in memory, however slowly its client reads."""
 _NAME = re.compile(r"([\w-]{32})\.zip\Z", re.ASCII)
 
 
@@ -18,6 +22,7 @@ class ExportedFiles:
 
     def __init__(self, exports: Exports) -> None:
         self._exports = exports
+        self._sending = 0
 
     async def find(self, name: str) -> Export | None:
         """The export whose archive has this name; None if there is none. Raises DatabaseAway."""
@@ -25,7 +30,19 @@ class ExportedFiles:
         return None if match is None else await self._exports.find_archive(match[1])
 
     async def send(self, export: Export, request: Any) -> None:
-        """Send an archive as the body of an answer. Raises Unavailable where its first part cannot be read."""
+        """Send an archive as the body of an answer.
+
+        Raises Busy where AT_ONCE are being sent, and Unavailable where the first part cannot be read.
+        """
+        if self._sending >= AT_ONCE:
+            raise Busy
+        self._sending += 1
+        try:
+            await self._send(export, request)
+        finally:
+            self._sending -= 1
+
+    async def _send(self, export: Export, request: Any) -> None:
         part = await self._exports.read_part(export, 0)
         request.setHeader(b"Content-Type", b"application/zip")
         request.setHeader(b"Content-Length", b"%d" % export.size)
@@ -36,27 +53,31 @@ class ExportedFiles:
             return
         client = _Client()
         request.registerProducer(client, True)
-        try:
-            left, number = export.size, 0
-            while part and not client.is_gone:
-                request.write(part)
-                left -= len(part)
-                number += 1
-                await client.has_room()
-                part = await self._exports.read_part(export, number) if left > 0 else b""
-            if left and not client.is_gone:
-                request.loseConnection()
-        finally:
-            if not client.is_gone:
-                request.unregisterProducer()
+        sent = await self._send_parts(export, part, request, client)
+        request.unregisterProducer()
+        if sent < export.size:  # too late for an error
+            request.loseConnection()
+
+    async def _send_parts(self, export: Export, part: bytes, request: Any, client: "_Client") -> int:
+        """Send the parts from the first. Returns the bytes sent: fewer than all where the store is away."""
+        sent, number = 0, 0
+        while part:
+            request.write(part)
+            sent += len(part)
+            number += 1
+            part = b""
+            await client.has_room()
+            if sent < export.size:
+                with suppress(Unavailable):
+                    part = await self._exports.read_part(export, number)
+        return sent
 
 
 @implementer(IPushProducer)
 class _Client:
-    """Whether the client takes more."""
+    """Whether the client takes more. Where it leaves, Klein cancels the route that waits for that."""
 
     def __init__(self) -> None:
-        self.is_gone = False
         self._resumed: Deferred[None] | None = None
 
     async def has_room(self) -> None:
@@ -73,5 +94,4 @@ class _Client:
             resumed.callback(None)
 
     def stopProducing(self) -> None:
-        self.is_gone = True
-        self.resumeProducing()
+        pass

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import socket
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 
 import treq
 from bson import ObjectId
+from PIL import Image
 from pymongo import MongoClient
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.web.client import Agent
 
+from justchat.http.exported_files import AT_ONCE
 from tests.support.chat import Person, a_person, a_room
 from tests.support.client import request
 from tests.support.mongo import fresh_uri
@@ -31,6 +34,15 @@ MESSAGES = int(os.environ.get("JUSTCHAT_EXPORTED", "8000"))
 PICTURES = 50 if MESSAGES > 8000 else 5
 MORE_MEMORY = 30
 """MiB that an export of any size may take."""
+
+
+async def asked(port: int, url: str) -> socket.socket:
+    """A client that asks for a file, reads the beginning and no more."""
+    client = socket.create_connection(("127.0.0.1", port))
+    client.sendall(f"GET /{url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    beginning = await deferToThread(client.recv, 15)
+    assert beginning.startswith(b"HTTP/1.1 200"), beginning
+    return client
 
 
 class LargeExports(StartCase):
@@ -172,3 +184,29 @@ class LargeExports(StartCase):
         await eventually(lambda: self.database.exports.count_documents({}) == 0, "the removal", 60)
         self.assertEqual(0, self.database["fs.files"].count_documents({"_id": {"$regex": "^exports-"}}))
         self.assertEqual(0, self.database["fs.chunks"].count_documents({"files_id": {"$regex": "^exports-"}}))
+
+    async def test_readers_leave(self) -> None:
+        """Clients that leave in the middle of an archive do no harm; only so many are served at once."""
+        headers = {"Authorization": f"Bearer {self.anna.session_key}"}
+        noise = io.BytesIO()
+        Image.frombytes("RGB", (1150, 1150), secrets.token_bytes(1150 * 1150 * 3)).save(noise, "PNG")
+        for _ in range(3):
+            sent = await request(self.daemon.http, "POST", "/upload", noise.getvalue(), headers)
+            self.assertEqual(201, sent.status)
+        url = (await self.ready(await self.ask()))["url"]
+
+        async def is_busy() -> bool:
+            return (await request(self.daemon.http, "HEAD", f"/{url}")).status == 503
+
+        readers = [await asked(self.daemon.http, url) for _ in range(AT_ONCE)]
+        await eventually(is_busy, "a refusal")
+        for reader in readers:
+            reader.close()
+
+        async def is_free() -> bool:
+            return not await is_busy()
+
+        await eventually(is_free, "the others to be forgotten")
+        await self.assert_complete(url, 0, 3)
+        self.assertNotRegex(self.daemon.log, "(?i)traceback|incident|unhandled")
+        self.assertNotIn(url[8:40], self.daemon.log)
