@@ -262,6 +262,14 @@ class DatabaseTests(TestCase):
         self.assertEqual(collections, BELONGINGS.keys())
         self.assertLessEqual({**INDEXES, **GRIDFS_INDEXES}.keys(), collections)
 
+    def test_deletion(self) -> None:
+        """The section on the deletion of a person says of every collection what becomes of it."""
+        said = sections(self.page)["Deletion of a person"]
+
+        missing = [name for name in {**INDEXES, **GRIDFS_INDEXES} if not has_word(name, said)]
+
+        self.assertEqual([], missing)
+
     def test_indexes(self) -> None:
         """A collection's section names every index of it, and the fields of that index."""
         described = sections(self.page)

@@ -13,7 +13,7 @@ from justchat.actions.login_attempts import LoginAttempts, is_known_network, net
 from justchat.actions.presence import current_room, with_current_room
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.word_filter import WordFilter
-from justchat.errors import ApiError, SearchOff, SmsFailed, Suspended, WrongKey
+from justchat.errors import ApiError, SearchOff, SmsFailed, Suspended, UserNotFound, WrongKey
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.realtime import ISessionListener
@@ -105,13 +105,31 @@ class Accounts:
     async def sign_in(
         self, phone: Phone, key: str, address: str | None, captcha: str | None = None
     ) -> tuple[str, User]:
-        """Open a session. Returns its key, and the user.
+        """Open a session. Returns its key, and the user. A deletion of the account that has not begun is cancelled.
 
         Raises WrongKey, and after five wrong tries for the right key, too. Raises TooManyRequests after too many wrong
         keys for this phone, from this address or its network, or in all; CaptchaFailed during an abuse alarm; Suspended
         for the right key of a suspended user.
         On any other error the key was not checked, and nothing is counted.
         """
+        usable = await self.check_key(phone, key, address, captcha)
+        if not await self.users.accept_key(usable, network_id_of(usable.user, address)):
+            raise WrongKey
+        await self.login_attempts.forget(phone, address, usable)
+        session_key = await self.sessions.open(usable.user)
+        # After the session is open: what ends it later comes later, and what came before is found here.
+        try:
+            user = await self.show(usable.user)
+        except UserNotFound:  # being deleted
+            await self.sessions.end(session_key)
+            raise WrongKey from None
+        if user.suspension is not None and user.suspension.holds(self.clock()):
+            await self.sessions.end(session_key)
+            raise Suspended(user.suspension.until)
+        return session_key, user
+
+    async def check_key(self, phone: Phone, key: str, address: str | None, captcha: str | None = None) -> UserKey:
+        """The present key of a phone, if ``key`` is that key. Raises what ``sign_in`` raises, and counts as it does."""
         known = await self.users.find_key(phone)
         if await self.login_attempts.check(phone, address, known):
             await self.captcha.check(captcha)
@@ -123,16 +141,7 @@ class Accounts:
             raise WrongKey
         # Other calls may have used up the limits while the hash was made.
         await self.login_attempts.check(phone, address, usable)
-        if not await self.users.accept_key(usable, network_id_of(usable.user, address)):
-            raise WrongKey
-        await self.login_attempts.forget(phone, address, usable)
-        session_key = await self.sessions.open(usable.user)
-        user = await self.show(usable.user)
-        # After the session is open: a suspension that comes later ends it, one that came before is found here.
-        if user.suspension is not None and user.suspension.holds(self.clock()):
-            await self.sessions.end(session_key)
-            raise Suspended(user.suspension.until)
-        return session_key, user
+        return usable
 
     async def _count_wrong_key(self, phone: Phone, address: str | None, key: UserKey | None) -> None:
         """Count a wrong key, and warn the owner of a key that this locks. Raises TooManyRequests."""

@@ -1,6 +1,7 @@
 """What operators can do about users and complaints."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from attrs import frozen
 
@@ -9,6 +10,7 @@ from justchat.actions.transfers import Transfers
 from justchat.errors import Conflict, NotEnoughCoins, RoomNotFound, UserNotFound
 from justchat.interfaces.audit import IAuditLog
 from justchat.interfaces.complaints import IComplaints
+from justchat.interfaces.deletions import IDeletions
 from justchat.interfaces.held import IHeldMessages
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.money import ILedger
@@ -45,7 +47,7 @@ class UserDetails:
 
 @frozen(kw_only=True)
 class ComplaintDetails:
-    """A complaint, its author, whom it is about, and its room, which is None if it was removed.
+    """A complaint, its author, whom it is about, and its room, each None if it was removed.
 
     ``around`` are the messages before and after the one that it is about, in order. ``earlier`` are the complaints
     about the same user before this one, and ``others`` its author's own, the latest first.
@@ -53,7 +55,7 @@ class ComplaintDetails:
 
     complaint: Complaint
     room: Room | None
-    author: User
+    author: User | None
     user: User | None
     around: Sequence[Entry | DirectMessage]
     earlier: Sequence[Complaint]
@@ -72,6 +74,9 @@ class OperatorActions:
     mailboxes: IMailboxes
     complaints: IComplaints
     removals: IRemovals
+    deletions: IDeletions
+    grace: timedelta
+    """Until a requested deletion begins."""
     audit: IAuditLog
     operator: str
     held: IHeldMessages
@@ -117,7 +122,13 @@ class OperatorActions:
         )
 
     async def _user(self, user: Id) -> User:
-        return await with_current_room(await self.users.get(user), self.rooms)
+        return await with_current_room(await self.users.get(user, leaving_too=True), self.rooms)
+
+    async def _user_or_none(self, user: Id | None) -> User | None:
+        try:
+            return None if user is None else await self._user(user)
+        except UserNotFound:  # deleted
+            return None
 
     async def end_sessions(self, user: Id) -> int:
         """End every session of a user. Returns how many. Running daemons close the sockets within seconds."""
@@ -151,6 +162,45 @@ class OperatorActions:
         await self.users.exists(user)
         await self.record(Deed.EXPORT_USER, user)
 
+    async def find_account(self, written: str) -> Id:
+        """The user with an id or a phone, also one whose account is being deleted. Raises UserNotFound."""
+        id = as_id(written)
+        if is_well_formed(id):
+            return id
+        try:
+            key = await self.users.find_key(parse_phone(written, self.region))
+        except ValueError as error:
+            raise UserNotFound(f"{written!r} is neither an id nor a phone: {error}") from error
+        if key is None:
+            raise UserNotFound("no user has this phone")
+        return key.user
+
+    async def delete_user(self, user: Id, reason: str, *, at_once: bool) -> Moment:
+        """Request the deletion of an account, and end its sessions. Returns when it begins. Raises UserNotFound.
+
+        Until then the user cancels it by signing in, unless ``at_once``. A running daemon does the rest.
+        """
+        await self.deletions.check(user)
+        await self.record(Deed.DELETE_USER, user, reason)
+        at = await self.deletions.request(user, self.clock() + (timedelta() if at_once else self.grace))
+        await self.sessions.tell_deleted(user)
+        await self.sessions.end_all(user)
+        return at
+
+    async def hold_deletion(self, user: Id, until: Moment, reason: str) -> None:
+        """Let no deletion of an account begin before a time. Raises UserNotFound; Conflict for a time in the past."""
+        await self.deletions.check(user)
+        if until <= self.clock():
+            raise Conflict("this time is in the past")
+        await self.record(Deed.HOLD_DELETION, user, f"until {iso(until)}: {reason}")
+        await self.deletions.hold(user, until)
+
+    async def release_deletion(self, user: Id) -> None:
+        """Hold the deletion of an account no longer. Raises UserNotFound."""
+        await self.deletions.check(user)
+        await self.record(Deed.RELEASE_DELETION, user)
+        await self.deletions.release(user)
+
     async def correct_balance(self, user: Id, coins: int, reason: str) -> int:
         """Add a correction, which may be negative. Returns the balance. Raises UserNotFound, NotEnoughCoins."""
         await self.users.exists(user)
@@ -183,8 +233,8 @@ class OperatorActions:
         return ComplaintDetails(
             complaint=found,
             room=None if found.room is None else await self._room(found.room),
-            author=await self._user(found.author),
-            user=None if found.user is None else await self._user(found.user),
+            author=await self._user_or_none(found.author),
+            user=await self._user_or_none(found.user),
             around=await self._around(found.message),
             earlier=[each for each in earlier if each.id != found.id and each.created_at <= found.created_at],
             others=[each for each in others if each.id != found.id],

@@ -115,6 +115,15 @@ def _users(area: Any) -> None:
     ):
         command.add_argument("user", metavar="USER", help="an id or a phone")
     export.add_argument("file", metavar="FILE", type=_new_file, help="the ZIP file to write; it must not be there")
+    delete = _command(area, "delete", users.delete_account)
+    hold = _command(area, "hold", users.hold_deletion)
+    release = _command(area, "release", users.release_deletion)
+    for command in (delete, hold, release):
+        command.add_argument("user", metavar="USER", help="an id or a phone")
+    for command in (delete, hold):
+        command.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the audit log keeps it")
+    delete.add_argument("--at-once", action="store_true", help="without a grace")
+    hold.add_argument("--until", type=_moment, metavar="TIME", required=True, help="as 2026-12-31 or 2026-12-31T12:00Z")
     correct.add_argument("coins", metavar="COINS", type=_coins, help="to add; -50 takes 50")
     correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the ledger keeps it")
 

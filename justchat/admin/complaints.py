@@ -8,7 +8,7 @@ from justchat.admin.output import Outcome, record, short, table
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry
-from justchat.model.ids import as_id
+from justchat.model.ids import Id, as_id
 from justchat.model.moment import iso, now
 from justchat.model.user import User
 from justchat.protocol.documents import (
@@ -41,12 +41,12 @@ async def show_complaint(context: AdminContext, arguments: Namespace) -> Outcome
         record(
             ("complaint", complaint.id),
             ("when", iso(complaint.created_at)),
-            ("by", _person(details.author)),
+            ("by", _person(details.author, complaint.author)),
             ("reason", complaint.reason.value),
             ("text", complaint.text),
             ("closed", None if complaint.closed_at is None else iso(complaint.closed_at)),
             ("note", complaint.note),
-            ("about", None if details.user is None else _person(details.user)),
+            ("about", None if complaint.user is None else _person(details.user, complaint.user)),
             *(() if message is None else _message_lines(message)),
             ("room", direct if room is None else f"{room.id} {room.name}"),
             ("  admin", None if room is None else room.admin),
@@ -65,8 +65,8 @@ async def show_complaint(context: AdminContext, arguments: Namespace) -> Outcome
         {
             "complaint": _document(complaint),
             "room": None if room is None else room_document(room, now()),
-            "author": user_document(details.author, details.author.id, show_phones=True),
-            "user": None if details.user is None else user_document(details.user, details.user.id, show_phones=True),
+            "author": _whole_user(details.author),
+            "user": _whole_user(details.user),
             "around": [_whole_message(each) for each in details.around],
             "earlier": list(map(_document, details.earlier)),
             "others": list(map(_document, details.others)),
@@ -109,7 +109,13 @@ async def close(context: AdminContext, arguments: Namespace) -> Outcome:
     return Outcome(f"Complaint {complaint} is closed.", {"closed": complaint})
 
 
-def _person(user: User) -> str:
+def _whole_user(user: User | None) -> object:
+    return None if user is None else user_document(user, user.id, show_phones=True)
+
+
+def _person(user: User | None, id: Id) -> str:
+    if user is None:
+        return f"{id} (deleted)"
     return " ".join(filter(None, (user.id, user.phone, user.nickname)))
 
 

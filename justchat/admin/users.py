@@ -13,7 +13,7 @@ from justchat.protocol.documents import transfer_document, user_document
 
 async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
     """Show a user, their sessions and their latest transfers."""
-    details = await context.operating.show_user(await context.operating.find(arguments.user))
+    details = await context.operating.show_user(await context.operating.find_account(arguments.user))
     user = details.user
     parts = [
         record(
@@ -97,6 +97,28 @@ async def correct_balance(context: AdminContext, arguments: Namespace) -> Outcom
     user = await context.operating.find(arguments.user)
     balance = await context.operating.correct_balance(user, arguments.coins, arguments.reason)
     return Outcome(f"The balance of {user} is {balance}.", {"user": user, "balance": balance})
+
+
+async def delete_account(context: AdminContext, arguments: Namespace) -> Outcome:
+    """Delete an account. Until the grace is over the user can cancel that by signing in."""
+    user = await context.operating.find_account(arguments.user)
+    at = await context.operating.delete_user(user, arguments.reason, at_once=arguments.at_once)
+    return Outcome(f"The deletion of {user} begins at {iso(at)}.", {"user": user, "deletes_at": iso(at)})
+
+
+async def hold_deletion(context: AdminContext, arguments: Namespace) -> Outcome:
+    """Let no deletion of an account begin before a time, as while a complaint is open."""
+    user = await context.operating.find_account(arguments.user)
+    await context.operating.hold_deletion(user, arguments.until, arguments.reason)
+    until = iso(arguments.until)
+    return Outcome(f"No deletion of {user} begins before {until}.", {"user": user, "held_until": until})
+
+
+async def release_deletion(context: AdminContext, arguments: Namespace) -> Outcome:
+    """Hold the deletion of an account no longer."""
+    user = await context.operating.find_account(arguments.user)
+    await context.operating.release_deletion(user)
+    return Outcome(f"A deletion of {user} is not held.", {"user": user, "held_until": None})
 
 
 def _note(transfer: Transfer) -> str | None:

@@ -275,6 +275,12 @@ class SessionSettings(Table):
     lifetime: Seconds = 90 * 24 * 3600
 
 
+class AccountSettings(Table):
+    """``[accounts]``: ``deletion_grace`` is days from a request to delete an account to its deletion."""
+
+    deletion_grace: Annotated[float, Field(ge=0, le=365)] = 14
+
+
 class Privacy(Table):
     """``[privacy]``: ``show_phones`` shows every user's phone to every user, as the original does."""
 
@@ -306,6 +312,7 @@ class Settings(Table):
     payments: Payments = Payments()
     limits: Limits = Limits()
     sessions: SessionSettings = SessionSettings()
+    accounts: AccountSettings = AccountSettings()
     privacy: Privacy = Privacy()
     moderation: ModerationSettings = ModerationSettings()
     uploads: Uploads = Uploads()

@@ -138,6 +138,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "message_seq": "the number in the history of a held message that was let go",
     "read": "whether the receiver has marked it as read",
     "removed_at": "when the message was removed; absent if it was not",
+    "deletes_at": "when the deletion begins; until then signing in cancels it",
     "read_at": "when it was marked as read",
     "chat": "the messages, oldest first",
     "blocks": "the users whom the caller blocks, latest first",

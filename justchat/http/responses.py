@@ -51,6 +51,14 @@ class SignedInAnswer(TypedDict):
     data: SignedInData
 
 
+class DeletionData(TypedDict):
+    deletes_at: str
+
+
+class DeletionAnswer(TypedDict):
+    data: DeletionData
+
+
 class RoomData(TypedDict):
     room: RoomDocument
 

@@ -16,8 +16,11 @@ class IUsers(Interface):
     async def add(user: User) -> bool:
         """Add a user. False, and no user added, where the phone already has one."""
 
-    async def get(user: Id) -> User:
-        """The user with an id. Raises UserNotFound."""
+    async def get(user: Id, *, leaving_too: bool = False) -> User:
+        """The user with an id. Raises UserNotFound.
+
+        ``leaving_too``: also one whose deletion was requested and has not begun.
+        """
 
     async def get_several(users: Sequence[Id]) -> list[User]:
         """Those of the users that exist, in this order, with fewer gifts than ``get`` returns."""
@@ -120,6 +123,11 @@ class ISessions(Interface):
 
     async def end_all(user: Id, *, suspended: bool = False) -> list[Session]:
         """End every session of a user, because they are ``suspended`` or not. Returns them."""
+
+    async def tell_deleted(user: Id) -> None:
+        """Let every daemon forget a user who is deleted, also one without a session, by the notice of one that never
+        was.
+        """
 
     async def ended_elsewhere() -> list[Session]:
         """Sessions that any process has ended since the last call. From now on they have ended in this process, too."""

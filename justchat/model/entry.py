@@ -25,6 +25,8 @@ class Kind(StrEnum):
     UNBAN = "unban"
     NEW_MODERATOR = "new moderator"
     REMOVE_MODERATOR = "remove moderator"
+    NEW_ADMIN = "new admin"
+    """``user`` is the admin from now on: the one before is being deleted."""
     REMOVE_ROOM = "remove room"
     EDIT_ROOM = "edit room"
     """``settings`` are the room's from here on."""

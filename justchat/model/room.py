@@ -185,6 +185,11 @@ def _spoken(room: Room, entry: Entry) -> Room:
     return evolve(room, spoke_at=spoke_at)
 
 
+def _passed_on(room: Room, entry: Entry) -> Room:
+    whom = _whom(entry)
+    return evolve(room, admin=whom, moderators=parted(room.moderators, whom))
+
+
 def _removed(room: Room, entry: Entry) -> Room:
     return evolve(room, removed=True)  # ``users`` stays: they get the event
 
@@ -233,6 +238,7 @@ _CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {
     Kind.UNBAN: _unbanned,
     Kind.NEW_MODERATOR: _moderator_named,
     Kind.REMOVE_MODERATOR: _moderator_removed,
+    Kind.NEW_ADMIN: _passed_on,
     Kind.REMOVE_ROOM: _removed,
     Kind.EDIT_ROOM: _edited,
     Kind.RELEASE: _released,

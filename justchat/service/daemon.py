@@ -18,6 +18,7 @@ from justchat.runtime.mongod import Mongod
 from justchat.runtime.stall_detector import StallDetector
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
+from justchat.service.account_deletions import AccountDeletions
 from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
 from justchat.service.exporting import ExpiredExports, Exporting
@@ -166,6 +167,7 @@ class Daemon(RootService):
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
             Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
             OperatorRemovals(actions.removals, reactor),
+            AccountDeletions(actions.deletion, None if mongod else Lease(database, "deletions"), reactor),
             OrphanRemoval(actions.uploads, reactor),
             PartService("archives", start=archives.start, stop=archives.stop),
             Exporting(actions.exports, reactor),

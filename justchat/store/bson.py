@@ -291,6 +291,7 @@ def room_changes(room: Room, seq: int) -> Document:
         "n_users": len(room.users),
         "full": len(room.users) >= room.max_users,
         "max_users": room.max_users,
+        "admin": ObjectId(room.admin),
         "moderators": _object_ids(room.moderators),
         "users": _object_ids(room.users),
         "banned": _object_ids(room.banned),

@@ -149,6 +149,7 @@ INDEXES: dict[str, list[Document]] = {
     EXPORTS: [
         # A user has one at a time.
         _index({"user": 1}, unique=True, partialFilterExpression={"status": "pending"}),
+        _index({"user": 1, "expires_at": 1}),
         _index({"token": 1}, unique=True),
         _index({"status": 1, "taken": 1}),
         _index({"expires_at": 1}),
@@ -163,6 +164,8 @@ INDEXES: dict[str, list[Document]] = {
         _index({"user": 1, **NEWEST}, partialFilterExpression={"user": {"$exists": True}}),
         # Those about a message, or about one that quotes it.
         _index({"message._id": 1, "closed": 1}),
+        # With the words of a person.
+        *(_index({field: 1}, sparse=True) for field in ("message.author", "message.ref_message.author")),
         _index({"message.ref_message._id": 1, "closed": 1}, sparse=True),
     ],
     ROOMS: [
@@ -176,6 +179,8 @@ INDEXES: dict[str, list[Document]] = {
     USERS: [
         _index({"phone": 1}, unique=True),
         _index({"moving.at": 1}, sparse=True),
+        # Deletions: requested, just requested, begun.
+        *(_index({field: 1}, sparse=True) for field in ("deletes_at", "parting", "erasing")),
         # Nicknames by prefix.
         _index({"folded": 1, "_id": 1}, partialFilterExpression={"folded": {"$exists": True}}),
     ],

@@ -40,12 +40,23 @@ SEEN_INTERVAL = timedelta(minutes=1)
 
 @implementer(ISessions)
 class Sessions:
-    """See ISessions. ``lifetime`` is in seconds, from sign-in."""
+    """See ISessions. ``lifetime`` is in seconds, from sign-in.
+
+    ``forget_user`` is called with the user of each session that any daemon ends: they may be deleted.
+    """
 
     _log = Logger()
 
-    def __init__(self, database: Database, clock: Clock, lifetime: float, bus: IBus | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        lifetime: float,
+        bus: IBus | None = None,
+        forget_user: Callable[[Id], None] = lambda user: None,
+    ) -> None:
         self._database = database
+        self._forget_user = forget_user
         self._clock = clock
         self._lifetime = timedelta(seconds=lifetime)
         self._notices = NoticeReader(database, ENDED, clock)
@@ -106,18 +117,33 @@ class Sessions:
             ended += await self._end([{**document, "is_suspended": suspended} for document in documents])
         return ended
 
+    async def tell_deleted(self, user: Id) -> None:
+        at = self._clock()
+        nobodys = {"_id": ObjectId(), "digest": secrets.token_bytes(DIGEST_BYTES), "user": ObjectId(user)}
+        notices = [_notice({**nobodys, "create_at": at, "seen_at": at, "expires_at": at}, at)]
+        await self._store(notices)
+        self._forget_user(user)
+        self._publish(notices)
+
     async def _end(self, documents: list[Document]) -> list[Session]:
         # The notices come first: after a crash between, another daemon would never learn of sessions that are gone.
         at = self._clock()
         notices = [_notice(document, at) for document in documents]
-        await self._database.insert_many(ENDED, [encode(notice) for notice in notices], ordered=True)
+        await self._store(notices)
         await self._database.delete_all(SESSIONS, {"_id": {"$in": [document["_id"] for document in documents]}})
         for document in documents:
             self._cache.put(bytes(document["digest"]), None)
+            self._forget_user(Id(str(document["user"])))
+        self._publish(notices)
+        return [session_from_document(document) for document in documents]
+
+    async def _store(self, notices: list[Document]) -> None:
+        await self._database.insert_many(ENDED, [encode(notice) for notice in notices], ordered=True)
+
+    def _publish(self, notices: list[Document]) -> None:
         if self._bus is not None:
             # Where the node is away, every daemon reads the notices within a second.
             self._bus.publish(CONTROL, PacketKind.SESSION_OVER, encode({"sessions": notices}))
-        return [session_from_document(document) for document in documents]
 
     def subscribe(self, on_ended: Callable[[Session], None]) -> None:
         """Call ``on_ended`` with each session that the bus says has ended, at this daemon or another one."""
@@ -129,6 +155,7 @@ class Sessions:
     def _forget(self, notice: Mapping[str, Any]) -> Session:
         """The session of a notice, which is refused here from now on."""
         self._cache.put(bytes(notice["digest"]), None)
+        self._forget_user(Id(str(notice["user"])))
         return session_from_document({**notice, "_id": notice["session"]})
 
     def _take_packet(self, stream: Id, body: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from time import monotonic
 
 from bson import ObjectId
 from twisted.internet import reactor
@@ -48,6 +49,10 @@ LAST_CHARACTER = chr(0x10FFFF)
 MAX_EXISTING = 50_000
 """Users whose existence is cached."""
 _NO_SUSPENSION = {"$unset": {"suspension": ""}}
+EXISTENCE_CACHED = 60.0
+"""Seconds. ``forget`` comes sooner, but not for a read that was in progress."""
+HERE: Document = {"deletes_at": None}
+"""Of users whose account is not being deleted."""
 MOVE_TAKES = timedelta(seconds=10)
 """A move that takes longer belongs to a daemon that died."""
 
@@ -60,21 +65,22 @@ class Users:
         self._database = database
         self._clock = clock
         self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
-        self._existing: BoundedCache[Id, None] = BoundedCache(MAX_EXISTING)
-        """A cache: users are never deleted."""
+        self._existing: BoundedCache[Id, float] = BoundedCache(MAX_EXISTING)
+        """When each was last found."""
 
     async def add(self, user: User) -> bool:
         return await self._database.insert(USERS, user_to_document(user))
 
-    async def get(self, user: Id) -> User:
-        document = await self._database.find_one(USERS, {"_id": object_id(user, UserNotFound)})
+    async def get(self, user: Id, *, leaving_too: bool = False) -> User:
+        here = {"erasing": None} if leaving_too else HERE
+        document = await self._database.find_one(USERS, {"_id": object_id(user, UserNotFound), **here})
         if document is None:
             raise UserNotFound
         return await self._complete(document)
 
     async def get_several(self, users: Sequence[Id]) -> list[User]:
         ids = [ObjectId(user) for user in users if is_well_formed(user)]
-        documents = await self._database.find(USERS, {"_id": {"$in": ids}}, limit=len(ids)) if ids else []
+        documents = await self._database.find(USERS, {"_id": {"$in": ids}, **HERE}, limit=len(ids)) if ids else []
         by_id = {document["_id"]: document for document in documents}
         existing = [by_id[id] for id in ids if id in by_id]
         found: list[User] = []
@@ -99,6 +105,9 @@ class Users:
 
     async def gifts(self, user: Id, skip: int, limit: int, by: Id) -> tuple[list[Entry], int]:
         await self.exists(user)
+        return await self._gifts(user, skip, limit, by)
+
+    async def _gifts(self, user: Id, skip: int, limit: int, by: Id) -> tuple[list[Entry], int]:
         query = {"stream": ObjectId(user), "kind": Kind.GIFT.value}
         gifts = await self._database.find(
             LOG, query, sort={"seq": -1}, skip=skip, limit=limit + 1, slow=by if skip > EARLY or limit > SHORT else None
@@ -109,15 +118,21 @@ class Users:
         return [entry_from_document(gift) for gift in gifts[:limit]], count
 
     async def exists(self, user: Id) -> None:
-        if user in self._existing:
+        found = self._existing.get(user)
+        if found is not None and monotonic() - found < EXISTENCE_CACHED:
             return
-        query = {"_id": object_id(user, UserNotFound)}
+        query = {"_id": object_id(user, UserNotFound), **HERE}
+        at = monotonic()
         if await self._database.find_one(USERS, query, fields=["_id"]) is None:
             raise UserNotFound
-        self._existing.put(user, None)
+        self._existing.put(user, at)
+
+    def forget(self, user: Id) -> None:
+        """Ask the database about a user again, who may have been deleted."""
+        self._existing.pop(user, None)
 
     async def by_phone(self, phone: Phone) -> User | None:
-        document = await self._database.find_one(USERS, {"phone": phone})
+        document = await self._database.find_one(USERS, {"phone": phone, **HERE})
         return None if document is None else await self._complete(document)
 
     async def _complete(self, document: Document, most_gifts: int = GIFTS_SHOWN) -> User:
@@ -128,7 +143,7 @@ class Users:
         rooms = await self._database.find(
             ROOMS, {"admin": document["_id"], "removed": False}, sort=NEWEST, limit=ROOMS_SHOWN, fields=["_id"]
         )
-        gifts, count = await self.gifts(user, 0, most_gifts, user)
+        gifts, count = await self._gifts(user, 0, most_gifts, user)
         return user_from_document(document, [room["_id"] for room in reversed(rooms)], gifts[::-1], count)
 
     async def set_password(self, phone: Phone, password: str) -> bool:
@@ -170,7 +185,8 @@ class Users:
         at = ObjectId(place)
         others = {"$filter": {"input": {"$ifNull": ["$places", []]}, "cond": {"$ne": ["$$this", at]}}}
         places = {"$slice": [{"$concatArrays": [others, [at]]}, -PLACES_KEPT]}
-        return await self._database.update(USERS, _living_key(key), [{"$set": {"tries": 0, "places": places}}])
+        accepted = [{"$set": {"tries": 0, "places": places}}, {"$unset": ["deletes_at", "parting"]}]
+        return await self._database.update(USERS, _living_key(key), accepted)
 
     async def edit(self, user: Id, profile: Profile) -> None:
         if profile:
@@ -188,7 +204,11 @@ class Users:
         while True:
             before = await self._database.update_and_get(
                 USERS,
-                {"_id": object_id(user, UserNotFound), "$or": [{"moving": None}, outlasted("moving.at", MOVE_TAKES)]},
+                {
+                    "_id": object_id(user, UserNotFound),
+                    **HERE,
+                    "$or": [{"moving": None}, outlasted("moving.at", MOVE_TAKES)],
+                },
                 [{"$set": {"moving": {"to": ObjectId(to), "at": "$$NOW"}}}],
                 before=True,
             )

@@ -10,6 +10,7 @@ from justchat.actions.abuse_alarm import AbuseAlarm
 from justchat.actions.accounts import Accounts, new_key
 from justchat.actions.blocks import Blocks
 from justchat.actions.complaints import Complaints
+from justchat.actions.deletion import AccountDeletion
 from justchat.actions.direct import DirectMessages
 from justchat.actions.exports import ArchiveContent, Exports
 from justchat.actions.gift_catalogue import GiftCatalogue
@@ -46,6 +47,7 @@ class Actions:
     """What users and operators can do."""
 
     accounts: Accounts
+    deletion: AccountDeletion
     rooms: RoomActions
     editing: RoomEditing
     messages: Messages
@@ -82,59 +84,79 @@ def make_actions(
     words = make_word_filter(settings)
     users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
     transfers = make_transfers(stores)
+    accounts = Accounts(
+        users=users,
+        sessions=stores.sessions,
+        rooms=rooms,
+        passwords=passwords,
+        sms=sms,
+        captcha=captcha,
+        search_users=settings.privacy.search_users,
+        captcha_always=settings.captcha.enabled,
+        locked_text=settings.sms.burnt_text,
+        session_listener=session_listener,
+        clock=now,
+        make_key=partial(new_key, settings.sms.key_digits),
+        sms_text=settings.sms.text,
+        invites=stores.invites,
+        pictures=pictures,
+        words=words,
+        invite_text=settings.sms.invite_text,
+        login_attempts=LoginAttempts(
+            rate_windows=stores.rate_windows,
+            alarm=alarm,
+            per_phone=limits.rates(limits.wrong_keys_per_phone),
+            per_address=limits.rates(limits.wrong_keys_per_address),
+            per_network=limits.rates(limits.wrong_keys_per_network),
+            in_all=limits.rates(limits.wrong_keys_in_all),
+        ),
+        sms_budget=SmsBudget(
+            rate_windows=stores.rate_windows,
+            alarm=alarm,
+            per_phone=settings.sms_rates("sms_per_phone"),
+            per_address=settings.sms_rates("sms_per_address"),
+            per_network=settings.sms_rates("sms_per_network"),
+            per_code=settings.sms_rates("sms_per_code"),
+            in_all=settings.sms_rates("sms_in_all"),
+            countries=settings.served_countries,
+        ),
+    )
+    room_actions = RoomActions(
+        users=users,
+        rooms=rooms,
+        words=words,
+        passwords=passwords,
+        password_attempts=RoomPasswordAttempts(
+            rate_windows=stores.rate_windows,
+            per_user=limits.rates(limits.wrong_passwords_per_user),
+            per_address=limits.rates(limits.wrong_passwords_per_address),
+            per_room=limits.rates(limits.wrong_passwords_per_room),
+        ),
+        clock=now,
+        rooms_per_user=limits.rooms_per_user,
+        count_entering=count_in_room("enter", limits, make_window),
+    )
+    message_removals = MessageRemovals(
+        rooms=rooms,
+        removals=stores.removals,
+        clock=now,
+        count_action=count_in_room("moderate", limits, make_window),
+    )
     return Actions(
-        accounts=Accounts(
+        accounts=accounts,
+        deletion=AccountDeletion(
             users=users,
             sessions=stores.sessions,
             rooms=rooms,
-            passwords=passwords,
-            sms=sms,
-            captcha=captcha,
-            search_users=settings.privacy.search_users,
-            captcha_always=settings.captcha.enabled,
-            locked_text=settings.sms.burnt_text,
-            session_listener=session_listener,
+            deletions=stores.deletions,
+            erasure=stores.erasure,
+            accounts=accounts,
+            room_actions=room_actions,
+            removals=message_removals,
             clock=now,
-            make_key=partial(new_key, settings.sms.key_digits),
-            sms_text=settings.sms.text,
-            invites=stores.invites,
-            pictures=pictures,
-            words=words,
-            invite_text=settings.sms.invite_text,
-            login_attempts=LoginAttempts(
-                rate_windows=stores.rate_windows,
-                alarm=alarm,
-                per_phone=limits.rates(limits.wrong_keys_per_phone),
-                per_address=limits.rates(limits.wrong_keys_per_address),
-                per_network=limits.rates(limits.wrong_keys_per_network),
-                in_all=limits.rates(limits.wrong_keys_in_all),
-            ),
-            sms_budget=SmsBudget(
-                rate_windows=stores.rate_windows,
-                alarm=alarm,
-                per_phone=settings.sms_rates("sms_per_phone"),
-                per_address=settings.sms_rates("sms_per_address"),
-                per_network=settings.sms_rates("sms_per_network"),
-                per_code=settings.sms_rates("sms_per_code"),
-                in_all=settings.sms_rates("sms_in_all"),
-                countries=settings.served_countries,
-            ),
+            grace=timedelta(days=settings.accounts.deletion_grace),
         ),
-        rooms=RoomActions(
-            users=users,
-            rooms=rooms,
-            words=words,
-            passwords=passwords,
-            password_attempts=RoomPasswordAttempts(
-                rate_windows=stores.rate_windows,
-                per_user=limits.rates(limits.wrong_passwords_per_user),
-                per_address=limits.rates(limits.wrong_passwords_per_address),
-                per_room=limits.rates(limits.wrong_passwords_per_room),
-            ),
-            clock=now,
-            rooms_per_user=limits.rooms_per_user,
-            count_entering=count_in_room("enter", limits, make_window),
-        ),
+        rooms=room_actions,
         editing=RoomEditing(
             rooms=rooms,
             words=words,
@@ -151,12 +173,7 @@ def make_actions(
             clock=now,
             count_action=count_in_room("moderate", limits, make_window),
         ),
-        removals=MessageRemovals(
-            rooms=rooms,
-            removals=stores.removals,
-            clock=now,
-            count_action=count_in_room("moderate", limits, make_window),
-        ),
+        removals=message_removals,
         direct=DirectMessages(
             users=users,
             mailboxes=mailboxes,
@@ -229,6 +246,8 @@ def make_operator_actions(settings: Settings, stores: Stores, operator: str) -> 
         sessions=stores.sessions,
         rooms=stores.rooms,
         removals=stores.removals,
+        deletions=stores.deletions,
+        grace=timedelta(days=settings.accounts.deletion_grace),
         ledger=stores.ledger,
         transfers=make_transfers(stores),
         mailboxes=stores.mailboxes,

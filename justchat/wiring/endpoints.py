@@ -9,6 +9,7 @@ from justchat.config.settings import Limits, Settings
 from justchat.http.calls.accounts import AccountCalls
 from justchat.http.calls.blocks import BlockCalls
 from justchat.http.calls.complaints import ComplaintCalls
+from justchat.http.calls.deletion import DeletionCalls
 from justchat.http.calls.direct import DirectCalls
 from justchat.http.calls.exports import ExportCalls
 from justchat.http.calls.moderation import ModerationCalls
@@ -26,6 +27,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
     """The endpoints of every call."""
     return [
         *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
+        *endpoints_of(DeletionCalls(actions.deletion)),
         *endpoints_of(RoomCalls(actions.rooms, actions.editing, actions.messages, now)),
         *endpoints_of(ModerationCalls(actions.moderation, actions.removals)),
         *endpoints_of(DirectCalls(actions.direct)),

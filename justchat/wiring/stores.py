@@ -12,6 +12,8 @@ from justchat.store.audit_log import AuditLog
 from justchat.store.catalogue import Catalogue
 from justchat.store.client_ids import ClientIds
 from justchat.store.complaints import ComplaintStore
+from justchat.store.deletions import Deletions
+from justchat.store.erasure import Erasure
 from justchat.store.exports import ExportRecords
 from justchat.store.held import HeldMessages
 from justchat.store.invites import Invites
@@ -34,6 +36,8 @@ class Stores:
 
     users: Users
     sessions: Sessions
+    deletions: Deletions
+    erasure: Erasure
     rooms: Rooms
     mailboxes: Mailboxes
     room_client_ids: ClientIds
@@ -68,12 +72,14 @@ def make_stores(
     kind = settings.picture_store
     # Orphans in the folder stay this daemon's when its pictures go elsewhere.
     folders = (folder,) if kind == "folder" else (kind, folder)
-    rooms = Rooms(database, reactor, shared=shared, bus=bus)
     users = Users(database, now, settings.sms.key_lifetime)
+    rooms = Rooms(database, reactor, shared=shared, bus=bus)
     mailboxes = Mailboxes(database, reactor, shared=shared, bus=bus)
     return Stores(
         users=users,
-        sessions=Sessions(database, now, settings.sessions.lifetime, bus),
+        sessions=Sessions(database, now, settings.sessions.lifetime, bus, users.forget),
+        deletions=Deletions(database, now),
+        erasure=Erasure(database, now),
         rooms=rooms,
         removals=Removals(database, rooms, now),
         mailboxes=mailboxes,

@@ -104,6 +104,7 @@ class Scene:
             "/user/block": {"user": NOBODY if about == "nobody" else whom},
             "/user/unblock": {"user": NOBODY if about == "nobody" else whom},
             "/user/export": {"export": self.export} if about == "another's" else {},
+            "/user/delete": {"key": "1"},
             "/user/messages": {"author": self.anna.id},
             "/user/dialog": {"user": self.anna.id},
             "/user/remove-dialog": {"user": self.anna.id},

@@ -240,6 +240,8 @@ class Document(ChatTestCase):
             body |= signed
         if path == "/gifts/send":
             await admin.call("/user/updateBalance", **signed)
+        if path == "/user/delete":
+            body["key"] = int(admin.key)
         if path == "/init/auth":
             body["phone"] = a_phone()
             body["key"] = int(await register(self.daemon, body["phone"]))

@@ -88,6 +88,7 @@ TABLE = """
 /user/export                one's own           440  440  202  202  202  202  202  202  202
 /user/export                another's           440  440  404  404  404  404  404  404  404
 /upload                     a picture           201  440  201  201  201  201  201  201  201
+/user/delete                a wrong key         440  440  401  401  401  401  401  401  401
 /init/exit                  oneself             440  200  200  200  200  200  200  200  200
 /init/exit-all              oneself             440  440  200  200  200  200  200  200  200
 """

@@ -25,6 +25,7 @@ class Scatter(Enum):
     ANY_STREAM = "a client_id counts for all streams of its author; never on a sharded database"
     COPIES = "the words of a removed message are looked for, in whatever stream quotes it"
     HELD = "an operator lists the held messages of all streams"
+    PERSON = "the words of a deleted person are looked for, in all streams"
     RELEASE = "the start of a daemon with a database of its own ends the calls that a crash interrupted"
 
 
