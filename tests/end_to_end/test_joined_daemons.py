@@ -168,9 +168,11 @@ class Events(JoinedDaemonsCase):
         packets.send("40", f'42["init",{{"session_key":"{self.anna.session_key}"}}]')
         await packets.receive('42["ready"')
 
-        await self.boris.say(self.room, "by Socket.IO")
+        message = (await self.boris.say(self.room, "by Socket.IO")).data["message"]["_id"]
+        await self.boris.call("/room/remove-message", message=message)
 
         self.assertIn("by Socket.IO", await packets.receive('42["message"'))
+        self.assertIn(message, await packets.receive('42["message-removed"'))
 
     async def test_hopping(self) -> None:
         """A client that comes back at the other daemon gets what it has missed, once, in order, then new events."""
