@@ -34,6 +34,8 @@ class AbsenteeNotices:
 
     def on_entry(self, room: Room, entry: Entry) -> None:
         """Store the notices of a room's entry. Nobody waits for them: the entry is durable already."""
+        if entry.kind is Kind.MESSAGE:
+            return
         for user in absentees(room, entry):
             Deferred.fromCoroutine(self._store(user, entry)).addErrback(
                 lambda failure: self._log.failure("a notice was not stored", failure)

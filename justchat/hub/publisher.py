@@ -41,6 +41,9 @@ class Publisher:
 
     def on_entry(self, room: Room, entry: Entry) -> None:
         """Publish a room's entry to everybody in the room just after it. AbsenteeNotices sends it to the others."""
+        if entry.kind is Kind.MESSAGE and entry.held is None:  # as nearly all entries
+            self._broadcast.send(self._local_rooms.connections(room), lambda: _encode(event_of_entry(entry), entry))
+            return
         self._local_rooms.apply(entry)
         if not entry.is_silent and entry.kind is not Kind.REMOVE_ROOM:
             connections = self._local_rooms.connections(room)

@@ -252,7 +252,7 @@ def message_document(entry: Entry) -> MessageDocument:
         document["finished"] = milliseconds(entry.finished)
     if entry.removed_at is not None:
         document["removed_at"] = iso(entry.removed_at)
-    if entry.is_hidden:
+    if entry.held is not None and entry.is_hidden:
         document["held"] = True
     return document
 
