@@ -4,6 +4,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from justchat.actions.blocks import Blocks
+from justchat.actions.transfers import Transfers
 from justchat.errors import Blocked, TooManyBlocks
 from justchat.model.direct import BLOCKS_RESTATED
 from justchat.model.entry import Entry, Kind
@@ -16,6 +17,7 @@ from justchat.store.indexes import create_indexes
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
+from justchat.store.rooms import Rooms
 from justchat.store.users import Users
 from tests.support.mongo import close, fresh_uri
 
@@ -116,6 +118,31 @@ class GiftsDecided(BlocksCase):
             await ledger.undo(transfer)
 
         self.assertEqual((10, []), ((await self.users.get(self.boris)).balance, await ledger.unfinished(all=True)))
+
+    async def test_crash(self) -> None:
+        """A gift that was paid before a crash, and whose receiver then blocks the giver, is undone at a start."""
+        rooms, ledger = Rooms(self.database, reactor), Ledger(self.database)
+        transfers = Transfers(users=self.users, rooms=rooms, ledger=ledger, mailboxes=self.mailboxes[1])
+        gift = Gift(id=new_id(), name="a rose", image="/x.png", price=7, created_at=now())
+        transfer = Transfer(
+            id=new_id(),
+            user=self.boris,
+            amount=-7,
+            reason=Reason.GIFT,
+            created_at=now(),
+            gift=gift,
+            to=self.anna,
+            text="",
+        )
+        await ledger.begin(transfer)
+        await ledger.apply(transfer)
+        await self.blocks[0].block(self.anna, self.boris)
+
+        await transfers.finish_interrupted(all=True)
+
+        self.assertEqual((10, []), ((await self.users.get(self.boris)).balance, await ledger.unfinished(all=True)))
+        self.assertEqual(0, (await self.users.get(self.anna)).gifts_count)
+        await rooms.stop()
 
     async def test_own_block(self) -> None:
         """Nobody gives to whom they block, though the receiver's own log does not say so."""
