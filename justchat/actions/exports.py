@@ -141,9 +141,12 @@ class Exports:
             return False
         try:
             await self._make(export)
-        except (Unavailable, Interrupted) as error:
-            self._log.info("an export is put off: {error!r}", error=error)
+        except Interrupted:
             await self._exports.release(export.id, failed=False)
+            return False
+        except Unavailable as error:
+            # Not before the claim ends: what is away takes a while to come back.
+            self._log.warn("an export is put off: {error}", error=error)
             return False
         except Exception:
             self._log.failure("an export failed")
@@ -167,6 +170,10 @@ class Exports:
         try:
             await self._content.write(export.user, archive, progress)
             size = await archive.close()
+            if export.size:  # an attempt before may have stored some of it
+                await self._archives.remove(export.name, export.size)
+            if not await self._exports.keep(export.id, size):
+                raise Interrupted
             await self._archives.put(export.name, size)
         except BaseException:
             await archive.discard()

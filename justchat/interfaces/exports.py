@@ -28,8 +28,10 @@ class IExports(Interface):
     async def take() -> Export | None:
         """Claim a pending export that no other daemon works on; None where there is none."""
 
-    async def keep(export: Id) -> bool:
-        """Renew the claim of this process. False where another has taken it over."""
+    async def keep(export: Id, size: int | None = None) -> bool:
+        """Renew the claim of this process. False where another has taken it over. ``size`` is that of an archive that
+        is about to be stored, so that it can be removed whatever happens.
+        """
 
     async def release(export: Id, *, failed: bool) -> None:
         """Give a claim up, so that the export is tried again. One that has ``failed`` too often is not."""

@@ -77,8 +77,9 @@ class ExportRecords:
     def _held(self, export: Id) -> Document:
         return {"_id": ObjectId(export), "holder": self._holder, **_PENDING}
 
-    async def keep(self, export: Id) -> bool:
-        return await self._database.update(EXPORTS, self._held(export), [{"$set": {"taken": "$$NOW"}}])
+    async def keep(self, export: Id, size: int | None = None) -> bool:
+        change = {"taken": "$$NOW", **({} if size is None else {"size": size})}
+        return await self._database.update(EXPORTS, self._held(export), [{"$set": change}])
 
     async def release(self, export: Id, *, failed: bool) -> None:
         change: dict[str, Any] = {"$unset": {"holder": "", "taken": ""}}
