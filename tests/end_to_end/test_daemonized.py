@@ -178,7 +178,7 @@ class Daemonized(StartCase):
         """Several workers run in the background like one; their lines are in the one log."""
         log = await self.up("--workers", "2")
 
-        self.assertIn("worker 2: ", log)
+        await eventually(lambda: "worker 2: " in self.log_file.read_text(), "a line of the second worker")
         port = int(re.findall(r"http listens on 127\.0\.0\.1:(\d+)", log)[0])
         self.assertEqual(200, (await request(port, "GET", "/readyz")).status)
         self.assertGreaterEqual(len(processes(self.data)), 4)  # the parent, mongod and two workers
