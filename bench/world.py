@@ -16,7 +16,8 @@ from justchat.model.ids import Id
 from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.user import Session, User
-from justchat.store.bson import room_to_document, session_to_document, user_to_document
+from justchat.store.bson import room_to_document
+from justchat.store.bson_users import session_to_document, user_to_document
 
 SESSIONS = 8
 """Among which the sockets of a large room are shared out, and the connections that speak there."""

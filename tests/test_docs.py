@@ -17,7 +17,7 @@ from justchat.config.settings import Settings
 from justchat.errors import ApiError
 from justchat.model.entry import SILENT, Kind
 from justchat.protocol.close_codes import CloseCode
-from justchat.store import bson as documents
+from justchat.store import bson, bson_users
 from justchat.store.indexes import GRIDFS_INDEXES, INDEXES
 from justchat.store.personal_data import BELONGINGS
 from justchat.tap import Options
@@ -294,10 +294,11 @@ class DatabaseTests(TestCase):
 
 
 def stored_fields() -> set[str]:
-    """The keys that occur in the functions of ``store/bson.py`` which make documents."""
+    """The keys that occur in the functions of ``store/bson.py`` and ``bson_users.py`` which make documents."""
     found: set[str] = set()
-    for name, function in inspect.getmembers(documents, inspect.isfunction):
-        if function.__module__ == documents.__name__ and (name.endswith("_to_document") or name == "room_changes"):
+    functions = [each for module in (bson, bson_users) for each in inspect.getmembers(module, inspect.isfunction)]
+    for name, function in functions:
+        if name.endswith("_to_document") or name == "room_changes":
             source = inspect.getsource(function)
             found |= set(re.findall(r'"(\w+)":', source))
             found |= set(re.findall(r'document\["(\w+)"\] =', source))

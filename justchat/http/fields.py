@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import with_info_after_validator_function
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.http.patterns import MOMENT, birthday
 from justchat.http.spool import SpoolFile
 from justchat.model.ids import Id, as_id

@@ -6,7 +6,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.errors import BadField, BadRequest, InvalidFields, NotAnImage, TooLarge
 from justchat.http.fields import ImageBody
 from justchat.http.spool import Spool, SpoolFile

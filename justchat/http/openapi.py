@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.errors import (
     ApiError,
     Busy,

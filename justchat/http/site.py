@@ -12,7 +12,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 from werkzeug.routing import MapAdapter
 
-from justchat.config.settings import Http, Limits
+from justchat.config.limits import Limits
+from justchat.config.settings import Http
 from justchat.errors import MethodNotAllowed, NotFound, UpgradeRequired
 from justchat.http.answer import Answer, incident_answer
 from justchat.http.multipart import FORM_OVERHEAD

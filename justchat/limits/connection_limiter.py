@@ -6,7 +6,7 @@ session counts as one socket, whatever its transport is.
 
 from typing import Any
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
 from justchat.model.ids import Id

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.errors import TooManyConnections
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons

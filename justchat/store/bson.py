@@ -1,7 +1,7 @@
 """Models to documents of MongoDB, and back. docs/database.rst describes every field."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
@@ -14,11 +14,9 @@ from justchat.model.entry import CHANGES_MESSAGE, Entry, Hold, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, Members, is_well_formed
 from justchat.model.moment import EPOCH, Moment
-from justchat.model.phone import Phone
 from justchat.model.room import HeldMessage, Room
 from justchat.model.room_settings import RoomSettings
 from justchat.model.text import fold
-from justchat.model.user import Profile, Session, Suspension, User
 from justchat.store.mongo.client import Document
 
 OF_USERS = frozenset(
@@ -46,7 +44,7 @@ _cached_object_id = lru_cache(10_000)(ObjectId)
 """The ObjectId of an id that many entries have: a room's, an author's."""
 
 
-_id = cast(Callable[[ObjectId], Id], str)
+id_of = cast(Callable[[ObjectId], Id], str)
 """The id of an ObjectId."""
 
 
@@ -55,12 +53,12 @@ def moment(value: datetime) -> Moment:
     return EPOCH + (value - _EPOCH)  # takes a sixth of replace()
 
 
-def _moment(value: datetime | None) -> Moment | None:
+def moment_or_none(value: datetime | None) -> Moment | None:
     return None if value is None else moment(value)
 
 
 def _members(values: list[ObjectId]) -> Members:
-    return dict.fromkeys(map(_id, values)) if values else {}  # most are empty
+    return dict.fromkeys(map(id_of, values)) if values else {}  # most are empty
 
 
 def _object_ids(members: Members) -> list[ObjectId]:
@@ -139,12 +137,12 @@ def pair(one: Id, other: Id) -> str:
 
 def direct_from_document(document: Document) -> DirectMessage:
     return DirectMessage(
-        id=_id(document["_id"]),
-        author=_id(document["author"]),
-        user=_id(document["user"]),
+        id=id_of(document["_id"]),
+        author=id_of(document["author"]),
+        user=id_of(document["user"]),
         text=document["text"],
         created_at=moment(document["create_at"]),
-        read_at=_moment(document.get("read_at")),
+        read_at=moment_or_none(document.get("read_at")),
         order=document.get("order"),
         is_held=document.get("held") == Hold.WAITING,
     )
@@ -176,7 +174,7 @@ def gift_to_document(gift: Gift) -> Document:
 
 def gift_from_document(document: Document) -> Gift:
     return Gift(
-        id=_id(document["_id"]),
+        id=id_of(document["_id"]),
         name=document["name"],
         image=document["image"],
         price=document["price"],
@@ -202,13 +200,13 @@ def transfer_to_document(transfer: Transfer) -> Document:
 def transfer_from_document(document: Document) -> Transfer:
     gift, to = document.get("gift"), document.get("to")
     return Transfer(
-        id=_id(document["_id"]),
-        user=_id(document["user"]),
+        id=id_of(document["_id"]),
+        user=id_of(document["user"]),
         amount=document["amount"],
         reason=Reason(document["reason"]),
         created_at=moment(document["create_at"]),
         gift=None if gift is None else gift_from_document(gift),
-        to=None if to is None else _id(to),
+        to=None if to is None else id_of(to),
         text=document.get("text"),
         note=document.get("note"),
     )
@@ -219,11 +217,11 @@ def entry_from_document(document: Document) -> Entry:
     # Nearly all are messages that refer to nothing.
     more = _more_of(document) if text is None or len(document) > FIELDS_OF_MESSAGE else {}
     return Entry(
-        id=_id(document["_id"]),
-        stream=_id(document["stream"]),
+        id=id_of(document["_id"]),
+        stream=id_of(document["stream"]),
         seq=document["seq"],
         kind=KINDS[document["kind"]],
-        author=_id(document["author"]),
+        author=id_of(document["author"]),
         created_at=moment(document["create_at"]),
         text=text,
         **more,
@@ -235,18 +233,18 @@ def _more_of(document: Document) -> dict[str, Any]:
     gift, room, message = document.get("gift"), document.get("room"), document.get("message")
     blocks, settings = document.get("blocks"), document.get("settings")
     return {
-        "user": None if user is None else _id(user),
+        "user": None if user is None else id_of(user),
         "ref_message": None if ref_message is None else entry_from_document(ref_message),
-        "finished": _moment(document.get("finished")),
+        "finished": moment_or_none(document.get("finished")),
         "gift": None if gift is None else gift_from_document(gift),
-        "room": None if room is None else _id(room),
+        "room": None if room is None else id_of(room),
         "order": document.get("order"),
         "voids": document.get("voids"),
-        "message": None if message is None else _id(message),
-        "removed_at": _moment(document.get("removed_at")),
+        "message": None if message is None else id_of(message),
+        "removed_at": moment_or_none(document.get("removed_at")),
         "gap": document.get("gap"),
         "settings": None if settings is None else RoomSettings(**settings),
-        "blocks": None if blocks is None else {_id(each["user"]): moment(each["at"]) for each in blocks},
+        "blocks": None if blocks is None else {id_of(each["user"]): moment(each["at"]) for each in blocks},
         "held": None if "held" not in document else Hold(document["held"]),
     }
 
@@ -266,11 +264,6 @@ def searched_name(name: str) -> Document:
     """The fields of a room's snapshot by which its name is searched."""
     folded = fold(name)
     return {"folded": folded, "trigrams": trigrams(folded)}
-
-
-def searched_nickname(nickname: str | None) -> Document:
-    """The field of a user's document by which the nickname is searched; no search finds null."""
-    return {"folded": fold(nickname) if nickname else None}
 
 
 def trigrams(folded: str) -> list[str]:
@@ -331,9 +324,9 @@ def room_from_document(document: Document) -> tuple[Room, int]:
     silenced_until, removed = document["silently"], document.get("removed_lately")
     spoke_at = document.get("spoke_at")
     room = Room(
-        id=_id(document["_id"]),
+        id=id_of(document["_id"]),
         name=document["name"],
-        admin=_id(document["admin"]),
+        admin=id_of(document["admin"]),
         created_at=moment(document["create_at"]),
         max_users=document["max_users"],
         password=document["password"],
@@ -350,95 +343,6 @@ def room_from_document(document: Document) -> tuple[Room, int]:
         message_changes=document.get("message_changes", 0),
         latest_gap=document.get("latest_gap", -1),
         removed_lately={Id(message): moment(at) for message, at in removed.items()} if removed else {},
-        held={_id(each["_id"]): HeldMessage(each["seq"], _id(each["author"])) for each in document.get("held", ())},
+        held={id_of(each["_id"]): HeldMessage(each["seq"], id_of(each["author"])) for each in document.get("held", ())},
     )
     return room, document["seq"]
-
-
-def profile_to_document(profile: Profile) -> Document:
-    document: Document = {
-        field: _at_midnight(value) if isinstance(value, date) else value for field, value in profile.items()
-    }
-    if "nickname" in profile:
-        nickname = profile["nickname"]
-        document |= searched_nickname(nickname if isinstance(nickname, str) else None)
-    return document
-
-
-def _at_midnight(day: date) -> datetime:
-    """BSON has no type for a day."""
-    return datetime.combine(day, time(), UTC)
-
-
-def user_to_document(user: User) -> Document:
-    return {
-        "_id": ObjectId(user.id),
-        "phone": user.phone,
-        "password": user.password,
-        "tries": 0,
-        "key_at": user.created_at,
-        "places": [],
-        "create_at": user.created_at,
-        "nickname": user.nickname,
-        **searched_nickname(user.nickname),
-        "location": user.location,
-        "photo": user.photo,
-        "dob": None if user.dob is None else _at_midnight(user.dob),
-        "gender": user.gender,
-        "room": None,
-        "visitedRooms": [],
-        "balance": user.balance,
-    }
-
-
-def suspension_to_document(suspension: Suspension) -> Document:
-    return {"since": suspension.since, "until": suspension.until, "reason": suspension.reason}
-
-
-def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry], gifts_count: int) -> User:
-    """The user. ``rooms`` are those they created and ``gifts`` the latest that they got; their document has neither."""
-    room, dob, suspension = document["room"], document["dob"], document.get("suspension")
-    return User(
-        id=_id(document["_id"]),
-        phone=Phone(document["phone"]),
-        password=document["password"],
-        created_at=moment(document["create_at"]),
-        nickname=document["nickname"],
-        location=document["location"],
-        photo=document["photo"],
-        dob=None if dob is None else dob.date(),
-        gender=document["gender"],
-        room=None if room is None else _id(room),
-        rooms=tuple(map(_id, rooms)),
-        visited_rooms=tuple(map(_id, document["visitedRooms"])),
-        gifts=tuple(gifts),
-        gifts_count=gifts_count,
-        balance=document["balance"],
-        suspension=None
-        if suspension is None
-        else Suspension(
-            since=moment(suspension["since"]), until=_moment(suspension["until"]), reason=suspension["reason"]
-        ),
-    )
-
-
-def session_to_document(session: Session, digest: bytes) -> dict[str, Any]:
-    return {
-        "_id": ObjectId(session.id),
-        "digest": digest,
-        "user": ObjectId(session.user),
-        "create_at": session.created_at,
-        "seen_at": session.seen_at,
-        "expires_at": session.expires_at,
-    }
-
-
-def session_from_document(document: Document) -> Session:
-    return Session(
-        id=_id(document["_id"]),
-        user=_id(document["user"]),
-        created_at=moment(document["create_at"]),
-        seen_at=moment(document["seen_at"]),
-        expires_at=moment(document["expires_at"]),
-        is_suspended=document.get("is_suspended", False) is True,
-    )

@@ -15,7 +15,8 @@ from twisted.logger import Logger
 
 from justchat.errors import ApiError
 from justchat.model.text import FOLD_VERSION
-from justchat.store.bson import searched_name, searched_nickname
+from justchat.store.bson import searched_name
+from justchat.store.bson_users import searched_nickname
 from justchat.store.indexes import ROOMS, USERS, VERSIONS
 from justchat.store.mongo.client import Database, Document
 

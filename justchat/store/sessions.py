@@ -25,7 +25,7 @@ from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment
 from justchat.model.user import Session
-from justchat.store.bson import session_from_document, session_to_document
+from justchat.store.bson_users import session_from_document, session_to_document
 from justchat.store.indexes import ENDED, NEWEST, SESSIONS
 from justchat.store.mongo.client import Database, Document
 from justchat.store.notices import NoticeReader

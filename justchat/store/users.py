@@ -19,15 +19,8 @@ from justchat.model.moment import Clock
 from justchat.model.phone import Phone
 from justchat.model.text import fold
 from justchat.model.user import Profile, Suspension, User, UserKey
-from justchat.store.bson import (
-    entry_from_document,
-    moment,
-    object_id,
-    profile_to_document,
-    suspension_to_document,
-    user_from_document,
-    user_to_document,
-)
+from justchat.store.bson import entry_from_document, moment, object_id
+from justchat.store.bson_users import profile_to_document, suspension_to_document, user_from_document, user_to_document
 from justchat.store.indexes import LOG, NEWEST, ROOMS, SESSIONS, USERS
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY, SHORT

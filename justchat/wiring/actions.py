@@ -26,7 +26,8 @@ from justchat.actions.rooms import RoomActions
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.transfers import Transfers
 from justchat.actions.uploads import UploadActions
-from justchat.config.settings import Limits, Settings
+from justchat.config.limits import Limits
+from justchat.config.settings import Settings
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.exports import IArchives
 from justchat.interfaces.outbound import ICaptcha, ISmsSender

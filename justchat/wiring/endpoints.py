@@ -5,7 +5,8 @@ from typing import get_args
 
 from attrs import evolve
 
-from justchat.config.settings import Limits, Settings
+from justchat.config.limits import Limits
+from justchat.config.settings import Settings
 from justchat.http.calls.accounts import AccountCalls
 from justchat.http.calls.blocks import BlockCalls
 from justchat.http.calls.complaints import ComplaintCalls

@@ -6,7 +6,7 @@ from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.http.app import make_app
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import NONE, Requester, endpoints_of, post

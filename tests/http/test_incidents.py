@@ -6,7 +6,7 @@ from typing import Any
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.errors import RoomNotFound
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import NONE, Reply, Requester, endpoints_of, post

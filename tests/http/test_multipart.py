@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.errors import BadRequest, InvalidFields
 from justchat.http.multipart import read_upload
 from justchat.http.spool import Spool

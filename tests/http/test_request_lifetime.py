@@ -10,7 +10,8 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from werkzeug.routing import Map, Rule
 
-from justchat.config.settings import Http, Limits
+from justchat.config.limits import Limits
+from justchat.config.settings import Http
 from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SiteChannel
 from justchat.http.site_request import SiteRequest

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 from twisted.trial.unittest import TestCase
 
-from justchat.config.settings import Limits
+from justchat.config.limits import Limits
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import MAX_OFFSET, FieldContext
 from justchat.http.openapi import openapi

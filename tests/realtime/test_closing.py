@@ -8,7 +8,8 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from justchat.config.settings import Limits, Websocket
+from justchat.config.limits import Limits
+from justchat.config.settings import Websocket
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.realtime.session_binding import BindingServices

@@ -7,7 +7,8 @@ from twisted.internet.defer import DeferredList
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
-from justchat.config.settings import Http, Limits, Websocket
+from justchat.config.limits import Limits
+from justchat.config.settings import Http, Websocket
 from justchat.http.site import JustChatSite
 from justchat.hub.broadcast import Broadcast
 from justchat.hub.registry import Registry
