@@ -8,15 +8,19 @@ Hypothesis chooses what is done, from a seed that a failure names, and finds the
 ``make histories`` tries as many as one likes.
 """
 
+import contextlib  # a global "suppress" would be a setting of trial's
 import os
 from collections.abc import Callable, Coroutine
 from random import Random, SystemRandom
 from typing import Any
+from urllib.parse import quote_plus
 
 from attrs import evolve
 from hypothesis import HealthCheck, core, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from hypothesis.strategies import integers, lists, randoms, sampled_from, tuples
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.threads import blockingCallFromThread, deferToThread
@@ -27,6 +31,7 @@ from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import at_once, eventually
+from tests.support.words import word_list_settings
 
 SEED = int(os.environ.get("JUSTCHAT_SEED", SystemRandom().randrange(10**6)))
 STEPS = int(os.environ.get("JUSTCHAT_STEPS", "50"))
@@ -42,7 +47,7 @@ SETTINGS = settings(
 PEOPLE, KILLS, DAEMONS = 5, 2, 2
 ACTIONS = [
     *(["say"] * 6 + ["quote"] * 2 + ["remove"] * 3 + ["enter"] * 5 + ["leave"] + ["against"] * 2 + ["write"] * 4),
-    *(["edit"] + ["block"] * 2),
+    *(["edit"] + ["block"] * 2 + ["hold"] * 2 + ["decide"] * 2),
     *(["read"] * 2 + ["cut"] * 2 + ["come_back"] * 3),
 ]
 AT_ONCE = lists(
@@ -63,7 +68,7 @@ class Histories(ChatTestCase):
         await at_once(daemon.start() for daemon in self.daemons)
 
     def make_daemons(self) -> list[Daemon]:
-        return [Daemon()]
+        return [Daemon(settings=word_list_settings("hold"))]
 
     async def tearDown(self) -> None:
         try:
@@ -121,6 +126,28 @@ class Histories(ChatTestCase):
 
     async def say(self, client: Client, chance: Random) -> None:
         await self.hop(client, chance).say(client.room or chance.choice(self.rooms), f"{chance.random()}")
+
+    async def hold(self, client: Client, chance: Random) -> None:
+        """Say or write what is held."""
+        who, text = self.hop(client, chance), f"badword {chance.random()}"
+        if chance.random() < 0.7:
+            await who.say(client.room or chance.choice(self.rooms), text)
+        else:
+            await who.call("/user/sendMessage", message={"user": chance.choice(self.clients).person.id, "text": text})
+
+    async def decide(self, client: Client, chance: Random) -> None:
+        """An operator decides on a held message of any room or dialog."""
+        decision = chance.choice(["release", "release", "drop"])
+        with contextlib.suppress(PyMongoError):  # the database is away, with its daemon
+            await deferToThread(decide, self.mongo, decision)
+
+    @property
+    def mongo(self) -> str:
+        """The URI of the database."""
+        options = self.daemon.options
+        if "--mongo" in options:
+            return options[options.index("--mongo") + 1]
+        return f"mongodb://{quote_plus(str(self.daemon.data / 'mongo' / 'mongod.sock'))}/justchat"
 
     async def quote(self, client: Client, chance: Random) -> None:
         if client.log:
@@ -238,7 +265,8 @@ class HoppingHistories(Histories):
         self.redis = RedisServer()
         self.addCleanup(self.redis.end)
         config = self.redis.folder / "justchat.toml"
-        config.write_text('[limits]\nenabled = false\n[payments]\nsecret_key = "a secret of the tests"\n')
+        ours = '[limits]\nenabled = false\n[payments]\nsecret_key = "a secret of the tests"\n'
+        config.write_text(ours + word_list_settings("hold"))
         options = ["--mongo", fresh_uri(), "--bus", self.redis.uri(), "--config", str(config)]
         return [Daemon(*options) for _ in range(DAEMONS)]
 
@@ -281,5 +309,17 @@ def essence(message: Event) -> tuple[Any, ...]:
 
 
 def messages_of(client: Client) -> list[tuple[Any, ...]]:
-    """The room's messages that a client has."""
-    return [essence(event) for event in client.log if not is_removal(event)]
+    """The room's messages that a client has, in their places: held ones were told later than their place."""
+    placed = [{**event, "seq": event["seq"]} for event in client.log if not is_removal(event)]
+    placed.sort(key=lambda event: event["seq"])
+    return [essence(event) for event in placed if event["seq"] > client.after]
+
+
+def decide(uri: str, decision: str) -> None:
+    """What ``justchat-admin words`` does to the database."""
+    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=1000) as client:
+        database = client.get_default_database()
+        entry = database["log"].find_one({"held": "waiting"})
+        if entry is not None:
+            decided = {"_id": entry["_id"], "stream": entry["stream"], "decision": decision, "order": 1}
+            database["held"].update_one({"_id": entry["_id"]}, {"$setOnInsert": decided}, upsert=True)

@@ -140,10 +140,12 @@ class Client:
                 self.wrong.append(f"seq {data['seq']} after {self.seq}")
             self.log.append(data)
             if is_removal(data):
-                self._forget(data["message"])
+                self._forget(data["message"], was_held="held" in data)
 
-    def _forget(self, id: str) -> None:
-        """A message was removed: its text goes, also where others quote it."""
+    def _forget(self, id: str, *, was_held: bool) -> None:
+        """A message was removed: its text goes, also where others quote it. One that was held goes as a whole."""
+        if was_held:
+            self.log = [message for message in self.log if message["_id"] != id]
         for message in self.log:
             if message["_id"] == id:
                 message |= {"text": None, "ref_message": None}
