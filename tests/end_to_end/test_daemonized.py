@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.certificates import Authority
-from tests.support.client import request
+from tests.support.chat import a_phone
+from tests.support.client import call, request
 from tests.support.daemon import LOOPBACK, TWISTD
 from tests.support.starting import StartCase, free_port, processes
 from tests.support.waiting import eventually
@@ -178,9 +179,10 @@ class Daemonized(StartCase):
         """Several workers run in the background like one; their lines are in the one log."""
         log = await self.up("--workers", "2")
 
-        await eventually(lambda: "worker 2: " in self.log_file.read_text(), "a line of the second worker")
         port = int(re.findall(r"http listens on 127\.0\.0\.1:(\d+)", log)[0])
         self.assertEqual(200, (await request(port, "GET", "/readyz")).status)
+        await call(port, "/init/reg", {"phone": a_phone()})
+        await eventually(lambda: re.search("worker [12]: an SMS to", self.log_file.read_text()), "a line of a worker")
         self.assertGreaterEqual(len(processes(self.data)), 4)  # the parent, mongod and two workers
         os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
         await self.gone()
