@@ -63,7 +63,8 @@ class DialogLists:
     async def _stored_messages(
         self, user: Id, dialogs: Sequence[StoredDialog]
     ) -> tuple[list[DirectMessage], list[StoredDialog]]:
-        """The last messages of dialogs as they are stored, and the dialogs whose owner has removed it.
+        """The last messages of dialogs as they are stored, and the dialogs whose owner has removed it; or it was taken
+        back.
 
         Another daemon wrote such a dialog after the removal: it had not written it before.
         """
@@ -82,7 +83,7 @@ class DialogLists:
             document = documents.get(each.last)
             if document is None:
                 continue
-            if owner in document["removed_by"]:
+            if owner in document.get("removed_by", (owner,)):  # a message that was taken back is void, and has none
                 removed.append(each)
             else:
                 messages.append(direct_from_document(document))

@@ -10,6 +10,7 @@ from justchat.model.moment import now
 from justchat.model.room import Room, RoomSearch
 from justchat.store import dialogs
 from justchat.store.indexes import DIALOGS, create_indexes
+from justchat.store.log.withdrawals import Withdrawals
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
@@ -118,6 +119,18 @@ class Dialogs(Stores):
 
         (left,) = await self.stored_dialogs()
         self.assertEqual(ObjectId(self.anna), left["owner"])
+
+    async def test_taken_back(self) -> None:
+        """A dialog whose last message was taken back after it was written shows the message before."""
+        one, other = map(self.mailboxes, self.databases)
+        await self.write(one, self.anna, self.boris, "stays")
+        message = await self.write(one, self.anna, self.boris, "is taken back")
+        await one.stop()
+        await other._database.update_all(DIALOGS, {"owner": ObjectId(self.boris)}, {"$set": {"active_until": 1}})
+
+        assert await Withdrawals(self.databases[1], self.fail).take_back(message) is not None
+
+        self.assertEqual(["stays"], await self.shown(other, self.boris))
 
     async def test_removed_dialog(self) -> None:
         """A dialog that is removed through another daemon does not come back when the first writes it late."""
