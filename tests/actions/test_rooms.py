@@ -46,6 +46,7 @@ class Creating(ChatTestCase):
                 "banned": [],
                 "visiters": [],
                 "silently": {},
+                "slow_mode": 0,
                 "is_private": False,
             },
             room,

@@ -23,7 +23,7 @@ USER_FIELDS = {
     *("gifts", "gifts_count", "balance", "create_at", "created_at"),
 }
 ROOM_FIELDS = {
-    *("_id", "name", "max_users", "admin", "moderators", "users", "banned", "visiters", "silently"),
+    *("_id", "name", "max_users", "admin", "moderators", "users", "banned", "visiters", "silently", "slow_mode"),
     *("users_count", "is_private", "create_at", "created_at"),
 }
 MESSAGE_FIELDS = {"_id", "author", "text", "room", "user", "ref_message", "type", "create_at", "created_at", "seq"}
