@@ -18,7 +18,7 @@ from generated_client.models import (
     InitRegRequest,
     NewMessage,
     NewRoom,
-    NotInRoomOrSilencedError,
+    NotInRoomOrRejectedOrSilencedError,
     RoomAnswer,
     RoomChatRequest,
     RoomCreateRequest,
@@ -90,7 +90,7 @@ def walk() -> None:
 
     room_leave.sync(client=bob, body=RoomLeaveRequest(room_id=room))
     refused = room_send_message.sync(client=bob, body=tea)
-    assert isinstance(refused, NotInRoomOrSilencedError), refused
+    assert isinstance(refused, NotInRoomOrRejectedOrSilencedError), refused
     assert refused.code == "not-in-room", refused
 
     picture = Path(PNG).read_bytes()

@@ -10,6 +10,7 @@ from justchat.config.limits import Limits
 from justchat.http.app import make_app
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import NONE, Requester, endpoints_of, post
+from justchat.http.exported_files import ExportedFiles
 from justchat.http.fields import Empty, FieldContext
 from justchat.http.responses import Nothing
 from justchat.http.uploaded_files import UploadedFiles
@@ -34,13 +35,14 @@ class Routes(TestCase):
             websocket=Resource(),
             socketio=Resource(),
             uploads=UploadedFiles(PictureFolder(Path())),
+            exports=ExportedFiles(object()),
         )
 
         rules = {rule.rule for rule in app.url_map.iter_rules()}
 
         self.assertEqual(
             {
-                *("/a/call", "/", "/livez", "/readyz", "/openapi.json", "/ws", "/uploads/<name>"),
+                *("/a/call", "/", "/livez", "/readyz", "/openapi.json", "/ws", "/uploads/<name>", "/exports/<name>"),
                 *("/socket.io/", "/socket.io/<path:__rest__>"),
             },
             rules,

@@ -209,7 +209,7 @@ class SetBack(Case):
         for text in ("one", "two", "three"):
             self.at -= HOUR
             complaint = Complaint(id=derived_id(text), author=self.anna, message=message, text=text, created_at=self.at)
-            await complaints.add(complaint)
+            await complaints.add_once(complaint, timedelta())
 
         self.assertEqual(["three", "two", "one"], [complaint.text for complaint in await complaints.all(9)])
         self.assertEqual(["three", "two", "one"], [complaint.text for complaint in await complaints.open(9)])

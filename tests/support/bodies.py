@@ -125,6 +125,16 @@ def bodies(scene: Scene) -> dict[str, Fields]:
                 "name": good("a room", "word"),
                 "password": good("sesame", "null", "word", "empty"),
                 "max_users": good(5),
+                "slow_mode": good(0),
+            }
+        },
+        "/room/edit": {
+            "room": {
+                "id": an_id(scene.room),
+                "name": good("a room", "null", "word"),
+                "password": good("sesame", "null", "word", "empty"),
+                "max_users": good(5, "null"),
+                "slow_mode": good(0, "null"),
             }
         },
         "/room/enter": {"room": {"id": an_id(scene.other), "password": good("sesame", "null", "word", "empty")}},
@@ -200,7 +210,19 @@ def bodies(scene: Scene) -> dict[str, Fields]:
             "user": an_id(scene.anna.id),
             "text": good("for you", "word", "empty"),
         },
-        "/complaints/new": {"message": an_id(scene.message), "text": good("rude", "word")},
+        "/complaints/new": {
+            "message": an_id(scene.message),
+            # One thing alone.
+            "user": good(None, "null"),
+            "room": good(None, "null"),
+            "reason": good("spam"),
+            "text": good("rude", "word"),
+        },
+        "/user/block": {"user": an_id(scene.anna.id)},
+        "/user/unblock": {"user": an_id(scene.anna.id)},
+        "/user/blocks": {"skip": good(0), "limit": good(100)},
+        "/user/delete": {"key": good("000000", *STRINGS - {"endless"}, "negative", "huge number")},
+        "/user/export": {"export": an_id("0" * 24, "null")},
         "/room/chat": {
             "room": an_id(scene.room),
             "skip": good(0, "null", "negative"),
