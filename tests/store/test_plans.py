@@ -5,6 +5,7 @@ import itertools
 import time
 from typing import Any
 
+from bson import ObjectId
 from PIL import Image
 from pymongo import MongoClient
 
@@ -24,7 +25,7 @@ class Plans(ChatTestCase):
         self.database = self.mongo.get_default_database()
         self.daemon = Daemon("--mongo", uri)
         config = self.daemon.folder / "justchat.toml"
-        config.write_text("[privacy]\nsearch_users = true\n")
+        config.write_text("[privacy]\nsearch_users = true\n[accounts]\ndeletion_grace = 0\n")
         self.daemon.options += ("--config", str(config))
         await self.daemon.start()
         self._logged, self._listeners = 0, []
@@ -144,9 +145,18 @@ class Plans(ChatTestCase):
         await request(self.daemon.http, "POST", "/upload", picture.getvalue())
         await self.export(anna)
         await eve.call("/room/leave", room_id=private)
+        await self.deletion(eve)
         await anna.call("/room/remove", room={"id": room})
         await again.call("/init/exit")
         await anna.call("/init/exit-all")
+
+    async def deletion(self, eve: Person) -> None:
+        """A deletion, until what is left was erased once."""
+        self.assertEqual(202, (await eve.call("/user/delete", key=eve.key)).status)
+        user = {"_id": ObjectId(eve.id)}
+        await eventually(
+            lambda: self.database["users"].find_one(user, max_time_ms=1000).get("erased_once"), "the deletion"
+        )
 
     async def removals(self, anna: Person, room: str) -> None:
         """Removals, and pages of a history with them."""
