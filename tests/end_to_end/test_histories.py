@@ -91,7 +91,8 @@ class Histories(ChatTestCase):
         try:
             await deferToThread(run_state_machine_as_test, machine, settings=settings(SETTINGS, max_examples=self.most))
         except Exception as error:
-            raise AssertionError(f"JUSTCHAT_SEED={SEED} JUSTCHAT_STEPS={STEPS} JUSTCHAT_HISTORIES={MOST}") from error
+            how = f"JUSTCHAT_SEED={SEED} JUSTCHAT_STEPS={STEPS} JUSTCHAT_HISTORIES={MOST}"
+            raise AssertionError(f"{how}: {type(error).__name__}: {error}") from error
         finally:
             core.global_force_seed = None
 
@@ -310,7 +311,7 @@ def essence(message: Event) -> tuple[Any, ...]:
 
 def messages_of(client: Client) -> list[tuple[Any, ...]]:
     """The room's messages that a client has, in their places: held ones were told later than their place."""
-    placed = [{**event, "seq": event["seq"]} for event in client.log if not is_removal(event)]
+    placed = [{**event, "seq": event.get("message_seq", event["seq"])} for event in client.log if not is_removal(event)]
     placed.sort(key=lambda event: event["seq"])
     return [essence(event) for event in placed if event["seq"] > client.after]
 

@@ -32,3 +32,5 @@ class Relaunched(TestCase):
         os.kill(before, signal.SIGKILL)
 
         await eventually(lambda: mongod.pid not in (before, None) and mongod._accepts(), "another process")
+        # Its start has seen that, too, and waits for nothing any more.
+        await eventually(lambda: mongod._process is not None and mongod._process.exit.callbacks, "the start to end")
