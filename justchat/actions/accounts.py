@@ -27,7 +27,7 @@ from justchat.model.network import network_of
 from justchat.model.phone import Phone
 from justchat.model.pictures import pictures_in
 from justchat.model.rate import RateHit
-from justchat.model.user import PROFILE_TEXTS, Profile, Session, User, UserKey
+from justchat.model.user import PROFILE_TEXTS, Profile, Session, Suspension, User, UserKey
 
 
 def new_key(digits: int) -> str:
@@ -113,6 +113,8 @@ class Accounts:
         On any other error the key was not checked, and nothing is counted.
         """
         usable = await self.check_key(phone, key, address, captcha)
+        # First: who is not signed in cancels no deletion.
+        self._check_not_suspended(usable.suspension)
         if not await self.users.accept_key(usable, network_id_of(usable.user, address)):
             raise WrongKey
         await self.login_attempts.forget(phone, address, usable)
@@ -120,13 +122,17 @@ class Accounts:
         # After the session is open: what ends it later comes later, and what came before is found here.
         try:
             user = await self.show(usable.user)
-        except UserNotFound:  # being deleted
+            self._check_not_suspended(user.suspension)
+        except (UserNotFound, Suspended) as error:
             await self.sessions.end(session_key)
-            raise WrongKey from None
-        if user.suspension is not None and user.suspension.holds(self.clock()):
-            await self.sessions.end(session_key)
-            raise Suspended(user.suspension.until)
+            if isinstance(error, Suspended):
+                raise
+            raise WrongKey from None  # deleted
         return session_key, user
+
+    def _check_not_suspended(self, suspension: Suspension | None) -> None:
+        if suspension is not None and suspension.holds(self.clock()):
+            raise Suspended(suspension.until)
 
     async def check_key(self, phone: Phone, key: str, address: str | None, captcha: str | None = None) -> UserKey:
         """The present key of a phone, if ``key`` is that key. Raises what ``sign_in`` raises, and counts as it does."""

@@ -10,7 +10,7 @@ from justchat.actions.accounts import Accounts
 from justchat.actions.presence import current_room
 from justchat.actions.removals import MessageRemovals
 from justchat.actions.rooms import RoomActions
-from justchat.errors import RoomNotFound, UserNotFound
+from justchat.errors import ApiError, RoomNotFound, UserNotFound
 from justchat.interfaces.deletions import IDeletions, IErasure
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
@@ -20,9 +20,13 @@ from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
 
 Pause = Callable[[], Awaitable[None]]
-"""Waits a moment between two steps."""
+"""Waits a moment between two steps. Raises Stopping."""
 AT_ONCE = 10
 """Deletions that begin in one round."""
+
+
+class Stopping(Exception):
+    """The daemon stops. The next start, or another daemon, does the rest."""
 
 
 @frozen(kw_only=True)
@@ -72,10 +76,21 @@ class AccountDeletion:
         return await self.deletions.begun(AT_ONCE)
 
     async def erase(self, user: Id, pause: Pause) -> None:
-        """Erase what a user left, in small steps. Each may be done again, whether or not the last one was done."""
-        await self._erase(user, pause)
-        if await self.deletions.rest(user):
-            self._log.info("the account {user} is deleted", user=user)
+        """Erase what a user left, in small steps. Each may be done again, whether or not the last one was done.
+
+        A fault of ours is logged, and puts this user off, so that the others come. Raises DatabaseAway, Unavailable and
+        what ``pause`` raises.
+        """
+        try:
+            await self._erase(user, pause)
+        except (ApiError, Stopping):
+            raise
+        except Exception:
+            self._log.failure("the account {user} cannot be deleted; it is tried again later", user=user)
+            await self.deletions.put_off(user)
+        else:
+            if await self.deletions.rest(user):
+                self._log.info("the account {user} is deleted", user=user)
 
     async def _erase(self, user: Id, pause: Pause) -> None:
         await self._part(user)

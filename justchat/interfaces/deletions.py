@@ -40,6 +40,9 @@ class IDeletions(Interface):
     async def begun(limit: int) -> list[Id]:
         """Users who are to be erased now."""
 
+    async def put_off(user: Id) -> None:
+        """Erasing a user failed. Let it be tried again after LATE."""
+
     async def rest(user: Id) -> bool:
         """A user was erased once. Let it be done once more after LATE, when no call that began before is in progress;
         or, where that is done, remove the user. Returns whether the user is removed.

@@ -69,6 +69,7 @@ class UserKey:
     """Ids of the networks where its owner signed in lately. An id does not reveal its network."""
     phone_verified: bool
     """Whether anybody ever signed in with this phone. Sign-up alone proves nothing."""
+    suspension: Suspension | None = None
 
 
 @frozen(kw_only=True)

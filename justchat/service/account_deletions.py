@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.task import deferLater
 
-from justchat.actions.deletion import AccountDeletion
+from justchat.actions.deletion import AccountDeletion, Stopping
 from justchat.errors import ApiError
 from justchat.service.lifecycle import PeriodicService
 from justchat.store.lease import Lease
@@ -13,10 +13,6 @@ LOOK_EVERY = 1.0
 """Seconds between looks for deletions that are due."""
 PAUSE = 0.05
 """Seconds between two steps of a deletion, so that the calls of others hardly wait."""
-
-
-class _Stopping(Exception):
-    """The daemon stops. The next start, or another daemon, does the rest."""
 
 
 class AccountDeletions(PeriodicService):
@@ -34,10 +30,10 @@ class AccountDeletions(PeriodicService):
             if due and (self._lease is None or await self._lease.acquire()):
                 for user in due:
                     await self._deletion.erase(user, self._pause)
-        except (ApiError, _Stopping):  # the database is away, which others log; every step may be done again
+        except (ApiError, Stopping):  # the database is away, which others log; every step may be done again
             return
 
     async def _pause(self) -> None:
         if not self.running:
-            raise _Stopping
+            raise Stopping
         await deferLater(self._reactor, PAUSE)

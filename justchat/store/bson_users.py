@@ -58,9 +58,16 @@ def suspension_to_document(suspension: Suspension) -> Document:
     return {"since": suspension.since, "until": suspension.until, "reason": suspension.reason}
 
 
+def suspension_from_document(document: Document | None) -> Suspension | None:
+    if document is None:
+        return None
+    until = moment_or_none(document["until"])
+    return Suspension(since=moment(document["since"]), until=until, reason=document["reason"])
+
+
 def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry], gifts_count: int) -> User:
     """The user. ``rooms`` are those they created and ``gifts`` the latest that they got; their document has neither."""
-    room, dob, suspension = document["room"], document["dob"], document.get("suspension")
+    room, dob = document["room"], document["dob"]
     return User(
         id=id_of(document["_id"]),
         phone=Phone(document["phone"]),
@@ -77,11 +84,7 @@ def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[En
         gifts=tuple(gifts),
         gifts_count=gifts_count,
         balance=document["balance"],
-        suspension=None
-        if suspension is None
-        else Suspension(
-            since=moment(suspension["since"]), until=moment_or_none(suspension["until"]), reason=suspension["reason"]
-        ),
+        suspension=suspension_from_document(document.get("suspension")),
     )
 
 

@@ -82,6 +82,10 @@ class Deletions:
     async def begun(self, limit: int) -> list[Id]:
         return await self._ids({"erasing": {"$lte": self._clock()}}, limit)
 
+    async def put_off(self, user: Id) -> None:
+        later = {"$set": {"erasing": self._clock() + LATE}}
+        await self._database.update(USERS, {"_id": ObjectId(user), "erasing": {"$ne": None}}, later)
+
     async def rest(self, user: Id) -> bool:
         query: Document = {"_id": ObjectId(user), "erasing": {"$lte": self._clock()}}
         again = {"$set": {"erasing": self._clock() + LATE, "erased_once": True}}

@@ -20,7 +20,13 @@ from justchat.model.phone import Phone
 from justchat.model.text import fold
 from justchat.model.user import Profile, Suspension, User, UserKey
 from justchat.store.bson import entry_from_document, moment, object_id
-from justchat.store.bson_users import profile_to_document, suspension_to_document, user_from_document, user_to_document
+from justchat.store.bson_users import (
+    profile_to_document,
+    suspension_from_document,
+    suspension_to_document,
+    user_from_document,
+    user_to_document,
+)
 from justchat.store.indexes import LOG, NEWEST, ROOMS, SESSIONS, USERS
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY, SHORT
@@ -44,8 +50,8 @@ MAX_EXISTING = 50_000
 _NO_SUSPENSION = {"$unset": {"suspension": ""}}
 EXISTENCE_CACHED = 60.0
 """Seconds. ``forget`` comes sooner, but not for a read that was in progress."""
-HERE: Document = {"deletes_at": None}
-"""Of users whose account is not being deleted."""
+_NOT_DELETED: Document = {"deletes_at": None}
+"""The query for users whose deletion was not requested."""
 MOVE_TAKES = timedelta(seconds=10)
 """A move that takes longer belongs to a daemon that died."""
 
@@ -65,7 +71,7 @@ class Users:
         return await self._database.insert(USERS, user_to_document(user))
 
     async def get(self, user: Id, *, leaving_too: bool = False) -> User:
-        here = {"erasing": None} if leaving_too else HERE
+        here = {"erasing": None} if leaving_too else _NOT_DELETED
         document = await self._database.find_one(USERS, {"_id": object_id(user, UserNotFound), **here})
         if document is None:
             raise UserNotFound
@@ -73,7 +79,8 @@ class Users:
 
     async def get_several(self, users: Sequence[Id]) -> list[User]:
         ids = [ObjectId(user) for user in users if is_well_formed(user)]
-        documents = await self._database.find(USERS, {"_id": {"$in": ids}, **HERE}, limit=len(ids)) if ids else []
+        wanted = {"_id": {"$in": ids}, **_NOT_DELETED}
+        documents = await self._database.find(USERS, wanted, limit=len(ids)) if ids else []
         by_id = {document["_id"]: document for document in documents}
         existing = [by_id[id] for id in ids if id in by_id]
         found: list[User] = []
@@ -114,7 +121,7 @@ class Users:
         found = self._existing.get(user)
         if found is not None and monotonic() - found < EXISTENCE_CACHED:
             return
-        query = {"_id": object_id(user, UserNotFound), **HERE}
+        query = {"_id": object_id(user, UserNotFound), **_NOT_DELETED}
         at = monotonic()
         if await self._database.find_one(USERS, query, fields=["_id"]) is None:
             raise UserNotFound
@@ -125,7 +132,7 @@ class Users:
         self._existing.pop(user, None)
 
     async def by_phone(self, phone: Phone) -> User | None:
-        document = await self._database.find_one(USERS, {"phone": phone, **HERE})
+        document = await self._database.find_one(USERS, {"phone": phone, **_NOT_DELETED})
         return None if document is None else await self._complete(document)
 
     async def _complete(self, document: Document, most_gifts: int = GIFTS_SHOWN) -> User:
@@ -144,7 +151,7 @@ class Users:
         return await self._database.update(USERS, {"phone": phone}, {"$set": key})
 
     async def find_key(self, phone: Phone) -> UserKey | None:
-        fields = ["password", "tries", "key_at", "places"]
+        fields = ["password", "tries", "key_at", "places", "suspension"]
         document = await self._database.find_one(USERS, {"phone": phone}, fields=fields)
         if document is None:
             return None
@@ -164,6 +171,7 @@ class Users:
             is_usable=document["tries"] < KEY_TRIES and young,
             known_networks=frozenset(Id(str(place)) for place in places or ()),
             phone_verified=proved,
+            suspension=suspension_from_document(document.get("suspension")),
         )
 
     # A key is checked first, and the result stored then, on condition that the key has tries left: a call that fails
@@ -199,7 +207,7 @@ class Users:
                 USERS,
                 {
                     "_id": object_id(user, UserNotFound),
-                    **HERE,
+                    **_NOT_DELETED,
                     "$or": [{"moving": None}, outlasted("moving.at", MOVE_TAKES)],
                 },
                 [{"$set": {"moving": {"to": ObjectId(to), "at": "$$NOW"}}}],

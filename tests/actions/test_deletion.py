@@ -130,6 +130,18 @@ class Grace(DeletionCase):
         self.assertEqual([("delete user", "asked by mail")], [(deed["deed"], deed["why"]) for deed in deeds])
         self.assertEqual(anna.id, (await sign_in(self.daemon, anna.phone, anna.key)).id)
 
+    async def test_suspended(self) -> None:
+        """A suspended person is not signed in, so that cancels nothing."""
+        anna = await self.a_person()
+        for arguments in (("suspend", anna.id, "--reason", "x"), ("delete", anna.id, "--reason", "x")):
+            self.assertEqual(0, (await self.admin("users", *arguments)).code, arguments)
+        boris = await self.a_person()
+
+        answer = await call(self.daemon.http, "/init/auth", {"phone": anna.phone, "key": anna.key})
+
+        self.assertEqual((403, "suspended"), (answer.status, answer.code))
+        self.assertEqual(404, (await boris.call("/init/getUser", user_id=anna.id)).status)
+
 
 class AtOnce(DeletionCase):
     """Without a grace."""

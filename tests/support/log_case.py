@@ -21,8 +21,8 @@ from tests.support.mongo import close, fresh_uri
 Refused = list[tuple[int, Document]]
 Insert = Callable[[], Awaitable[Refused]]
 ALL = 100_000
-NOBODY = Id("0" * 24)
 """More than any history here is long."""
+NOBODY = Id("0" * 24)
 
 
 def entry(room: Room, seq: int, author: Id, kind: Kind = Kind.MESSAGE, text: str | None = None) -> Entry:
