@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from justchat.errors import ExportNotFound, Unavailable
+from justchat.errors import ExportNotFound, Unavailable, UserNotFound
 from justchat.interfaces.counters import IRateWindows
 from justchat.interfaces.exports import IArchives, IArchiveWriter, IExports, IPersonalData
 from justchat.interfaces.pictures import IPictureStore
@@ -144,6 +144,8 @@ class Exports:
         except Interrupted:
             await self._exports.release(export.id, failed=False)
             return False
+        except UserNotFound:  # whose deletion has begun: it ends their exports, too
+            return True
         except Unavailable as error:
             # Not before the claim ends: what is away takes a while to come back.
             self._log.warn("an export is put off: {error}", error=error)

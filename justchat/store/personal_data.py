@@ -105,7 +105,7 @@ class PersonalData:
                     yield record["_id"]
 
     async def _profile(self, user: Id) -> AsyncIterator[Rows]:
-        shown = await with_current_room(await self._users.get(user), self._rooms)
+        shown = await with_current_room(await self._users.get(user, leaving_too=True), self._rooms)
         yield lambda: [user_document(shown, user, show_phones=True)]
 
     async def _own_rooms(self, user: Id) -> AsyncIterator[Rows]:

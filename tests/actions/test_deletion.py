@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from bson import ObjectId
 from pymongo import MongoClient
 
 from tests.support.admin import Done, run
@@ -87,6 +88,23 @@ class Grace(DeletionCase):
         self.assertEqual(200, (await boris.call("/init/getUser", user_id=anna.id)).status)
         sent = await boris.call("/user/sendMessage", message={"user": anna.id, "text": "hello"})
         self.assertEqual(200, sent.status)
+
+    async def test_export(self) -> None:
+        """An export that was asked for before the request is made all the same."""
+        anna = await self.a_person()
+        export = (await anna.call("/user/export")).data["export"]["_id"]
+        await self.delete(anna)
+        archives = self.daemon.data / "exports"
+        before = set(archives.glob("*.zip"))
+        await eventually(lambda: set(archives.glob("*.zip")) - before, "the archive")
+
+        anna = await sign_in(self.daemon, anna.phone, anna.key)
+
+        async def is_ready() -> bool:
+            shown = (await anna.call("/user/export", export=export)).data["export"]
+            return bool(shown["status"] == "ready")
+
+        await eventually(is_ready, "the export")
 
     async def test_new_key(self) -> None:
         """A new key by SMS cancels nothing; signing in with it does. The phone has one account all the time."""
@@ -236,6 +254,20 @@ class AtOnce(DeletionCase):
         self.assertEqual((carla.id, []), (shown["admin"], [each for each in shown["moderators"] if each == carla.id]))
         self.assertEqual([room], (await carla.shown())["rooms"])
         self.assertEqual(201, (await carla.call("/room/add-moderator", room_id=room, user_id=dora.id)).status)
+
+    async def test_exports(self) -> None:
+        """An export ends with the person, made or not; nobody logs that as a fault."""
+        anna, boris = await self.a_person(), await self.a_person()
+        exported = self.database()["exports"]
+        await boris.call("/user/export")
+        await eventually(lambda: exported.find_one({"user": ObjectId(boris.id), "status": "ready"}), "the export")
+        await anna.call("/user/export")
+
+        for person in (anna, boris):
+            await self.delete(person)
+
+        wanted = {"user": {"$in": [ObjectId(anna.id), ObjectId(boris.id)]}, "status": {"$ne": "failed"}}
+        await eventually(lambda: exported.find_one(wanted) is None, "the exports to end")
 
     async def test_hold(self) -> None:
         """An operator holds a deletion, and releases it."""

@@ -20,6 +20,7 @@ from justchat.store.indexes import LEASES, ROOMS, create_indexes
 from justchat.store.lease import Lease, SignOfLife
 from justchat.store.mongo.client import Database
 from justchat.wiring.stores import Stores, make_stores
+from tests.support.direct import send
 from tests.support.joined import JoinedCase
 from tests.support.mongo import close, fresh_uri
 from tests.support.waiting import eventually
@@ -141,7 +142,7 @@ class OneOfTwo(TestCase):
         for person in (anna, boris):
             await self.entry(dead, room.id, Kind.NEW_ROOMMATE, person, person)
         await self.entry(dead, room.id, Kind.KICK, admin, boris)
-        await self.write(dead, anna, boris)
+        await send(dead.mailboxes, anna, boris)
 
         await self.round(0)
         [listed] = await self.stores[1].rooms.search(RoomSearch(), anna)
@@ -156,24 +157,6 @@ class OneOfTwo(TestCase):
         entries = await self.stores[1].mailboxes.entries(boris, 0, 9)
         self.assertEqual([Kind.DIRECT_MESSAGE, Kind.NOTICE], [each.kind for each in entries])
         self.assertEqual([], await sign.dead())
-
-    async def write(self, stores: Stores, author: Id, to: Id) -> None:
-        """A direct message."""
-        await stores.mailboxes.send(
-            author,
-            to,
-            lambda seq, order: Entry(
-                id=new_id(),
-                stream=to,
-                seq=seq,
-                kind=Kind.DIRECT_MESSAGE,
-                author=author,
-                user=to,
-                text="hello",
-                created_at=now(),
-                order=order,
-            ),
-        )
 
     async def test_alive(self) -> None:
         """A daemon that has stopped is not taken for one that died, nor one that runs."""

@@ -7,13 +7,14 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, new_id
+from justchat.model.ids import new_id
 from justchat.model.moment import now
 from justchat.store import dialogs
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.indexes import create_indexes
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
+from tests.support.direct import send
 from tests.support.memory_bus import MemoryBus, MemoryNode
 from tests.support.mongo import close, fresh_uri
 from tests.support.waiting import eventually
@@ -39,22 +40,6 @@ class Joined(TestCase):
         self.addCleanup(mailboxes.stop)
         return mailboxes
 
-    async def write(self, mailboxes: Mailboxes, author: Id, to: Id) -> Entry:
-        def make(seq: int, order: int) -> Entry:
-            return Entry(
-                id=new_id(),
-                stream=to,
-                seq=seq,
-                kind=Kind.DIRECT_MESSAGE,
-                author=author,
-                user=to,
-                text="hello",
-                created_at=now(),
-                order=order,
-            )
-
-        return await mailboxes.send(author, to, make)
-
     def commands(self, database: Database) -> list[str]:
         """The names of the commands that are sent from now on."""
         run, names = database._run, []
@@ -69,15 +54,15 @@ class Joined(TestCase):
     async def test_one_command(self) -> None:
         """In a dialog that goes on, a message costs the database its insert, and nothing else."""
         for _ in range(2):
-            await self.write(self.one, self.anna, self.boris)
-            await self.write(self.one, self.boris, self.anna)
+            await send(self.one, self.anna, self.boris)
+            await send(self.one, self.boris, self.anna)
         await eventually(lambda: all(map(self.buses[0].epoch, (self.anna, self.boris))), "both to be followed")
-        await self.write(self.one, self.anna, self.boris)
-        await self.write(self.one, self.boris, self.anna)
+        await send(self.one, self.anna, self.boris)
+        await send(self.one, self.boris, self.anna)
         commands = self.commands(self.databases[0])
 
-        await self.write(self.one, self.anna, self.boris)
-        await self.write(self.one, self.boris, self.anna)
+        await send(self.one, self.anna, self.boris)
+        await send(self.one, self.boris, self.anna)
 
         self.assertEqual(["insert"] * 2, commands)
 
@@ -87,12 +72,12 @@ class Joined(TestCase):
         for user in (self.anna, self.boris):
             await self.buses[0].follow(user)
             await self.one.head(user)
-        question = await self.write(self.other, self.anna, self.boris)
+        question = await send(self.other, self.anna, self.boris)
         self.assertGreater(question.order or 0, now().timestamp() * 1e6 + HOUR / 2000)
         await eventually(lambda: self.one._log.heads.in_memory[self.boris].seq == 1, "the message to arrive")
         commands = self.commands(self.databases[0])
 
-        answer = await self.write(self.one, self.boris, self.anna)
+        answer = await send(self.one, self.boris, self.anna)
 
         self.assertGreater(answer.order or 0, question.order or 0)
         self.assertEqual("insert", commands[0])
@@ -100,7 +85,7 @@ class Joined(TestCase):
     async def test_order_behind_a_receipt(self) -> None:
         """So if it was there before this daemon followed anything, and is not the last of its stream."""
         self.databases[1].order_clock = HybridClock(lambda: int(now().timestamp() * 1e9) + HOUR)
-        question = await self.write(self.other, self.anna, self.boris)
+        question = await send(self.other, self.anna, self.boris)
         await self.other.append(
             self.boris,
             lambda seq: Entry(
@@ -109,6 +94,6 @@ class Joined(TestCase):
         )
         await self.buses[0].follow(self.boris)
 
-        answer = await self.write(self.one, self.boris, self.anna)
+        answer = await send(self.one, self.boris, self.anna)
 
         self.assertGreater(answer.order or 0, question.order or 0)

@@ -14,6 +14,7 @@ from justchat.store.log.withdrawals import Withdrawals
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
+from tests.support.direct import send
 from tests.support.mongo import close, fresh_uri
 
 
@@ -40,23 +41,6 @@ class Stores(TestCase):
         self.addCleanup(rooms.stop)
         return rooms
 
-    async def write(self, mailboxes: Mailboxes, author: Id, to: Id, text: str) -> Entry:
-        return await mailboxes.send(
-            author,
-            to,
-            lambda seq, order: Entry(
-                id=new_id(),
-                stream=to,
-                seq=seq,
-                kind=Kind.DIRECT_MESSAGE,
-                author=author,
-                user=to,
-                text=text,
-                created_at=now(),
-                order=order,
-            ),
-        )
-
     async def shown(self, mailboxes: Mailboxes, user: Id) -> list[str]:
         """The last message of each dialog."""
         return [dialog.last_message.text for dialog in await mailboxes.dialogs(user)]
@@ -73,7 +57,7 @@ class Dialogs(Stores):
         await other.dialogs(self.anna)
 
         for text in ("first", "second"):
-            await self.write(one, self.anna, self.boris, text)
+            await send(one, self.anna, self.boris, text)
 
             self.assertEqual([text], await self.shown(other, self.anna))
             self.assertEqual([text], await self.shown(other, self.boris))
@@ -83,11 +67,11 @@ class Dialogs(Stores):
         and in their place.
         """
         one, other = map(self.mailboxes, self.databases)
-        await self.write(one, self.anna, self.boris, "first")
-        await self.write(one, self.eve, self.anna, "hello")
+        await send(one, self.anna, self.boris, "first")
+        await send(one, self.eve, self.anna, "hello")
         before = await self.stored_dialogs()
 
-        await self.write(one, self.anna, self.boris, "second")
+        await send(one, self.anna, self.boris, "second")
 
         self.assertEqual(before, await self.stored_dialogs())
         self.assertEqual(["second", "hello"], await self.shown(other, self.anna))
@@ -99,18 +83,18 @@ class Dialogs(Stores):
         """
         one, other = map(self.mailboxes, self.databases)
         for text in ("first", "second"):
-            await self.write(one, self.anna, self.boris, text)
+            await send(one, self.anna, self.boris, text)
         await other.remove_dialog(self.boris, self.anna)
         self.assertEqual([], await self.shown(other, self.boris))
 
-        await self.write(one, self.anna, self.boris, "third")
+        await send(one, self.anna, self.boris, "third")
 
         self.assertEqual(["third"], await self.shown(other, self.boris))
 
     async def test_removed_for_good(self) -> None:
         """Of a dialog that was removed nothing is left, once no daemon relies on it and its owner looks."""
         one, other = map(self.mailboxes, self.databases)
-        await self.write(one, self.anna, self.boris, "first")
+        await send(one, self.anna, self.boris, "first")
         await other.remove_dialog(self.boris, self.anna)
         self.assertEqual(2, len(await self.stored_dialogs()))
         await other._database.update_all(DIALOGS, {"owner": ObjectId(self.boris)}, {"$set": {"active_until": 1}})
@@ -123,8 +107,8 @@ class Dialogs(Stores):
     async def test_taken_back(self) -> None:
         """A dialog whose last message was taken back after it was written shows the message before."""
         one, other = map(self.mailboxes, self.databases)
-        await self.write(one, self.anna, self.boris, "stays")
-        message = await self.write(one, self.anna, self.boris, "is taken back")
+        await send(one, self.anna, self.boris, "stays")
+        message = await send(one, self.anna, self.boris, "is taken back")
         await one.stop()
         await other._database.update_all(DIALOGS, {"owner": ObjectId(self.boris)}, {"$set": {"active_until": 1}})
 
@@ -135,7 +119,7 @@ class Dialogs(Stores):
     async def test_removed_dialog(self) -> None:
         """A dialog that is removed through another daemon does not come back when the first writes it late."""
         one, other = self.mailboxes(self.databases[0], shared=False), self.mailboxes(self.databases[1])
-        await self.write(one, self.anna, self.boris, "late")
+        await send(one, self.anna, self.boris, "late")
         await other.remove_dialog(self.boris, self.anna)
 
         await one.dialogs(self.eve)  # which writes what dialogs lack
@@ -147,8 +131,8 @@ class Dialogs(Stores):
     async def test_removed_message(self) -> None:
         """So with a message: the one before it is the last of the dialog."""
         one, other = self.mailboxes(self.databases[0], shared=False), self.mailboxes(self.databases[1])
-        await self.write(other, self.anna, self.boris, "early")
-        late = await self.write(one, self.anna, self.boris, "late")
+        await send(other, self.anna, self.boris, "early")
+        late = await send(one, self.anna, self.boris, "late")
         await other.remove(self.boris, await other.get(self.boris, late.id))
 
         await one.dialogs(self.eve)
