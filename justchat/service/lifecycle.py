@@ -84,6 +84,7 @@ class PeriodicService(Service):
     """Calls ``work`` every ``interval`` seconds, for the first time one interval after the start.
 
     ``work`` may be a coroutine function; rounds do not overlap. One that raises is logged, and the next comes as ever.
+    What the machine refused (OSError, as where descriptors or room on the disk ran out) is a line without a traceback.
     """
 
     _log = Logger()
@@ -100,6 +101,10 @@ class PeriodicService(Service):
     async def _round(self) -> None:
         try:
             await maybeDeferred(self._work)
+        except OSError as error:
+            self._log.error(
+                "{name} failed, next in {seconds:g} s: {error}", name=self.name, seconds=self._interval, error=error
+            )
         except Exception:
             self._log.failure("{name} failed", name=self.name)
 

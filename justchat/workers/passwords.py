@@ -10,6 +10,7 @@ only where it comes from, and a flood from everywhere delays no owner on a known
 requests than keep it busy, since a request that was sent has left its queue.
 """
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -27,10 +28,12 @@ from justchat.workers.process import WorkerDied, WorkerProcess
 from justchat.workers.thread_pool import BoundedThreadPool
 
 THREADS = 2
-PATIENCE = 0.1
+PATIENCE = 0.08
 """Seconds that the process has for a hash; then a thread computes it."""
-NO_IDLE_CORE = 2.0
-"""Seconds after such a hash in which threads compute all, since no core is idle. Then the process is tried again."""
+PROBE_EVERY = 2.0
+"""Seconds after such a hash in which threads compute all, since no core is idle. Then the process is probed: with a
+hash that nobody waits for, so that no sign-in pays for it. The process is used again once it answers a probe in time.
+"""
 SENT = 2
 """Requests sent to the process at once: the one it computes, and the next."""
 BACKLOG = 5
@@ -63,7 +66,8 @@ class Passwords:
         self.process = WorkerProcess(reactor, password_worker.__name__, "the password worker", pause=RESTART)
         self._threads = BoundedThreadPool("passwords", threads=THREADS, waiting=THREADS + SENT)
         self._in_threads = 0
-        self._no_idle_core_until = 0.0
+        self._has_idle_core = True
+        self._next_probe = 0.0
         self._queues = {name: FairQueue[_Work](each=each, most=MOST, evict=_evict) for name, each in EACH.items()}
 
     def start(self) -> None:
@@ -94,23 +98,29 @@ class Passwords:
     def _dispatch(self) -> None:
         """Hand queued work to the process and the threads."""
         process = self.process
-        while self._has_idle_core() and process.unanswered < SENT:
+        if not self._has_idle_core and not process.unanswered and self._reactor.seconds() >= self._next_probe:
+            Deferred.fromCoroutine(self._probe())
+        while self._is_process_used() and process.unanswered < SENT:
             work = self._take()
             if work is None:
                 return
             Deferred.fromCoroutine(self._run_in_process(work))
-        while self._in_threads < THREADS and (not self._has_idle_core() or self._is_backlogged()):
+        while self._in_threads < THREADS and (not self._is_process_used() or self._is_backlogged()):
             # One thread is always left for sign-ins.
             work = self._take(but="rooms" if self._in_threads == THREADS - 1 else None)
             if work is None:
                 return
             self._run_in_thread(work)
 
-    def _has_idle_core(self) -> bool:
+    def _is_process_used(self) -> bool:
         """Whether the process runs, and computed its last hashes in time."""
-        process = self.process
-        is_on_time = not process.is_behind and self._reactor.seconds() >= self._no_idle_core_until
-        return process.pid is not None and is_on_time
+        return self.process.pid is not None and self._has_idle_core
+
+    async def _probe(self) -> None:
+        self._next_probe = self._reactor.seconds() + PROBE_EVERY
+        with suppress(TimeoutError, WorkerDied):
+            await self.process.send("").addTimeout(PATIENCE, self._reactor)
+            self._has_idle_core = True
 
     def _is_backlogged(self) -> bool:
         return len(self._queues["keys"]) > BACKLOG
@@ -129,7 +139,7 @@ class Passwords:
         try:
             made = await self.process.send(*work.request).addTimeout(PATIENCE, self._reactor)
         except TimeoutError:
-            self._no_idle_core_until = self._reactor.seconds() + NO_IDLE_CORE
+            self._has_idle_core, self._next_probe = False, self._reactor.seconds() + PROBE_EVERY
             made = None
         except WorkerDied:
             made = None

@@ -4,6 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.service.lifecycle import LAST_ROUND, OrderedService, PartService, PeriodicService
@@ -119,6 +120,24 @@ class PeriodicTests(SynchronousTestCase):
             self.rounds[-1].callback(None)
 
         self.assertEqual([(0, 1), (1, 2), (2, 3)], counts)
+
+    def test_refused_by_machine(self) -> None:
+        """Where the machine has no more descriptors or no room, the log has a line without a traceback."""
+        said: list[str] = []
+
+        def observer(event: Any) -> None:
+            said.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.service.startService()
+        self.clock.advance(10)
+
+        self.rounds[0].errback(OSError(24, "Too many open files"))
+        self.clock.advance(10)
+
+        self.assertEqual(2, len(self.rounds))
+        self.assertEqual(["work failed, next in 10 s: [Errno 24] Too many open files"], said)
 
     def test_failed_round(self) -> None:
         """A round that fails is logged, and the next comes all the same."""

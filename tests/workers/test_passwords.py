@@ -149,7 +149,10 @@ class ItsProcess(PasswordsCase):
         os.kill(self.pid(made), signal.SIGCONT)
         await eventually(lambda: not process.unanswered, "it to catch up")
         self.patch(passwords, "PATIENCE", 60.0)
-        made._no_idle_core_until = 0.0
+        self.patch(passwords, "PROBE_EVERY", 0.0)
+        made._next_probe = 0.0
+        self.assertIs(False, await made.matches(SECRET + "!", hash, TURN))
+        await eventually(lambda: not process.unanswered, "the probe's answer")
         self.without_threads(made)
         self.assertIs(False, await made.matches(SECRET + "!", hash, TURN))
 
@@ -168,6 +171,23 @@ class ItsProcess(PasswordsCase):
         await gatherResults([ensureDeferred(made.hash(SECRET, TURN)) for _ in range(3)])
 
         self.assertEqual(0, made.process.unanswered)
+
+    async def test_probe(self) -> None:
+        """The process is tried again with a hash that nobody waits for."""
+        made = self.started()
+        await made.process.send("a")
+        os.kill(self.pid(made), signal.SIGSTOP)
+        self.patch(passwords, "PATIENCE", 0.01)
+        self.patch(passwords, "PROBE_EVERY", 0.0)
+        await made.hash(SECRET, TURN)
+        os.kill(self.pid(made), signal.SIGCONT)
+        await eventually(lambda: not made.process.unanswered, "it to catch up")
+        os.kill(self.pid(made), signal.SIGSTOP)
+        self.patch(passwords, "PATIENCE", 60.0)
+
+        await made.hash(SECRET, TURN)
+
+        self.assertEqual(1, made.process.unanswered, "the probe")
 
     async def test_killed(self) -> None:
         """No request is lost when it dies, and another process is started."""
