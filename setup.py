@@ -27,6 +27,7 @@ setup(
         "hiredis>=3.5,<4",  # parses what Redis says on the bus, in C
         "httptools>=0.7",  # reads the heads of calls; llhttp, which Node uses
         "treq>=25.5",  # the HTTP client behind the SMS gateway
+        "hyperlink>=21.0",  # URLs that are not ASCII; treq's own parser
         "attrs>=25.4",  # models and events
         "service-identity>=24.2",  # names in TLS certificates are verified
         "pydantic>=2.12",  # request bodies and settings: shapes, and every bad field at once
@@ -61,6 +62,7 @@ setup(
             "flask-cors>=6.0",
             "websockets>=15",  # one of the clients that are not ours
             "aiohttp>=3.12",  # another, and what python-socketio's client stands on
+            "standardwebhooks>=1.0",  # the reference library of webhooks' signatures
             "openapi-python-client>=0.29",  # makes a client of that document, which the tests run
         ],
         "fuzz": [

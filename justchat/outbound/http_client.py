@@ -1,16 +1,21 @@
 """An HTTP client for other servers, with a bounded time, a bounded answer, and errors without secrets."""
 
 from collections.abc import Mapping
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
-from treq.client import HTTPClient
-from treq.cookies import IndexableCookieJar
-from twisted.internet.defer import Deferred
+import treq
+from hyperlink import EncodedURL
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy, HTTPConnectionPool
-from twisted.web.iweb import IPolicyForHTTPS
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS
+from zope.interface import implementer
+
+from justchat.model.reach import Reach
+from justchat.outbound.guarded_reactor import GuardedReactor
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes of an answer's body by default; a larger one is an error."""
@@ -36,10 +41,11 @@ def tls_policy() -> IPolicyForHTTPS:
 
 
 class HttpClient:
-    """Makes requests, each over a connection of its own.
+    """Makes requests, each over a connection of its own, or with ``keep_alive`` over as many kept ones at most.
 
     ``server`` is the name of the other side in errors. ``timeout`` is in seconds, for a whole exchange;
-    ``answer_limit`` is in bytes. ``tls`` is a ``tls_policy()`` that several clients share.
+    ``answer_limit`` is in bytes. ``tls`` is a ``tls_policy()`` that several clients share. Names that resolve to
+    addresses outside of ``reach`` are not connected to: NoAnswer, unreachable.
     """
 
     def __init__(
@@ -50,10 +56,18 @@ class HttpClient:
         *,
         answer_limit: int = ANSWER_LIMIT,
         tls: IPolicyForHTTPS | None = None,
+        reach: Reach = Reach.ANY,
+        keep_alive: int = 0,
     ) -> None:
         self._server = server
         self._timeout = timeout
         self._reactor = reactor
+        self._guarded = GuardedReactor(reactor, reach)
+        self._pool = HTTPConnectionPool(reactor, persistent=keep_alive > 0)
+        self._pool.maxPersistentPerHost = keep_alive
+        # A kept connection that the server closes meanwhile fails its request. What may have arrived is not repeated
+        # here: the caller knows whether it may.
+        self._pool.retryAutomatically = False
         self._answer_limit = answer_limit
         self._tls = tls or tls_policy()
 
@@ -68,6 +82,8 @@ class HttpClient:
         except Exception as error:
             # Messages of Twisted and treq may quote the URL or a header, so NoAnswer names the kind of the error alone.
             # Twisted's client wraps errors that come after the connection is open.
+            if isinstance(error, DNSLookupError) and urlsplit(url).hostname in self._guarded.refused:
+                raise NoAnswer(f"{self._server} is in a private network", unreachable=True) from None
             raise NoAnswer(
                 f"the request to {self._server} failed: {_kind_of(error)}",
                 unreachable=isinstance(error, ConnectError | DNSLookupError),
@@ -75,7 +91,7 @@ class HttpClient:
             ) from None
 
     async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        connections = _Connections(self._reactor)
+        connections = _Connections(self._pool)
         try:
             return await self._read(connections, method, url, headers, body)
         except BaseException:
@@ -85,11 +101,12 @@ class HttpClient:
     async def _read(
         self, connections: "_Connections", method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes]:
-        agent = Agent(self._reactor, self._tls, connectTimeout=self._timeout, pool=connections)
-        client = HTTPClient(agent, IndexableCookieJar(DefaultCookiePolicy(allowed_domains=[])))
-        response = await client.request(
-            method, url, headers=dict(headers), data=body, allow_redirects=False, unbuffered=True, reactor=self._reactor
-        )
+        agent = Agent(self._guarded, self._tls, connectTimeout=self._timeout, pool=connections)
+        # Not by treq's client, which cannot encode the literal IPv6 address of a URL.
+        written = url if url.isascii() else EncodedURL.from_text(url).to_uri().to_text()
+        producer = _Body(body) if body or method not in ("GET", "HEAD") else None
+        fields = Headers({name: [value] for name, value in headers.items()})
+        response = await agent.request(method.encode(), written.encode(), fields, producer)
         answer = bytearray()
 
         def add(data: bytes) -> None:
@@ -98,25 +115,52 @@ class HttpClient:
             answer.extend(data)
 
         # Also where the caller ignores the body: an answer that is cut short is an error.
-        await response.collect(add)
+        await treq.collect(response, add)
         return response.code, bytes(answer)
+
+    async def close(self) -> None:
+        """Close the kept connections. Returns once they are closed."""
+        await self._pool.closeCachedConnections()
 
     def _timed_out(self, _result: object, seconds: float) -> Failure:
         return Failure(NoAnswer(f"{self._server} did not answer within {seconds:g} s"))
 
 
-class _Connections(HTTPConnectionPool):
-    """The connections of one exchange, kept so that they can be aborted.
+@implementer(IBodyProducer)
+class _Body:
+    """A body that is in memory."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.length = len(body)
+
+    def startProducing(self, consumer: Any) -> "Deferred[None]":
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        pass
+
+    def resumeProducing(self) -> None:
+        pass
+
+    def stopProducing(self) -> None:
+        pass
+
+
+class _Connections:
+    """The connections of one exchange, as its Agent's pool, so that they can be aborted.
 
     A response's transport can only be closed in order, and TLS waits for ever for the close alert of a silent peer.
     """
 
-    def __init__(self, reactor: Any) -> None:
-        super().__init__(reactor, persistent=False)
+    def __init__(self, pool: HTTPConnectionPool) -> None:
+        self._pool = pool
         self._made: list[Any] = []
+        self.persistent = pool.persistent
 
     def getConnection(self, key: Any, endpoint: Any) -> Any:
-        return super().getConnection(key, endpoint).addCallback(self._keep)
+        return self._pool.getConnection(key, endpoint).addCallback(self._keep)
 
     def _keep(self, connection: Any) -> Any:
         self._made.append(connection)
@@ -125,7 +169,8 @@ class _Connections(HTTPConnectionPool):
     def abort(self) -> None:
         """Close them at once."""
         for connection in self._made:
-            connection.transport.abortConnection()
+            if connection.transport is not None:
+                connection.transport.abortConnection()
 
 
 def _kind_of(error: BaseException) -> str:
