@@ -246,6 +246,10 @@ class TooManyRooms(ApiError):
     status, code, detail = 409, "too-many-rooms", "you have the maximum number of rooms; remove one first"
 
 
+class TooManyAnnouncements(ApiError):
+    status, code, detail = 409, "too-many-announcements", "too many announcements are under way; nothing was announced"
+
+
 class ExportNotFound(ApiError):
     status, code, detail = 404, "export-not-found", "you have no export with this id"
 

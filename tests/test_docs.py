@@ -201,7 +201,7 @@ class ProtocolTests(TestCase):
         """Everything that can happen, by the name that the socket has for it, is somewhere on the page."""
         named = literals(self.page)
 
-        unnamed = SILENT | {Kind.RELEASE, Kind.DIRECT_RELEASE}  # the last two are told by a message's own name
+        unnamed = SILENT | {Kind.RELEASE, Kind.DIRECT_RELEASE, Kind.DIRECT_REMOVED}  # told by other names
         missing = [kind.value for kind in Kind if kind not in unnamed and kind.value not in named]
 
         self.assertEqual(missing, [])

@@ -1,5 +1,7 @@
 """Messages of rooms: send and read."""
 
+from collections.abc import Callable
+
 from attrs import evolve, frozen
 
 from justchat.actions.presence import checked_room
@@ -10,7 +12,7 @@ from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
-from justchat.model.moment import Clock
+from justchat.model.moment import Clock, Moment
 from justchat.model.pictures import FOLDER, pictures_in
 from justchat.model.room import Room
 from justchat.policy import check_hold, check_read, check_speak
@@ -25,6 +27,8 @@ class Messages:
     pictures: IPictureRecords
     words: WordFilter
     clock: Clock
+    check_speak: Callable[[Room, Id, Moment], None] = check_speak
+    """Raises where a user may not speak in a room: ``policy`` has the rules."""
 
     async def say(self, user: Id, room_id: Id, text: str, ref_message: Id | None, client_id: str | None) -> Entry:
         """Send a message to a room. Returns the message once it is durable.
@@ -53,7 +57,7 @@ class Messages:
 
         def propose(room: Room, seq: int) -> Entry:
             at = self.clock()
-            check_speak(room, user, at)
+            self.check_speak(room, user, at)
             judged.check()
             if judged.hold is not None:
                 check_hold(room)

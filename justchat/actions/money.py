@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from attrs import frozen
@@ -22,6 +23,8 @@ from justchat.model.rate import Rate, RateCounter
 from justchat.policy import check_not_blocked
 
 UNNUMBERED = "unnumbered-top-ups"
+Begin = Callable[[Transfer], Awaitable[bool]]
+"""Adds a transfer to the ledger, as ``ILedger.begin`` does."""
 Network = Literal["mailru", "vk", "facebook", "twitter"]
 
 
@@ -58,15 +61,21 @@ class Money:
         """
         if not self._is_signed(user, coins, secret, payment_id):
             raise WrongSignature
-        transfer = Transfer(
-            id=(idempotency_id or new_id()) if payment_id is None else derived_id("payment", payment_id),
-            user=user,
-            amount=coins,
-            reason=Reason.PAYMENT,
-            created_at=self.clock(),
-            note=payment_id,
-        )
-        begin = self._begin_unnumbered if payment_id is None else self.ledger.begin
+        if payment_id is None:
+            return await self._pay(idempotency_id or new_id(), user, coins, None, self._begin_unnumbered)
+        await self._pay(derived_id("payment", payment_id), user, coins, payment_id, self.ledger.begin)
+
+    async def add(self, user: Id, coins: int, payment_id: str, note: str) -> None:
+        """Add coins that an app's own server says were paid for, once for each ``payment_id``, whichever way it comes.
+
+        Raises UserNotFound; Conflict where the payment was for another user or sum.
+        """
+        await self.users.exists(user)
+        noted = f"{payment_id}: {note}" if note else payment_id
+        await self._pay(derived_id("payment", payment_id), user, coins, noted, self.ledger.begin)
+
+    async def _pay(self, id: Id, user: Id, coins: int, note: str | None, begin: Begin) -> None:
+        transfer = Transfer(id=id, user=user, amount=coins, reason=Reason.PAYMENT, created_at=self.clock(), note=note)
         first, finished = await self.transfers.begin_or_resume(transfer, begin)
         if (first.user, first.amount) != (user, coins):
             raise Conflict("this payment was for another user or sum")

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from attrs import frozen
 
+from justchat.actions.announcing import Announcing
 from justchat.actions.presence import with_current_room
 from justchat.actions.transfers import Transfers
-from justchat.errors import Conflict, NotEnoughCoins, RoomNotFound, UserNotFound
+from justchat.errors import Conflict, MessageNotFound, NotEnoughCoins, RoomNotFound, UserNotFound
 from justchat.interfaces.audit import IAuditLog
 from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.deletions import IDeletions
@@ -17,6 +18,7 @@ from justchat.interfaces.money import ILedger
 from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
+from justchat.model.announcement import Announcement, Progress
 from justchat.model.audit import AuditLine, Deed
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
@@ -80,6 +82,7 @@ class OperatorActions:
     audit: IAuditLog
     operator: str
     held: IHeldMessages
+    announcing: Announcing
     clock: Clock
     region: str
 
@@ -216,8 +219,11 @@ class OperatorActions:
         return (await self.users.get(user)).balance
 
     async def remove_message(self, message: Id, reason: str) -> None:
-        """Let a daemon remove a message of a room. Raises MessageNotFound."""
-        await self.rooms.any_entry(message)
+        """Let a daemon remove a message of a room, or a direct one on both sides. Raises MessageNotFound."""
+        try:
+            await self.rooms.any_entry(message)
+        except MessageNotFound:
+            await self.mailboxes.find(message)
         await self.record(Deed.REMOVE_MESSAGE, message, reason)
         await self.removals.ask(message)
 
@@ -279,3 +285,22 @@ class OperatorActions:
         await self.record(Deed.RELEASE_MESSAGE if decision is Decision.RELEASE else Deed.DROP_MESSAGE, found.id)
         await self.held.decide(found, decision)
         return found
+
+    async def announce(self, author: Id, text: str) -> Announcement:
+        """Let the daemons tell everybody. Raises UserNotFound, Rejected, TooManyAnnouncements."""
+        id = new_id()
+        await self.announcing.check(author, text)
+        await self.record(Deed.ANNOUNCE, id, f"from {author}")
+        return await self.announcing.request(id, author, text)
+
+    async def list_announcements(self, limit: int) -> list[Announcement]:
+        """Announcements, the latest first."""
+        return await self.announcing.announcements.latest(limit)
+
+    async def stop_announcement(self, announcement: Id) -> Announcement:
+        """Let nobody else be told. Raises MessageNotFound; Conflict for an announcement that does not run."""
+        if (await self.announcing.announcements.get(announcement)).progress is not Progress.RUNNING:
+            raise Conflict("this announcement does not run any more")
+        await self.record(Deed.STOP_ANNOUNCEMENT, announcement)
+        await self.announcing.announcements.end(announcement, Progress.STOPPED, self.clock())
+        return await self.announcing.announcements.get(announcement)

@@ -8,11 +8,13 @@ from attrs import frozen
 from justchat.actions.concurrently import all_of
 from justchat.errors import MessageNotFound, RoomNotFound
 from justchat.interfaces.counters import CountAction
+from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
-from justchat.model.entry import OPERATOR, Entry
-from justchat.model.ids import Id
-from justchat.model.moment import Clock
+from justchat.model.direct import DirectMessage
+from justchat.model.entry import OPERATOR, Entry, Kind
+from justchat.model.ids import Id, derived_id
+from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
 from justchat.policy import check_remove_message
 
@@ -24,9 +26,10 @@ MOST_STEPS = 50
 
 @frozen(kw_only=True)
 class MessageRemovals:
-    """Removes messages of rooms. Each removal is told to the room, and the words are gone when it returns."""
+    """Removes messages. Each removal is told to whom the message was told, and the words are gone when it returns."""
 
     rooms: IRooms
+    mailboxes: IMailboxes
     removals: IRemovals
     clock: Clock
     count_action: CountAction
@@ -50,10 +53,55 @@ class MessageRemovals:
     async def remove_asked(self) -> None:
         """Remove the messages that operators want removed."""
         for message in await self.removals.asked(AT_ONCE):
-            with suppress(MessageNotFound, RoomNotFound):
+            await self._remove_for_operator(message)
+
+    async def remove_for_operator(self, message: Id) -> None:
+        """Remove a message of a room, or a direct one on both sides; once. Raises MessageNotFound.
+
+        A daemon completes what a crash interrupts.
+        """
+        await self.check_exists(message)
+        await self.removals.ask(message)
+        await self._remove_for_operator(message)
+
+    async def check_exists(self, message: Id) -> None:
+        """Raises MessageNotFound unless this is a message of a room, or a direct one."""
+        try:
+            await self.rooms.any_entry(message)
+        except MessageNotFound:
+            await self.mailboxes.find(message)
+
+    async def _remove_for_operator(self, message: Id) -> None:
+        """Each step may be repeated, also by several daemons at once."""
+        with suppress(MessageNotFound, RoomNotFound):
+            try:
                 found = await self.rooms.any_entry(message)
+            except MessageNotFound:
+                await self._remove_direct(await self.mailboxes.find(message))
+            else:
                 await (self.rooms.drop(found) if found.is_hidden else self._remove(found, OPERATOR, _allow))
-            await self.removals.settle(message)
+        await self.removals.settle(message)
+
+    async def _remove_direct(self, message: Entry) -> None:
+        """Remove a direct message, and tell both sides."""
+        receiver, author, at = message.stream, message.author, self.clock()
+        if message.is_hidden:
+            return await self.mailboxes.drop(message)
+
+        async def tell(side: Id) -> None:
+            def make(id: Id, seq: int) -> Entry:
+                return _direct_removal(message, id, side, seq, at)
+
+            await self.mailboxes.append_once(side, _removal_id(message, side), make)
+
+        for side in (receiver, author):
+            await tell(side)
+        direct = DirectMessage(
+            id=message.id, author=author, user=receiver, text="", created_at=message.created_at, order=message.order
+        )
+        for side in (receiver, author):
+            await self.mailboxes.remove(side, direct)
+        await self.removals.scrub([_direct_removal(message, _removal_id(message, receiver), receiver, 0, at)])
 
     async def remove_of(self, author: Id, room: Id, after: int = 0) -> int | None:
         """Remove what an author wrote in a room, in the author's own name; a step of it, behind the seq ``after``.
@@ -76,6 +124,24 @@ class MessageRemovals:
 
     async def _remove(self, message: Entry, by: Id, check: Callable[[Room], None]) -> None:
         await self.removals.scrub([await self.removals.append(message, by, self.clock(), check)])
+
+
+def _removal_id(message: Entry, side: Id) -> Id:
+    return derived_id("removed for", side, message.id)
+
+
+def _direct_removal(message: Entry, id: Id, side: Id, seq: int, at: Moment) -> Entry:
+    """The entry of one side's stream that tells them."""
+    return Entry(
+        id=id,
+        stream=side,
+        seq=seq,
+        kind=Kind.DIRECT_REMOVED,
+        author=OPERATOR,
+        user=message.stream,
+        created_at=at,
+        message=message.id,
+    )
 
 
 def _allow(room: Room) -> None:

@@ -41,7 +41,8 @@ class RoomActions:
     passwords: IPasswords
     password_attempts: RoomPasswordAttempts
     clock: Clock
-    rooms_per_user: int
+    rooms_per_user: int | None
+    """None for an app's own server, which may create any number for an admin."""
     count_entering: CountAction
 
     async def create(
@@ -59,7 +60,8 @@ class RoomActions:
         A retry with the same ``idempotency_id`` returns the first room. Raises Rejected for the name, TooManyRooms.
         """
         name = self.words.checked(name)
-        if await self.rooms.count_of_admin(user, self.rooms_per_user) >= self.rooms_per_user:
+        most = self.rooms_per_user
+        if most is not None and await self.rooms.count_of_admin(user, most) >= most:
             return await self._created_before(idempotency_id)
         secret = as_password(password or "")
         room = Room(
@@ -91,11 +93,6 @@ class RoomActions:
 
         Raises RoomNotFound, Banned, WrongPassword, RoomFull; TooManyRequests after too many entries or wrong
         passwords. A password that was not checked is not counted.
-
-        A user is in one room at a time, which the logs of two rooms and the user's document must agree on. A move is
-        claimed in the document; the new room's log gets its entry first, since that room may refuse; the old room's log
-        gets its entry; the claim is settled. ``finish_moves`` completes what a crash interrupts. Where the database is
-        away, the move is completed or given up once it is back.
         """
         room = await self.rooms.latest(room_id)
         check_not_banned(room, user)
@@ -105,6 +102,27 @@ class RoomActions:
         if user in room.users:
             return room
         self.count_entering(user, room.id)
+        return await self._move(user, room)
+
+    async def put(self, user: Id, room_id: Id) -> Room:
+        """Let a user enter a room as its admin wishes, without the password, and leave the one before.
+
+        Raises RoomNotFound, UserNotFound, Banned, RoomFull.
+        """
+        room = await self.rooms.latest(room_id)
+        await self.users.exists(user)
+        check_enter(room, user)
+        return room if user in room.users else await self._move(user, room)
+
+    async def _move(self, user: Id, room: Room) -> Room:
+        """Let a user enter, and leave the room before.
+
+        A user is in one room at a time, which the logs of two rooms and the user's document must agree on. A move is
+        claimed in the document; the new room's log gets its entry first, since that room may refuse; the old room's log
+        gets its entry; the claim is settled. ``finish_moves`` completes what a crash interrupts. Where the database is
+        away, the move is completed or given up once it is back.
+        """
+        room_id = room.id
 
         def propose(room: Room, seq: int) -> Entry | None:
             check_enter(room, user)

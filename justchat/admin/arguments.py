@@ -6,7 +6,7 @@ from os.path import lexists
 from pathlib import Path
 from typing import Any
 
-from justchat.admin import audit, complaints, gifts, messages, uploads, users, words
+from justchat.admin import announcements, audit, complaints, gifts, messages, uploads, users, words
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.moment import Moment, from_iso
 from justchat.model.text import composed, shows
@@ -46,10 +46,11 @@ def _parser() -> ArgumentParser:
     areas = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _gifts(_area(areas, "gifts", "the gifts that can be bought"))
     _complaints(_area(areas, "complaints", "the complaints about messages"))
-    remove = _command(_area(areas, "messages", "the messages of rooms"), "remove", messages.remove)
+    remove = _command(_area(areas, "messages", "the messages"), "remove", messages.remove)
     remove.add_argument("id", metavar="ID", help="the message's id")
     remove.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the audit log keeps it")
     _users(_area(areas, "users", "the users"))
+    _announcements(areas)
     _audit(areas)
     _words(_area(areas, "words", "the messages that were held because of their words"))
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)
@@ -136,6 +137,16 @@ def _audit(areas: Any) -> None:
     # There is but this command, which may be left out.
     area.required = False
     areas.choices["audit"].set_defaults(command=audit.list_deeds, whom=None, limit=100)
+
+
+def _announcements(areas: Any) -> None:
+    announce = _command(areas, "announce", announcements.announce)
+    announce.add_argument("text", metavar="TEXT", type=_text, help=f"at most {LONGEST_TEXT} characters")
+    announce.add_argument("--from", dest="author", metavar="USER", required=True, help="the author: an id or a phone")
+    area = _area(areas, "announcements", "the messages to everybody")
+    listing = _command(area, "list", announcements.list_announcements)
+    listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
+    _command(area, "stop", announcements.stop).add_argument("id", metavar="ID", help="the announcement's id")
 
 
 def _words(area: Any) -> None:

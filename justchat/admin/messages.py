@@ -8,7 +8,9 @@ from justchat.model.ids import as_id
 
 
 async def remove(context: AdminContext, arguments: Namespace) -> Outcome:
-    """Remove the text of a room's message. A running daemon does so within seconds, else the next one that starts."""
+    """Remove the text of a room's message, or a direct message on both sides. A running daemon does so within seconds,
+    else the next one that starts.
+    """
     message = as_id(arguments.id)
     await context.operating.remove_message(message, arguments.reason)
     return Outcome(f"Message {message} will be removed by a daemon.", {"removing": message})

@@ -80,6 +80,8 @@ class Limits(Table):
     exports_per_user: RateTexts = ("10/day",)
     """Archives that a user can ask for."""
     blocks_per_user: Positive = 5000
+    announced_per_second: Positive = 500
+    """People whom an announcement is told in a second, at most."""
     searches: Positive = 1
     """Slow searches that run at once."""
     searches_per_user: Positive = 8

@@ -25,6 +25,13 @@ class IMailboxes(Interface):
         ``make`` gets its seq and its ``order``. Raises Blocked where one of the two blocks the other.
         """
 
+    async def send_once(author: Id, to: Id, id: Id, make: Callable[[Id, int, int], Entry]) -> None:
+        """``send`` under a derived id, unless it is there. ``make`` gets the entry's id, its seq and its ``order``.
+
+        Raises as ``send``; Unavailable, and then the caller retries. It is for a message to many people: what it loads
+        into memory for one of them goes first.
+        """
+
     async def append_once(user: Id, id: Id, make: Callable[[Id, int], Entry], *, by: Id | None = None) -> Kind:
         """Append an entry with a derived id to a user's stream, unless it is there. ``make`` gets its id and seq.
         Returns the kind of the entry that is there now.
@@ -66,6 +73,9 @@ class IMailboxes(Interface):
 
     async def get(user: Id, message: Id) -> DirectMessage:
         """A message that the user sent or received and has not removed. Raises MessageNotFound."""
+
+    async def find(message: Id) -> Entry:
+        """A direct message, whoever may see it; without words if it was removed. Raises MessageNotFound."""
 
     async def messages(user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int) -> list[DirectMessage]:
         """Messages to the user, of ``author`` alone if given, or those that the user sent to ``to``; newest first."""

@@ -27,6 +27,8 @@ class Deed(StrEnum):
     MOVE_UPLOADS = "move uploads"
     RELEASE_MESSAGE = "release message"
     DROP_MESSAGE = "drop message"
+    ANNOUNCE = "announce"
+    STOP_ANNOUNCEMENT = "stop announcement"
 
 
 @frozen(kw_only=True)

@@ -51,6 +51,8 @@ class Kind(StrEnum):
 
     DIRECT_RELEASE = "direct-message released"
     """The same for a direct message to the user."""
+    DIRECT_REMOVED = "direct-message removed"
+    """The direct message ``message``, which the user sent or received, was removed by an operator, for both."""
 
     VOID = "void"
     """No event: fills the seq of an entry refused while the database was not available (docs/database.rst)."""
@@ -90,6 +92,9 @@ class Entry:
     ``held`` is of a message that was not told to others when it was stored. A ``RELEASE`` or ``DIRECT_RELEASE`` has it
     as ``ref_message``, which then has the ``ref_message`` of its own, and its ``author``. A ``VOID`` that takes a held
     message back, since it was dropped, has it as ``message``.
+
+    ``is_announcement`` is of a direct message to everybody, until it is stored: its author keeps no copy, since nobody
+    could use a million dialogs.
     """
 
     id: Id
@@ -112,6 +117,7 @@ class Entry:
     blocks: Mapping[Id, Moment] | None = None
     settings: RoomSettings | None = None
     held: Hold | None = None
+    is_announcement: bool = False
 
     @property
     def is_drop(self) -> bool:

@@ -65,13 +65,14 @@ class MessageDocument(TypedDict):
 
 class DirectMessageDocument(TypedDict):
     """A direct message; ``read_at`` is null until its receiver has read it. ``held`` is true in a message that only its
-    author sees, for now.
+    author sees, for now. An event that is sent again, of a message that was removed since, has no text, and
+    ``removed_at``.
     """
 
     _id: str
     author: str
     user: str
-    text: str
+    text: str | None
     room: None
     ref_message: None
     type: None
@@ -80,6 +81,7 @@ class DirectMessageDocument(TypedDict):
     read: bool
     read_at: str | None
     held: NotRequired[bool]
+    removed_at: NotRequired[str]
 
 
 class GiftDocument(TypedDict):
@@ -280,7 +282,10 @@ def direct_document(message: DirectMessage) -> DirectMessageDocument:
 
 def sent_document(entry: Entry) -> DirectMessageDocument:
     """The document of the direct message in an entry, unread as it was when it was sent."""
-    return direct_document(_direct_message(entry, None))
+    document = direct_document(_direct_message(entry, None))
+    if entry.removed_at is not None:
+        document["text"], document["removed_at"] = None, iso(entry.removed_at)
+    return document
 
 
 def receipt_document(receipt: Entry) -> DirectMessageDocument:
@@ -290,12 +295,12 @@ def receipt_document(receipt: Entry) -> DirectMessageDocument:
 
 
 def _direct_message(entry: Entry, read_at: Moment | None) -> DirectMessage:
-    assert entry.user is not None and entry.text is not None
+    assert entry.user is not None
     return DirectMessage(
         id=entry.id,
         author=entry.author,
         user=entry.user,
-        text=entry.text,
+        text=entry.text or "",  # it may have been removed
         created_at=entry.created_at,
         read_at=read_at,
     )

@@ -97,6 +97,19 @@ def _removal_event(entry: Entry) -> Event:
     return Event(Kind.MESSAGE_REMOVED.value, {**data, "held": True} if entry.is_drop else data)
 
 
+def _direct_removal_event(entry: Entry) -> Event:
+    """As that of a room's message; with ``n``, and without ``room`` and ``seq``."""
+    data = {
+        "n": entry.seq,
+        "_id": entry.id,
+        "message": entry.message,
+        "room": None,
+        "author": None,
+        "created_at": iso(entry.created_at),
+    }
+    return Event(Kind.MESSAGE_REMOVED.value, data)
+
+
 def event_of_mailbox_entry(entry: Entry) -> Event | None:
     """The event of an entry in a user's own stream; None for SILENT ones.
 
@@ -112,6 +125,8 @@ def event_of_mailbox_entry(entry: Entry) -> Event | None:
             return Event(
                 "direct-message", {"n": entry.seq, **sent_document(entry.ref_message), "type": "direct-message"}
             )
+        case Kind.DIRECT_REMOVED:
+            return _direct_removal_event(entry)
         case Kind.READ:
             message = receipt_document(entry)
             read_at = message["read_at"]

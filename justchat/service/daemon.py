@@ -19,6 +19,7 @@ from justchat.runtime.stall_detector import StallDetector
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
 from justchat.service.account_deletions import AccountDeletions
+from justchat.service.announcing import AnnouncementService
 from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
 from justchat.service.exporting import ExpiredExports, Exporting
@@ -168,6 +169,12 @@ class Daemon(RootService):
             Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
             OperatorRemovals(actions.removals, reactor),
             AccountDeletions(actions.deletion, None if mongod else Lease(database, "deletions"), reactor),
+            AnnouncementService(
+                actions.announcing,
+                settings.limits.announced_per_second,
+                None if mongod else Lease(database, "announcements"),
+                reactor,
+            ),
             OrphanRemoval(actions.uploads, reactor),
             PartService("archives", start=archives.start, stop=archives.stop),
             Exporting(actions.exports, reactor),

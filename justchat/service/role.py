@@ -10,8 +10,8 @@ from twisted.internet.interfaces import IProtocolFactory
 from justchat.config.settings import Settings
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
-from justchat.service.announcement import Announcement
 from justchat.service.ports import Ports
+from justchat.service.up_line import UpLine
 from justchat.wiring.transports import Peers
 
 
@@ -43,7 +43,7 @@ class Role:
 
     def announcement(self, settings: Settings, ports: Ports, notifier: Notifier) -> Service:
         """The service that says that the daemon is up. It starts last."""
-        return Announcement(settings, ports, notifier)
+        return UpLine(settings, ports, notifier)
 
 
 ON_ITS_OWN: Any = Role()

@@ -20,7 +20,7 @@ from justchat.model.text import fold
 from justchat.store.mongo.client import Document
 
 OF_USERS = frozenset(
-    {Kind.DIRECT_MESSAGE, Kind.DIRECT_RELEASE, Kind.READ, Kind.GIFT, Kind.NOTICE}
+    {Kind.DIRECT_MESSAGE, Kind.DIRECT_RELEASE, Kind.DIRECT_REMOVED, Kind.READ, Kind.GIFT, Kind.NOTICE}
     | {Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED}
 )
 KINDS = {kind.value: kind for kind in Kind}
@@ -99,13 +99,15 @@ def entry_to_document(entry: Entry) -> Document:
 def _more_by_kind(entry: Entry) -> Document:
     if entry.kind is Kind.DIRECT_MESSAGE:
         of_dialog = {"pair": pair(entry.author, entry.stream), "read": False, "removed_by": []}
+        if entry.is_announcement:
+            return {**of_dialog, "removed_by": [ObjectId(entry.author)]}
         return of_dialog if entry.held is None else {**of_dialog, **hidden_from(entry.stream), **_held(entry)}
     if entry.kind is Kind.MESSAGE:
         return _held(entry)
     if entry.kind is Kind.VOID and entry.voids is not None:
         dropped = {} if entry.message is None else {"message": ObjectId(entry.message)}
         return {"voids": entry.voids, "changes": True, **dropped}
-    if entry.kind in CHANGES_MESSAGE or entry.kind is Kind.DIRECT_RELEASE:
+    if entry.kind in CHANGES_MESSAGE or entry.kind in (Kind.DIRECT_RELEASE, Kind.DIRECT_REMOVED):
         return _change_of_message(entry)
     if entry.blocks is not None:
         return {"blocks": [{"user": ObjectId(user), "at": at} for user, at in entry.blocks.items()]}
@@ -117,7 +119,9 @@ def _change_of_message(entry: Entry) -> Document:
     assert entry.message is not None
     gap = {} if entry.gap is None else {"gap": entry.gap}
     # Until the words of the message are gone from the database, ``scrub`` is when they are to be looked for.
-    scrub = {"scrub": entry.created_at} if entry.kind is Kind.MESSAGE_REMOVED else {}
+    # (Of a direct message there is an entry in two streams: that in the receiver's has the mark.)
+    is_marked = entry.kind is Kind.MESSAGE_REMOVED or (entry.kind is Kind.DIRECT_REMOVED and entry.stream == entry.user)
+    scrub = {"scrub": entry.created_at} if is_marked else {}
     return {"message": ObjectId(entry.message), **scrub, **gap}
 
 
@@ -140,7 +144,7 @@ def direct_from_document(document: Document) -> DirectMessage:
         id=id_of(document["_id"]),
         author=id_of(document["author"]),
         user=id_of(document["user"]),
-        text=document["text"],
+        text=document.get("text") or "",  # a copy of one that was removed has none
         created_at=moment(document["create_at"]),
         read_at=moment_or_none(document.get("read_at")),
         order=document.get("order"),

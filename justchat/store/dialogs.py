@@ -91,7 +91,9 @@ class Dialogs:
     def add(self, message: Entry) -> None:
         """A direct message has become durable."""
         self._behind += 1
-        if message.held is None:
+        if message.is_announcement:
+            self.add_for_receiver(message)
+        elif message.held is None:
             self._latest[message.stream, message.author] = message  # later than the one before, as their stream goes
         else:
             self._update((message.author, message.stream), _last(message))
@@ -102,6 +104,8 @@ class Dialogs:
         """Whether both users see the message in their dialogs, at every daemon, though it is not written there yet."""
         order, active = message.order or 0, self._active
         receiver, author = message.stream, message.author
+        if message.is_announcement:
+            return active.get((receiver, author), 0) > order
         return active.get((receiver, author), 0) > order and active.get((author, receiver), 0) > order
 
     def add_for_receiver(self, message: Entry) -> None:

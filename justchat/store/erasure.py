@@ -12,6 +12,7 @@ from justchat.model.entry import Kind
 from justchat.model.ids import Id
 from justchat.model.moment import EPOCH, Clock
 from justchat.store.indexes import (
+    ANNOUNCEMENTS,
     ANSWERS,
     BY_ID,
     COMPLAINTS,
@@ -121,6 +122,7 @@ class Erasure:
         await self._database.delete_all(EXPORTS, {"user": id, "place": None})
         await self._database.update_all(EXPORTS, {"user": id}, {"$set": {"status": "failed", "expires_at": EPOCH}})
         await self._database.delete_all(COMPLAINTS, {"author": id})
+        await self._database.delete_all(ANNOUNCEMENTS, {"author": id})
         for place in ("message.", "message.ref_message."):
             copies = {f"{place}author": id, f"{place}text": {"$exists": True}}
             await self._database.update_all(COMPLAINTS, copies, without_words(place, self._clock()))

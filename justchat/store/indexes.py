@@ -14,6 +14,7 @@ AUDIT = "audit"
 REMOVALS = "removals"
 HELD = "held"
 EXPORTS = "exports"
+ANNOUNCEMENTS = "announcements"
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
 
@@ -55,6 +56,9 @@ BETWEEN = _index({"pair": 1, **LATEST}, partialFilterExpression=_DIRECT)
 
 WAITING = _index({"held": 1, "create_at": 1}, partialFilterExpression={"held": "waiting"})
 """Held messages that wait for an operator."""
+
+RUNNING = _index({"progress": 1, "order": 1}, partialFilterExpression={"progress": "running"})
+"""Announcements that are under way, the oldest first."""
 
 PRIVATE = _index({"private": 1, "_id": 1}, partialFilterExpression={"private": True})
 """Rooms with a password, for queries that read the index alone."""
@@ -153,6 +157,13 @@ INDEXES: dict[str, list[Document]] = {
         _index({"token": 1}, unique=True),
         _index({"status": 1, "taken": 1}),
         _index({"expires_at": 1}),
+    ],
+    ANNOUNCEMENTS: [
+        RUNNING,
+        _index({"order": -1}),
+        _index({"author": 1}),
+        # Those that have ended go after a while.
+        _index({"ended_at": 1}, expireAfterSeconds=90 * 24 * 3600),
     ],
     AUDIT: [_index({"order": -1}), _index({"whom": 1, "order": -1})],
     COMPLAINTS: [

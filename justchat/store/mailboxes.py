@@ -19,7 +19,7 @@ from justchat.model.entry import Entry, Hold, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Moment
 from justchat.policy import check_not_blocked
-from justchat.store.bson import KINDS, direct_from_document, object_id
+from justchat.store.bson import KINDS, direct_from_document, entry_from_document, object_id
 from justchat.store.coalescer import wait_at_most
 from justchat.store.dialog_lists import DIRECT, DialogLists, between, dialog_query, streams
 from justchat.store.dialogs import Dialogs
@@ -112,6 +112,16 @@ class Mailboxes:
             await self._observe_dialog(author, to)
         # Numbered at the head of the log, where it gets its seq: both rise alike.
         return await self._append_between(author, to, lambda seq: make(seq, self._database.order_clock.next()))
+
+    async def send_once(self, author: Id, to: Id, id: Id, make: Callable[[Id, int, int], Entry]) -> None:
+        if self._shared:
+            await self._observe_dialog(author, to)
+        was_known = to in self._log.heads.in_memory
+        try:
+            await self.append_once(to, id, lambda id, seq: make(id, seq, self._database.order_clock.next()), by=author)
+        finally:
+            if not was_known:
+                self._log.heads.drop_first(to)
 
     async def _observe_dialog(self, author: Id, to: Id) -> None:
         """Observe the orders of this dialog that other daemons have given: the message comes after them.
@@ -226,6 +236,13 @@ class Mailboxes:
         if user not in (direct.author, direct.user):
             raise MessageNotFound
         return direct
+
+    async def find(self, message: Id) -> Entry:
+        query = {"_id": object_id(message, MessageNotFound)}
+        document = await self._database.find_one(LOG, query, scatter=Scatter.MESSAGE_ID)
+        if document is None or document["kind"] != Kind.DIRECT_MESSAGE:
+            raise MessageNotFound
+        return entry_from_document(document)
 
     async def messages(
         self, user: Id, *, author: Id | None, to: Id | None, offset: int, limit: int

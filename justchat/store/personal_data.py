@@ -58,6 +58,7 @@ BELONGINGS: Mapping[str, Sequence[str] | str] = {
     "exports": "the archives themselves, for a day",
     "held": "messages that wait for an operator, which their authors see in their rooms and dialogs",
     "removals": "an operator's tasks: ids of messages",
+    "announcements": "what an operator lets somebody tell everybody, whose messages they export",
     "audit": "what operators did",
     "windows": "counts, under ids from which nobody can be told",
     "invites": "ids from which nobody can be told, for a day",

@@ -90,8 +90,12 @@ class Removals:
         """Remove the words of messages of one room, which were removed at the same time."""
         messages = [Id(str(removal.message)) for removal in removals]
         ids = list(map(ObjectId, messages))
-        whole = {"_id": {"$in": ids}, "stream": stream, "kind": {"$ne": Kind.VOID.value}, "removed_at": None}
-        await self._database.update_all(LOG, whole, without_words("", at), hint=BY_ID)
+        whole = {"_id": {"$in": ids}, "stream": stream, "removed_at": None}
+        of_room = {**whole, "kind": {"$nin": [Kind.VOID.value, Kind.DIRECT_MESSAGE.value]}}
+        await self._database.update_all(LOG, of_room, without_words("", at), hint=BY_ID)
+        if any(removal.kind is Kind.DIRECT_REMOVED for removal in removals):
+            direct = {**whole, "kind": Kind.DIRECT_MESSAGE.value}
+            await self._database.update_all(LOG, direct, _direct_without_words(at), hint=BY_ID)
         for field in QUOTING:
             await self._scrub_quotations(field, ids, at)
         for field in ("message._id", "message.ref_message._id"):
@@ -152,6 +156,12 @@ class Removals:
 
     async def settle(self, message: Id) -> None:
         await self._database.delete_all(REMOVALS, {"_id": ObjectId(message)})
+
+
+def _direct_without_words(at: Moment) -> list[Document]:
+    """The update that removes the words of direct messages, and both copies of each."""
+    unread = {"$cond": [{"$eq": ["$read", False]}, None, "$read"]}
+    return [{"$set": {"removed_at": at, "read": unread, "removed_by": ["$author", "$user"]}}, {"$unset": ["text"]}]
 
 
 def without_words(place: str, at: Moment) -> Document:

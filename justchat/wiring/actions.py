@@ -4,10 +4,11 @@ from datetime import timedelta
 from functools import partial
 from time import monotonic
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from justchat.actions.abuse_alarm import AbuseAlarm
 from justchat.actions.accounts import Accounts, new_key
+from justchat.actions.announcing import Announcing
 from justchat.actions.blocks import Blocks
 from justchat.actions.complaints import Complaints
 from justchat.actions.deletion import AccountDeletion
@@ -23,9 +24,12 @@ from justchat.actions.operating import OperatorActions
 from justchat.actions.removals import MessageRemovals
 from justchat.actions.room_editing import RoomEditing
 from justchat.actions.rooms import RoomActions
+from justchat.actions.server_messages import ServerMessages
+from justchat.actions.server_rooms import ServerRooms
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.transfers import Transfers
 from justchat.actions.uploads import UploadActions
+from justchat.actions.word_filter import WordFilter
 from justchat.config.limits import Limits
 from justchat.config.settings import Settings
 from justchat.interfaces.counters import CountAction
@@ -38,6 +42,7 @@ from justchat.limits.rate_limiter import MakeWindow, SlidingWindow
 from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
+from justchat.policy import check_speak_by_server
 from justchat.wiring.stores import Stores
 from justchat.wiring.words import make_word_filter
 from justchat.workers.picture_folder import names_of
@@ -61,6 +66,9 @@ class Actions:
     gift_catalogue: GiftCatalogue
     complaints: Complaints
     held: HeldActions
+    announcing: Announcing
+    server_rooms: ServerRooms
+    server_messages: ServerMessages
     uploads: UploadActions
     exports: Exports
 
@@ -139,10 +147,36 @@ def make_actions(
     )
     message_removals = MessageRemovals(
         rooms=rooms,
+        mailboxes=mailboxes,
         removals=stores.removals,
         clock=now,
         count_action=count_in_room("moderate", limits, make_window),
     )
+    editing = RoomEditing(
+        rooms=rooms,
+        words=words,
+        passwords=passwords,
+        clock=now,
+        count_action=count_in_room("moderate", limits, make_window),
+    )
+    messages = Messages(rooms=rooms, client_ids=stores.room_client_ids, pictures=pictures, words=words, clock=now)
+    moderation = Moderation(
+        users=users,
+        rooms=rooms,
+        pictures=pictures,
+        words=words,
+        clock=now,
+        count_action=count_in_room("moderate", limits, make_window),
+    )
+    direct = DirectMessages(
+        users=users,
+        mailboxes=mailboxes,
+        client_ids=stores.direct_client_ids,
+        pictures=pictures,
+        words=words,
+        clock=now,
+    )
+    announcing = make_announcing(stores, words)
     return Actions(
         accounts=accounts,
         deletion=AccountDeletion(
@@ -158,31 +192,11 @@ def make_actions(
             grace=timedelta(days=settings.accounts.deletion_grace),
         ),
         rooms=room_actions,
-        editing=RoomEditing(
-            rooms=rooms,
-            words=words,
-            passwords=passwords,
-            clock=now,
-            count_action=count_in_room("moderate", limits, make_window),
-        ),
-        messages=Messages(rooms=rooms, client_ids=stores.room_client_ids, pictures=pictures, words=words, clock=now),
-        moderation=Moderation(
-            users=users,
-            rooms=rooms,
-            pictures=pictures,
-            words=words,
-            clock=now,
-            count_action=count_in_room("moderate", limits, make_window),
-        ),
+        editing=editing,
+        messages=messages,
+        moderation=moderation,
         removals=message_removals,
-        direct=DirectMessages(
-            users=users,
-            mailboxes=mailboxes,
-            client_ids=stores.direct_client_ids,
-            pictures=pictures,
-            words=words,
-            clock=now,
-        ),
+        direct=direct,
         blocks=Blocks(users=users, mailboxes=mailboxes, clock=now, most=limits.blocks_per_user),
         money=Money(
             users=users,
@@ -205,6 +219,22 @@ def make_actions(
             users=users, rooms=rooms, mailboxes=mailboxes, complaints=stores.complaints, pictures=pictures, clock=now
         ),
         held=HeldActions(rooms=rooms, mailboxes=mailboxes, held=stores.held, clock=now),
+        announcing=announcing,
+        # What the app's own server does is nobody's action, and counts among nobody's.
+        server_rooms=ServerRooms(
+            users=users,
+            rooms=rooms,
+            actions=evolve(room_actions, count_entering=_uncounted, rooms_per_user=None),
+            editing=evolve(editing, count_action=_uncounted),
+            moderation=evolve(moderation, count_action=_uncounted),
+        ),
+        server_messages=ServerMessages(
+            users=users,
+            messages=evolve(messages, check_speak=check_speak_by_server),
+            direct=direct,
+            announcing=announcing,
+            removals=message_removals,
+        ),
         uploads=UploadActions(
             images=images,
             pictures=pictures,
@@ -223,6 +253,22 @@ def make_actions(
             clock=now,
         ),
     )
+
+
+def make_announcing(stores: Stores, words: WordFilter) -> Announcing:
+    """The actions on announcements."""
+    return Announcing(
+        users=stores.users,
+        mailboxes=stores.mailboxes,
+        announcements=stores.announcements,
+        pictures=stores.pictures,
+        words=words,
+        clock=now,
+    )
+
+
+def _uncounted(user: Id, room: Id) -> None:
+    """Counts nothing."""
 
 
 def make_archive_content(stores: Stores, picture_store: IPictureStore) -> ArchiveContent:
@@ -256,6 +302,7 @@ def make_operator_actions(settings: Settings, stores: Stores, operator: str) -> 
         audit=stores.audit,
         operator=operator,
         held=stores.held,
+        announcing=make_announcing(stores, make_word_filter(settings)),
         clock=now,
         region=settings.sms.region,
     )

@@ -8,6 +8,7 @@ from justchat.config.settings import Settings
 from justchat.interfaces.bus import IBus
 from justchat.model.ids import direct_message_id, room_message_id
 from justchat.model.moment import now
+from justchat.store.announcements import AnnouncementStore
 from justchat.store.audit_log import AuditLog
 from justchat.store.catalogue import Catalogue
 from justchat.store.client_ids import ClientIds
@@ -46,6 +47,7 @@ class Stores:
     catalogue: Catalogue
     complaints: ComplaintStore
     removals: Removals
+    announcements: AnnouncementStore
     audit: AuditLog
     held: HeldMessages
     invites: Invites
@@ -88,6 +90,7 @@ def make_stores(
         ledger=Ledger(database),
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database),
+        announcements=AnnouncementStore(database),
         audit=AuditLog(database),
         held=HeldMessages(database),
         invites=Invites(database, now, reactor),

@@ -22,6 +22,35 @@ class Removing(AdminCase):
         (line,) = (await self.answer("audit", "list", "--whom", message["_id"]))["audit"]
         self.assertEqual(("remove message", "against the rules"), (line["deed"], line["why"]))
 
+    async def test_direct(self) -> None:
+        """A direct message goes on both sides, and both are told; those who come back are told so, too."""
+        anna, boris = [await self.a_person() for _ in range(2)]
+        first, rude = [
+            (await anna.call("/user/sendMessage", message={"user": boris.id, "text": text})).data["message"][0]
+            for text in ("kind", "rude")
+        ]
+        await boris.call("/user/messages/mark-as-read", message=rude["_id"])
+        listeners = [await self.a_listener(who) for who in (anna, boris)]
+
+        await self.answer("messages", "remove", rude["_id"], "--reason", "against the rules")
+
+        for who, listener in zip((anna, boris), listeners, strict=True):
+            data = (await listener.next("message-removed"))["data"]
+            self.assertEqual((rude["_id"], None, None), (data["message"], data["room"], data["author"]))
+            self.assertIsInstance(data["n"], int)
+            (dialog,) = (await who.call("/user/dialogs")).data["dialogs"]
+            self.assertEqual(first["_id"], dialog["last_message"]["_id"])
+            other = boris if who is anna else anna
+            shown = (await who.call("/user/dialog", user=other.id)).data["dialog"]
+            self.assertEqual([first["_id"]], [message["_id"] for message in shown])
+        back = await self.a_socket()
+        back.say({"event": "init", "data": {"session_key": boris.session_key, "n": 1}})
+        data = (await back.next("direct-message"))["data"]
+        self.assertEqual((rude["_id"], None), (data["_id"], data["text"]))
+        self.assertIn("removed_at", data)
+        again = await self.answer("messages", "remove", rude["_id"], "--reason", "again")
+        self.assertEqual({"removing": rude["_id"]}, again)
+
     async def test_refused(self) -> None:
         """An unknown id, and a command without a reason, are refused, and are no deeds."""
         self.assert_refused(await self.admin("messages", "remove", "0" * 24, "--reason", "x"))

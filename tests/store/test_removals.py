@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from pymongo import MongoClient
 
@@ -25,6 +25,9 @@ def allow(room: Room) -> None:
     """Everybody may."""
 
 
+_nothing = cast(Any, None)
+
+
 class RemovalCase(LogCase):
     async def setUp(self) -> None:
         await super().setUp()
@@ -41,7 +44,11 @@ class RemovalCase(LogCase):
 
     def actions_of(self, rooms: Rooms) -> MessageRemovals:
         return MessageRemovals(
-            rooms=rooms, removals=self.removals_of(rooms), clock=self.clock, count_action=lambda user, room: None
+            rooms=rooms,
+            mailboxes=_nothing,
+            removals=self.removals_of(rooms),
+            clock=self.clock,
+            count_action=lambda user, room: None,
         )
 
     def clock(self) -> Moment:

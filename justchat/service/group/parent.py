@@ -17,7 +17,6 @@ from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, 
 from justchat.runtime.mongod import Mongod
 from justchat.runtime.shared_ports import SharingReactor
 from justchat.runtime.systemd import Notifier
-from justchat.service.announcement import Announcement
 from justchat.service.database import EmbeddedMongod
 from justchat.service.group.context import REPORTS, Start, WorkerContext
 from justchat.service.group.processes import GroupProcess
@@ -27,6 +26,7 @@ from justchat.service.lifecycle import PartService
 from justchat.service.ports import Ports
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
 from justchat.service.root import RootService
+from justchat.service.up_line import UpLine
 from justchat.workers.process import spawn_module
 
 FIRST_DESCRIPTOR = 4
@@ -77,7 +77,7 @@ class Parent(RootService):
             self._relay,
             supervisor,
             self.ports,
-            Announcement(settings, self.ports, self._notifier),
+            UpLine(settings, self.ports, self._notifier),
         ]
         for child in filter(None, children):
             child.setServiceParent(self)

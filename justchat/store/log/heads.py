@@ -136,6 +136,11 @@ class Heads(Generic[S]):
                 return
             self.in_memory.move_to_end(stream)
 
+    def drop_first(self, stream: Id) -> None:
+        """Let this head go before all others: nobody is likely to need it again."""
+        if stream in self.in_memory:
+            self.in_memory.move_to_end(stream, last=False)
+
     def advance(self, head: StreamHead[S], entry: Entry) -> None:
         """Make this the head of the entry's stream, and publish the entry."""
         stream = entry.stream

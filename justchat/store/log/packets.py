@@ -54,7 +54,7 @@ _RELEASES = {Kind.RELEASE.value, Kind.DIRECT_RELEASE.value}
 _GIFT: dict[str, type] = {"_id": ObjectId, "name": str, "image": str, "price": int, "create_at": datetime}
 
 
-_OF_A_MESSAGE = frozenset(kind.value for kind in CHANGES_MESSAGE)
+_OF_A_MESSAGE = frozenset(kind.value for kind in CHANGES_MESSAGE | {Kind.DIRECT_REMOVED})
 
 
 def seq_of_packet(body: bytes) -> int | None:

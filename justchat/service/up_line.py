@@ -13,7 +13,7 @@ from justchat.runtime.systemd import Notifier
 from justchat.service.ports import OpenPort, Ports
 
 
-class Announcement(Service):
+class UpLine(Service):
     """Says that the daemon is up, and when it stops."""
 
     name = "announcement"

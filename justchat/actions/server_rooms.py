@@ -1,0 +1,76 @@
+"""What an app's own server does with rooms: it acts as the admin of each."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from attrs import frozen
+
+from justchat.actions.moderation import Moderation
+from justchat.actions.room_editing import RoomEditing
+from justchat.actions.rooms import RoomActions
+from justchat.errors import NotAdmin, Outranked
+from justchat.interfaces.rooms import IRooms
+from justchat.interfaces.users import IUsers
+from justchat.model.ids import Id
+from justchat.model.room import Room
+from justchat.model.room_settings import RoomEdit
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class ServerRooms:
+    """The actions of users, carried out as the room's admin, by the same rules; but not counted as theirs."""
+
+    users: IUsers
+    rooms: IRooms
+    actions: RoomActions
+    editing: RoomEditing
+    moderation: Moderation
+
+    async def create(
+        self,
+        admin: Id,
+        name: str,
+        password: str | None,
+        max_users: int,
+        idempotency_id: Id | None = None,
+        *,
+        slow_mode: int = 0,
+    ) -> Room:
+        """Create a room for an admin, who is not yet inside. Raises UserNotFound, Rejected."""
+        await self.users.exists(admin)
+        return await self.actions.create(admin, name, password, max_users, idempotency_id, slow_mode=slow_mode)
+
+    async def edit(self, room: Id, edit: RoomEdit) -> Room:
+        """Change a room's settings. Raises RoomNotFound, Rejected."""
+        return await self._as_admin(room, lambda admin: self.editing.edit(admin, room, edit))
+
+    async def remove(self, room: Id) -> None:
+        """Remove a room and everybody in it. Raises RoomNotFound."""
+        await self._as_admin(room, lambda admin: self.actions.remove(admin, room))
+
+    async def put(self, user: Id, room: Id) -> Room:
+        """Put a user into a room, and out of the one before. Raises RoomNotFound, UserNotFound, Banned, RoomFull."""
+        return await self.actions.put(user, room)
+
+    async def kick(self, user: Id, room: Id, ref_message: Id | None) -> None:
+        """Put a user out of a room; the admin leaves it. Raises RoomNotFound, UserNotFound, MessageNotFound."""
+
+        async def act(admin: Id) -> None:
+            if user == admin:
+                await self.actions.leave(admin, room)
+            else:
+                await self.moderation.kick(admin, room, user, ref_message)
+
+        await self._as_admin(room, act)
+
+    async def _as_admin(self, room: Id, act: Callable[[Id], Awaitable[T]]) -> T:
+        """Act as the admin; once more where the room has passed to another one meanwhile."""
+        while True:
+            admin = (await self.rooms.latest(room)).admin
+            try:
+                return await act(admin)
+            except (Outranked, NotAdmin):
+                if (await self.rooms.latest(room)).admin == admin:
+                    raise

@@ -1,0 +1,68 @@
+"""The service that tells announcements, at a pace that leaves the others' calls alone."""
+
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from justchat.actions.announcing import Announcing
+from justchat.errors import ApiError
+from justchat.model.announcement import Announcement
+from justchat.service.lifecycle import PeriodicService
+from justchat.store.lease import Lease
+
+LOOK_EVERY = 1.0
+"""Seconds between looks for announcements, each a query of an index that is nearly always empty."""
+STEPS_A_SECOND = 5
+
+
+class AnnouncementService(PeriodicService):
+    """Tells everybody what is announced, ``per_second`` people a second at most.
+
+    Of several daemons, the holder of ``lease`` does. When it dies, another goes on within the time that a lease lasts.
+    """
+
+    _log = Logger()
+
+    def __init__(self, announcing: Announcing, per_second: int, lease: Lease | None, reactor: Any) -> None:
+        super().__init__("announcements", LOOK_EVERY, self._look, reactor)
+        self._announcing = announcing
+        self._at_once = max(1, per_second // STEPS_A_SECOND)
+        self._step = self._at_once / per_second
+        self._lease = lease
+
+    async def _look(self) -> None:
+        with suppress(ApiError):  # the database is away, which others log; every step may be done again
+            while self.running and (next := await self._announcing.announcements.next_running()) is not None:
+                if self._lease is not None and not await self._lease.acquire():
+                    return
+                await self._tell_some(next)
+
+    async def _tell_some(self, announcement: Announcement) -> None:
+        began = self._reactor.seconds()
+        if not await self._announcing.tell_some(announcement, self._at_once):
+            ended = await self._announcing.announcements.get(announcement.id)
+            self._log.info(
+                "the announcement {id} is {progress}: {told} people were told, {skipped} were not",
+                id=ended.id,
+                progress=ended.progress.value,
+                told=ended.told,
+                skipped=ended.skipped,
+            )
+            return
+        took = self._reactor.seconds() - began
+        # At least as long as the step took: half of the time is the others'.
+        await deferLater(self._reactor, max(self._step - took, min(took, self._step)))
+
+    def stopService(self) -> "Deferred[None]":
+        """The Deferred fires when the step under way has ended and the lease is released."""
+        return Deferred.fromCoroutine(self._end(super().stopService()))
+
+    async def _end(self, last_round: "Deferred[Any] | None") -> None:
+        if last_round is not None:
+            await last_round
+        if self._lease is not None:
+            with suppress(ApiError):  # the database is away: the lease ends by itself
+                await self._lease.release()

@@ -1,0 +1,84 @@
+"""``justchat-admin announce`` and ``announcements``: tell everybody something."""
+
+from typing import Any
+
+from tests.support.admin import AdminCase, run
+from tests.support.chat import Person, a_person
+from tests.support.daemon import Daemon
+from tests.support.waiting import at_once, eventually
+
+
+class Announcing(AdminCase):
+    async def announced(self, id: str) -> dict[str, Any]:
+        """The announcement, once it has ended."""
+
+        async def ended() -> dict[str, Any] | None:
+            found: list[dict[str, Any]] = (await self.answer("announcements", "list"))["announcements"]
+            return next((each for each in found if each["_id"] == id and each["status"] != "running"), None)
+
+        return await eventually(ended, "the end of the announcement")
+
+    async def test_announce(self) -> None:
+        """Everybody gets a direct message, on sockets and in their dialogs; the author keeps no copies; and the audit
+        log says who did it.
+        """
+        anna, boris, news = [await self.a_person() for _ in range(3)]
+        await boris.call("/user/block", user=news.id)
+        listener, own = await self.a_listener(anna), await self.a_listener(news)
+
+        done = await self.answer("announce", "We have moved.", "--from", news.phone)
+
+        announcement = done["announcement"]
+        self.assertEqual((news.id, "We have moved."), (announcement["author"], announcement["text"]))
+        data = (await listener.next("direct-message"))["data"]
+        self.assertEqual((news.id, anna.id, "We have moved."), (data["author"], data["user"], data["text"]))
+        ended = await self.announced(announcement["_id"])
+        self.assertEqual("done", ended["status"])
+        self.assertEqual(ended["people"], ended["told"] + ended["skipped"] + 1)
+        self.assertGreaterEqual(ended["skipped"], 1)
+        (dialog,) = (await anna.call("/user/dialogs")).data["dialogs"]
+        self.assertEqual((news.id, data["_id"], 1), (dialog["user"], dialog["last_message"]["_id"], dialog["unread"]))
+        self.assertEqual([], (await boris.call("/user/dialogs")).data["dialogs"])
+        self.assertEqual([], (await news.call("/user/dialogs")).data["dialogs"])
+        self.assertEqual([], await own.silence())
+        (line,) = (await self.answer("audit", "list", "--whom", announcement["_id"]))["audit"]
+        self.assertEqual("announce", line["deed"])
+
+    async def test_refused(self) -> None:
+        """An unknown author, an ended announcement and a command without an author are refused."""
+        self.assert_refused(await self.admin("announce", "x", "--from", "0" * 24))
+        self.assert_refused(await self.admin("announcements", "stop", "0" * 24))
+        self.assertEqual(2, (await self.admin("announce", "x")).code)
+
+
+class Crashes(AdminCase):
+    async def setUp(self) -> None:
+        self.daemon = await Daemon(settings="announced_per_second = 5\n").start()
+        self._logged, self._listeners = len(self.daemon.log), []
+
+    async def tearDown(self) -> None:
+        await super().tearDown()
+        await self.daemon.stop()
+        self.daemon.remove()
+
+    async def test_kill(self) -> None:
+        """kill -9 in the middle: the daemon goes on when it is started again, and each person has it once."""
+        news, *people = await at_once([a_person(self.daemon) for _ in range(11)])
+        await self.told(people[0])
+        await run("--data-dir", str(self.daemon.data), "announce", "hello", "--from", news.id)
+
+        async def some_are_told() -> bool:
+            return any([await self.told(person) for person in people])
+
+        await eventually(some_are_told, "the first who are told")
+        await self.daemon.kill()
+        await self.daemon.start()
+
+        async def all_are_told() -> bool:
+            return all([await self.told(person) for person in people])
+
+        await eventually(all_are_told, "everybody to be told")
+        self.assertEqual([["hello"]] * 10, [await self.told(person) for person in people])
+
+    async def told(self, person: Person) -> list[str]:
+        return [message["text"] for message in (await person.call("/user/messages")).data["messages"]]
