@@ -64,6 +64,12 @@ class WrongKey(ApiError):
     status, code, detail = 401, "wrong-key", "wrong phone or key"
 
 
+class WrongServerKey(ApiError):
+    """An app's server has no key, or one that is unknown, revoked, or bound to other networks."""
+
+    status, code, detail = 401, "wrong-server-key", "this call takes a server key that may be used from here"
+
+
 class WrongPassword(ApiError):
     status, code, detail = 401, "wrong-password", "wrong room password"
 
@@ -94,6 +100,10 @@ class OriginNotAllowed(ApiError):
 
 class SearchOff(ApiError):
     status, code, detail = 403, "search-off", "searching for users is disabled on this server"
+
+
+class ScopeMissing(ApiError):
+    status, code, detail = 403, "scope-missing", "this server key has no scope for this call"
 
 
 class Suspended(ApiError):

@@ -10,7 +10,7 @@ from justchat.actions.accounts import Accounts
 from justchat.actions.presence import current_room
 from justchat.actions.removals import MessageRemovals
 from justchat.actions.rooms import RoomActions
-from justchat.errors import ApiError, RoomNotFound, UserNotFound
+from justchat.errors import ApiError, RoomNotFound, UserNotFound, WrongKey
 from justchat.interfaces.deletions import IDeletions, IErasure
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
@@ -52,6 +52,8 @@ class AccountDeletion:
         From then on the user has no session, is in no room, and is found by nobody. Raises WrongKey, TooManyRequests.
         """
         phone = (await self.users.get(user)).phone
+        if phone is None:
+            raise WrongKey
         await self.accounts.check_key(phone, key, address)
         at = await self.deletions.request(user, self.clock() + self.grace)
         await self.sessions.tell_deleted(user)

@@ -1,4 +1,4 @@
-"""Limits on wrong sign-in keys and wrong room passwords.
+"""Limits on wrong sign-in keys, wrong server keys and wrong room passwords.
 
 A single key is locked after five wrong tries. The limits here count wrong keys beyond that: per phone, across all of
 its keys; per address and network; and in all.
@@ -123,3 +123,28 @@ class RoomPasswordAttempts:
         if user not in room.visitors:
             counters.append(RateCounter("wrong-passwords-per-room", room.id, self.per_room))
         return counters
+
+
+@frozen(kw_only=True)
+class ServerKeyAttempts:
+    """Limits on wrong server keys: per address and network. An address of None is not counted."""
+
+    rate_windows: IRateWindows
+    per_address: tuple[Rate, ...]
+    per_network: tuple[Rate, ...]
+
+    async def check(self, address: str | None) -> None:
+        """Raises TooManyRequests."""
+        if address is not None:
+            await self.rate_windows.used(self._counters(address))
+
+    async def count(self, address: str | None) -> None:
+        """Count a wrong key. Raises TooManyRequests, as it would for a right key."""
+        if address is not None:
+            await self.rate_windows.take(self._counters(address))
+
+    def _counters(self, address: str) -> list[RateCounter]:
+        return [
+            RateCounter("wrong-server-keys-per-address", address, self.per_address),
+            RateCounter("wrong-server-keys-per-network", network_of(address), self.per_network),
+        ]

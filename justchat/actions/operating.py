@@ -1,4 +1,4 @@
-"""What operators can do about users and complaints."""
+"""What operators, and an app's servers, can do about users and complaints."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,11 +15,12 @@ from justchat.interfaces.deletions import IDeletions
 from justchat.interfaces.held import IHeldMessages
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.money import ILedger
+from justchat.interfaces.realtime import ISessionListener
 from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
 from justchat.model.announcement import Announcement, Progress
-from justchat.model.audit import AuditLine, Deed
+from justchat.model.audit import Actor, AuditLine, Deed
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry, Kind
@@ -66,7 +67,7 @@ class ComplaintDetails:
 
 @frozen(kw_only=True)
 class OperatorActions:
-    """What an operator called ``operator`` can do. ``region`` is the region of phones without a plus."""
+    """What ``actor`` can do: an operator or a server. ``region`` is the region of phones without a plus."""
 
     users: IUsers
     sessions: ISessions
@@ -80,7 +81,9 @@ class OperatorActions:
     grace: timedelta
     """Until a requested deletion begins."""
     audit: IAuditLog
-    operator: str
+    actor: Actor
+    session_listener: ISessionListener | None
+    """Closes the sockets of ended sessions here; None in a process without sockets."""
     held: IHeldMessages
     announcing: Announcing
     clock: Clock
@@ -109,11 +112,11 @@ class OperatorActions:
         """Write a deed into the audit log. To be called once the deed is found to be possible, and before it is done:
         a crash in between may leave a line without its deed, but never a deed without its line.
         """
-        line = AuditLine(id=new_id(), who=self.operator, at=self.clock(), deed=deed, whom=whom, why=why)
+        line = AuditLine(id=new_id(), who=self.actor, at=self.clock(), deed=deed, whom=whom, why=why)
         await self.audit.add(line)
 
     async def list_deeds(self, limit: int, whom: Id | None = None) -> list[AuditLine]:
-        """What operators did, the latest first; to one object alone where ``whom`` is given."""
+        """What was done, the latest first; to one object alone where ``whom`` is given."""
         return await self.audit.latest(limit, whom)
 
     async def show_user(self, user: Id) -> UserDetails:
@@ -136,7 +139,14 @@ class OperatorActions:
     async def end_sessions(self, user: Id) -> int:
         """End every session of a user. Returns how many. Running daemons close the sockets within seconds."""
         await self.record(Deed.END_SESSIONS, user)
-        return len(await self.sessions.end_all(user))
+        return await self._end_all(user)
+
+    async def _end_all(self, user: Id, *, suspended: bool = False) -> int:
+        ended = await self.sessions.end_all(user, suspended=suspended)
+        if self.session_listener is not None:
+            for session in ended:
+                self.session_listener.session_ended(session)
+        return len(ended)
 
     async def suspend(self, user: Id, until: Moment | None, reason: str) -> int:
         """Suspend a user, in place of an earlier suspension, and end their sessions. Returns how many.
@@ -150,7 +160,7 @@ class OperatorActions:
         await self.record(Deed.SUSPEND, user, reason if until is None else f"until {iso(until)}: {reason}")
         # First, so that a sign-in that is under way finds it, or its session is found here.
         await self.users.suspend(user, Suspension(since=at, until=until, reason=reason))
-        return len(await self.sessions.end_all(user, suspended=True))
+        return await self._end_all(user, suspended=True)
 
     async def unsuspend(self, user: Id) -> None:
         """End a suspension. Raises UserNotFound; Conflict for a user who is not suspended."""
@@ -187,7 +197,7 @@ class OperatorActions:
         await self.record(Deed.DELETE_USER, user, reason)
         at = await self.deletions.request(user, self.clock() + (timedelta() if at_once else self.grace))
         await self.sessions.tell_deleted(user)
-        await self.sessions.end_all(user)
+        await self._end_all(user)
         return at
 
     async def hold_deletion(self, user: Id, until: Moment, reason: str) -> None:

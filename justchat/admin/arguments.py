@@ -2,13 +2,15 @@
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_network
 from os.path import lexists
 from pathlib import Path
 from typing import Any
 
-from justchat.admin import announcements, audit, complaints, gifts, messages, uploads, users, words
+from justchat.admin import announcements, audit, complaints, gifts, keys, messages, uploads, users, words
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.moment import Moment, from_iso
+from justchat.model.server_key import Scope
 from justchat.model.text import composed, shows
 
 LONGEST_TEXT = 4096
@@ -51,6 +53,7 @@ def _parser() -> ArgumentParser:
     remove.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the audit log keeps it")
     _users(_area(areas, "users", "the users"))
     _announcements(areas)
+    _keys(_area(areas, "keys", "the keys of an app's own servers"))
     _audit(areas)
     _words(_area(areas, "words", "the messages that were held because of their words"))
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)
@@ -129,8 +132,36 @@ def _users(area: Any) -> None:
     correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the ledger keeps it")
 
 
+def _keys(area: Any) -> None:
+    add = _command(area, "add", keys.add_key)
+    add.add_argument("name", metavar="NAME", type=_name, help="what the audit log calls it")
+    scopes = [scope.value for scope in Scope]
+    add.add_argument(
+        "--scope",
+        dest="scopes",
+        metavar="SCOPE",
+        nargs="+",
+        action="extend",
+        choices=scopes,
+        required=True,
+        help=f"what it may do: {', '.join(scopes)}",
+    )
+    add.add_argument(
+        "--network",
+        dest="networks",
+        metavar="CIDR",
+        nargs="+",
+        action="extend",
+        type=_network,
+        default=[],
+        help="where it may be used from, as 192.0.2.0/24; anywhere by default",
+    )
+    _command(area, "list", keys.list_keys).add_argument("--all", action="store_true", help="include revoked ones")
+    _command(area, "revoke", keys.revoke).add_argument("key", metavar="KEY", type=_text, help="its name or id")
+
+
 def _audit(areas: Any) -> None:
-    area = _area(areas, "audit", "what operators did")
+    area = _area(areas, "audit", "what operators and app's servers did")
     listing = _command(area, "list", audit.list_deeds)
     listing.add_argument("--whom", metavar="ID", help="only what was done to this: an id, or a user's phone")
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
@@ -174,6 +205,13 @@ def _moment(written: str) -> Moment:
         return from_iso(written)
     except (ValueError, OverflowError):
         raise ArgumentTypeError("not a time, such as 2026-12-24 or 2026-12-24T18:00Z (UTC)") from None
+
+
+def _network(written: str) -> str:
+    try:
+        return str(ip_network(written))
+    except ValueError as error:
+        raise ArgumentTypeError(f"not a network, as 192.0.2.0/24: {error}") from None
 
 
 def _new_file(written: str) -> Path:

@@ -11,15 +11,22 @@ from typing import Any
 from justchat.actions.exports import ArchiveContent
 from justchat.actions.gift_catalogue import GiftCatalogue
 from justchat.actions.operating import OperatorActions
+from justchat.actions.server_keys import ServerKeyActions
 from justchat.admin.database import find_database
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.money import ICatalogue
 from justchat.interfaces.pictures import IPictureRecords, IPictureStore
+from justchat.model.audit import Actor, ActorKind
 from justchat.model.ids import Id
 from justchat.store.mongo.client import Database
-from justchat.wiring.actions import make_archive_content, make_gift_catalogue, make_operator_actions
+from justchat.wiring.actions import (
+    make_archive_content,
+    make_gift_catalogue,
+    make_operator_actions,
+    make_server_key_actions,
+)
 from justchat.wiring.bus import make_bus_of_command
 from justchat.wiring.pictures import make_picture_store
 from justchat.wiring.stores import make_stores
@@ -52,7 +59,8 @@ class AdminContext:
         self._images: Images | None = None
         self._opened = AsyncExitStack()
         self.catalogue: ICatalogue = self._stores.catalogue
-        self.operating: OperatorActions = make_operator_actions(settings, self._stores, operator_name())
+        self.operating: OperatorActions = make_operator_actions(settings, self._stores, operator())
+        self.keys: ServerKeyActions = make_server_key_actions(self._stores, self.operating)
 
     @property
     def records(self) -> IPictureRecords:
@@ -111,14 +119,14 @@ class AdminContext:
         await self._opened.aclose()
 
 
-def operator_name() -> str:
-    """The name of the operator, for the audit log: the user who runs the command, or for whom sudo runs it."""
+def operator() -> Actor:
+    """The operator, for the audit log: the user who runs the command, or for whom sudo runs it."""
     user = os.getuid()
     try:
         name = pwd.getpwuid(user).pw_name
     except KeyError:  # a container may run as any number
         name = f"uid {user}"
-    return os.environ.get("SUDO_USER") or name
+    return Actor(ActorKind.OPERATOR, os.environ.get("SUDO_USER") or name)
 
 
 @asynccontextmanager

@@ -23,6 +23,8 @@ class Limits(Table):
     change: RateText = "3000/minute"
     read: RateText = "6000/minute"
     upload: RateText = "120/minute"
+    server: RateText = "60000/minute"
+    """Calls of one server key, and calls of an app's servers from one address."""
     enter: RateText = "60/minute"
     """Entries of one user into one room, each an event for everybody inside."""
     moderate: RateText = "120/minute"

@@ -197,7 +197,8 @@ async def _serve_call(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) 
     if endpoint.body is ImageBody:
         answering = await _respond_to_upload(request, endpoint, dispatcher, fields, address)
     else:
-        answering = dispatcher.respond(endpoint, request.content.read(), fields, address)
+        host = request.channel.site.host_of(request) if endpoint.scope is not None else None
+        answering = dispatcher.respond(endpoint, request.content.read(), fields, address, host=host)
     answer = await _uncancelled(answering)
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")

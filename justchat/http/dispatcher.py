@@ -7,6 +7,7 @@ from codecs import BOM_UTF8
 from collections.abc import Sequence
 
 import orjson
+from attrs import evolve
 from pydantic import ValidationError
 from pydantic_core import from_json
 from twisted.internet.defer import Deferred
@@ -14,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from justchat.actions.server_keys import ServerKeyCheck
 from justchat.errors import (
     ApiError,
     BadField,
@@ -23,9 +25,11 @@ from justchat.errors import (
     Incident,
     InvalidFields,
     LoginTimeout,
+    ScopeMissing,
     TooLarge,
     TooManyRequests,
     Unavailable,
+    WrongServerKey,
 )
 from justchat.http.answer import Answer, error_answer, incident_answer
 from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, REQUIRED, Endpoint, Reply, Requester
@@ -46,11 +50,14 @@ ANY_CALL = (
     *(Unavailable, DatabaseAway, Busy, Incident),
 )
 """The errors that every call may answer, beside those that it declares."""
+SERVER_ERRORS = (WrongServerKey, ScopeMissing)
+"""The errors that a call of an app's server may answer beside its own."""
 
 
 def errors_of(endpoint: Endpoint) -> tuple[type[ApiError], ...]:
     """All errors that a call may answer."""
-    return (*ANY_CALL, *(IDEMPOTENCY_ERRORS if endpoint.takes_idempotency_key else ()), *endpoint.raises)
+    server = SERVER_ERRORS if endpoint.scope is not None else ()
+    return (*ANY_CALL, *server, *(IDEMPOTENCY_ERRORS if endpoint.takes_idempotency_key else ()), *endpoint.raises)
 
 
 class Dispatcher:
@@ -70,6 +77,7 @@ class Dispatcher:
         idempotency: Idempotency | None = None,
         rates: RateLimiter | None = None,
         spool: Spool | None = None,
+        server_keys: ServerKeyCheck | None = None,
     ) -> None:
         self._sessions = sessions
         self._context = context
@@ -77,6 +85,7 @@ class Dispatcher:
         self._strict = strict
         self._idempotency = idempotency
         self._spool = spool
+        self._server_keys = server_keys
         self.rates = rates
         """None if calls are not counted."""
         self._pending = 0
@@ -90,8 +99,10 @@ class Dispatcher:
         fields: CallFields,
         address: str | None = None,
         head_checked: bool = False,
+        host: str | None = None,
     ) -> Answer:
-        """The answer to a call; never raises. ``address`` is the client's; None is not counted.
+        """The answer to a call; never raises. ``address`` is the client's; None is not counted. ``host`` is the whole
+        address, for calls that need a scope.
 
         ``head_checked``: check_head() has counted the call already.
         """
@@ -102,6 +113,8 @@ class Dispatcher:
             if address is not None and self.rates is not None and not head_checked:
                 # First of all, so that a call over its rate costs least.
                 self.rates.hit_address(endpoint.rate, address)
+            if endpoint.scope is not None:
+                return await self._server_call(endpoint, body, fields, address, host)
             return await self._call(endpoint, body, fields, address, head_checked)
         except ApiError as error:
             if self._strict and not isinstance(error, errors_of(endpoint)):
@@ -167,14 +180,34 @@ class Dispatcher:
                     session = await self._sessions.get(key)
                     if address is not None and self.rates is not None and not (head_checked and key == fields.bearer):
                         self.rates.hit_session(endpoint.rate, session.id)
-            if self._idempotency is None or fields.idempotency_key is None or not endpoint.takes_idempotency_key:
-                return Answer(*await self._carry_out(endpoint, body, Requester(key, session, None, address)))
-            return await self._call_once(
-                self._idempotency, endpoint, raw, body, Requester(key, session, None, address), fields.idempotency_key
-            )
+            return await self._answer(endpoint, raw, body, Requester(key, session, None, address), fields)
         finally:
             if isinstance(body, ImageBody):
                 body.file.close()
+
+    async def _server_call(
+        self, endpoint: Endpoint, raw: bytes | SpoolFile, fields: CallFields, address: str | None, host: str | None
+    ) -> Answer:
+        """A call of an app's server. Its key comes first: who has none learns nothing else."""
+        assert endpoint.scope is not None and self._server_keys is not None
+        assert isinstance(raw, bytes) and issubclass(endpoint.body, Body)
+        key = await self._server_keys.check(fields.bearer, endpoint.scope, host, address)
+        if self.rates is not None:
+            self.rates.hit_session(endpoint.rate, key.id)
+        body, _ = self._parse(endpoint.body, raw)
+        return await self._answer(endpoint, raw, body, Requester(None, None, None, address, key, host), fields)
+
+    async def _answer(
+        self,
+        endpoint: Endpoint,
+        raw: bytes | SpoolFile,
+        body: Body | ImageBody,
+        requester: Requester,
+        fields: CallFields,
+    ) -> Answer:
+        if self._idempotency is None or fields.idempotency_key is None or not endpoint.takes_idempotency_key:
+            return Answer(*await self._carry_out(endpoint, body, requester))
+        return await self._call_once(self._idempotency, endpoint, raw, body, requester, fields.idempotency_key)
 
     async def _call_once(
         self,
@@ -186,15 +219,14 @@ class Dispatcher:
         idempotency_key: str,
     ) -> Answer:
         """Carry a call out under its Idempotency-Key, or give its first answer again."""
-        session, address = requester.session, requester.address
-        id = key_id(idempotency_key, None if session is None else session.id)
+        id = key_id(idempotency_key, requester.id)
         # Whose stored answers this one counts among.
-        owner = None if address is None else (address if session is None else session.user)
+        owner = None if requester.address is None else _owner_of_answers(requester)
         if owner is not None and self.rates is not None:
             self.rates.hit_kept(owner)
 
         async def carry_out(idempotency_id: Id) -> tuple[int, bytes]:
-            answer = await self._carry_out(endpoint, body, Requester(requester.key, session, idempotency_id, address))
+            answer = await self._carry_out(endpoint, body, evolve(requester, idempotency_id=idempotency_id))
             if owner is not None and self.rates is not None and endpoint.keeps_answer:
                 self.rates.charge_kept(owner, len(answer[1]))
             return answer
@@ -228,7 +260,7 @@ class Dispatcher:
         if self._strict:
             assert status in endpoint.statuses, f"{endpoint.path} does not declare {status}"
             _check_declared(endpoint, result)
-        return status, await encode_json(result) if endpoint.rate == "read" else orjson.dumps(result)
+        return status, await encode_json(result) if endpoint.rate in ("read", "server") else orjson.dumps(result)
 
     def _parse(self, model: type[Body], raw: bytes) -> tuple[Body, str | None]:
         """The checked body and the session key in it. Raises BadRequest, InvalidFields."""
@@ -250,6 +282,12 @@ class Dispatcher:
 
     def _incident(self, error: Exception) -> Answer:
         return incident_answer(Failure(error), debug=self._debug)
+
+
+def _owner_of_answers(requester: Requester) -> str | None:
+    if requester.session is not None:
+        return requester.session.user
+    return requester.address if requester.server_key is None else requester.server_key.id
 
 
 def _check_declared(endpoint: Endpoint, answer: object) -> None:

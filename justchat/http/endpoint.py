@@ -13,8 +13,10 @@ from pydantic import TypeAdapter
 
 from justchat.errors import ApiError
 from justchat.http.fields import Body, ImageBody
+from justchat.model.audit import Actor, ActorKind
 from justchat.model.ids import Id
 from justchat.model.record import record
+from justchat.model.server_key import Scope, ServerKey
 from justchat.model.user import Session
 
 
@@ -34,7 +36,7 @@ REQUIRED, KEY_ONLY, OPTIONAL, NONE = SessionUse.REQUIRED, SessionUse.KEY_ONLY, S
 
 @record
 class Requester:
-    """Who makes a call: the session and its key. ``user`` is the session's user."""
+    """Who makes a call: the session and its key, or an app's server. ``user`` is the session's user."""
 
     key: str | None = field(repr=False)
     session: Session | None
@@ -42,11 +44,28 @@ class Requester:
     """The same whenever the call is carried out under one Idempotency-Key; None without a key."""
     address: str | None = None
     """The client's address; None is not counted."""
+    server_key: ServerKey | None = None
+    """Of a call that needs a scope."""
+    host: str | None = None
+    """The whole address of an app's server; None where it is not known."""
 
     @property
     def user(self) -> Any:
         assert self.session is not None
         return self.session.user
+
+    @property
+    def actor(self) -> Actor:
+        """Who the audit log says did a call that needs a scope."""
+        assert self.server_key is not None
+        return Actor(ActorKind.KEY, self.server_key.name, self.host)
+
+    @property
+    def id(self) -> Id | None:
+        """What the caller's Idempotency-Keys belong to: the session or the server key; None without either."""
+        if self.server_key is not None:
+            return self.server_key.id
+        return None if self.session is None else self.session.id
 
 
 @frozen
@@ -57,7 +76,7 @@ class Reply:
     body: Mapping[str, Any]
 
 
-Rated = Literal["sign_in", "send", "change", "read", "upload"]
+Rated = Literal["sign_in", "send", "change", "read", "upload", "server"]
 """The class of a call; ``[limits]`` has a rate of this name."""
 
 Handler = Callable[..., Awaitable[Any]]
@@ -85,6 +104,8 @@ class Endpoint:
     keeps_answer: bool
     """Whether the answer under a key is stored. If not, the call is carried out again, which changes nothing."""
     rate: Rated
+    scope: Scope | None
+    """The scope of a server key that the call needs; None for the calls of users."""
     answer_adapter: "TypeAdapter[Any]" = field(init=False, eq=False)
     """Validates answers against ``answer``."""
 
@@ -105,6 +126,7 @@ def post(
     takes_idempotency_key: bool = False,
     keeps_answer: bool = True,
     rate: Rated = "change",
+    scope: Scope | None = None,
 ) -> Callable[[H], H]:
     """Declare a method of an area as a call. The first of ``statuses`` is the usual one.
 
@@ -126,10 +148,42 @@ def post(
             takes_idempotency_key=takes_idempotency_key,
             keeps_answer=keeps_answer,
             rate=rate,
+            scope=scope,
         )
         return handler
 
     return declare
+
+
+def server_post(
+    path: str,
+    *,
+    scope: Scope,
+    body: type[Body],
+    answer: Any,
+    raises: tuple[type[ApiError], ...] = (),
+    statuses: tuple[int, ...] = (200,),
+    example: Mapping[str, Any] = {},
+    keeps_answer: bool = True,
+) -> Callable[[H], H]:
+    """Declare a method of an area as a call of an app's server, which needs a server key with ``scope``.
+
+    Each takes an Idempotency-Key. Not ``keeps_answer``: a call that changes nothing, or whose answer has a secret.
+    The method writes what it does into the audit log, as ``requester.actor``.
+    """
+    return post(
+        path,
+        body=body,
+        answer=answer,
+        session=NONE,
+        raises=raises,
+        statuses=statuses,
+        example=example,
+        takes_idempotency_key=True,
+        keeps_answer=keeps_answer,
+        rate="server",
+        scope=scope,
+    )
 
 
 def endpoints_of(area: object) -> list[Endpoint]:

@@ -35,7 +35,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "until": "when it ends; null for never, only of the code suspended",
     # People
     "phone": "digits, with or without +, spaces, dashes, dots or brackets; one without + is of the configured region",
-    "UserDocument.phone": "E.164 digits; absent if the operator shows phones to their owners only",
+    "UserDocument.phone": "E.164 digits, null without one; absent if the operator shows phones to their owners only",
+    "external_id": "the app's own id of the user",
+    "ServerUserDocument.external_id": "the app's own id of the user; null if it has given none",
     "phons": "the phones to invite; this or phones",
     "phones": "the same as phons",
     "key": "the key that came by SMS",

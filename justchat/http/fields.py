@@ -271,6 +271,9 @@ Limit = Annotated[
     SchemaKeywords({"description": "a larger value is reduced to x-cut-to", "x-cut-to": LimitName("page")}),
 ]
 
+LONGEST_EXTERNAL_ID = 256
+ExternalId = Annotated[ExactText, Field(max_length=LONGEST_EXTERNAL_ID)]
+"""An app's own id of a user. No character is changed."""
 OptionalText = Annotated[VisibleOrEmpty, MaxLength("text")]
 SearchedNickname = Annotated[VisibleText, MaxLength("name")]
 SearchSkip = Annotated[int, Field(ge=0, le=SEARCH_DEPTH), BeforeValidator(_whole)]

@@ -41,7 +41,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
 
 def key_id(key: str, caller: Id | None) -> Id:
-    """The id of a claim: a caller's session and key. None is every caller without a session. Raises InvalidFields."""
+    """The id of a claim, of a session or server key and the key; None is all without either. Raises InvalidFields."""
     if not _KEY.match(key):
         raise InvalidFields([BadField("Idempotency-Key", "1 to 128 visible ASCII characters")])
     return derived_id("once", caller or "", key)

@@ -29,12 +29,16 @@ DESCRIPTION = """\
 A call is a POST with a JSON object. A session's key, from `/init/auth`, goes into the header
 `Authorization: Bearer KEY` or into the body as `session_key`.
 
+The calls below `/server/` are for the server of an app. Each takes a server key, which the operator makes, in that
+header alone.
+
 An error has `error`, the status's reason phrase, `code`, a slug for programs, and `detail`, a sentence for people.
 
 Status 440, "Login Timeout", is the original API's own: the session is unknown, ended or expired; sign in again. It is
 not in HTTP's registry of statuses. A client whose library knows those alone maps it before the library looks at it:
 see "Generated clients" in docs/protocol.rst.
 """
+SERVER_TAG = "Server"
 TAGS = {
     "init": "Sign-up, sign-in, sessions and profiles",
     "user": "Direct messages, coins and users",
@@ -42,6 +46,7 @@ TAGS = {
     "room": "Rooms and their messages",
     "complaints": "Complaints",
     "upload": "Pictures",
+    SERVER_TAG: "An app's own server: its users, rooms and messages",
     "daemon": "Health and description of the daemon",
 }
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -111,7 +116,8 @@ def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str) -> dict
             "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY},
             "headers": HEADERS,
             "securitySchemes": {
-                "session": {"type": "http", "scheme": "bearer", "description": "a session's key, from /init/auth"}
+                "session": {"type": "http", "scheme": "bearer", "description": "a session's key, from /init/auth"},
+                "serverKey": {"type": "http", "scheme": "bearer", "description": "a key of an app's server"},
             },
         },
     }
@@ -123,19 +129,25 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.path.strip("/").replace("/", "."),
         "summary": endpoint.summary,
-        "tags": [endpoint.path.split("/")[1]],
+        "tags": [SERVER_TAG if endpoint.scope is not None else endpoint.path.split("/")[1]],
         "requestBody": {
             "required": True,
             "content": _body(endpoint, schemas),
             "x-max-bytes": LimitName("body" if issubclass(endpoint.body, BaseModel) else "image"),
         },
         "responses": {**_successes(endpoint, schemas), **_failures(_errors(endpoint), schemas)},
-        # The key may be in the body, so no scheme is required here.
-        "security": [] if endpoint.session is NONE else [{"session": []}, {}],
+        "security": _security(endpoint),
     }
     if endpoint.takes_idempotency_key:
         operation["parameters"] = [{"$ref": "#/components/parameters/IdempotencyKey"}]
     return operation
+
+
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    if endpoint.scope is not None:
+        return [{"serverKey": []}]
+    # The key may be in the body, so no scheme is required here.
+    return [] if endpoint.session is NONE else [{"session": []}, {}]
 
 
 def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from justchat.protocol.documents import (
     MessageDocument,
     RoomDocument,
     SendedGiftDocument,
+    ServerUserDocument,
     UserDocument,
 )
 
@@ -23,6 +24,14 @@ class UserData(TypedDict):
 
 class UserAnswer(TypedDict):
     data: UserData
+
+
+class ServerUserData(TypedDict):
+    user: ServerUserDocument
+
+
+class ServerUserAnswer(TypedDict):
+    data: ServerUserData
 
 
 class UsersData(TypedDict):

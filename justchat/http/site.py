@@ -79,6 +79,11 @@ class JustChatSite(Site):
             self.addresses.saw_other_header()
         return self.client_address(request.getClientAddress(), headers.getRawHeaders(self.addresses.header, ()))
 
+    def host_of(self, request: Any) -> str | None:
+        """A client's whole address, by which the networks of a server key are checked; None where it is not known."""
+        forwarded = request.requestHeaders.getRawHeaders(self.addresses.header, ())
+        return self.addresses.host_of(request.getClientAddress(), forwarded)
+
     def hit(self, request: Any) -> None:
         """Count a request that is not a call. Raises TooManyRequests."""
         address = self.address_of(request)

@@ -7,7 +7,7 @@ from justchat.model.ids import Id
 
 
 class IAuditLog(Interface):
-    """The log of what operators did. It only grows: no method changes or removes a line."""
+    """The log of what operators and app's servers did. It only grows: no method changes or removes a line."""
 
     async def add(line: AuditLine) -> None:
         """Append a line. Returns once it is durable. Raises DatabaseAway."""

@@ -40,6 +40,11 @@ class IUsers(Interface):
     async def exists(user: Id) -> None:
         """Raises UserNotFound where the user does not exist."""
 
+    async def find_id(
+        *, phone: Phone | None = None, external_id: str | None = None, leaving_too: bool = False
+    ) -> Id | None:
+        """The user with an external id or, without one, a phone; None for none. ``leaving_too`` as for ``get``."""
+
     async def by_phone(phone: Phone) -> User | None:
         """The user with a phone, or None."""
 

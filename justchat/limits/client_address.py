@@ -55,6 +55,13 @@ class ClientAddresses:
             return self._find(host, b"")
         return self._find(host, b",".join(forwarded)[-LONGEST_HEADER:])
 
+    def host_of(self, peer: object, forwarded: Sequence[bytes]) -> str | None:
+        """The client's whole address, also of one that is not counted; None behind a Unix socket that says nothing."""
+        host = _parse_address(getattr(peer, "host", ""))
+        if host is None or _is_in(host, self._proxies):
+            host = self._hop(host, b",".join(forwarded)[-LONGEST_HEADER:])
+        return None if host is None else str(host)
+
     def warn_of(self, host: str) -> None:
         """Log, once, that a peer which is not one of our proxies sends a proxy's header."""
         self._warn(
@@ -115,6 +122,10 @@ class ClientAddresses:
         """The nearest hop that is not one of our proxies. A hop that is no address ends the search: those before
         it cannot be trusted.
         """
+        nearest = self._hop(proxy, forwarded)
+        return None if nearest is None else _key(nearest)
+
+    def _hop(self, proxy: _Address | None, forwarded: bytes) -> _Address | None:
         nearest = proxy
         for hop in reversed(forwarded.decode("latin-1").split(",")) if forwarded else ():
             address = _parse_address(self._text_of(hop))
@@ -123,7 +134,7 @@ class ClientAddresses:
             nearest = address
             if not _is_in(address, self._proxies):
                 break
-        return None if nearest is None else _key(nearest)
+        return nearest
 
     def _text_of(self, hop: str) -> str:
         """The address of a hop, without a port."""

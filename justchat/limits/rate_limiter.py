@@ -11,8 +11,8 @@ from math import ceil
 from justchat.errors import TooManyRequests
 from justchat.model.rate import Rate
 
-BY_ADDRESS = frozenset({"sign_in", "get"})
-"""The classes of calls without a session."""
+BY_ADDRESS = frozenset({"sign_in", "get", "server"})
+"""The classes of calls without a session. Their rate is that of an address, too."""
 CALLERS_KEPT = 20_000
 """Callers that one rate is sure to remember. It forgets a caller who was silent while twice as many others called."""
 

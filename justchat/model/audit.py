@@ -1,4 +1,4 @@
-"""The audit log: what operators did."""
+"""The audit log: what operators and app's servers did."""
 
 from enum import StrEnum
 
@@ -8,8 +8,27 @@ from justchat.model.ids import Id
 from justchat.model.moment import Moment
 
 
+class ActorKind(StrEnum):
+    """Who can do deeds. The values are stored."""
+
+    OPERATOR = "operator"
+    """Somebody who runs ``justchat-admin``."""
+    KEY = "key"
+    """An app's server, by the key that it uses."""
+    CONSOLE = "console"
+
+
+@frozen
+class Actor:
+    """Who does a deed: an operator or a key, by name, and the address that it comes from, None on this machine."""
+
+    kind: ActorKind
+    name: str
+    address: str | None = None
+
+
 class Deed(StrEnum):
-    """What an operator did. The values are stored: never change one."""
+    """What somebody did. The values are stored: never change one."""
 
     END_SESSIONS = "end sessions"
     SUSPEND = "suspend"
@@ -29,17 +48,20 @@ class Deed(StrEnum):
     DROP_MESSAGE = "drop message"
     ANNOUNCE = "announce"
     STOP_ANNOUNCEMENT = "stop announcement"
+    ADD_KEY = "add key"
+    REVOKE_KEY = "revoke key"
+    GET_USER = "get user"
 
 
 @frozen(kw_only=True)
 class AuditLine:
-    """One deed of an operator. ``who`` is the operator's name.
+    """One deed.
 
     ``whom`` is the id of the user, complaint, gift or other object that it was done to; None for none.
     """
 
     id: Id
-    who: str
+    who: Actor
     at: Moment
     deed: Deed
     whom: Id | None

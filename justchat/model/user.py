@@ -34,12 +34,16 @@ class Suspension:
 
 @frozen(kw_only=True)
 class User:
-    """A user, who has one phone. ``password`` is the hash of the sign-in key."""
+    """A user. ``password`` is the hash of the sign-in key; empty, there is none.
+
+    ``phone`` is None, and ``external_id`` an id of the app's own, for who does not sign in by phone.
+    """
 
     id: Id
-    phone: Phone
+    phone: Phone | None
     password: str = field(repr=False)
     created_at: Moment
+    external_id: str | None = None
     nickname: str | None = None
     location: str | None = None
     photo: str | None = None

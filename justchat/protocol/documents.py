@@ -108,7 +108,7 @@ class UserDocument(TypedDict):
     """
 
     _id: str
-    phone: NotRequired[str]
+    phone: NotRequired[str | None]
     nickname: str | None
     location: str | None
     photo: str | None
@@ -122,6 +122,12 @@ class UserDocument(TypedDict):
     balance: NotRequired[int]
     create_at: str
     created_at: str
+
+
+class ServerUserDocument(UserDocument):
+    """A user as an app's server sees them. ``external_id`` is the app's own id of the user."""
+
+    external_id: str | None
 
 
 class TransferDocument(TypedDict):
@@ -174,6 +180,11 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     if viewer == user.id:
         document["balance"] = user.balance
     return document
+
+
+def server_user_document(user: User) -> ServerUserDocument:
+    """A user as an app's server sees them: as they see themselves, and the app's id."""
+    return {**user_document(user, user.id, show_phones=True), "external_id": user.external_id}
 
 
 def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocument:

@@ -138,6 +138,7 @@ class Daemon(RootService):
             idempotency_keys=idempotency_keys,
             pictures=pictures,
             exports=actions.exports,
+            server_keys=actions.server_keys,
             ping_database=database.ping,
             bus=bus,
             others=counting.others,

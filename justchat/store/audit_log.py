@@ -4,7 +4,7 @@ from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.interfaces.audit import IAuditLog
-from justchat.model.audit import AuditLine, Deed
+from justchat.model.audit import Actor, ActorKind, AuditLine, Deed
 from justchat.model.ids import Id, is_well_formed
 from justchat.store.bson import moment
 from justchat.store.indexes import AUDIT
@@ -28,7 +28,9 @@ class AuditLog:
             AUDIT,
             {
                 "_id": ObjectId(line.id),
-                "who": line.who,
+                "who": line.who.name,
+                "kind": line.who.kind.value,
+                "from": line.who.address,
                 "at": line.at,
                 "deed": line.deed.value,
                 "whom": None if line.whom is None else ObjectId(line.whom),
@@ -48,7 +50,8 @@ def _line(document: Document) -> AuditLine:
     whom = document["whom"]
     return AuditLine(
         id=Id(str(document["_id"])),
-        who=document["who"],
+        # Those of early releases are of operators.
+        who=Actor(ActorKind(document.get("kind", "operator")), document["who"], document.get("from")),
         at=moment(document["at"]),
         deed=Deed(document["deed"]),
         whom=None if whom is None else Id(str(whom)),

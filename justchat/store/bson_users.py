@@ -36,7 +36,9 @@ def _at_midnight(day: date) -> datetime:
 def user_to_document(user: User) -> Document:
     return {
         "_id": ObjectId(user.id),
-        "phone": user.phone,
+        # The phone is unique, so that who has none has their id there, which is nobody's phone.
+        "phone": user.id if user.phone is None else user.phone,
+        **({} if user.external_id is None else {"external_id": user.external_id}),
         "password": user.password,
         "tries": 0,
         "key_at": user.created_at,
@@ -67,10 +69,11 @@ def suspension_from_document(document: Document | None) -> Suspension | None:
 
 def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[Entry], gifts_count: int) -> User:
     """The user. ``rooms`` are those they created and ``gifts`` the latest that they got; their document has neither."""
-    room, dob = document["room"], document["dob"]
+    room, dob, id = document["room"], document["dob"], id_of(document["_id"])
     return User(
-        id=id_of(document["_id"]),
-        phone=Phone(document["phone"]),
+        id=id,
+        phone=None if document["phone"] == id else Phone(document["phone"]),
+        external_id=document.get("external_id"),
         password=document["password"],
         created_at=moment(document["create_at"]),
         nickname=document["nickname"],

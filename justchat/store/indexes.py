@@ -15,6 +15,7 @@ REMOVALS = "removals"
 HELD = "held"
 EXPORTS = "exports"
 ANNOUNCEMENTS = "announcements"
+SERVER_KEYS = "server_keys"
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
 
@@ -165,6 +166,11 @@ INDEXES: dict[str, list[Document]] = {
         # Those that have ended go after a while.
         _index({"ended_at": 1}, expireAfterSeconds=90 * 24 * 3600),
     ],
+    SERVER_KEYS: [
+        _index({"digest": 1}, unique=True),
+        _index({"name": 1}, unique=True, partialFilterExpression={"revoked": False}),
+        _index({"create_at": -1, "_id": -1}),
+    ],
     AUDIT: [_index({"order": -1}), _index({"whom": 1, "order": -1})],
     COMPLAINTS: [
         _index({"closed": 1, **NEWEST}),
@@ -189,6 +195,7 @@ INDEXES: dict[str, list[Document]] = {
     ],
     USERS: [
         _index({"phone": 1}, unique=True),
+        _index({"external_id": 1}, unique=True, sparse=True),
         _index({"moving.at": 1}, sparse=True),
         # Deletions: requested, just requested, begun.
         *(_index({field: 1}, sparse=True) for field in ("deletes_at", "parting", "erasing")),

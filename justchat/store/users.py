@@ -131,6 +131,14 @@ class Users:
         """Ask the database about a user again, who may have been deleted."""
         self._existing.pop(user, None)
 
+    async def find_id(
+        self, *, phone: Phone | None = None, external_id: str | None = None, leaving_too: bool = False
+    ) -> Id | None:
+        query = {"phone": phone} if external_id is None else {"external_id": external_id}
+        here = {"erasing": None} if leaving_too else _NOT_DELETED
+        document = await self._database.find_one(USERS, {**query, **here}, fields=["_id"])
+        return None if document is None else Id(str(document["_id"]))
+
     async def by_phone(self, phone: Phone) -> User | None:
         document = await self._database.find_one(USERS, {"phone": phone, **_NOT_DELETED})
         return None if document is None else await self._complete(document)

@@ -1,5 +1,6 @@
 """The actions of users and operators, built from the stores and from what else they use."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -16,7 +17,7 @@ from justchat.actions.direct import DirectMessages
 from justchat.actions.exports import ArchiveContent, Exports
 from justchat.actions.gift_catalogue import GiftCatalogue
 from justchat.actions.held_messages import HeldActions
-from justchat.actions.login_attempts import LoginAttempts, RoomPasswordAttempts
+from justchat.actions.login_attempts import LoginAttempts, RoomPasswordAttempts, ServerKeyAttempts
 from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
@@ -24,8 +25,10 @@ from justchat.actions.operating import OperatorActions
 from justchat.actions.removals import MessageRemovals
 from justchat.actions.room_editing import RoomEditing
 from justchat.actions.rooms import RoomActions
+from justchat.actions.server_keys import ServerKeyActions, ServerKeyCheck
 from justchat.actions.server_messages import ServerMessages
 from justchat.actions.server_rooms import ServerRooms
+from justchat.actions.server_users import ServerUsers
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.transfers import Transfers
 from justchat.actions.uploads import UploadActions
@@ -39,6 +42,7 @@ from justchat.interfaces.pictures import IPictureStore
 from justchat.interfaces.realtime import ISessionListener
 from justchat.interfaces.workers import IImages, IPasswords
 from justchat.limits.rate_limiter import MakeWindow, SlidingWindow
+from justchat.model.audit import Actor
 from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
@@ -71,6 +75,10 @@ class Actions:
     server_messages: ServerMessages
     uploads: UploadActions
     exports: Exports
+    operating_as: Callable[[Actor], OperatorActions]
+    """What somebody can do about others, written into the audit log."""
+    server_keys: ServerKeyCheck
+    server_users: ServerUsers
 
 
 def make_actions(
@@ -252,6 +260,19 @@ def make_actions(
             per_user=limits.rates(limits.exports_per_user),
             clock=now,
         ),
+        operating_as=partial(
+            make_operator_actions, settings, stores, announcing=announcing, session_listener=session_listener
+        ),
+        server_keys=ServerKeyCheck(
+            keys=stores.server_keys,
+            attempts=ServerKeyAttempts(
+                rate_windows=stores.rate_windows,
+                per_address=limits.rates(limits.wrong_keys_per_address),
+                per_network=limits.rates(limits.wrong_keys_per_network),
+            ),
+            clock=now,
+        ),
+        server_users=ServerUsers(users=users),
     )
 
 
@@ -286,8 +307,15 @@ def make_transfers(stores: Stores) -> Transfers:
     return Transfers(users=stores.users, rooms=stores.rooms, ledger=stores.ledger, mailboxes=stores.mailboxes)
 
 
-def make_operator_actions(settings: Settings, stores: Stores, operator: str) -> OperatorActions:
-    """The actions of an operator of this name, which need the stores alone."""
+def make_operator_actions(
+    settings: Settings,
+    stores: Stores,
+    actor: Actor,
+    *,
+    announcing: Announcing | None = None,
+    session_listener: ISessionListener | None = None,
+) -> OperatorActions:
+    """The actions of an operator or a server, which need the stores alone."""
     return OperatorActions(
         users=stores.users,
         sessions=stores.sessions,
@@ -300,12 +328,18 @@ def make_operator_actions(settings: Settings, stores: Stores, operator: str) -> 
         mailboxes=stores.mailboxes,
         complaints=stores.complaints,
         audit=stores.audit,
-        operator=operator,
+        actor=actor,
+        session_listener=session_listener,
         held=stores.held,
-        announcing=make_announcing(stores, make_word_filter(settings)),
+        announcing=announcing or make_announcing(stores, make_word_filter(settings)),
         clock=now,
         region=settings.sms.region,
     )
+
+
+def make_server_key_actions(stores: Stores, operating: OperatorActions) -> ServerKeyActions:
+    """The actions of an operator on server keys."""
+    return ServerKeyActions(keys=stores.server_keys, operating=operating, clock=now)
 
 
 def count_in_room(name: str, limits: Limits, make_window: MakeWindow = SlidingWindow) -> CountAction:

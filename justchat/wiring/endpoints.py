@@ -16,6 +16,7 @@ from justchat.http.calls.exports import ExportCalls
 from justchat.http.calls.moderation import ModerationCalls
 from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
+from justchat.http.calls.server_users import ServerUserCalls
 from justchat.http.calls.uploads import UploadCalls
 from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
 from justchat.limits.rate_limiter import MakeWindow, RateLimiter, SlidingWindow
@@ -36,6 +37,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
         *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
         *endpoints_of(ExportCalls(actions.exports)),
         *endpoints_of(ComplaintCalls(actions.complaints)),
+        *endpoints_of(ServerUserCalls(actions.accounts, actions.server_users, actions.operating_as)),
         *(
             evolve(endpoint, session=REQUIRED) if settings.uploads.require_session else endpoint
             for endpoint in endpoints_of(UploadCalls(actions.uploads))

@@ -27,6 +27,7 @@ from justchat.store.pictures import PictureRecords
 from justchat.store.rate_windows import RateWindows
 from justchat.store.removals import Removals
 from justchat.store.rooms import Rooms
+from justchat.store.server_keys import ServerKeys
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
 
@@ -49,6 +50,7 @@ class Stores:
     removals: Removals
     announcements: AnnouncementStore
     audit: AuditLog
+    server_keys: ServerKeys
     held: HeldMessages
     invites: Invites
     rate_windows: RateWindows
@@ -92,6 +94,7 @@ def make_stores(
         complaints=ComplaintStore(database),
         announcements=AnnouncementStore(database),
         audit=AuditLog(database),
+        server_keys=ServerKeys(database),
         held=HeldMessages(database),
         invites=Invites(database, now, reactor),
         rate_windows=RateWindows(database, now, reactor),

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProtocolFactory
 
 from justchat.actions.exports import Exports
+from justchat.actions.server_keys import ServerKeyCheck
 from justchat.config.settings import Settings
 from justchat.http.app import make_app, upload_head_checks
 from justchat.http.dispatcher import Dispatcher
@@ -74,6 +75,7 @@ def make_transports(
     idempotency_keys: IIdempotencyKeys,
     pictures: IPictureStore,
     exports: Exports,
+    server_keys: ServerKeyCheck,
     ping_database: Callable[[], Awaitable[None]],
     bus: IBus | None,
     others: OtherDaemonsOf = no_other_daemons,
@@ -91,6 +93,7 @@ def make_transports(
         idempotency=Idempotency(idempotency_keys),
         rates=rates,
         spool=spool,
+        server_keys=server_keys,
     )
     binding = BindingServices(
         sessions=stores.sessions,

@@ -37,7 +37,8 @@ class Audit(AdminCase):
         self.assertEqual((anna.id, getpass.getuser()), (line["whom"], line["who"]))
         self.assertRegex(line["when"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertRegex(
-            shown, rf"\AWHEN +WHO +DEED +WHOM +WHY\n{line['when']}  {line['who']}  end sessions  {anna.id}\n"
+            shown,
+            rf"\AWHEN +WHO +DEED +WHOM +WHY +FROM\n{line['when']}  operator {line['who']}  end sessions  {anna.id}\n",
         )
 
     async def test_bare(self) -> None:

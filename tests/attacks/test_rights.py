@@ -110,6 +110,7 @@ class Scene:
             "/user/remove-dialog": {"user": self.anna.id},
             "/user/messages/mark-as-read": {"message": message},
             "/user/messages/remove": {"message": message},
+            "/server/users/get": {"user": whom},
             "/complaints/new": {**complained, "text": "x"},
         }
         return bodies.get(path, in_room if path.startswith("/room/") else {})

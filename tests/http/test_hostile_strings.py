@@ -6,6 +6,7 @@ from typing import Any
 from tests.support.bodies import a_scene, bodies, declared, each, plain, replaced
 from tests.support.chat import ChatTestCase, a_phone
 from tests.support.client import call, request
+from tests.support.servers import headers_of
 from tests.support.wire import exchange
 
 HOSTILE = {
@@ -114,13 +115,14 @@ class Hostile(ChatTestCase):
     async def test_surrogates(self) -> None:
         """A lone surrogate is 400 in every call: in a field, in a field's name and in a field that is dropped."""
         for endpoint in declared():
+            headers = await headers_of(self.daemon, endpoint.path)
             for body in (
                 b'{"x": "\\ud800"}',
                 b'{"\\udfff": 1}',
                 b'{"session_key": "\\ud83d"}',
                 b'{"x": "\\ud800\\u0041"}',
             ):
-                answer = await request(self.daemon.http, "POST", endpoint.path, body)
+                answer = await request(self.daemon.http, "POST", endpoint.path, body, headers)
 
                 self.assertEqual(400, answer.status, (endpoint.path, body))
 

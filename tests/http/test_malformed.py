@@ -24,6 +24,7 @@ from tests.support.bodies import (
 )
 from tests.support.chat import ChatTestCase, Person, sign_in
 from tests.support.client import call
+from tests.support.servers import headers_of
 
 
 class Malformed(ChatTestCase):
@@ -47,6 +48,7 @@ class Malformed(ChatTestCase):
             # Must not end, if /init/exit accepts a malformed key.
             person = await sign_in(self.daemon, scene.anna.phone, scene.anna.key)
             body, rows = plain(fields), list(each(fields))
+            headers = await headers_of(self.daemon, path)
             if sessions.get(path):
                 body["session_key"] = person.session_key
                 tolerant = SESSION_KEY
@@ -56,7 +58,7 @@ class Malformed(ChatTestCase):
             for name, field in rows:
                 for kind, value in KINDS.items():
                     if kind not in field.takes:
-                        answer = await call(self.daemon.http, path, replaced(body, name, value))
+                        answer = await call(self.daemon.http, path, replaced(body, name, value), headers)
                         if answer.status != field.expected(kind):
                             wrong.append((path, name, kind, answer.status, field.expected(kind)))
 

@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import EncodingNotSupported, LoginTimeout
-from justchat.http.dispatcher import ANY_CALL
+from justchat.http.dispatcher import ANY_CALL, SERVER_ERRORS
 from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
 from justchat.http.idempotency import IDEMPOTENCY_ERRORS
@@ -18,6 +18,7 @@ from tests.support.chat import ChatTestCase, Person, a_phone, a_room, register
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
 from tests.support.schema import assert_allowed
+from tests.support.servers import headers_of
 
 USER, ROOM = "52efb7baf009c900003731c7", "52ee29b565e203779f2e37f3"
 MESSAGE, GIFT = "530a30c649b9733ae9af7145", "530a30c649b9733ae9af7146"
@@ -100,6 +101,7 @@ class Document(ChatTestCase):
                 {LoginTimeout} if endpoint.session is NONE else set()
             )
             errors |= set(IDEMPOTENCY_ERRORS) if endpoint.takes_idempotency_key else set()
+            errors |= set(SERVER_ERRORS) if endpoint.scope is not None else set()
             expected = {(str(status), None) for status in endpoint.statuses}
             expected |= {(str(error.status), error.code) for error in errors}
 
@@ -120,7 +122,8 @@ class Document(ChatTestCase):
 
             properties = resolved(content["schema"], self.document)["properties"]
             self.assertEqual(takes, "session_key" in properties, endpoint.path)
-            self.assertEqual([{"session": []}, {}] if takes else [], operation["security"], endpoint.path)
+            without = [] if endpoint.scope is None else [{"serverKey": []}]
+            self.assertEqual([{"session": []}, {}] if takes else without, operation["security"], endpoint.path)
 
     async def test_headers(self) -> None:
         """Every 503 has Retry-After, every 429 the RateLimit fields besides; no other answer has either."""
@@ -216,11 +219,11 @@ class Document(ChatTestCase):
             people = people or [await self.a_person(), await self.a_person()]
             body = await self.real(endpoint.path, json.dumps(content["example"]), *people)
 
-            answer = await call(self.daemon.http, endpoint.path, body)
+            answer = await call(self.daemon.http, endpoint.path, body, await headers_of(self.daemon, endpoint.path))
 
             expected = (403,) if endpoint.path in OFF_BY_DEFAULT else endpoint.statuses
             self.assertIn(answer.status, expected, (endpoint.path, answer.json))
-            if endpoint.rate != "read" and not endpoint.path.startswith("/room/"):
+            if endpoint.rate not in ("read", "server") and not endpoint.path.startswith("/room/"):
                 people.clear()  # the next call may refuse what this one has made of them
 
     async def real(self, path: str, example: str, admin: Person, member: Person) -> dict[str, Any]:

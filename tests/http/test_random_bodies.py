@@ -19,6 +19,7 @@ from tests.support.bodies import JSON, declared, inner_model
 from tests.support.chat import ChatTestCase, a_room
 from tests.support.client import request
 from tests.support.schema import assert_allowed
+from tests.support.servers import headers_of
 from tests.support.waiting import PATIENCE
 
 BODIES = int(os.environ.get("JUSTCHAT_BODIES", "30"))
@@ -47,10 +48,16 @@ class RandomBodies(ChatTestCase):
             person = await self.a_person()
             await person.enter(room)
 
-            await deferToThread(self.bombard, endpoint, likely, person.session_key, document)
+            headers = await headers_of(self.daemon, endpoint.path)
+            await deferToThread(self.bombard, endpoint, likely, person.session_key, document, headers)
 
     def bombard(
-        self, endpoint: Endpoint, likely: SearchStrategy[Any], session_key: str, document: dict[str, Any]
+        self,
+        endpoint: Endpoint,
+        likely: SearchStrategy[Any],
+        session_key: str,
+        document: dict[str, Any],
+        headers: dict[str, str],
     ) -> None:
         """Send random bodies to a call. In a thread, since hypothesis waits for no Deferred."""
         connection = http.client.HTTPConnection("127.0.0.1", self.daemon.http, timeout=PATIENCE)
@@ -65,7 +72,7 @@ class RandomBodies(ChatTestCase):
         )
         @given(body=signed_in | JSON)
         def send(body: Any) -> None:
-            connection.request("POST", endpoint.path, json.dumps(body).encode())
+            connection.request("POST", endpoint.path, json.dumps(body).encode(), headers)
             response = connection.getresponse()
             answer = response.read()
             assert response.status < 500, (endpoint.path, response.status, answer)

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from justchat.model.audit import AuditLine, Deed
+from justchat.model.audit import Actor, ActorKind, AuditLine, Deed
 from justchat.model.ids import new_id
 from justchat.model.moment import now
 from justchat.store.audit_log import AuditLog
@@ -19,7 +19,14 @@ class AuditLogs(TestCase):
         self.addCleanup(lambda: close(self.database))
         await create_indexes(self.database)
         self.log = AuditLog(self.database)
-        self.line = AuditLine(id=new_id(), who="anna", at=now(), deed=Deed.END_SESSIONS, whom=new_id(), why="theft")
+        self.line = AuditLine(
+            id=new_id(),
+            who=Actor(ActorKind.KEY, "shop", "192.0.2.7"),
+            at=now(),
+            deed=Deed.END_SESSIONS,
+            whom=new_id(),
+            why="theft",
+        )
         await self.log.add(self.line)
 
     async def test_read(self) -> None:
@@ -27,7 +34,7 @@ class AuditLogs(TestCase):
         for whom in (None, self.line.whom):
             (line,) = await self.log.latest(10, whom)
 
-            self.assertEqual((self.line.id, "anna", "theft"), (line.id, line.who, line.why))
+            self.assertEqual((self.line.id, self.line.who, "theft"), (line.id, line.who, line.why))
         self.assertEqual([], await self.log.latest(10, new_id()))
 
     async def test_only_grows(self) -> None:

@@ -14,6 +14,7 @@ from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
+from tests.support.servers import an_app_server
 from tests.support.waiting import eventually
 
 
@@ -74,8 +75,10 @@ class Plans(ChatTestCase):
             return await original(port, path, body, headers)
 
         import tests.support.chat as chat
+        import tests.support.servers as servers
 
         self.patch(chat, "call", noted)
+        self.patch(servers, "call", noted)
         anna, boris, eve = [await self.a_person() for _ in range(3)]
         again = await sign_in(self.daemon, anna.phone, anna.key)
         room = await a_room(anna, anna, boris)
@@ -144,11 +147,19 @@ class Plans(ChatTestCase):
         self.called.add("/upload")
         await request(self.daemon.http, "POST", "/upload", picture.getvalue())
         await self.export(anna)
+        await self.of_servers(boris)
         await eve.call("/room/leave", room_id=private)
         await self.deletion(eve)
         await anna.call("/room/remove", room={"id": room})
         await again.call("/init/exit")
         await anna.call("/init/exit-all")
+
+    async def of_servers(self, boris: Person) -> None:
+        """The calls of an app's own server."""
+        server = await an_app_server(self.daemon)
+        for whom in ({"user": boris.id}, {"phone": boris.phone}):
+            self.assertEqual(200, (await server.call("/server/users/get", **whom)).status)
+        self.assertEqual(404, (await server.call("/server/users/get", external_id="nobody")).status)
 
     async def deletion(self, eve: Person) -> None:
         """A deletion, until what is left was erased once."""

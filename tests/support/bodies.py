@@ -223,6 +223,12 @@ def bodies(scene: Scene) -> dict[str, Fields]:
         "/user/blocks": {"skip": good(0), "limit": good(100)},
         "/user/delete": {"key": good("000000", *STRINGS - {"endless"}, "negative", "huge number")},
         "/user/export": {"export": an_id("0" * 24, "null")},
+        "/server/users/get": {
+            "user": an_id(scene.anna.id),
+            # One of the three alone.
+            "external_id": good(None, "null"),
+            "phone": good(None, "null"),
+        },
         "/room/chat": {
             "room": an_id(scene.room),
             "skip": good(0, "null", "negative"),

@@ -46,6 +46,7 @@ TABLE = """
 /room/sendMessage           another's message   440  440  404  404  404  404  404  404  404
 /room/sendMessage           a direct message    440  440  404  404  404  404  404  404  404
 /room/chat                  the room            440  440  403  200  200  403  200  200  200
+/server/users/get           another             401  401  401  401  401  401  401  401  401
 /room/kick                  a member            440  440  403  403  403  403  200  200  200
 /room/kick                  a moderator         440  440  403  403  403  403  403  200  200
 /room/kick                  the admin           440  440  403  403  403  403  403  403  403

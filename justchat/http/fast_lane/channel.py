@@ -140,6 +140,8 @@ class FastLaneChannel(Protocol, TimeoutMixin):
             received[end : end + head.length],
             head.fields,
             self._lane.site.client_address(self._peer, head.forwarded),
+            False,
+            self._lane.site.addresses.host_of(self._peer, head.forwarded) if head.endpoint.scope is not None else None,
         )
         self._run_call(None)
         return True
