@@ -14,7 +14,7 @@ from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
-from tests.support.servers import an_app_server
+from tests.support.servers import AppServer, an_app_server
 from tests.support.waiting import eventually
 
 
@@ -39,9 +39,10 @@ class Plans(ChatTestCase):
 
     async def test_every_call(self) -> None:
         """Every operation of every call reads an index, in the order it needs."""
+        server = await an_app_server(self.daemon)  # by a command, which looks whether the database is ours
         self.database.command({"profile": 2})
 
-        await self.all_calls()
+        await self.all_calls(server)
         await self.silence()
         self.database.command({"profile": 0})
 
@@ -66,7 +67,7 @@ class Plans(ChatTestCase):
         for _ in range(4):
             await listener.silence()
 
-    async def all_calls(self) -> None:
+    async def all_calls(self, server: AppServer) -> None:
         """Each call, in each of its ways."""
         original = call
 
@@ -147,16 +148,15 @@ class Plans(ChatTestCase):
         self.called.add("/upload")
         await request(self.daemon.http, "POST", "/upload", picture.getvalue())
         await self.export(anna)
-        await self.of_servers(boris)
+        await self.of_servers(server, boris)
         await eve.call("/room/leave", room_id=private)
         await self.deletion(eve)
         await anna.call("/room/remove", room={"id": room})
         await again.call("/init/exit")
         await anna.call("/init/exit-all")
 
-    async def of_servers(self, boris: Person) -> None:
+    async def of_servers(self, server: AppServer, boris: Person) -> None:
         """The calls of an app's own server."""
-        server = await an_app_server(self.daemon)
         for whom in ({"user": boris.id}, {"phone": boris.phone}):
             self.assertEqual(200, (await server.call("/server/users/get", **whom)).status)
         self.assertEqual(404, (await server.call("/server/users/get", external_id="nobody")).status)
