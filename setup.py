@@ -38,6 +38,7 @@ setup(
         "argon2-cffi>=25.1",  # slow salted hashes of keys and room passwords
         "cryptography>=46.0.5",  # twisted's TLS; CVE-2026-26007 before
         "pillow>=12.2,<14",  # writes uploads again; GHSA-wjx4-4jcj-g98j before; private names: tests/test_borrowed.py
+        "PyJWT>=2.12",  # tokens of issuers; headers with "crit" were accepted (CVE-2026-32597) before
         "multipart>=1.3.1",  # the form that browsers upload with; exponential time (CVE-2026-28356) before
         "orjson>=3.11.6",  # answers and frames are encoded fast; nesting without bound (CVE-2025-67221) before
     ],

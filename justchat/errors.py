@@ -70,6 +70,12 @@ class WrongServerKey(ApiError):
     status, code, detail = 401, "wrong-server-key", "this call takes a server key that may be used from here"
 
 
+class WrongToken(ApiError):
+    """A token that is malformed, expired, for others, or not signed by a configured issuer."""
+
+    status, code, detail = 401, "wrong-token", "this token signs nobody in"
+
+
 class WrongPassword(ApiError):
     status, code, detail = 401, "wrong-password", "wrong room password"
 
@@ -96,6 +102,10 @@ class OriginNotAllowed(ApiError):
     """The opening of a socket was refused."""
 
     status, code, detail = 403, "origin-not-allowed", "pages of this origin may not connect"
+
+
+class PhoneSignUpOff(ApiError):
+    status, code, detail = 403, "phone-sign-up-off", "nobody signs up or in by phone on this server"
 
 
 class SearchOff(ApiError):

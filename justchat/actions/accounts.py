@@ -13,7 +13,7 @@ from justchat.actions.login_attempts import LoginAttempts, is_known_network, net
 from justchat.actions.presence import current_room, with_current_room
 from justchat.actions.sms_budget import SmsBudget
 from justchat.actions.word_filter import WordFilter
-from justchat.errors import ApiError, SearchOff, SmsFailed, Suspended, UserNotFound, WrongKey
+from justchat.errors import ApiError, PhoneSignUpOff, SearchOff, SmsFailed, Suspended, UserNotFound, WrongKey
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.realtime import ISessionListener
@@ -59,6 +59,8 @@ class Accounts:
     """Whether every sign-up needs a captcha. Otherwise a sign-up needs one only during an abuse alarm."""
     locked_text: str
     """The SMS to an owner whose key was locked by wrong tries; empty for none."""
+    by_phone: bool = True
+    """Whether people sign up and in by phone."""
     search_users: bool = False
     """Whether users can search for others by nickname."""
     sms_failed: Callable[[], None] = lambda: None
@@ -71,8 +73,10 @@ class Accounts:
 
         The profile of an existing account stays as it is: the caller has not signed in.
         The key is stored before it is sent, and stays stored if the SMS fails.
-        Raises CountryNotServed, Rejected, CaptchaFailed, TooManyRequests; then the phone's last key stays valid.
+        Raises PhoneSignUpOff, CountryNotServed, Rejected, CaptchaFailed, TooManyRequests; then the phone's last key
+        stays valid.
         """
+        self._check_by_phone()
         self.sms_budget.check_country(phone)
         # Also of a phone that has an account, as who has one must not show.
         profile = self._checked(profile)
@@ -109,28 +113,40 @@ class Accounts:
 
         Raises WrongKey, and after five wrong tries for the right key, too. Raises TooManyRequests after too many wrong
         keys for this phone, from this address or its network, or in all; CaptchaFailed during an abuse alarm; Suspended
-        for the right key of a suspended user.
+        for the right key of a suspended user; PhoneSignUpOff.
         On any other error the key was not checked, and nothing is counted.
         """
+        self._check_by_phone()
         usable = await self.check_key(phone, key, address, captcha)
         # First: who is not signed in cancels no deletion.
-        self._check_not_suspended(usable.suspension)
+        self.check_not_suspended(usable.suspension)
         if not await self.users.accept_key(usable, network_id_of(usable.user, address)):
             raise WrongKey
         await self.login_attempts.forget(phone, address, usable)
-        session_key = await self.sessions.open(usable.user)
+        return await self.open_session(usable.user, WrongKey)
+
+    async def open_session(self, user: Id, deleted: type[ApiError]) -> tuple[str, User]:
+        """Open a session of a user who proved who they are. Returns its key, and the user. Raises Suspended, and
+        ``deleted`` where the account is being deleted.
+        """
+        session_key = await self.sessions.open(user)
         # After the session is open: what ends it later comes later, and what came before is found here.
         try:
-            user = await self.show(usable.user)
-            self._check_not_suspended(user.suspension)
+            shown = await self.show(user)
+            self.check_not_suspended(shown.suspension)
         except (UserNotFound, Suspended) as error:
             await self.sessions.end(session_key)
             if isinstance(error, Suspended):
                 raise
-            raise WrongKey from None  # deleted
-        return session_key, user
+            raise deleted from None
+        return session_key, shown
 
-    def _check_not_suspended(self, suspension: Suspension | None) -> None:
+    def _check_by_phone(self) -> None:
+        if not self.by_phone:
+            raise PhoneSignUpOff
+
+    def check_not_suspended(self, suspension: Suspension | None) -> None:
+        """Raises Suspended."""
         if suspension is not None and suspension.holds(self.clock()):
             raise Suspended(suspension.until)
 

@@ -10,6 +10,7 @@ from justchat.actions.accounts import Accounts
 from justchat.actions.presence import current_room
 from justchat.actions.removals import MessageRemovals
 from justchat.actions.rooms import RoomActions
+from justchat.actions.token_sign_in import TokenSignIn
 from justchat.errors import ApiError, RoomNotFound, UserNotFound, WrongKey
 from justchat.interfaces.deletions import IDeletions, IErasure
 from justchat.interfaces.rooms import IRooms
@@ -39,6 +40,7 @@ class AccountDeletion:
     deletions: IDeletions
     erasure: IErasure
     accounts: Accounts
+    token_sign_in: TokenSignIn
     room_actions: RoomActions
     removals: MessageRemovals
     clock: Clock
@@ -46,15 +48,19 @@ class AccountDeletion:
 
     _log = Logger()
 
-    async def request(self, user: Id, key: str, address: str | None) -> Moment:
-        """Request the deletion of the caller's account, whose present sign-in key is ``key``. Returns when it begins.
+    async def request(self, user: Id, proof: str, address: str | None, *, is_token: bool = False) -> Moment:
+        """Request the deletion of the caller's account, by its present sign-in key or a token. Returns when it begins.
 
-        From then on the user has no session, is in no room, and is found by nobody. Raises WrongKey, TooManyRequests.
+        From then on the user has no session, is in no room, and is found by nobody. Raises WrongKey, WrongToken,
+        TooManyRequests.
         """
-        phone = (await self.users.get(user)).phone
-        if phone is None:
-            raise WrongKey
-        await self.accounts.check_key(phone, key, address)
+        if is_token:
+            await self.token_sign_in.check(user, proof)
+        else:
+            phone = (await self.users.get(user)).phone
+            if phone is None:
+                raise WrongKey
+            await self.accounts.check_key(phone, proof, address)
         at = await self.deletions.request(user, self.clock() + self.grace)
         await self.sessions.tell_deleted(user)
         await self._part(user)

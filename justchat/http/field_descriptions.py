@@ -41,6 +41,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "phons": "the phones to invite; this or phones",
     "phones": "the same as phons",
     "key": "the key that came by SMS",
+    "jwt": "a token of a configured issuer, instead of phone and key",
+    "DeleteRequest.jwt": "a token of a configured issuer, instead of a key",
     "captcha": "the token of the captcha's widget, if the operator has one",
     "nickname": "the display name",
     "location": "the location, as free text",

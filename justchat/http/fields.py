@@ -248,6 +248,8 @@ PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_PHONE_SCHE
 ReachablePhone = Annotated[PhoneField, AfterValidator(_reachable)]
 """A phone to which an SMS is sent."""
 KeyField = Annotated[str, PlainValidator(_key), WithJsonSchema(_KEY_SCHEMA)]
+Token = Annotated[str, SchemaKeywords({"format": "jwt", "minLength": 1})]
+"""A token of an issuer. One of another shape is wrong, not malformed."""
 Dob = Annotated[
     date | None,
     PlainValidator(_dob),

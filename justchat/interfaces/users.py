@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from zope.interface import Interface
 
 from justchat.model.entry import Entry
+from justchat.model.identity import Identity
 from justchat.model.ids import Id
 from justchat.model.phone import Phone
-from justchat.model.user import Profile, Session, Suspension, User, UserKey
+from justchat.model.user import KnownIdentity, Profile, Session, Suspension, User, UserKey
 
 
 class IUsers(Interface):
@@ -62,6 +63,14 @@ class IUsers(Interface):
 
         False, and nothing changed, where the key was locked or replaced in the meantime.
         """
+
+    async def find_identity(identity: Identity, external_id: str | None) -> KnownIdentity | None:
+        """The user of an identity; without one the user of ``external_id`` who has no identity, who has this one from
+        now on; else None.
+        """
+
+    async def accept_identity(user: Id, identity: Identity) -> bool:
+        """Accept a sign-in: cancel a deletion that has not begun. False where the user has no such identity now."""
 
     async def edit(user: Id, profile: Profile) -> None:
         """Set the given fields of a user's profile."""

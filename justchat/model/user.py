@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from attrs import field, frozen
 
 from justchat.model.entry import Entry
+from justchat.model.identity import Identity
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.phone import Phone
@@ -44,6 +45,8 @@ class User:
     password: str = field(repr=False)
     created_at: Moment
     external_id: str | None = None
+    identity: Identity | None = None
+    """Of who signs in with tokens of an issuer."""
     nickname: str | None = None
     location: str | None = None
     photo: str | None = None
@@ -73,6 +76,14 @@ class UserKey:
     """Ids of the networks where its owner signed in lately. An id does not reveal its network."""
     phone_verified: bool
     """Whether anybody ever signed in with this phone. Sign-up alone proves nothing."""
+    suspension: Suspension | None = None
+
+
+@frozen(kw_only=True)
+class KnownIdentity:
+    """The user of an identity."""
+
+    user: Id
     suspension: Suspension | None = None
 
 

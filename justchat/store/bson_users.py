@@ -6,6 +6,7 @@ from typing import Any
 from bson import ObjectId
 
 from justchat.model.entry import Entry
+from justchat.model.identity import Identity
 from justchat.model.phone import Phone
 from justchat.model.text import fold
 from justchat.model.user import Profile, Session, Suspension, User
@@ -39,6 +40,7 @@ def user_to_document(user: User) -> Document:
         # The phone is unique, so that who has none has their id there, which is nobody's phone.
         "phone": user.id if user.phone is None else user.phone,
         **({} if user.external_id is None else {"external_id": user.external_id}),
+        **({} if user.identity is None else {"identity": identity_to_document(user.identity)}),
         "password": user.password,
         "tries": 0,
         "key_at": user.created_at,
@@ -54,6 +56,14 @@ def user_to_document(user: User) -> Document:
         "visitedRooms": [],
         "balance": user.balance,
     }
+
+
+def identity_to_document(identity: Identity) -> Document:
+    return {"subject": identity.subject, "issuer": identity.issuer}
+
+
+def _identity_from_document(document: Document | None) -> Identity | None:
+    return None if document is None else Identity(issuer=document["issuer"], subject=document["subject"])
 
 
 def suspension_to_document(suspension: Suspension) -> Document:
@@ -74,6 +84,7 @@ def user_from_document(document: Document, rooms: list[ObjectId], gifts: list[En
         id=id,
         phone=None if document["phone"] == id else Phone(document["phone"]),
         external_id=document.get("external_id"),
+        identity=_identity_from_document(document.get("identity")),
         password=document["password"],
         created_at=moment(document["create_at"]),
         nickname=document["nickname"],

@@ -76,7 +76,7 @@ class Deletions:
             # The phone is unique, and an id is nobody's phone. No key is an empty hash.
             nothing: Document = {"phone": user, "password": "", "nickname": None, "folded": None, "location": None}
             nothing |= {"photo": None, "dob": None, "gender": None, "visitedRooms": [], "erasing": at}
-            gone = {"external_id": 1, "places": 1, "free_coins": 1, "key_at": 1, "held_until": 1}
+            gone = {"external_id": 1, "identity": 1, "places": 1, "free_coins": 1, "key_at": 1, "held_until": 1}
             await self._database.update(USERS, {"_id": ObjectId(user), **due}, {"$set": nothing, "$unset": gone})
 
     async def begun(self, limit: int) -> list[Id]:

@@ -196,6 +196,7 @@ INDEXES: dict[str, list[Document]] = {
     USERS: [
         _index({"phone": 1}, unique=True),
         _index({"external_id": 1}, unique=True, sparse=True),
+        _index({"identity.subject": 1, "identity.issuer": 1}, unique=True, sparse=True),
         _index({"moving.at": 1}, sparse=True),
         # Deletions: requested, just requested, begun.
         *(_index({field: 1}, sparse=True) for field in ("deletes_at", "parting", "erasing")),

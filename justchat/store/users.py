@@ -14,13 +14,15 @@ from justchat.errors import Busy, UserNotFound
 from justchat.interfaces.users import IUsers
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
+from justchat.model.identity import Identity
 from justchat.model.ids import Id, is_well_formed
 from justchat.model.moment import Clock
 from justchat.model.phone import Phone
 from justchat.model.text import fold
-from justchat.model.user import Profile, Suspension, User, UserKey
+from justchat.model.user import KnownIdentity, Profile, Suspension, User, UserKey
 from justchat.store.bson import entry_from_document, moment, object_id
 from justchat.store.bson_users import (
+    identity_to_document,
     profile_to_document,
     suspension_from_document,
     suspension_to_document,
@@ -197,6 +199,22 @@ class Users:
         accepted = [{"$set": {"tries": 0, "places": places}}, {"$unset": ["deletes_at", "parting"]}]
         return await self._database.update(USERS, _living_key(key), accepted)
 
+    async def find_identity(self, identity: Identity, external_id: str | None) -> KnownIdentity | None:
+        named = _of_identity(identity)
+        document = await self._database.find_one(USERS, named, fields=["suspension"])
+        if document is None and external_id is not None:
+            unclaimed: Document = {"external_id": external_id, "identity": None, "erasing": None}
+            change = {"$set": {"identity": identity_to_document(identity)}}
+            document = await self._database.update_and_get(USERS, unclaimed, change)
+        if document is None:
+            return None
+        suspension = suspension_from_document(document.get("suspension"))
+        return KnownIdentity(user=Id(str(document["_id"])), suspension=suspension)
+
+    async def accept_identity(self, user: Id, identity: Identity) -> bool:
+        here = {"_id": ObjectId(user), "erasing": None, **_of_identity(identity)}
+        return await self._database.update(USERS, here, {"$unset": {"deletes_at": 1, "parting": 1}})
+
     async def edit(self, user: Id, profile: Profile) -> None:
         if profile:
             await self._database.update(USERS, {"_id": ObjectId(user)}, {"$set": profile_to_document(profile)})
@@ -284,6 +302,10 @@ class Users:
             )
             for document in documents
         ]
+
+
+def _of_identity(identity: Identity) -> Document:
+    return {"identity.subject": identity.subject, "identity.issuer": identity.issuer}
 
 
 def _living_key(key: UserKey) -> Document:

@@ -30,6 +30,7 @@ from justchat.actions.server_messages import ServerMessages
 from justchat.actions.server_rooms import ServerRooms
 from justchat.actions.server_users import ServerUsers
 from justchat.actions.sms_budget import SmsBudget
+from justchat.actions.token_sign_in import TokenSignIn
 from justchat.actions.transfers import Transfers
 from justchat.actions.uploads import UploadActions
 from justchat.actions.word_filter import WordFilter
@@ -40,6 +41,7 @@ from justchat.interfaces.exports import IArchives
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.pictures import IPictureStore
 from justchat.interfaces.realtime import ISessionListener
+from justchat.interfaces.tokens import ITokens
 from justchat.interfaces.workers import IImages, IPasswords
 from justchat.limits.rate_limiter import MakeWindow, SlidingWindow
 from justchat.model.audit import Actor
@@ -57,6 +59,7 @@ class Actions:
     """What users and operators can do."""
 
     accounts: Accounts
+    token_sign_in: TokenSignIn
     deletion: AccountDeletion
     rooms: RoomActions
     editing: RoomEditing
@@ -92,6 +95,7 @@ def make_actions(
     archives: IArchives,
     sms: ISmsSender,
     captcha: ICaptcha,
+    tokens: ITokens,
     secret_key: str,
     make_window: MakeWindow = SlidingWindow,
 ) -> Actions:
@@ -108,6 +112,7 @@ def make_actions(
         passwords=passwords,
         sms=sms,
         captcha=captcha,
+        by_phone=settings.auth.phone,
         search_users=settings.privacy.search_users,
         captcha_always=settings.captcha.enabled,
         locked_text=settings.sms.burnt_text,
@@ -185,8 +190,10 @@ def make_actions(
         clock=now,
     )
     announcing = make_announcing(stores, words)
+    token_sign_in = TokenSignIn(tokens=tokens, users=users, accounts=accounts, clock=now)
     return Actions(
         accounts=accounts,
+        token_sign_in=token_sign_in,
         deletion=AccountDeletion(
             users=users,
             sessions=stores.sessions,
@@ -194,6 +201,7 @@ def make_actions(
             deletions=stores.deletions,
             erasure=stores.erasure,
             accounts=accounts,
+            token_sign_in=token_sign_in,
             room_actions=room_actions,
             removals=message_removals,
             clock=now,

@@ -28,7 +28,11 @@ from justchat.wiring.actions import Actions
 def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
     """The endpoints of every call."""
     return [
-        *endpoints_of(AccountCalls(actions.accounts, settings.privacy.show_phones, settings.privacy.show_registered)),
+        *endpoints_of(
+            AccountCalls(
+                actions.accounts, actions.token_sign_in, settings.privacy.show_phones, settings.privacy.show_registered
+            )
+        ),
         *endpoints_of(DeletionCalls(actions.deletion)),
         *endpoints_of(RoomCalls(actions.rooms, actions.editing, actions.messages, now)),
         *endpoints_of(ModerationCalls(actions.moderation, actions.removals)),

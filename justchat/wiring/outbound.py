@@ -5,11 +5,13 @@ from typing import Any
 
 from justchat.config.settings import Settings
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
+from justchat.interfaces.tokens import ITokens
 from justchat.model.moment import now
 from justchat.outbound.captcha import CaptchaProvider, NoCaptcha
 from justchat.outbound.sms.breaker import Breaker
 from justchat.outbound.sms.gateway import Gateway
 from justchat.outbound.sms.outbox import Outbox
+from justchat.outbound.tokens import NoTokens, Tokens
 
 
 def make_sms_sender(settings: Settings, reactor: Any) -> ISmsSender:
@@ -17,6 +19,11 @@ def make_sms_sender(settings: Settings, reactor: Any) -> ISmsSender:
     if settings.sms.sender == "http":
         return Breaker(Gateway(settings.sms, reactor), monotonic)
     return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
+
+
+def make_tokens(settings: Settings, reactor: Any) -> ITokens:
+    """The issuers of ``[[auth.issuers]]``."""
+    return Tokens(settings.auth.issuers, reactor) if settings.auth.issuers else NoTokens()
 
 
 def make_captcha(settings: Settings, reactor: Any) -> ICaptcha:

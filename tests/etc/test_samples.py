@@ -54,6 +54,15 @@ def known_settings() -> list[tuple[str, str]]:
     ]
 
 
+def plain(value: Any) -> Any:
+    """A value of TOML or of the settings, with tuples for arrays and dictionaries for tables."""
+    if isinstance(value, BaseModel):
+        return plain(value.model_dump(exclude_unset=True))
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
+
+
 PRODUCTION = {
     ("payments", "allow_unnumbered"),
     ("privacy", "show_phones"),
@@ -104,10 +113,7 @@ class SettingsTests(SynchronousTestCase):
 
             loaded = load_settings(str(TOML), {line.table: {line.key: line.value}}, None)
 
-            value = tuple(line.value) if isinstance(line.value, list) else line.value
-            found = getattr(getattr(loaded, line.table), line.key)
-            if isinstance(found, BaseModel):
-                found = found.model_dump(exclude_unset=True)
+            value, found = plain(line.value), plain(getattr(getattr(loaded, line.table), line.key))
             # A text may stand for a list of one.
             self.assertIn(found, (value, (value,)))
 

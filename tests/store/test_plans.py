@@ -13,6 +13,7 @@ from tests.support.bodies import declared
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
+from tests.support.issuer import SECRET, issuer_settings
 from tests.support.mongo import fresh_uri
 from tests.support.servers import AppServer, an_app_server
 from tests.support.waiting import eventually
@@ -26,7 +27,8 @@ class Plans(ChatTestCase):
         self.database = self.mongo.get_default_database()
         self.daemon = Daemon("--mongo", uri)
         config = self.daemon.folder / "justchat.toml"
-        config.write_text("[privacy]\nsearch_users = true\n[accounts]\ndeletion_grace = 0\n")
+        settings = "[privacy]\nsearch_users = true\n[accounts]\ndeletion_grace = 0\n"
+        config.write_text(settings + issuer_settings(algorithms=["HS256"], public_key=SECRET))
         self.daemon.options += ("--config", str(config))
         await self.daemon.start()
         self._logged, self._listeners = 0, []

@@ -4,7 +4,18 @@ from attrs import frozen
 from pydantic import ConfigDict, model_validator
 
 from justchat.actions.accounts import Accounts
-from justchat.errors import CaptchaFailed, CountryNotServed, Rejected, SearchOff, Suspended, UserNotFound, WrongKey
+from justchat.actions.token_sign_in import TokenSignIn
+from justchat.errors import (
+    CaptchaFailed,
+    CountryNotServed,
+    PhoneSignUpOff,
+    Rejected,
+    SearchOff,
+    Suspended,
+    UserNotFound,
+    WrongKey,
+    WrongToken,
+)
 from justchat.http.endpoint import KEY_ONLY, NONE, REQUIRED, Reply, Requester, post
 from justchat.http.fields import (
     USERS_PER_CALL,
@@ -25,6 +36,7 @@ from justchat.http.fields import (
     ReachablePhone,
     SearchedNickname,
     SearchSkip,
+    Token,
     invalid,
 )
 from justchat.http.responses import Nothing, SentGiftsAnswer, SessionsAnswer, SignedInAnswer, UserAnswer, UsersAnswer
@@ -55,9 +67,23 @@ class Register(ProfileBody):
 
 
 class SignIn(Body):
-    phone: PhoneField
-    key: KeyField
+    """``phone`` and ``key``, or the ``jwt`` of an issuer."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["phone", "key"]}, {"required": ["jwt"]}]})
+
+    phone: PhoneField | None = None
+    key: KeyField | None = None
     captcha: CaptchaToken | None = None
+    jwt: Token | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "SignIn":
+        if self.jwt is not None and (self.phone is not None or self.key is not None):
+            raise invalid("either jwt, or phone and key")
+        for name in ("phone", "key") if self.jwt is None else ():
+            if getattr(self, name) is None:
+                raise invalid(f"{name} is missing")
+        return self
 
 
 class Edit(Body):
@@ -109,6 +135,7 @@ class AccountCalls:
     """See docs/protocol.rst, "Account"."""
 
     accounts: Accounts
+    token_sign_in: TokenSignIn
     show_phones: bool
     show_registered: bool
 
@@ -120,7 +147,7 @@ class AccountCalls:
         takes_idempotency_key=True,
         session=NONE,
         statuses=(201, 200),
-        raises=(CountryNotServed, Rejected, CaptchaFailed),
+        raises=(CountryNotServed, Rejected, CaptchaFailed, PhoneSignUpOff),
         rate="sign_in",
     )
     async def register(self, requester: Requester, body: Register) -> Nothing | Reply:
@@ -134,12 +161,16 @@ class AccountCalls:
         example={"phone": "+79223438450", "key": 123456},
         answer=SignedInAnswer,
         session=NONE,
-        raises=(WrongKey, CaptchaFailed, Suspended),
+        raises=(WrongKey, WrongToken, CaptchaFailed, Suspended, PhoneSignUpOff),
         rate="sign_in",
     )
     async def sign_in(self, requester: Requester, body: SignIn) -> SignedInAnswer:
-        """Sign in with the key that came by SMS."""
-        key, user = await self.accounts.sign_in(body.phone, body.key, requester.address, body.captcha)
+        """Sign in with the key that came by SMS, or with a token of an issuer."""
+        if body.jwt is not None:
+            key, user = await self.token_sign_in.sign_in(body.jwt)
+        else:
+            assert body.phone is not None and body.key is not None
+            key, user = await self.accounts.sign_in(body.phone, body.key, requester.address, body.captcha)
         return {"data": {"session_key": key, "user": self._document(user, user.id)}}
 
     @post(
