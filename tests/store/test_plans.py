@@ -13,7 +13,7 @@ from tests.support.bodies import declared
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
-from tests.support.issuer import SECRET, issuer_settings
+from tests.support.issuer import SECRET, issuer_settings, token
 from tests.support.mongo import fresh_uri
 from tests.support.servers import AppServer, an_app_server
 from tests.support.waiting import eventually
@@ -84,6 +84,9 @@ class Plans(ChatTestCase):
         self.patch(servers, "call", noted)
         anna, boris, eve = [await self.a_person() for _ in range(3)]
         again = await sign_in(self.daemon, anna.phone, anna.key)
+        for _ in range(2):
+            by_token = {"jwt": token(algorithm="HS256")}
+            self.assertEqual(200, (await noted(self.daemon.http, "/init/auth", by_token)).status)
         room = await a_room(anna, anna, boris)
         private = await a_room(boris, eve, password="x", name="a private room")
         first = (await anna.say(room, "one", client_id="c")).data["message"]
