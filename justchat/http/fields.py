@@ -71,6 +71,27 @@ def invalid(detail: str) -> PydanticCustomError:
     return PydanticCustomError("wrong", "{detail}", {"detail": detail})
 
 
+def one_proof(value: Any, info: ValidationInfo) -> Any:
+    """Validates a field that stands for the ``jwt`` declared before it: one of the two is there, and not both."""
+    has_token = info.data.get("jwt") is not None
+    if value is None and not has_token and "jwt" in info.data:
+        raise PydanticCustomError("missing", "missing")
+    if value is not None and has_token:
+        raise invalid("not beside jwt")
+    return value
+
+
+def neither(name: str) -> Any:
+    """The JSON schema of an object that has neither ``jwt`` nor this field."""
+    return {"properties": {"jwt": {"type": "null"}, name: {"type": "null"}}}
+
+
+def both(name: str) -> Any:
+    """The JSON schema of an object that has ``jwt`` and this field."""
+    present = {"not": {"type": "null"}}
+    return {"required": ["jwt", name], "properties": {"jwt": present, name: present}}
+
+
 class LimitName(str):
     """The name of a setting of ``[limits]``, in a JSON schema in place of the setting's value."""
 

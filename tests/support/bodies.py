@@ -110,6 +110,7 @@ def bodies(scene: Scene) -> dict[str, Fields]:
     return {
         "/init/reg": {"phone": phone, "captcha": good(None, *STRINGS - {"endless"}, "null"), **profile()},
         "/init/auth": {
+            "jwt": good(None, "null"),
             "phone": phone,
             "key": good(scene.anna.key, *STRINGS - {"endless"}, "negative", "huge number"),
             "captcha": good(None, *STRINGS - {"endless"}, "null"),
@@ -221,7 +222,10 @@ def bodies(scene: Scene) -> dict[str, Fields]:
         "/user/block": {"user": an_id(scene.anna.id)},
         "/user/unblock": {"user": an_id(scene.anna.id)},
         "/user/blocks": {"skip": good(0), "limit": good(100)},
-        "/user/delete": {"key": good("000000", *STRINGS - {"endless"}, "negative", "huge number")},
+        "/user/delete": {
+            "jwt": good(None, "null"),
+            "key": good("000000", *STRINGS - {"endless"}, "negative", "huge number"),
+        },
         "/user/export": {"export": an_id("0" * 24, "null")},
         "/server/users/get": {
             "user": an_id(scene.anna.id),

@@ -1,7 +1,7 @@
 """The calls ``/init/…``."""
 
 from attrs import frozen
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from justchat.actions.accounts import Accounts
 from justchat.actions.token_sign_in import TokenSignIn
@@ -37,7 +37,10 @@ from justchat.http.fields import (
     SearchedNickname,
     SearchSkip,
     Token,
+    both,
     invalid,
+    neither,
+    one_proof,
 )
 from justchat.http.responses import Nothing, SentGiftsAnswer, SessionsAnswer, SignedInAnswer, UserAnswer, UsersAnswer
 from justchat.model.ids import Id
@@ -69,21 +72,18 @@ class Register(ProfileBody):
 class SignIn(Body):
     """``phone`` and ``key``, or the ``jwt`` of an issuer."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["phone", "key"]}, {"required": ["jwt"]}]})
+    model_config = ConfigDict(
+        validate_default=True,
+        json_schema_extra={"not": {"anyOf": [*map(neither, ("phone", "key")), *map(both, ("phone", "key"))]}},
+    )
 
+    jwt: Token | None = None
     phone: PhoneField | None = None
     key: KeyField | None = None
     captcha: CaptchaToken | None = None
-    jwt: Token | None = None
 
-    @model_validator(mode="after")
-    def _is_one(self) -> "SignIn":
-        if self.jwt is not None and (self.phone is not None or self.key is not None):
-            raise invalid("either jwt, or phone and key")
-        for name in ("phone", "key") if self.jwt is None else ():
-            if getattr(self, name) is None:
-                raise invalid(f"{name} is missing")
-        return self
+    _one_proof = field_validator("phone", "key")(one_proof)
+    """Of each field, so that an error names the field."""
 
 
 class Edit(Body):

@@ -1,12 +1,12 @@
 """The call ``/user/delete``."""
 
 from attrs import frozen
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, field_validator
 
 from justchat.actions.deletion import AccountDeletion
 from justchat.errors import WrongKey, WrongToken
 from justchat.http.endpoint import REQUIRED, Requester, post
-from justchat.http.fields import Body, KeyField, Token, invalid
+from justchat.http.fields import Body, KeyField, Token, both, neither, one_proof
 from justchat.http.responses import DeletionAnswer
 from justchat.model.moment import iso
 
@@ -14,16 +14,14 @@ from justchat.model.moment import iso
 class Delete(Body):
     """The caller's proof that it is them: the present key or, of who signs in so, a token."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["key"]}, {"required": ["jwt"]}]})
+    model_config = ConfigDict(
+        validate_default=True, json_schema_extra={"not": {"anyOf": [neither("key"), both("key")]}}
+    )
 
-    key: KeyField | None = None
     jwt: Token | None = None
+    key: KeyField | None = None
 
-    @model_validator(mode="after")
-    def _is_one(self) -> "Delete":
-        if (self.key is None) == (self.jwt is None):
-            raise invalid("either key or jwt is required")
-        return self
+    _one_proof = field_validator("key")(one_proof)
 
 
 @frozen
