@@ -6,10 +6,12 @@ from justchat.actions.concurrently import all_of
 from justchat.actions.word_filter import WordFilter
 from justchat.errors import Blocked, TooManyAnnouncements, UserNotFound
 from justchat.interfaces.announcements import IAnnouncements
+from justchat.interfaces.audit import RecordDeed
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.users import IUsers
 from justchat.model.announcement import Announcement, Progress
+from justchat.model.audit import Deed
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock
@@ -33,21 +35,21 @@ class Announcing:
     words: WordFilter
     clock: Clock
 
-    async def request(self, id: Id, author: Id, text: str) -> Announcement:
+    async def request(self, id: Id, author: Id, text: str, record: RecordDeed) -> Announcement:
         """Let the daemons tell everybody; once for each ``id``. Returns how far it is.
 
-        Raises as ``check``.
+        Raises UserNotFound for the author, Rejected, TooManyAnnouncements.
         """
-        text = await self.check(author, text)
-        await self.pictures.refer(pictures_in(text))
-        return await self.announcements.add(Announcement(id=id, author=author, text=text, created_at=self.clock()))
-
-    async def check(self, author: Id, text: str) -> str:
-        """The text as others may see it. Raises UserNotFound for the author, Rejected, TooManyAnnouncements."""
+        known = await self.announcements.find(id)
+        if known is not None:
+            return known
         await self.users.exists(author)
+        text = self.words.checked(text)
         if await self.announcements.count_running(MOST_RUNNING) >= MOST_RUNNING:
             raise TooManyAnnouncements
-        return self.words.checked(text)
+        await self.pictures.refer(pictures_in(text))
+        await record(Deed.ANNOUNCE, id, f"from {author}")
+        return await self.announcements.add(Announcement(id=id, author=author, text=text, created_at=self.clock()))
 
     async def tell_some(self, announcement: Announcement, most: int) -> bool:
         """Tell at most so many of the next people. Returns whether any were left.

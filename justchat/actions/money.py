@@ -10,11 +10,13 @@ from attrs import frozen
 from justchat.actions.transfers import Transfers
 from justchat.actions.word_filter import WordFilter
 from justchat.errors import ApiError, Conflict, NotEnoughCoins, TooSoon, WrongSignature
+from justchat.interfaces.audit import RecordDeed
 from justchat.interfaces.counters import IRateWindows
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.money import ICatalogue, ILedger
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.users import IUsers
+from justchat.model.audit import Deed
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
@@ -65,14 +67,17 @@ class Money:
             return await self._pay(idempotency_id or new_id(), user, coins, None, self._begin_unnumbered)
         await self._pay(derived_id("payment", payment_id), user, coins, payment_id, self.ledger.begin)
 
-    async def add(self, user: Id, coins: int, payment_id: str, note: str) -> None:
+    async def add(self, user: Id, coins: int, payment_id: str, note: str, record: RecordDeed) -> None:
         """Add coins that an app's own server says were paid for, once for each ``payment_id``, whichever way it comes.
 
         Raises UserNotFound; Conflict where the payment was for another user or sum.
         """
         await self.users.exists(user)
         noted = f"{payment_id}: {note}" if note else payment_id
-        await self._pay(derived_id("payment", payment_id), user, coins, noted, self.ledger.begin)
+        id = derived_id("payment", payment_id)
+        if await self.ledger.get(id) is None:
+            await record(Deed.ADD_COINS, user, f"{coins} coins: {noted}")
+        await self._pay(id, user, coins, noted, self.ledger.begin)
 
     async def _pay(self, id: Id, user: Id, coins: int, note: str | None, begin: Begin) -> None:
         transfer = Transfer(id=id, user=user, amount=coins, reason=Reason.PAYMENT, created_at=self.clock(), note=note)

@@ -298,10 +298,7 @@ class OperatorActions:
 
     async def announce(self, author: Id, text: str) -> Announcement:
         """Let the daemons tell everybody. Raises UserNotFound, Rejected, TooManyAnnouncements."""
-        id = new_id()
-        await self.announcing.check(author, text)
-        await self.record(Deed.ANNOUNCE, id, f"from {author}")
-        return await self.announcing.request(id, author, text)
+        return await self.announcing.request(new_id(), author, text, self.record)
 
     async def list_announcements(self, limit: int) -> list[Announcement]:
         """Announcements, the latest first."""

@@ -9,8 +9,10 @@ from justchat.actions.moderation import Moderation
 from justchat.actions.room_editing import RoomEditing
 from justchat.actions.rooms import RoomActions
 from justchat.errors import NotAdmin, Outranked
+from justchat.interfaces.audit import RecordDeed
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
+from justchat.model.audit import Deed
 from justchat.model.ids import Id
 from justchat.model.room import Room
 from justchat.model.room_settings import RoomEdit
@@ -20,7 +22,10 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class ServerRooms:
-    """The actions of users, carried out as the room's admin, by the same rules; but not counted as theirs."""
+    """The actions of users, carried out as the room's admin, by the same rules, but not counted as theirs.
+
+    ``record`` writes the deed into the audit log.
+    """
 
     users: IUsers
     rooms: IRooms
@@ -34,36 +39,52 @@ class ServerRooms:
         name: str,
         password: str | None,
         max_users: int,
-        idempotency_id: Id | None = None,
+        idempotency_id: Id | None,
+        record: RecordDeed,
         *,
         slow_mode: int = 0,
     ) -> Room:
         """Create a room for an admin, who is not yet inside. Raises UserNotFound, Rejected."""
         await self.users.exists(admin)
+        await record(Deed.CREATE_ROOM, admin, name)
         return await self.actions.create(admin, name, password, max_users, idempotency_id, slow_mode=slow_mode)
 
-    async def edit(self, room: Id, edit: RoomEdit) -> Room:
+    async def edit(self, room: Id, edit: RoomEdit, record: RecordDeed) -> Room:
         """Change a room's settings. Raises RoomNotFound, Rejected."""
+        await self._record(record, Deed.EDIT_ROOM, room)
         return await self._as_admin(room, lambda admin: self.editing.edit(admin, room, edit))
 
-    async def remove(self, room: Id) -> None:
+    async def remove(self, room: Id, record: RecordDeed) -> None:
         """Remove a room and everybody in it. Raises RoomNotFound."""
+        await self._record(record, Deed.REMOVE_ROOM, room)
         await self._as_admin(room, lambda admin: self.actions.remove(admin, room))
 
-    async def put(self, user: Id, room: Id) -> Room:
+    async def put(self, user: Id, room: Id, record: RecordDeed) -> Room:
         """Put a user into a room, and out of the one before. Raises RoomNotFound, UserNotFound, Banned, RoomFull."""
+        await self._record(record, Deed.PUT_INTO_ROOM, room, user)
         return await self.actions.put(user, room)
 
-    async def kick(self, user: Id, room: Id, ref_message: Id | None) -> None:
+    async def kick(self, user: Id, room: Id, ref_message: Id | None, record: RecordDeed) -> None:
         """Put a user out of a room; the admin leaves it. Raises RoomNotFound, UserNotFound, MessageNotFound."""
+        await self._record(record, Deed.KICK, room, user)
 
         async def act(admin: Id) -> None:
             if user == admin:
+                if ref_message is not None:
+                    await self.rooms.entry(room, ref_message)
                 await self.actions.leave(admin, room)
             else:
                 await self.moderation.kick(admin, room, user, ref_message)
 
         await self._as_admin(room, act)
+
+    async def _record(self, record: RecordDeed, deed: Deed, room: Id, user: Id | None = None) -> None:
+        """Write a deed to a room, or to a user in a room. Raises RoomNotFound, UserNotFound."""
+        await self.rooms.latest(room)
+        if user is None:
+            return await record(deed, room, None)
+        await self.users.exists(user)
+        await record(deed, user, f"room {room}")
 
     async def _as_admin(self, room: Id, act: Callable[[Id], Awaitable[T]]) -> T:
         """Act as the admin; once more where the room has passed to another one meanwhile."""

@@ -92,6 +92,11 @@ def both(name: str) -> Any:
     return {"required": ["jwt", name], "properties": {"jwt": present, name: present}}
 
 
+def exactly_one(names: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON schema of an object that has one of these fields, by their types, and null or nothing for the others."""
+    return {"oneOf": [{"properties": {name: {"type": kind}}, "required": [name]} for name, kind in names.items()]}
+
+
 class LimitName(str):
     """The name of a setting of ``[limits]``, in a JSON schema in place of the setting's value."""
 

@@ -2,6 +2,7 @@
 
 from typing_extensions import TypedDict
 
+from justchat.protocol.announcements import AnnouncementDocument
 from justchat.protocol.documents import (
     ComplaintDocument,
     DirectMessageDocument,
@@ -82,6 +83,14 @@ class MessageData(TypedDict):
 
 class MessageAnswer(TypedDict):
     data: MessageData
+
+
+class AnnouncementData(TypedDict):
+    announcement: AnnouncementDocument
+
+
+class AnnouncementAnswer(TypedDict):
+    data: AnnouncementData
 
 
 class RoomsData(TypedDict):

@@ -13,6 +13,9 @@ class IAnnouncements(Interface):
     async def add(announcement: Announcement) -> Announcement:
         """Add an announcement, with about how many people there are; or return the one that has its id already."""
 
+    async def find(announcement: Id) -> Announcement | None:
+        """An announcement; None where there is none."""
+
     async def get(announcement: Id) -> Announcement:
         """An announcement. Raises MessageNotFound."""
 

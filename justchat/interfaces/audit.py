@@ -1,9 +1,16 @@
 """What actions ask of the audit log."""
 
+from collections.abc import Awaitable, Callable
+
 from zope.interface import Interface
 
-from justchat.model.audit import AuditLine
+from justchat.model.audit import AuditLine, Deed
 from justchat.model.ids import Id
+
+RecordDeed = Callable[[Deed, Id | None, str | None], Awaitable[None]]
+"""Writes a deed, to whom, and why into the audit log. It is called once the deed is found to be possible, and before it
+is done.
+"""
 
 
 class IAuditLog(Interface):

@@ -1,6 +1,6 @@
 """The document of an announcement."""
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 from justchat.model.announcement import Announcement
 from justchat.model.moment import iso

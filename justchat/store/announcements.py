@@ -37,12 +37,16 @@ class AnnouncementStore:
             return _from_document(document)
         return await self.get(announcement.id)
 
-    async def get(self, announcement: Id) -> Announcement:
+    async def find(self, announcement: Id) -> Announcement | None:
         query = {"_id": object_id(announcement, MessageNotFound)}
         document = await self._database.find_one(ANNOUNCEMENTS, query)
-        if document is None:
+        return None if document is None else _from_document(document)
+
+    async def get(self, announcement: Id) -> Announcement:
+        found = await self.find(announcement)
+        if found is None:
             raise MessageNotFound("no announcement has this id")
-        return _from_document(document)
+        return found
 
     async def count_running(self, most: int) -> int:
         return len(await self._running(most, ["_id"]))

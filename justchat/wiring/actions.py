@@ -246,6 +246,7 @@ def make_actions(
         ),
         server_messages=ServerMessages(
             users=users,
+            rooms=rooms,
             messages=evolve(messages, check_speak=check_speak_by_server),
             direct=direct,
             announcing=announcing,

@@ -111,6 +111,14 @@ class Scene:
             "/user/messages/mark-as-read": {"message": message},
             "/user/messages/remove": {"message": message},
             "/server/users/get": {"user": whom},
+            "/server/rooms/create": {"user": whom, "room": {"name": "x"}},
+            "/server/rooms/edit": {"room": {"id": room, "name": "y"}},
+            "/server/rooms/remove": {"room": {"id": room}},
+            "/server/rooms/put": {"room": {"id": room}, "user": whom},
+            "/server/rooms/kick": {"room_id": room, "user": whom},
+            "/server/messages/send": {"room": room, "author": whom, "text": "x"},
+            "/server/messages/remove": {"message": message},
+            "/server/coins/add": {"user": whom, "coins": 5, "payment_id": "x"},
             "/complaints/new": {**complained, "text": "x"},
         }
         return bodies.get(path, in_room if path.startswith("/room/") else {})

@@ -20,6 +20,10 @@ from tests.support.joined import JoinedCase, JoinedDaemon
 from tests.support.waiting import eventually
 
 
+async def not_recorded(*_: object) -> None:
+    """No audit log."""
+
+
 class AnnouncementCase(JoinedCase):
     async def setUp(self) -> None:
         await super().setUp()
@@ -50,7 +54,7 @@ class AnnouncementCase(JoinedCase):
         return service
 
     async def announce(self) -> Announcement:
-        return await self.actions(self.one).request(new_id(), self.author, "hello everybody")
+        return await self.actions(self.one).request(new_id(), self.author, "hello everybody", not_recorded)
 
     async def told(self, announcement: Announcement) -> int:
         return (await self.one.stores.announcements.get(announcement.id)).told

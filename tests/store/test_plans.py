@@ -153,18 +153,35 @@ class Plans(ChatTestCase):
         self.called.add("/upload")
         await request(self.daemon.http, "POST", "/upload", picture.getvalue())
         await self.export(anna)
-        await self.of_servers(server, boris)
+        await self.of_servers(server, anna, boris)
         await eve.call("/room/leave", room_id=private)
         await self.deletion(eve)
         await anna.call("/room/remove", room={"id": room})
         await again.call("/init/exit")
         await anna.call("/init/exit-all")
 
-    async def of_servers(self, server: AppServer, boris: Person) -> None:
+    async def of_servers(self, server: AppServer, anna: Person, boris: Person) -> None:
         """The calls of an app's own server."""
         for whom in ({"user": boris.id}, {"phone": boris.phone}):
             self.assertEqual(200, (await server.call("/server/users/get", **whom)).status)
         self.assertEqual(404, (await server.call("/server/users/get", external_id="nobody")).status)
+        new = {"user": boris.id, "room": {"name": "of a server"}}
+        room = (await server.call("/server/rooms/create", **new)).data["room"]["_id"]
+        said = {"author": boris.id, "text": "x", "client_id": "x"}
+        for where in ({"room": room}, {"to": anna.id}):
+            message = (await server.call("/server/messages/send", **where, **said)).data["message"]["_id"]
+            self.assertEqual(200, (await server.call("/server/messages/remove", message=message)).status)
+        self.assertEqual(202, (await server.call("/server/messages/send", to="everyone", **said)).status)
+        ended = {"progress": "done"}
+        await eventually(
+            lambda: self.database["announcements"].find_one(ended, max_time_ms=1000, hint="order"), "the announcement"
+        )
+        for path in ("put", "kick"):
+            self.assertEqual(200, (await server.call(f"/server/rooms/{path}", room_id=room, user=anna.id)).status)
+        self.assertEqual(200, (await server.call("/server/rooms/edit", room={"id": room, "name": "y"})).status)
+        self.assertEqual(200, (await server.call("/server/rooms/remove", room={"id": room})).status)
+        payment = {"user": boris.id, "coins": 5, "payment_id": "x"}
+        self.assertEqual(200, (await server.call("/server/coins/add", **payment)).status)
 
     async def deletion(self, eve: Person) -> None:
         """A deletion, until what is left was erased once."""

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from secrets import token_hex
 from typing import Any, get_args
 
 from attrs import frozen
@@ -102,6 +103,16 @@ def profile() -> Fields:
 
 def about(scene: Scene) -> Fields:
     return {"room_id": an_id(scene.room), "user_id": an_id(scene.anna.id)}
+
+
+def somebody_in(scene: Scene) -> Fields:
+    """A room and a user, each by one of two names."""
+    return {
+        "room": {"id": an_id(scene.room)},
+        "room_id": good(None, "null"),
+        "user": an_id(scene.anna.id),
+        "user_id": good(None, "null"),
+    }
 
 
 def bodies(scene: Scene) -> dict[str, Fields]:
@@ -232,6 +243,42 @@ def bodies(scene: Scene) -> dict[str, Fields]:
             # One of the three alone.
             "external_id": good(None, "null"),
             "phone": good(None, "null"),
+        },
+        "/server/rooms/create": {
+            "user": an_id(scene.anna.id),
+            "room": {
+                "name": good("a room", "word"),
+                "password": good("sesame", "null", "word", "empty"),
+                "max_users": good(5),
+                "slow_mode": good(0),
+            },
+        },
+        "/server/rooms/edit": {
+            "room": {
+                "id": an_id(scene.room),
+                "name": good("a room", "null", "word"),
+                "password": good("sesame", "null", "word", "empty"),
+                "max_users": good(5, "null"),
+                "slow_mode": good(0, "null"),
+            }
+        },
+        "/server/rooms/remove": {"room": {"id": an_id(scene.other)}},
+        "/server/rooms/put": somebody_in(scene),
+        "/server/rooms/kick": {**somebody_in(scene), "ref_message": an_id(scene.message, "null")},
+        "/server/messages/send": {
+            "room": an_id(scene.room),
+            "to": good(None, "null"),
+            "author": an_id(scene.anna.id),
+            "text": good("hello", "word"),
+            "ref_message": an_id(scene.message, "null"),
+            "client_id": good("a", "null", "word"),
+        },
+        "/server/messages/remove": {"message": an_id(scene.message)},
+        "/server/coins/add": {
+            "user": an_id(scene.anna.id),
+            "coins": good(5),
+            "payment_id": good(token_hex(8), "word"),
+            "note": good("a note", "word", "empty"),
         },
         "/room/chat": {
             "room": an_id(scene.room),

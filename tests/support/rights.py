@@ -47,6 +47,14 @@ TABLE = """
 /room/sendMessage           a direct message    440  440  404  404  404  404  404  404  404
 /room/chat                  the room            440  440  403  200  200  403  200  200  200
 /server/users/get           another             401  401  401  401  401  401  401  401  401
+/server/rooms/create        another             401  401  401  401  401  401  401  401  401
+/server/rooms/edit          the room            401  401  401  401  401  401  401  401  401
+/server/rooms/remove        the room            401  401  401  401  401  401  401  401  401
+/server/rooms/put           another             401  401  401  401  401  401  401  401  401
+/server/rooms/kick          a member            401  401  401  401  401  401  401  401  401
+/server/messages/send       the room            401  401  401  401  401  401  401  401  401
+/server/messages/remove     the room's message  401  401  401  401  401  401  401  401  401
+/server/coins/add           another             401  401  401  401  401  401  401  401  401
 /room/kick                  a member            440  440  403  403  403  403  200  200  200
 /room/kick                  a moderator         440  440  403  403  403  403  403  200  200
 /room/kick                  the admin           440  440  403  403  403  403  403  403  403

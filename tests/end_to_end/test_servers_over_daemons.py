@@ -1,0 +1,76 @@
+"""What an app's own server does at one daemon reaches the others (contract, sections 8 and 9)."""
+
+from tests.support.chat import a_room
+from tests.support.servers import AppServer, a_key
+from tests.support.two_daemons import JoinedDaemonsCase, type_of
+from tests.support.waiting import at_once
+
+_keys: dict[str, str] = {}
+
+
+class Servers(JoinedDaemonsCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        uri = self.daemon.options[1]
+        if uri not in _keys:
+            scopes = ("rooms", "messages", "coins")
+            _keys[uri] = await a_key(self.daemon, "both", "--scope", *scopes)
+        self.server, self.server_there = (AppServer(each, _keys[uri]) for each in (self.daemon, self.other))
+
+    async def test_rooms_and_messages(self) -> None:
+        """Whoever is put into a room elsewhere hears it from then on, until they are put out."""
+        admin, anna = await self.people(2)
+        room = await a_room(admin)
+        listener = await self.listener_there(anna)
+        in_room = {"room_id": room, "user": anna.id}
+
+        (put,) = await self.soon(self.server.call("/server/rooms/put", **in_room), listener)
+        said = {"author": admin.id, "text": "hello"}
+        (heard,) = await self.soon(self.server.call("/server/messages/send", room=room, **said), listener)
+        removal = self.server.call("/server/messages/remove", message=heard["data"]["_id"])
+        (removed,) = await self.soon(removal, listener)
+        (letter,) = await self.soon(self.server.call("/server/messages/send", to=anna.id, **said), listener)
+        removal = self.server.call("/server/messages/remove", message=letter["data"]["_id"])
+        (gone,) = await self.soon(removal, listener)
+        (kicked,) = await self.soon(self.server.call("/server/rooms/kick", **in_room), listener)
+
+        self.assertEqual(("service-message", "new roommate"), type_of(put))
+        self.assertEqual(("hello", "hello"), (heard["data"]["text"], letter["data"]["text"]))
+        self.assertEqual(heard["data"]["_id"], removed["data"]["message"])
+        self.assertEqual(letter["data"]["_id"], gone["data"]["message"])
+        self.assertEqual(("service-message", "kick"), type_of(kicked))
+        await self.quiet(listener)
+
+    async def test_everyone(self) -> None:
+        """An announcement reaches sockets at both, each once."""
+        author, anna, boris = await self.people(3)
+        listeners = [await self.a_listener(anna), await self.listener_there(boris)]
+
+        answer = await self.server_there.call(
+            "/server/messages/send", to="everyone", author=author.id, text="We are back."
+        )
+
+        self.assertEqual(202, answer.status)
+        for listener in listeners:
+            self.assertEqual("We are back.", (await listener.next("direct-message"))["data"]["text"])
+        await self.quiet(*listeners)
+
+    async def test_coins(self) -> None:
+        """Of many calls for one payment, through both at once, one adds coins; with two sums, one of them counts."""
+        anna, boris = await self.people(2)
+        servers = [self.server, self.server_there] * 4
+
+        payment = {"user": anna.id, "coins": 10, "payment_id": f"of {anna.id}"}
+        answers = await at_once([server.call("/server/coins/add", **payment) for server in servers])
+        payments = [{"user": boris.id, "coins": coins, "payment_id": f"of {boris.id}"} for coins in (1, 2)] * 4
+        mixed = await at_once(
+            [
+                server.call("/server/coins/add", **each)
+                for server, each in zip(servers, sorted(payments, key=lambda each: each["coins"]), strict=True)
+            ]
+        )
+
+        self.assertEqual([(200, 10)] * 8, [(answer.status, answer.data["user"]["balance"]) for answer in answers])
+        self.assertEqual([200] * 4 + [409] * 4, sorted(answer.status for answer in mixed))
+        self.assertEqual(10, (await anna.shown())["balance"])
+        self.assertIn((await boris.shown())["balance"], (1, 2))
