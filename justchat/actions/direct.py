@@ -4,14 +4,17 @@ from contextlib import suppress
 
 from attrs import frozen
 
+from justchat.actions.before_message import ask_before
 from justchat.actions.send_once import send_once
 from justchat.actions.word_filter import WordFilter
 from justchat.errors import Blocked, MessageNotFound
 from justchat.interfaces.client_ids import IClientIds
+from justchat.interfaces.hooks import IBeforeMessage
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.pictures import IPictureRecords
 from justchat.interfaces.users import IUsers
 from justchat.model.direct import Dialog, DirectMessage
+from justchat.model.draft import Draft
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock
@@ -28,6 +31,8 @@ class DirectMessages:
     pictures: IPictureRecords
     words: WordFilter
     clock: Clock
+    before: IBeforeMessage | None = None
+    """Is asked before a text is stored."""
 
     async def write(self, author: Id, to: Id, text: str, client_id: str | None) -> DirectMessage:
         """Send a message to a user. Returns the message once it is durable. Raises UserNotFound, Blocked, Rejected.
@@ -42,12 +47,19 @@ class DirectMessages:
             client_id,
             self.client_ids,
             self.clock,
-            lambda id: self._write(id, author, to, text),
+            lambda id: self._write(id, author, to, text, client_id),
+            look_first=self.before is not None,
         )
         return _message(entry)
 
-    async def _write(self, id: Id, author: Id, to: Id, text: str) -> Entry:
+    async def _write(self, id: Id, author: Id, to: Id, text: str, client_id: str | None) -> Entry:
         await self.users.exists(to)
+        if self.before is not None:
+            # Nobody is asked about what may not be said. The entry decides again.
+            if to in await self.mailboxes.blocks(author) or author in await self.mailboxes.blocks(to):
+                raise Blocked
+            draft = Draft(author=author, text=text, user=to, client_id=client_id)
+            text = await ask_before(self.before, self.pictures, draft)
         judged = self.words.judge(text)
         judged.check()
 

@@ -22,11 +22,13 @@ async def send_once(
     client_ids: IClientIds,
     clock: Clock,
     send: Callable[[Id], Awaitable[Entry]],
+    *,
+    look_first: bool = False,
 ) -> Entry:
     """Store a message, or return the one that this client_id stored first.
 
     ``client_ids`` derives the entry's id, so a unique index is all that exactly-once needs. ``send`` stores the entry
-    under an id.
+    under an id. With ``look_first`` it is not called for what is stored, because it does more than that.
 
     A client_id can be used anew after a day. It can also be used anew where its first entry is more than a day in the
     future: a clock was wrong, and the client_id must not block messages until then.
@@ -37,6 +39,8 @@ async def send_once(
         message = stream, author, client_id, use
         try:
             await client_ids.check_unused(*message)
+            if look_first and await client_ids.find(*message) is not None:
+                raise AlreadyStored
             return await send(client_ids.message_id(*message))
         except Unavailable:
             # An entry found now may be one that the log is about to void, since its caller was answered 503.

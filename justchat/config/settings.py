@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from justchat.config.auth import AuthSettings
+from justchat.config.hooks import Hooks
 from justchat.config.limits import SMS_RATES, Limits, SmsLimit
 from justchat.config.secrets import Secret
 from justchat.config.setting_types import (
@@ -208,6 +209,7 @@ class Settings(Table):
     bus: BusSettings = BusSettings()
     sms: Sms = Sms()
     captcha: Captcha = Captcha()
+    hooks: Hooks = Hooks()
     auth: AuthSettings = AuthSettings()
     payments: Payments = Payments()
     limits: Limits = Limits()

@@ -43,7 +43,7 @@ from justchat.wiring.bus import make_bus
 from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
 from justchat.wiring.hub import make_hub
 from justchat.wiring.limits import make_counting
-from justchat.wiring.outbound import make_captcha, make_sms_sender, make_tokens
+from justchat.wiring.outbound import make_before_message, make_captcha, make_sms_sender, make_tokens
 from justchat.wiring.pictures import make_archives, make_picture_store
 from justchat.wiring.stores import make_stores
 from justchat.wiring.transports import make_transports
@@ -125,6 +125,7 @@ class Daemon(RootService):
             sms=make_sms_sender(settings, reactor),
             captcha=make_captcha(settings, reactor),
             tokens=make_tokens(settings, reactor),
+            before_message=make_before_message(settings, reactor),
             secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / SECRET_KEY, owner),
             make_window=counting.make_window,
         )

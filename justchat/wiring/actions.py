@@ -38,6 +38,7 @@ from justchat.config.limits import Limits
 from justchat.config.settings import Settings
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.exports import IArchives
+from justchat.interfaces.hooks import IBeforeMessage
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.pictures import IPictureStore
 from justchat.interfaces.realtime import ISessionListener
@@ -96,6 +97,7 @@ def make_actions(
     sms: ISmsSender,
     captcha: ICaptcha,
     tokens: ITokens,
+    before_message: IBeforeMessage | None,
     secret_key: str,
     make_window: MakeWindow = SlidingWindow,
 ) -> Actions:
@@ -172,7 +174,14 @@ def make_actions(
         clock=now,
         count_action=count_in_room("moderate", limits, make_window),
     )
-    messages = Messages(rooms=rooms, client_ids=stores.room_client_ids, pictures=pictures, words=words, clock=now)
+    messages = Messages(
+        rooms=rooms,
+        client_ids=stores.room_client_ids,
+        pictures=pictures,
+        words=words,
+        clock=now,
+        before=before_message,
+    )
     moderation = Moderation(
         users=users,
         rooms=rooms,
@@ -188,6 +197,7 @@ def make_actions(
         pictures=pictures,
         words=words,
         clock=now,
+        before=before_message,
     )
     announcing = make_announcing(stores, words)
     token_sign_in = TokenSignIn(tokens=tokens, users=users, accounts=accounts, clock=now)
@@ -247,8 +257,9 @@ def make_actions(
         server_messages=ServerMessages(
             users=users,
             rooms=rooms,
-            messages=evolve(messages, check_speak=check_speak_by_server),
-            direct=direct,
+            # An app's own server is not asked about what it says itself.
+            messages=evolve(messages, check_speak=check_speak_by_server, before=None),
+            direct=evolve(direct, before=None),
             announcing=announcing,
             removals=message_removals,
         ),

@@ -4,9 +4,11 @@ from time import monotonic
 from typing import Any
 
 from justchat.config.settings import Settings
+from justchat.interfaces.hooks import IBeforeMessage
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.tokens import ITokens
 from justchat.model.moment import now
+from justchat.outbound.before_message import BeforeMessage
 from justchat.outbound.captcha import CaptchaProvider, NoCaptcha
 from justchat.outbound.sms.breaker import Breaker
 from justchat.outbound.sms.gateway import Gateway
@@ -24,6 +26,12 @@ def make_sms_sender(settings: Settings, reactor: Any) -> ISmsSender:
 def make_tokens(settings: Settings, reactor: Any) -> ITokens:
     """The issuers of ``[[auth.issuers]]``."""
     return Tokens(settings.auth.issuers, reactor) if settings.auth.issuers else NoTokens()
+
+
+def make_before_message(settings: Settings, reactor: Any) -> IBeforeMessage | None:
+    """The hook of ``[hooks.before_message]``; None without one, so that messages cost nothing more."""
+    hook = settings.hooks.before_message
+    return None if hook is None else BeforeMessage(hook, settings.limits.text, reactor, now)
 
 
 def make_captcha(settings: Settings, reactor: Any) -> ICaptcha:

@@ -6,7 +6,8 @@ from unittest import TestCase
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from justchat.outbound.standard_webhooks import secret_bytes, webhook_headers
+from justchat.model.webhook_secret import secret_bytes
+from justchat.outbound.standard_webhooks import webhook_headers
 
 SECRET = "whsec_" + b64encode(bytes(range(24))).decode()
 BODY = '{"type":"message.new","data":{"text":"Привет"}}'.encode()
