@@ -68,7 +68,7 @@ class BeforeMessage:
         self._reactor = reactor
         self._clock = clock
         self._client = HttpClient(
-            "the hook before_message", self._timeout, reactor, reach=settings.reach(), keep_alive=AT_ONCE_EACH
+            "the app's server", self._timeout, reactor, reach=settings.reach(), keep_alive=AT_ONCE_EACH
         )
         self._all = DeferredSemaphore(AT_ONCE)
         self._each: dict[Id, DeferredSemaphore] = {}
@@ -142,12 +142,13 @@ class BeforeMessage:
             }
         )
         headers = webhook_headers(self._key, f"msg_{new_id()}", int(at.timestamp()), body)
+        latest_repeat = self._reactor.seconds() + self._timeout / 2
         for may_repeat in (True, False):
             try:
                 status, answer = await self._client.request("POST", self._url, headers, body)
             except NoAnswer as error:
                 # The server may have closed a kept connection at the same moment. To ask twice does no harm.
-                if may_repeat and not error.unreachable:
+                if may_repeat and not error.unreachable and self._reactor.seconds() < latest_repeat:
                     continue
                 raise _Failed(str(error)) from None
             if status != 200:
