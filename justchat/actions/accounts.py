@@ -79,7 +79,7 @@ class Accounts:
         self._check_by_phone()
         self.sms_budget.check_country(phone)
         # Also of a phone that has an account, as who has one must not show.
-        profile = self._checked(profile)
+        profile = self.checked(profile)
         last = await self.users.find_key(phone)
         alarmed = await self.sms_budget.check_key(phone, address, last)
         if alarmed or self.captcha_always:
@@ -99,7 +99,7 @@ class Accounts:
         password = await self.passwords.hash(key, owner)
         created = False
         if not await self.users.set_password(phone, password):
-            await self._refer_photo(profile)
+            await self.refer_photo(profile)
             user = User(id=new_id(), phone=phone, password=password, created_at=self.clock(), **profile)  # type: ignore[arg-type]
             created = await self.users.add(user)
             if not created:  # another call registered the same phone in between
@@ -125,11 +125,11 @@ class Accounts:
         await self.login_attempts.forget(phone, address, usable)
         return await self.open_session(usable.user, WrongKey)
 
-    async def open_session(self, user: Id, deleted: type[ApiError]) -> tuple[str, User]:
-        """Open a session of a user who proved who they are. Returns its key, and the user. Raises Suspended, and
-        ``deleted`` where the account is being deleted.
+    async def open_session(self, user: Id, deleted: type[ApiError], key: str | None = None) -> tuple[str, User]:
+        """Open a session of a user who proved who they are, with this key if one is given. Returns its key, and the
+        user. Raises Suspended, and ``deleted`` where the account is being deleted.
         """
-        session_key = await self.sessions.open(user)
+        session_key = await self.sessions.open(user, key)
         # After the session is open: what ends it later comes later, and what came before is found here.
         try:
             shown = await self.show(user)
@@ -280,19 +280,20 @@ class Accounts:
 
     async def edit(self, user: Id, profile: Profile) -> User:
         """Change fields of a user's profile. Raises Rejected."""
-        profile = self._checked(profile)
-        await self._refer_photo(profile)
+        profile = self.checked(profile)
+        await self.refer_photo(profile)
         await self.users.edit(user, profile)
         return await self.show(user)
 
-    def _checked(self, profile: Profile) -> Profile:
+    def checked(self, profile: Profile) -> Profile:
         """The profile with its texts as others may see them. Raises Rejected."""
         return {
             field: self.words.checked(value) if field in PROFILE_TEXTS and isinstance(value, str) else value
             for field, value in profile.items()
         }
 
-    async def _refer_photo(self, profile: Profile) -> None:
+    async def refer_photo(self, profile: Profile) -> None:
+        """Keep the picture of a profile, if it is one that was uploaded here."""
         photo = profile.get("photo")
         if isinstance(photo, str):
             await self.pictures.refer(pictures_in(photo))

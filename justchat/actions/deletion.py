@@ -63,16 +63,17 @@ class AccountDeletion:
             await self.accounts.check_key(phone, proof, address)
         at = await self.deletions.request(user, self.clock() + self.grace)
         await self.sessions.tell_deleted(user)
-        await self._part(user)
+        await self.part(user)
         return at
 
     async def finish_parting(self) -> None:
         """End the sessions that a crash, or a call in progress, left to users whose deletion was requested."""
         for user in await self.deletions.parting():
-            await self._part(user)
+            await self.part(user)
             await self.deletions.parted(user)
 
-    async def _part(self, user: Id) -> None:
+    async def part(self, user: Id) -> None:
+        """End the sessions of a user whose deletion was requested, and put them out of their room."""
         await self.accounts.sign_out_everywhere(user)
         room = await current_room(user, self.users, self.rooms)
         if room is not None:
@@ -101,7 +102,7 @@ class AccountDeletion:
                 self._log.info("the account {user} is deleted", user=user)
 
     async def _erase(self, user: Id, pause: Pause) -> None:
-        await self._part(user)
+        await self.part(user)
         while rooms := await self.erasure.rooms_of(user):
             for room in rooms:
                 await self._pass_on(user, room)

@@ -237,9 +237,9 @@ class OperatorActions:
         await self.record(Deed.REMOVE_MESSAGE, message, reason)
         await self.removals.ask(message)
 
-    async def list_complaints(self, *, closed_too: bool, limit: int) -> list[Complaint]:
-        """Complaints, the latest first; without ``closed_too`` only the open ones."""
-        return await (self.complaints.all(limit) if closed_too else self.complaints.open(limit))
+    async def list_complaints(self, limit: int, *, closed: bool | None, skip: int = 0) -> list[Complaint]:
+        """Complaints that are closed or open, or both with None, the latest first, without the first ``skip``."""
+        return await self.complaints.latest(limit, closed=closed, skip=skip)
 
     async def show_complaint(self, complaint: Id) -> ComplaintDetails:
         """A complaint with its room and users. Raises NotFound."""

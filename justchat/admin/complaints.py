@@ -12,21 +12,21 @@ from justchat.model.ids import Id, as_id
 from justchat.model.moment import iso, now
 from justchat.model.user import User
 from justchat.protocol.documents import (
-    complaint_document,
     direct_document,
     message_document,
     room_document,
+    server_complaint_document,
     user_document,
 )
 
 
 async def list_complaints(context: AdminContext, arguments: Namespace) -> Outcome:
     """List the open complaints, the latest first."""
-    found = await context.operating.list_complaints(closed_too=arguments.all, limit=arguments.limit)
+    found = await context.operating.list_complaints(arguments.limit, closed=None if arguments.all else False)
     text = _table(found)
     if len(found) == arguments.limit:
         text += f"\n(the latest {arguments.limit}; there may be more: --limit)"
-    return Outcome(text, {"complaints": list(map(_document, found))})
+    return Outcome(text, {"complaints": list(map(server_complaint_document, found))})
 
 
 async def show_complaint(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -63,13 +63,13 @@ async def show_complaint(context: AdminContext, arguments: Namespace) -> Outcome
     return Outcome(
         "\n\n".join(parts),
         {
-            "complaint": _document(complaint),
+            "complaint": server_complaint_document(complaint),
             "room": None if room is None else room_document(room, now()),
             "author": _whole_user(details.author),
             "user": _whole_user(details.user),
             "around": [_whole_message(each) for each in details.around],
-            "earlier": list(map(_document, details.earlier)),
-            "others": list(map(_document, details.others)),
+            "earlier": list(map(server_complaint_document, details.earlier)),
+            "others": list(map(server_complaint_document, details.others)),
         },
     )
 
@@ -117,15 +117,6 @@ def _person(user: User | None, id: Id) -> str:
     if user is None:
         return f"{id} (deleted)"
     return " ".join(filter(None, (user.id, user.phone, user.nickname)))
-
-
-def _document(complaint: Complaint) -> dict[str, object]:
-    closed_at = complaint.closed_at
-    return {
-        **complaint_document(complaint),
-        "closed_at": None if closed_at is None else iso(closed_at),
-        "note": complaint.note,
-    }
 
 
 def _whole_message(message: Entry | DirectMessage) -> object:

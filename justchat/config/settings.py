@@ -85,6 +85,13 @@ class Websocket(Table):
     replay_days: Seconds = 7.0
 
 
+class ServerSettings(Table):
+    """``[server]``: the calls of an app's own server."""
+
+    endpoint: str | None = None
+    """Their own endpoint, where they answer alone; None is that of ``[http]``."""
+
+
 class Mongo(Table):
     """``[mongo]``: the database. Without a URI it is the embedded one."""
 
@@ -205,6 +212,7 @@ class Settings(Table):
     data_dir: Path = Path("justchat-data")
     http: Http = Http()
     websocket: Websocket = Websocket()
+    server: ServerSettings = ServerSettings()
     mongo: Mongo = Mongo()
     bus: BusSettings = BusSettings()
     sms: Sms = Sms()

@@ -1,4 +1,4 @@
-"""The Klein app of the HTTP port: every path that is served is a route here.
+"""The Klein app of the HTTP port, or of the port for app's servers: every path that is served is a route here.
 
 Calls are made from their endpoints. A route that takes over its connection or serves files returns a resource. The
 fast lane (``fast_lane/``) takes plain calls before they come here; every call is served by these routes, too.
@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any, TypeVar
 
 import orjson
+from attrs import frozen
 from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -36,6 +37,20 @@ from justchat.protocol.handshake import asks_for_websocket
 _T = TypeVar("_T")
 
 
+@frozen(kw_only=True)
+class ForUsers:
+    """What users are served beside the calls: the resources at ``/ws`` and ``/socket.io/``, and files."""
+
+    websocket: IResource
+    socketio: IResource
+    uploads: UploadedFiles
+    exports: ExportedFiles
+
+
+SOCKETS = {"websocket": "/ws", "socket.io": "/socket.io/"}
+"""What the page of the daemon says of sockets."""
+
+
 def make_app(
     endpoints: Sequence[Endpoint],
     dispatcher: Dispatcher,
@@ -43,33 +58,20 @@ def make_app(
     ping_database: Callable[[], Awaitable[None]],
     bus: IBus | None,
     description: Mapping[str, Any],
-    websocket: IResource,
-    socketio: IResource,
-    uploads: UploadedFiles,
-    exports: ExportedFiles,
+    for_users: ForUsers | None,
 ) -> Klein:
     """The Klein app. ``description`` is the OpenAPI document. ``ping_database`` raises ApiError if it is away.
 
-    ``websocket`` and ``socketio`` are the resources at ``/ws`` and ``/socket.io/``.
+    ``for_users`` is None on a port for app's servers alone.
     """
     app = Klein()
     for endpoint in endpoints:
         _add_call(app, endpoint, dispatcher)
-    _add_documents(app, description)
+    _add_documents(app, description, {} if for_users is None else SOCKETS)
     _add_health(app, dispatcher, ping_database, bus)
-    _add_files(app, uploads, exports)
-
-    @app.route("/ws")
-    def raw_websocket(request: IRequest) -> IResource:
-        """The raw WebSocket."""
-        if not asks_for_websocket(request):
-            raise _not_found()
-        return websocket
-
-    @app.route("/socket.io/", branch=True, strict_slashes=False)
-    def socket_io(request: IRequest) -> IResource:
-        """Socket.IO, by polling and by WebSocket."""
-        return socketio
+    if for_users is not None:
+        _add_files(app, for_users.uploads, for_users.exports)
+        _add_sockets(app, for_users.websocket, for_users.socketio)
 
     @app.handle_errors(WrongMethod)
     def wrong_method(request: IRequest, failure: Failure) -> bytes:
@@ -87,6 +89,22 @@ def make_app(
         return write_error(request, error)
 
     return app
+
+
+def _add_sockets(app: Klein, websocket: IResource, socketio: IResource) -> None:
+    """Add the routes of sockets."""
+
+    @app.route("/ws")
+    def raw_websocket(request: IRequest) -> IResource:
+        """The raw WebSocket."""
+        if not asks_for_websocket(request):
+            raise _not_found()
+        return websocket
+
+    @app.route("/socket.io/", branch=True, strict_slashes=False)
+    def socket_io(request: IRequest) -> IResource:
+        """Socket.IO, by polling and by WebSocket."""
+        return socketio
 
 
 def _not_found() -> NotFound:
@@ -118,15 +136,14 @@ def _add_call(app: Klein, endpoint: Endpoint, dispatcher: Dispatcher) -> None:
         return _serve_call(request, endpoint, dispatcher)
 
 
-def _add_documents(app: Klein, description: Mapping[str, Any]) -> None:
+def _add_documents(app: Klein, description: Mapping[str, Any], sockets: Mapping[str, str]) -> None:
     """Add the routes that describe the daemon."""
     front = {
         "name": "JustChat",
         "version": description["info"]["version"],
         "about": "This is the API of a chat. Calls are POST with a JSON object.",
         "calls": "/openapi.json",
-        "websocket": "/ws",
-        "socket.io": "/socket.io/",
+        **sockets,
         "docs": 'README.rst, "Walk-through", and docs/protocol.rst, in the project\'s folder',
     }
     openapi = orjson.dumps(description)

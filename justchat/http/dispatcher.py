@@ -195,7 +195,7 @@ class Dispatcher:
         if self.rates is not None:
             self.rates.hit_session(endpoint.rate, key.id)
         body, _ = self._parse(endpoint.body, raw)
-        return await self._answer(endpoint, raw, body, Requester(None, None, None, address, key, host), fields)
+        return await self._answer(endpoint, raw, body, Requester(fields.bearer, None, None, address, key, host), fields)
 
     async def _answer(
         self,

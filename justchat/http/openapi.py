@@ -101,16 +101,20 @@ BODY_ERRORS = (EncodingNotSupported,)
 """The errors for which the body of any call may be refused before it is parsed."""
 
 
-def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str) -> dict[str, Any]:
-    """The document, with the configured limits."""
+def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str, *, for_users: bool = True) -> dict[str, Any]:
+    """The document, with the configured limits. Not ``for_users``: of a port for app's servers alone."""
     schemas = Schemas()
     paths = {endpoint.path: {"post": _operation(endpoint, schemas)} for endpoint in endpoints}
+    pages = _pages(schemas)
+    if not for_users:
+        del pages["/uploads/{name}"]
+    tags = {tag for path in (*paths.values(), *pages.values()) for call in path.values() for tag in call["tags"]}
     document = {
         "openapi": "3.1.0",
         "info": {"title": "JustChat", "version": version, "description": DESCRIPTION},
         "servers": [{"url": "/", "description": "the daemon that serves this document"}],
-        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
-        "paths": {**paths, **_pages(schemas)},
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items() if name in tags],
+        "paths": {**paths, **pages},
         "components": {
             "schemas": schemas.named,
             "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY},

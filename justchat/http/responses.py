@@ -10,6 +10,7 @@ from justchat.protocol.documents import (
     MessageDocument,
     RoomDocument,
     SendedGiftDocument,
+    ServerComplaintDocument,
     ServerUserDocument,
     UserDocument,
 )
@@ -33,6 +34,30 @@ class ServerUserData(TypedDict):
 
 class ServerUserAnswer(TypedDict):
     data: ServerUserData
+
+
+class ServerUsersData(TypedDict):
+    users: list[ServerUserDocument]
+
+
+class ServerUsersAnswer(TypedDict):
+    data: ServerUsersData
+
+
+class SessionKeyData(TypedDict):
+    session_key: str
+
+
+class SessionKeyAnswer(TypedDict):
+    data: SessionKeyData
+
+
+class ServerComplaintsData(TypedDict):
+    complaints: list[ServerComplaintDocument]
+
+
+class ServerComplaintsAnswer(TypedDict):
+    data: ServerComplaintsData
 
 
 class UsersData(TypedDict):

@@ -20,11 +20,8 @@ class IComplaints(Interface):
     async def get(complaint: Id) -> Complaint:
         """A complaint. Raises NotFound."""
 
-    async def open(limit: int) -> list[Complaint]:
-        """Open complaints, the latest first."""
-
-    async def all(limit: int) -> list[Complaint]:
-        """Open and closed complaints, the latest first."""
+    async def latest(limit: int, *, closed: bool | None = None, skip: int = 0) -> list[Complaint]:
+        """Complaints that are closed or open, or both with None, the latest first, without the first ``skip``."""
 
     async def about_user(user: Id, limit: int) -> list[Complaint]:
         """Complaints about a user and their messages, the latest first."""

@@ -72,6 +72,16 @@ class IUsers(Interface):
     async def accept_identity(user: Id, identity: Identity) -> bool:
         """Accept a sign-in: cancel a deletion that has not begun. False where the user has no such identity now."""
 
+    async def update(user: Id, profile: Profile, phone: Phone | None, external_id: str | None) -> bool:
+        """Set the given fields of a user's profile, and their phone and external id, where these are given. Another
+        phone has no sign-in key yet. False, and nothing set, where the user has another external id or is gone.
+
+        Raises Conflict where another user has the phone or the external id.
+        """
+
+    async def keep(user: Id) -> bool:
+        """Cancel a deletion that was requested and has not begun. False where there is no such user any more."""
+
     async def edit(user: Id, profile: Profile) -> None:
         """Set the given fields of a user's profile."""
 
@@ -123,8 +133,11 @@ class IUsers(Interface):
 class ISessions(Interface):
     """The store of sessions, by the digest of their key."""
 
-    async def open(user: Id) -> str:
-        """Begin a session. Returns its key, which is not stored."""
+    async def open(user: Id, key: str | None = None) -> str:
+        """Begin a session. Returns its key, which is not stored.
+
+        ``key``: the key it is to have. A session that has it, or had it within a day, stays as it is.
+        """
 
     async def get(key: str) -> Session:
         """The open session of a key. Raises LoginTimeout."""

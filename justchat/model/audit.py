@@ -58,6 +58,11 @@ class Deed(StrEnum):
     ADD_KEY = "add key"
     REVOKE_KEY = "revoke key"
     GET_USER = "get user"
+    SEARCH_USERS = "search users"
+    CREATE_USER = "create user"
+    UPDATE_USER = "update user"
+    OPEN_SESSION = "open session"
+    LIST_COMPLAINTS = "list complaints"
 
 
 @frozen(kw_only=True)

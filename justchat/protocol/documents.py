@@ -157,6 +157,13 @@ class ComplaintDocument(TypedDict):
     created_at: str
 
 
+class ServerComplaintDocument(ComplaintDocument):
+    """A complaint as operators and app's servers see it: with when it was closed, and what was done about it."""
+
+    closed_at: str | None
+    note: str | None
+
+
 def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     """The document of a user, with the fields that ``viewer`` may see."""
     created_at = iso(user.created_at)
@@ -360,6 +367,12 @@ def complaint_document(complaint: Complaint) -> ComplaintDocument:
         "create_at": created_at,
         "created_at": created_at,
     }
+
+
+def server_complaint_document(complaint: Complaint) -> ServerComplaintDocument:
+    """The document of a complaint for operators and app's servers."""
+    closed_at = None if complaint.closed_at is None else iso(complaint.closed_at)
+    return {**complaint_document(complaint), "closed_at": closed_at, "note": complaint.note}
 
 
 def _whole(message: Entry | DirectMessage) -> MessageDocument | DirectMessageDocument:

@@ -19,7 +19,8 @@ from justchat.wiring.words import load_word_list
 
 def endpoints_of_settings(settings: Settings) -> dict[str, str]:
     """The endpoints to listen on, by their table of the settings."""
-    return {"http": settings.http.endpoint, "websocket": settings.websocket.endpoint}
+    endpoints = {"http": settings.http.endpoint, "websocket": settings.websocket.endpoint}
+    return endpoints if settings.server.endpoint is None else {**endpoints, "server": settings.server.endpoint}
 
 
 def owner_of(twistd: Mapping[str, Any]) -> Owner:

@@ -73,11 +73,8 @@ class ComplaintStore:
             raise NotFound("no complaint has this id")
         return complaint_from_document(document)
 
-    async def open(self, limit: int) -> list[Complaint]:
-        return await self._latest({"closed": False}, limit)
-
-    async def all(self, limit: int) -> list[Complaint]:
-        return await self._latest({}, limit)
+    async def latest(self, limit: int, *, closed: bool | None = None, skip: int = 0) -> list[Complaint]:
+        return await self._latest({} if closed is None else {"closed": closed}, limit, skip)
 
     async def about_user(self, user: Id, limit: int) -> list[Complaint]:
         return await self._latest({"user": ObjectId(user)}, limit)
@@ -85,8 +82,8 @@ class ComplaintStore:
     async def by_author(self, author: Id, limit: int) -> list[Complaint]:
         return await self._latest({"author": ObjectId(author)}, limit)
 
-    async def _latest(self, query: Document, limit: int) -> list[Complaint]:
-        documents = await self._database.find(COMPLAINTS, query, sort=NEWEST, limit=limit)
+    async def _latest(self, query: Document, limit: int, skip: int = 0) -> list[Complaint]:
+        documents = await self._database.find(COMPLAINTS, query, sort=NEWEST, skip=skip, limit=limit)
         return [complaint_from_document(document) for document in documents]
 
     async def close(self, complaint: Id, note: str, at: Moment) -> None:

@@ -134,7 +134,11 @@ INDEXES: dict[str, list[Document]] = {
         _index({"begun": 1}, sparse=True),
     ],
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
-    ENDED: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
+    ENDED: [
+        _index({"at": 1}, expireAfterSeconds=24 * 3600),
+        # A session whose key is made anew.
+        _index({"digest": 1}),
+    ],
     PACKETS: [_index({"at": 1}, expireAfterSeconds=3600)],
     HELD: [_index({"order": 1})],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],

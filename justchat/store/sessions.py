@@ -67,15 +67,17 @@ class Sessions:
         # None is a session that was ended here, so that a read in flight cannot bring it back.
         self._cache: BoundedCache[bytes, Session | None] = BoundedCache(MAX_CACHED)
 
-    async def open(self, user: Id) -> str:
-        key = secrets.token_hex(KEY_BYTES)
+    async def open(self, user: Id, key: str | None = None) -> str:
+        once, key = key is not None, key or secrets.token_hex(KEY_BYTES)
         at = self._clock()
         session = Session(id=new_id(), user=user, created_at=at, seen_at=at, expires_at=at + self._lifetime)
         digest = _digest(key)
-        await self._database.insert(
-            SESSIONS, {**session_to_document(session, digest), "order": self._database.order_clock.next()}
-        )
-        self._cache.put(digest, session)
+        document = {**session_to_document(session, digest), "order": self._database.order_clock.next()}
+        added = await self._database.insert(SESSIONS, document)
+        if added and once and await self._database.find_one(ENDED, {"digest": digest}, fields=["_id"]) is not None:
+            await self._database.delete_all(SESSIONS, {"_id": ObjectId(session.id)})
+        elif added:
+            self._cache.put(digest, session)
         return key
 
     async def get(self, key: str) -> Session:

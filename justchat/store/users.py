@@ -5,12 +5,13 @@ from datetime import timedelta
 from time import monotonic
 
 from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from justchat.actions.concurrently import all_of
-from justchat.errors import Busy, UserNotFound
+from justchat.errors import Busy, Conflict, UserNotFound
 from justchat.interfaces.users import IUsers
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
@@ -214,6 +215,30 @@ class Users:
     async def accept_identity(self, user: Id, identity: Identity) -> bool:
         here = {"_id": ObjectId(user), "erasing": None, **_of_identity(identity)}
         return await self._database.update(USERS, here, {"$unset": {"deletes_at": 1, "parting": 1}})
+
+    async def update(self, user: Id, profile: Profile, phone: Phone | None, external_id: str | None) -> bool:
+        query: Document = {"_id": ObjectId(user), **_NOT_DELETED}
+        fields = profile_to_document(profile)
+        if external_id is not None:
+            query["external_id"] = {"$in": [None, external_id]}
+            fields["external_id"] = external_id
+        # As literals: a text that begins with a dollar sign would be a field's name.
+        change: Document = {name: {"$literal": value} for name, value in fields.items()}
+        if phone is not None:
+            # A key went to the phone that the user had.
+            same: Document = {"$eq": ["$phone", phone]}
+            change |= {"phone": phone, "password": {"$cond": [same, "$password", ""]}}
+            change |= {"places": {"$cond": [same, "$places", []]}}
+        if not change:
+            return await self._database.find_one(USERS, query, fields=["_id"]) is not None
+        try:
+            return await self._database.update_and_get(USERS, query, [{"$set": change}]) is not None
+        except DuplicateKeyError:
+            raise Conflict("another user has this phone or external_id") from None
+
+    async def keep(self, user: Id) -> bool:
+        query = {"_id": object_id(user, UserNotFound), "erasing": None}
+        return await self._database.update(USERS, query, {"$unset": {"deletes_at": "", "parting": ""}})
 
     async def edit(self, user: Id, profile: Profile) -> None:
         if profile:

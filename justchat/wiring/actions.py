@@ -201,22 +201,23 @@ def make_actions(
     )
     announcing = make_announcing(stores, words)
     token_sign_in = TokenSignIn(tokens=tokens, users=users, accounts=accounts, clock=now)
+    deletion = AccountDeletion(
+        users=users,
+        sessions=stores.sessions,
+        rooms=rooms,
+        deletions=stores.deletions,
+        erasure=stores.erasure,
+        accounts=accounts,
+        token_sign_in=token_sign_in,
+        room_actions=room_actions,
+        removals=message_removals,
+        clock=now,
+        grace=timedelta(days=settings.accounts.deletion_grace),
+    )
     return Actions(
         accounts=accounts,
         token_sign_in=token_sign_in,
-        deletion=AccountDeletion(
-            users=users,
-            sessions=stores.sessions,
-            rooms=rooms,
-            deletions=stores.deletions,
-            erasure=stores.erasure,
-            accounts=accounts,
-            token_sign_in=token_sign_in,
-            room_actions=room_actions,
-            removals=message_removals,
-            clock=now,
-            grace=timedelta(days=settings.accounts.deletion_grace),
-        ),
+        deletion=deletion,
         rooms=room_actions,
         editing=editing,
         messages=messages,
@@ -292,7 +293,7 @@ def make_actions(
             ),
             clock=now,
         ),
-        server_users=ServerUsers(users=users),
+        server_users=ServerUsers(users=users, rooms=rooms, accounts=accounts, deletion=deletion, clock=now),
     )
 
 

@@ -17,6 +17,7 @@ from justchat.http.calls.moderation import ModerationCalls
 from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.server_coins import ServerCoinCalls
+from justchat.http.calls.server_complaints import ServerComplaintCalls
 from justchat.http.calls.server_messages import ServerMessageCalls
 from justchat.http.calls.server_rooms import ServerRoomCalls
 from justchat.http.calls.server_users import ServerUserCalls
@@ -48,6 +49,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
         *endpoints_of(ServerRoomCalls(actions.server_rooms, actions.operating_as, now)),
         *endpoints_of(ServerMessageCalls(actions.server_messages, actions.operating_as)),
         *endpoints_of(ServerCoinCalls(actions.money, actions.accounts, actions.operating_as)),
+        *endpoints_of(ServerComplaintCalls(actions.operating_as)),
         *(
             evolve(endpoint, session=REQUIRED) if settings.uploads.require_session else endpoint
             for endpoint in endpoints_of(UploadCalls(actions.uploads))

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from justchat.actions.exports import Exports
 from justchat.actions.server_keys import ServerKeyCheck
 from justchat.config.settings import Settings
-from justchat.http.app import make_app, upload_head_checks
+from justchat.http.app import ForUsers, make_app, upload_head_checks
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
 from justchat.http.exported_files import ExportedFiles
@@ -52,7 +52,7 @@ class Peers:
 
 @frozen(kw_only=True)
 class Transports:
-    """The protocols of both ports, and the parts that a stop waits for."""
+    """The protocols of the ports, and the parts that a stop waits for."""
 
     factories: dict[str, IProtocolFactory]
     """By the table of the settings whose endpoint they serve."""
@@ -110,42 +110,50 @@ def make_transports(
     )
     socketio = SocketIoResource(engines, settings.http.allows_origin, peers.pass_on if peers else None)
     websocket = WebSocketResource(websockets)
-    app = make_app(
-        endpoints,
-        dispatcher,
-        ping_database=ping_database,
-        bus=bus,
-        description=openapi(endpoints, settings.limits, version("justchat")),
-        websocket=websocket,
-        socketio=socketio,
-        uploads=UploadedFiles(pictures),
-        exports=ExportedFiles(exports),
-    )
     shared: Any = {
         "addresses": addresses,
         "connections": HttpConnectionLimiter(settings.limits, addresses, others),
         "rates": rates,
     }
-    site = JustChatSite(
-        app.resource(),
-        settings.http,
-        settings.limits,
-        **shared,
-        routes=app.url_map.bind(""),
-        calls=[endpoint.path for endpoint in endpoints],
-        head_checks=upload_head_checks(endpoints, dispatcher, spool),
+    for_users = ForUsers(
+        websocket=websocket, socketio=socketio, uploads=UploadedFiles(pictures), exports=ExportedFiles(exports)
     )
-    return Transports(
-        factories={
-            "http": FastLane(endpoints, dispatcher, site, reactor) if settings.http.fast_lane else site,
-            "websocket": JustChatSite(
-                SocketPortRoot(websocket, socketio), settings.http, settings.limits, table="websocket", **shared
-            ),
-        },
-        dispatcher=dispatcher,
-        websockets=websockets,
-        engines=engines,
-    )
+
+    def calls_factory(table: str, served: list[Endpoint], for_users: ForUsers | None) -> IProtocolFactory:
+        """What serves these calls on the port of a table."""
+        app = make_app(
+            served,
+            dispatcher,
+            ping_database=ping_database,
+            bus=bus,
+            description=openapi(served, settings.limits, version("justchat"), for_users=for_users is not None),
+            for_users=for_users,
+        )
+        site = JustChatSite(
+            app.resource(),
+            settings.http,
+            settings.limits,
+            **shared,
+            table=table,
+            routes=app.url_map.bind(""),
+            calls=[endpoint.path for endpoint in served],
+            head_checks=upload_head_checks(served, dispatcher, spool),
+        )
+        return FastLane(served, dispatcher, site, reactor) if settings.http.fast_lane else site
+
+    factories: dict[str, IProtocolFactory] = {
+        "websocket": JustChatSite(
+            SocketPortRoot(websocket, socketio), settings.http, settings.limits, table="websocket", **shared
+        ),
+    }
+    if settings.server.endpoint is None:
+        factories["http"] = calls_factory("http", endpoints, for_users)
+    else:
+        of_servers = [endpoint for endpoint in endpoints if endpoint.scope is not None]
+        of_users = [endpoint for endpoint in endpoints if endpoint.scope is None]
+        factories["http"] = calls_factory("http", of_users, for_users)
+        factories["server"] = calls_factory("server", of_servers, None)
+    return Transports(factories=factories, dispatcher=dispatcher, websockets=websockets, engines=engines)
 
 
 def _make_spool(settings: Settings) -> Spool:

@@ -211,8 +211,10 @@ class SetBack(Case):
             complaint = Complaint(id=derived_id(text), author=self.anna, message=message, text=text, created_at=self.at)
             await complaints.add_once(complaint, timedelta())
 
-        self.assertEqual(["three", "two", "one"], [complaint.text for complaint in await complaints.all(9)])
-        self.assertEqual(["three", "two", "one"], [complaint.text for complaint in await complaints.open(9)])
+        self.assertEqual(["three", "two", "one"], [complaint.text for complaint in await complaints.latest(9)])
+        self.assertEqual(
+            ["three", "two", "one"], [complaint.text for complaint in await complaints.latest(9, closed=False)]
+        )
 
     async def test_ledger(self) -> None:
         """Changes of a balance come with the latest first, also those by an operator's command, another process."""

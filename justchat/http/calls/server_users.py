@@ -1,6 +1,7 @@
-"""The calls ``/server/users/…``, for an app's own server."""
+"""The calls ``/server/users/…`` and ``/server/sessions/…``, for an app's own server."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
@@ -9,23 +10,39 @@ from pydantic import ConfigDict, model_validator
 from justchat.actions.accounts import Accounts
 from justchat.actions.operating import OperatorActions
 from justchat.actions.server_users import ServerUsers, UserReference
-from justchat.errors import UserNotFound
-from justchat.http.endpoint import Requester, server_post
-from justchat.http.fields import Body, ExternalId, IdField, PhoneField, invalid
-from justchat.http.responses import ServerUserAnswer
+from justchat.errors import Conflict, Rejected, Suspended, UserNotFound
+from justchat.http.calls.accounts import ProfileBody
+from justchat.http.endpoint import Reply, Requester, server_post
+from justchat.http.fields import (
+    USERS_PER_CALL,
+    Body,
+    ExternalId,
+    IdField,
+    Limit,
+    MomentField,
+    Offset,
+    PhoneField,
+    SearchedNickname,
+    Text,
+    invalid,
+)
+from justchat.http.responses import Nothing, ServerUserAnswer, ServerUsersAnswer, SessionKeyAnswer
 from justchat.model.audit import Actor, Deed
 from justchat.model.ids import Id
 from justchat.model.server_key import Scope
 from justchat.protocol.documents import server_user_document
 
 NAMES = ("user", "external_id", "phone")
-_ONE_OF: Any = [{"properties": {name: {"type": ["string", "integer"]}}, "required": [name]} for name in NAMES]
+
+
+def _given(name: str) -> dict[str, Any]:
+    return {"properties": {name: {"type": ["string", "number"]}}, "required": [name]}
 
 
 class UserBody(Body):
     """A body that names a user by exactly one of three fields."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": _ONE_OF})
+    model_config = ConfigDict(json_schema_extra={"oneOf": list(map(_given, NAMES))})
     user: IdField | None = None
     external_id: ExternalId | None = None
     phone: PhoneField | None = None
@@ -42,6 +59,33 @@ class UserBody(Body):
         return UserReference(user=user, external_id=self.external_id, phone=self.phone)
 
 
+class Upsert(ProfileBody):
+    model_config = ConfigDict(json_schema_extra={"anyOf": list(map(_given, NAMES[1:]))})
+    external_id: ExternalId | None = None
+    phone: PhoneField | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> "Upsert":
+        if self.external_id is None and self.phone is None:
+            raise invalid("external_id or phone is required")
+        return self
+
+
+class Search(Body):
+    name: SearchedNickname
+    skip: Offset = 0
+    limit: Limit = 40
+
+
+class SuspendUser(UserBody):
+    until: MomentField | None = None
+    reason: Text
+
+
+class DeleteUser(UserBody):
+    reason: Text
+
+
 @frozen
 class ServerUserCalls:
     """See docs/protocol.rst, "An app's own server"."""
@@ -49,6 +93,22 @@ class ServerUserCalls:
     accounts: Accounts
     server_users: ServerUsers
     operating_as: Callable[[Actor], OperatorActions]
+
+    @server_post(
+        "/server/users/upsert",
+        scope=Scope.USERS,
+        body=Upsert,
+        example={"external_id": "customer-17", "nickname": "anna", "location": "Perm"},
+        answer=ServerUserAnswer,
+        statuses=(201, 200),
+        raises=(Rejected, Conflict),
+    )
+    async def upsert(self, requester: Requester, body: Upsert) -> ServerUserAnswer | Reply:
+        """Make a user of the app's own, or change the one that is there."""
+        record = self.operating_as(requester.actor).record
+        user, created = await self.server_users.upsert(body.external_id, body.phone, body.given(), record)
+        answer: ServerUserAnswer = {"data": {"user": server_user_document(user)}}
+        return answer if created else Reply(200, answer)
 
     @server_post(
         "/server/users/get",
@@ -64,3 +124,93 @@ class ServerUserCalls:
         user = await self.accounts.show(await self.server_users.find(body.reference()))
         await self.operating_as(requester.actor).record(Deed.GET_USER, user.id)
         return {"data": {"user": server_user_document(user)}}
+
+    @server_post(
+        "/server/users/search",
+        scope=Scope.USERS,
+        body=Search,
+        example={"name": "ann", "skip": 0, "limit": 40},
+        answer=ServerUsersAnswer,
+        keeps_answer=False,
+    )
+    async def search(self, requester: Requester, body: Search) -> ServerUsersAnswer:
+        """Find users by the beginning of their nickname."""
+        assert requester.id is not None
+        await self.operating_as(requester.actor).record(Deed.SEARCH_USERS, None, body.name)
+        limit = min(body.limit, USERS_PER_CALL)
+        users = await self.server_users.search(body.name, body.skip, limit, requester.id)
+        return {"data": {"users": list(map(server_user_document, users))}}
+
+    @server_post(
+        "/server/users/suspend",
+        scope=Scope.USERS,
+        body=SuspendUser,
+        example={"user": "52efb7baf009c900003731c7", "reason": "spam"},
+        answer=Nothing,
+        raises=(UserNotFound, Conflict),
+    )
+    async def suspend(self, requester: Requester, body: SuspendUser) -> Nothing:
+        """Suspend a user: end their sessions, and let them sign in no more, until a time or for good."""
+        user = await self.server_users.find(body.reference())
+        await self.operating_as(requester.actor).suspend(user, body.until, body.reason)
+        return {}
+
+    @server_post(
+        "/server/users/unsuspend",
+        scope=Scope.USERS,
+        body=UserBody,
+        example={"user": "52efb7baf009c900003731c7"},
+        answer=Nothing,
+        raises=(UserNotFound,),
+    )
+    async def unsuspend(self, requester: Requester, body: UserBody) -> Nothing:
+        """End a user's suspension, if there is one."""
+        user = await self.server_users.find(body.reference())
+        with suppress(Conflict):
+            await self.operating_as(requester.actor).unsuspend(user)
+        return {}
+
+    @server_post(
+        "/server/users/delete",
+        scope=Scope.USERS,
+        body=DeleteUser,
+        example={"user": "52efb7baf009c900003731c7", "reason": "left the shop"},
+        answer=Nothing,
+        raises=(UserNotFound,),
+    )
+    async def delete(self, requester: Requester, body: DeleteUser) -> Nothing:
+        """Delete a user's account, after the grace in which signing in cancels that."""
+        user = await self.server_users.find(body.reference(), leaving_too=True)
+        await self.server_users.delete(user, body.reason, self.operating_as(requester.actor))
+        return {}
+
+    @server_post(
+        "/server/users/end-sessions",
+        scope=Scope.USERS,
+        body=UserBody,
+        example={"user": "52efb7baf009c900003731c7"},
+        answer=Nothing,
+        raises=(UserNotFound,),
+    )
+    async def end_sessions(self, requester: Requester, body: UserBody) -> Nothing:
+        """End every session of a user, and close their sockets."""
+        user = await self.server_users.find(body.reference())
+        await self.operating_as(requester.actor).end_sessions(user)
+        return {}
+
+    @server_post(
+        "/server/sessions/new",
+        scope=Scope.SESSIONS,
+        body=UserBody,
+        example={"user": "52efb7baf009c900003731c7"},
+        answer=SessionKeyAnswer,
+        statuses=(201,),
+        raises=(UserNotFound, Suspended),
+        keeps_answer=False,
+    )
+    async def new_session(self, requester: Requester, body: UserBody) -> SessionKeyAnswer:
+        """Open a session for a user whom the app's server has signed in."""
+        user = await self.server_users.find(body.reference(), leaving_too=True)
+        record = self.operating_as(requester.actor).record
+        key = await self.server_users.open_session(user, requester.key or "", requester.idempotency_id, record)
+        return {"data": {"session_key": key}}
