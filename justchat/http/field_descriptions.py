@@ -14,7 +14,9 @@ DATE: Mapping[str, Any] = {"format": "date"}
 FORMATS: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(("_id", "author", "user", "room", "admin"), ID),
     **dict.fromkeys(("users", "moderators", "banned", "visiters", "rooms", "visitedRooms", "blocks"), ID),
-    **dict.fromkeys(("create_at", "created_at", "seen_at", "read_at", "removed_at", "until", "deletes_at"), TIME),
+    **dict.fromkeys(
+        ("create_at", "created_at", "seen_at", "read_at", "removed_at", "closed_at", "until", "deletes_at"), TIME
+    ),
     "expires_at": TIME,
     "ended_at": TIME,
     "dob": DATE,
@@ -156,6 +158,17 @@ DESCRIPTIONS: Mapping[str, str] = {
     "skip": "how many to skip",
     "RoomChatRequest.skip": "how many to skip; a negative number counts from the end",
     "limit": "the maximum number",
+    "ServerUsersSearchRequest.name": "the beginning of the nickname, in any case",
+    "ServerUsersData.users": "the users found, in the order of their nicknames",
+    "SessionKeyData.session_key": "the key of the new session",
+    "ServerUsersSuspendRequest.until": "when it ends; never if absent",
+    "ServerUsersSuspendRequest.reason": "why, for the audit log",
+    "ServerUsersDeleteRequest.reason": "why, for the audit log",
+    "ServerComplaintsListRequest.status": "both kinds if absent",
+    "ServerComplaintsData.complaints": "the complaints, latest first",
+    "ServerComplaintsCloseRequest.complaint": "the id of the complaint",
+    "note": "what was done about it",
+    "closed_at": "when it was closed; null while it is open",
     "offset": "how many to skip",
     # Money, complaints, pictures
     "secret": "the signature, hexadecimal",

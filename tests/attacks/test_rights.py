@@ -121,7 +121,8 @@ class Scene:
             "/server/coins/add": {"user": whom, "coins": 5, "payment_id": "x"},
             "/complaints/new": {**complained, "text": "x"},
         }
-        return bodies.get(path, in_room if path.startswith("/room/") else {})
+        of_server = {"user": whom, "reason": "x"} if path.startswith("/server/") else {}
+        return bodies.get(path, in_room if path.startswith("/room/") else of_server)
 
 
 def soon() -> int:

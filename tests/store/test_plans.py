@@ -182,6 +182,27 @@ class Plans(ChatTestCase):
         self.assertEqual(200, (await server.call("/server/rooms/remove", room={"id": room})).status)
         payment = {"user": boris.id, "coins": 5, "payment_id": "x"}
         self.assertEqual(200, (await server.call("/server/coins/add", **payment)).status)
+        for more in ({"nickname": "olga"}, {"phone": a_phone()}, {}):
+            made = await server.call("/server/users/upsert", external_id="olga", **more)
+            self.assertIn(made.status, (200, 201))
+        olga = made.data["user"]["_id"]
+        self.assertEqual(200, (await server.call("/server/users/search", name="ol", skip=0)).status)
+        for about, more in (
+            ("suspend", {"reason": "x"}),
+            ("unsuspend", {}),
+            ("end-sessions", {}),
+            ("delete", {"reason": "x"}),
+        ):
+            self.assertEqual(200, (await server.call(f"/server/users/{about}", user=olga, **more)).status)
+        for _ in range(2):
+            opened = await server.keyed("a-key", "/server/sessions/new", user=boris.id)
+            self.assertEqual(201, opened.status)
+        for status in (None, "open", "closed"):
+            listed = await server.call("/server/complaints/list", status=status, skip=1)
+            self.assertEqual(200, listed.status)
+        id = listed.data["complaints"] or (await server.call("/server/complaints/list")).data["complaints"]
+        closed = await server.call("/server/complaints/close", complaint=id[0]["_id"], note="x")
+        self.assertEqual(200, closed.status)
 
     async def deletion(self, eve: Person) -> None:
         """A deletion, until what is left was erased once."""

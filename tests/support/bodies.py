@@ -18,7 +18,7 @@ import justchat.http.calls
 from justchat.http.endpoint import Endpoint, endpoints_of
 from tests.support.chat import Person, a_person, a_room
 from tests.support.daemon import Daemon
-from tests.support.wire import PHOTO
+from tests.support.wire import NOBODY, PHOTO
 
 
 def nested(levels: int, value: Any = 1) -> Any:
@@ -113,6 +113,11 @@ def somebody_in(scene: Scene) -> Fields:
         "user": an_id(scene.anna.id),
         "user_id": good(None, "null"),
     }
+
+
+def whom(scene: Scene, user: str | None = None) -> Fields:
+    """A user, Anna by default, by one of three fields alone."""
+    return {"user": an_id(user or scene.anna.id), "external_id": good(None, "null"), "phone": good(None, "null")}
 
 
 def bodies(scene: Scene) -> dict[str, Fields]:
@@ -238,11 +243,10 @@ def bodies(scene: Scene) -> dict[str, Fields]:
             "key": good("000000", *STRINGS - {"endless"}, "negative", "huge number"),
         },
         "/user/export": {"export": an_id("0" * 24, "null")},
-        "/server/users/get": {
-            "user": an_id(scene.anna.id),
-            # One of the three alone.
-            "external_id": good(None, "null"),
-            "phone": good(None, "null"),
+        "/server/users/upsert": {
+            "external_id": good("Anna", "word", "null"),
+            "phone": good(scene.anna.phone, "null"),
+            **profile(),
         },
         "/server/rooms/create": {
             "user": an_id(scene.anna.id),
@@ -280,6 +284,19 @@ def bodies(scene: Scene) -> dict[str, Fields]:
             "payment_id": good(token_hex(8), "word"),
             "note": good("a note", "word", "empty"),
         },
+        "/server/users/get": whom(scene),
+        "/server/users/search": {"name": good("anna", "word"), "skip": good(0), "limit": good(40)},
+        "/server/users/suspend": {
+            **whom(scene, NOBODY),
+            "until": good(None, "null", "negative", "fraction"),
+            "reason": good("spam", "word"),
+        },
+        "/server/users/unsuspend": whom(scene, NOBODY),
+        "/server/users/delete": {**whom(scene, NOBODY), "reason": good("spam", "word")},
+        "/server/users/end-sessions": whom(scene, NOBODY),
+        "/server/sessions/new": whom(scene, NOBODY),
+        "/server/complaints/list": {"status": good("open", "null"), "skip": good(0), "limit": good(100)},
+        "/server/complaints/close": {"complaint": an_id(NOBODY), "note": good("done", "word")},
         "/room/chat": {
             "room": an_id(scene.room),
             "skip": good(0, "null", "negative"),

@@ -55,6 +55,15 @@ TABLE = """
 /server/messages/send       the room            401  401  401  401  401  401  401  401  401
 /server/messages/remove     the room's message  401  401  401  401  401  401  401  401  401
 /server/coins/add           another             401  401  401  401  401  401  401  401  401
+/server/users/upsert        another             401  401  401  401  401  401  401  401  401
+/server/users/search        another             401  401  401  401  401  401  401  401  401
+/server/users/suspend       another             401  401  401  401  401  401  401  401  401
+/server/users/unsuspend     another             401  401  401  401  401  401  401  401  401
+/server/users/delete        another             401  401  401  401  401  401  401  401  401
+/server/users/end-sessions  another             401  401  401  401  401  401  401  401  401
+/server/sessions/new        another             401  401  401  401  401  401  401  401  401
+/server/complaints/list     everybody's         401  401  401  401  401  401  401  401  401
+/server/complaints/close    another's           401  401  401  401  401  401  401  401  401
 /room/kick                  a member            440  440  403  403  403  403  200  200  200
 /room/kick                  a moderator         440  440  403  403  403  403  403  200  200
 /room/kick                  the admin           440  440  403  403  403  403  403  403  403

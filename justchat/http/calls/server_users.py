@@ -60,7 +60,9 @@ class UserBody(Body):
 
 
 class Upsert(ProfileBody):
-    model_config = ConfigDict(json_schema_extra={"anyOf": list(map(_given, NAMES[1:]))})
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"properties": {"external_id": {"type": "null"}, "phone": {"type": "null"}}}}
+    )
     external_id: ExternalId | None = None
     phone: PhoneField | None = None
 
