@@ -194,7 +194,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "to": 'the receiver\'s id, or "everyone"; this or room',
     "ServerMessagesSendRequest.author": "the user in whose name it is sent",
     "coins": "how many to add",
-    "note": "what the ledger and the audit log say about it",
+    "ServerCoinsAddRequest.note": "what the ledger and the audit log say about it",
     "announcement": "how far the announcement is",
     "AnnouncementDocument.status": "running, done or stopped",
     "people": "about how many people are told",
