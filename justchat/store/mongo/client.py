@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IWriteDescriptor
 from txmongo.connection import ConnectionPool
 from txmongo.protocol import Msg
 
+from justchat.errors import DatabaseAway
 from justchat.model.moment import Moment
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.mongo.append_only import check_append_only
@@ -113,10 +114,17 @@ class Database:
             began = reactor.seconds()
             connection = await or_away(connected.addTimeout(within, reactor))
             within -= reactor.seconds() - began
+        transport: Any = connection.transport
+        if transport.disconnecting:
+            # The server is no longer the primary, and txmongo closes the connection. What is written now is in vain,
+            # and may keep it open.
+            transport.abortConnection()
+            raise DatabaseAway
         answering = connection.send_msg(Msg(body=command, payload=payload), CODEC, None)
-        if IWriteDescriptor.providedBy(connection.transport):
-            # Write now, not after all else of this reactor turn: the database works at the same time.
-            connection.transport.doWrite()
+        # Write now, not after all else of this reactor turn: the database works at the same time.
+        is_plain = IWriteDescriptor.providedBy(transport)  # not TLS
+        if is_plain and transport.doWrite():
+            transport.abortConnection()  # the reactor, which closes what cannot be written to, has not called
         if within == OPERATION_TIMEOUT:
             self._timeouts.add(answering)
         else:
