@@ -16,7 +16,7 @@ from justchat.protocol.documents import (
     message_document,
     room_document,
     server_complaint_document,
-    user_document,
+    whole_user_document,
 )
 
 
@@ -110,7 +110,7 @@ async def close(context: AdminContext, arguments: Namespace) -> Outcome:
 
 
 def _whole_user(user: User | None) -> object:
-    return None if user is None else user_document(user, user.id, show_phones=True)
+    return None if user is None else whole_user_document(user)
 
 
 def _person(user: User | None, id: Id) -> str:

@@ -8,7 +8,7 @@ from justchat.admin.output import Outcome, record, short, table
 from justchat.model.gift import Transfer
 from justchat.model.moment import iso, now
 from justchat.model.user import Session, User
-from justchat.protocol.documents import transfer_document, user_document
+from justchat.protocol.documents import transfer_document, whole_user_document
 
 
 async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -19,6 +19,7 @@ async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
         record(
             ("user", user.id),
             ("phone", user.phone),
+            ("external id", user.external_id),
             ("nickname", user.nickname),
             ("location", user.location),
             ("photo", user.photo),
@@ -48,7 +49,7 @@ async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
     return Outcome(
         "\n\n".join(parts),
         {
-            "user": user_document(user, user.id, show_phones=True),
+            "user": whole_user_document(user),
             "suspension": _suspension(user),
             "sessions": list(map(_session, details.sessions)),
             "ledger": list(map(transfer_document, details.ledger)),

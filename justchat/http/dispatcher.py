@@ -192,7 +192,7 @@ class Dispatcher:
         assert endpoint.scope is not None and self._server_keys is not None
         assert isinstance(raw, bytes) and issubclass(endpoint.body, Body)
         key = await self._server_keys.check(fields.bearer, endpoint.scope, host, address)
-        if self.rates is not None:
+        if address is not None and self.rates is not None:
             self.rates.hit_session(endpoint.rate, key.id)
         body, _ = self._parse(endpoint.body, raw)
         return await self._answer(endpoint, raw, body, Requester(fields.bearer, None, None, address, key, host), fields)

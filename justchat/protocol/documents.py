@@ -189,6 +189,11 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     return document
 
 
+def whole_user_document(user: User) -> UserDocument | ServerUserDocument:
+    """A user as operators and the user's own archive have them: with the app's id, if there is one."""
+    return server_user_document(user) if user.external_id else user_document(user, user.id, show_phones=True)
+
+
 def server_user_document(user: User) -> ServerUserDocument:
     """A user as an app's server sees them: as they see themselves, and the app's id."""
     return {**user_document(user, user.id, show_phones=True), "external_id": user.external_id}

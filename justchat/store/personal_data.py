@@ -23,7 +23,7 @@ from justchat.protocol.documents import (
     room_document,
     sended_gift_document,
     transfer_document,
-    user_document,
+    whole_user_document,
 )
 from justchat.store.bson import direct_from_document, entry_from_document, moment, room_from_document
 from justchat.store.bson import transfer_from_document as transfer
@@ -108,7 +108,7 @@ class PersonalData:
 
     async def _profile(self, user: Id) -> AsyncIterator[Rows]:
         shown = await with_current_room(await self._users.get(user, leaving_too=True), self._rooms)
-        yield lambda: [user_document(shown, user, show_phones=True)]
+        yield lambda: [whole_user_document(shown)]
 
     async def _own_rooms(self, user: Id) -> AsyncIterator[Rows]:
         query = {"admin": ObjectId(user), "removed": False}

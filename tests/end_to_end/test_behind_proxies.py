@@ -24,6 +24,7 @@ from tests.support.mongo import fresh_uri
 from tests.support.picture_files import picture
 from tests.support.proxies import Front, Proxy
 from tests.support.redis_server import RedisServer
+from tests.support.servers import a_key
 from tests.support.starting import StartCase, free_port
 from tests.support.waiting import PATIENCE, at_once
 from tests.support.wire import RawAnswer, a_request, exchange
@@ -124,6 +125,17 @@ class Behind:
         request = a_request(line, *fields, body=body, last=True)
         (answer,) = await exchange(self.front.tls, request, wrapClientTLS(trust, endpoint))
         return answer
+
+    async def test_server_keys(self) -> None:
+        """A server key passes, and its networks are those of the client, whatever that writes."""
+        bound = f"{self.network}.21/32"
+        key = await a_key(self.pair.daemons[0], f"behind {self.name}", "--scope", "users", "--network", bound)
+        fields = f"Authorization: Bearer {key}", f"X-Forwarded-For: {self.network}.21"
+        body = json.dumps({"user": "0" * 24}).encode()
+
+        answers = [await self.one("POST /server/users/get", *fields, body=body, client=client) for client in (21, 22)]
+
+        self.assertEqual([404, 401], [answer.status for answer in answers])
 
     async def test_limits(self) -> None:
         """Each client has separate limits, by the address that the proxy passes on, and nobody is warned of."""

@@ -1,9 +1,14 @@
 """What an app's own server does at one daemon reaches the others (contract, sections 8 and 9)."""
 
-from tests.support.chat import a_room
-from tests.support.servers import AppServer, a_key
-from tests.support.two_daemons import JoinedDaemonsCase, type_of
-from tests.support.waiting import at_once
+from secrets import token_hex
+from time import monotonic
+
+from tests.support.admin import run
+from tests.support.chat import a_phone, a_room
+from tests.support.client import call
+from tests.support.servers import SCOPES, AppServer, a_key
+from tests.support.two_daemons import SOON, JoinedDaemonsCase, type_of
+from tests.support.waiting import assert_within, at_once
 
 _keys: dict[str, str] = {}
 
@@ -13,8 +18,7 @@ class Servers(JoinedDaemonsCase):
         await super().setUp()
         uri = self.daemon.options[1]
         if uri not in _keys:
-            scopes = ("rooms", "messages", "coins")
-            _keys[uri] = await a_key(self.daemon, "both", "--scope", *scopes)
+            _keys[uri] = await a_key(self.daemon, "both", "--scope", *SCOPES)
         self.server, self.server_there = (AppServer(each, _keys[uri]) for each in (self.daemon, self.other))
 
     async def test_rooms_and_messages(self) -> None:
@@ -74,3 +78,57 @@ class Servers(JoinedDaemonsCase):
         self.assertEqual([200] * 4 + [409] * 4, sorted(answer.status for answer in mixed))
         self.assertEqual(10, (await anna.shown())["balance"])
         self.assertIn((await boris.shown())["balance"], (1, 2))
+
+    async def test_upserts(self) -> None:
+        """Of many upserts of one new user through both at once, one makes the user."""
+        new = {"external_id": token_hex(8), "phone": a_phone()}
+
+        answers = await at_once(
+            [
+                server.call("/server/users/upsert", **new, nickname=str(number))
+                for number, server in enumerate([self.server, self.server_there] * 4)
+            ]
+        )
+
+        self.assertEqual([200] * 7 + [201], sorted(answer.status for answer in answers))
+        self.assertEqual(1, len({answer.data["user"]["_id"] for answer in answers}))
+
+    async def test_ends_of_sessions(self) -> None:
+        """A suspension, the end of all sessions and a deletion close sockets at both within a second."""
+        for path, code in (("suspend", 4403), ("end-sessions", 4440), ("delete", 4440)):
+            (anna,) = await self.people(1)
+            sockets = [await self.a_listener(anna), await self.listener_there(anna)]
+
+            answer = await self.server_there.call(f"/server/users/{path}", user=anna.id, reason="x")
+            began = monotonic()
+
+            self.assertEqual(200, answer.status, path)
+            self.assertEqual([code] * 2, [await socket.closed() for socket in sockets], path)
+            assert_within(SOON, monotonic() - began)
+            statuses = [(await person.call("/init/getUser")).status for person in (anna, self.there(anna))]
+            self.assertEqual([440] * 2, statuses, path)
+
+    async def test_session(self) -> None:
+        """A session that one opens holds at the other at once; a repetition there has the same key."""
+        (anna,) = await self.people(1)
+        key = token_hex(8)
+
+        opened = await self.server.keyed(key, "/server/sessions/new", user=anna.id)
+        again = await self.server_there.keyed(key, "/server/sessions/new", user=anna.id)
+
+        session = {"session_key": opened.data["session_key"]}
+        self.assertEqual(opened.data, again.data)
+        self.assertEqual(200, (await call(self.other.http, "/init/getUser", session)).status)
+
+    async def test_revoked(self) -> None:
+        """A key that is revoked is used at neither from the next call on."""
+        name = token_hex(4)
+        key = await a_key(self.daemon, name, "--scope", "users")
+        servers = [AppServer(each, key) for each in (self.daemon, self.other)]
+        before = [(await server.call("/server/users/search", name="x")).status for server in servers]
+
+        done = await run("--mongo", self.daemon.options[1], "keys", "revoke", name)
+
+        self.assertEqual(([200] * 2, 0), (before, done.code))
+        after = [(await server.call("/server/users/search", name="x")).status for server in servers]
+        self.assertEqual([401] * 2, after)

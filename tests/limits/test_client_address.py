@@ -23,6 +23,34 @@ class AddressCase(SynchronousTestCase):
         return ClientAddresses(proxies, header, LOOPBACK).of(a_peer(peer), forwarded)
 
 
+class Hosts(SynchronousTestCase):
+    """The whole address, by which networks of server keys are checked."""
+
+    def host(self, peer: str, *forwarded: bytes) -> str | None:
+        return ClientAddresses(("10.0.0.0/8",), "X-Forwarded-For", LOOPBACK).host_of(a_peer(peer), forwarded)
+
+    def test_peer(self) -> None:
+        """It is the peer's, also of one that is not counted; what a stranger writes does not matter."""
+        self.assertEqual("127.0.0.1", self.host("127.0.0.1"))
+        self.assertEqual("127.0.0.1", self.host("127.0.0.1", b"192.0.2.1"))
+        self.assertEqual("192.0.2.9", self.host("192.0.2.9", b"10.0.0.1"))
+
+    def test_proxy(self) -> None:
+        """Behind our proxy it is the nearest hop that is no proxy of ours, not reduced to a network."""
+        self.assertEqual("2001:db8::7", self.host("10.0.0.1", b"192.0.2.1, 2001:db8::7, 10.0.0.2"))
+
+    def test_mapped(self) -> None:
+        """An IPv4 address in IPv6 is the IPv4 address."""
+        self.assertEqual("192.0.2.1", self.host("::ffff:192.0.2.1"))
+
+    def test_unix_socket(self) -> None:
+        """Behind a Unix socket that names nobody it is not known."""
+        addresses = ClientAddresses((), "X-Forwarded-For", ())
+
+        self.assertEqual(None, addresses.host_of(UNIXAddress("x"), ()))
+        self.assertEqual("192.0.2.1", addresses.host_of(UNIXAddress("x"), (b"192.0.2.1",)))
+
+
 class Strangers(AddressCase):
     def test_peer(self) -> None:
         """Without a configured proxy the address is the connection's, whatever the headers say."""
