@@ -1,9 +1,11 @@
 """The publisher: turns each durable entry into one encoded event, and sends it to everybody it concerns."""
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from justchat.errors import RoomNotFound
+from justchat.errors import RoomNotFound, Unavailable
 from justchat.hub.broadcast import Broadcast
 from justchat.hub.local_rooms import LocalRooms
 from justchat.interfaces.rooms import IRooms
@@ -23,6 +25,8 @@ from justchat.protocol.events import (
 )
 
 GIFTS_KNOWN = 10_000
+ATTEMPTS = 60
+"""Tries to read the room of a gift, a second apart."""
 ENDS = frozenset({Kind.LEAVE, Kind.KICK, Kind.BAN, Kind.REMOVE_ROOM})
 """The kinds whose notice tells its user that they are out of a room."""
 
@@ -72,13 +76,24 @@ class Publisher:
         )
 
     async def _publish_to_roommates(self, gift: Entry, room_id: Id) -> None:
-        try:
-            room = await self._rooms.get(room_id)
-        except RoomNotFound:
+        room = await self._present(room_id)
+        if room is None:
             return
         own = self._local_rooms.connections_of(gift.stream)
         roommates = [each for each in self._local_rooms.connections(room) if each not in own]
         self._broadcast.send(roommates, lambda: _encode_for_roommates(gift))
+
+    async def _present(self, room: Id) -> Room | None:
+        """The room, once the database is there to tell; None for one that is removed, or for an outage that lasts."""
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._rooms.get(room)
+            except RoomNotFound:
+                return None
+            except Unavailable:
+                await deferLater(reactor, 1.0)
+        self._log.warn("the database is away: a gift is not published to the others in the room {room}", room=room)
+        return None
 
 
 def _encode(event: Event | None, entry: Entry) -> EncodedEvent:
