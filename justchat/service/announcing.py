@@ -11,11 +11,15 @@ from justchat.actions.announcing import Announcing
 from justchat.errors import ApiError
 from justchat.model.announcement import Announcement
 from justchat.service.lifecycle import PeriodicService
-from justchat.store.lease import Lease
+from justchat.store.lease import LASTS, Lease
 
 LOOK_EVERY = 1.0
 """Seconds between looks for announcements, each a query of an index that is nearly always empty."""
-STEPS_A_SECOND = 5
+STEPS_A_SECOND = 20
+MOST_AT_ONCE = 25
+"""People of one step, whose messages share an insert of the log. More of them would hold up the others' messages."""
+RENEW_EVERY = LASTS.total_seconds() / 5
+"""Seconds between two renewals of the lease."""
 
 
 class AnnouncementService(PeriodicService):
@@ -29,16 +33,25 @@ class AnnouncementService(PeriodicService):
     def __init__(self, announcing: Announcing, per_second: int, lease: Lease | None, reactor: Any) -> None:
         super().__init__("announcements", LOOK_EVERY, self._look, reactor)
         self._announcing = announcing
-        self._at_once = max(1, per_second // STEPS_A_SECOND)
+        self._at_once = min(max(1, per_second // STEPS_A_SECOND), MOST_AT_ONCE)
         self._step = self._at_once / per_second
         self._lease = lease
+        self._renewed: float | None = None
 
     async def _look(self) -> None:
+        self._renewed = None
         with suppress(ApiError):  # the database is away, which others log; every step may be done again
             while self.running and (next := await self._announcing.announcements.next_running()) is not None:
-                if self._lease is not None and not await self._lease.acquire():
+                if not await self._holds_lease():
                     return
                 await self._tell_some(next)
+
+    async def _holds_lease(self) -> bool:
+        at = self._reactor.seconds()
+        if self._lease is None or (self._renewed is not None and at - self._renewed < RENEW_EVERY):
+            return True
+        self._renewed = at
+        return await self._lease.acquire()
 
     async def _tell_some(self, announcement: Announcement) -> None:
         began = self._reactor.seconds()
