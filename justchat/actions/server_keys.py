@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from attrs import frozen
@@ -32,9 +32,17 @@ class ServerKeyCheck:
     attempts: ServerKeyAttempts
     clock: Clock
 
-    async def check(self, written: str | None, scope: Scope, host: str | None, address: str | None) -> ServerKey:
+    async def check(
+        self,
+        written: str | None,
+        scope: Scope,
+        host: str | None,
+        address: str | None,
+        hit_wrong: Callable[[], None] = lambda: None,
+    ) -> ServerKey:
         """The key that is written so, if it may do this. ``host`` is the client's address, ``address`` the one that it
-        is counted by; None is not counted.
+        is counted by; None is not counted. ``hit_wrong`` is called before a wrong key is counted in the database. It may
+        raise TooManyRequests.
 
         Raises WrongServerKey; TooManyRequests after too many wrong keys from this address; ScopeMissing.
         """
@@ -43,6 +51,7 @@ class ServerKeyCheck:
         # What cannot be a key costs the database no look.
         key = await self.keys.find(written) if _WRITTEN.match(written) else None
         if key is None or key.revoked_at is not None or not key.serves(host):
+            hit_wrong()
             await self.attempts.count(address)
             raise WrongServerKey
         # Wrong keys of others at the same address, as behind a proxy that nobody has named, do not lock a server out.
@@ -100,11 +109,13 @@ class ServerKeyActions:
         """All keys, revoked ones too, the latest first."""
         return await self.keys.all()
 
-    async def revoke(self, name_or_id: str) -> ServerKey:
-        """Revoke a key: no call takes it from now on, at no daemon. Raises NotFound; Conflict for a revoked one."""
-        key = await self.keys.named(name_or_id)
+    async def revoke(self, named: str) -> ServerKey:
+        """Revoke a key, by its name, its id, or as it is written: no call takes it from now on, at no daemon. Raises
+        NotFound; Conflict for a revoked one.
+        """
+        key = await (self.keys.find(named) if _WRITTEN.match(named) else self.keys.named(named))
         if key is None:
-            raise NotFound(f"there is no key {name_or_id}")
+            raise NotFound("there is no such key")
         if key.revoked_at is not None:
             raise Conflict(f"the key {key.name} is revoked already")
         await self.operating.record(Deed.REVOKE_KEY, key.id, key.name)

@@ -157,7 +157,9 @@ def _keys(area: Any) -> None:
         help="where it may be used from, as 192.0.2.0/24; anywhere by default",
     )
     _command(area, "list", keys.list_keys).add_argument("--all", action="store_true", help="include revoked ones")
-    _command(area, "revoke", keys.revoke).add_argument("key", metavar="KEY", type=_text, help="its name or id")
+    _command(area, "revoke", keys.revoke).add_argument(
+        "key", metavar="KEY", type=_text, help="its name or id, or the key itself"
+    )
 
 
 def _audit(areas: Any) -> None:

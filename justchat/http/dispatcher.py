@@ -191,7 +191,12 @@ class Dispatcher:
         """A call of an app's server. Its key comes first: who has none learns nothing else."""
         assert endpoint.scope is not None and self._server_keys is not None
         assert isinstance(raw, bytes) and issubclass(endpoint.body, Body)
-        key = await self._server_keys.check(fields.bearer, endpoint.scope, host, address)
+
+        def hit_wrong() -> None:
+            if address is not None and self.rates is not None:
+                self.rates.hit_address("sign_in", address)
+
+        key = await self._server_keys.check(fields.bearer, endpoint.scope, host, address, hit_wrong)
         if address is not None and self.rates is not None:
             self.rates.hit_session(endpoint.rate, key.id)
         body, _ = self._parse(endpoint.body, raw)

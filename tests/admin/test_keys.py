@@ -54,6 +54,14 @@ class Keys(AdminCase):
         refused = await self.admin("keys", "revoke", added["_id"])
         self.assertEqual((1, f"justchat-admin: the key {name} is revoked already\n"), (refused.code, refused.error))
 
+    async def test_found(self) -> None:
+        """A key that was found somewhere is revoked by itself."""
+        added = await self.answer("keys", "add", token_hex(4), "--scope", "users")
+
+        done = await self.answer("keys", "revoke", added["key"])
+
+        self.assertEqual({"revoked": added["_id"]}, done)
+
     async def test_audited(self) -> None:
         """Who made a key and who revoked it is in the audit log, with what it may do, and without the key."""
         name = token_hex(4)
@@ -85,7 +93,7 @@ class Keys(AdminCase):
             self.assertEqual(code, done.code, arguments)
             self.assertIn(said, done.error)
         done = await self.admin("keys", "revoke", "nobody's")
-        self.assertEqual((1, "justchat-admin: there is no key nobody's\n"), (done.code, done.error))
+        self.assertEqual((1, "justchat-admin: there is no such key\n"), (done.code, done.error))
 
     async def test_not_a_session(self) -> None:
         """A server key is no session key."""

@@ -16,6 +16,7 @@ SETTINGS = """
 [http]
 proxies = ["127.0.0.0/8"]
 [limits]
+sign_in = "15/hour"
 wrong_keys_per_address = ["4/hour"]
 wrong_keys_per_network = ["9/hour"]
 """
@@ -105,6 +106,16 @@ class Guessing(KeysCase):
         )
         self.assertEqual(429, (await self.made(self.path, key, f"{network}.4")).status)
         self.assertEqual(404, (await self.made(self.path, key, an_address(), {"user": "0" * 24})).status)
+
+    async def test_work(self) -> None:
+        """Wrong keys count as sign-ins of their address, too, before they cost the database a write."""
+        address = an_address()
+
+        statuses = await self.guesses(16, address)
+
+        refused = await self.made(self.path, f"jc_{token_hex(24)}", address)
+        self.assertEqual([401] * 4 + [429] * 12, statuses)
+        self.assertEqual(['"sign_in-address";q=15;w=3600'], refused.headers.getRawHeaders("RateLimit-Policy"))
 
     async def test_no_lock_out(self) -> None:
         """Whoever guesses at a server's address does not keep its key from being used there."""

@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
 from justchat.config.limits import Limits
-from justchat.http.app import make_app
+from justchat.http.app import ForUsers, make_app
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import NONE, Requester, endpoints_of, post
 from justchat.http.exported_files import ExportedFiles
@@ -32,10 +32,12 @@ class Routes(TestCase):
             ping_database=lambda: succeed(None),
             bus=None,
             description={"info": {"version": "1"}},
-            websocket=Resource(),
-            socketio=Resource(),
-            uploads=UploadedFiles(PictureFolder(Path())),
-            exports=ExportedFiles(object()),
+            for_users=ForUsers(
+                websocket=Resource(),
+                socketio=Resource(),
+                uploads=UploadedFiles(PictureFolder(Path())),
+                exports=ExportedFiles(object()),
+            ),
         )
 
         rules = {rule.rule for rule in app.url_map.iter_rules()}
