@@ -41,8 +41,8 @@ class ServerKeyCheck:
         hit_wrong: Callable[[], None] = lambda: None,
     ) -> ServerKey:
         """The key that is written so, if it may do this. ``host`` is the client's address, ``address`` the one that it
-        is counted by; None is not counted. ``hit_wrong`` is called before a wrong key is counted in the database. It may
-        raise TooManyRequests.
+        is counted by; None is not counted. ``hit_wrong`` is called before the database counts a wrong key. It may raise
+        TooManyRequests.
 
         Raises WrongServerKey; TooManyRequests after too many wrong keys from this address; ScopeMissing.
         """
