@@ -13,10 +13,13 @@ from justchat.interfaces.users import IUsers
 from justchat.model.announcement import Announcement, Progress
 from justchat.model.audit import Deed
 from justchat.model.entry import Entry, Kind
-from justchat.model.ids import Id, derived_id
+from justchat.model.ids import Id, derived_id, new_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import pictures_in
+from justchat.model.user import User
 
+OWN_AUTHOR = "justchat:announcements"
+"""The external_id of the user of our own who announces."""
 MOST_RUNNING = 20
 """Announcements that run or wait. One is told after the other."""
 
@@ -50,6 +53,22 @@ class Announcing:
         await self.pictures.refer(pictures_in(text))
         await record(Deed.ANNOUNCE, id, f"from {author}")
         return await self.announcements.add(Announcement(id=id, author=author, text=text, created_at=self.clock()))
+
+    async def own_author(self) -> Id:
+        """A user of our own, who is made at first use: the author where an operator names none."""
+        found = await self.users.find_id(external_id=OWN_AUTHOR, leaving_too=True)
+        if found is not None:
+            return found
+        made = User(
+            id=new_id(),
+            phone=None,
+            password="",
+            created_at=self.clock(),
+            external_id=OWN_AUTHOR,
+            nickname="Announcements",
+        )
+        # Where another command makes one at the same time, the unique index keeps the first.
+        return made.id if await self.users.add(made) else await self.own_author()
 
     async def tell_some(self, announcement: Announcement, most: int) -> bool:
         """Tell at most so many of the next people. Returns whether any were left.

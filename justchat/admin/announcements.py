@@ -12,7 +12,10 @@ async def announce(context: AdminContext, arguments: Namespace) -> Outcome:
     """Send a direct message to everybody who has an account by now. A running daemon does so, or the next that starts,
     so many people a second as its settings say.
     """
-    author = await context.operating.find(arguments.author)
+    if arguments.author is None:
+        author = await context.operating.announcing.own_author()
+    else:
+        author = await context.operating.find(arguments.author)
     announcement = await context.operating.announce(author, arguments.text)
     text = f"Announcement {announcement.id} will be sent to about {announcement.people} people by a daemon."
     return Outcome(text, {"announcement": announcement_document(announcement)})

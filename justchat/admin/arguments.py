@@ -175,7 +175,9 @@ def _audit(areas: Any) -> None:
 def _announcements(areas: Any) -> None:
     announce = _command(areas, "announce", announcements.announce)
     announce.add_argument("text", metavar="TEXT", type=_text, help=f"at most {LONGEST_TEXT} characters")
-    announce.add_argument("--from", dest="author", metavar="USER", required=True, help="the author: an id or a phone")
+    announce.add_argument(
+        "--from", dest="author", metavar="USER", help='the author: an id or a phone; a user "Announcements" by default'
+    )
     area = _area(areas, "announcements", "the messages to everybody")
     listing = _command(area, "list", announcements.list_announcements)
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")

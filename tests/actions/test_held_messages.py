@@ -8,6 +8,7 @@ from pymongo import MongoClient
 from tests.support.admin import Done, run
 from tests.support.chat import Person, a_room
 from tests.support.client import Listener
+from tests.support.servers import an_app_server
 from tests.support.two_daemons import JoinedDaemonsCase
 from tests.support.waiting import eventually
 from tests.support.wire import SettingsCase
@@ -50,6 +51,29 @@ async def hold(who: Person, room: str, text: str = HELD, **more: Any) -> dict[st
     message: dict[str, Any] = answer.data["message"]
     assert message["held"] is True
     return message
+
+
+class OfServers(HeldCase):
+    async def test_messages(self) -> None:
+        """What an app's own server sends waits, too, and only its author sees it; an announcement cannot wait."""
+        anna, bob = await self.a_person(), await self.a_person()
+        room = await a_room(anna, anna, bob)
+        server = await an_app_server(self.daemon, "messages")
+        listener = await self.a_listener(bob)
+        said: dict[str, Any] = {"author": anna.id, "text": HELD}
+
+        for where in ({"room": room}, {"to": bob.id}):
+            message = (await server.call("/server/messages/send", **where, **said)).data["message"]
+            self.assertTrue(message["held"])
+        everyone = await server.call("/server/messages/send", to="everyone", **said)
+
+        self.assertEqual((403, "rejected"), (everyone.status, everyone.code))
+        self.assertEqual([], await listener.silence())
+        self.assertEqual(([HELD], []), (await texts(anna, room), await texts(bob, room)))
+        self.assertEqual([], (await bob.call("/user/dialogs")).data["dialogs"])
+        removed = await server.call("/server/messages/remove", message=message["_id"])
+        self.assertEqual(200, removed.status)
+        self.assertEqual([], (await anna.call("/user/dialog", user=bob.id)).data["dialog"])
 
 
 class OfRooms(HeldCase):

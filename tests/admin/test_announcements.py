@@ -45,10 +45,23 @@ class Announcing(AdminCase):
         self.assertEqual("announce", line["deed"])
 
     async def test_refused(self) -> None:
-        """An unknown author, an ended announcement and a command without an author are refused."""
+        """An unknown author and an unknown announcement are refused."""
         self.assert_refused(await self.admin("announce", "x", "--from", "0" * 24))
         self.assert_refused(await self.admin("announcements", "stop", "0" * 24))
-        self.assertEqual(2, (await self.admin("announce", "x")).code)
+
+    async def test_own_author(self) -> None:
+        """Without --from the author is a user of our own, the same one each time, whom everybody can look up."""
+        anna = await self.a_person()
+
+        announcements = [(await self.answer("announce", text))["announcement"] for text in ("one", "two")]
+
+        for announcement in announcements:
+            await self.announced(announcement["_id"])
+        (dialog,) = (await anna.call("/user/dialogs")).data["dialogs"]
+        self.assertEqual(("two", 2), (dialog["last_message"]["text"], dialog["unread"]))
+        self.assertEqual({dialog["user"]}, {each["author"] for each in announcements})
+        author = (await anna.call("/init/getUser", user_id=dialog["user"])).data["user"]
+        self.assertEqual("Announcements", author["nickname"])
 
 
 class Crashes(AdminCase):
