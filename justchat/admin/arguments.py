@@ -7,7 +7,7 @@ from os.path import lexists
 from pathlib import Path
 from typing import Any
 
-from justchat.admin import announcements, audit, complaints, gifts, keys, messages, uploads, users, words
+from justchat.admin import announcements, audit, complaints, gifts, keys, messages, uploads, users, webhooks, words
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.moment import Moment, from_iso
 from justchat.model.server_key import Scope
@@ -57,6 +57,7 @@ def _parser() -> ArgumentParser:
     _audit(areas)
     _words(_area(areas, "words", "the messages that were held because of their words"))
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)
+    _webhooks(_area(areas, "webhooks", "the webhooks of the app's own servers"))
     return top
 
 
@@ -182,6 +183,12 @@ def _announcements(areas: Any) -> None:
     listing = _command(area, "list", announcements.list_announcements)
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
     _command(area, "stop", announcements.stop).add_argument("id", metavar="ID", help="the announcement's id")
+
+
+def _webhooks(area: Any) -> None:
+    _command(area, "list", webhooks.list_webhooks)
+    replay = _command(area, "replay", webhooks.replay)
+    replay.add_argument("id", metavar="ID", nargs="?", help="of one webhook, as the list shows it; without, of all")
 
 
 def _words(area: Any) -> None:

@@ -38,6 +38,7 @@ from justchat.config.setting_types import (
 )
 from justchat.config.table import Table
 from justchat.config.uploads import PictureStoreKind, Uploads
+from justchat.config.webhooks import Webhooks
 from justchat.errors import StartupError
 from justchat.model.phone import NumberType
 from justchat.model.rate import Rate
@@ -226,6 +227,7 @@ class Settings(Table):
     privacy: Privacy = Privacy()
     moderation: ModerationSettings = ModerationSettings()
     uploads: Uploads = Uploads()
+    webhooks: Webhooks = ()
 
     @property
     def picture_store(self) -> PictureStoreKind:

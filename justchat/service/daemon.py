@@ -33,6 +33,7 @@ from justchat.service.role import ON_ITS_OWN, Role
 from justchat.service.root import RootService
 from justchat.service.session_expiry import SessionExpiry
 from justchat.service.shared_counting import SharedCounting
+from justchat.service.webhooks import WebhookService
 from justchat.store.folding import Folding
 from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.lease import Lease, SignOfLife
@@ -185,6 +186,7 @@ class Daemon(RootService):
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),
             HeldMessageDecisions(actions.held, reactor),
+            WebhookService(settings, stores, None if mongod else Lease(database, "webhooks"), reactor),
             BusBackstop(stores, stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
             PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),
             PartService("garbage collection settings", start=tune_garbage_collector),

@@ -17,6 +17,7 @@ from justchat.model.moment import EPOCH, Moment
 from justchat.model.room import HeldMessage, Room
 from justchat.model.room_settings import RoomSettings
 from justchat.model.text import fold
+from justchat.store.marks import MARK
 from justchat.store.mongo.client import Document
 
 OF_USERS = frozenset(
@@ -219,7 +220,7 @@ def transfer_from_document(document: Document) -> Transfer:
 def entry_from_document(document: Document) -> Entry:
     text = document.get("text")
     # Nearly all are messages that refer to nothing.
-    more = _more_of(document) if text is None or len(document) > FIELDS_OF_MESSAGE else {}
+    more = _more_of(document) if text is None or len(document) > FIELDS_OF_MESSAGE + (MARK in document) else {}
     return Entry(
         id=id_of(document["_id"]),
         stream=id_of(document["stream"]),

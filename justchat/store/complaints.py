@@ -13,6 +13,7 @@ from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, derived_id, is_well_formed
 from justchat.model.moment import Moment
+from justchat.model.webhook import WebhookType
 from justchat.store.bson import (
     direct_from_document,
     direct_to_document,
@@ -21,6 +22,7 @@ from justchat.store.bson import (
     moment,
 )
 from justchat.store.indexes import COMPLAINTS, LOG, NEWEST
+from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.removals import without_words
@@ -33,8 +35,9 @@ OWN_LATEST = {"author": 1, "about": 1, **NEWEST}
 class ComplaintStore:
     """See IComplaints."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, marks: Marks | None = None) -> None:
         self._database = database
+        self._marks = marks or Marks()
 
     async def add_once(self, complaint: Complaint, within: timedelta) -> Complaint:
         same = {"author": ObjectId(complaint.author), "about": complaint.about}
@@ -65,6 +68,7 @@ class ComplaintStore:
             "create_at": complaint.created_at,
             "closed": False,
             "order": self._database.order_clock.next(),
+            **self._marks.of(WebhookType.COMPLAINT_NEW),
         }
 
     async def get(self, complaint: Id) -> Complaint:

@@ -13,8 +13,10 @@ from justchat.errors import UserNotFound
 from justchat.interfaces.deletions import IDeletions
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
+from justchat.model.webhook import WebhookType
 from justchat.store.bson import moment, object_id
 from justchat.store.indexes import USERS
+from justchat.store.marks import MARK, Marks
 from justchat.store.mongo.client import Database, Document
 
 LATE = timedelta(minutes=2)
@@ -22,15 +24,18 @@ LATE = timedelta(minutes=2)
 PARTING = timedelta(seconds=30)
 """After a request, for how long the user's sessions and room are looked for again."""
 AT_ONCE = 100
+DELETED_EXTERNAL_ID = "deleted_external_id"
+"""The field of a user that is being deleted with the app's own id, until webhooks are told."""
 
 
 @implementer(IDeletions)
 class Deletions:
     """See IDeletions."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, marks: Marks | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._marks = marks or Marks()
 
     async def request(self, user: Id, at: Moment) -> Moment:
         earlier: Document = {"$min": ["$deletes_at", at]}  # a missing one is ignored
@@ -77,7 +82,13 @@ class Deletions:
             nothing: Document = {"phone": user, "password": "", "nickname": None, "folded": None, "location": None}
             nothing |= {"photo": None, "dob": None, "gender": None, "visitedRooms": [], "erasing": at}
             gone = {"external_id": 1, "identity": 1, "places": 1, "free_coins": 1, "key_at": 1, "held_until": 1}
-            await self._database.update(USERS, {"_id": ObjectId(user), **due}, {"$set": nothing, "$unset": gone})
+            change: Document = {"$set": nothing, "$unset": gone}
+            if self._marks.of(WebhookType.USER_DELETED):
+                # The app's server knows the user by this id. It goes with the mark.
+                del gone["external_id"]
+                change["$rename"] = {"external_id": DELETED_EXTERNAL_ID}
+                change["$addToSet"] = {MARK: WebhookType.USER_DELETED.value}
+            await self._database.update(USERS, {"_id": ObjectId(user), **due}, change)
 
     async def begun(self, limit: int) -> list[Id]:
         return await self._ids({"erasing": {"$lte": self._clock()}}, limit)
@@ -89,7 +100,9 @@ class Deletions:
     async def rest(self, user: Id) -> bool:
         query: Document = {"_id": ObjectId(user), "erasing": {"$lte": self._clock()}}
         again = {"$set": {"erasing": self._clock() + LATE, "erased_once": True}}
-        if await self._database.update(USERS, {**query, "erased_once": None}, again):
+        # Once more, and until webhooks are told.
+        unfinished = {**query, "$or": [{"erased_once": None}, {MARK: {"$ne": None}}]}
+        if await self._database.update(USERS, unfinished, again):
             return False
         return await self._database.delete_and_get(USERS, query) is not None
 

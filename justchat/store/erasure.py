@@ -11,11 +11,13 @@ from justchat.interfaces.deletions import IErasure
 from justchat.model.entry import Kind
 from justchat.model.ids import Id
 from justchat.model.moment import EPOCH, Clock
+from justchat.model.webhook import WebhookType
 from justchat.store.indexes import (
     ANNOUNCEMENTS,
     ANSWERS,
     BY_ID,
     COMPLAINTS,
+    DELIVERIES,
     DIALOGS,
     EXPORTS,
     LEDGER,
@@ -31,6 +33,9 @@ from justchat.store.removals import without_words
 LOOKED_THROUGH = 2_000
 """Entries of the log that one step looks through."""
 DELETED_AT_ONCE = 500
+TOLD_WITHOUT_WORDS = [
+    type.value for type in (WebhookType.USER_DELETED, WebhookType.MESSAGE_REMOVED, WebhookType.ROOM_REMOVED)
+]
 QUOTED = ("ref_message.", "ref_message.ref_message.")
 
 
@@ -126,6 +131,8 @@ class Erasure:
         for place in ("message.", "message.ref_message."):
             copies = {f"{place}author": id, f"{place}text": {"$exists": True}}
             await self._database.update_all(COMPLAINTS, copies, without_words(place, self._clock()))
+        # Webhooks are still told that the person and their messages are gone.
+        await self._database.delete_all(DELIVERIES, {"ids": id, "type": {"$nin": TOLD_WITHOUT_WORDS}})
         answers = await self._database.find(
             ANSWERS, {"ids": id}, limit=DELETED_AT_ONCE, fields=["_id"], scatter=Scatter.PERSON
         )

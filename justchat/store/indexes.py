@@ -2,6 +2,7 @@
 
 from justchat.model.direct import ABOUT_BLOCKS
 from justchat.model.entry import Kind
+from justchat.store.marks import MARK
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 
@@ -16,6 +17,7 @@ HELD = "held"
 EXPORTS = "exports"
 ANNOUNCEMENTS = "announcements"
 SERVER_KEYS = "server_keys"
+DELIVERIES, WEBHOOKS = "deliveries", "webhooks"
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
 
@@ -105,6 +107,15 @@ ABOUT_BLOCKS_OF = _index(
 )
 """Whom a user blocks."""
 
+MARKED_ENTRIES = _index({MARK: 1, "stream": 1, "seq": 1}, partialFilterExpression={MARK: True})
+MARKED = _index({MARK: 1, "order": 1}, name="marked", partialFilterExpression={MARK: True})
+MARKED_USERS = _index({MARK: 1}, partialFilterExpression={MARK: {"$exists": True}})
+"""What webhooks are to be told of."""
+LIVE = _index({"webhook": 1, "n": 1}, partialFilterExpression={"live": True})
+"""Deliveries that are to be sent, in their order; and those of a stream."""
+LIVE_OF_STREAM = _index({"webhook": 1, "stream": 1, "n": 1}, partialFilterExpression={"live": True})
+DEAD = _index({"webhook": 1, "dead_at": 1, "n": 1}, partialFilterExpression={"dead_at": {"$exists": True}})
+
 INDEXES: dict[str, list[Document]] = {
     LOG: [
         STREAM_SEQ,
@@ -120,6 +131,7 @@ INDEXES: dict[str, list[Document]] = {
         # Removals whose words may still be there.
         _index({"scrub": 1}, partialFilterExpression={"scrub": {"$exists": True}}),
         ABOUT_BLOCKS_OF,
+        MARKED_ENTRIES,
         # The latest of all, which dialogs may lack after a crash.
         _index(LATEST, name="latest_direct", partialFilterExpression=_DIRECT),
         # The latest changes of rooms, which snapshots may lack after a crash.
@@ -132,6 +144,7 @@ INDEXES: dict[str, list[Document]] = {
     LEDGER: [
         _index({"user": 1, **NEWEST}),
         _index({"begun": 1}, sparse=True),
+        MARKED,
     ],
     GIFTS: [_index({"withdrawn": 1, "price": 1, "_id": 1})],
     ENDED: [
@@ -179,6 +192,7 @@ INDEXES: dict[str, list[Document]] = {
     COMPLAINTS: [
         _index({"closed": 1, **NEWEST}),
         _index(NEWEST),
+        MARKED,
         # Of one author about one thing; of one author; about one user.
         _index({"author": 1, "about": 1, **NEWEST}),
         _index({"author": 1, **NEWEST}),
@@ -193,6 +207,7 @@ INDEXES: dict[str, list[Document]] = {
         _index({"admin": 1, **NEWEST}, partialFilterExpression={"removed": False}),
         _index({"removed": 1}, partialFilterExpression={"removed": True}),
         PRIVATE,
+        MARKED,
         # /room/get: filters, then the order, then the name, so that a search reads keys, and only the rooms it finds.
         *(_listing(keys) for keys in LISTINGS.values()),
         _listing(NEWEST, before={"trigrams": 1}, after={}),
@@ -202,10 +217,20 @@ INDEXES: dict[str, list[Document]] = {
         _index({"external_id": 1}, unique=True, sparse=True),
         _index({"identity.subject": 1, "identity.issuer": 1}, unique=True, sparse=True),
         _index({"moving.at": 1}, sparse=True),
+        MARKED_USERS,
         # Deletions: requested, just requested, begun.
         *(_index({field: 1}, sparse=True) for field in ("deletes_at", "parting", "erasing")),
         # Nicknames by prefix.
         _index({"folded": 1, "_id": 1}, partialFilterExpression={"folded": {"$exists": True}}),
+    ],
+    DELIVERIES: [
+        LIVE,
+        LIVE_OF_STREAM,
+        DEAD,
+        # Those with the words of a message, or of a person.
+        _index({"ids": 1}),
+        # The dead ones go after a while.
+        _index({"dead_at": 1}, expireAfterSeconds=30 * 24 * 3600),
     ],
     SESSIONS: [
         _index({"digest": 1}, unique=True),

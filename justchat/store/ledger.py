@@ -20,8 +20,10 @@ from zope.interface import implementer
 from justchat.interfaces.money import ILedger
 from justchat.model.gift import Reason, Transfer
 from justchat.model.ids import Id
+from justchat.model.webhook import WebhookType
 from justchat.store.bson import transfer_from_document, transfer_to_document
 from justchat.store.indexes import LEDGER, NEWEST, USERS
+from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database, Document
 from justchat.store.server_time import outlasted
 
@@ -36,8 +38,9 @@ TRANSFER_TAKES = timedelta(seconds=10)
 class Ledger:
     """See ILedger."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, marks: Marks | None = None) -> None:
         self._database = database
+        self._marks = marks or Marks()
 
     async def begin(self, transfer: Transfer) -> bool:
         last = await self._database.find(
@@ -46,7 +49,7 @@ class Ledger:
         self._database.order_clock.observe(
             last[0].get("order") if last else None
         )  # an operator's command knows of no other
-        document = {**transfer_to_document(transfer), "order": self._database.order_clock.next()}
+        document = self._document(transfer)
         return await self._database.insert_stamped(LEDGER, document, "begun")
 
     async def get(self, transfer: Id) -> tuple[Transfer, bool] | None:
@@ -90,9 +93,13 @@ class Ledger:
 
     async def finish(self, transfer: Transfer) -> None:
         # Where this daemon was suspended for long, another may have cancelled the transfer before it was applied here.
-        missing = {**transfer_to_document(transfer), "order": self._database.order_clock.next()}
+        missing = self._document(transfer)
         query = {"_id": missing.pop("_id")}
         await self._database.upsert(LEDGER, query, {"$unset": {"begun": ""}, "$setOnInsert": missing})
+
+    def _document(self, transfer: Transfer) -> Document:
+        mark = self._marks.of(WebhookType.BALANCE_CHANGED)
+        return {**transfer_to_document(transfer), "order": self._database.order_clock.next(), **mark}
 
     async def unfinished(self, *, all: bool) -> list[Transfer]:
         # ``all`` ignores the time: a database of our own has no other daemon.

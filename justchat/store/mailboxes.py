@@ -28,6 +28,7 @@ from justchat.store.log.log import Log
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.stream_head import StreamHead
 from justchat.store.mailbox_state import read_mailbox
+from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import EARLY
@@ -46,10 +47,16 @@ class Mailboxes:
     """See IMailboxes. ``shared``: other daemons may write to the same database."""
 
     def __init__(
-        self, database: Database, reactor: IReactorTime, *, shared: bool = True, bus: IBus | None = None
+        self,
+        database: Database,
+        reactor: IReactorTime,
+        *,
+        shared: bool = True,
+        bus: IBus | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self._database = database
-        self._log: Log[Mailbox] = Log(database, self._load, shared=shared, bus=bus)
+        self._log: Log[Mailbox] = Log(database, self._load, shared=shared, bus=bus, marks=marks)
         self._log.heads.subscribe(self._on_entry)
         self._log.heads.subscribe_own(self._on_own_entry)
         self._unread = UnreadCounts(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)

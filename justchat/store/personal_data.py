@@ -60,6 +60,8 @@ BELONGINGS: Mapping[str, Sequence[str] | str] = {
     "removals": "an operator's tasks: ids of messages",
     "announcements": "what an operator lets somebody tell everybody, whose messages they export",
     "audit": "what operators and app's servers did",
+    "deliveries": "what webhooks are told of what is exported, until it has arrived",
+    "webhooks": "the state of webhooks; it names nobody",
     "server_keys": "keys of app's servers",
     "windows": "counts, under ids from which nobody can be told",
     "invites": "ids from which nobody can be told, for a day",

@@ -10,7 +10,7 @@ have stored a copy late, a notice or an answer.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from bson import ObjectId
+from bson import Binary, ObjectId
 from zope.interface import implementer
 
 from justchat.errors import AlreadyStored, MessageNotFound, RoomNotFound
@@ -22,7 +22,7 @@ from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
 from justchat.protocol.removed_words import without_removed_words
 from justchat.store.bson import entry_from_document, object_id
-from justchat.store.indexes import ANSWERS, BY_ID, COMPLAINTS, LOG, QUOTING, REMOVALS
+from justchat.store.indexes import ANSWERS, BY_ID, COMPLAINTS, DELIVERIES, LOG, QUOTING, REMOVALS
 from justchat.store.log.reader import LogReader
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
@@ -103,6 +103,7 @@ class Removals:
             closed = {field: {"$in": ids}, "closed": True, f"{quoted}text": {"$ne": None}}
             await self._database.update_all(COMPLAINTS, closed, without_words(quoted, at))
         await self._scrub_answers(ids, dict.fromkeys(messages, at))
+        await self._scrub_deliveries(ids, dict.fromkeys(messages, at))
         marks = {"_id": {"$in": [ObjectId(removal.id) for removal in removals]}, "stream": stream}
         is_late = self._clock() - at >= LATE
         again = {"$unset": {"scrub": 1}} if is_late else {"$set": {"scrub": at + LATE}}
@@ -130,6 +131,18 @@ class Removals:
                 if "answer" in kept:
                     change["$set"] = {"answer": without_removed_words(kept["answer"], removed)}
                 await self._database.update(ANSWERS, kept, change)
+
+    async def _scrub_deliveries(self, ids: Sequence[ObjectId], removed: Mapping[Id, Moment]) -> None:
+        after: Document = {}
+        while found := await self._database.find(
+            DELIVERIES, {"ids": {"$in": ids}, **after}, sort={"_id": 1}, limit=CHANGED_AT_ONCE, fields=["body"]
+        ):
+            changes = [
+                ({"_id": each["_id"]}, {"$set": {"body": Binary(without_removed_words(bytes(each["body"]), removed))}})
+                for each in found
+            ]
+            await self._database.update_each(DELIVERIES, changes)
+            after = {"_id": {"$gt": found[-1]["_id"]}}
 
     async def due(self, at: Moment, limit: int) -> list[Entry]:
         documents = await self._database.find(

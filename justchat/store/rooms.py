@@ -22,6 +22,7 @@ from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import CHANGES_MESSAGE, Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import ListedRoom, Room, RoomSearch
+from justchat.model.webhook import WebhookType
 from justchat.store.bson import (
     OF_USERS,
     ROOM,
@@ -37,6 +38,7 @@ from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, PRIVATE, ROOMS
 from justchat.store.log.log import Log
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.stream_head import StreamHead
+from justchat.store.marks import MARK, Marks
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import LISTED_ROOM, is_slow, listed_room_from_document, listing
@@ -86,9 +88,11 @@ class Rooms:
         *,
         shared: bool = True,
         bus: IBus | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self._database = database
-        self._log: Log[Room] = Log(database, self._load, shared=shared, bus=bus)
+        self._log: Log[Room] = Log(database, self._load, shared=shared, bus=bus, marks=marks)
+        self._marks = marks or Marks()
         self._log.heads.subscribe(self._on_entry)
         self._log.heads.subscribe_own(self._on_own_entry)
         self._shared = shared
@@ -126,7 +130,12 @@ class Rooms:
 
     async def create(self, room: Room) -> None:
         if not await self._database.insert(
-            ROOMS, {**room_to_document(room, 0), "order": self._database.order_clock.next()}
+            ROOMS,
+            {
+                **room_to_document(room, 0),
+                "order": self._database.order_clock.next(),
+                **self._marks.of(WebhookType.ROOM_NEW),
+            },
         ):
             raise Conflict
         self._log.heads.put(StreamHead(room, 0))
@@ -271,15 +280,19 @@ class Rooms:
         )
 
     async def _purge(self, room: Id) -> None:
+        # What webhooks are not told of yet stays until the next round.
+        stream: Document = {"stream": ObjectId(room)}
         while entries := await self._database.find(
             LOG,
-            {"stream": ObjectId(room)},
+            {**stream, MARK: None},
             sort={"stream": 1, "seq": 1},
             limit=PURGED_AT_ONCE,
             fields={"_id": 0, "seq": 1},
         ):
-            await self._database.delete_all(LOG, {"stream": ObjectId(room), "seq": {"$lte": entries[-1]["seq"]}})
-        await self._database.delete_and_get(ROOMS, {"_id": ObjectId(room)})
+            upto = {"seq": {"$lte": entries[-1]["seq"]}, MARK: None}
+            await self._database.delete_all(LOG, {**stream, **upto})
+        if await self._database.find_one(LOG, stream, fields=["_id"]) is None:
+            await self._database.delete_and_get(ROOMS, {"_id": ObjectId(room), MARK: None})
 
     async def finish_removals(self) -> None:
         for document in await self._database.find(ROOMS, {"removed": True}, limit=100, fields=["_id"]):

@@ -21,6 +21,7 @@ from justchat.model.moment import Clock
 from justchat.model.phone import Phone
 from justchat.model.text import fold
 from justchat.model.user import KnownIdentity, Profile, Suspension, User, UserKey
+from justchat.model.webhook import WebhookType
 from justchat.store.bson import entry_from_document, moment, object_id
 from justchat.store.bson_users import (
     identity_to_document,
@@ -31,6 +32,7 @@ from justchat.store.bson_users import (
     user_to_document,
 )
 from justchat.store.indexes import LOG, NEWEST, ROOMS, SESSIONS, USERS
+from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY, SHORT
 from justchat.store.server_time import outlasted
@@ -63,15 +65,19 @@ MOVE_TAKES = timedelta(seconds=10)
 class Users:
     """See IUsers."""
 
-    def __init__(self, database: Database, clock: Clock, key_lifetime: float | None = None) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, key_lifetime: float | None = None, marks: Marks | None = None
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._marks = marks or Marks()
         self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
         self._existing: BoundedCache[Id, float] = BoundedCache(MAX_EXISTING)
         """When each was last found."""
 
     async def add(self, user: User) -> bool:
-        return await self._database.insert(USERS, user_to_document(user))
+        mark = self._marks.of_user(WebhookType.USER_NEW)
+        return await self._database.insert(USERS, {**user_to_document(user), **mark})
 
     async def get(self, user: Id, *, leaving_too: bool = False) -> User:
         here = {"erasing": None} if leaving_too else _NOT_DELETED

@@ -14,12 +14,15 @@ from justchat.store.catalogue import Catalogue
 from justchat.store.client_ids import ClientIds
 from justchat.store.complaints import ComplaintStore
 from justchat.store.deletions import Deletions
+from justchat.store.deliveries import Deliveries
 from justchat.store.erasure import Erasure
 from justchat.store.exports import ExportRecords
 from justchat.store.held import HeldMessages
 from justchat.store.invites import Invites
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
+from justchat.store.marked_events import MarkedEvents
+from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database
 from justchat.store.packets import Packets
 from justchat.store.personal_data import PersonalData
@@ -57,6 +60,9 @@ class Stores:
     pictures: PictureRecords
     exports: ExportRecords
     personal_data: PersonalData
+    marks: Marks
+    marked_events: MarkedEvents
+    deliveries: Deliveries
     packets: Packets | None
     """What daemons publish to each other beside the log; None for a daemon alone."""
 
@@ -76,22 +82,23 @@ def make_stores(
     kind = settings.picture_store
     # Orphans in the folder stay this daemon's when its pictures go elsewhere.
     folders = (folder,) if kind == "folder" else (kind, folder)
-    users = Users(database, now, settings.sms.key_lifetime)
-    rooms = Rooms(database, reactor, shared=shared, bus=bus)
-    mailboxes = Mailboxes(database, reactor, shared=shared, bus=bus)
+    marks = Marks({type for webhook in settings.webhooks for type in webhook.events})
+    users = Users(database, now, settings.sms.key_lifetime, marks)
+    rooms = Rooms(database, reactor, shared=shared, bus=bus, marks=marks)
+    mailboxes = Mailboxes(database, reactor, shared=shared, bus=bus, marks=marks)
     return Stores(
         users=users,
         sessions=Sessions(database, now, settings.sessions.lifetime, bus, users.forget),
-        deletions=Deletions(database, now),
+        deletions=Deletions(database, now, marks),
         erasure=Erasure(database, now),
         rooms=rooms,
         removals=Removals(database, rooms, now),
         mailboxes=mailboxes,
         room_client_ids=ClientIds(database, now, room_message_id, shared=shared),
         direct_client_ids=ClientIds(database, now, direct_message_id, shared=shared),
-        ledger=Ledger(database),
+        ledger=Ledger(database, marks),
         catalogue=Catalogue(database),
-        complaints=ComplaintStore(database),
+        complaints=ComplaintStore(database, marks),
         announcements=AnnouncementStore(database),
         audit=AuditLog(database),
         server_keys=ServerKeys(database),
@@ -101,5 +108,8 @@ def make_stores(
         pictures=PictureRecords(database, now, *folders),
         exports=ExportRecords(database, now, folders[0]),
         personal_data=PersonalData(database, users, rooms, mailboxes, now),
+        marks=marks,
+        marked_events=MarkedEvents(database, now),
+        deliveries=Deliveries(database, now),
         packets=None if bus is None else Packets(database, bus, now),
     )

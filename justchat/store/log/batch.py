@@ -21,16 +21,25 @@ from justchat.store.log.in_doubt import InDoubt, LeftInDoubt
 from justchat.store.log.inserts import Inserts, Refusal, Stored
 from justchat.store.log.publication import Publication
 from justchat.store.log.stream_head import S, StreamHead
+from justchat.store.marks import Marks
 
 
 class Batches(Generic[S]):
     """The steps of a batch; ``Log`` takes them in order."""
 
-    def __init__(self, inserts: Inserts[S], heads: Heads[S], in_doubt: InDoubt[S], publication: Publication[S]) -> None:
+    def __init__(
+        self,
+        inserts: Inserts[S],
+        heads: Heads[S],
+        in_doubt: InDoubt[S],
+        publication: Publication[S],
+        marks: Marks,
+    ) -> None:
         self._inserts = inserts
         self._heads = heads
         self._in_doubt = in_doubt
         self._publication = publication
+        self._marks = marks
 
     async def prepare(self, batch: list[Append[S]]) -> set[Id]:
         """Load the heads that are not in memory, and read the tails of those that are not live, all at once: one after
@@ -100,9 +109,13 @@ class Batches(Generic[S]):
         one before it in the stream. Raises LeftInDoubt.
         """
         writes = [append for append in batch if append.entry is not None]
+        marked = self._marks.kinds
         for append in writes:
             assert append.entry is not None
-            append.document = encode(entry_to_document(append.entry))
+            document = entry_to_document(append.entry)
+            if marked and append.entry.kind in marked:
+                self._marks.mark_entry(append.entry, document)
+            append.document = encode(document)
         storing = ensureDeferred(self._inserts.store(writes)) if writes else None
         # Not before the inserts are sent: the database has nothing to do until it has the next batch.
         await self._publication.publish()

@@ -25,6 +25,7 @@ from justchat.store.log.publication import Publication
 from justchat.store.log.reader import LogReader
 from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.log.withdrawals import Withdrawals
+from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database
 
 BATCH_SIZE = 500
@@ -36,7 +37,7 @@ class Log(Generic[S]):
     """Appends entries to streams (see the package). ``load`` reads a head from the database.
 
     ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date. ``bus``
-    carries the entries of this daemon to them, and theirs to it.
+    carries the entries of this daemon to them, and theirs to it. ``marks`` says which entries webhooks are told of.
     """
 
     _log = Logger()
@@ -48,6 +49,7 @@ class Log(Generic[S]):
         *,
         shared: bool = False,
         bus: IBus | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self.reader = LogReader(database)
         self.heads = Heads(self.reader, load, shared=shared, bus=bus)
@@ -58,7 +60,7 @@ class Log(Generic[S]):
         self._in_doubt = InDoubt(database, self.reader, inserts, self.heads, self.withdrawals)
         self._deadlines: Deadlines[S] = Deadlines()
         self._publication = Publication(self.heads, self._deadlines, announcements)
-        self._batches = Batches(inserts, self.heads, self._in_doubt, self._publication)
+        self._batches = Batches(inserts, self.heads, self._in_doubt, self._publication, marks or Marks())
         self._waiting: deque[Append[S]] = deque()
         self._is_closed = False
         self._idle: Deferred[bool] | None = None

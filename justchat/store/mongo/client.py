@@ -235,7 +235,7 @@ class Database:
         return not duplicates(answer)
 
     async def insert_many(
-        self, collection: str, documents: Sequence[bytes], *, ordered: bool
+        self, collection: str, documents: Sequence[bytes], *, ordered: bool, lane: Lane = Lane.LOG
     ) -> list[tuple[int, Document]]:
         """Insert documents in BSON. Returns those that a unique index refused: the place of each, and the index's key.
 
@@ -250,7 +250,7 @@ class Database:
         refused: list[tuple[int, Document]] = []
         start = 0
         for part in _payloads(documents):
-            answer = await self._run(command, {"documents": part}, lane=Lane.LOG)
+            answer = await self._run(command, {"documents": part}, lane=lane)
             refused += [(start + error["index"], error.get("keyPattern", {})) for error in duplicates(answer)]
             if refused and ordered:
                 break

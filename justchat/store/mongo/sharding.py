@@ -26,6 +26,7 @@ class Scatter(Enum):
     COPIES = "the words of a removed message are looked for, in whatever stream quotes it"
     HELD = "an operator lists the held messages of all streams"
     PERSON = "the words of a deleted person are looked for, in all streams"
+    WEBHOOKS = "webhooks are told of the entries of all streams"
     RELEASE = "the start of a daemon with a database of its own ends the calls that a crash interrupted"
 
 

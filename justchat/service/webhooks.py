@@ -1,0 +1,177 @@
+"""The service that sends webhooks."""
+
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from justchat.config.settings import Settings
+from justchat.errors import ApiError
+from justchat.model.webhook import WebhookStatus
+from justchat.service.lifecycle import PeriodicService
+from justchat.store.lease import Lease
+from justchat.wiring.stores import Stores
+from justchat.wiring.webhooks import make_webhook_relay, make_webhook_sendings, server_name
+
+STEP_EVERY = 0.05
+"""Seconds between two steps of the senders."""
+LOOK_EVERY = 0.5
+"""Seconds between looks for what other processes have marked; this one's own is relayed with the next step."""
+RENEW_EVERY = 4.0
+"""Seconds between two renewals of the lease."""
+TRUSTED = 14.0
+"""Seconds after a renewal in which this daemon sends: less than a lease lasts."""
+NOTE_EVERY = 5.0
+COUNT_EVERY = 30.0
+LAST_ANSWERS = 2.0
+"""Seconds that a stop waits for the answers to what was sent. What has no answer then is sent again."""
+
+
+class WebhookService(PeriodicService):
+    """Relays what is marked, and sends it. Of several daemons, the holder of ``lease`` does for all.
+
+    Where the settings have no webhooks, it forgets those of an earlier start, once.
+    """
+
+    _log = Logger()
+
+    def __init__(self, settings: Settings, stores: Stores, lease: Lease | None, reactor: Any) -> None:
+        super().__init__("webhooks", STEP_EVERY if settings.webhooks else RENEW_EVERY, self._step, reactor)
+        self._stores = stores
+        self._lease = lease
+        self._relay = make_webhook_relay(settings, stores)
+        self._sendings = make_webhook_sendings(settings, stores, self._may_send, reactor)
+        self._is_holder = False
+        self._renewed = self._tried = float("-inf")
+        self._is_poked = True
+        self._is_over = False
+        self._due = dict.fromkeys(("look", "note", "count"), 0.0)
+        if self._sendings:
+            stores.marks.on_mark = self._poke
+
+    def _poke(self) -> None:
+        self._is_poked = True
+
+    def _may_send(self) -> bool:
+        return self._is_holder and self._reactor.seconds() < self._renewed + TRUSTED and bool(self.running)
+
+    async def _step(self) -> None:
+        if self._is_over:
+            return
+        try:
+            if await self._holds():
+                await self._relay_and_send()
+        except ApiError as error:  # the database is away, which others log; every step may be done again
+            self._log.debug("webhooks wait: {error}", error=error)
+
+    async def _holds(self) -> bool:
+        """Whether this daemon is the one that sends."""
+        now = self._reactor.seconds()
+        if self._lease is None:
+            self._renewed = now
+        elif now >= self._tried + RENEW_EVERY:
+            self._tried = now
+            if await self._lease.acquire():
+                self._renewed = now
+            else:
+                self._renewed = float("-inf")
+        if now >= self._renewed + TRUSTED:
+            self._lose()
+        elif not self._is_holder:
+            await self._begin()
+            self._is_holder = not self._is_over
+        return self._is_holder
+
+    def _lose(self) -> None:
+        if self._is_holder:
+            self._is_holder = False
+            for sending in self._sendings:
+                sending.sender.forget()
+
+    async def _begin(self) -> None:
+        deliveries = self._stores.deliveries
+        if not self._sendings:
+            if await deliveries.statuses():
+                await self._stores.marked_events.unmark_all()
+                await deliveries.keep_only([])
+            self._is_over = True
+            return
+        await deliveries.keep_only([sending.webhook.id for sending in self._sendings])
+        await self._note()
+        await self._relay.begin()
+        for sending in self._sendings:
+            sending.sender.forget()
+
+    async def _relay_and_send(self) -> None:
+        if self._is_poked or self._is_due("look", LOOK_EVERY):
+            self._is_poked = False
+            while await self._relay.relay_some() and await self._holds():
+                await self._send()
+        await self._send()
+        if self._is_due("note", NOTE_EVERY):
+            await self._note()
+        if self._is_due("count", COUNT_EVERY):
+            await self._relay.count()
+
+    async def _send(self) -> None:
+        for sending in self._sendings:
+            await sending.sender.step(self._relay.settled)
+
+    def _is_due(self, name: str, every: float) -> bool:
+        now = self._reactor.seconds()
+        if now < self._due[name]:
+            return False
+        self._due[name] = now + every
+        return True
+
+    async def _note(self) -> None:
+        """Add to each webhook's status what has happened since the last time."""
+        for sending in self._sendings:
+            sender, allowance = sending.sender, self._relay.allowances.get(sending.webhook.id)
+            delivered, lost = sender.delivered, 0 if allowance is None else allowance.lost
+            await self._stores.deliveries.note(
+                WebhookStatus(
+                    id=sending.webhook.id,
+                    server=server_name(sending.webhook),
+                    events=tuple(type.value for type in sending.webhook.events),
+                    pending=0,
+                    oldest=None,
+                    dead=0,
+                    delivered=delivered,
+                    lost=lost,
+                    error=sender.error,
+                    error_at=sender.error_at,
+                )
+            )
+            sender.delivered -= delivered
+            sender.error = None
+            if allowance is not None and lost:
+                allowance.lost -= lost
+                self._log.error(
+                    "the webhook {name} lost {lost} events: too many wait for it", name=sender.name, lost=lost
+                )
+
+    def stopService(self) -> "Deferred[None]":
+        """The Deferred fires when what has arrived is saved, and the lease is released."""
+        return Deferred.fromCoroutine(self._end(super().stopService()))
+
+    async def _end(self, last_round: "Deferred[Any] | None") -> None:
+        if last_round is not None:
+            await last_round
+        with suppress(ApiError):
+            if self._is_holder:
+                await self._wait_for_answers()
+                for sending in self._sendings:
+                    await sending.sender.save()
+                await self._note()
+            if self._lease is not None:
+                await self._lease.release()
+        for sending in self._sendings:
+            await sending.poster.close()
+
+    async def _wait_for_answers(self) -> None:
+        until = self._reactor.seconds() + LAST_ANSWERS
+        while self._reactor.seconds() < until and any(sending.sender.is_sending for sending in self._sendings):
+            await deferLater(self._reactor, 0.02)

@@ -1,0 +1,254 @@
+"""Webhooks, as an app's own server receives them."""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo import MongoClient
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+from twisted.web.server import NOT_DONE_YET
+
+from tests.support.admin import run
+from tests.support.chat import Person, a_person, a_room
+from tests.support.daemon import Daemon
+from tests.support.gateway import with_status
+from tests.support.money import with_coins
+from tests.support.mongo import drop, fresh_uri
+from tests.support.waiting import at_once, eventually
+from tests.support.webhooks import Receiver
+
+
+class WebhooksCase(TestCase):
+    """A daemon with a database that tests see, and a receiver."""
+
+    settings = ""
+
+    async def setUp(self) -> None:
+        self.uri = fresh_uri()
+        self.addCleanup(drop, self.uri)
+        self.receiver = self.a_receiver()
+        self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.uri)
+        self.addCleanup(self.mongo.close)
+        self.database = self.mongo.get_default_database()
+
+    def a_receiver(self) -> Receiver:
+        receiver = Receiver()
+        self.addCleanup(lambda: Deferred.fromCoroutine(receiver.stop()))
+        return receiver
+
+    async def a_daemon(self, settings: str | None = None) -> Daemon:
+        daemon = Daemon("--mongo", self.uri, settings=self.receiver.settings() if settings is None else settings)
+        self.addCleanup(daemon.remove)
+        return await daemon.start()
+
+    async def say(self, person: Person, room: str, *texts: str) -> list[str]:
+        answers = [await person.say(room, text) for text in texts]
+        self.assertEqual([200] * len(texts), [answer.status for answer in answers])
+        return [answer.data["message"]["_id"] for answer in answers]
+
+    async def nothing_waits(self) -> None:
+        """Returns once everything has arrived, and the database knows it."""
+        await eventually(lambda: not self.database.deliveries.find_one({"live": True}), "all deliveries")
+
+
+class Types(WebhooksCase):
+    async def test_each(self) -> None:
+        """Each type comes with the documents that clients see, verified by the reference library."""
+        daemon = await self.a_daemon("[accounts]\ndeletion_grace = 0\n" + self.receiver.settings())
+        hooks = self.receiver
+        anna, boris = await a_person(daemon, nickname="Anna"), await a_person(daemon)
+
+        user = await hooks.next_of("user.new", _id=anna.id)
+        self.assertEqual(("Anna", anna.phone, 0), (user.data["nickname"], user.data["phone"], user.data["balance"]))
+        room = await a_room(anna, anna, boris, name="kitchen")
+        self.assertEqual("kitchen", (await hooks.next_of("room.new", _id=room)).data["name"])
+        said = (await anna.say(room, "hello")).data["message"]
+        self.assertEqual(said, (await hooks.next_of("message.new", _id=said["_id"])).data)
+        [direct] = (await anna.call("/user/sendMessage", message={"user": boris.id, "text": "hi"})).data["message"]
+        self.assertEqual(direct, (await hooks.next_of("direct.new", _id=direct["_id"])).data)
+        await boris.call("/complaints/new", message=said["_id"], text="rude")
+        complaint = await hooks.next_of("complaint.new", author=boris.id)
+        self.assertEqual(("rude", "hello"), (complaint.data["text"], complaint.data["message"]["text"]))
+        await with_coins(anna, 500)
+        balance = (await hooks.next_of("balance.changed", user=anna.id)).data
+        self.assertEqual((500, "payment", 500), (balance["amount"], balance["reason"], balance["balance"]))
+        gift = (await anna.call("/gifts")).data["gifts"][0]
+        await anna.call("/gifts/send", gift=gift["_id"], user=boris.id, text="for you")
+        given = (await hooks.next_of("gift.sent", user=boris.id)).data
+        self.assertEqual((gift["name"], "for you", anna.id), (given["name"], given["text"], given["author"]))
+        await hooks.next_of("balance.changed", user=anna.id, reason="gift", amount=-gift["price"])
+        await anna.call("/room/remove-message", message=said["_id"])
+        removed = (await hooks.next_of("message.removed", _id=said["_id"])).data
+        self.assertEqual((room, None, anna.id), (removed["room"], removed["text"], removed["removed_by"]))
+        self.assertEqual(200, (await anna.call("/room/remove", room={"id": room})).status)
+        self.assertEqual("kitchen", (await hooks.next_of("room.removed", _id=room)).data["name"])
+        await eventually(lambda: not self.database.rooms.find_one({}), "the removed room to go", 40)
+        await boris.call("/user/delete", key=boris.key)
+        await hooks.next_of("user.deleted", _id=boris.id, external_id=None)
+        await self.nothing_waits()
+        for collection in ("log", "users", "rooms", "complaints", "ledger"):
+            self.assertIsNone(self.database[collection].find_one({"hook": {"$exists": True}}))
+
+    async def test_only_wanted(self) -> None:
+        """Types that nobody wants leave no mark, and a webhook gets its own types alone."""
+        daemon = await self.a_daemon(self.receiver.settings("room.new"))
+        anna = await a_person(daemon)
+
+        room = await a_room(anna, anna)
+        await self.say(anna, room, "hello")
+
+        await self.receiver.next_of("room.new", _id=room)
+        await self.nothing_waits()
+        self.assertEqual(["room.new"], [hook.type for hook in self.receiver.tried])
+        self.assertIsNone(self.database.log.find_one({"hook": {"$exists": True}}))
+
+
+class Failures(WebhooksCase):
+    async def test_order(self) -> None:
+        """The messages of each room come in their order, though requests fail at times."""
+        daemon = await self.a_daemon(self.receiver.settings("message.new"))
+        anna, boris = await a_person(daemon), await a_person(daemon)
+        rooms = [await a_room(each, each) for each in (anna, boris)]
+        texts = [str(number) for number in range(30)]
+        tries = iter(range(10**6))
+        self.receiver.answer = lambda request: with_status(500 if next(tries) % 9 == 3 else 200)(request)
+
+        await at_once([self.say(each, room, *texts) for each, room in zip((anna, boris), rooms, strict=True)])
+
+        for room in rooms:
+            self.assertEqual(texts, await self.receiver.texts(room, len(texts)))
+        await self.nothing_waits()
+
+    async def test_dead_receiver(self) -> None:
+        """A receiver that is away, redirects or hangs up holds back no other, and gets all once it is back."""
+        good = self.a_receiver()
+        daemon = await self.a_daemon(self.receiver.settings("message.new") + good.settings("message.new"))
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+
+        self.receiver.answer = with_status(302)
+        await self.say(anna, room, "one")
+        await eventually(lambda: self.receiver.tried, "a try")
+        self.receiver.answer = lambda request: request.transport.abortConnection() or NOT_DONE_YET
+        await self.say(anna, room, "two")
+
+        self.assertEqual(["one", "two"], await good.texts(room, 2))
+        self.receiver.answer = with_status(200)
+        self.assertEqual(["one", "two"], await self.receiver.texts(room, 2))
+        tried = [hook for hook in self.receiver.tried if hook.data["text"] == "one"]
+        self.assertEqual(1, len({hook.id for hook in tried}))
+        self.assertNotIn("hidden", daemon.log)
+
+    async def test_stream_refused(self) -> None:
+        """A stream that the receiver refuses holds back no other stream."""
+        daemon = await self.a_daemon(self.receiver.settings("message.new"))
+        anna, boris = await a_person(daemon), await a_person(daemon)
+        refused, other = await a_room(anna, anna), await a_room(boris, boris)
+        self.receiver.answer = lambda request: with_status(
+            500 if refused.encode() in self.receiver.server.sent[-1].body else 200
+        )(request)
+
+        await self.say(anna, refused, "one", "two")
+        await self.say(boris, other, "three")
+
+        self.assertEqual(["three"], await self.receiver.texts(other, 1))
+        self.assertEqual([], self.receiver.of("message.new", room=refused))
+        self.receiver.answer = with_status(200)
+        self.assertEqual(["one", "two"], await self.receiver.texts(refused, 2))
+
+    async def test_dead_and_replayed(self) -> None:
+        """After three days a delivery is dead, which operators see. A replay sends it under the same id."""
+        daemon = await self.a_daemon(self.receiver.settings("message.new"))
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+        self.receiver.answer = with_status(410)
+        await self.say(anna, room, "one")
+        await eventually(lambda: self.receiver.tried, "a try")
+
+        self.database.deliveries.update_many({}, [{"$set": {"at": {"$subtract": ["$at", 3 * 24 * 3600 * 1000]}}}])
+
+        await eventually(lambda: self.database.deliveries.find_one({"dead_at": {"$exists": True}}), "death")
+        await eventually(lambda: self.database.webhooks.find_one({"error": {"$exists": True}}), "the status")
+        [listed] = (await run("--mongo", self.uri, "--json", "webhooks", "list")).json["webhooks"]
+        self.assertEqual((0, 1, "the webhook answered 410"), (listed["pending"], listed["dead"], listed["error"]))
+        self.assertNotIn("hidden", str(listed))
+        self.receiver.answer = with_status(200)
+        replayed = await run("--mongo", self.uri, "--json", "webhooks", "replay")
+        self.assertEqual({"replayed": 1}, replayed.json)
+        self.assertEqual(["one"], await self.receiver.texts(room, 1))
+        self.assertEqual(1, len({hook.id for hook in self.receiver.tried}))
+
+    async def test_removed_words(self) -> None:
+        """The words of a removed message are gone from what waits for a webhook."""
+        daemon = await self.a_daemon(self.receiver.settings("message.new", "message.removed"))
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+        self.receiver.answer = with_status(503)
+        [id] = await self.say(anna, room, "a secret word")
+        await eventually(lambda: self.receiver.tried, "a try")
+
+        await anna.call("/room/remove-message", message=id)
+
+        self.assertNotIn("a secret word", str(list(self.database.deliveries.find())))
+        self.receiver.answer = with_status(200)
+        self.assertIsNone((await self.receiver.next_of("message.new", _id=id)).data["text"])
+        await self.receiver.next_of("message.removed", _id=id)
+
+    async def test_ended(self) -> None:
+        """What waits for a webhook that is no longer in the settings goes, and the others stay."""
+        away = self.a_receiver()
+        away.answer = with_status(503)
+        daemon = await self.a_daemon(self.receiver.settings("message.new") + away.settings("message.new"))
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+        await self.say(anna, room, "one")
+        await eventually(lambda: away.tried, "a try")
+        await daemon.stop()
+
+        daemon.settings = self.receiver.settings("message.new")
+        await daemon.start()
+        await eventually(lambda: not self.database.deliveries.find_one({}), "its deliveries to go")
+        self.assertEqual(1, self.database.webhooks.count_documents({}))
+        await daemon.stop()
+        daemon.settings = ""
+        await daemon.start()
+        await eventually(lambda: not self.database.webhooks.find_one({}), "the other to go")
+
+
+class Crashes(WebhooksCase):
+    async def test_killed(self) -> None:
+        """Every message that was answered comes, in order, though the daemon is killed while it sends."""
+        daemon = await self.a_daemon(self.receiver.settings("message.new"))
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+        said: list[str] = []
+        for turn in range(3):
+            texts = [f"{turn} {number}" for number in range(20)]
+            await self.say(anna, room, *texts)
+            said += texts
+            await daemon.kill()
+            await daemon.start()
+
+        self.assertEqual(said, await self.receiver.texts(room, len(said)))
+        await self.nothing_waits()
+
+    async def test_two_daemons(self) -> None:
+        """Of two daemons one sends; when it is killed, the other goes on, with the messages of both in their order."""
+        settings = self.receiver.settings("message.new")
+        first, second = await self.a_daemon(settings), await self.a_daemon(settings)
+        anna = await a_person(first)
+        room = await a_room(anna, anna)
+        also_anna = Person(second, anna.phone, anna.key, anna.session_key, anna.id)
+        await self.say(anna, room, "one")
+        self.assertEqual(["one"], await self.receiver.texts(room, 1))
+        self.receiver.answer = with_status(500)
+        await self.say(anna, room, "two")
+        await self.say(also_anna, room, "three")
+        await first.kill()
+        self.database.leases.update_one({"_id": "webhooks"}, {"$set": {"until": datetime(2000, 1, 1)}})  # 20 s later
+        await self.say(also_anna, room, "four")
+        self.receiver.answer = with_status(200)
+
+        self.assertEqual(["one", "two", "three", "four"], await self.receiver.texts(room, 4))
+        sent = [hook.id for hook in self.receiver.taken]
+        self.assertEqual(4, len(set(sent)))
