@@ -6,6 +6,7 @@ from typing import Any
 from pymongo import MongoClient
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
+from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
 from tests.support.admin import run
@@ -18,12 +19,18 @@ from tests.support.waiting import at_once, eventually
 from tests.support.webhooks import Receiver
 
 
+def hang_up(request: Request) -> int:
+    """Close the connection instead of an answer."""
+    request.channel.transport.abortConnection()
+    return NOT_DONE_YET
+
+
 class WebhooksCase(TestCase):
     """A daemon with a database that tests see, and a receiver."""
 
     settings = ""
 
-    async def setUp(self) -> None:
+    def setUp(self) -> None:
         self.uri = fresh_uri()
         self.addCleanup(drop, self.uri)
         self.receiver = self.a_receiver()
@@ -129,7 +136,7 @@ class Failures(WebhooksCase):
         self.receiver.answer = with_status(302)
         await self.say(anna, room, "one")
         await eventually(lambda: self.receiver.tried, "a try")
-        self.receiver.answer = lambda request: request.transport.abortConnection() or NOT_DONE_YET
+        self.receiver.answer = hang_up
         await self.say(anna, room, "two")
 
         self.assertEqual(["one", "two"], await good.texts(room, 2))
