@@ -142,8 +142,9 @@ class Failing(DeletionsCase):
         for user in users:
             await self.deletions.request(user.id, self.time)
         nothing: Any = None
+        unused = ("users", "sessions", "rooms", "erasure", "accounts", "token_sign_in", "room_actions", "removals")
         deletion = AccountDeletion(
-            **dict.fromkeys(("users", "sessions", "rooms", "erasure", "accounts", "room_actions", "removals"), nothing),
+            **dict.fromkeys(unused, nothing),
             deletions=self.deletions,
             clock=self.clock,
             grace=GRACE,
