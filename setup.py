@@ -61,6 +61,7 @@ setup(
             "moto[s3]>=5.1",  # a service that is compatible with S3, and checks signatures; flask runs it
             "flask>=3.1",
             "flask-cors>=6.0",
+            "requests>=2.32",  # the example of an app's own server
             "websockets>=15",  # one of the clients that are not ours
             "aiohttp>=3.12",  # another, and what python-socketio's client stands on
             "standardwebhooks>=1.0",  # the reference library of webhooks' signatures
