@@ -26,7 +26,9 @@ from justchat.protocol.events import (
 
 GIFTS_KNOWN = 10_000
 ATTEMPTS = 60
-"""Tries to read the room of a gift, a second apart."""
+"""Tries to read the room of a gift."""
+PAUSE = 1.0
+"""Seconds between them."""
 ENDS = frozenset({Kind.LEAVE, Kind.KICK, Kind.BAN, Kind.REMOVE_ROOM})
 """The kinds whose notice tells its user that they are out of a room."""
 
@@ -91,7 +93,7 @@ class Publisher:
             except RoomNotFound:
                 return None
             except Unavailable:
-                await deferLater(reactor, 1.0)
+                await deferLater(reactor, PAUSE)
         self._log.warn("the database is away: a gift is not published to the others in the room {room}", room=room)
         return None
 

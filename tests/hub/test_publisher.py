@@ -1,9 +1,12 @@
 """A gift reaches the receiver's roommates at every daemon, once, whatever is in memory."""
 
+from justchat.errors import DatabaseAway
+from justchat.hub import publisher
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
+from justchat.model.room import Room
 from tests.support.joined import JoinedCase, JoinedDaemon
 from tests.support.waiting import eventually
 
@@ -42,6 +45,25 @@ class Gifts(JoinedCase):
             await self.give(self.one, self.anna, self.room)
 
             await eventually(lambda connection=connection: connection.received, "the gift")
+
+    async def test_outage(self) -> None:
+        """Also where the database is away when the room is to be read: once it is back."""
+        self.patch(publisher, "PAUSE", 0.01)
+        roommate, _ = await self.one.bind(self.admin)
+        rooms, failures = self.one.stores.rooms, [DatabaseAway()] * 3
+        get = rooms.get
+
+        async def get_later(room: Id) -> Room:
+            if failures:
+                raise failures.pop()
+            return await get(room)
+
+        self.patch(rooms, "get", get_later)
+
+        await self.give(self.other, self.anna, self.room)
+
+        await eventually(lambda: roommate.received, "the gift")
+        self.assertEqual([], failures)
 
     async def test_once(self) -> None:
         """Who hears of it by the bus and by the database gets it once; the receiver gets it as their own."""
