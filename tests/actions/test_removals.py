@@ -11,6 +11,7 @@ from tests.support.admin import run
 from tests.support.chat import ChatTestCase, Person, a_room, keyed
 from tests.support.client import Answer
 from tests.support.mongo import words_in
+from tests.support.servers import an_app_server
 from tests.support.waiting import eventually
 
 
@@ -221,6 +222,27 @@ class WhereWordsAre(RemovalCase):
         again = await keyed(self.boris, "1", "/room/sendMessage", message=quoting)
         quoted = again.data["message"]["ref_message"]
         self.assertEqual((message["_id"], None), (quoted["_id"], quoted["text"]))
+
+    async def test_direct_nowhere(self) -> None:
+        """The same of a direct message that the app's own server removes: nor receipts, nor complaints once closed."""
+        written = {"user": self.boris.id, "text": f"{self.word} here"}
+        sent = await keyed(self.anna, "1", "/user/sendMessage", message=written)
+        (message,) = sent.data["message"]
+        await keyed(self.boris, "1", "/user/messages/mark-as-read", message=message["_id"])
+        complaint = await self.boris.call("/complaints/new", message=message["_id"], text="look")
+        self.assertEqual({"answers", "log", "complaints"}, set(self.places()))
+        server = await an_app_server(self.daemon)
+
+        removed = await server.call("/server/messages/remove", message=message["_id"])
+
+        self.assertEqual(200, removed.status)
+        self.assertEqual(["complaints"], self.places())
+        await self.close(complaint.json["complaint"]["_id"])
+        self.assertEqual([], self.places())
+        listener = await self.a_socket()
+        listener.say({"event": "init", "data": {"session_key": self.anna.session_key, "n": 0}})
+        receipt = (await listener.next("read-message"))["data"]["data"]
+        self.assertEqual((message["_id"], ""), (receipt["_id"], receipt["text"]))
 
     async def test_complaint(self) -> None:
         """A complaint keeps its copy of the message, and of what that quotes, until it is closed."""

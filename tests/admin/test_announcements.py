@@ -1,6 +1,11 @@
 """``justchat-admin announce`` and ``announcements``: tell everybody something."""
 
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
+
+from bson import ObjectId
+from pymongo import MongoClient
 
 from tests.support.admin import AdminCase, run
 from tests.support.chat import Person, a_person
@@ -92,6 +97,29 @@ class Crashes(AdminCase):
 
         await eventually(all_are_told, "everybody to be told")
         self.assertEqual([["hello"]] * 10, [await self.told(person) for person in people])
+
+    async def test_stop(self) -> None:
+        """An announcement waits for the one before; one that is stopped tells nobody else."""
+        news = await a_person(self.daemon)
+        self.crowd(1000)
+        ids = [(await self.answer("announce", text, "--from", news.id))["announcement"]["_id"] for text in ("1", "2")]
+
+        stopped = [(await self.answer("announcements", "stop", id))["announcement"] for id in ids[::-1]]
+        again = await self.admin("announcements", "stop", ids[0])
+
+        self.assertEqual(["stopped", "stopped"], [each["status"] for each in stopped])
+        self.assertEqual(0, stopped[0]["told"])
+        self.assert_refused(again, "does not run any more")
+        listed = (await self.answer("announcements", "list"))["announcements"]
+        self.assertEqual(ids[::-1], [each["_id"] for each in listed])
+
+    def crowd(self, number: int) -> None:
+        """So many people who have signed up, as far as an announcement knows."""
+        socket = quote(str(self.daemon.data / "mongo" / "mongod.sock"), safe="")
+        with MongoClient[dict[str, Any]](f"mongodb://{socket}") as mongo:
+            at = datetime.now(UTC)
+            people = [{"_id": ObjectId(), "phone": f"{n}", "create_at": at} for n in range(number)]
+            mongo.get_default_database("justchat")["users"].insert_many(people)
 
     async def told(self, person: Person) -> list[str]:
         return [message["text"] for message in (await person.call("/user/messages")).data["messages"]]
