@@ -1,4 +1,4 @@
-"""Asks an app's own server before a text is stored (contract, section 8; docs/webhooks.rst).
+"""Asks an app's own server before a text is stored (contract, section 8; docs/before-message.rst).
 
 The server's time counts from the question, with what it waits for others of its room. One that hangs for a text costs
 that text its time, and no other room's text anything: a room has some of the questions under way, never all. After
