@@ -1,5 +1,6 @@
 """The samples in etc/: all settings are there with their defaults; systemd accepts and rates the unit."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -31,12 +32,14 @@ class Line(NamedTuple):
 
 
 def sample_lines() -> list[Line]:
-    """Every setting that the sample names, also those commented out."""
+    """Every setting that the sample names, also those commented out, but for those of arrays of tables."""
     found, table, above = [], "", ""
     for line in TOML.read_text("utf-8").splitlines():
         if header := re.fullmatch(r"\[(\w+)\]", line):
             table = header[1]
-        if setting := re.fullmatch(r"(#?)((\w+) = .*)", line):
+        elif re.fullmatch(r"#\[\[\w+\]\]", line):
+            table = ""
+        if table and (setting := re.fullmatch(r"(#?)((\w+) = .*)", line)):
             value = tomllib.loads(setting[2])[setting[3]]
             found.append(Line(table, setting[3], value, bool(setting[1]), above))
         above = line
@@ -116,6 +119,19 @@ class SettingsTests(SynchronousTestCase):
             value, found = plain(line.value), plain(getattr(getattr(loaded, line.table), line.key))
             # A text may stand for a list of one.
             self.assertIn(found, (value, (value,)))
+
+    def test_arrays(self) -> None:
+        """The examples of arrays of tables, which are commented out, have every key and are valid."""
+        sample = TOML.read_text("utf-8")
+        (written,) = re.findall(r"^#\[\[webhooks\]\]\n(?:#.*\n)+", sample, re.MULTILINE)
+        lines = [line.removeprefix("#") for line in written.splitlines() if not line.startswith("# ")]
+        file = Path(self.mktemp())
+        file.write_text("\n".join(lines))
+
+        self.patch(os, "environ", {**os.environ, "JUSTCHAT_WEBHOOK_SECRET": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"})
+        (webhook,) = load_settings(str(file), {}, None).webhooks
+
+        self.assertEqual(set(type(webhook).model_fields), webhook.model_fields_set)
 
     def test_explained(self) -> None:
         """A comment above every setting explains it."""
