@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from attrs import frozen
 
@@ -90,21 +91,13 @@ class OperatorActions:
     region: str
 
     async def find(self, written: str) -> Id:
-        """The user with an id or a phone. Raises UserNotFound."""
-        id = as_id(written)
-        if is_well_formed(id):
-            await self.users.exists(id)
-            return id
-        try:
-            user = await self.users.by_phone(parse_phone(written, self.region))
-        except ValueError as error:
-            raise UserNotFound(f"{written!r} is neither an id nor a phone: {error}") from error
-        if user is None:
-            raise UserNotFound("no user has this phone")
-        return user.id
+        """The user with an id, a phone or an app's own id. Raises UserNotFound."""
+        id = await self.find_account(written, leaving_too=False)
+        await self.users.exists(id)
+        return id
 
     async def find_any(self, written: str) -> Id:
-        """An id as it is written, of whatever it is; or the user with a phone. Raises UserNotFound."""
+        """An id as it is written, of whatever it is; or the user that ``find`` finds. Raises UserNotFound."""
         id = as_id(written)
         return id if is_well_formed(id) else await self.find(written)
 
@@ -175,18 +168,22 @@ class OperatorActions:
         await self.users.exists(user)
         await self.record(Deed.EXPORT_USER, user)
 
-    async def find_account(self, written: str) -> Id:
-        """The user with an id or a phone, also one whose account is being deleted. Raises UserNotFound."""
+    async def find_account(self, written: str, *, leaving_too: bool = True) -> Id:
+        """The same; ``leaving_too``, also of a user whose account is being deleted. Raises UserNotFound."""
         id = as_id(written)
         if is_well_formed(id):
             return id
+        names: list[dict[str, Any]] = [{"external_id": written}]
+        nobody = UserNotFound("no user has this phone")
         try:
-            key = await self.users.find_key(parse_phone(written, self.region))
+            names.insert(0, {"phone": parse_phone(written, self.region)})
         except ValueError as error:
-            raise UserNotFound(f"{written!r} is neither an id nor a phone: {error}") from error
-        if key is None:
-            raise UserNotFound("no user has this phone")
-        return key.user
+            nobody = UserNotFound(f"{written!r} is neither an id nor a phone: {error}")
+        for name in names:
+            found = await self.users.find_id(**name, leaving_too=leaving_too)
+            if found is not None:
+                return found
+        raise nobody
 
     async def delete_user(self, user: Id, reason: str, *, at_once: bool) -> Moment:
         """Request the deletion of an account, and end its sessions. Returns when it begins. Raises UserNotFound.

@@ -118,13 +118,13 @@ def _users(area: Any) -> None:
         _command(area, "unsuspend", users.unsuspend),
         export,
     ):
-        command.add_argument("user", metavar="USER", help="an id or a phone")
+        command.add_argument("user", metavar="USER", help="an id, a phone, or the app's own id")
     export.add_argument("file", metavar="FILE", type=_new_file, help="the ZIP file to write; it must not be there")
     delete = _command(area, "delete", users.delete_account)
     hold = _command(area, "hold", users.hold_deletion)
     release = _command(area, "release", users.release_deletion)
     for command in (delete, hold, release):
-        command.add_argument("user", metavar="USER", help="an id or a phone")
+        command.add_argument("user", metavar="USER", help="an id, a phone, or the app's own id")
     for command in (delete, hold):
         command.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the audit log keeps it")
     delete.add_argument("--at-once", action="store_true", help="without a grace")
@@ -166,7 +166,9 @@ def _keys(area: Any) -> None:
 def _audit(areas: Any) -> None:
     area = _area(areas, "audit", "what operators and app's servers did")
     listing = _command(area, "list", audit.list_deeds)
-    listing.add_argument("--whom", metavar="ID", help="only what was done to this: an id, or a user's phone")
+    listing.add_argument(
+        "--whom", metavar="ID", help="only what was done to this: an id, or a user by phone or app's id"
+    )
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
     # There is but this command, which may be left out.
     area.required = False

@@ -133,6 +133,15 @@ class Upserting(ServerCase):
         expected = [("suspend", "spam"), ("get user", None), ("create user", None)]
         self.assertEqual([(name, deed, "127.0.0.1", why) for deed, why in expected], found)
 
+    async def test_operators(self) -> None:
+        """Operators find a user without a phone by the app's own id, and see it."""
+        id = an_external_id()
+        user = await self.upsert(external_id=id)
+
+        done = await run("--data-dir", str(self.daemon.data), "--json", "users", "show", id)
+
+        self.assertEqual(user, done.json["user"])
+
     async def test_search(self) -> None:
         """Users are found by the beginning of their nickname, page by page, although users may not search."""
         name = token_hex(6)
