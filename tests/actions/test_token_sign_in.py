@@ -10,6 +10,7 @@ from tests.support.admin import run
 from tests.support.chat import Person, a_phone
 from tests.support.client import Answer, call
 from tests.support.issuer import KEYS, NAME, SECRET, JwksServer, issuer_settings, jwk, new_key, pem, token
+from tests.support.servers import an_app_server
 from tests.support.wire import USER_FIELDS, OwnDaemonCase
 
 UNLIMITED = "[limits]\nenabled = false\n"
@@ -124,6 +125,19 @@ class SigningIn(TokensCase):
 
         self.assertEqual(anna.id, again.id)
         self.assertEqual(200, (await again.call("/init/getUser", user_id=anna.id)).status)
+
+    async def test_server(self) -> None:
+        """The app's server knows them by their subject, and one whom it made before is who signs in."""
+        server = await an_app_server(self.daemon, "users")
+        made = await server.call("/server/users/upsert", external_id="made-before", nickname="Anna")
+
+        anna, boris = await self.person("made-before"), await self.person("boris-of-server")
+        known = await server.call("/server/users/get", external_id="boris-of-server")
+        again = await server.call("/server/users/upsert", external_id="boris-of-server", nickname="Boris")
+
+        self.assertEqual(made.data["user"]["_id"], anna.id)
+        self.assertEqual([boris.id] * 2, [answer.data["user"]["_id"] for answer in (known, again)])
+        self.assertEqual((201, 200), (made.status, again.status))
 
     async def test_phone_too(self) -> None:
         """Phones sign in as before, unless they are switched off."""
