@@ -13,7 +13,7 @@ from justchat.interfaces.audit import RecordDeed
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.model.audit import Deed
-from justchat.model.ids import Id
+from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
 from justchat.model.room_settings import RoomEdit
 
@@ -46,8 +46,9 @@ class ServerRooms:
     ) -> Room:
         """Create a room for an admin, who is not yet inside. Raises UserNotFound, Rejected."""
         await self.users.exists(admin)
-        await record(Deed.CREATE_ROOM, admin, name)
-        return await self.actions.create(admin, name, password, max_users, idempotency_id, slow_mode=slow_mode)
+        id = idempotency_id or new_id()
+        await record(Deed.CREATE_ROOM, admin, f"room {id}")  # not the name: it may be a person's words
+        return await self.actions.create(admin, name, password, max_users, id, slow_mode=slow_mode)
 
     async def edit(self, room: Id, edit: RoomEdit, record: RecordDeed) -> Room:
         """Change a room's settings. Raises RoomNotFound, Rejected."""

@@ -47,6 +47,7 @@ class ServerRooms(AdminCase):
         self.assertEqual(("remove room", self.anna.id), (event["type"], event["author"]))
         self.assertIsNone((await self.boris.shown())["room"])
         self.assertEqual([("remove room", None), ("edit room", None)], await self.deeds(room["_id"]))
+        self.assertIn(("create room", f"room {room['_id']}"), await self.deeds(self.anna.id))
         self.assertIn(("put into room", f"room {room['_id']}"), await self.deeds(self.boris.id))
 
     async def test_kick(self) -> None:
