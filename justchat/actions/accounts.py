@@ -91,7 +91,7 @@ class Accounts:
         except Exception:
             await self.sms_budget.give_back(hits)
             raise
-        await self._send(phone, self.sms_text.replace("{key}", key), hits)
+        await self._send(phone, self.sms_text.replace("{key}", key), hits, key)
         return created
 
     async def _store_key(self, phone: Phone, key: str, profile: Profile, owner: HashOwner) -> bool:
@@ -225,13 +225,13 @@ class Accounts:
         if not await self._send(phone, self.invite_text, hits):
             await self.invites.release(user, phone, by)
 
-    async def _send(self, phone: Phone, text: str, hits: list[RateHit]) -> bool:
+    async def _send(self, phone: Phone, text: str, hits: list[RateHit], key: str | None = None) -> bool:
         """Send an SMS that was counted before. A failure is logged and counted, and raises nothing.
 
         Returns False where the SMS was certainly not sent and may be retried.
         """
         try:
-            await self.sms.send(phone, text)
+            await self.sms.send(phone, text, key)
         except SmsFailed as error:
             self.sms_failed()
             self._log.error(

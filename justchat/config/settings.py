@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
 )
 from pydantic_core import ErrorDetails
@@ -20,32 +19,26 @@ from pydantic_core import ErrorDetails
 from justchat.config.auth import AuthSettings
 from justchat.config.hooks import Hooks
 from justchat.config.limits import SMS_RATES, Limits, SmsLimit
-from justchat.config.secrets import Secret
 from justchat.config.setting_types import (
-    UNREAD,
     NeededSecret,
     Networks,
-    NumberTypes,
     Positive,
     RateTexts,
-    Region,
     Seconds,
     Secrets,
-    SecretTemplate,
     SecretText,
     SecretUrl,
     Workers,
 )
+from justchat.config.sms import Sms
 from justchat.config.table import Table
 from justchat.config.uploads import PictureStoreKind, Uploads
 from justchat.config.webhooks import Webhooks
 from justchat.errors import StartupError
-from justchat.model.phone import NumberType
 from justchat.model.rate import Rate
 
 WordAction = Literal["mask", "reject", "hold"]
 """What becomes of a text with a word of the list."""
-Failure = Literal["retry", "bad-number", "no-funds", "misconfigured", "unknown"]
 
 
 class Http(Table):
@@ -106,42 +99,6 @@ class BusSettings(Table):
     """One URI, or one of each node. The order does not matter."""
     ca_file: str | None = None
     """PEM file of the authorities of ``rediss://``; None for those of the system."""
-
-
-class Sms(Table):
-    """``[sms]``: how keys are sent."""
-
-    sender: Literal["outbox", "http"] = "outbox"
-    region: Region = "RU"
-    countries: tuple[Region, ...] | None = None
-    """Regions whose phones are sent SMS; empty for all. None is ``region`` with a gateway, and all without."""
-    number_types: NumberTypes = (NumberType.MOBILE, NumberType.FIXED_LINE_OR_MOBILE)
-    """Types of numbers that are sent SMS: by default those that may receive them at an ordinary price."""
-    key_lifetime: Seconds | None = None
-    """Seconds that a key is valid; None until the next one."""
-    key_digits: Annotated[int, Field(ge=4, le=12)] = 6
-    text: str = "Your JustChat key: {key}"
-    invite_text: str = "A friend invites you to JustChat."
-    burnt_text: str = "Somebody tried wrong keys for your JustChat account. Your key is void now: ask for a new one."
-    """The SMS to an owner whose key was tried too often, once a day; empty for none."""
-    url: SecretUrl | None = None
-    method: Literal["POST", "GET", "PUT"] = "POST"
-    headers: Mapping[str, SecretText] = {}
-    body: SecretTemplate = Secret("")
-    success_status: tuple[int, ...] = (200, 201, 202, 204)
-    success_path: str | None = None
-    success_value: str | int | bool | None = None
-    failure_path: str | None = None
-    failures: Mapping[Failure, tuple[str | int, ...]] = {}
-    """By kind of failure, the values at ``failure_path`` or the statuses that mean it."""
-    timeout: Seconds = 5
-
-    @field_validator("text")
-    @classmethod
-    def _has_key(cls, text: str) -> str:
-        if "{key}" not in text:
-            raise ValueError("must contain {key}")
-        return text
 
 
 class Captcha(Table):
@@ -238,7 +195,7 @@ class Settings(Table):
         """The rates of an SMS limit."""
         written: RateTexts | None = getattr(self.limits, limit)
         if written is None:
-            written = SMS_RATES[limit] if self.sms.sender == "http" else ()
+            written = SMS_RATES[limit] if self.sms.has_gateway else ()
         return self.limits.rates(written)
 
     @property
@@ -246,7 +203,7 @@ class Settings(Table):
         """Regions whose phones are sent SMS; empty for all. With a gateway the default is the one of ``region``."""
         if self.sms.countries is not None:
             return frozenset(self.sms.countries)
-        return frozenset({self.sms.region} if self.sms.sender == "http" else ())
+        return frozenset({self.sms.region} if self.sms.has_gateway else ())
 
     @field_validator("captcha")
     @classmethod
@@ -264,14 +221,9 @@ class Settings(Table):
 
     @field_validator("sms")
     @classmethod
-    def _sender_is_complete(cls, sms: Sms, _info: ValidationInfo) -> Sms:
-        if sms.sender == "http" and sms.url is None:
-            raise ValueError('sender = "http" needs a url')
-        if sms.sender == "http":
-            templates = (sms.url or "", sms.body, *sms.headers.values())
-            for place in ("{phone}", "{text}"):
-                if not any(place in template or template is UNREAD for template in templates):
-                    raise ValueError(f"neither url nor body nor headers have {place}: nobody would receive a key")
+    def _senders_are_complete(cls, sms: Sms) -> Sms:
+        for each in sms.senders:
+            each.check_complete()
         return sms
 
 

@@ -15,5 +15,8 @@ class ICaptcha(Interface):
 class ISmsSender(Interface):
     """Sends SMS."""
 
-    async def send(phone: Phone, text: str) -> None:
-        """Send ``text`` to a phone. Raises SmsFailed where the gateway did not, or may not, have accepted it."""
+    async def send(phone: Phone, text: str, key: str | None = None) -> None:
+        """Send ``text`` to a phone; ``key`` is the key in it, for a provider that has a text of its own.
+
+        Raises SmsFailed where the gateway did not, or may not, have accepted it.
+        """

@@ -71,7 +71,7 @@ def welcome(settings: Settings, ports: Sequence[OpenPort]) -> list[str]:
     lines = [f"{each.table} listens on {address_of(each.port)}" for each in ports]
     front = next((_url(each) for each in ports if each.table == "http"), None)
     lines.append(f"JustChat {version('justchat')} is up" + (f": {front}" if front else ""))
-    if settings.sms.sender == "outbox":
+    if not settings.sms.has_gateway:
         lines.append(
             f'next: README.rst, "Walk-through"; keys of those who sign up are in {settings.data_dir}/sms-outbox.jsonl'
         )

@@ -4,6 +4,7 @@ from time import monotonic
 from typing import Any
 
 from justchat.config.settings import Settings
+from justchat.config.sms import SmsSender
 from justchat.interfaces.hooks import IBeforeMessage
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.tokens import ITokens
@@ -11,16 +12,33 @@ from justchat.model.moment import now
 from justchat.outbound.before_message import BeforeMessage
 from justchat.outbound.captcha import CaptchaProvider, NoCaptcha
 from justchat.outbound.sms.breaker import Breaker
+from justchat.outbound.sms.chain import Chain, Link
 from justchat.outbound.sms.gateway import Gateway
 from justchat.outbound.sms.outbox import Outbox
+from justchat.outbound.sms.presets import as_http
 from justchat.outbound.tokens import NoTokens, Tokens
 
 
 def make_sms_sender(settings: Settings, reactor: Any) -> ISmsSender:
-    """The SMS sender of ``[sms] sender``."""
-    if settings.sms.sender == "http":
-        return Breaker(Gateway(settings.sms, reactor), monotonic)
-    return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
+    """The senders of ``[sms]``, as a chain."""
+    sms = settings.sms
+    made = [(each, as_http(each)) for each in sms.senders]
+    links = [
+        Link(
+            name=each.called,
+            sender=_make_sender(settings, http, reactor),
+            countries=frozenset(each.countries),
+            only_keys=http.sends_only_keys,
+        )
+        for each, http in made
+    ]
+    return Chain(links, sms.chain_timeout if sms.chain else sms.timeout + 1, reactor)
+
+
+def _make_sender(settings: Settings, sender: SmsSender, reactor: Any) -> ISmsSender:
+    if sender.sender == "outbox":
+        return Outbox(settings.data_dir / "sms-outbox.jsonl", now)
+    return Breaker(Gateway(sender, reactor), monotonic)
 
 
 def make_tokens(settings: Settings, reactor: Any) -> ITokens:

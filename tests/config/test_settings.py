@@ -133,6 +133,34 @@ class Wrong(ConfigCase):
         self.assertIn("[sms]", complaint)
         self.assertIn("url", complaint)
 
+    def test_senders(self) -> None:
+        """A preset without its settings, and a chain that contradicts itself, are refused with what is wrong."""
+        link = '[[sms.chain]]\nsender = "smsru"\nsecret = "x"\n'
+        for toml, named in (
+            ('[sms]\nsender = "twilio"\naccount = "AC1"\nsender_id = "x"', "secret"),
+            ('[[sms.chain]]\nsender = "smsc"\nsecret = "x"', "account"),
+            ('[sms]\nsender = "smsru"\nsecret = "x"\n' + link, "exclude"),
+            (link + link, "one name"),
+            (link + "countries = ['Russia']", "region"),
+            (link + "name = 'No Name'", "name"),
+            (link + "region = 'RU'", "unknown key"),
+            (link * 9, "chain"),
+            ('[sms]\nsender = "telegram"\nsecret = "x"\nkey_digits = 9', "key_digits"),
+            ('[sms]\nsender = "pigeon"', "sender"),
+        ):
+            complaint = self.complaint(toml)
+
+            self.assertIn("[sms]", complaint)
+            self.assertIn(named, complaint)
+
+    def test_gateways(self) -> None:
+        """With a preset or a chain the limits on SMS and countries hold, as with any gateway."""
+        for toml in ('[sms]\nsender = "smsru"\nsecret = "x"', '[[sms.chain]]\nsender = "smsru"\nsecret = "x"'):
+            settings = self.load(toml)
+
+            self.assertEqual({"RU"}, settings.served_countries)
+            self.assertTrue(settings.sms_rates("sms_per_phone"))
+
     def test_table(self) -> None:
         """An unknown table, one that is no table, and a key outside of any, are named."""
         for toml, named in (

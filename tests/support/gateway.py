@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from justchat.config.settings import Sms
+from justchat.config.sms import Sms
 from justchat.errors import SmsFailed
 from justchat.model.phone import Phone
 from justchat.outbound.sms.gateway import Gateway

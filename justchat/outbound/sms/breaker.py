@@ -25,14 +25,14 @@ class Breaker:
         self._retry_at: float | None = None
         """The time of the next attempt; None while the gateway has funds."""
 
-    async def send(self, phone: Phone, text: str) -> None:
+    async def send(self, phone: Phone, text: str, key: str | None = None) -> None:
         now = self._seconds()
         if self._retry_at is not None:
             if now < self._retry_at:
                 raise SmsFailed("the gateway has no funds, and is not called for now", SmsFailure.NO_FUNDS)
             self._retry_at = now + PAUSE  # meanwhile this attempt is the only one
         try:
-            await self._sender.send(phone, text)
+            await self._sender.send(phone, text, key)
         except SmsFailed as error:
             if error.failure is SmsFailure.NO_FUNDS:
                 if self._retry_at is None:

@@ -1,7 +1,8 @@
 """Sends SMS through any gateway that speaks HTTP. URL, headers and body are templates of the settings.
 
-``{phone}`` and ``{text}`` are replaced, and quoted for their place: as JSON strings in a JSON body, percent-encoded in
-a URL or a form. The status and, where ``success_path`` is set, a value in a JSON answer decide about success.
+``{phone}``, ``{text}`` and ``{key}`` are replaced, and quoted for their place: as JSON strings in a JSON body,
+percent-encoded in a URL or a form. The status and, where ``success_path`` is set, a value in a JSON answer decide about
+success.
 """
 
 import json
@@ -14,7 +15,7 @@ import orjson
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from justchat.config.settings import Sms
+from justchat.config.sms import SmsSender
 from justchat.errors import SmsFailed, SmsFailure
 from justchat.interfaces.outbound import ISmsSender
 from justchat.model.phone import Phone
@@ -22,7 +23,7 @@ from justchat.outbound.http_client import HttpClient, NoAnswer
 
 Quote = Callable[[str], str]
 
-_PLACE = re.compile(r"\{(phone|text)\}")
+_PLACE = re.compile(r"\{(phone|text|key)\}")
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 
@@ -44,12 +45,13 @@ _OF_STATUS = {
 class Gateway:
     """Makes one HTTP request per SMS, each over a connection of its own.
 
-    The reason of a failure quotes nothing of the request or the answer: either may contain the key or a secret.
+    The reason of a failure quotes nothing of the request, and of the answer the codes alone that the settings know:
+    either may contain the key or a secret.
     """
 
     _log = Logger()
 
-    def __init__(self, settings: Sms, reactor: Any) -> None:
+    def __init__(self, settings: SmsSender, reactor: Any) -> None:
         assert settings.url is not None, "the settings have checked it"
         self._settings = settings
         self._url = settings.url
@@ -61,8 +63,10 @@ class Gateway:
         self._quote_in_body = _quote_for(media)
         self._configured = {value: SmsFailure(name) for name, values in settings.failures.items() for value in values}
 
-    async def send(self, phone: Phone, text: str) -> None:
-        values = {"phone": phone, "text": text}
+    async def send(self, phone: Phone, text: str, key: str | None = None) -> None:
+        if key is None and self._settings.sends_only_keys:
+            raise SmsFailed("the gateway sends keys alone", SmsFailure.MISCONFIGURED)
+        values = {"phone": phone, "text": text, "key": key or ""}
         try:
             status, answer = await self._client.request(
                 self._settings.method,
@@ -72,12 +76,13 @@ class Gateway:
             )
         except NoAnswer as error:
             raise SmsFailed(str(error), _failure_of(error)) from None
-        refusal = self._refusal(status, answer)
+        refusal = self._refusal(status, answer, phone)
         if refusal is not None:
-            raise SmsFailed(refusal, self._failure(status, answer))
+            code, failure = self._failure(status, answer, phone)
+            raise SmsFailed(refusal if code is None else f"{refusal}, for the reason {code}", failure)
         self._log.info("the gateway took an SMS to …{last}", last=phone[-2:])
 
-    def _refusal(self, status: int, answer: bytes) -> str | None:
+    def _refusal(self, status: int, answer: bytes, phone: Phone) -> str | None:
         """The reason the gateway refused; None where it accepted."""
         if status not in self._settings.success_status:
             return f"the gateway answered with status {status}"
@@ -85,7 +90,7 @@ class Gateway:
         if path is None:
             return None
         try:
-            value = _value_at(answer, path)
+            value = _value_at(answer, path, phone)
         except ValueError as error:
             return str(error)
         if wanted is None:
@@ -95,16 +100,23 @@ class Gateway:
             accepted = value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
         return None if accepted else f"the gateway's answer reports no success at {path}"
 
-    def _failure(self, status: int, answer: bytes) -> SmsFailure:
-        """The kind of failure that an answer means."""
-        if self._settings.failure_path is not None:
+    def _failure(self, status: int, answer: bytes, phone: Phone) -> tuple[str | int | None, SmsFailure]:
+        """The code that the gateway gave, where the settings know it, and the kind of failure that the answer means.
+
+        A code that the settings do not know is not quoted: it may be a secret that the gateway repeats.
+        """
+        paths = self._settings.failure_path or ()
+        for path in (paths,) if isinstance(paths, str) else paths:
             try:
-                value = _value_at(answer, self._settings.failure_path)
+                value = _value_at(answer, path, phone)
             except ValueError:
-                value = None
+                continue
             if isinstance(value, str | int) and value in self._configured:
-                return self._configured[value]
-        return self._configured.get(status) or _OF_STATUS.get(status, SmsFailure.UNKNOWN)
+                return value, self._configured[value]
+        if paths and status in self._settings.success_status:
+            # It says nothing. A gateway's own code of the same number, as SMS.ru's 200 (wrong key), is not meant.
+            return None, SmsFailure.UNKNOWN
+        return None, self._configured.get(status) or _OF_STATUS.get(status, SmsFailure.UNKNOWN)
 
 
 def _failure_of(error: NoAnswer) -> SmsFailure:
@@ -150,14 +162,14 @@ def _looks_like_json(body: str) -> bool:
     return body.lstrip().startswith(("{", "[")) and not _PLACE.match(body.lstrip())
 
 
-def _value_at(answer: bytes, path: str) -> Any:
-    """The value at a dotted path of a JSON answer. Raises ValueError where there is none."""
+def _value_at(answer: bytes, path: str, phone: Phone) -> Any:
+    """The value at a dotted path of a JSON answer, in which ``{phone}`` is replaced. Raises ValueError without one."""
     try:
         value = orjson.loads(answer)
     except orjson.JSONDecodeError:
         raise ValueError("the gateway's answer is not JSON") from None
     try:
-        for step in path.split("."):
+        for step in path.replace("{phone}", phone).split("."):
             value = value[int(step) if isinstance(value, list) else step]
     except (KeyError, IndexError, ValueError, TypeError):
         raise ValueError(f"the gateway's answer has nothing at {path}") from None

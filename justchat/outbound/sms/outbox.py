@@ -23,7 +23,7 @@ class Outbox:
         self._file = file
         self._clock = clock
 
-    async def send(self, phone: Phone, text: str) -> None:
+    async def send(self, phone: Phone, text: str, key: str | None = None) -> None:
         line = orjson.dumps({"phone": phone, "text": text, "time": iso(self._clock())}) + b"\n"
         try:
             # One write of the whole line, since two daemons may share the file.

@@ -3,7 +3,7 @@
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 
-from justchat.config.settings import Sms
+from justchat.config.sms import Sms
 from justchat.errors import SmsFailed, SmsFailure
 from justchat.outbound.sms.breaker import PAUSE, Breaker
 from justchat.outbound.sms.gateway import Gateway

@@ -7,7 +7,7 @@ from twisted.internet import reactor
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
-from justchat.config.settings import Sms
+from justchat.config.sms import Sms
 from justchat.outbound.http_client import ANSWER_LIMIT
 from justchat.outbound.sms.gateway import Gateway
 from tests.support.gateway import PHONE, TEXT, GatewayCase, endless, headers_only, never, with_status
