@@ -33,7 +33,8 @@ class Daemon(Server):
     """``twistd justchat`` in a folder of its own; ``seed`` fills its database before the first start.
 
     ``mongo`` is the URI of a database that runs already. Without it the daemon has its own. ``bus`` joins it with
-    others. ``workers`` are processes of it.
+    others. ``workers`` are processes of it, ``settings`` more lines of its
+    settings.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Daemon(Server):
         bus: str | None = None,
         workers: int = 1,
         pinned: bool = True,
+        settings: str = "",
     ) -> None:
         self.pinned = pinned
         self.folder = Path(tempfile.mkdtemp(prefix="jc-bench-"))
@@ -53,7 +55,7 @@ class Daemon(Server):
         self.stalls: list[str] = []
         """Where turns of its reactor took more than 20 ms of processor time, if it is watched; of runs that ended."""
         self._log = self.folder / "log"
-        (self.folder / "justchat.toml").write_text(SETTINGS)
+        (self.folder / "justchat.toml").write_text(SETTINGS + settings)
         self._seed = seed
         self._mongo = mongo
         self._options = [] if mongo is None else ["--mongo", mongo]

@@ -16,6 +16,8 @@ MOST_KEPT = 1_000_000
 MOST_DEAD = 100_000
 """Dead deliveries of one webhook that are kept; the oldest go."""
 DROPPED_AT_ONCE = 1_000
+FULL = 50
+"""Events at once, after which there are likely more."""
 
 
 @define(kw_only=True)
@@ -51,14 +53,14 @@ class WebhookRelay:
                 await self.deliveries.drop_dead(webhook, min(dead - MOST_DEAD, DROPPED_AT_ONCE))
 
     async def relay_some(self) -> bool:
-        """Relay some of what is marked. Returns whether there was anything. Raises DatabaseAway."""
+        """Relay some of what is marked. Returns whether there is likely more. Raises DatabaseAway."""
         later = await self.marked.then()
         while first := await self.marked.first():
             await self._relay(first)
         if later:
             await self._relay(later)
         self.settled = self.deliveries.number()
-        return bool(later)
+        return len(later) >= FULL
 
     async def _relay(self, events: Sequence[WebhookEvent]) -> None:
         wanted = [(event, self._wanting(event)) for event in events]

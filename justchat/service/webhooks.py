@@ -1,6 +1,7 @@
 """The service that sends webhooks."""
 
 from contextlib import suppress
+from time import process_time
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,6 +12,7 @@ from justchat.config.settings import Settings
 from justchat.errors import ApiError
 from justchat.model.webhook import WebhookStatus
 from justchat.service.lifecycle import PeriodicService
+from justchat.service.webhook_pace import WebhookPace
 from justchat.store.lease import Lease
 from justchat.wiring.stores import Stores
 from justchat.wiring.webhooks import make_webhook_relay, make_webhook_sendings, server_name
@@ -47,12 +49,15 @@ class WebhookService(PeriodicService):
         self._renewed = self._tried = float("-inf")
         self._is_poked = True
         self._is_over = False
+        self._pace = WebhookPace(reactor.seconds, process_time)
+        self._next_step = float("inf")
         self._due = dict.fromkeys(("look", "note", "count"), 0.0)
         if self._sendings:
             stores.marks.on_mark = self._poke
 
     def _poke(self) -> None:
         self._is_poked = True
+        self._pace.mark()
 
     def _may_send(self) -> bool:
         return self._is_holder and self._reactor.seconds() < self._renewed + TRUSTED and bool(self.running)
@@ -105,6 +110,8 @@ class WebhookService(PeriodicService):
             sending.sender.forget()
 
     async def _relay_and_send(self) -> None:
+        if self._waits():
+            return
         if self._is_poked or self._is_due("look", LOOK_EVERY):
             self._is_poked = False
             while await self._relay.relay_some() and await self._holds():
@@ -114,6 +121,11 @@ class WebhookService(PeriodicService):
             await self._note()
         if self._is_due("count", COUNT_EVERY):
             await self._relay.count()
+
+    def _waits(self) -> bool:
+        now = self._reactor.seconds()
+        late, self._next_step = max(0.0, now - self._next_step), now + STEP_EVERY
+        return self._pace.waits(min(late, STEP_EVERY))
 
     async def _send(self) -> None:
         for sending in self._sendings:

@@ -1,6 +1,6 @@
 """What webhooks are to be told of, found by its marks (``marks.py``), with the documents of ``protocol``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bson import ObjectId
 from zope.interface import implementer
@@ -43,17 +43,31 @@ _NOTHING: Mapping[str, object] = {}
 class MarkedEvents:
     """See IMarkedEvents."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, types: Collection[WebhookType] = frozenset(WebhookType)
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._types = types
+        self._is_new = True
+        """Until everything was looked through, earlier settings may have wanted other types."""
         self._stream: ObjectId | None = None
         """The last stream of the last entries. The streams take turns, so that none waits for busier ones."""
 
     async def first(self) -> list[WebhookEvent]:
-        return await self._users() or await self._rooms()
+        users = await self._users() if self._may_be(WebhookType.USER_NEW, WebhookType.USER_DELETED) else []
+        return users or (await self._rooms() if self._may_be(WebhookType.ROOM_NEW) else [])
 
     async def then(self) -> list[WebhookEvent]:
-        return [*await self._balances(), *await self._complaints(), *await self._entries()]
+        balances = await self._balances() if self._may_be(WebhookType.BALANCE_CHANGED) else []
+        complaints = await self._complaints() if self._may_be(WebhookType.COMPLAINT_NEW) else []
+        entries = await self._entries() if self._may_be(*TYPE_OF_KIND.values()) else []
+        found = [*balances, *complaints, *entries]
+        self._is_new = self._is_new and bool(found)
+        return found
+
+    def _may_be(self, *types: WebhookType) -> bool:
+        return self._is_new or any(type in self._types for type in types)
 
     async def unmark(self, events: Sequence[WebhookEvent]) -> None:
         for collection in (LOG, USERS, ROOMS, LEDGER, COMPLAINTS):

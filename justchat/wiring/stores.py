@@ -82,7 +82,8 @@ def make_stores(
     kind = settings.picture_store
     # Orphans in the folder stay this daemon's when its pictures go elsewhere.
     folders = (folder,) if kind == "folder" else (kind, folder)
-    marks = Marks({type for webhook in settings.webhooks for type in webhook.events})
+    types = frozenset(type for webhook in settings.webhooks for type in webhook.events)
+    marks = Marks(types)
     users = Users(database, now, settings.sms.key_lifetime, marks)
     rooms = Rooms(database, reactor, shared=shared, bus=bus, marks=marks)
     mailboxes = Mailboxes(database, reactor, shared=shared, bus=bus, marks=marks)
@@ -109,7 +110,7 @@ def make_stores(
         exports=ExportRecords(database, now, folders[0]),
         personal_data=PersonalData(database, users, rooms, mailboxes, now),
         marks=marks,
-        marked_events=MarkedEvents(database, now),
+        marked_events=MarkedEvents(database, now, types),
         deliveries=Deliveries(database, now),
         packets=None if bus is None else Packets(database, bus, now),
     )
