@@ -32,7 +32,7 @@ class Deliveries:
         self._clock = clock
 
     async def last(self) -> int:
-        for status in await self._database.find(WEBHOOKS, {}, limit=MOST_STATUSES, fields=["_id"]):
+        for status in await self._database.find(WEBHOOKS, {}, sort={"_id": 1}, limit=MOST_STATUSES, fields=["_id"]):
             last = await self._find({"webhook": status["_id"]}, LIVE, 1, newest=True)
             self._database.order_clock.observe(last[0]["n"] if last else None)
         return self.number()
@@ -124,7 +124,7 @@ class Deliveries:
 
     async def keep_only(self, webhooks: Sequence[Id]) -> None:
         known = set(map(ObjectId, webhooks))
-        for status in await self._database.find(WEBHOOKS, {}, limit=MOST_STATUSES, fields=["_id"]):
+        for status in await self._database.find(WEBHOOKS, {}, sort={"_id": 1}, limit=MOST_STATUSES, fields=["_id"]):
             if status["_id"] in known:
                 continue
             of = id_of(status["_id"])
@@ -144,7 +144,7 @@ class Deliveries:
         await self._database.upsert(WEBHOOKS, {"_id": ObjectId(status.id)}, change)
 
     async def statuses(self) -> list[WebhookStatus]:
-        found = await self._database.find(WEBHOOKS, {}, limit=MOST_STATUSES)
+        found = await self._database.find(WEBHOOKS, {}, sort={"_id": 1}, limit=MOST_STATUSES)
         return [await self._status(document) for document in found]
 
     async def _status(self, document: Document) -> WebhookStatus:

@@ -133,16 +133,14 @@ class Removals:
                 await self._database.update(ANSWERS, kept, change)
 
     async def _scrub_deliveries(self, ids: Sequence[ObjectId], removed: Mapping[Id, Moment]) -> None:
-        after: Document = {}
         while found := await self._database.find(
-            DELIVERIES, {"ids": {"$in": ids}, **after}, sort={"_id": 1}, limit=CHANGED_AT_ONCE, fields=["body"]
+            DELIVERIES, {"ids": {"$in": ids}}, limit=CHANGED_AT_ONCE, fields=["body"]
         ):
-            changes = [
-                ({"_id": each["_id"]}, {"$set": {"body": Binary(without_removed_words(bytes(each["body"]), removed))}})
-                for each in found
-            ]
+            changes = []
+            for each in found:
+                body = Binary(without_removed_words(bytes(each["body"]), removed))
+                changes.append(({"_id": each["_id"]}, {"$set": {"body": body}, "$pull": {"ids": {"$in": ids}}}))
             await self._database.update_each(DELIVERIES, changes)
-            after = {"_id": {"$gt": found[-1]["_id"]}}
 
     async def due(self, at: Moment, limit: int) -> list[Entry]:
         documents = await self._database.find(

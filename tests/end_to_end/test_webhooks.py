@@ -1,6 +1,11 @@
 """Webhooks, as an app's own server receives them."""
 
+import os
+import shutil
+import signal
+import tempfile
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
@@ -11,12 +16,15 @@ from twisted.web.server import NOT_DONE_YET
 
 from tests.support.admin import run
 from tests.support.chat import Person, a_person, a_room
+from tests.support.client import request
 from tests.support.daemon import Daemon
 from tests.support.gateway import with_status
 from tests.support.money import with_coins
 from tests.support.mongo import drop, fresh_uri
+from tests.support.operators_mongod import OperatorsMongod
 from tests.support.waiting import at_once, eventually
 from tests.support.webhooks import Receiver
+from tests.support.words import word_list_settings
 
 
 def hang_up(request: Request) -> int:
@@ -95,6 +103,25 @@ class Types(WebhooksCase):
         await self.nothing_waits()
         for collection in ("log", "users", "rooms", "complaints", "ledger"):
             self.assertIsNone(self.database[collection].find_one({"hook": {"$exists": True}}))
+
+    async def test_held(self) -> None:
+        """A held message comes when it is let go, and one that is dropped never."""
+        daemon = await self.a_daemon(word_list_settings("hold") + self.receiver.settings("message.new", "direct.new"))
+        anna, boris = await a_person(daemon), await a_person(daemon)
+        room = await a_room(anna, anna)
+        [released, dropped] = await self.say(anna, room, "one badword", "another badword")
+        [direct] = (await anna.call("/user/sendMessage", message={"user": boris.id, "text": "badword"})).data["message"]
+        await self.say(anna, room, "fine")
+        self.assertEqual(["fine"], await self.receiver.texts(room, 1))
+
+        for decision, id in (("release", released), ("drop", dropped), ("release", direct["_id"])):
+            self.assertEqual(0, (await run("--mongo", self.uri, "words", decision, id)).code)
+
+        self.assertEqual(["fine", "one badword"], await self.receiver.texts(room, 2))
+        await self.receiver.next_of("direct.new", _id=direct["_id"])
+        await self.nothing_waits()
+        self.assertNotIn("held", self.receiver.of("message.new", _id=released)[0].data)
+        self.assertEqual([], self.receiver.of("message.new", _id=dropped))
 
     async def test_only_wanted(self) -> None:
         """Types that nobody wants leave no mark, and a webhook gets its own types alone."""
@@ -215,11 +242,56 @@ class Failures(WebhooksCase):
         daemon.settings = self.receiver.settings("message.new")
         await daemon.start()
         await eventually(lambda: not self.database.deliveries.find_one({}), "its deliveries to go")
-        self.assertEqual(1, self.database.webhooks.count_documents({}))
+        await eventually(lambda: self.database.webhooks.count_documents({}) == 1, "the other to stay")
         await daemon.stop()
         daemon.settings = ""
         await daemon.start()
         await eventually(lambda: not self.database.webhooks.find_one({}), "the other to go")
+
+    async def test_deleted_person(self) -> None:
+        """Nothing of a deleted person waits for a webhook, but that they are gone."""
+        daemon = await self.a_daemon("[accounts]\ndeletion_grace = 0\n" + self.receiver.settings())
+        anna = await a_person(daemon, nickname="Anna the Unforgettable")
+        self.receiver.answer = with_status(503)
+        room = await a_room(anna, anna)
+        await self.say(anna, room, "words of hers")
+        await eventually(lambda: self.database.deliveries.find_one({"type": "message.new"}), "a delivery")
+
+        self.assertEqual(202, (await anna.call("/user/delete", key=anna.key)).status)
+
+        await eventually(lambda: self.database.deliveries.find_one({"type": "user.deleted"}), "the deletion")
+        await eventually(lambda: not self.database.deliveries.find_one({"type": "message.new"}), "the rest to go")
+        waiting = str(list(self.database.deliveries.find()))
+        for words in ("Unforgettable", "words of hers", anna.phone):
+            self.assertNotIn(words, waiting)
+        self.receiver.answer = with_status(200)
+        await self.receiver.next_of("user.deleted", _id=anna.id)
+
+
+class Outage(WebhooksCase):
+    async def test_database_killed(self) -> None:
+        """What was answered comes, in order, though the database is killed while it is sent."""
+        folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        self.addCleanup(shutil.rmtree, folder)
+        mongod = await OperatorsMongod(folder).start()
+        self.addCleanup(mongod.end)
+        self.uri = mongod.uri("hooks")
+        daemon = await self.a_daemon(self.receiver.settings("message.new"))
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+        said: list[str] = []
+        for turn in range(2):
+            texts = [f"{turn} {number}" for number in range(20)]
+            await self.say(anna, room, *texts)
+            said += texts
+            os.kill(mongod.pid, signal.SIGKILL)
+            await mongod.restart()
+            await eventually(lambda: self.is_ready(daemon), "the daemon to be ready")
+
+        self.assertEqual(said, await self.receiver.texts(room, len(said)))
+
+    async def is_ready(self, daemon: Daemon) -> bool:
+        return (await request(daemon.http, "GET", "/readyz")).status == 200
 
 
 class Crashes(WebhooksCase):

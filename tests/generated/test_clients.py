@@ -10,12 +10,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
 from twisted.internet.threads import deferToThread
 
+from justchat.model.webhook_secret import secret_bytes
+from justchat.outbound.standard_webhooks import webhook_headers
 from tests.support.bystanders import a_picture
 from tests.support.chat import ChatTestCase, a_phone
 from tests.support.client import request
@@ -105,6 +109,23 @@ class Generated(ChatTestCase):
         for walk in ("walk_fetch", "walk_hey"):
             self.assertIn("walked", await self.tool(NODE, f"out/{walk}.js", *self.walker), walk)
             self.walker = (*self.walker[:3], a_phone(), a_phone())
+
+    async def test_webhook_library(self) -> None:
+        """The npm package of Standard Webhooks verifies a webhook, and refuses a changed one."""
+        secret, body = "whsec_" + b64encode(bytes(range(24))).decode(), b'{"type":"message.new"}'
+        signed = webhook_headers(secret_bytes(secret), "6b03f23d9542f6890eb19d0a", int(time.time()), body)
+        (self.folder / "verify.cjs").write_text(
+            "const {Webhook} = require('standardwebhooks');"
+            "const [secret, headers, body] = process.argv.slice(2), webhook = new Webhook(secret);"
+            "console.log(webhook.verify(body, JSON.parse(headers)).type);"
+            "try { webhook.verify(body + ' ', JSON.parse(headers)); } catch (error) { console.log(error.name); }"
+        )
+        (self.folder / "node_modules").symlink_to(await deferToThread(node_modules))
+
+        assert NODE is not None
+        said = await self.tool(NODE, "verify.cjs", secret, json.dumps(signed), body.decode())
+
+        self.assertEqual(["message.new", "WebhookVerificationError"], said.split())
 
     async def test_python(self) -> None:
         """openapi-python-client leaves nothing out; its client passes mypy, and walks."""

@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 from PIL import Image
 from pymongo import MongoClient
+from twisted.internet.defer import Deferred
 
 from tests.support.bodies import declared
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
@@ -17,6 +18,7 @@ from tests.support.issuer import SECRET, issuer_settings, token
 from tests.support.mongo import fresh_uri
 from tests.support.servers import AppServer, an_app_server
 from tests.support.waiting import eventually
+from tests.support.webhooks import EVENTS, Receiver
 
 
 class Plans(ChatTestCase):
@@ -28,7 +30,11 @@ class Plans(ChatTestCase):
         self.daemon = Daemon("--mongo", uri)
         config = self.daemon.folder / "justchat.toml"
         settings = "[privacy]\nsearch_users = true\n[accounts]\ndeletion_grace = 0\n"
-        config.write_text(settings + issuer_settings(algorithms=["HS256"], public_key=SECRET))
+        self.receiver = Receiver()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.receiver.stop()))
+        config.write_text(
+            settings + issuer_settings(algorithms=["HS256"], public_key=SECRET) + self.receiver.settings()
+        )
         self.daemon.options += ("--config", str(config))
         await self.daemon.start()
         self._logged, self._listeners = 0, []
@@ -45,6 +51,8 @@ class Plans(ChatTestCase):
         self.database.command({"profile": 2})
 
         await self.all_calls(server)
+        told = {*EVENTS} - {"message.edited", "user.deleted"}
+        await eventually(lambda: told <= {hook.type for hook in self.receiver.taken}, "all webhooks")
         await self.silence()
         self.database.command({"profile": 0})
 
