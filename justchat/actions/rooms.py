@@ -238,8 +238,19 @@ class RoomActions:
         for user, previous, to in await self.users.unfinished_moves(all=all):
             if await is_inside(user, to, self.rooms):
                 await self._settle_move(user, [previous], to)
-            else:
-                await self.users.abandon_move(user, to)
+                continue
+            if previous is not None and previous != to and await self._has_been_in(user, to):
+                # They entered, and were put out before the crash was noticed: they are in no room, as they were told.
+                with suppress(RoomNotFound):
+                    await self.leave(user, previous)
+            await self.users.abandon_move(user, to)
+
+    async def _has_been_in(self, user: Id, room: Id) -> bool:
+        """Whether a user was ever inside a room. False for one that is removed, and long after the last time."""
+        try:
+            return user in (await self.rooms.latest(room)).visitors
+        except RoomNotFound:
+            return False
 
     async def _settle_move(self, user: Id, left: list[Id | None], to: Id, order: int | None = None) -> bool:
         """Leave the rooms before, and end the move. False where its claim is lost."""

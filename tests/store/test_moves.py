@@ -10,6 +10,7 @@ from justchat.actions.moderation import Moderation
 from justchat.actions.rooms import RoomActions
 from justchat.actions.word_filter import WordFilter
 from justchat.errors import DatabaseAway
+from justchat.model.entry import Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.phone import Phone
@@ -57,6 +58,16 @@ class Moves(TestCase):
             count_entering=lambda *_: None,
         )
 
+    def moderation(self) -> Moderation:
+        return Moderation(
+            users=self.users,
+            rooms=self.logs[0],
+            pictures=PictureRecords(self.database, now, ""),
+            words=WordFilter(),
+            clock=now,
+            count_action=lambda *_: None,
+        )
+
     def before(self, owner: object, name: str, meanwhile: Any) -> None:
         """Do something else once, just before the next call of a method."""
         method = getattr(owner, name)
@@ -88,16 +99,33 @@ class Moves(TestCase):
         """So is who is kicked, and enters again at once."""
         await self.one.enter(self.anna.id, self.room, None)
         self.before(self.users, "vacate", lambda: self.other.enter(self.anna.id, self.room, None))
-        moderation = Moderation(
-            users=self.users,
-            rooms=self.logs[0],
-            pictures=PictureRecords(self.database, now, ""),
-            words=WordFilter(),
-            clock=now,
-            count_action=lambda *_: None,
-        )
 
-        await moderation.kick(self.admin, self.room, self.anna.id, None)
+        await self.moderation().kick(self.admin, self.room, self.anna.id, None)
+
+        await self.assert_in(self.room)
+
+    async def test_crashed_and_kicked(self) -> None:
+        """Whose move a crash interrupts after its entry, and who is then put out of the new room, is in no room."""
+        await self.one.enter(self.anna.id, self.room, None)
+        await self.users.begin_move(self.anna.id, self.next)
+        await self.logs[0].append(
+            self.next, lambda room, seq: self.one._entry(room, seq, Kind.NEW_ROOMMATE, self.anna.id)
+        )
+        await self.moderation().kick(self.admin, self.next, self.anna.id, None)
+
+        await self.other.finish_moves(all=True)
+
+        for room in (self.room, self.next):
+            self.assertNotIn(self.anna.id, (await self.logs[0].latest(room)).users)
+        self.assertIsNone(await self.users.entered_room(self.anna.id))
+        self.assertEqual([], await self.users.unfinished_moves(all=True))
+
+    async def test_crashed_before(self) -> None:
+        """Whose move a crash interrupts before its entry stays where they are."""
+        await self.one.enter(self.anna.id, self.room, None)
+        await self.users.begin_move(self.anna.id, self.next)
+
+        await self.other.finish_moves(all=True)
 
         await self.assert_in(self.room)
 
