@@ -1,0 +1,96 @@
+"""The deletion and the export of somebody who wrote very much, and what they cost others."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from bson import ObjectId
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from justchat.model.ids import Id, new_id
+from justchat.model.room import Room
+from justchat.store.bson import room_to_document
+from tests.support.bystanders import LARGE, bystanders, harm
+from tests.support.chat import Person, a_person
+from tests.support.waiting import eventually
+from tests.support.wire import OwnDatabaseCase
+
+MESSAGES = 1_000_000 if LARGE else 2_000
+EXPORTED = 100_000 if LARGE else 1_000
+SECONDS = 20.0 if LARGE else 1.0
+"""Seconds of a deletion that are measured."""
+
+
+class PersonalData(OwnDatabaseCase):
+    timeout = 900
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        config = self.daemon.folder / "justchat.toml"
+        config.write_text("[accounts]\ndeletion_grace = 0\n")
+        self.daemon.options += ("--config", str(config))
+        await self.daemon.start()
+
+    def fill(self, author: Person, number: int) -> None:
+        """A room in which somebody wrote so many messages."""
+        at = datetime.now(UTC).replace(microsecond=0)
+        people = {Id(author.id): None}
+        room = Room(
+            id=new_id(), name="a diary", admin=Id(author.id), created_at=at, max_users=10, users=people, visitors=people
+        )
+        self.database["rooms"].insert_one(room_to_document(room, number))
+
+        def messages() -> Iterator[dict[str, Any]]:
+            for seq in range(1, number + 1):
+                yield {
+                    "stream": ObjectId(room.id),
+                    "seq": seq,
+                    "kind": "message",
+                    "author": ObjectId(author.id),
+                    "create_at": at,
+                    "text": f"Dear diary, {seq}",
+                }
+
+        left = messages()
+        while some := list(islice(left, 10_000)):
+            self.database["log"].insert_many(some, ordered=False)
+
+    async def test_deletion(self) -> None:
+        author = await a_person(self.daemon)
+        self.fill(author, MESSAGES)
+
+        async def deleting() -> None:
+            self.assertEqual(202, (await author.call("/user/delete", key=author.key)).status)
+            await deferLater(reactor, SECONDS)
+
+        async with bystanders(self.daemon) as people:
+            quiet = await people.during(deferLater(reactor, SECONDS))
+            deleted = await people.during(deleting())
+
+        self.assertEqual([], harm(quiet, deleted, name=f"deletion, {MESSAGES:,} messages"))
+        if not LARGE:
+            await eventually(
+                lambda: not self.database["log"].count_documents({"text": {"$regex": "^Dear diary"}}), "no words"
+            )
+
+    async def test_export(self) -> None:
+        author = await a_person(self.daemon)
+        self.fill(author, EXPORTED)
+
+        async def exporting() -> None:
+            asked = await author.call("/user/export")
+            self.assertEqual(202, asked.status)
+
+            async def is_made() -> bool:
+                found = await author.call("/user/export", export=asked.data["export"]["_id"])
+                return bool(found.data["export"]["status"] == "ready")
+
+            await eventually(is_made, "the archive", 300)
+
+        async with bystanders(self.daemon) as people:
+            quiet = await people.during(deferLater(reactor, SECONDS))
+            exported = await people.during(exporting())
+
+        self.assertEqual([], harm(quiet, exported, name=f"export, {EXPORTED:,} messages"))
