@@ -26,7 +26,7 @@ class PartsTests(TestCase):
 
         async with open_context(settings, lambda: settings, reactor) as context:
             await list_gifts(context, Namespace())
-            await context.operating.list_complaints(closed_too=True, limit=1)
+            await context.operating.list_complaints(limit=1, closed=None)
             before = len(started)
             self.assertIsNotNone(await context.gift_catalogue())
             after = len(started)
