@@ -7,7 +7,7 @@ from os.path import lexists
 from pathlib import Path
 from typing import Any
 
-from justchat.admin import announcements, audit, complaints, gifts, keys, messages, uploads, users, webhooks, words
+from justchat.admin import announcements, audit, complaints, gifts, keys, messages, sms, uploads, users, webhooks, words
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.moment import Moment, from_iso
 from justchat.model.server_key import Scope
@@ -54,6 +54,7 @@ def _parser() -> ArgumentParser:
     _users(_area(areas, "users", "the users"))
     _announcements(areas)
     _keys(_area(areas, "keys", "the keys of an app's own servers"))
+    _sms(_area(areas, "sms", "the SMS that the daemon sends"))
     _audit(areas)
     _words(_area(areas, "words", "the messages that were held because of their words"))
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)
@@ -131,6 +132,13 @@ def _users(area: Any) -> None:
     hold.add_argument("--until", type=_moment, metavar="TIME", required=True, help="as 2026-12-31 or 2026-12-31T12:00Z")
     correct.add_argument("coins", metavar="COINS", type=_coins, help="to add; -50 takes 50")
     correct.add_argument("--reason", type=_text, metavar="TEXT", required=True, help="why; the ledger keeps it")
+
+
+def _sms(area: Any) -> None:
+    status = _command(area, "status", sms.status)
+    status.add_argument("--days", type=_price, metavar="N", default=30, help="30 by default; 90 are kept")
+    _command(area, "addresses", sms.addresses)
+    _command(area, "test", sms.test).add_argument("phone", metavar="PHONE", help="whose owner expects it")
 
 
 def _keys(area: Any) -> None:

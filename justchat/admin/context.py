@@ -17,6 +17,7 @@ from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.money import ICatalogue
+from justchat.interfaces.outbound import ISmsCounts, ISmsSender
 from justchat.interfaces.pictures import IPictureRecords, IPictureStore
 from justchat.interfaces.webhooks import IDeliveries
 from justchat.model.audit import Actor, ActorKind
@@ -29,6 +30,7 @@ from justchat.wiring.actions import (
     make_server_key_actions,
 )
 from justchat.wiring.bus import make_bus_of_command
+from justchat.wiring.outbound import make_sms_sender
 from justchat.wiring.pictures import make_picture_store
 from justchat.wiring.stores import make_stores
 from justchat.workers.archives import FolderArchives
@@ -63,6 +65,20 @@ class AdminContext:
         self.deliveries: IDeliveries = self._stores.deliveries
         self.operating: OperatorActions = make_operator_actions(settings, self._stores, operator())
         self.keys: ServerKeyActions = make_server_key_actions(self._stores, self.operating)
+
+    @property
+    def sms_counts(self) -> ISmsCounts:
+        """The counts of SMS."""
+        counts: ISmsCounts = self._stores.sms_counts
+        return counts
+
+    def settings_with_secrets(self) -> Settings:
+        """The settings with all secrets. Raises StartupError where one cannot be read."""
+        return self._with_secrets()
+
+    def sms_sender(self, settings: Settings) -> ISmsSender:
+        """The senders of ``[sms]``; ``settings`` have their secrets."""
+        return make_sms_sender(settings, self._reactor, self._stores.sms_counts)
 
     @property
     def records(self) -> IPictureRecords:

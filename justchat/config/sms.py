@@ -9,6 +9,7 @@ from justchat.config.secrets import Secret
 from justchat.config.setting_types import (
     UNREAD,
     NumberTypes,
+    Origin,
     Region,
     Seconds,
     SecretTemplate,
@@ -138,6 +139,11 @@ class Sms(SmsSender):
     chain_timeout: Seconds = 12
     """Seconds that all of ``chain`` have together."""
 
+    report_url: Origin | None = None
+    """Where providers reach this daemon, put into requests whose providers take an address for reports."""
+    report_secret: SecretText | None = None
+    """Signs the addresses of delivery reports; None to take none in."""
+
     @field_validator("text")
     @classmethod
     def _has_key(cls, text: str) -> str:
@@ -149,6 +155,8 @@ class Sms(SmsSender):
     def _fits_together(self) -> "Sms":
         if self.chain and self.sender != "outbox":
             raise ValueError("sender and [[sms.chain]] exclude each other")
+        if self.report_url is not None and self.report_secret is None:
+            raise ValueError("report_url needs a report_secret")
         names = [entry.called for entry in self.senders]
         if len(set(names)) < len(names):
             raise ValueError("two senders of [[sms.chain]] have one name; give each a name of its own")

@@ -29,6 +29,7 @@ from justchat.http.exported_files import ExportedFiles
 from justchat.http.fields import ImageBody
 from justchat.http.headers import CallFields, call_fields
 from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, write_error
+from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.interfaces.bus import IBus
@@ -45,6 +46,7 @@ class ForUsers:
     socketio: IResource
     uploads: UploadedFiles
     exports: ExportedFiles
+    sms_reports: SmsReports
 
 
 SOCKETS = {"websocket": "/ws", "socket.io": "/socket.io/"}
@@ -71,6 +73,7 @@ def make_app(
     _add_health(app, dispatcher, ping_database, bus)
     if for_users is not None:
         _add_files(app, for_users.uploads, for_users.exports)
+        _add_sms_reports(app, for_users.sms_reports)
         _add_sockets(app, for_users.websocket, for_users.socketio)
 
     @app.handle_errors(WrongMethod)
@@ -206,6 +209,19 @@ def _add_files(app: Klein, uploads: UploadedFiles, exports: ExportedFiles) -> No
             raise _not_found()
         await exports.send(export, request)
         return b""
+
+
+def _add_sms_reports(app: Klein, reports: SmsReports) -> None:
+    """Add the route that providers of SMS call."""
+
+    @app.route("/sms/report/<sender>/<token>", methods=["GET", "POST"])
+    @_answering_errors
+    async def sms_report(request: IRequest, sender: str, token: str) -> bytes:
+        """Delivery reports of SMS."""
+        body = await reports.receive(sender, token, request)
+        request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+        request.setHeader(b"X-Content-Type-Options", b"nosniff")
+        return body
 
 
 async def _serve_call(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) -> bytes:

@@ -3,6 +3,7 @@
 from zope.interface import Interface
 
 from justchat.model.phone import Phone
+from justchat.model.sms_count import SmsCount
 
 
 class ICaptcha(Interface):
@@ -20,3 +21,13 @@ class ISmsSender(Interface):
 
         Raises SmsFailed where the gateway did not, or may not, have accepted it.
         """
+
+
+class ISmsCounts(Interface):
+    """Counts SMS by day, sender and outcome."""
+
+    async def add(sender: str, outcome: str) -> None:
+        """Count one. Raises DatabaseAway."""
+
+    async def latest(days: int) -> list[SmsCount]:
+        """The counts of the last days, the latest first."""

@@ -63,6 +63,7 @@ class Deed(StrEnum):
     UPDATE_USER = "update user"
     OPEN_SESSION = "open session"
     LIST_COMPLAINTS = "list complaints"
+    TEST_SMS = "test sms"
 
 
 @frozen(kw_only=True)

@@ -123,7 +123,7 @@ class Daemon(RootService):
             images=images,
             picture_store=pictures,
             archives=archives,
-            sms=make_sms_sender(settings, reactor),
+            sms=make_sms_sender(settings, reactor, stores.sms_counts),
             captcha=make_captcha(settings, reactor),
             tokens=make_tokens(settings, reactor),
             before_message=make_before_message(settings, reactor),

@@ -17,6 +17,7 @@ HELD = "held"
 EXPORTS = "exports"
 ANNOUNCEMENTS = "announcements"
 SERVER_KEYS = "server_keys"
+SMS_COUNTS = "sms_counts"
 DELIVERIES, WEBHOOKS = "deliveries", "webhooks"
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
@@ -154,6 +155,7 @@ INDEXES: dict[str, list[Document]] = {
     ],
     PACKETS: [_index({"at": 1}, expireAfterSeconds=3600)],
     HELD: [_index({"order": 1})],
+    SMS_COUNTS: [_index({"day": 1}, expireAfterSeconds=90 * 24 * 3600)],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],
     ANSWERS: [
         _index({"at": 1}, expireAfterSeconds=24 * 3600),

@@ -63,6 +63,7 @@ BELONGINGS: Mapping[str, Sequence[str] | str] = {
     "deliveries": "what webhooks are told of what is exported, until it has arrived",
     "webhooks": "the state of webhooks; it names nobody",
     "server_keys": "keys of app's servers",
+    "sms_counts": "numbers; they name nobody",
     "windows": "counts, under ids from which nobody can be told",
     "invites": "ids from which nobody can be told, for a day",
     "packets": "what daemons publish to each other, for an hour",

@@ -4,9 +4,9 @@ from time import monotonic
 from typing import Any
 
 from justchat.config.settings import Settings
-from justchat.config.sms import SmsSender
+from justchat.config.sms import ChainedSender, Sms, SmsSender
 from justchat.interfaces.hooks import IBeforeMessage
-from justchat.interfaces.outbound import ICaptcha, ISmsSender
+from justchat.interfaces.outbound import ICaptcha, ISmsCounts, ISmsSender
 from justchat.interfaces.tokens import ITokens
 from justchat.model.moment import now
 from justchat.outbound.before_message import BeforeMessage
@@ -16,13 +16,14 @@ from justchat.outbound.sms.chain import Chain, Link
 from justchat.outbound.sms.gateway import Gateway
 from justchat.outbound.sms.outbox import Outbox
 from justchat.outbound.sms.presets import as_http
+from justchat.outbound.sms.reports import report_path
 from justchat.outbound.tokens import NoTokens, Tokens
 
 
-def make_sms_sender(settings: Settings, reactor: Any) -> ISmsSender:
+def make_sms_sender(settings: Settings, reactor: Any, counts: ISmsCounts) -> ISmsSender:
     """The senders of ``[sms]``, as a chain."""
     sms = settings.sms
-    made = [(each, as_http(each)) for each in sms.senders]
+    made = [(each, as_http(each, _report_address(sms, each))) for each in sms.senders]
     links = [
         Link(
             name=each.called,
@@ -32,7 +33,13 @@ def make_sms_sender(settings: Settings, reactor: Any) -> ISmsSender:
         )
         for each, http in made
     ]
-    return Chain(links, sms.chain_timeout if sms.chain else sms.timeout + 1, reactor)
+    return Chain(links, sms.chain_timeout if sms.chain else sms.timeout + 1, reactor, counts)
+
+
+def _report_address(sms: Sms, sender: ChainedSender) -> str | None:
+    if sms.report_url is None or sms.report_secret is None:
+        return None
+    return sms.report_url + report_path(sms.report_secret, sender.called)
 
 
 def _make_sender(settings: Settings, sender: SmsSender, reactor: Any) -> ISmsSender:

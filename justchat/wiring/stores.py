@@ -32,6 +32,7 @@ from justchat.store.removals import Removals
 from justchat.store.rooms import Rooms
 from justchat.store.server_keys import ServerKeys
 from justchat.store.sessions import Sessions
+from justchat.store.sms_counts import SmsCounts
 from justchat.store.users import Users
 
 
@@ -56,6 +57,7 @@ class Stores:
     server_keys: ServerKeys
     held: HeldMessages
     invites: Invites
+    sms_counts: SmsCounts
     rate_windows: RateWindows
     pictures: PictureRecords
     exports: ExportRecords
@@ -105,6 +107,7 @@ def make_stores(
         server_keys=ServerKeys(database),
         held=HeldMessages(database),
         invites=Invites(database, now, reactor),
+        sms_counts=SmsCounts(database, now),
         rate_windows=RateWindows(database, now, reactor),
         pictures=PictureRecords(database, now, *folders),
         exports=ExportRecords(database, now, folders[0]),

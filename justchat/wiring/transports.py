@@ -22,6 +22,7 @@ from justchat.http.fields import FieldContext
 from justchat.http.idempotency import Idempotency
 from justchat.http.openapi import openapi
 from justchat.http.site import JustChatSite
+from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
@@ -116,7 +117,15 @@ def make_transports(
         "rates": rates,
     }
     for_users = ForUsers(
-        websocket=websocket, socketio=socketio, uploads=UploadedFiles(pictures), exports=ExportedFiles(exports)
+        websocket=websocket,
+        socketio=socketio,
+        uploads=UploadedFiles(pictures),
+        exports=ExportedFiles(exports),
+        sms_reports=SmsReports(
+            {each.called: each.sender for each in settings.sms.senders},
+            settings.sms.report_secret,
+            stores.sms_counts,
+        ),
     )
 
     def calls_factory(table: str, served: list[Endpoint], for_users: ForUsers | None) -> IProtocolFactory:

@@ -13,6 +13,7 @@ from justchat.http.endpoint import NONE, Requester, endpoints_of, post
 from justchat.http.exported_files import ExportedFiles
 from justchat.http.fields import Empty, FieldContext
 from justchat.http.responses import Nothing
+from justchat.http.sms_reports import SmsReports
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.workers.picture_folder import PictureFolder
 
@@ -37,6 +38,7 @@ class Routes(TestCase):
                 socketio=Resource(),
                 uploads=UploadedFiles(PictureFolder(Path())),
                 exports=ExportedFiles(object()),
+                sms_reports=SmsReports({}, None, object()),
             ),
         )
 
@@ -45,6 +47,7 @@ class Routes(TestCase):
         self.assertEqual(
             {
                 *("/a/call", "/", "/livez", "/readyz", "/openapi.json", "/ws", "/uploads/<name>", "/exports/<name>"),
+                "/sms/report/<sender>/<token>",
                 *("/socket.io/", "/socket.io/<path:__rest__>"),
             },
             rules,

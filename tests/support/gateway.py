@@ -1,5 +1,6 @@
 """A real HTTP server on loopback in the place of an SMS gateway, and the base of its tests."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -57,6 +58,16 @@ class FakeGateway:
         for connection in list(self._connections.protocols):
             connection.transport.abortConnection()
         await self.abandoned()
+
+
+class Counts:
+    """Counts of SMS, in memory: for tests without a database."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[tuple[str, str]] = Counter()
+
+    async def add(self, sender: str, outcome: str) -> None:
+        self.counted[sender, outcome] += 1
 
 
 class _Everything(Resource):

@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 from justchat.config.settings import Settings
 from justchat.model.phone import Phone
 from justchat.wiring.outbound import make_sms_sender
-from tests.support.gateway import PHONE, FakeGateway, with_status
+from tests.support.gateway import PHONE, Counts, FakeGateway, with_status
 
 BRITISH = Phone("447400123456")
 KEY = "271828"
@@ -35,7 +35,7 @@ class SmsSenders(TestCase):
 
     async def test_chain(self) -> None:
         """The senders of a chain are asked in their order, for their countries and for what they can send."""
-        sender = make_sms_sender(self.settings, reactor)
+        sender = make_sms_sender(self.settings, reactor, Counts())
         self.russian.answer = lambda request: b'{"ok": true, "result": {}}'
         self.others.answer = lambda request: b'{"id": 1, "cnt": 1}'
 
@@ -48,7 +48,7 @@ class SmsSenders(TestCase):
 
     async def test_next(self) -> None:
         """A key that the first one cannot send comes by the next one."""
-        sender = make_sms_sender(self.settings, reactor)
+        sender = make_sms_sender(self.settings, reactor, Counts())
         self.russian.answer = with_status(500)
         self.others.answer = lambda request: b'{"id": 1, "cnt": 1}'
 

@@ -9,9 +9,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from justchat.errors import SmsFailed, SmsFailure
-from justchat.interfaces.outbound import ISmsSender
+from justchat.errors import ApiError, SmsFailed, SmsFailure
+from justchat.interfaces.outbound import ISmsCounts, ISmsSender
 from justchat.model.phone import Phone, country_of
+from justchat.model.sms_count import ACCEPTED
 
 
 @frozen(kw_only=True)
@@ -41,10 +42,11 @@ class Chain:
 
     _log = Logger()
 
-    def __init__(self, links: Sequence[Link], timeout: float, reactor: Any) -> None:
+    def __init__(self, links: Sequence[Link], timeout: float, reactor: Any, counts: ISmsCounts) -> None:
         self._links = links
         self._timeout = timeout
         self._reactor = reactor
+        self._counts = counts
 
     async def send(self, phone: Phone, text: str, key: str | None = None) -> None:
         """See ISmsSender. The failure that is raised is the one that says most about what was, or may be, sent."""
@@ -56,10 +58,13 @@ class Chain:
                 break
             if link.serves(phone, key):
                 try:
-                    return await self._attempt(link, phone, text, key, left)
+                    await self._attempt(link, phone, text, key, left)
                 except SmsFailed as error:
                     failed.append(error)
                     self._tell(link, phone, error)
+                    await self._count(link, error.failure.value)
+                else:
+                    return await self._count(link, ACCEPTED)
         if not failed:
             what = "SMS" if key is None else "keys"
             raise SmsFailed(f"no sender sends {what} to {country_of(phone)}", SmsFailure.MISCONFIGURED)
@@ -69,6 +74,12 @@ class Chain:
         sending = Deferred.fromCoroutine(link.sender.send(phone, text, key))
         sending.addTimeout(seconds, self._reactor, _out_of_time)
         await sending
+
+    async def _count(self, link: Link, outcome: str) -> None:
+        try:
+            await self._counts.add(link.name, outcome)
+        except ApiError as error:  # an SMS that was sent stays sent without the database
+            self._log.warn("an SMS of {name} is not counted: {error}", name=link.name, error=error)
 
     def _tell(self, link: Link, phone: Phone, error: SmsFailed) -> None:
         if len(self._links) > 1:  # the failure of a single one is logged by the action

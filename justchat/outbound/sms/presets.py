@@ -30,13 +30,16 @@ Made = dict[str, Any]
 """Settings of SmsSender."""
 
 
-def as_http(sender: SmsSender) -> SmsSender:
-    """A preset as the settings of an HTTP request; any other sender unchanged."""
+def as_http(sender: SmsSender, report: str | None = None) -> SmsSender:
+    """A preset as the settings of an HTTP request; any other sender unchanged.
+
+    ``report`` is the address for delivery reports, for the providers whose requests have it.
+    """
     make = _PRESETS.get(sender.sender)
     if make is None:
         return sender
     host = (sender.url or _HOSTS[sender.sender]).rstrip("/")
-    made = make(sender)
+    made = make(sender, report)
     made["url"] = host + made.pop("path")
     return sender.model_copy(update={"sender": "http", **made})
 
@@ -56,14 +59,14 @@ def _part(value: str | None) -> str:
     return quote(value or "", safe="")
 
 
-def _twilio(sender: SmsSender) -> Made:
+def _twilio(sender: SmsSender, report: str | None) -> Made:
     assert sender.sender_id is not None
     # A messaging service chooses the number itself.
     source = "MessagingServiceSid" if sender.sender_id.startswith("MG") else "From"
     return {
         "path": f"/2010-04-01/Accounts/{_part(sender.account)}/Messages.json",
         "headers": {**_basic(sender), **_FORM},
-        "body": _form({source: sender.sender_id}, To="%2B{phone}", Body="{text}"),
+        "body": _form({source: sender.sender_id, "StatusCallback": report}, To="%2B{phone}", Body="{text}"),
         "success_status": (201,),
         "success_path": "sid",
         "failure_path": "code",
@@ -76,7 +79,7 @@ def _twilio(sender: SmsSender) -> Made:
     }
 
 
-def _twilio_verify(sender: SmsSender) -> Made:
+def _twilio_verify(sender: SmsSender, report: str | None) -> Made:
     # With a key of our own (CustomCode), so that it is stored, checked and limited as every other key.
     return {
         "path": f"/v2/Services/{_part(sender.service)}/Verifications",
@@ -95,11 +98,11 @@ def _twilio_verify(sender: SmsSender) -> Made:
     }
 
 
-def _vonage(sender: SmsSender) -> Made:
+def _vonage(sender: SmsSender, report: str | None) -> Made:
     return {
         "path": "/sms/json",
         "headers": {**_basic(sender), **_FORM},
-        "body": _form({"from": sender.sender_id, "type": "unicode"}, to="{phone}", text="{text}"),
+        "body": _form({"from": sender.sender_id, "type": "unicode", "callback": report}, to="{phone}", text="{text}"),
         "success_path": "messages.0.status",
         "success_value": "0",
         "failure_path": "messages.0.status",
@@ -112,11 +115,15 @@ def _vonage(sender: SmsSender) -> Made:
     }
 
 
-def _messagebird(sender: SmsSender) -> Made:
+def _messagebird(sender: SmsSender, report: str | None) -> Made:
     return {
         "path": "/messages",
         "headers": {"Authorization": Secret(f"AccessKey {sender.secret}"), "Accept": "application/json", **_FORM},
-        "body": _form({"originator": sender.sender_id, "datacoding": "auto"}, recipients="{phone}", body="{text}"),
+        "body": _form(
+            {"originator": sender.sender_id, "datacoding": "auto", "reportUrl": report},
+            recipients="{phone}",
+            body="{text}",
+        ),
         "success_status": (201,),
         "success_path": "id",
         "failure_path": "errors.0.code",
@@ -124,7 +131,7 @@ def _messagebird(sender: SmsSender) -> Made:
     }
 
 
-def _bird(sender: SmsSender) -> Made:
+def _bird(sender: SmsSender, report: str | None) -> Made:
     return {
         "path": f"/workspaces/{_part(sender.account)}/channels/{_part(sender.service)}/messages",
         "headers": {"Authorization": Secret(f"AccessKey {sender.secret}"), "Content-Type": "application/json"},
@@ -137,7 +144,7 @@ def _bird(sender: SmsSender) -> Made:
     }
 
 
-def _smsru(sender: SmsSender) -> Made:
+def _smsru(sender: SmsSender, report: str | None) -> Made:
     return {
         "path": "/sms/send",
         "headers": _FORM,
@@ -155,7 +162,7 @@ def _smsru(sender: SmsSender) -> Made:
     }
 
 
-def _smsc(sender: SmsSender) -> Made:
+def _smsc(sender: SmsSender, report: str | None) -> Made:
     return {
         "path": "/sys/send.php",
         "headers": _FORM,
@@ -177,10 +184,12 @@ def _smsc(sender: SmsSender) -> Made:
     }
 
 
-def _telegram(sender: SmsSender) -> Made:
+def _telegram(sender: SmsSender, report: str | None) -> Made:
     fields = {"phone_number": "+{phone}", "code": "{key}"}
     if sender.sender_id is not None:
         fields["sender_username"] = sender.sender_id
+    if report is not None:
+        fields["callback_url"] = report
     return {
         "path": "/sendVerificationMessage",
         "headers": {"Authorization": Secret(f"Bearer {sender.secret}"), "Content-Type": "application/json"},
@@ -196,7 +205,7 @@ def _telegram(sender: SmsSender) -> Made:
     }
 
 
-def _whatsapp(sender: SmsSender) -> Made:
+def _whatsapp(sender: SmsSender, report: str | None) -> Made:
     key = [{"type": "text", "text": "{key}"}]
     return {
         "path": f"/v23.0/{_part(sender.service)}/messages",
@@ -228,7 +237,7 @@ def _whatsapp(sender: SmsSender) -> Made:
     }
 
 
-_PRESETS: Mapping[SenderKind, Callable[[SmsSender], Made]] = {
+_PRESETS: Mapping[SenderKind, Callable[[SmsSender, str | None], Made]] = {
     "twilio": _twilio,
     "twilio-verify": _twilio_verify,
     "vonage": _vonage,

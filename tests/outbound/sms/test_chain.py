@@ -12,6 +12,7 @@ from justchat.errors import SmsFailed, SmsFailure
 from justchat.interfaces.outbound import ISmsSender
 from justchat.model.phone import Phone
 from justchat.outbound.sms.chain import Chain, Link
+from tests.support.gateway import Counts
 
 RUSSIAN, BRITISH = Phone("79223438450"), Phone("447400123456")
 TEXT, KEY = "Your key: 271828", "271828"
@@ -41,9 +42,10 @@ def link(sender: Sender, name: str = "a", **options: Any) -> Link:
 class ChainTests(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
+        self.counts = Counts()
 
     def send(self, *links: Link, phone: Phone = RUSSIAN, key: str | None = KEY) -> "Deferred[None]":
-        return Deferred.fromCoroutine(Chain(links, 10, self.clock).send(phone, TEXT, key))
+        return Deferred.fromCoroutine(Chain(links, 10, self.clock, self.counts).send(phone, TEXT, key))
 
     def test_first(self) -> None:
         """While the first sender accepts, no other is asked."""
@@ -136,3 +138,9 @@ class ChainTests(TestCase):
 
         said = [event["log_format"].format(**event) for event in lines if "name" in event]
         self.assertEqual(["cheap did not send an SMS to …50 (no-funds): its reason"], said)
+
+    def test_counts(self) -> None:
+        """Each attempt is counted with its outcome."""
+        self.successResultOf(self.send(link(Sender(SmsFailure.NO_FUNDS), "cheap"), link(Sender(), "dear")))
+
+        self.assertEqual({("cheap", "no-funds"): 1, ("dear", "accepted"): 1}, self.counts.counted)
