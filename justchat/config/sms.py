@@ -155,8 +155,6 @@ class Sms(SmsSender):
     def _fits_together(self) -> "Sms":
         if self.chain and self.sender != "outbox":
             raise ValueError("sender and [[sms.chain]] exclude each other")
-        if self.report_url is not None and self.report_secret is None:
-            raise ValueError("report_url needs a report_secret")
         names = [entry.called for entry in self.senders]
         if len(set(names)) < len(names):
             raise ValueError("two senders of [[sms.chain]] have one name; give each a name of its own")
