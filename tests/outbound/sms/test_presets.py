@@ -257,3 +257,18 @@ class Presets(GatewayCase):
         made = [as_http(SmsSender.model_validate({**SETTINGS, "sender": preset})) for preset in NEEDED]
 
         self.assertEqual([], [each.url for each in made if not (each.url or "").startswith("https://")])
+
+    def test_reports(self) -> None:
+        """The providers that take an address for delivery reports with an SMS are told it, and no others."""
+        address = "https://chat.example.com/sms/report/a/b"
+        fields = {"twilio": "StatusCallback", "vonage": "callback", "messagebird": "reportUrl"}
+
+        bodies = {
+            name: as_http(SmsSender.model_validate({**SETTINGS, "sender": name}), address).body for name in NEEDED
+        }
+
+        forms = {name: parse_qs(bodies[name]).get(field) for name, field in fields.items()}
+        self.assertEqual({name: [address] for name in fields}, forms)
+        self.assertEqual(address, json.loads(bodies["telegram"])["callback_url"])
+        others = set(NEEDED) - {*fields, "telegram"}
+        self.assertEqual([], [name for name in others if "chat.example.com" in bodies[name]])
