@@ -19,7 +19,7 @@ from justchat.errors import DatabaseAway
 from justchat.interfaces.webhooks import IDeliveries, IWebhookPoster
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
-from justchat.model.webhook import RETRIED_FOR, Delivery, pause_after
+from justchat.model.webhook import RETRIED_FOR, Delivery, PostFailure, pause_after
 
 AT_ONCE = 16
 """Requests to one webhook at a time."""
@@ -37,7 +37,9 @@ LONGEST_DOWN = 120.0
 MOST_UNSAVED = 1_000
 """Deliveries that have arrived and are still in the database; with more, nothing is sent."""
 READ_ANEW = 30.0
-"""Seconds after which a sender that has nothing to do reads from the start, for what came with a low number."""
+"""Seconds after which a sender reads from the start, if no stream fails, for what came with a low number."""
+FRESH = 10.0
+"""Seconds that deliveries are in memory. Then they are read again, since their words may have been removed."""
 
 
 @define(kw_only=True, eq=False)
@@ -58,6 +60,8 @@ class WebhookSender:
     error_at: Moment | None = None
     _cursor: int = 0
     _lanes: dict[Id, deque[Delivery]] = field(factory=dict)
+    _read_since: dict[Id, float] = field(factory=dict)
+    """At which second the first of each lane was read."""
     _ready: deque[Id] = field(factory=deque)
     """Streams in memory that have no request."""
     _busy: set[Id] = field(factory=set)
@@ -92,7 +96,7 @@ class WebhookSender:
             return
         self._send()
         await self._refill()
-        if self.is_idle and self.seconds() > self._read_at + READ_ANEW:
+        if not self._failing and self.seconds() > self._read_at + READ_ANEW:
             self._cursor, self._read_at = 0, self.seconds()
         queued = self.in_memory()
         if queued < WINDOW // 2 and len(self._failing) < MOST_FAILING:
@@ -108,15 +112,20 @@ class WebhookSender:
 
     def forget(self) -> None:
         """Another daemon sends from now on."""
-        for memory in (self._lanes, self._ready, self._failing, self._failed_in_a_row):
+        for memory in (self._lanes, self._read_since, self._ready, self._failing, self._failed_in_a_row):
             memory.clear()
         self._cursor = self._down = 0
         self._down_until = 0.0
 
     async def _read_on(self, settled: int, number: int) -> None:
-        for delivery in await self.deliveries.after(self.webhook, self._cursor, settled, number):
+        before = self._cursor
+        found = await self.deliveries.after(self.webhook, before, settled, number)
+        if self._cursor != before:  # the receiver was found down meanwhile
+            return
+        known = {delivery.id for lane in self._lanes.values() for delivery in lane}
+        for delivery in found:
             self._cursor = delivery.n
-            if delivery.stream in self._failing or delivery.id in self._arrived:
+            if delivery.stream in self._failing or delivery.id in self._arrived or delivery.id in known:
                 continue
             lane = self._lanes.get(delivery.stream)
             if lane is not None:
@@ -124,8 +133,15 @@ class WebhookSender:
             elif delivery.stream in self._busy:
                 self._failing[delivery.stream] = self.seconds()  # its request is from before
             else:
-                self._lanes[delivery.stream] = deque([delivery])
-                self._ready.append(delivery.stream)
+                self._add_lane(delivery.stream, deque([delivery]))
+
+    def _add_lane(self, stream: Id, lane: deque[Delivery]) -> None:
+        self._lanes[stream] = lane
+        self._read_since[stream] = self.seconds()
+        self._ready.append(stream)
+
+    def _drop_lane(self, stream: Id) -> None:
+        del self._lanes[stream], self._read_since[stream]
 
     async def _refill(self) -> None:
         """Read the streams whose pause is over. Those with nothing left are as all others again."""
@@ -136,8 +152,7 @@ class WebhookSender:
             found = await self.deliveries.of_stream(self.webhook, stream, self._cursor, REFILLED)
             lane = deque(delivery for delivery in found if delivery.id not in self._arrived)
             if lane:
-                self._lanes[stream] = lane
-                self._ready.append(stream)
+                self._add_lane(stream, lane)
             else:
                 del self._failing[stream]
 
@@ -153,6 +168,10 @@ class WebhookSender:
             and self.may_send()
         ):
             stream = self._ready.popleft()
+            if self.seconds() > self._read_since[stream] + FRESH:
+                self._drop_lane(stream)
+                self._failing[stream] = self.seconds()
+                continue
             self._busy.add(stream)
             ensureDeferred(self._send_next(stream, self._lanes[stream])).addErrback(
                 lambda failure: self._logger.failure("a webhook was not sent", failure)
@@ -161,16 +180,16 @@ class WebhookSender:
     async def _send_next(self, stream: Id, lane: deque[Delivery]) -> None:
         delivery = lane[0]
         try:
-            error = await self.poster.post(delivery.id, delivery.body)
+            failure = await self.poster.post(delivery.id, delivery.body)
         except Exception:
             self._logger.failure("a webhook was not sent")
-            error = "an internal error"
+            failure = PostFailure(reason="an internal error", is_down=False)
         finally:
             self._busy.discard(stream)
-        if error is None:
+        if failure is None:
             self._on_success(stream, lane, delivery)
         else:
-            await self._on_failure(stream, lane, delivery, error)
+            await self._on_failure(stream, lane, delivery, failure)
         self._send()
 
     def _on_success(self, stream: Id, lane: deque[Delivery], delivery: Delivery) -> None:
@@ -189,21 +208,26 @@ class WebhookSender:
         if lane:
             self._ready.append(stream)
             return
-        del self._lanes[stream]
+        self._drop_lane(stream)
         if stream in self._failing:
             self._failing[stream] = self.seconds()  # there may be more
 
-    async def _on_failure(self, stream: Id, lane: deque[Delivery], delivery: Delivery, error: str) -> None:
+    async def _on_failure(self, stream: Id, lane: deque[Delivery], delivery: Delivery, failure: PostFailure) -> None:
         tries = delivery.tries + 1
         self.failures += 1
-        self.error, self.error_at = error, self.clock()
+        self.error, self.error_at = failure.reason, self.clock()
         if self._lanes.get(stream) is lane:
-            del self._lanes[stream]
+            self._drop_lane(stream)
         self._failing[stream] = self.seconds() + pause_after(tries)
-        self._failed_in_a_row.add(stream)
+        if failure.is_down:
+            self._failed_in_a_row.add(stream)
         # While it is down, what had been sent before still comes back.
-        if self.seconds() >= self._down_until and (self._down or len(self._failed_in_a_row) >= DOWN_AFTER):
-            self._go_down(error)
+        if (
+            failure.is_down
+            and self.seconds() >= self._down_until
+            and (self._down or len(self._failed_in_a_row) >= DOWN_AFTER)
+        ):
+            self._go_down(failure.reason)
         try:
             await self.deliveries.failed(delivery, tries)
             if self.clock() - delivery.at >= RETRIED_FOR:
@@ -235,4 +259,5 @@ class WebhookSender:
             else:
                 self._cursor = min(self._cursor, lane[0].n - 1)
         self._lanes.clear()
+        self._read_since.clear()
         self._ready.clear()

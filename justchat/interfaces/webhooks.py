@@ -6,7 +6,7 @@ from zope.interface import Interface
 
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
-from justchat.model.webhook import Delivery, WebhookEvent, WebhookStatus
+from justchat.model.webhook import Delivery, PostFailure, WebhookEvent, WebhookStatus
 
 
 class IMarkedEvents(Interface):
@@ -75,5 +75,5 @@ class IDeliveries(Interface):
 class IWebhookPoster(Interface):
     """Sends requests to one webhook."""
 
-    async def post(id: Id, body: bytes) -> str | None:
-        """Send once; None where it has arrived, else why it has not, without a secret."""
+    async def post(id: Id, body: bytes) -> PostFailure | None:
+        """Send once; None where it has arrived."""

@@ -93,6 +93,16 @@ class Delivery:
 
 
 @frozen(kw_only=True)
+class PostFailure:
+    """Why a request has not arrived, without a secret. ``is_down``: the receiver would hardly take another one, either;
+    else it refuses this one.
+    """
+
+    reason: str
+    is_down: bool
+
+
+@frozen(kw_only=True)
 class WebhookStatus:
     """A webhook as an operator sees it: how much waits and since when, how much is dead, what went wrong last.
 

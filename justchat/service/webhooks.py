@@ -27,6 +27,8 @@ TRUSTED = 14.0
 """Seconds after a renewal in which this daemon sends: less than a lease lasts."""
 NOTE_EVERY = 5.0
 COUNT_EVERY = 30.0
+SETTLED = 5.0
+"""Seconds after an outage of the database in which nothing is relayed: messages may be in doubt, and become void."""
 LAST_ANSWERS = 2.0
 """Seconds that a stop waits for the answers to what was sent. What has no answer then is sent again."""
 
@@ -49,6 +51,7 @@ class WebhookService(PeriodicService):
         self._renewed = self._tried = float("-inf")
         self._is_poked = True
         self._is_over = False
+        self._resume_at = 0.0
         self._pace = WebhookPace(reactor.seconds, process_time)
         self._next_step = float("inf")
         self._due = dict.fromkeys(("look", "note", "count"), 0.0)
@@ -70,6 +73,7 @@ class WebhookService(PeriodicService):
                 await self._relay_and_send()
         except ApiError as error:  # the database is away, which others log; every step may be done again
             self._log.debug("webhooks wait: {error}", error=error)
+            self._resume_at = self._reactor.seconds() + SETTLED
 
     async def _holds(self) -> bool:
         """Whether this daemon is the one that sends."""
@@ -112,7 +116,8 @@ class WebhookService(PeriodicService):
     async def _relay_and_send(self) -> None:
         if self._waits():
             return
-        if self._is_poked or self._is_due("look", LOOK_EVERY):
+        may_look = self._reactor.seconds() >= self._resume_at
+        if may_look and (self._is_poked or self._is_due("look", LOOK_EVERY)):
             self._is_poked = False
             while await self._relay.relay_some() and await self._holds():
                 await self._send()
