@@ -195,11 +195,7 @@ class WebhookSender:
     def _on_success(self, stream: Id, lane: deque[Delivery], delivery: Delivery) -> None:
         self._arrived[delivery.id] = None
         self.delivered += 1
-        self._failed_in_a_row.clear()
-        if self._down:
-            self._logger.info("the webhook {name} answers again", name=self.name)
-            self._down = 0
-            self._failing = dict.fromkeys(self._failing, self.seconds())
+        self._on_answer()
         if self._lanes.get(stream) is not lane:  # it was dropped meanwhile
             if stream in self._failing:
                 self._failing[stream] = self.seconds()
@@ -212,6 +208,14 @@ class WebhookSender:
         if stream in self._failing:
             self._failing[stream] = self.seconds()  # there may be more
 
+    def _on_answer(self) -> None:
+        """The receiver is up."""
+        self._failed_in_a_row.clear()
+        if self._down:
+            self._logger.info("the webhook {name} answers again", name=self.name)
+            self._down = 0
+            self._failing = dict.fromkeys(self._failing, self.seconds())
+
     async def _on_failure(self, stream: Id, lane: deque[Delivery], delivery: Delivery, failure: PostFailure) -> None:
         tries = delivery.tries + 1
         self.failures += 1
@@ -219,15 +223,12 @@ class WebhookSender:
         if self._lanes.get(stream) is lane:
             self._drop_lane(stream)
         self._failing[stream] = self.seconds() + pause_after(tries)
-        if failure.is_down:
+        if not failure.is_down:
+            self._on_answer()
+        elif self.seconds() >= self._down_until:  # else it had been sent before the receiver was found down
             self._failed_in_a_row.add(stream)
-        # While it is down, what had been sent before still comes back.
-        if (
-            failure.is_down
-            and self.seconds() >= self._down_until
-            and (self._down or len(self._failed_in_a_row) >= DOWN_AFTER)
-        ):
-            self._go_down(failure.reason)
+            if self._down or len(self._failed_in_a_row) >= DOWN_AFTER:
+                self._go_down(failure.reason)
         try:
             await self.deliveries.failed(delivery, tries)
             if self.clock() - delivery.at >= RETRIED_FOR:
