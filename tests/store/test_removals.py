@@ -156,7 +156,7 @@ class Races(RemovalCase):
         nothing: Any = None
         messages = Messages(rooms=self.rooms, client_ids=nothing, pictures=nothing, words=WordFilter(), clock=now)
 
-        quoting = await messages._say(new_id(), self.anna, self.room, "what?", message.id)
+        quoting = await messages._say(new_id(), self.anna, self.room, "what?", message.id, None)
 
         assert quoting.ref_message is not None
         self.assertEqual((message.id, None), (quoting.ref_message.id, quoting.ref_message.text))
