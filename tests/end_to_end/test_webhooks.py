@@ -1,8 +1,6 @@
 """Webhooks, as an app's own server receives them."""
 
-import os
 import shutil
-import signal
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -281,7 +279,7 @@ class Outage(WebhooksCase):
         room = await a_room(anna, anna)
         said = [str(number) for number in range(40)]
         await self.say(anna, room, *said[:20])
-        os.kill(mongod.pid, signal.SIGKILL)
+        mongod.end()
         await mongod.restart()
         await eventually(lambda: self.is_ready(daemon), "the daemon to be ready")
         await self.say(anna, room, *said[20:])
