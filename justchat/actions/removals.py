@@ -94,13 +94,14 @@ class MessageRemovals:
 
             await self.mailboxes.append_once(side, _removal_id(message, side), make)
 
-        for side in (receiver, author):
-            await tell(side)
         direct = DirectMessage(
             id=message.id, author=author, user=receiver, text="", created_at=message.created_at, order=message.order
         )
+        # First: who is told, and looks again, no longer finds it.
         for side in (receiver, author):
             await self.mailboxes.remove(side, direct)
+        for side in (receiver, author):
+            await tell(side)
         await self.removals.scrub([_direct_removal(message, _removal_id(message, receiver), receiver, 0, at)])
 
     async def remove_of(self, author: Id, room: Id, after: int = 0) -> int | None:
