@@ -4,7 +4,7 @@ It does not depend on how HTTP is read or written: bytes come in, a status and b
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 import orjson
 from attrs import evolve
@@ -180,7 +180,7 @@ class Dispatcher:
                     session = await self._sessions.get(key)
                     if address is not None and self.rates is not None and not (head_checked and key == fields.bearer):
                         self.rates.hit_session(endpoint.rate, session.id)
-            return await self._answer(endpoint, raw, body, Requester(key, session, None, address), fields)
+            return Answer(*await self._answer(endpoint, raw, body, Requester(key, session, None, address), fields))
         finally:
             if isinstance(body, ImageBody):
                 body.file.close()
@@ -200,19 +200,21 @@ class Dispatcher:
         if address is not None and self.rates is not None:
             self.rates.hit_session(endpoint.rate, key.id)
         body, _ = self._parse(endpoint.body, raw)
-        return await self._answer(endpoint, raw, body, Requester(fields.bearer, None, None, address, key, host), fields)
+        requester = Requester(fields.bearer, None, None, address, key, host)
+        return Answer(*await self._answer(endpoint, raw, body, requester, fields))
 
-    async def _answer(
+    def _answer(
         self,
         endpoint: Endpoint,
         raw: bytes | SpoolFile,
         body: Body | ImageBody,
         requester: Requester,
         fields: CallFields,
-    ) -> Answer:
+    ) -> Awaitable[tuple[int, bytes]]:
+        """The status and body. No coroutine of its own: nearly every call would pay for it."""
         if self._idempotency is None or fields.idempotency_key is None or not endpoint.takes_idempotency_key:
-            return Answer(*await self._carry_out(endpoint, body, requester))
-        return await self._call_once(self._idempotency, endpoint, raw, body, requester, fields.idempotency_key)
+            return self._carry_out(endpoint, body, requester)
+        return self._call_once(self._idempotency, endpoint, raw, body, requester, fields.idempotency_key)
 
     async def _call_once(
         self,
@@ -222,7 +224,7 @@ class Dispatcher:
         body: Body | ImageBody,
         requester: Requester,
         idempotency_key: str,
-    ) -> Answer:
+    ) -> tuple[int, bytes]:
         """Carry a call out under its Idempotency-Key, or give its first answer again."""
         id = key_id(idempotency_key, requester.id)
         # Whose stored answers this one counts among.
@@ -236,14 +238,12 @@ class Dispatcher:
                 self.rates.charge_kept(owner, len(answer[1]))
             return answer
 
-        return Answer(
-            *await idempotency.answer(
-                id,
-                fingerprint(endpoint, raw, body),
-                carry_out,
-                lambda error: self._outcome(endpoint, error),
-                endpoint.keeps_answer,
-            )
+        return await idempotency.answer(
+            id,
+            fingerprint(endpoint, raw, body),
+            carry_out,
+            lambda error: self._outcome(endpoint, error),
+            endpoint.keeps_answer,
         )
 
     def _outcome(self, endpoint: Endpoint, error: Exception) -> tuple[int, bytes] | None:
