@@ -1,12 +1,16 @@
 """JustChat: a chat back end in one daemon."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# Its one place. The package itself is not imported, since its dependencies are not there yet.
+VERSION = re.search(r'^__version__ = "(.+)"$', Path("justchat/__init__.py").read_text("utf-8"), re.MULTILINE)[1]
+
 setup(
     name="justchat",
-    version="0.2.0",  # raised with every release: pip upgrades by it
+    version=VERSION,
     description="A self-hosted chat back end: phone sign-up, rooms, direct messages, coins.",
     long_description=Path("README.rst").read_text("utf-8"),
     long_description_content_type="text/x-rst",

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.measures import MEASURES
 from bench.targets import TARGETS
+from justchat import __version__
 
 SHOWN = {
     "requests": "requests/s",
@@ -50,7 +51,8 @@ def machine() -> dict[str, Any]:
         "kernel": release(),
         "python": python_version(),
         "node": node.removeprefix("v"),
-        **{name: version(name) for name in ("twisted", "autobahn", "klein", "txmongo", "justchat")},
+        **{name: version(name) for name in ("twisted", "autobahn", "klein", "txmongo")},
+        "justchat": __version__,
     }
 
 

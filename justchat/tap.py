@@ -2,13 +2,13 @@
 
 import signal
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
 from twisted.python import usage
 
+from justchat import __version__
 from justchat.errors import StartupError
 from justchat.runtime.gc_tuning import collections_paused
 
@@ -39,7 +39,7 @@ class Options(usage.Options):
 
     def opt_version(self) -> None:
         """Show JustChat's version, and exit."""
-        print(f"JustChat {version('justchat')}")
+        print(f"JustChat {__version__}")
         raise SystemExit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:

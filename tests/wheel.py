@@ -17,12 +17,13 @@ import time
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from docutils.core import publish_doctree
+
+from justchat import __version__
 
 REPOSITORY = Path(__file__).parents[1]
 ENDPOINTS = [
@@ -270,7 +271,7 @@ def try_upgrade(folder: Path, tree: Path) -> None:
             raise StepFailed(f"the README's upgrade has changed:\n{lines}")
         script = lines.replace("/opt/justchat", shlex.quote(str(environment))).replace("systemctl", ": systemctl")
         run("sh", "-eu", "-c", script, folder=tree)
-        if f"JustChat {version('justchat')}" not in run(twistd, "justchat", "--version", folder=home):
+        if f"JustChat {__version__}" not in run(twistd, "justchat", "--version", folder=home):
             raise StepFailed("the version is not today's")
     with step("the upgrade: the data are served"), running(twistd, home, folder / "today.log") as port:
         history = call(port, "/room/chat", 200, session_key=session, room=room)["data"]["chat"]

@@ -1,11 +1,11 @@
 """What the daemon says once it accepts connections: to its operator in the log, and to systemd."""
 
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from twisted.application.service import Service
 from twisted.logger import Logger
 
+from justchat import __version__
 from justchat.bus.uri import parse_uris
 from justchat.config.settings import Settings
 from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed
@@ -70,7 +70,7 @@ def welcome(settings: Settings, ports: Sequence[OpenPort]) -> list[str]:
     """The last lines of a start: the addresses, and what to do next."""
     lines = [f"{each.table} listens on {address_of(each.port)}" for each in ports]
     front = next((_url(each) for each in ports if each.table == "http"), None)
-    lines.append(f"JustChat {version('justchat')} is up" + (f": {front}" if front else ""))
+    lines.append(f"JustChat {__version__} is up" + (f": {front}" if front else ""))
     if not settings.sms.has_gateway:
         lines.append(
             f'next: README.rst, "Walk-through"; keys of those who sign up are in {settings.data_dir}/sms-outbox.jsonl'

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProtocolFactory
 
+from justchat import __version__
 from justchat.actions.exports import Exports
 from justchat.actions.server_keys import ServerKeyCheck
 from justchat.config.settings import Settings
@@ -135,7 +135,7 @@ def make_transports(
             dispatcher,
             ping_database=ping_database,
             bus=bus,
-            description=openapi(served, settings.limits, version("justchat"), for_users=for_users is not None),
+            description=openapi(served, settings.limits, __version__, for_users=for_users is not None),
             for_users=for_users,
         )
         site = JustChatSite(

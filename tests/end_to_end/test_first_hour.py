@@ -3,10 +3,10 @@
 import os
 import signal
 import subprocess
-from importlib.metadata import version
 
 from twisted.trial.unittest import SkipTest
 
+from justchat import __version__
 from tests.support.client import request
 from tests.support.starting import ETC, LOGGED, StartCase, free_port
 from tests.support.waiting import eventually
@@ -21,7 +21,7 @@ class CommandLine(StartCase):
 
     async def test_version(self) -> None:
         """--version is JustChat's."""
-        self.assertEqual((0, [f"JustChat {version('justchat')}"]), await self.said("--version"))
+        self.assertEqual((0, [f"JustChat {__version__}"]), await self.said("--version"))
 
     async def test_check_config(self) -> None:
         """--check-config accepts good settings, and neither creates nor binds anything."""
@@ -77,7 +77,7 @@ class FirstStart(StartCase):
         lines = [LOGGED.sub("", line) for line in daemon.log.splitlines()]
 
         up, then = lines[-2:]
-        self.assertEqual(f"JustChat {version('justchat')} is up: http://127.0.0.1:{daemon.http}/", up)
+        self.assertEqual(f"JustChat {__version__} is up: http://127.0.0.1:{daemon.http}/", up)
         self.assertIn("README.rst", then)
         self.assertIn(str(daemon.data / "sms-outbox.jsonl"), then)
         self.assertNotRegex(daemon.log, r"0x[0-9a-f]{6,}|(Starting|Stopping) factory")

@@ -1,8 +1,8 @@
 """The conventions of all answers: form, methods, CORS, and the health checks."""
 
 import json
-from importlib.metadata import version
 
+from justchat import __version__
 from tests.support.chat import ChatTestCase, a_phone, a_room
 from tests.support.client import Answer, call, request
 from tests.support.wire import NOBODY, OwnDaemonCase, a_request, exchange
@@ -119,7 +119,7 @@ class Paths(ChatTestCase):
         [answer] = await exchange(self.daemon.http, a_request("GET /", last=True))
 
         said = json.loads(answer.body)
-        self.assertEqual((200, "JustChat", version("justchat")), (answer.status, said["name"], said["version"]))
+        self.assertEqual((200, "JustChat", __version__), (answer.status, said["name"], said["version"]))
         self.assertIn("README.rst", said["docs"])
 
     async def test_path_not_utf8(self) -> None:
