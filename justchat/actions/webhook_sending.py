@@ -54,6 +54,8 @@ class WebhookSender:
     seconds: Callable[[], float]
     may_send: Callable[[], bool]
     delivered: int = 0
+    requests: int = 0
+    """That have ended."""
     failures: int = 0
     error: str | None = None
     """Why the last try failed."""
@@ -186,6 +188,7 @@ class WebhookSender:
             failure = PostFailure(reason="an internal error", is_down=False)
         finally:
             self._busy.discard(stream)
+            self.requests += 1
         if failure is None:
             self._on_success(stream, lane, delivery)
         else:

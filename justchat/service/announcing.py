@@ -3,14 +3,13 @@
 from contextlib import suppress
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from justchat.actions.announcing import Announcing
 from justchat.errors import ApiError
 from justchat.model.announcement import Announcement
-from justchat.service.lifecycle import PeriodicService
+from justchat.service.leased import LeasedService
 from justchat.store.lease import LASTS, Lease
 
 LOOK_EVERY = 1.0
@@ -22,7 +21,7 @@ RENEW_EVERY = LASTS.total_seconds() / 5
 """Seconds between two renewals of the lease."""
 
 
-class AnnouncementService(PeriodicService):
+class AnnouncementService(LeasedService):
     """Tells everybody what is announced, ``per_second`` people a second at most.
 
     Of several daemons, the holder of ``lease`` does. When it dies, another goes on within the time that a lease lasts.
@@ -31,11 +30,10 @@ class AnnouncementService(PeriodicService):
     _log = Logger()
 
     def __init__(self, announcing: Announcing, per_second: int, lease: Lease | None, reactor: Any) -> None:
-        super().__init__("announcements", LOOK_EVERY, self._look, reactor)
+        super().__init__("announcements", LOOK_EVERY, self._look, lease, reactor)
         self._announcing = announcing
         self._at_once = min(max(1, per_second // STEPS_A_SECOND), MOST_AT_ONCE)
         self._step = self._at_once / per_second
-        self._lease = lease
         self._renewed: float | None = None
 
     async def _look(self) -> None:
@@ -68,14 +66,3 @@ class AnnouncementService(PeriodicService):
         took = self._reactor.seconds() - began
         # At least as long as the step took: half of the time is the others'.
         await deferLater(self._reactor, max(self._step - took, min(took, self._step)))
-
-    def stopService(self) -> "Deferred[None]":
-        """The Deferred fires when the step under way has ended and the lease is released."""
-        return Deferred.fromCoroutine(self._end(super().stopService()))
-
-    async def _end(self, last_round: "Deferred[Any] | None") -> None:
-        if last_round is not None:
-            await last_round
-        if self._lease is not None:
-            with suppress(ApiError):  # the database is away: the lease ends by itself
-                await self._lease.release()

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from justchat.actions.removals import MessageRemovals
 from justchat.errors import ApiError
 from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.service.leased import LeasedService
 from justchat.service.lifecycle import PeriodicService
 from justchat.store.lease import Lease, SignOfLife
 from justchat.wiring.actions import Actions
@@ -22,7 +23,7 @@ ASKED_EVERY = 1.0
 """Seconds between looks for messages that operators want removed."""
 
 
-class Housekeeping(PeriodicService):
+class Housekeeping(LeasedService):
     """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
 
     Of several daemons, the holder of ``lease`` does the work for all: it completes removals of rooms and of messages,
@@ -44,11 +45,10 @@ class Housekeeping(PeriodicService):
         alone: bool,
         reactor: Any,
     ) -> None:
-        super().__init__("housekeeping", HOUSEKEEPING_EVERY, self._keep, reactor)
+        super().__init__("housekeeping", HOUSEKEEPING_EVERY, self._keep, lease, reactor)
         self._stores = stores
         self._actions = actions
         self._notices = notices
-        self._lease = lease
         self._sign = sign
         self._alone = alone
 
@@ -78,17 +78,6 @@ class Housekeeping(PeriodicService):
             self._log.warn("daemons that died: {number}; what they left undone is completed", number=len(dead))
             await reconcile(self._stores, self._notices)
             await self._sign.forget(dead)
-
-    def stopService(self) -> "Deferred[None]":
-        """The Deferred fires when the round under way has ended and the lease is released."""
-        return Deferred.fromCoroutine(self._end(super().stopService()))
-
-    async def _end(self, last_round: "Deferred[Any] | None") -> None:
-        if last_round is not None:
-            await last_round
-        if self._lease is not None:
-            with suppress(ApiError):  # the database is away: the lease ends by itself
-                await self._lease.release()
 
     async def _finish(self, *, all: bool) -> None:
         """Complete moves and transfers; ``all``: also those so young that another daemon could be at work on them."""

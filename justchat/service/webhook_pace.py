@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 
-WINDOW = 0.25
-"""Seconds over which the load is measured."""
-COST = 0.0004
+TICK_EVERY = 0.05
+"""Seconds between two measurements. So long webhooks slow calls at most before they give way."""
+CALM = 0.25
+"""Seconds without load after which webhooks go on."""
+COST = 0.0003
 """Seconds of the processor that a webhook takes, about."""
 BUSY = 0.5
 """The part of a processor, calls and webhooks together, from which on webhooks wait."""
-LATE = 0.004
+LATE = 0.005
 """Seconds by which timers are late, on average, from which on they wait: the machine is busy, with whatever it is."""
+NEWEST = 0.2
+"""The weight of the newest measurement in that average."""
 FEW = 80.0
 """Marks a second that are no load."""
 LONGEST_WAIT = 30.0
@@ -17,40 +21,43 @@ LONGEST_WAIT = 30.0
 
 
 class WebhookPace:
-    """Says whether webhooks are to be sent now. ``seconds`` is the time, ``used`` that of this process's processor."""
+    """Says whether webhooks wait. ``seconds`` is the time, ``used`` that of this process's processor, and ``sent`` how
+    many webhooks it has sent.
 
-    def __init__(self, seconds: Callable[[], float], used: Callable[[], float]) -> None:
+    What calls take is what the process takes, less what the webhooks cost. So sending what has piled up is no load.
+    """
+
+    def __init__(self, seconds: Callable[[], float], used: Callable[[], float], sent: Callable[[], int]) -> None:
         self._seconds = seconds
         self._used = used
+        self._sent = sent
         self._marks = 0
-        self._begun = seconds(), used()
+        self._before = seconds(), used(), sent()
         self._late = 0.0
-        self._steps = 0
+        self._calm_at = 0.0
         self._waits_since: float | None = None
-        self._is_over = False
 
     def mark(self) -> None:
         """A message came of which a webhook is to be told."""
         self._marks += 1
 
-    def waits(self, late: float) -> bool:
-        """Whether webhooks wait. Is called in each step, which was so many seconds late."""
-        now, used = self._seconds(), self._used()
-        self._late += late
-        self._steps += 1
-        took = now - self._begun[0]
-        if took < WINDOW:
-            return self._waits_since is not None and not self._is_over
-        rate, load = self._marks / took, (used - self._begun[1]) / took
-        late, self._late = self._late / self._steps, 0.0
-        self._begun, self._marks, self._steps = (now, used), 0, 0
-        if self._waits_since is not None and not self._is_over:
-            load += rate * COST  # so much more, if they were sent
-        is_busy = rate > FEW and (load > BUSY or late > LATE)
-        if not is_busy:
-            self._waits_since, self._is_over = None, False
-        elif self._waits_since is None:
-            self._waits_since = now
-        elif now > self._waits_since + LONGEST_WAIT:
-            self._is_over = True
-        return self._waits_since is not None and not self._is_over
+    def tick(self) -> None:
+        """Measure. Is called every TICK_EVERY seconds, as exactly as the machine can."""
+        before, self._before = self._before, (self._seconds(), self._used(), self._sent())
+        now, took, used, sent = self._before[0], *(b - a for a, b in zip(before, self._before, strict=True))
+        if took <= 0:
+            return
+        late = min(max(0.0, took - TICK_EVERY), TICK_EVERY)
+        self._late += NEWEST * (late - self._late)
+        rate, self._marks = self._marks / took, 0
+        load = max(0.0, used - sent * COST) / took + rate * COST
+        if rate > FEW and (load > BUSY or self._late > LATE):
+            self._calm_at = now + CALM
+            if self._waits_since is None:
+                self._waits_since = now
+        elif now >= self._calm_at:
+            self._waits_since = None
+
+    def waits(self) -> bool:
+        """Whether webhooks wait now."""
+        return self._waits_since is not None and self._before[0] <= self._waits_since + LONGEST_WAIT

@@ -1,18 +1,17 @@
 """The service that sends webhooks."""
 
-from contextlib import suppress
 from time import process_time
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from justchat.config.settings import Settings
 from justchat.errors import ApiError
 from justchat.model.webhook import WebhookStatus
-from justchat.service.lifecycle import PeriodicService
-from justchat.service.webhook_pace import WebhookPace
+from justchat.service.leased import LeasedService
+from justchat.service.webhook_pace import TICK_EVERY, WebhookPace
 from justchat.store.lease import Lease
 from justchat.wiring.stores import Stores
 from justchat.wiring.webhooks import make_webhook_relay, make_webhook_sendings, server_name
@@ -33,7 +32,7 @@ LAST_ANSWERS = 2.0
 """Seconds that a stop waits for the answers to what was sent. What has no answer then is sent again."""
 
 
-class WebhookService(PeriodicService):
+class WebhookService(LeasedService):
     """Relays what is marked, and sends it. Of several daemons, the holder of ``lease`` does for all.
 
     Where the settings have no webhooks, it forgets those of an earlier start, once.
@@ -42,9 +41,8 @@ class WebhookService(PeriodicService):
     _log = Logger()
 
     def __init__(self, settings: Settings, stores: Stores, lease: Lease | None, reactor: Any) -> None:
-        super().__init__("webhooks", STEP_EVERY if settings.webhooks else RENEW_EVERY, self._step, reactor)
+        super().__init__("webhooks", STEP_EVERY if settings.webhooks else RENEW_EVERY, self._step, lease, reactor)
         self._stores = stores
-        self._lease = lease
         self._relay = make_webhook_relay(settings, stores)
         self._sendings = make_webhook_sendings(settings, stores, self._may_send, reactor)
         self._is_holder = False
@@ -52,8 +50,9 @@ class WebhookService(PeriodicService):
         self._is_poked = True
         self._is_over = False
         self._resume_at = 0.0
-        self._pace = WebhookPace(reactor.seconds, process_time)
-        self._next_step = float("inf")
+        self._pace = WebhookPace(reactor.seconds, process_time, self._requests)
+        self._ticks = LoopingCall(self._pace.tick)
+        self._ticks.clock = reactor
         self._due = dict.fromkeys(("look", "note", "count"), 0.0)
         if self._sendings:
             stores.marks.on_mark = self._poke
@@ -62,8 +61,17 @@ class WebhookService(PeriodicService):
         self._is_poked = True
         self._pace.mark()
 
+    def _requests(self) -> int:
+        return sum(sending.sender.requests for sending in self._sendings)
+
     def _may_send(self) -> bool:
-        return self._is_holder and self._reactor.seconds() < self._renewed + TRUSTED and bool(self.running)
+        is_trusted = self._is_holder and self._reactor.seconds() < self._renewed + TRUSTED
+        return is_trusted and bool(self.running) and not self._pace.waits()
+
+    def startService(self) -> None:
+        super().startService()
+        if self._sendings:
+            self._ticks.start(TICK_EVERY, now=False)
 
     async def _step(self) -> None:
         if self._is_over:
@@ -114,23 +122,23 @@ class WebhookService(PeriodicService):
             sending.sender.forget()
 
     async def _relay_and_send(self) -> None:
-        if self._waits():
+        if self._pace.waits():
+            for sending in self._sendings:
+                await sending.sender.save()
             return
         may_look = self._reactor.seconds() >= self._resume_at
         if may_look and (self._is_poked or self._is_due("look", LOOK_EVERY)):
             self._is_poked = False
             while await self._relay.relay_some() and await self._holds():
                 await self._send()
+                if self._pace.waits():
+                    self._is_poked = True
+                    return
         await self._send()
         if self._is_due("note", NOTE_EVERY):
             await self._note()
         if self._is_due("count", COUNT_EVERY):
             await self._relay.count()
-
-    def _waits(self) -> bool:
-        now = self._reactor.seconds()
-        late, self._next_step = max(0.0, now - self._next_step), now + STEP_EVERY
-        return self._pace.waits(min(late, STEP_EVERY))
 
     async def _send(self) -> None:
         for sending in self._sendings:
@@ -171,22 +179,20 @@ class WebhookService(PeriodicService):
                 )
 
     def stopService(self) -> "Deferred[None]":
-        """The Deferred fires when what has arrived is saved, and the lease is released."""
-        return Deferred.fromCoroutine(self._end(super().stopService()))
+        if self._ticks.running:
+            self._ticks.stop()
+        return super().stopService()
 
-    async def _end(self, last_round: "Deferred[Any] | None") -> None:
-        if last_round is not None:
-            await last_round
-        with suppress(ApiError):
+    async def _before_release(self) -> None:
+        try:
             if self._is_holder:
                 await self._wait_for_answers()
                 for sending in self._sendings:
                     await sending.sender.save()
                 await self._note()
-            if self._lease is not None:
-                await self._lease.release()
-        for sending in self._sendings:
-            await sending.poster.close()
+        finally:
+            for sending in self._sendings:
+                await sending.poster.close()
 
     async def _wait_for_answers(self) -> None:
         until = self._reactor.seconds() + LAST_ANSWERS
