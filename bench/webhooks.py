@@ -107,9 +107,8 @@ def main() -> None:
             for name, rounds in done.items():
                 keys = ("requests", "p50_ms", "p99_ms", "server_us")
                 requests, p50, p99, cost = (median(each[key] for each in rounds) for key in keys)
-                print(
-                    f"{load:<18} {name:<8} {requests:7,.0f}/s  p50 {p50:6.2f} ms  p99 {p99:6.2f} ms  {cost:4.0f} us each"
-                )
+                times = f"p50 {p50:6.2f} ms  p99 {p99:6.2f} ms"
+                print(f"{load:<18} {name:<8} {requests:7,.0f}/s  {times}  {cost:4.0f} us of the daemon each")
             ratio = median(w["requests"] / o["requests"] for w, o in zip(done["with"], done["without"], strict=True))
             rate, cost = (median(each) for each in zip(*left, strict=True))
             print(f"{load:<18} {'ratio':<8} {ratio:7.3f}")
