@@ -1,27 +1,16 @@
 """Webhooks, as an app's own server receives them."""
 
-import shutil
-import tempfile
-from datetime import datetime
-from pathlib import Path
-from typing import Any
-
-from pymongo import MongoClient
-from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
+from justchat.actions.webhook_sending import AT_ONCE
 from tests.support.admin import run
 from tests.support.chat import Person, a_person, a_room
-from tests.support.client import request
-from tests.support.daemon import Daemon
-from tests.support.gateway import with_status
+from tests.support.client import Answer
+from tests.support.gateway import never, with_status
 from tests.support.money import with_coins
-from tests.support.mongo import drop, fresh_uri
-from tests.support.operators_mongod import OperatorsMongod
 from tests.support.waiting import at_once, eventually
-from tests.support.webhooks import Receiver
+from tests.support.webhooks import WebhooksCase
 from tests.support.words import word_list_settings
 
 
@@ -29,39 +18,6 @@ def hang_up(request: Request) -> int:
     """Close the connection instead of an answer."""
     request.channel.transport.abortConnection()
     return NOT_DONE_YET
-
-
-class WebhooksCase(TestCase):
-    """A daemon with a database that tests see, and a receiver."""
-
-    settings = ""
-
-    def setUp(self) -> None:
-        self.uri = fresh_uri()
-        self.addCleanup(drop, self.uri)
-        self.receiver = self.a_receiver()
-        self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.uri)
-        self.addCleanup(self.mongo.close)
-        self.database = self.mongo.get_default_database()
-
-    def a_receiver(self) -> Receiver:
-        receiver = Receiver()
-        self.addCleanup(lambda: Deferred.fromCoroutine(receiver.stop()))
-        return receiver
-
-    async def a_daemon(self, settings: str | None = None) -> Daemon:
-        daemon = Daemon("--mongo", self.uri, settings=self.receiver.settings() if settings is None else settings)
-        self.addCleanup(daemon.remove)
-        return await daemon.start()
-
-    async def say(self, person: Person, room: str, *texts: str) -> list[str]:
-        answers = [await person.say(room, text) for text in texts]
-        self.assertEqual([200] * len(texts), [answer.status for answer in answers])
-        return [answer.data["message"]["_id"] for answer in answers]
-
-    async def nothing_waits(self) -> None:
-        """Returns once everything has arrived, and the database knows it."""
-        await eventually(lambda: not self.database.deliveries.find_one({"live": True}), "all deliveries")
 
 
 class Types(WebhooksCase):
@@ -171,6 +127,36 @@ class Failures(WebhooksCase):
         self.assertEqual(1, len({hook.id for hook in tried}))
         self.assertNotIn("hidden", daemon.log)
 
+    async def test_never_answers(self) -> None:
+        """A receiver that never answers gets no more than so many connections, slows nobody, and then gets all."""
+        good = self.a_receiver()
+        daemon = await self.a_daemon(self.receiver.settings("direct.new") + good.settings("direct.new"))
+        anna = await a_person(daemon)
+        readers = [await a_person(daemon) for _ in range(AT_ONCE + 4)]
+        most = 0
+
+        def hang(request: Request) -> int:
+            nonlocal most
+            most = max(most, self.receiver.server.connections)
+            return never(request)
+
+        self.receiver.answer = hang
+        for text in ("one", "two"):
+            for reader in readers:
+                self.assertEqual(200, (await write(anna, reader, text)).status)
+            for reader in readers:
+                await good.next_of("direct.new", user=reader.id, text=text)
+        await eventually(lambda: len(self.receiver.tried) >= AT_ONCE, "requests that hang")
+
+        self.assertLessEqual(most, AT_ONCE)
+        self.assertEqual([], self.receiver.taken)
+        self.receiver.answer = with_status(200)
+        self.receiver.server.hang_up()
+        for reader in readers:
+            await self.receiver.next_of("direct.new", user=reader.id, text="two")
+            texts = [hook.data["text"] for hook in self.receiver.of("direct.new", user=reader.id)]
+            self.assertEqual(["one", "two"], texts)
+
     async def test_stream_refused(self) -> None:
         """A stream that the receiver refuses holds back no other stream."""
         daemon = await self.a_daemon(self.receiver.settings("message.new"))
@@ -266,64 +252,5 @@ class Failures(WebhooksCase):
         await self.receiver.next_of("user.deleted", _id=anna.id)
 
 
-class Outage(WebhooksCase):
-    async def test_database_killed(self) -> None:
-        """What was answered comes, in order, though the database is killed while it is sent."""
-        folder = Path(tempfile.mkdtemp(prefix="jc-"))
-        self.addCleanup(shutil.rmtree, folder)
-        mongod = await OperatorsMongod(folder).start()
-        self.addCleanup(mongod.end)
-        self.uri = mongod.uri("hooks")
-        daemon = await self.a_daemon(self.receiver.settings("message.new"))
-        anna = await a_person(daemon)
-        room = await a_room(anna, anna)
-        said = [str(number) for number in range(40)]
-        await self.say(anna, room, *said[:20])
-        mongod.end()
-        await mongod.restart()
-        await eventually(lambda: self.is_ready(daemon), "the daemon to be ready")
-        await self.say(anna, room, *said[20:])
-
-        self.assertEqual(said, await self.receiver.texts(room, len(said)))
-
-    async def is_ready(self, daemon: Daemon) -> bool:
-        return (await request(daemon.http, "GET", "/readyz")).status == 200
-
-
-class Crashes(WebhooksCase):
-    async def test_killed(self) -> None:
-        """Every message that was answered comes, in order, though the daemon is killed while it sends."""
-        daemon = await self.a_daemon(self.receiver.settings("message.new"))
-        anna = await a_person(daemon)
-        room = await a_room(anna, anna)
-        said: list[str] = []
-        for turn in range(3):
-            texts = [f"{turn} {number}" for number in range(20)]
-            await self.say(anna, room, *texts)
-            said += texts
-            await daemon.kill()
-            await daemon.start()
-
-        self.assertEqual(said, await self.receiver.texts(room, len(said)))
-        await self.nothing_waits()
-
-    async def test_two_daemons(self) -> None:
-        """Of two daemons one sends; when it is killed, the other goes on, with the messages of both in their order."""
-        settings = self.receiver.settings("message.new")
-        first, second = await self.a_daemon(settings), await self.a_daemon(settings)
-        anna = await a_person(first)
-        room = await a_room(anna, anna)
-        also_anna = Person(second, anna.phone, anna.key, anna.session_key, anna.id)
-        await self.say(anna, room, "one")
-        self.assertEqual(["one"], await self.receiver.texts(room, 1))
-        self.receiver.answer = with_status(500)
-        await self.say(anna, room, "two")
-        await self.say(also_anna, room, "three")
-        await first.kill()
-        self.database.leases.update_one({"_id": "webhooks"}, {"$set": {"until": datetime(2000, 1, 1)}})  # 20 s later
-        await self.say(also_anna, room, "four")
-        self.receiver.answer = with_status(200)
-
-        self.assertEqual(["one", "two", "three", "four"], await self.receiver.texts(room, 4))
-        sent = [hook.id for hook in self.receiver.taken]
-        self.assertEqual(4, len(set(sent)))
+async def write(person: Person, reader: Person, text: str) -> Answer:
+    return await person.call("/user/sendMessage", message={"user": reader.id, "text": text})

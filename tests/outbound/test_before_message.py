@@ -192,7 +192,6 @@ class Restarted(HookCase):
         """A server that has closed the kept connection is asked over another one."""
         await self.begin(on_failure="reject")
         self.assertEqual(200, (await self.anna.say(self.room, "good")).status)
-        for connection in list(self.hook._connections.protocols):
-            connection.transport.abortConnection()
+        self.hook.hang_up()
 
         self.assertEqual(200, (await self.anna.say(self.room, "good")).status)

@@ -53,10 +53,19 @@ class FakeGateway:
         """Returns once the client has closed every connection."""
         await self._connections.all_lost()
 
-    async def stop(self) -> None:
-        await self.refuse()
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections.protocols)
+
+    def hang_up(self) -> None:
+        """Abort every connection."""
         for connection in list(self._connections.protocols):
             connection.transport.abortConnection()
+
+    async def stop(self) -> None:
+        await self.refuse()
+        self.hang_up()
         await self.abandoned()
 
 

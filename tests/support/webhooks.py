@@ -5,10 +5,16 @@ from base64 import b64encode
 from typing import Any
 
 from attrs import frozen
+from pymongo import MongoClient
 from standardwebhooks import Webhook
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
 from twisted.web.http import Request
 
+from tests.support.chat import Person
+from tests.support.daemon import Daemon
 from tests.support.gateway import Answer, FakeGateway, with_status
+from tests.support.mongo import drop, fresh_uri
 from tests.support.waiting import eventually
 
 SECRET = "whsec_" + b64encode(bytes(range(24))).decode()
@@ -84,3 +90,36 @@ class Receiver:
 
     async def stop(self) -> None:
         await self.server.stop()
+
+
+class WebhooksCase(TestCase):
+    """A daemon with a database that tests see, and a receiver."""
+
+    settings = ""
+
+    def setUp(self) -> None:
+        self.uri = fresh_uri()
+        self.addCleanup(drop, self.uri)
+        self.receiver = self.a_receiver()
+        self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.uri)
+        self.addCleanup(self.mongo.close)
+        self.database = self.mongo.get_default_database()
+
+    def a_receiver(self) -> Receiver:
+        receiver = Receiver()
+        self.addCleanup(lambda: Deferred.fromCoroutine(receiver.stop()))
+        return receiver
+
+    async def a_daemon(self, settings: str | None = None) -> Daemon:
+        daemon = Daemon("--mongo", self.uri, settings=self.receiver.settings() if settings is None else settings)
+        self.addCleanup(daemon.remove)
+        return await daemon.start()
+
+    async def say(self, person: Person, room: str, *texts: str) -> list[str]:
+        answers = [await person.say(room, text) for text in texts]
+        self.assertEqual([200] * len(texts), [answer.status for answer in answers])
+        return [answer.data["message"]["_id"] for answer in answers]
+
+    async def nothing_waits(self) -> None:
+        """Returns once everything has arrived, and the database knows it."""
+        await eventually(lambda: not self.database.deliveries.find_one({"live": True}), "all deliveries")
