@@ -22,7 +22,9 @@ from justchat.interfaces.pictures import IPictureRecords, IPictureStore
 from justchat.interfaces.webhooks import IDeliveries
 from justchat.model.audit import Actor, ActorKind
 from justchat.model.ids import Id
+from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
+from justchat.store.schema import Schema
 from justchat.wiring.actions import (
     make_archive_content,
     make_gift_catalogue,
@@ -159,6 +161,7 @@ async def open_context(
         database.open()
         try:
             await database.ping()
+            await Schema(database, MIGRATIONS, None, reactor).check()
             if bus is not None:
                 await bus.start()
             yield context

@@ -8,6 +8,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+START_STEP = 60
+"""Seconds."""
+
 
 class Notifier:
     """Sends READY, STOPPING and, twice in the unit's WatchdogSec, WATCHDOG."""
@@ -29,6 +32,10 @@ class Notifier:
         self._watchdog_seconds = int(environ.get("WATCHDOG_USEC", "0")) / 1_000_000 if mine else 0.0
         self._watchdog = LoopingCall(self._beat)
         self._watchdog.clock = reactor
+
+    def starting(self) -> None:
+        """The start goes on, and may last START_STEP longer, whatever the unit's TimeoutStartSec is."""
+        self._send(f"EXTEND_TIMEOUT_USEC={START_STEP * 1_000_000}")
 
     def ready(self) -> None:
         """Connections are accepted and the database answers."""

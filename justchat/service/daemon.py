@@ -37,7 +37,9 @@ from justchat.service.webhooks import WebhookService
 from justchat.store.folding import Folding
 from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.lease import Lease, SignOfLife
+from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
+from justchat.store.schema import Schema
 from justchat.store.slow_reads import SlowReads
 from justchat.wiring.actions import make_actions
 from justchat.wiring.bus import make_bus
@@ -150,15 +152,17 @@ class Daemon(RootService):
         )
         folding = Folding(database, reactor)
         notifier = Notifier(reactor, role.environ)
+        alone = mongod is not None or role.is_alone
+        schema_lease = None if alone else Lease(database, "schema")
+        schema = Schema(database, MIGRATIONS, schema_lease, reactor, notifier.starting)
         self.ports = role.ports(endpoints_of_settings(settings), transports.factories, turn_reactor)
 
-        alone = mongod is not None or role.is_alone
         lease, sign = (None, None) if mongod else (Lease(database, "housekeeping"), SignOfLife(database))
         detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
         children: list[Service | None] = [
             PartService("watchdog", stop=notifier.stopped),
             EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
-            DatabaseService(database, alone=alone, prepares=role.prepares),
+            DatabaseService(database, schema, prepares=role.prepares),
             PartService("sign of life", start=sign.give, stop=sign.end) if sign else None,
             PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
             SharedCounting(counting.shared, reactor) if counting.shared else None,

@@ -10,8 +10,9 @@ from justchat.model.moment import now
 from justchat.runtime.data_dir import DAEMON_LOCK, try_lock
 from justchat.runtime.mongod import Mongod
 from justchat.store.client_ids import look_for_shards
-from justchat.store.indexes import create_indexes, restore_order_clock
+from justchat.store.indexes import restore_order_clock
 from justchat.store.mongo.client import Database
+from justchat.store.schema import Schema
 
 ANSWER_TRIES = 3
 """Commands that the database may leave unanswered, each for its own time-out, before the start fails."""
@@ -43,16 +44,16 @@ class EmbeddedMongod(Service):
 
 
 class DatabaseService(Service):
-    """The connection to the database, whose indexes exist once this has started. ``alone``: as for create_indexes.
+    """The connection to the database. Once this has started, its schema is this release's, and its indexes exist.
 
-    ``prepares`` is False where another process has just made the indexes.
+    ``prepares`` is False where another process has just seen to both.
     """
 
     name = "database"
 
-    def __init__(self, database: Database, *, alone: bool, prepares: bool = True) -> None:
+    def __init__(self, database: Database, schema: Schema, *, prepares: bool = True) -> None:
         self._database = database
-        self._alone = alone
+        self._schema = schema
         self._prepares = prepares
 
     def startService(self) -> "Deferred[None]":
@@ -64,7 +65,9 @@ class DatabaseService(Service):
         self._database.open()
         await self._wait_for_answer()
         if self._prepares:
-            await create_indexes(self._database, alone=self._alone)
+            await self._schema.bring_up_to_date()
+        else:
+            await self._schema.check()
         await look_for_shards(self._database, now)
         await restore_order_clock(self._database)
 

@@ -134,16 +134,14 @@ def complaint_from_document(document: Document) -> Complaint:
     if copy is not None:
         is_direct = copy["kind"] == Kind.DIRECT_MESSAGE
         message = direct_from_document(copy) if is_direct else entry_from_document(copy)
-    # An early release's is about a message, and does not name its author and room itself.
-    user = document.get("user", None if message is None else message.author)
-    room = document.get("room", message.stream if isinstance(message, Entry) else None)
+    user, room = document["user"], document["room"]
     return Complaint(
         id=Id(str(document["_id"])),
         author=Id(str(document["author"])),
         message=message,
         user=None if user is None else Id(str(user)),
         room=None if room is None else Id(str(room)),
-        reason=ComplaintReason(document.get("reason", ComplaintReason.OTHER.value)),
+        reason=ComplaintReason(document["reason"]),
         text=document["text"],
         created_at=moment(document["create_at"]),
         note=document.get("note"),

@@ -250,43 +250,11 @@ GRIDFS_INDEXES: dict[str, list[Document]] = {
 """Those of the GridFS specification. The collections are made where pictures are stored in the database."""
 
 
-OBSOLETE: dict[str, tuple[str, ...]] = {
-    LOG: ("pair_create_at__id", "create_at__id", "create_at"),
-    DIALOGS: ("owner_at",),
-    LEDGER: ("user_create_at",),
-    COMPLAINTS: ("closed__id",),
-    ROOMS: (
-        "admin__id",
-        "removed_private_full_create_at__id_folded",
-        "removed_private_full_folded_create_at__id",
-        "removed_private_full_n_users_create_at__id_folded",
-        "removed_private_full_max_users_create_at__id_folded",
-        "removed_private_full_admin_create_at__id_folded",
-        "trigrams_removed_private_full_create_at__id",
-    ),
-    SESSIONS: ("user__id",),
-}
-"""Indexes of earlier releases, by name. Each would cost something at every write."""
-
-
-SUPERSEDED: dict[str, tuple[str, ...]] = {LOG: ("user_author_read_kind",)}
-"""Obsolete indexes that the latest release names in its queries. It may still run beside this one."""
-
-
-async def create_indexes(database: Database, *, alone: bool = False) -> None:
-    """Create the indexes that are missing, and drop those that only an earlier release used. ``alone``: no daemon of an
-    earlier release runs beside this one.
-    """
+async def create_indexes(database: Database) -> None:
+    """Create the indexes that are missing. Those that only earlier releases used are dropped by ``migrations``."""
     for collection, indexes in INDEXES.items():
         # This takes minutes for a large database without indexes, such as one that was filled by other means.
         await database.command({"createIndexes": collection, "indexes": indexes}, within=BUILDING)
-    for collection, names in OBSOLETE.items():
-        if alone:
-            names += SUPERSEDED.get(collection, ())
-        there = await database.command({"listIndexes": collection})
-        obsolete = [index["name"] for index in there["cursor"]["firstBatch"] if index["name"] in names]
-        if obsolete:
-            await database.command({"dropIndexes": collection, "index": obsolete}, within=BUILDING)
 
 
 async def create_gridfs_indexes(database: Database) -> None:

@@ -19,7 +19,7 @@ from justchat.model.user import User
 from justchat.store.bson import pair
 from justchat.store.complaints import ComplaintStore
 from justchat.store.hybrid_clock import HybridClock
-from justchat.store.indexes import DIALOGS, INDEXES, LOG, ROOMS, SESSIONS, create_indexes, restore_order_clock
+from justchat.store.indexes import DIALOGS, LOG, ROOMS, create_indexes, restore_order_clock
 from justchat.store.ledger import Ledger
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
@@ -285,14 +285,3 @@ class OfAnEarlierRelease(Case):
                 self.at -= HOUR
 
         self.assertEqual(["1", "0"], [room.name for room in await self.rooms.search(RoomSearch(), self.anna)])
-
-    async def test_indexes(self) -> None:
-        """Indexes that only an earlier release used are dropped; foreign ones stay."""
-        old = [{"key": {"user": 1, "_id": 1}, "name": "user__id"}, {"key": {"x": 1}, "name": "an operator's"}]
-        await self.database.command({"createIndexes": SESSIONS, "indexes": old})
-
-        await create_indexes(self.database)
-
-        there = (await self.database.command({"listIndexes": SESSIONS}))["cursor"]["firstBatch"]
-        ours = {index["name"] for index in INDEXES[SESSIONS]}
-        self.assertEqual({"_id_", "an operator's", *ours}, {index["name"] for index in there})
