@@ -17,7 +17,7 @@ from justchat.model.webhook import RETRIED_FOR, PostFailure, WebhookEvent, Webho
 from justchat.store.deliveries import Deliveries
 from justchat.store.indexes import DELIVERIES, create_indexes
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.waiting import eventually
 
 WEBHOOK = new_id()
@@ -56,7 +56,7 @@ class Sending(TestCase):
         self.sender = self.a_sender()
 
     async def tearDown(self) -> None:
-        await close(self.database)
+        await discard(self.database)
 
     def a_sender(self) -> WebhookSender:
         return WebhookSender(

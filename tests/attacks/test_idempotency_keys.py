@@ -5,7 +5,7 @@ from twisted.internet.defer import ensureDeferred
 from justchat.store.mongo.client import Database
 from justchat.store.mongo.sharding import Scatter
 from tests.support.chat import a_room, keyed
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.wire import OwnDaemonCase
 
 CALLS = 40
@@ -17,7 +17,7 @@ class StoredAnswers(OwnDaemonCase):
         uri = fresh_uri()
         database = Database(uri)
         database.open()
-        self.addCleanup(lambda: ensureDeferred(close(database)))
+        self.addCleanup(lambda: ensureDeferred(discard(database)))
         self.daemon.options = ("--mongo", uri)
         await self.daemon.start()
         anna = await self.a_person()

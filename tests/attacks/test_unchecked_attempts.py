@@ -24,7 +24,7 @@ from justchat.store.mongo.client import Database
 from justchat.store.rate_windows import RateWindows
 from tests.support.chat import a_person, a_phone, register
 from tests.support.client import Answer, call
-from tests.support.mongo import close, fresh_uri, pause
+from tests.support.mongo import discard, fresh_uri, pause
 from tests.support.waiting import at_once, eventually
 from tests.support.wire import OwnDaemonCase
 
@@ -139,7 +139,7 @@ class LostAnswers(TestCase):
 
     async def tearDown(self) -> None:
         await eventually(lambda: not self.windows._compensator._waiting, "all to be undone")
-        await close(self.database)
+        await discard(self.database)
 
     async def check(self, late: float | None) -> None:
         """The second of two counts is in doubt: in the end neither has counted."""

@@ -11,7 +11,7 @@ from justchat.model.moment import now
 from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.indexes import ANSWERS, create_indexes
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.waiting import eventually
 
 
@@ -21,7 +21,7 @@ class Claims(TestCase):
         self.patch(idempotency, "RENEWED_EVERY", 0.01)
         database = Database(fresh_uri())
         database.open()
-        self.addCleanup(close, database)
+        self.addCleanup(discard, database)
         await create_indexes(database)
         keys, call, done = IdempotencyKeys(database, now), new_id(), Deferred[tuple[int, bytes]]()
 

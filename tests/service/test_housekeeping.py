@@ -22,7 +22,7 @@ from justchat.store.mongo.client import Database
 from justchat.wiring.stores import Stores, make_stores
 from tests.support.direct import send
 from tests.support.joined import JoinedCase
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.waiting import eventually
 
 
@@ -45,7 +45,7 @@ class OneOfTwo(TestCase):
         for _ in range(2):
             database, clock = Database(uri), Clock()
             database.open()
-            self.addCleanup(close, database)
+            self.addCleanup(discard, database)
             stores = make_stores(Settings(), database, reactor)
             self.addCleanup(stores.rooms.stop)
             self.addCleanup(stores.mailboxes.stop)

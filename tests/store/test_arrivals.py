@@ -26,7 +26,7 @@ from justchat.store.mongo.client import Database
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 HOUR = timedelta(hours=1)
 
@@ -76,7 +76,7 @@ class Case(TestCase):
         for store in self.stopping:
             await store.stop()
         for database in self.databases:
-            await close(database)
+            await discard(database)
 
     def clock(self) -> Moment:
         return self.at

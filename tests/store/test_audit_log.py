@@ -9,14 +9,14 @@ from justchat.store.audit_log import AuditLog
 from justchat.store.indexes import AUDIT, create_indexes
 from justchat.store.mongo.append_only import OnlyGrows
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class AuditLogs(TestCase):
     async def setUp(self) -> None:
         self.database = Database(fresh_uri())
         self.database.open()
-        self.addCleanup(lambda: close(self.database))
+        self.addCleanup(lambda: discard(self.database))
         await create_indexes(self.database)
         self.log = AuditLog(self.database)
         self.line = AuditLine(

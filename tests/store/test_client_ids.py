@@ -22,7 +22,7 @@ from justchat.store.mongo import client, sharding
 from justchat.store.mongo.client import Database, Document
 from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 DAY = timedelta(days=1)
 
@@ -32,7 +32,7 @@ class Sharded(TestCase):
         self.at = now()
         self.database = Database(fresh_uri())
         self.database.open()
-        self.addCleanup(close, self.database)
+        self.addCleanup(discard, self.database)
         await create_indexes(self.database)
         self.rooms = Rooms(self.database, reactor)
         self.addCleanup(self.rooms.stop)

@@ -24,7 +24,7 @@ from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 DAY = timedelta(days=1)
 
@@ -44,7 +44,7 @@ class Clocks(TestCase):
 
     async def tearDown(self) -> None:
         await self.rooms.stop()
-        await close(self.database)
+        await discard(self.database)
 
     def clock(self) -> Moment:
         return self.at

@@ -17,7 +17,7 @@ from justchat.store.indexes import USERS, create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.users import Users
 from tests.support.chat import a_phone
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.waiting import at_once
 
 GRACE = timedelta(days=14)
@@ -33,7 +33,7 @@ class DeletionsCase(TestCase):
         self.deletions = Deletions(self.database, self.clock)
 
     async def tearDown(self) -> None:
-        await close(self.database)
+        await discard(self.database)
 
     def clock(self) -> Moment:
         return self.time

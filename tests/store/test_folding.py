@@ -18,7 +18,7 @@ from justchat.store.mongo.client import Database
 from justchat.workers.password_worker import hash_secret
 from tests.support.chat import a_person, a_room
 from tests.support.daemon import Daemon
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import close, drop, fresh_uri
 
 
 def made_old(database: object) -> None:
@@ -78,6 +78,7 @@ class Upgrade(TestCase):
 class Steps(TestCase):
     async def setUp(self) -> None:
         uri = fresh_uri()
+        self.addCleanup(drop, uri)
         self.mongo = MongoClient(uri)
         self.addCleanup(self.mongo.close)
         self.raw = self.mongo.get_default_database()

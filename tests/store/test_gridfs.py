@@ -12,7 +12,7 @@ from justchat.model.moment import now
 from justchat.store.gridfs import AT_ONCE, CHUNK, GridFs
 from justchat.store.indexes import CHUNKS, FILES
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.waiting import at_once
 
 SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, AT_ONCE * CHUNK, 5 * 1024 * 1024)
@@ -23,7 +23,7 @@ class Pictures(TestCase):
         uri = fresh_uri()
         self.database = Database(uri, files=True)
         self.database.open()
-        self.addCleanup(lambda: ensureDeferred(close(self.database)))
+        self.addCleanup(lambda: ensureDeferred(discard(self.database)))
         self.mongo = MongoClient[dict[str, Any]](uri)
         self.addCleanup(self.mongo.close)
         self.theirs = self.mongo.get_default_database()

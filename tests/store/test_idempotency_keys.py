@@ -11,7 +11,7 @@ from justchat.model.moment import Moment, now
 from justchat.store.idempotency_keys import KEPT, LEASE, IdempotencyKeys
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class IdempotencyKeysTests(TestCase):
@@ -24,7 +24,7 @@ class IdempotencyKeysTests(TestCase):
         self.call = new_id()
 
     async def tearDown(self) -> None:
-        await close(self.database)
+        await discard(self.database)
 
     def clock(self) -> Moment:
         return self.time

@@ -16,7 +16,7 @@ from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
 from tests.support.direct import send
 from tests.support.memory_bus import MemoryBus, MemoryNode
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.waiting import eventually
 
 HOUR = 3600 * 10**9
@@ -30,7 +30,7 @@ class Joined(TestCase):
         self.databases = [Database(uri) for _ in range(2)]
         for database in self.databases:
             database.open()
-            self.addCleanup(close, database)
+            self.addCleanup(discard, database)
         await create_indexes(self.databases[0])
         self.one, self.other = map(self.mailboxes, self.databases, self.buses)
         self.anna, self.boris = new_id(), new_id()

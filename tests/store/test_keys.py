@@ -12,7 +12,7 @@ from justchat.store.indexes import USERS, create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 PHONE = Phone("79223438450")
 PLACE = new_id()
@@ -28,7 +28,7 @@ class KeyTests(TestCase):
         await self.users.add(User(id=new_id(), phone=PHONE, password="first", created_at=self.time))
 
     async def tearDown(self) -> None:
-        await close(self.database)
+        await discard(self.database)
 
     def clock(self) -> Moment:
         return self.time

@@ -12,14 +12,14 @@ from justchat.store import lease
 from justchat.store.indexes import LEASES
 from justchat.store.lease import LASTS, Lease
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class Leases(TestCase):
     async def setUp(self) -> None:
         self.database = Database(fresh_uri())
         self.database.open()
-        self.addCleanup(close, self.database)
+        self.addCleanup(discard, self.database)
         self.one, self.other = [Lease(self.database, "work") for _ in range(2)]
 
     async def test_one(self) -> None:

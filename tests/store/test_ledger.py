@@ -12,14 +12,14 @@ from justchat.store.indexes import LEDGER, USERS, create_indexes
 from justchat.store.ledger import Ledger
 from justchat.store.mongo.client import Database
 from justchat.store.users import Users
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class Interrupted(TestCase):
     async def setUp(self) -> None:
         self.database = Database(fresh_uri())
         self.database.open()
-        self.addCleanup(close, self.database)
+        self.addCleanup(discard, self.database)
         await create_indexes(self.database)
         self.ledger, self.other = Ledger(self.database), Ledger(self.database)
         self.anna = User(id=new_id(), phone=Phone("79223438450"), password="hash", created_at=now())

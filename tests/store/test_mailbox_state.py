@@ -19,7 +19,7 @@ from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
 from justchat.store.rooms import Rooms
 from justchat.store.users import Users
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class BlocksCase(TestCase):
@@ -35,7 +35,7 @@ class BlocksCase(TestCase):
     async def tearDown(self) -> None:
         for mailboxes in self.mailboxes:
             await mailboxes.stop()
-        await close(self.database)
+        await discard(self.database)
 
     async def a_user(self, n: int) -> Id:
         user = new_id()

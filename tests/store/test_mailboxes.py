@@ -12,7 +12,7 @@ from justchat.store.bson import entry_to_document
 from justchat.store.indexes import DIALOGS, LOG, create_indexes
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import close, discard, fresh_uri
 
 
 class MailboxesCase(TestCase):
@@ -26,7 +26,7 @@ class MailboxesCase(TestCase):
 
     async def tearDown(self) -> None:
         await self.mailboxes.stop()
-        await close(self.database)
+        await discard(self.database)
 
     def an_entry(self, id: Id, seq: int, kind: Kind = Kind.READ) -> Entry:
         return Entry(id=id, stream=self.anna, seq=seq, kind=kind, author=self.anna, created_at=now())

@@ -1,9 +1,11 @@
 """Moves of users between rooms, with two daemons at once."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bson import ObjectId
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from justchat.actions.moderation import Moderation
@@ -21,7 +23,7 @@ from justchat.store.mongo.client import Database
 from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
 from justchat.store.users import Users
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.waiting import eventually
 
 
@@ -29,7 +31,7 @@ class Moves(TestCase):
     async def setUp(self) -> None:
         self.database = Database(fresh_uri())
         self.database.open()
-        self.addCleanup(close, self.database)
+        self.addCleanup(discard, self.database)
         await create_indexes(self.database)
         self.users = Users(self.database, now)
         self.logs = [Rooms(self.database, reactor) for _ in range(2)]
@@ -38,6 +40,9 @@ class Moves(TestCase):
         self.one, self.other = map(self.actions, self.logs)
         self.anna = User(id=new_id(), phone=Phone("79223438450"), password="hash", created_at=now())
         await self.users.add(self.anna)
+        self.retries: list[Deferred[None]] = []
+        self.patch(RoomActions, "_later", self.retry)
+        self.addCleanup(lambda: gatherResults(self.retries))
         self.admin = new_id()
         self.room, self.next = [await self.a_room() for _ in range(2)]
 
@@ -45,6 +50,10 @@ class Moves(TestCase):
         room = Room(id=new_id(), name="a room", admin=self.admin, created_at=now(), max_users=9)
         await self.logs[0].create(room)
         return room.id
+
+    def retry(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Retry as the actions do, and let the test wait for the end of it before it closes the database."""
+        self.retries.append(Deferred.fromCoroutine(self.one._retry(act)))
 
     def actions(self, rooms: Rooms) -> RoomActions:
         return RoomActions(

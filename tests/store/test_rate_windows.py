@@ -13,7 +13,7 @@ from justchat.model.rate import Rate, RateCounter, RateHit
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.rate_windows import RateWindows
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 MINUTE, HOUR = Rate(1, 60), Rate(3, 3600)
 
@@ -27,7 +27,7 @@ class WindowsTests(TestCase):
         self.windows = RateWindows(self.database, self.clock, reactor)
 
     async def tearDown(self) -> None:
-        await close(self.database)
+        await discard(self.database)
 
     def clock(self) -> Moment:
         return self.time

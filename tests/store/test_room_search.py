@@ -9,7 +9,7 @@ from justchat.model.room import Room, RoomSearch
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.rooms import Rooms
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class Listing(TestCase):
@@ -21,7 +21,7 @@ class Listing(TestCase):
 
     async def tearDown(self) -> None:
         await self.rooms.stop()
-        await close(self.database)
+        await discard(self.database)
 
     async def test_people(self) -> None:
         """A room in a list has its first 100 users and moderators, and the number of all users."""

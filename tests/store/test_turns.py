@@ -14,7 +14,7 @@ from justchat.store import slow_reads
 from justchat.store.mongo import client as database_client
 from justchat.store.mongo.client import Database
 from justchat.store.slow_reads import SlowReads
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class TurnsTests(SynchronousTestCase):
@@ -95,7 +95,7 @@ class Lanes(TestCase):
         await self.database.insert("slow", {"_id": ObjectId()})
 
     async def tearDown(self) -> None:
-        await close(self.database)
+        await discard(self.database)
 
     async def sleep(self, seconds: float, slow: str | None = None) -> int:
         """A read that takes ``seconds``."""

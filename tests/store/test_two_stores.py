@@ -15,7 +15,7 @@ from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.direct import send
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class Stores(TestCase):
@@ -27,7 +27,7 @@ class Stores(TestCase):
         self.databases = [Database(uri) for _ in range(2)]
         for database in self.databases:
             database.open()
-            self.addCleanup(close, database)
+            self.addCleanup(discard, database)
         await create_indexes(self.databases[0])
         self.anna, self.boris, self.eve = (new_id() for _ in range(3))
 

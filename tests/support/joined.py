@@ -23,7 +23,7 @@ from justchat.wiring.hub import Hub, make_hub
 from justchat.wiring.stores import Stores, make_stores
 from tests.support.connections import RecordingConnection
 from tests.support.memory_bus import MemoryBus, MemoryNode
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 _nothing: Any = None
 
@@ -74,7 +74,8 @@ class JoinedCase(TestCase):
         for daemon in self._daemons:
             await daemon.stores.mailboxes.stop()
             await daemon.stores.rooms.stop()
-            await close(daemon.database)
+        for daemon in self._daemons:
+            await discard(daemon.database)
 
     async def a_daemon(self) -> JoinedDaemon:
         settings = Settings()

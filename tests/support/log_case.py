@@ -16,7 +16,7 @@ from justchat.model.room import Room
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import close, drop, fresh_uri
 
 Refused = list[tuple[int, Document]]
 Insert = Callable[[], Awaitable[Refused]]
@@ -51,6 +51,7 @@ class LogCase(TestCase):
 
     async def setUp(self) -> None:
         self.uri = fresh_uri()
+        self.addCleanup(drop, self.uri)
         self._parts: list[tuple[Rooms, Database]] = []
         self.anna = new_id()
 

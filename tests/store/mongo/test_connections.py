@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 from justchat.errors import DatabaseAway
 from justchat.store.mongo.client import Database
 from justchat.store.mongo.pool import CONNECTIONS, Lane
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 from tests.support.waiting import eventually
 
 ALL = CONNECTIONS[Lane.ORDINARY]
@@ -21,7 +21,7 @@ class Connections(TestCase):
         await self.pings(ALL)
 
     async def tearDown(self) -> None:
-        await close(self.database)
+        await discard(self.database)
 
     def connections(self) -> list[Any]:
         return [factory.instance for factory in self.database._pools[Lane.ORDINARY].getprotocols()]

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from justchat.errors import DatabaseAway
 from justchat.store.mongo import client as database_module
 from justchat.store.mongo.client import Database, Document
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 
 class Inserts(TestCase):
@@ -19,7 +19,7 @@ class Inserts(TestCase):
         self.database.open()
 
     async def tearDown(self) -> None:
-        await close(self.database)
+        await discard(self.database)
 
     def documents(self, *ids: int) -> list[bytes]:
         """Each two fifths of what goes together."""

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from justchat.store.indexes import ANSWERS, DIALOGS, INDEXES, LEASES, LOG, ROOMS, VERSIONS, WINDOWS, create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.mongo.sharding import SHARD_KEYS, Scatter, Untargeted, check_targeted
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import discard, fresh_uri
 
 ID, STREAM, OTHER = ObjectId(), ObjectId(), ObjectId()
 ONE, SOME = {"stream": STREAM}, {"stream": {"$in": [STREAM, OTHER]}}
@@ -92,7 +92,7 @@ class Refused(TestCase):
         """The client of the database refuses to send it."""
         database = Database(fresh_uri())
         database.open()
-        self.addCleanup(close, database)
+        self.addCleanup(discard, database)
         await create_indexes(database)
 
         for untargeted in (
@@ -111,6 +111,6 @@ class Refused(TestCase):
         self.patch(os, "environ", {})
         database = Database(fresh_uri())
         database.open()
-        self.addCleanup(close, database)
+        self.addCleanup(discard, database)
 
         self.assertIsNone(await database.find_one(LOG, {"_id": ID}))
