@@ -160,19 +160,21 @@ def make_actions(
         rooms_per_user=limits.rooms_per_user,
         count_entering=count_in_room("enter", limits, make_window),
     )
+    # One count for all that a person does to others in a room.
+    count_moderating = count_in_room("moderate", limits, make_window)
     message_removals = MessageRemovals(
         rooms=rooms,
         mailboxes=mailboxes,
         removals=stores.removals,
         clock=now,
-        count_action=count_in_room("moderate", limits, make_window),
+        count_action=count_moderating,
     )
     editing = RoomEditing(
         rooms=rooms,
         words=words,
         passwords=passwords,
         clock=now,
-        count_action=count_in_room("moderate", limits, make_window),
+        count_action=count_moderating,
     )
     messages = Messages(
         rooms=rooms,
@@ -188,7 +190,7 @@ def make_actions(
         pictures=pictures,
         words=words,
         clock=now,
-        count_action=count_in_room("moderate", limits, make_window),
+        count_action=count_moderating,
     )
     direct = DirectMessages(
         users=users,

@@ -13,6 +13,7 @@ proxies = ["127.0.0.0/8"]
 [limits]
 sign_in = "4/minute"
 send = "3/minute"
+moderate = "2/minute"
 read = "2/hour"
 upload = "1/minute"
 share = 2
@@ -75,6 +76,23 @@ class RatesTests(RatesCase):
         self.assertEqual([200, 200, 200, 429, 429], statuses)
         chat = await call(self.daemon.http, "/room/chat", {"session_key": anna, "room": room}, behind(next(_addresses)))
         self.assertEqual(["x", "x", "x"], [entry["text"] for entry in chat.data["chat"] if entry["type"] is None])
+
+    async def test_moderating(self) -> None:
+        """What a person does by their rank in a room has one rate, whichever calls it takes."""
+        anna = {"session_key": await self.session(next(_addresses))}
+        created = await call(self.daemon.http, "/room/create", {**anna, "room": {"name": "a room"}})
+        room = created.data["room"]["_id"]
+        await call(self.daemon.http, "/room/enter", {**anna, "room": {"id": room}})
+        said = await call(self.daemon.http, "/room/sendMessage", {**anna, "message": {"room_id": room, "text": "x"}})
+
+        deeds = [
+            ("/room/edit", {"room": {"id": room, "slow_mode": 1}}),
+            ("/room/remove-message", {"message": said.data["message"]["_id"]}),
+            ("/room/edit", {"room": {"id": room, "slow_mode": 2}}),
+        ]
+        statuses = [(await call(self.daemon.http, path, {**anna, **body})).status for path, body in deeds]
+
+        self.assertEqual([200, 200, 429], statuses)
 
     async def test_address(self) -> None:
         """An address's rate counts all calls, also malformed ones; another address has its own."""

@@ -6,11 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from standardwebhooks import Webhook
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import TestCase
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
-from justchat.outbound.before_message import FAILURES
+from justchat.config.hooks import BeforeMessageSettings
+from justchat.model.draft import Draft
+from justchat.model.ids import new_id
+from justchat.model.moment import now
+from justchat.outbound.before_message import FAILURES, BeforeMessage
 from tests.support.chat import Person, a_room
 from tests.support.client import Answer
 from tests.support.gateway import FakeGateway, never, with_status
@@ -185,6 +191,46 @@ def drip(request: Request) -> int:
     """Begins an answer, and never ends it."""
     request.write(b"{")
     return NOT_DONE_YET
+
+
+class Later:
+    """The reactor, ``seconds`` later than it is."""
+
+    def __init__(self) -> None:
+        self.later = 0.0
+
+    def seconds(self) -> float:
+        return reactor.seconds() + self.later
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+
+class Repeating(TestCase):
+    """A question whose connection breaks is repeated once, in the first half of its time."""
+
+    async def asked(self, breaks_after: float) -> int:
+        """How often a question is asked whose connection breaks so many seconds after it was sent."""
+        clock, hook = Later(), FakeGateway()
+        self.addCleanup(lambda: Deferred.fromCoroutine(hook.stop()))
+
+        def hang_up(request: Request) -> int:
+            clock.later += breaks_after
+            request.channel.transport.abortConnection()
+            return NOT_DONE_YET
+
+        hook.answer = hang_up
+        settings = BeforeMessageSettings(url=hook.address, secret=SECRET, timeout_ms=60_000)
+        asking = BeforeMessage(settings, 1000, clock, now)
+        draft = Draft(author=new_id(), room=new_id(), text="good")
+        self.assertEqual("good", await asking.ask(draft))
+        return len(hook.sent)
+
+    async def test_early(self) -> None:
+        self.assertEqual(2, await self.asked(breaks_after=0))
+
+    async def test_late(self) -> None:
+        self.assertEqual(1, await self.asked(breaks_after=30))
 
 
 class Restarted(HookCase):

@@ -123,8 +123,9 @@ class ServerUserCalls:
     )
     async def get(self, requester: Requester, body: UserBody) -> ServerUserAnswer:
         """Show a user to the app's server."""
-        user = await self.accounts.show(await self.server_users.find(body.reference()))
-        await self.operating_as(requester.actor).record(Deed.GET_USER, user.id)
+        found, operating = await self._find(requester, body)
+        user = await self.accounts.show(found)
+        await operating.record(Deed.GET_USER, user.id)
         return {"data": {"user": server_user_document(user)}}
 
     @server_post(
@@ -153,8 +154,8 @@ class ServerUserCalls:
     )
     async def suspend(self, requester: Requester, body: SuspendUser) -> Nothing:
         """Suspend a user: end their sessions, and let them sign in no more, until a time or for good."""
-        user = await self.server_users.find(body.reference())
-        await self.operating_as(requester.actor).suspend(user, body.until, body.reason)
+        user, operating = await self._find(requester, body)
+        await operating.suspend(user, body.until, body.reason)
         return {}
 
     @server_post(
@@ -167,9 +168,9 @@ class ServerUserCalls:
     )
     async def unsuspend(self, requester: Requester, body: UserBody) -> Nothing:
         """End a user's suspension, if there is one."""
-        user = await self.server_users.find(body.reference())
+        user, operating = await self._find(requester, body)
         with suppress(Conflict):
-            await self.operating_as(requester.actor).unsuspend(user)
+            await operating.unsuspend(user)
         return {}
 
     @server_post(
@@ -182,8 +183,8 @@ class ServerUserCalls:
     )
     async def delete(self, requester: Requester, body: DeleteUser) -> Nothing:
         """Delete a user's account, after the grace in which signing in cancels that."""
-        user = await self.server_users.find(body.reference(), leaving_too=True)
-        await self.server_users.delete(user, body.reason, self.operating_as(requester.actor))
+        user, operating = await self._find(requester, body, leaving_too=True)
+        await self.server_users.delete(user, body.reason, operating)
         return {}
 
     @server_post(
@@ -196,8 +197,8 @@ class ServerUserCalls:
     )
     async def end_sessions(self, requester: Requester, body: UserBody) -> Nothing:
         """End every session of a user, and close their sockets."""
-        user = await self.server_users.find(body.reference())
-        await self.operating_as(requester.actor).end_sessions(user)
+        user, operating = await self._find(requester, body)
+        await operating.end_sessions(user)
         return {}
 
     @server_post(
@@ -212,7 +213,17 @@ class ServerUserCalls:
     )
     async def new_session(self, requester: Requester, body: UserBody) -> SessionKeyAnswer:
         """Open a session for a user whom the app's server has signed in."""
-        user = await self.server_users.find(body.reference(), leaving_too=True)
-        record = self.operating_as(requester.actor).record
-        key = await self.server_users.open_session(user, requester.key or "", requester.idempotency_id, record)
+        user, operating = await self._find(requester, body, leaving_too=True)
+        key = await self.server_users.open_session(
+            user, requester.key or "", requester.idempotency_id, operating.record
+        )
         return {"data": {"session_key": key}}
+
+    async def _find(
+        self, requester: Requester, body: UserBody, *, leaving_too: bool = False
+    ) -> tuple[Id, OperatorActions]:
+        """The user that a body names, and what the caller can do about them. ``leaving_too``: also one whose deletion
+        was requested. Raises UserNotFound.
+        """
+        user = await self.server_users.find(body.reference(), leaving_too=leaving_too)
+        return user, self.operating_as(requester.actor)
