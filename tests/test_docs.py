@@ -15,13 +15,13 @@ import justchat
 from justchat import errors
 from justchat.config.settings import Settings
 from justchat.errors import ApiError
+from justchat.http.declared import all_declared
 from justchat.model.entry import SILENT, Kind
 from justchat.protocol.close_codes import CloseCode
 from justchat.store import bson, bson_users
 from justchat.store.indexes import GRIDFS_INDEXES, INDEXES
 from justchat.store.personal_data import BELONGINGS
 from justchat.tap import Options
-from tests.support.bodies import all_declared
 from tests.support.docs import PROJECT, parsed
 
 PROTOCOL = PROJECT / "docs" / "protocol.rst"

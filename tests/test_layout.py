@@ -10,6 +10,7 @@ from tests.support.docs import PROJECT
 
 TESTS = PROJECT / "tests"
 OUTSIDE = {
+    "clients": "the client libraries of clients/",
     "attacks": "attacks on a whole daemon, and their programs",
     "end_to_end": "a whole daemon, as operators and clients use it",
     "etc": "the samples in etc/",

@@ -8,8 +8,8 @@ from typing import Any
 from attrs import define
 from twisted.trial.unittest import TestCase
 
+from justchat.http.declared import all_declared
 from tests.support.admin import run
-from tests.support.bodies import all_declared
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.picture_files import picture

@@ -5,9 +5,9 @@ import json
 from secrets import token_hex
 from typing import Any
 
+from justchat.http.declared import all_declared
 from justchat.http.endpoint import Endpoint
 from tests.support.admin import run
-from tests.support.bodies import all_declared
 from tests.support.client import Answer, call
 from tests.support.servers import SCOPES, a_key
 from tests.support.wire import SettingsCase

@@ -9,11 +9,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import EncodingNotSupported, LoginTimeout
+from justchat.http.declared import all_declared
 from justchat.http.dispatcher import ANY_CALL, SERVER_ERRORS
 from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
 from justchat.http.idempotency import IDEMPOTENCY_ERRORS
-from tests.support.bodies import all_declared, declared, field_names
+from tests.support.bodies import declared, field_names
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, register
 from tests.support.client import call, request
 from tests.support.daemon import Daemon

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tests.support.bodies import all_declared
+from justchat.http.declared import all_declared
 from tests.support.client import call, request
 from tests.support.servers import an_app_server
 from tests.support.wire import SettingsCase

@@ -3,9 +3,7 @@
 A new call needs a row in ``bodies``.
 """
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Iterator
 from secrets import token_hex
 from typing import Any, get_args
@@ -14,8 +12,8 @@ from attrs import frozen
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-import justchat.http.calls
-from justchat.http.endpoint import Endpoint, endpoints_of
+from justchat.http.declared import all_declared
+from justchat.http.endpoint import Endpoint
 from tests.support.chat import Person, a_person, a_room
 from tests.support.daemon import Daemon
 from tests.support.wire import NOBODY, PHOTO
@@ -303,17 +301,6 @@ def bodies(scene: Scene) -> dict[str, Fields]:
             "limit": good(100, "null"),
         },
     }
-
-
-def all_declared() -> list[Endpoint]:
-    """Every call that a module of ``justchat.http.calls`` declares."""
-    areas = [
-        area
-        for module in pkgutil.iter_modules(justchat.http.calls.__path__, f"{justchat.http.calls.__name__}.")
-        for _, area in inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
-        if area.__module__ == module.name
-    ]
-    return [endpoint for area in areas for endpoint in endpoints_of(object.__new__(area))]
 
 
 def declared() -> list[Endpoint]:

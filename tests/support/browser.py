@@ -29,17 +29,27 @@ class DevTools(Listener):
         await eventually(lambda: len(self.events) > asked, "an answer of the browser")
         return self.events[-1]["result"]["result"].get("value")
 
+    async def run(self, code: str) -> Any:
+        """What an async function with this body returns, as JSON. Raises AssertionError with what it throws."""
+        asked = len(self.events)
+        parameters = {"expression": f"(async () => {{ {code} }})()", "awaitPromise": True, "returnByValue": True}
+        self.say({"id": asked, "method": "Runtime.evaluate", "params": parameters})
+        await eventually(lambda: len(self.events) > asked, lambda: f"the browser's answer to {code}")
+        answer = self.events[-1]["result"]
+        assert "exceptionDetails" not in answer, f"{code}: {answer}"
+        return answer["result"].get("value")
+
 
 class Browser(ProcessProtocol):
-    """A headless Chromium that shows a page."""
+    """A headless Chromium that shows a page: a file, or what is at a ``url`` (then the file need not exist)."""
 
-    def __init__(self, page: Path, *options: str) -> None:
+    def __init__(self, page: Path, *options: str, url: str | None = None) -> None:
         self.ended: Deferred[None] = Deferred()
         self.said = ""
         assert CHROMIUM is not None
         command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         command += ["--no-first-run", "--disable-background-networking", "--remote-debugging-port=0"]
-        command += [f"--user-data-dir={page.parent / 'profile'}", *options, page.as_uri()]
+        command += [f"--user-data-dir={page.parent / 'profile'}", *options, url or page.as_uri()]
         reactor.spawnProcess(self, CHROMIUM, command, env={**os.environ, "HOME": str(page.parent)})
 
     def errReceived(self, data: bytes) -> None:

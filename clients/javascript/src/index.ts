@@ -1,0 +1,11 @@
+export type { components, paths } from './api.js';
+export { ApiError, type Body, type CallOptions, Calls, NoAnswer, type Path, type Result } from './calls.js';
+export { type ClientEvents, JustChat, type Options, type Session } from './client.js';
+export type { DialogHistory } from './dialog_history.js';
+export type * from './documents.js';
+export type { Draft, Unsent } from './outbox.js';
+export { type Position, Tracker } from './position.js';
+export type { HistoryEvents, RoomHistory } from './room_history.js';
+export { remedy, type Remedy, type State } from './socket.js';
+export { indexedDbStorage, memoryStorage, type Storage } from './storage.js';
+export { backoff } from './timing.js';

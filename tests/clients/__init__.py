@@ -1,0 +1,1 @@
+"""Client libraries of the project, beside a daemon."""
