@@ -7,7 +7,21 @@ from os.path import lexists
 from pathlib import Path
 from typing import Any
 
-from justchat.admin import announcements, audit, complaints, gifts, keys, messages, sms, uploads, users, webhooks, words
+from justchat.admin import (
+    announcements,
+    audit,
+    backup,
+    complaints,
+    gifts,
+    keys,
+    messages,
+    restore,
+    sms,
+    uploads,
+    users,
+    webhooks,
+    words,
+)
 from justchat.config.gift_file import NAME_LENGTH
 from justchat.model.moment import Moment, from_iso
 from justchat.model.server_key import Scope
@@ -59,6 +73,7 @@ def _parser() -> ArgumentParser:
     _words(_area(areas, "words", "the messages that were held because of their words"))
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move)
     _webhooks(_area(areas, "webhooks", "the webhooks of the app's own servers"))
+    _backups(areas)
     return top
 
 
@@ -72,7 +87,7 @@ def _command(area: Any, name: str, command: Callable[..., Awaitable[Any]]) -> Ar
     parser: ArgumentParser = area.add_parser(name, help=summary.partition(".")[0], description=summary)
     # Allowed behind the command, too.
     parser.add_argument("--json", action="store_true", default=SUPPRESS, help="answer with one JSON object")
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, opens_database=True)
     return parser
 
 
@@ -180,7 +195,16 @@ def _audit(areas: Any) -> None:
     listing.add_argument("--limit", type=_price, metavar="N", default=100, help="how many; 100 by default")
     # There is but this command, which may be left out.
     area.required = False
-    areas.choices["audit"].set_defaults(command=audit.list_deeds, whom=None, limit=100)
+    areas.choices["audit"].set_defaults(command=audit.list_deeds, opens_database=True, whom=None, limit=100)
+
+
+def _backups(areas: Any) -> None:
+    back_up = _command(areas, "backup", backup.back_up)
+    back_up.add_argument("file", metavar="FILE", type=_new_file, help="to write (tar, gzip); it must not be there")
+    restoring = _command(areas, "restore", restore.restore)
+    restoring.add_argument("file", metavar="FILE", type=Path, help="what backup has written")
+    for command in (back_up, restoring):
+        command.set_defaults(opens_database=False)
 
 
 def _announcements(areas: Any) -> None:

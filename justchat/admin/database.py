@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
-from justchat.runtime.data_dir import DAEMON_LOCK, check_owner, try_lock
+from justchat.runtime.data_dir import DAEMON_LOCK, check_owner, check_restored, try_lock
 from justchat.runtime.mongod import SOCKET, Mongod
 from justchat.store.mongo.uri import check_reachable
 
@@ -39,11 +39,12 @@ async def find_database(settings: Settings, reactor: Any) -> AsyncIterator[str]:
     if not folder.is_dir():
         raise StartupError(f"--data-dir: no JustChat has run on {settings.data_dir} with a database of its own")
     check_owner(settings.data_dir)
-    locks = [await _lock_out_commands(settings.data_dir, reactor)]
+    check_restored(settings.data_dir)
+    locks = [await lock_out_commands(settings.data_dir, reactor)]
     try:
-        found = await _lock_or_socket(settings.data_dir, reactor)
+        found = await lock_or_socket(settings.data_dir, reactor)
         if isinstance(found, Path):
-            yield f"mongodb://{quote(str(found), safe='')}/justchat"
+            yield uri_of_socket(found)
             return
         locks.append(found)
         mongod = Mongod(folder, reactor)
@@ -57,7 +58,7 @@ async def find_database(settings: Settings, reactor: Any) -> AsyncIterator[str]:
             os.close(lock)
 
 
-async def _lock_out_commands(data_dir: Path, reactor: Any) -> int:
+async def lock_out_commands(data_dir: Path, reactor: Any) -> int:
     """The lock that one command holds at a time. The wait is short, since none holds it while it prints."""
     waited = 0.0
     while (lock := try_lock(data_dir / ADMIN_LOCK)) is None:
@@ -68,7 +69,7 @@ async def _lock_out_commands(data_dir: Path, reactor: Any) -> int:
     return lock
 
 
-async def _lock_or_socket(data_dir: Path, reactor: Any) -> int | Path:
+async def lock_or_socket(data_dir: Path, reactor: Any) -> int | Path:
     """The data directory's lock, or the socket of the mongod of the daemon that holds it."""
     waited = 0.0
     while True:
@@ -82,6 +83,11 @@ async def _lock_or_socket(data_dir: Path, reactor: Any) -> int | Path:
             raise StartupError(f"--data-dir: a daemon runs on {data_dir}, but its database cannot be reached")
         await deferLater(reactor, LOCK_EVERY)
         waited += LOCK_EVERY
+
+
+def uri_of_socket(file: Path) -> str:
+    """The URI of an embedded database."""
+    return f"mongodb://{quote(str(file), safe='')}/justchat"
 
 
 def _socket_elsewhere(folder: Path) -> Path | None:

@@ -40,8 +40,11 @@ async def run(reactor: Any, arguments: Namespace) -> None:
         overrides = {table: {"uri": uri} for table, uri in given.items() if uri is not None}
         settings = load_settings(arguments.config, overrides, arguments.data_dir, secrets=False)
         with_secrets = partial(load_settings, arguments.config, overrides, arguments.data_dir)
-        async with open_context(settings, with_secrets, reactor) as context:
-            outcome = await arguments.command(context, arguments)
+        if arguments.opens_database:
+            async with open_context(settings, with_secrets, reactor) as context:
+                outcome = await arguments.command(context, arguments)
+        else:
+            outcome = await arguments.command(settings, reactor, arguments)
     except DatabaseAway as error:
         raise refused(IN_DOUBT) from error
     except (ApiError, BadFile, StartupError) as error:

@@ -24,6 +24,10 @@ BUS_SOCKET = "bus.sock"
 UPLOADS_ID = "uploads-id"
 """The id by which the database knows the folder of pictures."""
 SECRET_KEY = "payments-secret-key"  # noqa: S105  (a file)
+GENERATED = (UPLOADS_ID, SECRET_KEY)
+"""What a first start makes at random, and nothing could make again."""
+RESTORING = "restoring"
+"""There while a backup is restored into the data directory, and left by a restore that was killed."""
 SHORTEST_SECRET = 32
 """Characters, at least, of a secret that we made; we make 43."""
 LONGEST_SECRET = 4096
@@ -83,6 +87,12 @@ def check_owner(folder: Path, owner: Owner = Owner()) -> None:
             if found != owner.user:
                 name = name_of(owner.user)
                 raise StartupError(f"--data-dir: {path} is {name_of(found)}'s: chown -R {name} {folder}")
+
+
+def check_restored(folder: Path) -> None:
+    """Raises StartupError where a restore into the data directory began, and did not end."""
+    if (folder / RESTORING).exists():
+        raise StartupError(f"--data-dir: a restore into {folder} did not end; run justchat-admin restore again")
 
 
 def _inside(folder: Path) -> Iterator[Path]:

@@ -39,12 +39,16 @@ FREE_SPACE_EVERY = 0.2
 
 
 class Mongod:
-    """A private mongod with its files in ``folder``. If it dies between ``start`` and ``stop``, it is started again."""
+    """A private mongod with its files in ``folder``. If it dies between ``start`` and ``stop``, it is started again.
+
+    Its cache takes at most ``cache`` GiB.
+    """
 
     _log = Logger()
 
-    def __init__(self, folder: Path, reactor: Any) -> None:
+    def __init__(self, folder: Path, reactor: Any, cache: float = 0.5) -> None:
         self._folder = folder
+        self._cache = cache
         self._reactor = reactor
         self._process: _Process | None = None
         self._stopping = False
@@ -121,7 +125,7 @@ class Mongod:
             *("--bind_ip", str(self._socket), "--nounixsocket"),
             # No log of slow commands: it would contain phones, hashes of keys, and messages.
             *("--logpath", str(log_file), "--quiet", "--slowms", str(2**31 - 1)),
-            *("--wiredTigerCacheSizeGB", "0.5"),
+            *("--wiredTigerCacheSizeGB", str(self._cache)),
             # 4 MB of journal instead of 300, and a crash recovers as before.
             *("--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"),
             "--noscripting",

@@ -10,7 +10,7 @@ from justchat.model.moment import now
 from justchat.runtime.data_dir import DAEMON_LOCK, try_lock
 from justchat.runtime.mongod import Mongod
 from justchat.store.client_ids import look_for_shards
-from justchat.store.indexes import restore_order_clock
+from justchat.store.indexes import RESTORING, VERSIONS, restore_order_clock
 from justchat.store.mongo.client import Database
 from justchat.store.schema import Schema
 
@@ -64,12 +64,19 @@ class DatabaseService(Service):
     async def _open(self) -> None:
         self._database.open()
         await self._wait_for_answer()
+        await self._check_restored()
         if self._prepares:
             await self._schema.bring_up_to_date()
         else:
             await self._schema.check()
         await look_for_shards(self._database, now)
         await restore_order_clock(self._database)
+
+    async def _check_restored(self) -> None:
+        if await self._database.find_one(VERSIONS, {"_id": RESTORING}) is not None:
+            raise StartupError(
+                "[mongo] uri: a restore into this database did not end; run justchat-admin restore again"
+            )
 
     async def _wait_for_answer(self) -> None:
         for attempt in range(ANSWER_TRIES):

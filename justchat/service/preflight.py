@@ -9,7 +9,7 @@ from twisted.internet import reactor as default_reactor
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.outbound.s3.preflight import BucketAway, check_bucket
-from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_secret
+from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_restored, check_secret
 from justchat.runtime.endpoints import server_of
 from justchat.runtime.mongod import find_binary
 from justchat.store.mongo.uri import check_reachable
@@ -73,6 +73,7 @@ def _check_database(settings: Settings) -> None:
 
 def _check_data_dir(settings: Settings, owner: Owner) -> None:
     check_owner(settings.data_dir, owner)
+    check_restored(settings.data_dir)
     if settings.payments.secret_key is None:
         check_secret(settings.data_dir / SECRET_KEY, owner)
 

@@ -20,6 +20,8 @@ SERVER_KEYS = "server_keys"
 SMS_COUNTS = "sms_counts"
 DELIVERIES, WEBHOOKS = "deliveries", "webhooks"
 
+RESTORING = "restoring"
+"""The id of the document in VERSIONS that says that a database is half restored."""
 FILES, CHUNKS = "fs.files", "fs.chunks"
 
 BUILDING = 3600.0

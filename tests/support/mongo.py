@@ -49,10 +49,13 @@ def _in_memory() -> str | None:
 
 
 class RunningMongod:
-    """A mongod that runs outside the reactor, so that trial does not report it as left behind."""
+    """A mongod that runs outside the reactor, so that trial does not report it as left behind.
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="jc-", dir=_in_memory()))
+    ``folder`` may have the files of another.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="jc-", dir=_in_memory()))
         self.socket = self.folder / "m.sock"
         self.process = self._launch()
         atexit.register(self.end)
