@@ -1,6 +1,5 @@
 """Deletion of an account: on request, after a grace in which a sign-in cancels it, step by step."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from attrs import frozen
@@ -13,6 +12,7 @@ from justchat.actions.rooms import RoomActions
 from justchat.actions.token_sign_in import TokenSignIn
 from justchat.errors import ApiError, RoomNotFound, UserNotFound, WrongKey
 from justchat.interfaces.deletions import IDeletions, IErasure
+from justchat.interfaces.pause import Pause, Stopping
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
 from justchat.model.entry import Entry, Kind
@@ -20,14 +20,8 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
 
-Pause = Callable[[], Awaitable[None]]
-"""Waits a moment between two steps. Raises Stopping."""
 AT_ONCE = 10
 """Deletions that begin in one round."""
-
-
-class Stopping(Exception):
-    """The daemon stops. The next start, or another daemon, does the rest."""
 
 
 @frozen(kw_only=True)
@@ -79,10 +73,14 @@ class AccountDeletion:
         if room is not None:
             await self.room_actions.leave(user, room)
 
-    async def begin_due(self) -> list[Id]:
-        """Begin the deletions that are due. Returns users who are to be erased."""
+    async def begin_due(self) -> None:
+        """Begin the deletions that are due."""
         await self.deletions.begin(AT_ONCE)
-        return await self.deletions.begun(AT_ONCE)
+
+    async def erase_begun(self, pause: Pause) -> None:
+        """Erase what users left whose deletion has begun. Raises what ``erase`` raises."""
+        for user in await self.deletions.begun(AT_ONCE):
+            await self.erase(user, pause)
 
     async def erase(self, user: Id, pause: Pause) -> None:
         """Erase what a user left, in small steps. Each may be done again, whether or not the last one was done.

@@ -7,13 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from attrs import frozen
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from justchat.errors import ExportNotFound, Unavailable, UserNotFound
 from justchat.interfaces.counters import IRateWindows
 from justchat.interfaces.exports import IArchives, IArchiveWriter, IExports, IPersonalData
+from justchat.interfaces.pause import Pause, Stopping
 from justchat.interfaces.pictures import IPictureStore
 from justchat.model.export import Export, ExportStatus
 from justchat.model.ids import Id, new_id
@@ -26,13 +25,6 @@ REMOVED_AT_ONCE = 50
 COUNTER = "exports-per-user"
 KEPT_EVERY = timedelta(seconds=5)
 """How often the claim of an export in progress is renewed."""
-
-PAUSE = 0.01
-"""Seconds between two pages, in which nothing is taken from those who chat."""
-
-
-class Interrupted(Exception):
-    """The daemon stops, or another one works on the export."""
 
 
 @frozen(kw_only=True)
@@ -92,7 +84,6 @@ class Exports:
         self._rate_windows = rate_windows
         self._per_user = per_user
         self._clock = clock
-        self._is_stopping = False
 
     async def ask(self, user: Id) -> Export:
         """Ask for an export. While one is pending, it is that one. Raises TooManyRequests."""
@@ -130,18 +121,17 @@ class Exports:
         """A part of an archive; empty behind the last. Raises Unavailable."""
         return await self._archives.read(export.name, part)
 
-    def stop(self) -> None:
-        """End the work at the next page. The export stays pending."""
-        self._is_stopping = True
+    async def make_next(self, pause: Pause) -> bool:
+        """Make a pending export, if there is one. Returns whether there was. Raises DatabaseAway.
 
-    async def make_next(self) -> bool:
-        """Make a pending export, if there is one. Returns whether there was. Raises DatabaseAway."""
-        export = None if self._is_stopping else await self._exports.take()
+        Where ``pause`` raises Stopping, the export stays pending.
+        """
+        export = await self._exports.take()
         if export is None:
             return False
         try:
-            await self._make(export)
-        except Interrupted:
+            await self._make(export, pause)
+        except Stopping:
             await self._exports.release(export.id, failed=False)
             return False
         except UserNotFound:  # whose deletion has begun: it ends their exports, too
@@ -155,18 +145,16 @@ class Exports:
             await self._exports.release(export.id, failed=True)
         return True
 
-    async def _make(self, export: Export) -> None:
+    async def _make(self, export: Export, pause: Pause) -> None:
         kept_at = self._clock()
 
         async def progress() -> None:
             nonlocal kept_at
-            if self._is_stopping:
-                raise Interrupted
-            await deferLater(reactor, PAUSE)
+            await pause()
             if self._clock() - kept_at >= KEPT_EVERY:
                 kept_at = self._clock()
                 if not await self._exports.keep(export.id):
-                    raise Interrupted
+                    raise Stopping  # another daemon works on it
 
         archive = await self._archives.create(export.name)
         try:
@@ -175,7 +163,7 @@ class Exports:
             if export.size:  # an attempt before may have stored some of it
                 await self._archives.remove(export.name, export.size)
             if not await self._exports.keep(export.id, size):
-                raise Interrupted
+                raise Stopping
             await self._archives.put(export.name, size)
         except BaseException:
             await archive.discard()

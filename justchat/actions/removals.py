@@ -9,6 +9,7 @@ from justchat.actions.concurrently import all_of
 from justchat.errors import MessageNotFound, RoomNotFound
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.mailboxes import IMailboxes
+from justchat.interfaces.pause import Pause, no_pause
 from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.model.direct import DirectMessage
@@ -18,9 +19,9 @@ from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
 from justchat.policy import check_remove_message
 
-AT_ONCE = 100
+AT_ONCE = 25
 """Removals of one step of the work behind them."""
-MOST_STEPS = 50
+MOST_STEPS = 200
 """Steps of one round, so that other work comes between. Those that wait longest come first."""
 
 
@@ -115,13 +116,14 @@ class MessageRemovals:
         await self.removals.scrub(await all_of(self.removals.append(entry, author, at, _allow) for entry in entries))
         return next_after
 
-    async def finish(self) -> None:
-        """Remove the words that are still there: what a crash left, and late copies."""
+    async def finish(self, pause: Pause = no_pause) -> None:
+        """Remove the words that are still there: what a crash left, and late copies. Raises what ``pause`` raises."""
         for _ in range(MOST_STEPS):
             due = await self.removals.due(self.clock(), AT_ONCE)
             if not due:
                 return
             await self.removals.scrub(due)
+            await pause()
 
     async def _remove(self, message: Entry, by: Id, check: Callable[[Room], None]) -> None:
         await self.removals.scrub([await self.removals.append(message, by, self.clock(), check)])

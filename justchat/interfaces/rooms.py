@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 from zope.interface import Interface
 
+from justchat.interfaces.pause import Pause
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.model.room import ListedRoom, Room, RoomSearch
@@ -61,8 +62,8 @@ class IRooms(Interface):
     async def delete(room: Id) -> None:
         """Delete a removed room with its history. Returns once the deletion is certain to happen."""
 
-    async def finish_removals() -> None:
-        """Complete the deletions that a crash interrupted."""
+    async def finish_removals(pause: Pause) -> None:
+        """Complete deletions: of long histories, and what a crash interrupted. Raises what ``pause`` raises."""
 
     async def reconcile() -> list[Entry]:
         """Update the snapshots that a crash left stale. Returns the latest entries that changed a room."""

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from twisted.application.service import Service
@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from justchat.config.settings import Settings
+from justchat.interfaces.pause import Pause
 from justchat.model.moment import now
 from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
 from justchat.runtime.gc_tuning import COLLECT_EVERY, tune_garbage_collector
@@ -18,7 +19,7 @@ from justchat.runtime.mongod import Mongod
 from justchat.runtime.stall_detector import StallDetector
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
-from justchat.service.account_deletions import AccountDeletions
+from justchat.service.account_deletions import DeletionRequests
 from justchat.service.announcing import AnnouncementService
 from justchat.service.bus_backstop import BusBackstop
 from justchat.service.database import DatabaseService, EmbeddedMongod
@@ -27,6 +28,7 @@ from justchat.service.first_gifts import add_first_gifts
 from justchat.service.held_messages import HeldMessageDecisions
 from justchat.service.housekeeping import Housekeeping, OperatorRemovals, Reconciliation
 from justchat.service.lifecycle import PartService, PeriodicService
+from justchat.service.paced import PacedService
 from justchat.service.pictures import OrphanRemoval, picture_services
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
 from justchat.service.role import ON_ITS_OWN, Role
@@ -53,6 +55,8 @@ from justchat.wiring.transports import make_transports
 from justchat.workers.images import Images
 from justchat.workers.passwords import Passwords
 
+PACED_EVERY = 1.0
+"""Seconds between looks for work in small steps."""
 DRAIN = 5.0
 """Seconds that requests under way are given when the daemon stops."""
 
@@ -158,6 +162,10 @@ class Daemon(RootService):
         self.ports = role.ports(endpoints_of_settings(settings), transports.factories, turn_reactor)
 
         lease, sign = (None, None) if mongod else (Lease(database, "housekeeping"), SignOfLife(database))
+
+        def paced(name: str, work: Callable[[Pause], Awaitable[object]]) -> PacedService:
+            return PacedService(name, PACED_EVERY, work, None if mongod else Lease(database, name), reactor)
+
         detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
         children: list[Service | None] = [
             PartService("watchdog", stop=notifier.stopped),
@@ -176,7 +184,10 @@ class Daemon(RootService):
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
             Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
             OperatorRemovals(actions.removals, reactor),
-            AccountDeletions(actions.deletion, None if mongod else Lease(database, "deletions"), reactor),
+            DeletionRequests(actions.deletion, reactor),
+            paced("deletions of accounts", actions.deletion.erase_begun),
+            paced("removals of rooms", stores.rooms.finish_removals),
+            paced("removals of messages", actions.removals.finish),
             AnnouncementService(
                 actions.announcing,
                 settings.limits.announced_per_second,

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from justchat.actions.exports import Exports
 from justchat.errors import ApiError
+from justchat.interfaces.pause import Pause
 from justchat.service.lifecycle import PeriodicService
+from justchat.service.paced import PacedService
 
 ASKED_EVERY = 1.0
 """Seconds between looks for exports."""
@@ -16,23 +17,19 @@ EXPIRED_EVERY = 30.0
 _log = Logger()
 
 
-class Exporting(PeriodicService):
+class Exporting(PacedService):
     """Makes exports, one at a time, whichever daemon finds them first."""
 
     def __init__(self, exports: Exports, reactor: Any) -> None:
-        super().__init__("exports", ASKED_EVERY, self._make, reactor)
+        super().__init__("exports", ASKED_EVERY, self._make, None, reactor)
         self._exports = exports
 
-    async def _make(self) -> None:
+    async def _make(self, pause: Pause) -> None:
         try:
-            while await self._exports.make_next():
+            while self.running and await self._exports.make_next(pause):
                 pass
         except ApiError as error:  # the database is away; the next round finds the same exports
             _log.warn("exports are put off to the next round: {error}", error=error)
-
-    def stopService(self) -> "Deferred[Any] | None":
-        self._exports.stop()
-        return super().stopService()
 
 
 class ExpiredExports(PeriodicService):

@@ -26,9 +26,8 @@ ASKED_EVERY = 1.0
 class Housekeeping(LeasedService):
     """Completes moves and transfers that a crash left half done: all of them at the start, the older ones in rounds.
 
-    Of several daemons, the holder of ``lease`` does the work for all: it completes removals of rooms and of messages,
-    and reconciles the log for daemons whose ``sign`` of life has ended. Both are None where nobody shares the database
-    with a daemon.
+    Of several daemons, the holder of ``lease`` reconciles the log for those whose ``sign`` of life has ended. Both are
+    None where nobody shares the database with a daemon.
     ``alone``: at the start nobody else writes to the database, so what is unfinished is nobody's present work.
     """
 
@@ -66,8 +65,6 @@ class Housekeeping(LeasedService):
                 await self._sign.give()
             await self._finish(all=False)
             if self._lease is None or await self._lease.acquire():
-                await self._stores.rooms.finish_removals()
-                await self._actions.removals.finish()
                 await self._reconcile_for_the_dead()
         except ApiError as error:  # the database is away, or too much is waiting
             self._log.warn("housekeeping is put off to the next round: {error}", error=error)

@@ -30,9 +30,9 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.removals import without_words
 
-LOOKED_THROUGH = 2_000
+LOOKED_THROUGH = 500
 """Entries of the log that one step looks through."""
-DELETED_AT_ONCE = 500
+DELETED_AT_ONCE = 100
 TOLD_WITHOUT_WORDS = [
     type.value for type in (WebhookType.USER_DELETED, WebhookType.MESSAGE_REMOVED, WebhookType.ROOM_REMOVED)
 ]

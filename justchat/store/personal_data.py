@@ -37,8 +37,8 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from justchat.store.users import VISITED_ROOMS_KEPT, Users
 
-PAGE = 200
-"""Documents that are read at once."""
+PAGE = 100
+"""Documents that are read at once. Of more, the thread that makes rows of them would keep the reactor waiting."""
 LOOKED_THROUGH = 2_000
 """Entries of a room that one query looks through."""
 

@@ -31,9 +31,9 @@ LATE = timedelta(minutes=2)
 """After a removal, until words are looked for a second time."""
 CHANGED_AT_ONCE = 500
 """Copies that one operation changes."""
-LOOKED_THROUGH = 5_000
+LOOKED_THROUGH = 1_000
 """Entries of a room that one step looks through for those of an author."""
-STEP = 100
+STEP = 25
 """Messages of an author that one step finds. A room knows more of its latest removals, so that nobody reads the words
 of any before they are removed.
 """

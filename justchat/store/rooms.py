@@ -17,6 +17,7 @@ from zope.interface import implementer
 from justchat.actions.concurrently import all_of
 from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFound
 from justchat.interfaces.bus import IBus
+from justchat.interfaces.pause import Pause
 from justchat.interfaces.rooms import IRooms, Proposal
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import CHANGES_MESSAGE, Entry, Kind
@@ -55,7 +56,7 @@ SLOW_COUNT = 0.1
 """Seconds. A count that took longer is kept for COUNT_LIFETIME times as long as it took."""
 COUNT_LIFETIME = 10
 MAX_COUNTS = 1000
-PURGED_AT_ONCE = 1000
+PURGED_AT_ONCE = 200
 LISTED_AT_ONCE = 100
 QUERIED_AT_ONCE = 1000
 """Rooms that one query of ``private`` names."""
@@ -272,31 +273,38 @@ class Rooms:
 
     async def delete(self, room: Id) -> None:
         await self._database.update(ROOMS, {"_id": ObjectId(room)}, {"$set": {"removed": True}})
-        # A long history takes a while. Where the daemon stops before, finish_removals does the rest.
-        ensureDeferred(self._purge(room)).addErrback(
+        # Of a long history, or where the daemon stops before, finish_removals deletes the rest.
+        ensureDeferred(self._purge_some(room)).addErrback(
             lambda failure: self._logger.warn(
                 "room {room} will be deleted later: {failure.value}", room=room, failure=failure
             )
         )
 
-    async def _purge(self, room: Id) -> None:
+    async def _purge_some(self, room: Id) -> bool:
+        """Delete some of the history of a removed room, and the room after the last of it. Returns whether to go on."""
         # What webhooks are not told of yet stays until the next round.
         stream: Document = {"stream": ObjectId(room)}
-        while entries := await self._database.find(
+        entries = await self._database.find(
             LOG,
             {**stream, MARK: None},
             sort={"stream": 1, "seq": 1},
             limit=PURGED_AT_ONCE,
             fields={"_id": 0, "seq": 1},
-        ):
+        )
+        if entries:
             upto = {"seq": {"$lte": entries[-1]["seq"]}, MARK: None}
             await self._database.delete_all(LOG, {**stream, **upto})
+        if len(entries) == PURGED_AT_ONCE:
+            return True
         if await self._database.find_one(LOG, stream, fields=["_id"]) is None:
             await self._database.delete_and_get(ROOMS, {"_id": ObjectId(room), MARK: None})
+        return False
 
-    async def finish_removals(self) -> None:
+    async def finish_removals(self, pause: Pause) -> None:
         for document in await self._database.find(ROOMS, {"removed": True}, limit=100, fields=["_id"]):
-            await self._purge(Id(str(document["_id"])))
+            while await self._purge_some(Id(str(document["_id"]))):
+                await pause()
+            await pause()
 
     async def reconcile(self) -> list[Entry]:
         latest: list[Document] = []
