@@ -37,6 +37,7 @@ setup(
         "pydantic>=2.12",  # request bodies and settings: shapes, and every bad field at once
         "typing-extensions>=4.15",  # TypedDict as pydantic can read it before Python 3.12
         "phonenumbers>=9.0",  # what a phone number is
+        "shtab>=1.7,<2",  # the completion of justchat-admin in bash, made from its parser
         "pyahocorasick>=2.3,<3",  # finds ten thousand words in one pass over a text, in C
         "confusable-homoglyphs>=3.3",  # which letters look alike: Unicode's data (UTS #39), without ICU
         "argon2-cffi>=25.1",  # slow salted hashes of keys and room passwords

@@ -29,7 +29,7 @@ from justchat.model.gift import Reason, Transfer
 from justchat.model.held import Decision
 from justchat.model.ids import Id, as_id, is_well_formed, new_id
 from justchat.model.moment import Clock, Moment, iso
-from justchat.model.phone import parse_phone
+from justchat.model.phone import Phone, parse_phone
 from justchat.model.room import Room
 from justchat.model.user import Session, Suspension, User
 
@@ -108,9 +108,9 @@ class OperatorActions:
         line = AuditLine(id=new_id(), who=self.actor, at=self.clock(), deed=deed, whom=whom, why=why)
         await self.audit.add(line)
 
-    async def list_deeds(self, limit: int, whom: Id | None = None) -> list[AuditLine]:
+    async def list_deeds(self, limit: int, whom: Id | None = None, *, skip: int = 0) -> list[AuditLine]:
         """What was done, the latest first; to one object alone where ``whom`` is given."""
-        return await self.audit.latest(limit, whom)
+        return await self.audit.latest(limit, whom, skip=skip)
 
     async def show_user(self, user: Id) -> UserDetails:
         """A user, with their sessions and transfers. Raises UserNotFound."""
@@ -162,6 +162,22 @@ class OperatorActions:
             raise Conflict("this user is not suspended")
         await self.record(Deed.UNSUSPEND, user)
         await self.users.suspend(user, None)
+
+    async def change_phone(self, user: Id, phone: Phone, reason: str | None) -> int:
+        """Give a user another phone, and end their sessions: who has the old phone is signed in no longer. Returns how
+        many. Keys that were sent to the old phone open nothing. Raises UserNotFound; Conflict for a phone that somebody
+        has.
+        """
+        holder = await self.users.find_id(phone=phone, leaving_too=True)
+        if holder is not None:
+            raise Conflict("the user has this phone already" if holder == user else f"{holder} has this phone")
+        await self.users.exists(user)
+        # Not the whole of it: the line stays when the user is deleted.
+        why = f"to a phone that ends with {phone[-2:]}"
+        await self.record(Deed.CHANGE_PHONE, user, why if reason is None else f"{why}: {reason}")
+        if not await self.users.update(user, {}, phone, None):
+            raise UserNotFound
+        return await self._end_all(user)
 
     async def export(self, user: Id) -> None:
         """Record that the operator takes a copy of what belongs to a user. Raises UserNotFound."""
@@ -234,6 +250,13 @@ class OperatorActions:
         await self.record(Deed.REMOVE_MESSAGE, message, reason)
         await self.removals.ask(message)
 
+    async def remove_room(self, room: Id, reason: str | None) -> Room:
+        """Let a daemon remove a room and everybody in it. Returns the room as it is now. Raises RoomNotFound."""
+        found = await self.rooms.latest(room)
+        await self.record(Deed.REMOVE_ROOM, room, reason)
+        await self.removals.ask_room(room)
+        return found
+
     async def list_complaints(self, limit: int, *, closed: bool | None, skip: int = 0) -> list[Complaint]:
         """Complaints that are closed or open, or both with None, the latest first, without the first ``skip``."""
         return await self.complaints.latest(limit, closed=closed, skip=skip)
@@ -279,9 +302,9 @@ class OperatorActions:
         await self.record(Deed.CLOSE_COMPLAINT, complaint, note)
         await self.complaints.close(complaint, note, self.clock())
 
-    async def list_held(self, limit: int) -> list[Entry]:
+    async def list_held(self, limit: int, *, skip: int = 0) -> list[Entry]:
         """The messages that were held because of their words, the oldest first."""
-        return await self.held.waiting(limit)
+        return await self.held.waiting(limit, skip=skip)
 
     async def decide(self, message: Id, decision: Decision) -> Entry:
         """Let a held message go, or drop it. Running daemons carry that out within a second, or the next to start.
@@ -297,9 +320,9 @@ class OperatorActions:
         """Let the daemons tell everybody. Raises UserNotFound, Rejected, TooManyAnnouncements."""
         return await self.announcing.request(new_id(), author, text, self.record)
 
-    async def list_announcements(self, limit: int) -> list[Announcement]:
+    async def list_announcements(self, limit: int, *, skip: int = 0) -> list[Announcement]:
         """Announcements, the latest first."""
-        return await self.announcing.announcements.latest(limit)
+        return await self.announcing.announcements.latest(limit, skip=skip)
 
     async def stop_announcement(self, announcement: Id) -> Announcement:
         """Let nobody else be told. Raises MessageNotFound; Conflict for an announcement that does not run."""

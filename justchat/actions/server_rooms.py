@@ -1,6 +1,8 @@
 """What an app's own server does with rooms: it acts as the admin of each."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from attrs import frozen
@@ -8,8 +10,9 @@ from attrs import frozen
 from justchat.actions.moderation import Moderation
 from justchat.actions.room_editing import RoomEditing
 from justchat.actions.rooms import RoomActions
-from justchat.errors import NotAdmin, Outranked
+from justchat.errors import NotAdmin, Outranked, RoomNotFound
 from justchat.interfaces.audit import RecordDeed
+from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.model.audit import Deed
@@ -18,6 +21,8 @@ from justchat.model.room import Room
 from justchat.model.room_settings import RoomEdit
 
 T = TypeVar("T")
+AT_ONCE = 100
+"""Rooms of one round of removals for operators."""
 
 
 @frozen(kw_only=True)
@@ -32,6 +37,7 @@ class ServerRooms:
     actions: RoomActions
     editing: RoomEditing
     moderation: Moderation
+    removals: IRemovals
 
     async def create(
         self,
@@ -59,6 +65,13 @@ class ServerRooms:
         """Remove a room and everybody in it. Raises RoomNotFound."""
         await self._record(record, Deed.REMOVE_ROOM, room)
         await self._as_admin(room, lambda admin: self.actions.remove(admin, room))
+
+    async def remove_asked(self) -> None:
+        """Remove the rooms that operators want removed. Each step may be repeated, also by several daemons at once."""
+        for room in await self.removals.asked_rooms(AT_ONCE):
+            with suppress(RoomNotFound):
+                await self._as_admin(room, partial(self.actions.remove, room_id=room))
+            await self.removals.settle(room)
 
     async def put(self, user: Id, room: Id, record: RecordDeed) -> Room:
         """Put a user into a room, and out of the one before. Raises RoomNotFound, UserNotFound, Banned, RoomFull."""

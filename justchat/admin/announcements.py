@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from justchat.admin.context import AdminContext
-from justchat.admin.output import Outcome, short, table
+from justchat.admin.output import Outcome, note_more, short, table
 from justchat.model.ids import as_id
 from justchat.protocol.announcements import announcement_document
 
@@ -23,7 +23,9 @@ async def announce(context: AdminContext, arguments: Namespace) -> Outcome:
 
 async def list_announcements(context: AdminContext, arguments: Namespace) -> Outcome:
     """List announcements, the latest first, and how many people were told."""
-    found = list(map(announcement_document, await context.operating.list_announcements(arguments.limit)))
+    found = list(
+        map(announcement_document, await context.operating.list_announcements(arguments.limit, skip=arguments.skip))
+    )
     text = table(
         ("ANNOUNCEMENT", "WHEN", "FROM", "STATUS", "TOLD", "OF ABOUT", "SKIPPED", "TEXT"),
         [
@@ -41,7 +43,7 @@ async def list_announcements(context: AdminContext, arguments: Namespace) -> Out
         ],
         "There are no announcements.",
     )
-    return Outcome(text, {"announcements": found})
+    return Outcome(text + note_more(len(found), arguments), {"announcements": found})
 
 
 async def stop(context: AdminContext, arguments: Namespace) -> Outcome:

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from justchat.admin.context import AdminContext
-from justchat.admin.output import Outcome, short, table
+from justchat.admin.output import Outcome, note_more, short, table
 from justchat.model.audit import Actor, AuditLine
 from justchat.model.moment import iso
 
@@ -11,14 +11,12 @@ from justchat.model.moment import iso
 async def list_deeds(context: AdminContext, arguments: Namespace) -> Outcome:
     """List what operators and app's servers did, the latest first."""
     whom = None if arguments.whom is None else await context.operating.find_any(arguments.whom)
-    lines = await context.operating.list_deeds(arguments.limit, whom)
+    lines = await context.operating.list_deeds(arguments.limit, whom, skip=arguments.skip)
     rows = [
         (iso(line.at), _who(line.who), line.deed.value, line.whom, short(line.why), line.who.address) for line in lines
     ]
     text = table(("WHEN", "WHO", "DEED", "WHOM", "WHY", "FROM"), rows, "Nobody has done anything yet.")
-    if len(lines) == arguments.limit:
-        text += f"\n(the latest {arguments.limit}; there may be more: --limit)"
-    return Outcome(text, {"audit": list(map(_document, lines))})
+    return Outcome(text + note_more(len(lines), arguments), {"audit": list(map(_document, lines))})
 
 
 def _who(actor: Actor) -> str:

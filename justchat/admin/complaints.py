@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from justchat.admin.context import AdminContext
-from justchat.admin.output import Outcome, record, short, table
+from justchat.admin.output import Outcome, note_more, record, short, table
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry
@@ -22,10 +22,10 @@ from justchat.protocol.documents import (
 
 async def list_complaints(context: AdminContext, arguments: Namespace) -> Outcome:
     """List the open complaints, the latest first."""
-    found = await context.operating.list_complaints(arguments.limit, closed=None if arguments.all else False)
-    text = _table(found)
-    if len(found) == arguments.limit:
-        text += f"\n(the latest {arguments.limit}; there may be more: --limit)"
+    found = await context.operating.list_complaints(
+        arguments.limit, closed=None if arguments.all else False, skip=arguments.skip
+    )
+    text = _table(found) + note_more(len(found), arguments)
     return Outcome(text, {"complaints": list(map(server_complaint_document, found))})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from justchat.actions.exports import ArchiveContent
 from justchat.actions.gift_catalogue import GiftCatalogue
 from justchat.actions.operating import OperatorActions
+from justchat.actions.overview import Overview
 from justchat.actions.server_keys import ServerKeyActions
 from justchat.admin.database import find_database
 from justchat.config.settings import Settings
@@ -22,6 +23,7 @@ from justchat.interfaces.pictures import IPictureRecords, IPictureStore
 from justchat.interfaces.webhooks import IDeliveries
 from justchat.model.audit import Actor, ActorKind
 from justchat.model.ids import Id
+from justchat.runtime.data_dir import check_owner
 from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
 from justchat.store.schema import Schema
@@ -29,6 +31,7 @@ from justchat.wiring.actions import (
     make_archive_content,
     make_gift_catalogue,
     make_operator_actions,
+    make_overview,
     make_server_key_actions,
 )
 from justchat.wiring.bus import make_bus_of_command
@@ -66,6 +69,7 @@ class AdminContext:
         self.catalogue: ICatalogue = self._stores.catalogue
         self.deliveries: IDeliveries = self._stores.deliveries
         self.operating: OperatorActions = make_operator_actions(settings, self._stores, operator())
+        self.overview: Overview = make_overview(self._stores, self.operating)
         self.keys: ServerKeyActions = make_server_key_actions(self._stores, self.operating)
 
     @property
@@ -153,7 +157,10 @@ def operator() -> Actor:
 async def open_context(
     settings: Settings, with_secrets: Callable[[], Settings], reactor: Any
 ) -> AsyncIterator[AdminContext]:
-    """A context on the daemon's database. Raises StartupError where that cannot be reached."""
+    """A context on the daemon's database. Raises StartupError where that cannot be reached, and for whom the data
+    directory, if it is on this machine, is another user's: the daemon could not read what they leave in it.
+    """
+    check_owner(settings.data_dir)
     async with find_database(settings, reactor) as uri:
         database = Database(uri, files=settings.picture_store == "gridfs")
         bus = make_bus_of_command(settings, reactor)

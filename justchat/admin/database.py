@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
-from justchat.runtime.data_dir import DAEMON_LOCK, check_owner, check_restored, try_lock
+from justchat.runtime.data_dir import DAEMON_LOCK, check_restored, try_lock
 from justchat.runtime.mongod import SOCKET, Mongod
 from justchat.store.mongo.uri import check_reachable
 
@@ -38,7 +38,6 @@ async def find_database(settings: Settings, reactor: Any) -> AsyncIterator[str]:
     folder = settings.data_dir / "mongo"
     if not folder.is_dir():
         raise StartupError(f"--data-dir: no JustChat has run on {settings.data_dir} with a database of its own")
-    check_owner(settings.data_dir)
     check_restored(settings.data_dir)
     locks = [await lock_out_commands(settings.data_dir, reactor)]
     try:

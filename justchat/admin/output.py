@@ -1,6 +1,7 @@
 """The output of commands, for people and for programs."""
 
 import json
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 
 from attrs import frozen
@@ -39,6 +40,13 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]], nothing: str)
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def note_more(found: int, page: Namespace) -> str:
+    """The line below a page that says that there may be more; ``page`` has its ``limit`` and ``skip``."""
+    if found < page.limit:
+        return ""
+    return f"\n({page.skip + 1} to {page.skip + found}; there may be more: --skip {page.skip + found})"
 
 
 def record(*fields: tuple[str, object]) -> str:

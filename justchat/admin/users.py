@@ -1,14 +1,26 @@
-"""``justchat-admin users``: show, suspend and export users, end their sessions, correct their balance."""
+"""``justchat-admin users``: list, show, suspend and export users, end their sessions, correct their balance."""
 
 from argparse import Namespace
 from pathlib import Path
 
 from justchat.admin.context import AdminContext
-from justchat.admin.output import Outcome, record, short, table
+from justchat.admin.output import Outcome, note_more, record, short, table
+from justchat.errors import BadFile
 from justchat.model.gift import Transfer
 from justchat.model.moment import iso, now
+from justchat.model.phone import parse_phone
 from justchat.model.user import Session, User
 from justchat.protocol.documents import transfer_document, whole_user_document
+
+
+async def list_users(context: AdminContext, arguments: Namespace) -> Outcome:
+    """List the users, the latest first."""
+    return _page(await context.overview.list_users(arguments.skip, arguments.limit), arguments)
+
+
+async def search(context: AdminContext, arguments: Namespace) -> Outcome:
+    """List the users whose nickname or phone begins with a text, or who have it as their id."""
+    return _page(await context.overview.search_users(arguments.text, arguments.skip, arguments.limit), arguments)
 
 
 async def show_user(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -93,6 +105,20 @@ async def export(context: AdminContext, arguments: Namespace) -> Outcome:
     return Outcome(f"{path} has what belongs to {user}: {size} bytes.", {"user": user, "file": str(path), "size": size})
 
 
+async def change_phone(context: AdminContext, arguments: Namespace) -> Outcome:
+    """Give a user another phone, as after the loss of the old one. Their sessions end, and keys that the old phone got
+    open nothing.
+    """
+    user = await context.operating.find(arguments.user)
+    try:
+        phone = parse_phone(arguments.phone, context.settings.sms.region)
+    except ValueError as error:
+        raise BadFile(f"{arguments.phone}: {error}") from error
+    ended = await context.operating.change_phone(user, phone, arguments.reason)
+    text = f"The phone of {user} is {phone}; sessions ended: {ended}."
+    return Outcome(text, {"user": user, "phone": phone, "ended": ended})
+
+
 async def correct_balance(context: AdminContext, arguments: Namespace) -> Outcome:
     """Add coins to a balance, or take some. The balance cannot fall below 0."""
     user = await context.operating.find(arguments.user)
@@ -120,6 +146,24 @@ async def release_deletion(context: AdminContext, arguments: Namespace) -> Outco
     user = await context.operating.find_account(arguments.user)
     await context.operating.release_deletion(user)
     return Outcome(f"A deletion of {user} is not held.", {"user": user, "held_until": None})
+
+
+def _page(found: list[User], arguments: Namespace) -> Outcome:
+    rows = [
+        (
+            user.id,
+            user.phone,
+            user.external_id,
+            short(user.nickname or "", 30),
+            iso(user.created_at),
+            user.balance,
+            "" if _suspension(user) is None else "suspended",
+        )
+        for user in found
+    ]
+    text = table(("ID", "PHONE", "APP'S ID", "NICKNAME", "SINCE", "BALANCE", ""), rows, "There are no such users.")
+    users = [{**whole_user_document(user), "suspension": _suspension(user)} for user in found]
+    return Outcome(text + note_more(len(found), arguments), {"users": users})
 
 
 def _note(transfer: Transfer) -> str | None:

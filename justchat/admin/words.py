@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from justchat.admin.context import AdminContext
-from justchat.admin.output import Outcome, short, table
+from justchat.admin.output import Outcome, note_more, short, table
 from justchat.model.entry import Entry, Kind
 from justchat.model.held import Decision
 from justchat.model.ids import as_id
@@ -13,12 +13,10 @@ from justchat.protocol.documents import message_document, sent_document
 
 async def held(context: AdminContext, arguments: Namespace) -> Outcome:
     """List the messages that wait for a decision, the oldest first."""
-    found = await context.operating.list_held(arguments.limit)
+    found = await context.operating.list_held(arguments.limit, skip=arguments.skip)
     rows = [(each.id, iso(each.created_at), each.author, _where(each), short(each.text or "")) for each in found]
     text = table(("ID", "WHEN", "BY", "WHERE", "TEXT"), rows, "No message is held.")
-    if len(found) == arguments.limit:
-        text += f"\n(the oldest {arguments.limit}; there may be more: --limit)"
-    return Outcome(text, {"held": [_document(each) for each in found]})
+    return Outcome(text + note_more(len(found), arguments), {"held": [_document(each) for each in found]})
 
 
 async def release(context: AdminContext, arguments: Namespace) -> Outcome:

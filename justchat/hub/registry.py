@@ -64,6 +64,10 @@ class Registry:
             connections[other] = None
         self._changed(session.user)
 
+    def count_all(self) -> int:
+        """The number of connections that are bound."""
+        return sum(map(len, self._by_session.values()))
+
     def count_connections(self, session: Session) -> int:
         """The number of connections that are bound to this session."""
         return len(self._by_session.get(session.id, ()))

@@ -25,8 +25,8 @@ class IAnnouncements(Interface):
     async def next_running() -> Announcement | None:
         """The oldest announcement that is running."""
 
-    async def latest(limit: int) -> list[Announcement]:
-        """Announcements, the latest first."""
+    async def latest(limit: int, *, skip: int = 0) -> list[Announcement]:
+        """Announcements, the latest first, without the first ``skip``."""
 
     async def next_receivers(announcement: Announcement, limit: int) -> list[Id]:
         """The next people to tell, in the order of ids: neither the author nor whose account is being deleted."""

@@ -19,5 +19,5 @@ class IAuditLog(Interface):
     async def add(line: AuditLine) -> None:
         """Append a line. Returns once it is durable. Raises DatabaseAway."""
 
-    async def latest(limit: int, whom: Id | None = None) -> list[AuditLine]:
-        """The latest lines, the latest first; of one object alone where ``whom`` is given."""
+    async def latest(limit: int, whom: Id | None = None, *, skip: int = 0) -> list[AuditLine]:
+        """Lines, the latest first, without the first ``skip``; of one object alone where ``whom`` is given."""

@@ -10,8 +10,8 @@ from justchat.model.ids import Id
 class IHeldMessages(Interface):
     """The messages that wait for an operator, and what operators have decided. Daemons carry the decisions out."""
 
-    async def waiting(limit: int) -> list[Entry]:
-        """Messages that wait, the oldest first."""
+    async def waiting(limit: int, *, skip: int = 0) -> list[Entry]:
+        """Messages that wait, the oldest first, without the first ``skip``."""
 
     async def get(message: Id) -> Entry:
         """A message that waits. Raises MessageNotFound."""

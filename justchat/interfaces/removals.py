@@ -39,5 +39,11 @@ class IRemovals(Interface):
     async def asked(limit: int) -> list[Id]:
         """Messages that daemons are asked to remove."""
 
-    async def settle(message: Id) -> None:
-        """The message is removed, or does not exist."""
+    async def ask_room(room: Id) -> None:
+        """Let a daemon remove a room for an operator."""
+
+    async def asked_rooms(limit: int) -> list[Id]:
+        """Rooms that daemons are asked to remove."""
+
+    async def settle(asked: Id) -> None:
+        """The message or room is removed, or does not exist."""

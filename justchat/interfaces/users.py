@@ -32,6 +32,12 @@ class IUsers(Interface):
         ``by`` is the user who searches; their searches queue. Raises TooManyRequests.
         """
 
+    async def latest(skip: int, limit: int) -> list[Id]:
+        """Users, the latest first."""
+
+    async def search_phones(beginning: str, skip: int, limit: int) -> list[Id]:
+        """Users whose phone begins with these digits, in the order of phones."""
+
     async def gifts(user: Id, skip: int, limit: int, by: Id) -> tuple[list[Entry], int]:
         """The gifts a user received, newest first, and how many there are.
 

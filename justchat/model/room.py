@@ -107,11 +107,13 @@ class RoomSearch:
     direction: int = -1
     page: int = 1
     per_page: int = 40
+    first: int = 0
+    """The number of rooms before page 1."""
 
     @property
     def skip(self) -> int:
         """The number of rooms on the pages before."""
-        return (self.page - 1) * self.per_page
+        return self.first + (self.page - 1) * self.per_page
 
 
 def _entered(room: Room, entry: Entry) -> Room:

@@ -28,6 +28,7 @@ from justchat.service.first_gifts import add_first_gifts
 from justchat.service.held_messages import HeldMessageDecisions
 from justchat.service.housekeeping import Housekeeping, OperatorRemovals, Reconciliation
 from justchat.service.lifecycle import PartService, PeriodicService
+from justchat.service.online import OnlineService
 from justchat.service.paced import PacedService
 from justchat.service.pictures import OrphanRemoval, picture_services
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
@@ -173,6 +174,7 @@ class Daemon(RootService):
             DatabaseService(database, schema, prepares=role.prepares),
             PartService("sign of life", start=sign.give, stop=sign.end) if sign else None,
             PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
+            OnlineService(hub.registry, stores.online, reactor),
             SharedCounting(counting.shared, reactor) if counting.shared else None,
             *picture_services(pictures, reactor),
             PartService("picture worker", start=images.start, stop=images.stop),
@@ -183,7 +185,7 @@ class Daemon(RootService):
             PartService("first gifts", start=lambda: add_first_gifts(actions.gift_catalogue)),
             PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
             Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
-            OperatorRemovals(actions.removals, reactor),
+            OperatorRemovals(actions.removals, actions.server_rooms, reactor),
             DeletionRequests(actions.deletion, reactor),
             paced("deletions of accounts", actions.deletion.erase_begun),
             paced("removals of rooms", stores.rooms.finish_removals),

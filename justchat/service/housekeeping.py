@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from justchat.actions.removals import MessageRemovals
+from justchat.actions.server_rooms import ServerRooms
 from justchat.errors import ApiError
 from justchat.hub.absentee_notices import AbsenteeNotices
 from justchat.service.leased import LeasedService
@@ -83,15 +84,17 @@ class Housekeeping(LeasedService):
 
 
 class OperatorRemovals(PeriodicService):
-    """Removes the messages that operators want removed, whichever daemon finds them first."""
+    """Removes the messages and rooms that operators want removed, whichever daemon finds them first."""
 
-    def __init__(self, removals: MessageRemovals, reactor: Any) -> None:
+    def __init__(self, removals: MessageRemovals, rooms: ServerRooms, reactor: Any) -> None:
         super().__init__("removals for operators", ASKED_EVERY, self._remove, reactor)
         self._removals = removals
+        self._rooms = rooms
 
     async def _remove(self) -> None:
-        with suppress(ApiError):  # the database is away, which others log; the next round finds the same messages
-            await self._removals.remove_asked()
+        for remove in (self._removals.remove_asked, self._rooms.remove_asked):
+            with suppress(ApiError):  # the database is away, which others log; the next round finds the same
+                await remove()
 
 
 async def reconcile(stores: Stores, notices: AbsenteeNotices) -> None:

@@ -65,8 +65,8 @@ class AnnouncementStore:
             hint=RUNNING["name"],
         )
 
-    async def latest(self, limit: int) -> list[Announcement]:
-        found = await self._database.find(ANNOUNCEMENTS, {}, sort={"order": -1}, limit=limit)
+    async def latest(self, limit: int, *, skip: int = 0) -> list[Announcement]:
+        found = await self._database.find(ANNOUNCEMENTS, {}, sort={"order": -1}, skip=skip, limit=limit)
         return [_from_document(document) for document in found]
 
     async def next_receivers(self, announcement: Announcement, limit: int) -> list[Id]:

@@ -39,11 +39,12 @@ class AuditLog:
             },
         )
 
-    async def latest(self, limit: int, whom: Id | None = None) -> list[AuditLine]:
+    async def latest(self, limit: int, whom: Id | None = None, *, skip: int = 0) -> list[AuditLine]:
         if whom is not None and not is_well_formed(whom):
             return []
         query = {} if whom is None else {"whom": ObjectId(whom)}
-        return [_line(each) for each in await self._database.find(AUDIT, query, sort=LATEST_DEEDS, limit=limit)]
+        found = await self._database.find(AUDIT, query, sort=LATEST_DEEDS, skip=skip, limit=limit)
+        return [_line(each) for each in found]
 
 
 def _line(document: Document) -> AuditLine:

@@ -27,11 +27,12 @@ class HeldMessages:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def waiting(self, limit: int) -> list[Entry]:
+    async def waiting(self, limit: int, *, skip: int = 0) -> list[Entry]:
         documents = await self._database.find(
             LOG,
             {**_WAITING, "removed_at": None},
             sort={"held": 1, "create_at": 1},
+            skip=skip,
             limit=limit,
             hint=WAITING["name"],
             scatter=Scatter.HELD,

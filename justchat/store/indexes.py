@@ -13,6 +13,7 @@ PACKETS = "packets"
 LEASES = "leases"
 AUDIT = "audit"
 REMOVALS = "removals"
+ONLINE = "online"
 HELD = "held"
 EXPORTS = "exports"
 ANNOUNCEMENTS = "announcements"
@@ -156,6 +157,7 @@ INDEXES: dict[str, list[Document]] = {
         _index({"digest": 1}),
     ],
     PACKETS: [_index({"at": 1}, expireAfterSeconds=3600)],
+    ONLINE: [_index({"at": 1}, expireAfterSeconds=3600)],
     HELD: [_index({"order": 1})],
     SMS_COUNTS: [_index({"day": 1}, expireAfterSeconds=90 * 24 * 3600)],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],

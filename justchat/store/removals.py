@@ -162,11 +162,22 @@ class Removals:
         await self._database.upsert(REMOVALS, {"_id": ObjectId(message)}, {"$setOnInsert": {"at": self._clock()}})
 
     async def asked(self, limit: int) -> list[Id]:
-        found = await self._database.find(REMOVALS, {}, sort={"_id": 1}, limit=limit, fields=["_id"])
+        return await self._asked({"room": None}, limit)
+
+    async def ask_room(self, room: Id) -> None:
+        asked = {"$setOnInsert": {"room": True, "at": self._clock()}}
+        await self._database.upsert(REMOVALS, {"_id": ObjectId(room)}, asked)
+
+    async def asked_rooms(self, limit: int) -> list[Id]:
+        return await self._asked({"room": True}, limit)
+
+    async def _asked(self, query: Document, limit: int) -> list[Id]:
+        # Few are asked for at a time.
+        found = await self._database.find(REMOVALS, query, sort={"_id": 1}, limit=limit, fields=["_id"], hint=BY_ID)
         return [Id(str(document["_id"])) for document in found]
 
-    async def settle(self, message: Id) -> None:
-        await self._database.delete_all(REMOVALS, {"_id": ObjectId(message)})
+    async def settle(self, asked: Id) -> None:
+        await self._database.delete_all(REMOVALS, {"_id": ObjectId(asked)})
 
 
 def _direct_without_words(at: Moment) -> list[Document]:

@@ -31,7 +31,7 @@ from justchat.store.bson_users import (
     user_from_document,
     user_to_document,
 )
-from justchat.store.indexes import LOG, NEWEST, ROOMS, SESSIONS, USERS
+from justchat.store.indexes import BY_ID, LOG, NEWEST, ROOMS, SESSIONS, USERS
 from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY, SHORT
@@ -111,6 +111,17 @@ class Users:
             slow=by,
         )
         return [Id(str(document["_id"])) for document in documents]
+
+    async def latest(self, skip: int, limit: int) -> list[Id]:
+        found = await self._database.find(
+            USERS, _NOT_DELETED, sort={"_id": -1}, skip=skip, limit=limit, fields=["_id"], hint=BY_ID
+        )
+        return [Id(str(document["_id"])) for document in found]
+
+    async def search_phones(self, beginning: str, skip: int, limit: int) -> list[Id]:
+        begins: Document = {"phone": {"$gte": beginning, "$lt": beginning + LAST_CHARACTER}, **_NOT_DELETED}
+        found = await self._database.find(USERS, begins, sort={"phone": 1}, skip=skip, limit=limit, fields=["_id"])
+        return [Id(str(document["_id"])) for document in found]
 
     async def gifts(self, user: Id, skip: int, limit: int, by: Id) -> tuple[list[Entry], int]:
         await self.exists(user)

@@ -22,6 +22,7 @@ from justchat.actions.messages import Messages
 from justchat.actions.moderation import Moderation
 from justchat.actions.money import Money
 from justchat.actions.operating import OperatorActions
+from justchat.actions.overview import Overview
 from justchat.actions.removals import MessageRemovals
 from justchat.actions.room_editing import RoomEditing
 from justchat.actions.rooms import RoomActions
@@ -256,6 +257,7 @@ def make_actions(
             actions=evolve(room_actions, count_entering=_uncounted, rooms_per_user=None),
             editing=evolve(editing, count_action=_uncounted),
             moderation=evolve(moderation, count_action=_uncounted),
+            removals=stores.removals,
         ),
         server_messages=ServerMessages(
             users=users,
@@ -358,6 +360,11 @@ def make_operator_actions(
         clock=now,
         region=settings.sms.region,
     )
+
+
+def make_overview(stores: Stores, operating: OperatorActions) -> Overview:
+    """What operators look at."""
+    return Overview(users=stores.users, rooms=stores.rooms, online=stores.online, operating=operating)
 
 
 def make_server_key_actions(stores: Stores, operating: OperatorActions) -> ServerKeyActions:

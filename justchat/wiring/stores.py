@@ -24,6 +24,7 @@ from justchat.store.mailboxes import Mailboxes
 from justchat.store.marked_events import MarkedEvents
 from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database
+from justchat.store.online import OnlineStore
 from justchat.store.packets import Packets
 from justchat.store.personal_data import PersonalData
 from justchat.store.pictures import PictureRecords
@@ -53,6 +54,7 @@ class Stores:
     complaints: ComplaintStore
     removals: Removals
     announcements: AnnouncementStore
+    online: OnlineStore
     audit: AuditLog
     server_keys: ServerKeys
     held: HeldMessages
@@ -103,6 +105,7 @@ def make_stores(
         catalogue=Catalogue(database),
         complaints=ComplaintStore(database, marks),
         announcements=AnnouncementStore(database),
+        online=OnlineStore(database),
         audit=AuditLog(database),
         server_keys=ServerKeys(database),
         held=HeldMessages(database),

@@ -58,7 +58,7 @@ class Listing(ComplaintCase):
 
         done = await self.admin("complaints", "list", "--limit", "1")
 
-        self.assertRegex(done.output, rf"\AID .*\n{last} .*\n\(the latest 1; there may be more: --limit\)\n\Z")
+        self.assertRegex(done.output, rf"\AID .*\n{last} .*\n\(1 to 1; there may be more: --skip 1\)\n\Z")
 
     async def test_harmless(self) -> None:
         """Users' text can neither move the terminal's cursor nor start a line."""

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 from justchat.model.moment import iso, now
 from tests.support.admin import AdminCase
-from tests.support.chat import Person, sign_in
+from tests.support.chat import Person, a_phone, register, sign_in
 from tests.support.client import call
 from tests.support.waiting import assert_within, eventually
 
@@ -57,6 +57,77 @@ class Showing(AdminCase):
         """An unknown id or phone is refused, and so is anything else."""
         for user in (NOBODY, "79990000000", "Anna"):
             self.assert_refused(await self.admin("users", "show", user))
+
+
+class Listing(AdminCase):
+    async def ids(self, *arguments: str) -> list[str]:
+        return [user["_id"] for user in (await self.answer("users", *arguments))["users"]]
+
+    async def test_list(self) -> None:
+        """Users are listed, the latest first, page by page."""
+        anna, boris = [await self.a_person(nickname=name) for name in ("Anna", "Boris")]
+
+        listed = await self.ids("list")
+
+        self.assertLess(listed.index(boris.id), listed.index(anna.id))
+        place = listed.index(boris.id)
+        if place == 0:  # no other test has made one meanwhile
+            self.assertEqual(listed[1:2], await self.ids("list", "--skip", "1", "--limit", "1"))
+        text = (await self.admin("users", "list", "--limit", "2")).output
+        self.assertRegex(text, r"\AID +PHONE .*\n.*\n.*\n\(1 to 2; there may be more: --skip 2\)\n\Z")
+
+    async def test_search(self) -> None:
+        """Users are found by the beginning of their nickname or phone, and by their id, whole phone or app's id."""
+        mark = a_phone()
+        anna, boris = [await self.a_person(nickname=f"{name} {mark}") for name in ("Ännchen", "Boris")]
+        await self.admin("users", "suspend", boris.id, "--reason", "spam")
+
+        for text in (f"ännchen {mark}", "ÄNN", anna.id, anna.phone, f"+{anna.phone}", anna.phone[:-1]):
+            self.assertIn(anna.id, await self.ids("search", text, "--limit", "1000"), text)
+        for text in (f"chen {mark}", f"boris {mark}", boris.id, boris.phone):
+            self.assertNotIn(anna.id, await self.ids("search", text), text)
+        (found,) = (await self.answer("users", "search", boris.id))["users"]
+        self.assertEqual("spam", found["suspension"]["reason"])
+        nobody = await self.admin("users", "search", f"nobody {mark}")
+        self.assertEqual((0, "There are no such users.\n"), (nobody.code, nobody.output))
+
+
+class ChangingPhones(AdminCase):
+    async def test_change(self) -> None:
+        """The user signs in with the new phone, and is the same; their sessions are over, the old phone is free, and a
+        key that it was sent opens nothing.
+        """
+        anna, phone = await self.a_person(nickname="Anna"), a_phone()
+        socket = await self.a_listener(anna)
+
+        done = await self.answer("users", "change-phone", anna.phone, f"+{phone}", "--reason", "lost the old one")
+
+        self.assertEqual({"user": anna.id, "phone": phone, "ended": 1}, done)
+        self.assertEqual(4440, await socket.closed())
+        for old in (anna.phone, phone):
+            answer = await call(self.daemon.http, "/init/auth", {"phone": old, "key": anna.key})
+            self.assertNotEqual(200, answer.status, old)
+        again = await sign_in(self.daemon, phone, await register(self.daemon, phone))
+        self.assertEqual((anna.id, "Anna"), (again.id, (await again.shown())["nickname"]))
+        other = await sign_in(self.daemon, anna.phone, await register(self.daemon, anna.phone))
+        self.assertNotEqual(anna.id, other.id)
+        (line,) = (await self.answer("audit", "list", "--whom", anna.id))["audit"]
+        self.assertEqual(
+            ("change phone", f"to a phone that ends with {phone[-2:]}: lost the old one"), (line["deed"], line["why"])
+        )
+
+    async def test_refused(self) -> None:
+        """The phone of somebody else or the user's own, what is no phone, and nobody are refused, and are no deeds."""
+        anna, boris = [await self.a_person() for _ in range(2)]
+        change = ("users", "change-phone")
+
+        self.assert_refused(await self.admin(*change, anna.id, boris.phone), boris.id, "has this phone")
+        self.assert_refused(await self.admin(*change, anna.id, anna.phone), "already")
+        self.assert_refused(await self.admin(*change, anna.id, "12"), "12")
+        self.assert_refused(await self.admin(*change, NOBODY, a_phone()), "no user has this id")
+
+        self.assertEqual([], (await self.answer("audit", "list", "--whom", anna.id))["audit"])
+        self.assertEqual(200, (await anna.call("/init/getUser")).status)
 
 
 class EndingSessions(AdminCase):
