@@ -24,7 +24,7 @@ _numbers = itertools.count()
 """Of phones that register. Each daemon of the benchmark has a database of its own."""
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
-COMPLAINT = re.compile(r"Traceback|#(?:critical|error)\]|\b(?:critical|error)\]")
+COMPLAINT = re.compile(r"(?i)traceback|#(?:critical|error)\]|\b(?:critical|error)\]")
 # All load comes from one address and a few users, so the limits on single users would be measured.
 SETTINGS = '[limits]\nenabled = false\n[payments]\nsecret_key = "that of all daemons of the benchmark"\n'
 

@@ -344,11 +344,20 @@ class SmsFailure(Enum):
 
 
 class SmsFailed(Exception):
-    """A gateway did not accept an SMS. The message says why, without the text of the SMS."""
+    """A gateway did not accept an SMS. The message says why, without the text of the SMS.
 
-    def __init__(self, reason: str, failure: SmsFailure = SmsFailure.UNKNOWN) -> None:
+    ``answer`` is what an operator may see of the gateway's answer, without secrets; empty if there is none.
+    """
+
+    def __init__(self, reason: str, failure: SmsFailure = SmsFailure.UNKNOWN, answer: str = "") -> None:
         super().__init__(reason)
         self.failure = failure
+        self.answer = answer
+
+    @property
+    def details(self) -> str:
+        """The message, and what the gateway answered."""
+        return f"{self}; it answered: {self.answer}" if self.answer else str(self)
 
     @property
     def costs_nothing(self) -> bool:

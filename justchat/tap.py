@@ -1,6 +1,8 @@
 """``twistd justchat``: the command line."""
 
+import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -72,6 +74,9 @@ class Options(usage.Options):
         if str(self["workers"]).isdecimal():
             overrides["http"]["workers"] = int(self["workers"])
         self.settings = load_settings(self["config"], overrides, self["data-dir"])
+        from justchat.runtime.logs.output import log_as_set
+
+        log_as_set(self.settings, self.parent)
         if self["check-config"]:
             from justchat.service.preflight import check_start
 
@@ -105,7 +110,11 @@ def _make_root(settings: "Settings", twistd: Mapping[str, Any] | None) -> IServi
 
 
 def _refused(error: Exception) -> SystemExit:
-    return SystemExit("\n".join(f"justchat: {line}" for line in str(error).splitlines()))
+    from justchat.runtime.logs.output import is_journal
+
+    # Nothing has begun to log yet.
+    begin = "<2>justchat: " if is_journal(sys.stderr, os.environ) else "justchat: "
+    return SystemExit("\n".join(f"{begin}{line}" for line in str(error).splitlines()))
 
 
 def _end_quietly_by_ctrl_c() -> None:

@@ -184,7 +184,7 @@ def try_foreground(twistd: Path, folder: Path) -> None:
             daemon.terminate()
             code = daemon.wait(PATIENCE)
             # twistd, when all has been stopped, ends itself by the signal that it was sent.
-            if code not in (0, -signal.SIGTERM) or "Server Shut Down." not in log.read_text():
+            if code not in (0, -signal.SIGTERM) or "JustChat has stopped" not in log.read_text():
                 raise StepFailed(f"it ended with {code}:\n{log.read_text()}")
             if is_alive(mongod):
                 raise StepFailed(f"its mongod (pid {mongod}) still runs")

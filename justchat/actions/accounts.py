@@ -238,7 +238,7 @@ class Accounts:
                 "an SMS to {phone} was not sent ({failure}): {error}",
                 phone=_masked(phone),
                 failure=error.failure.value,
-                error=error,
+                error=error.details,
             )
             if error.costs_nothing:
                 await self.sms_budget.give_back(hits)

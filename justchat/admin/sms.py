@@ -44,5 +44,5 @@ async def test(context: AdminContext, arguments: Namespace) -> Outcome:
     try:
         await context.sms_sender(settings).send(phone, settings.sms.text.replace("{key}", key), key)
     except SmsFailed as error:
-        raise BadFile(f"no SMS was sent ({error.failure.value}): {error}") from error
+        raise BadFile(f"no SMS was sent ({error.failure.value}): {error.details}") from error
     return Outcome(f"An SMS with {key} is on its way.", {"key": key})

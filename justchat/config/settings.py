@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from justchat.config.auth import AuthSettings
 from justchat.config.hooks import Hooks
 from justchat.config.limits import SMS_RATES, Limits, SmsLimit
+from justchat.config.log import LogSettings
 from justchat.config.setting_types import (
     NeededSecret,
     Networks,
@@ -184,6 +185,7 @@ class Settings(Table):
     privacy: Privacy = Privacy()
     moderation: ModerationSettings = ModerationSettings()
     uploads: Uploads = Uploads()
+    log: LogSettings = LogSettings()
     webhooks: Webhooks = ()
 
     @property

@@ -27,13 +27,14 @@ from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
 from justchat.http.exported_files import ExportedFiles
 from justchat.http.fields import ImageBody
-from justchat.http.headers import CallFields, call_fields
+from justchat.http.headers import TRACEPARENT, CallFields, call_fields, trace_of
 from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, write_error
 from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.interfaces.bus import IBus
 from justchat.protocol.handshake import asks_for_websocket
+from justchat.runtime.logs.call_context import CallContext, in_call
 
 _T = TypeVar("_T")
 
@@ -232,7 +233,8 @@ async def _serve_call(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) 
     else:
         host = request.channel.site.host_of(request) if endpoint.scope is not None else None
         answering = dispatcher.respond(endpoint, request.content.read(), fields, address, host=host)
-    answer = await _uncancelled(answering)
+    request.call = CallContext(trace_of(request.getHeader(TRACEPARENT)))
+    answer = await _uncancelled(in_call(request.call, answering))
     if dispatcher.closing:
         request.setHeader(b"Connection", b"close")
     return write_answer(request, answer)

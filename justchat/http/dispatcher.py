@@ -4,7 +4,7 @@ It does not depend on how HTTP is read or written: bytes come in, a status and b
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 from attrs import evolve
@@ -64,7 +64,8 @@ class Dispatcher:
     """Carries requests through endpoints.
 
     ``debug`` sends clients the message of an unexpected exception. ``strict``, for tests, answers 500 to an error that
-    the endpoint does not declare and to an answer that does not match its declaration.
+    the endpoint does not declare and to an answer that does not match its declaration. ``note_user``, for the access
+    log, gets the id of who makes a call.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Dispatcher:
         rates: RateLimiter | None = None,
         spool: Spool | None = None,
         server_keys: ServerKeyCheck | None = None,
+        note_user: Callable[[str], None] | None = None,
     ) -> None:
         self._sessions = sessions
         self._context = context
@@ -86,6 +88,7 @@ class Dispatcher:
         self._idempotency = idempotency
         self._spool = spool
         self._server_keys = server_keys
+        self._note_user = note_user
         self.rates = rates
         """None if calls are not counted."""
         self._pending = 0
@@ -178,6 +181,8 @@ class Dispatcher:
                     raise LoginTimeout
                 if key is not None and endpoint.session is not KEY_ONLY:
                     session = await self._sessions.get(key)
+                    if self._note_user is not None:
+                        self._note_user(session.user)
                     if address is not None and self.rates is not None and not (head_checked and key == fields.bearer):
                         self.rates.hit_session(endpoint.rate, session.id)
             return Answer(*await self._answer(endpoint, raw, body, Requester(key, session, None, address), fields))
@@ -197,6 +202,8 @@ class Dispatcher:
                 self.rates.hit_address("sign_in", address)
 
         key = await self._server_keys.check(fields.bearer, endpoint.scope, host, address, hit_wrong)
+        if self._note_user is not None:
+            self._note_user(key.id)
         if address is not None and self.rates is not None:
             self.rates.hit_session(endpoint.rate, key.id)
         body, _ = self._parse(endpoint.body, raw)

@@ -12,6 +12,7 @@ from justchat.config.settings import Http
 from justchat.errors import ApiError, EncodingNotSupported, MethodNotAllowed, UpgradeRequired
 from justchat.http.answer import Answer
 from justchat.model.record import record
+from justchat.model.trace_context import TraceContext, parse_traceparent
 from justchat.protocol.handshake import UPGRADE_FIELDS
 
 Field = tuple[bytes, bytes]
@@ -31,6 +32,7 @@ COMMON: tuple[Field, ...] = (
     (b"X-Content-Type-Options", b"nosniff"),
 )
 """The fields that every answer of ours has."""
+TRACEPARENT = b"traceparent"
 CLOSE: Field = (b"Connection", b"close")
 
 
@@ -52,6 +54,11 @@ def call_fields(field: Callable[[bytes], bytes | None]) -> CallFields:
         (field(b"content-type") or b"").decode("latin-1"),
         None if key is None else key.decode("latin-1"),
     )
+
+
+def trace_of(traceparent: bytes | None) -> TraceContext | None:
+    """The trace that a ``traceparent`` field names."""
+    return None if traceparent is None else parse_traceparent(traceparent.decode("latin-1"))
 
 
 def answer_fields(answer: Answer) -> tuple[Field, ...]:

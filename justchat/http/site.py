@@ -15,7 +15,9 @@ from werkzeug.routing import MapAdapter
 from justchat.config.limits import Limits
 from justchat.config.settings import Http
 from justchat.errors import MethodNotAllowed, NotFound, UpgradeRequired
+from justchat.http.access_log import AccessLog, path_without_secrets
 from justchat.http.answer import Answer, incident_answer
+from justchat.http.headers import TRACEPARENT, trace_of
 from justchat.http.multipart import FORM_OVERHEAD
 from justchat.http.response_writer import ResponseWriter
 from justchat.http.site_channel import SiteChannel
@@ -23,6 +25,7 @@ from justchat.http.site_request import HeadCheck, SiteRequest
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.limits.rate_limiter import RateLimiter
+from justchat.runtime.logs.call_context import CallContext
 
 
 class JustChatSite(Site):
@@ -41,6 +44,7 @@ class JustChatSite(Site):
         addresses: ClientAddresses,
         connections: HttpConnectionLimiter,
         rates: RateLimiter | None,
+        access: AccessLog | None = None,
         table: str = "http",
         routes: MapAdapter | None = None,
         calls: Collection[str] = (),
@@ -49,7 +53,8 @@ class JustChatSite(Site):
         """``table`` of the settings is the port's. ``routes`` are those of the Klein app, None without one; ``calls``
         are the paths of calls among them.
 
-        ``rates`` is None where requests are not counted. ``head_checks`` are by path.
+        ``rates`` is None where requests are not counted, ``access`` where they are not logged.
+        ``head_checks`` are by path.
         """
         super().__init__(root, timeout=settings.idle_timeout, parsePOSTFormSubmission=False)
         self.table = table
@@ -62,6 +67,7 @@ class JustChatSite(Site):
         self.body_limit = limits.body
         self.upload_limit = limits.image + FORM_OVERHEAD
         self.displayTracebacks = False
+        self.access = access
         self._rates = rates
         self._routes = routes
 
@@ -114,4 +120,15 @@ class JustChatSite(Site):
         return [b"http/1.1", b"http/1.0"]
 
     def log(self, request: Any) -> None:
-        """See Site: there is no access log; a proxy can keep one."""
+        """See Site: the answer to a request is complete."""
+        if self.access is not None:
+            path = request.path.decode() if request.path in self.paths else path_without_secrets(request.path)
+            self.access.write(
+                request.method.decode("latin-1"),
+                path,
+                request.code,
+                request.began,
+                request.call or CallContext(trace_of(request.getHeader(TRACEPARENT))),
+                request.getClientAddress(),
+                request.requestHeaders.getRawHeaders(self.addresses.header, ()),
+            )

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from io import BytesIO
+from time import monotonic
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -11,6 +12,7 @@ from justchat.errors import ApiError, RangeNotSatisfiable, TooLarge, reason_phra
 from justchat.http.answer import Answer, error_answer
 from justchat.http.headers import COMMON, PREFLIGHT, answer_fields, cors_fields, error_fields
 from justchat.http.spool import SpoolFile
+from justchat.runtime.logs.call_context import CallContext
 
 DISCARDED = 8
 """A body up to this many times its limit is read to its end and dropped, so that the client reads the 413."""
@@ -49,6 +51,10 @@ class SiteRequest(Request):
     """Why its head, or the length of its body, is refused."""
     spool: SpoolFile | None = None
     """The file for its body, if a HeadCheck opened one. Whoever takes it from here closes it."""
+    call: CallContext | None = None
+    """What is known of a call."""
+    began = 0.0
+    """When its head was complete, by ``time.monotonic``; 0 without an access log."""
     received = 0
     """Bytes of its body so far."""
 
@@ -62,6 +68,8 @@ class SiteRequest(Request):
 
     def gotLength(self, length: int | None) -> None:
         """See Request: the head is complete."""
+        if self.channel.site.access is not None:
+            self.began = monotonic()
         if self.refusal is not None:
             self.content = BytesIO()
             return

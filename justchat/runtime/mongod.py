@@ -27,6 +27,8 @@ from twisted.python.failure import Failure
 from justchat.errors import StartupError
 
 SOCKET = "mongod.sock"
+LOG_READ = 256 * 1024
+"""Bytes at the end of mongod's log in which the reason of a failure is looked for."""
 SOCKET_PATH_LIMIT = 100
 """Bytes. sockaddr_un holds 107."""
 START_TIMEOUT = 60.0
@@ -151,7 +153,8 @@ class Mongod:
     def _exited(self, status: str) -> None:
         if self._stopping:
             return
-        self._log.error("the embedded database died ({status}); starting it again", status=status)
+        cause = self._reason(self._folder / "mongod.log", ended=True)
+        self._log.error("the embedded database died ({status}): {cause}; starting it again", status=status, cause=cause)
         Deferred.fromCoroutine(self._relaunch()).addErrback(
             lambda failure: self._log.failure("the embedded database cannot be started", failure)
         )
@@ -190,12 +193,22 @@ class Mongod:
         if self._socket_folder != self._folder:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
 
-    def _reason(self, log_file: Path) -> str:
-        """The reason of a failure from mongod's own log or output, on one line."""
+    def _reason(self, log_file: Path, *, ended: bool = False) -> str:
+        """The reason of a failure from mongod's own log or output, on one line. ``ended``: it was up before."""
         output = self._process.output if self._process else b""
-        lines = (log_file.read_bytes() if log_file.exists() else b"").splitlines() + output.splitlines()
+        lines = _tail(log_file).splitlines() + output.splitlines()
         errors = [line for line in lines if b'"s":"F"' in line or b'"s":"E"' in line or b"error while" in line]
+        if ended:
+            return _message_of(errors[-1]) if errors else f"{log_file} has no error"
         return _message_of((errors or lines or [b"it said nothing"])[0])
+
+
+def _tail(file: Path) -> bytes:
+    """The end of a log; empty where there is none."""
+    with suppress(OSError), file.open("rb") as opened:
+        opened.seek(max(0, os.fstat(opened.fileno()).st_size - LOG_READ))
+        return opened.read()
+    return b""
 
 
 def _message_of(line: bytes) -> str:

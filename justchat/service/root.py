@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
-from twisted.logger import Logger
+from twisted.logger import Logger, LoggingFile
 from twisted.python.failure import Failure
 
 from justchat.errors import StartupError, Unavailable
@@ -47,6 +47,9 @@ class RootService(OrderedService):
         install_signal_handlers(self._reactor, self._stop_reactor, self.stop_faster)
         return super().startService().addErrback(self._cannot_start)
 
+    def stopService(self) -> "Deferred[None]":
+        return super().stopService().addCallback(lambda _: self._log.info("JustChat has stopped"))
+
     def stop_faster(self) -> None:
         """Is called at each SIGTERM and SIGINT during the stop."""
 
@@ -60,7 +63,8 @@ class RootService(OrderedService):
             self._log.critical("justchat: {reason}", reason=failure.getErrorMessage())
         else:
             self._log.failure("justchat: cannot start", failure)
-        sys.stderr.write(f"justchat: {failure.getErrorMessage()}\n")
+        if not isinstance(sys.stderr, LoggingFile):  # else it is the log, which has the line
+            sys.stderr.write(f"justchat: {failure.getErrorMessage()}\n")
         atexit.register(_exit_failed)
         # Asked to stop inside a Deferred of its own start, the reactor would wait for that start.
         self._reactor.callLater(0, self._stop_reactor)

@@ -34,6 +34,7 @@ class UpLine(Service):
 
     def stopService(self) -> None:
         super().stopService()
+        self._log.info("JustChat stops")
         self._notifier.stopping()
 
 

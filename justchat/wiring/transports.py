@@ -13,6 +13,7 @@ from justchat import __version__
 from justchat.actions.exports import Exports
 from justchat.actions.server_keys import ServerKeyCheck
 from justchat.config.settings import Settings
+from justchat.http.access_log import AccessLog, note_user
 from justchat.http.app import ForUsers, make_app, upload_head_checks
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
@@ -95,6 +96,7 @@ def make_transports(
         rates=rates,
         spool=spool,
         server_keys=server_keys,
+        note_user=note_user if settings.log.access else None,
     )
     binding = BindingServices(
         sessions=stores.sessions,
@@ -115,6 +117,7 @@ def make_transports(
         "addresses": addresses,
         "connections": HttpConnectionLimiter(settings.limits, addresses, others),
         "rates": rates,
+        "access": AccessLog(addresses) if settings.log.access else None,
     }
     for_users = ForUsers(
         websocket=websocket,

@@ -3,6 +3,7 @@
 The child exits when its stdin closes, and so with the daemon. It runs at the lowest priority.
 """
 
+import faulthandler
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 def serve(answer: Callable[..., Any], niceness: int = 19) -> None:
     """Answer each request, a JSON list, with ``answer(*request)``, until stdin closes."""
+    faulthandler.enable()  # what it says of a crash is the cause that the daemon logs
     _lower_priority(niceness)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin.buffer:

@@ -19,10 +19,10 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from justchat.workers.error_output import ErrorOutput
+
 RESTART_AFTER = 1.0
 """Seconds after which a process that was ready and died is restarted."""
-STDERR_LOGGED = 4096
-"""Characters of one chunk of the child's stderr that are logged."""
 
 
 class WorkerDied(Exception):
@@ -64,6 +64,7 @@ class WorkerProcess(ProcessProtocol):
         self._unread = b""
         self._restart: Any = None
         self._stopped: Deferred[None] | None = None
+        self._errors = ErrorOutput(self._log_output, reactor)
 
     @property
     def pid(self) -> int | None:
@@ -143,14 +144,16 @@ class WorkerProcess(ProcessProtocol):
                 self._when_ready()
 
     def errReceived(self, data: bytes) -> None:
-        self._log.error("{name}: {output}", name=self._name, output=data.decode(errors="replace")[:STDERR_LOGGED])
+        self._errors.feed(data)
 
     def processEnded(self, reason: Failure) -> None:
         was_ready = self._ready
         self._running = self._ready = False
         self._unread = b""
+        cause = self._errors.close()
         if self._stopped is None:
-            self._failed(f"ended ({reason.getErrorMessage()})", RESTART_AFTER if was_ready else self._pause)
+            how = f"ended ({reason.getErrorMessage()})"
+            self._failed(f"{how}: {cause}" if cause else how, RESTART_AFTER if was_ready else self._pause)
         died = WorkerDied(getattr(reason.value, "signal", None))
         while self._unanswered:
             answer = self._unanswered.popleft()
@@ -158,6 +161,9 @@ class WorkerProcess(ProcessProtocol):
                 answer.errback(died)
         if self._stopped is not None:
             self._stopped.callback(None)
+
+    def _log_output(self, output: str) -> None:
+        self._log.error("{name}: {output}", name=self._name, output=output)
 
     def _failed(self, what: str, pause: float) -> None:
         self._log.error("{name} {what}; it is restarted in {pause} s", name=self._name, what=what, pause=pause)

@@ -37,7 +37,7 @@ async def run(reactor: object) -> None:
             *("--generation-database", "none", "--no-color"),
         ]
         done = subprocess.run(command, cwd=daemon.folder, check=False)
-        said = [line for line in daemon.log.splitlines() if "incident" in line]
+        said = [line for line in daemon.log.splitlines() if "traceback" in line]
         if done.returncode or said:
             print("\n".join(said[:20]))
             raise SystemExit(1)

@@ -114,6 +114,7 @@ class FirstStart(StartCase):
         """Ctrl-C at any moment of the start ends it without a traceback, and leaves nothing running."""
         for moment in ("", "FastLane starting", "starting up", "reactor class", "listens on"):
             daemon = self.a_daemon(folder=self.folder)
+            daemon.settings = '[log]\nlevel = "debug"\n'
             daemon.prefix = ["setsid"]
             daemon.spawn()
             assert daemon.process is not None

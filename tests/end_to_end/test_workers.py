@@ -307,5 +307,5 @@ class Starting(StartCase):
 
         self.assertEqual(1, await daemon.ended())
         self.assertIn("[uploads.s3] endpoint: http://127.0.0.1:1 cannot be reached", daemon.log)
-        self.assertIn("[stderr#error] justchat: [Errno 17] File exists:", daemon.log)
+        self.assertIn("#critical] justchat: [Errno 17] File exists:", daemon.log)
         self.assertEqual([], processes(self.folder))

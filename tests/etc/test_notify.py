@@ -159,7 +159,7 @@ class NotifyTests(SynchronousTestCase):
 
         # twistd, once all has been stopped, ends itself by the signal that it was sent; systemd takes both as success.
         self.assertIn(code, (0, -signal.SIGTERM))
-        self.assertIn("Server Shut Down.", daemon.log)
+        self.assertIn("JustChat has stopped", daemon.log)
 
     def test_mongod_is_gone(self) -> None:
         """When the daemon has ended, so has its mongod."""

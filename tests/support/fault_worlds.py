@@ -24,8 +24,8 @@ from tests.support.mongo import pause
 NAME = "justchat"
 """The database."""
 CONFIG = f"[limits]\nenabled = false\n[payments]\nsecret_key = {SECRET_KEY!r}\n"
-INCIDENT = re.compile(r".*(?:Traceback|incident|[Uu]nhandled).*(?:\n.*){0,30}")
-"""A line of a log, and those that say more."""
+INCIDENT = re.compile(r"(?i).*(?:traceback|unhandled).*")
+"""A line of a log that is about a fault of the daemon's own."""
 LOG_LINES = 60
 """Of each daemon's log in a report."""
 STARTS = 20

@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 from tests.support.daemon import Daemon
 
 LOGGED = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[[^]]*\] ")
+NUMBER = re.compile(r" \(incident [0-9a-f]+\)$")
 ETC = Path(__file__).parents[2] / "etc"
 
 
@@ -95,6 +96,7 @@ class StartCase(TestCase):
         """
         plain = [line for line in output.splitlines() if not LOGGED.match(line)]
         logged = [LOGGED.sub("", line) for line in output.splitlines() if LOGGED.match(line)]
+        logged = [NUMBER.sub("", line) for line in logged]
         said = {*plain, *(line for line in logged if line.startswith("justchat: "))}
         self.assertEqual(1, len(said), output)
         line = said.pop()

@@ -20,6 +20,7 @@ from justchat.http.passing import set_protocol
 from justchat.http.site import JustChatSite
 from justchat.http.site_channel import SiteChannel
 from justchat.limits.http_connection_limiter import ConnectionSlot
+from justchat.runtime.logs.call_context import CallContext, in_call
 
 CALLS_PER_ITERATION = 16
 """Calls of one connection that are answered in one reactor iteration, if none of them waits for anything."""
@@ -135,7 +136,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
         if self._peer is None:
             self._peer = self.transport.getPeer()
         # Not cancelled when the client disconnects: a call that has begun is carried out to its end.
-        self._answering = self._lane.dispatcher.respond(
+        answering = self._lane.dispatcher.respond(
             head.endpoint,
             received[end : end + head.length],
             head.fields,
@@ -143,8 +144,20 @@ class FastLaneChannel(Protocol, TimeoutMixin):
             False,
             self._lane.site.addresses.host_of(self._peer, head.forwarded) if head.endpoint.scope is not None else None,
         )
+        self._answering = (
+            answering if head.trace is None and self._lane.site.access is None else self._observed(head, answering)
+        )
         self._run_call(None)
         return True
+
+    def _observed(
+        self, head: RequestHead, answering: Coroutine["Deferred[Any]", None, Answer]
+    ) -> Coroutine["Deferred[Any]", None, Answer]:
+        """The call with what the log is to know of it."""
+        call, access = CallContext(head.trace), self._lane.site.access
+        if access is None:
+            return in_call(call, answering)
+        return access.call(answering, head.endpoint, call, self._peer, head.forwarded)
 
     def _run_call(self, result: object) -> None:
         """Run the call up to its next wait, or its end. (Deferred.fromCoroutine does more and takes twice as long.)"""

@@ -7,9 +7,19 @@ from attrs import frozen
 
 from justchat.http.endpoint import Endpoint
 from justchat.http.fields import ImageBody
-from justchat.http.headers import CallFields, Field, call_fields, cors_fields, is_host, list_elements
+from justchat.http.headers import (
+    TRACEPARENT,
+    CallFields,
+    Field,
+    call_fields,
+    cors_fields,
+    is_host,
+    list_elements,
+    trace_of,
+)
 from justchat.http.site import JustChatSite
 from justchat.limits.bounded_cache import BoundedCache
+from justchat.model.trace_context import TraceContext
 
 MAX_HEAD = 8 * 1024
 """Bytes of a head. A call's head is a fraction of this; the Site reads longer ones."""
@@ -19,7 +29,7 @@ SITE_FIELDS = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"content-
 """A request with one of these fields is left to the Site."""
 CALL_FIELDS = frozenset(
     {b"content-length", b"authorization", b"content-type", b"origin", b"host", b"connection", b"idempotency-key"}
-)
+) | {TRACEPARENT}
 
 
 @frozen
@@ -36,6 +46,8 @@ class RequestHead:
     """The values of the header in which a proxy names the client's address."""
     close: bool
     """Whether the connection ends with the answer."""
+    trace: TraceContext | None
+    """The trace that the call belongs to."""
 
 
 class _HeadParser:
@@ -95,6 +107,7 @@ class RequestHeadReader:
                 head is not None
                 and len(data) <= CACHED_HEAD
                 and head.fields.bearer is head.fields.idempotency_key is None
+                and head.trace is None
             ):
                 self._cache.put(data, head)
         return head
@@ -125,4 +138,5 @@ class RequestHeadReader:
             tuple(cors_fields(self._site.settings, fields.get(b"origin"))),
             () if forwarded is None else (forwarded,),
             b"connection" in fields and b"close" in list_elements((fields[b"connection"],)),
+            trace_of(fields.get(TRACEPARENT)),
         )

@@ -88,7 +88,7 @@ class Chain:
                 name=link.name,
                 last=phone[-2:],
                 failure=error.failure.value,
-                error=error,
+                error=error.details,
             )
 
 

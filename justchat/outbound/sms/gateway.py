@@ -20,6 +20,7 @@ from justchat.errors import SmsFailed, SmsFailure
 from justchat.interfaces.outbound import ISmsSender
 from justchat.model.phone import Phone
 from justchat.outbound.http_client import HttpClient, NoAnswer
+from justchat.outbound.sms.excerpt import excerpt
 
 Quote = Callable[[str], str]
 
@@ -46,7 +47,7 @@ class Gateway:
     """Makes one HTTP request per SMS, each over a connection of its own.
 
     The reason of a failure quotes nothing of the request, and of the answer the codes alone that the settings know:
-    either may contain the key or a secret.
+    either may contain the key or a secret. The excerpt of the answer has no value of the request.
     """
 
     _log = Logger()
@@ -67,19 +68,18 @@ class Gateway:
         if key is None and self._settings.sends_only_keys:
             raise SmsFailed("the gateway sends keys alone", SmsFailure.MISCONFIGURED)
         values = {"phone": phone, "text": text, "key": key or ""}
+        url = _fill(self._url, values, _in_url)
+        headers = {name: _fill(value, values, _in_header) for name, value in self._headers.items()}
+        body = _fill(self._settings.body, values, self._quote_in_body)
         try:
-            status, answer = await self._client.request(
-                self._settings.method,
-                _fill(self._url, values, _in_url),
-                {name: _fill(value, values, _in_header) for name, value in self._headers.items()},
-                _fill(self._settings.body, values, self._quote_in_body).encode(),
-            )
+            status, answer = await self._client.request(self._settings.method, url, headers, body.encode())
         except NoAnswer as error:
             raise SmsFailed(str(error), _failure_of(error)) from None
         refusal = self._refusal(status, answer, phone)
         if refusal is not None:
             code, failure = self._failure(status, answer, phone)
-            raise SmsFailed(refusal if code is None else f"{refusal}, for the reason {code}", failure)
+            shown = excerpt(answer, url=url, headers=headers, body=body, values=values.values())
+            raise SmsFailed(refusal if code is None else f"{refusal}, for the reason {code}", failure, shown)
         self._log.info("the gateway took an SMS to …{last}", last=phone[-2:])
 
     def _refusal(self, status: int, answer: bytes, phone: Phone) -> str | None:

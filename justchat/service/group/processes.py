@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from justchat.runtime.mongod import describe_exit
@@ -31,19 +32,21 @@ class ProcessOwner(Protocol):
     def reported(self, report: bytes) -> None:
         """The process has sent a line."""
 
-    def process_ended(self, how: str, last_error: str) -> None:
-        """The process has ended; ``last_error`` is the last line of its stderr."""
+    def process_ended(self, how: str, cause: str) -> None:
+        """The process has ended; ``cause`` is what it wrote last to its stderr, on one line."""
 
 
 class GroupProcess(ProcessProtocol):
     """A process that waits for the number of a worker, and then is that worker. ``context`` is of this ``start``."""
 
-    def __init__(self, start: Start, context: bytes, on_lost: Callable[["GroupProcess"], None]) -> None:
+    def __init__(
+        self, start: Start, context: bytes, on_lost: Callable[["GroupProcess", str], None], reactor: Any
+    ) -> None:
         self.start = start
         self._context = context
         self._on_lost = on_lost
         self._owner: ProcessOwner | None = None
-        self._log = WorkerLog("a spare worker")
+        self._log = WorkerLog("a spare worker", reactor)
         self._reports = Lines()
 
     @property
@@ -78,11 +81,11 @@ class GroupProcess(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         """See ProcessProtocol."""
-        self._log.close()
+        cause, how = self._log.close(), f"ended ({describe_exit(reason)})"
         if self._owner is None:
-            self._on_lost(self)
+            self._on_lost(self, f"{how}: {cause}" if cause else how)
         else:
-            self._owner.process_ended(f"ended ({describe_exit(reason)})", self._log.last_error)
+            self._owner.process_ended(how, cause)
 
 
 MakeContext = Callable[[Start], bytes]
@@ -92,6 +95,8 @@ Spawn = Callable[[GroupProcess], None]
 
 class ProcessPool:
     """Processes that wait. ``make_context`` makes the line that one reads at first."""
+
+    _log = Logger()
 
     def __init__(self, make_context: MakeContext, spawn: Spawn, reactor: Any) -> None:
         self._make_context = make_context
@@ -128,12 +133,14 @@ class ProcessPool:
             process.signal("KILL")
 
     def _spawned(self, start: Start) -> GroupProcess:
-        process = GroupProcess(start, self._make_context(start), self._lost)
+        process = GroupProcess(start, self._make_context(start), self._lost, self._reactor)
         self._spawn(process)
         return process
 
-    def _lost(self, process: GroupProcess) -> None:
+    def _lost(self, process: GroupProcess, what: str) -> None:
         if process in self._waiting:
             self._waiting.remove(process)
+        if not self._stopped:
+            self._log.error("a spare worker {what}; it is replaced in {s:g} s", what=what, s=REPLACED_AFTER)
         if not self._stopped and (self._refill is None or not self._refill.active()):
             self._refill = self._reactor.callLater(REPLACED_AFTER, self.fill)

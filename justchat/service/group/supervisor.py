@@ -108,11 +108,11 @@ class Worker:
         timer = self._reactor.callLater(STOP_TIMEOUT, self.signal, "KILL")
         return self._ended.addCallback(lambda _: timer.cancel() if timer.active() else None)
 
-    def process_ended(self, how: str, last_error: str) -> None:
+    def process_ended(self, how: str, cause: str) -> None:
         """See ProcessOwner."""
-        self._over(how, last_error)
+        self._over(how, cause)
 
-    def _over(self, what: str, last_error: str) -> None:
+    def _over(self, what: str, cause: str) -> None:
         lived = self._reactor.seconds() - self._since
         if self.is_ready and lived > SHORT_LIFE:
             self._pause = 0.0
@@ -124,9 +124,10 @@ class Worker:
             self._ended.callback(None)
         elif self._started is not None:
             started, self._started = self._started, None
-            started.errback(StartupError(last_error or f"{self.name} {what}"))
+            reason = cause.rpartition(" | ")[2].removeprefix("justchat: ")
+            started.errback(StartupError(reason or f"{self.name} {what}"))
         else:
-            self._run_again(what)
+            self._run_again(f"{what}: {cause}" if cause else what)
 
     def _run_again(self, what: str) -> None:
         pause, self._pause = self._pause, min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)

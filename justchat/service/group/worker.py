@@ -4,6 +4,7 @@ Its context and its number come on stdin (``context``). PARENT is its parent's p
 """
 
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -23,15 +24,19 @@ def run_from_stdin() -> None:
         from justchat.service.group.logs import begin_logging
 
         begin_logging()
+        faulthandler.enable()  # what it says of a crash of the interpreter is the cause that the parent logs
         if reactor:
             from twisted.application.reactors import installReactor
 
             installReactor(reactor)
         from justchat.errors import StartupError
+        from justchat.runtime.logs.output import LOG
         from justchat.service.group.worker_daemon import WorkerDaemon
 
         try:
-            daemon = WorkerDaemon(WorkerContext.decode(sys.stdin.buffer.readline()))
+            context = WorkerContext.decode(sys.stdin.buffer.readline())
+            LOG.configure(context.settings)
+            daemon = WorkerDaemon(context)
         except StartupError as error:
             sys.exit(f"justchat: {error}")
     number = int(sys.stdin.buffer.readline())

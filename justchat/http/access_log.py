@@ -1,0 +1,88 @@
+"""The access log: a line for each request, if ``[log] access`` is on."""
+
+from collections.abc import Coroutine, Sequence
+from time import monotonic
+from typing import Any
+
+from twisted.logger import Logger
+
+from justchat.http.answer import Answer
+from justchat.http.endpoint import Endpoint
+from justchat.limits.client_address import ClientAddresses
+from justchat.runtime.logs.call_context import CURRENT_CALL, CallContext, in_call
+
+_log = Logger(namespace="justchat.access")
+LONGEST_SEGMENT, LONGEST_PATH = 20, 200
+"""Characters. A longer segment of a path that is not a call's may be a secret, as the name of an archive is."""
+_REPORTS = "/sms/report/"
+
+
+class AccessLog:
+    """Writes the lines. A WebSocket is no request of it: its connection has no answer."""
+
+    def __init__(self, addresses: ClientAddresses) -> None:
+        self._addresses = addresses
+
+    def call(
+        self,
+        answering: Coroutine[Any, Any, Answer],
+        endpoint: Endpoint,
+        call: CallContext,
+        peer: object,
+        forwarded: Sequence[bytes],
+    ) -> Coroutine[Any, Any, Answer]:
+        """A call of the fast lane, which writes its line once it is answered."""
+
+        async def answer() -> Answer:
+            began = monotonic()
+            answered = await answering
+            self.write("POST", endpoint.path, answered.status, began, call, peer, forwarded)
+            return answered
+
+        return in_call(call, answer())
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        began: float,
+        call: CallContext,
+        peer: object,
+        forwarded: Sequence[bytes],
+    ) -> None:
+        """Write a line. ``began`` is by ``time.monotonic``."""
+        # Those who are not counted have an address, too.
+        address = self._addresses.of(peer, forwarded) or self._addresses.host_of(peer, forwarded)
+        fields = {
+            "method": method,
+            "path": path,
+            "status": status,
+            "ms": round((monotonic() - began) * 1000, 1),
+            "address": address,
+            "user": call.user,
+        }
+        token = CURRENT_CALL.set(call)
+        try:
+            _log.info(
+                "{method} {path} {status} {ms} ms {address} {user}",
+                log_fields=fields,
+                **{name: "-" if value is None else value for name, value in fields.items()},
+            )
+        finally:
+            CURRENT_CALL.reset(token)
+
+
+def note_user(id: str) -> None:
+    """Note who makes the call that is being carried out."""
+    call = CURRENT_CALL.get()
+    if call is not None:
+        call.user = id
+
+
+def path_without_secrets(path: bytes) -> str:
+    """A path that is not a call's, for the log: without its query, and without what may be a secret."""
+    text = path.partition(b"?")[0].decode("latin-1")[:LONGEST_PATH]
+    if text.startswith(_REPORTS):
+        return f"{_REPORTS}…"
+    return "/".join("…" if len(segment) > LONGEST_SEGMENT else segment for segment in text.split("/"))
