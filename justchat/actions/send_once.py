@@ -15,7 +15,7 @@ MOST_USES = 10_000
 """How often a client_id can be used anew."""
 
 
-async def send_once(
+def send_once(
     stream: Id,
     author: Id,
     client_id: str | None,
@@ -24,7 +24,7 @@ async def send_once(
     send: Callable[[Id], Awaitable[Entry]],
     *,
     look_first: bool = False,
-) -> Entry:
+) -> Awaitable[Entry]:
     """Store a message, or return the one that this client_id stored first.
 
     ``client_ids`` derives the entry's id, so a unique index is all that exactly-once needs. ``send`` stores the entry
@@ -34,7 +34,19 @@ async def send_once(
     future: a clock was wrong, and the client_id must not block messages until then.
     """
     if client_id is None:
-        return await send(new_id())
+        return send(new_id())
+    return _send_once(stream, author, client_id, client_ids, clock, send, look_first)
+
+
+async def _send_once(
+    stream: Id,
+    author: Id,
+    client_id: str,
+    client_ids: IClientIds,
+    clock: Clock,
+    send: Callable[[Id], Awaitable[Entry]],
+    look_first: bool,
+) -> Entry:
     for use in range(MOST_USES):
         message = stream, author, client_id, use
         try:

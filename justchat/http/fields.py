@@ -28,7 +28,7 @@ from pydantic_core.core_schema import with_info_after_validator_function
 from justchat.config.limits import Limits
 from justchat.http.patterns import MOMENT, birthday
 from justchat.http.spool import SpoolFile
-from justchat.model.ids import Id, as_id
+from justchat.model.ids import as_id
 from justchat.model.moment import Moment, from_iso, from_milliseconds
 from justchat.model.phone import NumberType, Phone, number_type_of, parse_phone
 from justchat.model.room_settings import LONGEST_SLOW_MODE
@@ -207,10 +207,6 @@ def _max_users(value: int, info: ValidationInfo) -> int:
     return value
 
 
-def _as_id(text: str) -> Id:
-    return as_id(text)
-
-
 def _whole(value: Any) -> Any:
     """A whole float as an int: JavaScript has one type of number."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53 else value
@@ -267,7 +263,7 @@ Password = Annotated[str, MaxLength("password")]
 """As it is written: see ``model.text.password_forms``."""
 ClientId = Annotated[VisibleText, MaxLength("client_id")]
 PhotoUrl = Annotated[str, MaxLength("photo")]
-IdField = Annotated[str, AfterValidator(_as_id), SchemaKeywords({"description": "24 hexadecimal digits"})]
+IdField = Annotated[str, AfterValidator(as_id), SchemaKeywords({"description": "24 hexadecimal digits"})]
 """A malformed id has the right shape but names nothing, which is 404."""
 Ids = Annotated[list[IdField], Field(max_length=USERS_PER_CALL), SchemaKeywords({"description": "the ids of users"})]
 PhoneField = Annotated[Phone, PlainValidator(_phone), WithJsonSchema(_PHONE_SCHEMA)]

@@ -1,6 +1,6 @@
 """What actions ask of the store of users' streams: direct messages, receipts, gifts and notices."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from zope.interface import Interface
 
@@ -19,7 +19,7 @@ class IMailboxes(Interface):
         Raises AlreadyStored where the log has its id; Unavailable, and then nothing was appended.
         """
 
-    async def send(author: Id, to: Id, make: Callable[[int, int], Entry]) -> Entry:
+    def send(author: Id, to: Id, make: Callable[[int, int], Entry]) -> Awaitable[Entry]:
         """Append a direct message, in order after all messages between the two users.
 
         ``make`` gets its seq and its ``order``. Raises Blocked where one of the two blocks the other.

@@ -4,7 +4,7 @@ A direct message is an entry of its receiver's stream; that insert is its commit
 change (``read``, ``removed_by``) are in the same document. Dialogs follow from the messages (``dialogs.py``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from bson import ObjectId
@@ -114,11 +114,18 @@ class Mailboxes:
             await wait_at_most(SHOWN_WITHIN, self._dialogs.flush(), self._reactor)
         return entry
 
-    async def send(self, author: Id, to: Id, make: Callable[[int, int], Entry]) -> Entry:
-        if self._shared:
-            await self._observe_dialog(author, to)
-        # Numbered at the head of the log, where it gets its seq: both rise alike.
-        return await self._append_between(author, to, lambda seq: make(seq, self._database.order_clock.next()))
+    def send(self, author: Id, to: Id, make: Callable[[int, int], Entry]) -> Awaitable[Entry]:
+        def numbered(seq: int) -> Entry:
+            # At the head of the log, where it gets its seq: both rise alike.
+            return make(seq, self._database.order_clock.next())
+
+        if not self._shared:
+            return self._append_between(author, to, numbered)
+        return self._send_after_others(author, to, numbered)
+
+    async def _send_after_others(self, author: Id, to: Id, make: Callable[[int], Entry]) -> Entry:
+        await self._observe_dialog(author, to)
+        return await self._append_between(author, to, make)
 
     async def send_once(self, author: Id, to: Id, id: Id, make: Callable[[Id, int, int], Entry]) -> None:
         if self._shared:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from attrs import frozen
-from pydantic import ConfigDict, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 
 from justchat.actions.direct import DirectMessages
 from justchat.errors import Blocked, MessageNotFound, Rejected, UserNotFound
@@ -22,16 +22,16 @@ from justchat.model.ids import Id
 from justchat.protocol.documents import direct_document
 
 
+def _not_empty(user: str) -> str:
+    if not user.strip():
+        raise invalid("empty")
+    return user
+
+
 class NewDirectMessage(Body):
-    user: Annotated[IdField, SchemaKeywords({"pattern": r"\S"})]
+    user: Annotated[IdField, AfterValidator(_not_empty), SchemaKeywords({"pattern": r"\S"})]
     text: Text
     client_id: ClientId | None = None
-
-    @model_validator(mode="after")
-    def _has_receiver(self) -> "NewDirectMessage":
-        if not self.user.strip():
-            raise invalid("user is empty")
-        return self
 
 
 class Write(Body):

@@ -4,7 +4,7 @@ Invariant: at most one batch is in flight. Every append that is taken gets an ou
 """
 
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic
 
 from twisted.internet import reactor
@@ -65,14 +65,19 @@ class Log(Generic[S]):
         self._is_closed = False
         self._idle: Deferred[bool] | None = None
 
-    async def append(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> tuple[S, Entry | None]:
-        """Carry a proposal out (see IRooms.append). Raises Busy."""
+    def append(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> Awaitable[tuple[S, Entry | None]]:
+        """Carry a proposal out (see IRooms.append). Raises Busy.
+
+        No coroutine of its own, nor is ``_take``: nearly every call would pay for both.
+        """
         if len(self._waiting) >= MAX_WAITING or self._is_closed:
             raise Busy
-        if stream not in self.heads.in_memory:
-            await self.heads.get(stream)
-            if self._is_closed:  # meanwhile
-                raise Busy
+        return self._take(stream, propose) if stream in self.heads.in_memory else self._load_and_take(stream, propose)
+
+    async def _load_and_take(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> tuple[S, Entry | None]:
+        await self.heads.get(stream)
+        if self._is_closed:  # meanwhile
+            raise Busy
         return await self._take(stream, propose)
 
     async def _append_withdrawal(self, stream: Id, make: Callable[[int], Entry]) -> None:
@@ -80,7 +85,7 @@ class Log(Generic[S]):
         await self.heads.get(stream)
         await self._take(stream, lambda _, seq: make(seq))
 
-    async def _take(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> tuple[S, Entry | None]:
+    def _take(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> Deferred[tuple[S, Entry | None]]:
         append = Append(stream, propose)
         self._waiting.append(append)
         self._deadlines.add(append)
@@ -89,7 +94,7 @@ class Log(Generic[S]):
             # At the end of this reactor turn, with what else arrives in it. Else the first of many appends that arrive
             # together would leave alone, and all others would wait for it.
             reactor.callLater(0, lambda: ensureDeferred(self._run_batches()))
-        return await append.outcome
+        return append.outcome
 
     async def close(self) -> bool:
         """Take no more appends; returns when those taken have their outcome, and others know what was taken back.
