@@ -28,6 +28,7 @@ from justchat.model.phone import Phone
 from justchat.model.pictures import pictures_in
 from justchat.model.rate import RateHit
 from justchat.model.user import PROFILE_TEXTS, Profile, Session, Suspension, User, UserKey
+from justchat.metrics.declarations import SIGN_INS, WRONG_KEYS
 
 
 def new_key(digits: int) -> str:
@@ -123,9 +124,9 @@ class Accounts:
         if not await self.users.accept_key(usable, network_id_of(usable.user, address)):
             raise WrongKey
         await self.login_attempts.forget(phone, address, usable)
-        return await self.open_session(usable.user, WrongKey)
+        return await self.open_session(usable.user, WrongKey, by="phone")
 
-    async def open_session(self, user: Id, deleted: type[ApiError], key: str | None = None) -> tuple[str, User]:
+    async def open_session(self, user: Id, deleted: type[ApiError], key: str | None = None, *, by: str) -> tuple[str, User]:
         """Open a session of a user who proved who they are, with this key if one is given. Returns its key, and the
         user. Raises Suspended, and ``deleted`` where the account is being deleted.
         """
@@ -139,6 +140,7 @@ class Accounts:
             if isinstance(error, Suspended):
                 raise
             raise deleted from None
+        SIGN_INS.count(by)
         return session_key, shown
 
     def _check_by_phone(self) -> None:
@@ -159,6 +161,7 @@ class Accounts:
         usable = known if known is not None and known.is_usable else None
         hash = None if usable is None else usable.hash
         if not await self.passwords.matches(key, hash, _hash_owner(address, usable)) or usable is None:
+            WRONG_KEYS.count("phone")
             await self._count_wrong_key(phone, address, usable)
             raise WrongKey
         # Other calls may have used up the limits while the hash was made.

@@ -24,6 +24,7 @@ from justchat.model.moment import Clock
 from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.text import as_password, password_forms
 from justchat.policy import check_enter, check_not_banned, check_remove, needs_password
+from justchat.metrics.declarations import WRONG_KEYS
 
 RETRIES, RETRY_INTERVAL = 20, 0.5
 """Together as long as a claim of a move holds; the interval is in seconds."""
@@ -192,6 +193,7 @@ class RoomActions:
             if await self.passwords.matches(form, room.password, HashOwner("rooms", user)):
                 # Other calls may have used up the limits while the hash was made.
                 return await self.password_attempts.check(user, address, room)
+        WRONG_KEYS.count("room")
         await self.password_attempts.count(user, address, room)
         raise WrongPassword
 

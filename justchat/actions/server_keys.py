@@ -17,6 +17,7 @@ from justchat.model.ids import new_id
 from justchat.model.moment import Clock
 from justchat.model.network import network_of
 from justchat.model.server_key import Scope, ServerKey
+from justchat.metrics.declarations import WRONG_KEYS
 
 KEY_BYTES = 24
 _WRITTEN = re.compile(r"jc_[0-9a-f]{48}\Z")
@@ -51,6 +52,7 @@ class ServerKeyCheck:
         # What cannot be a key costs the database no look.
         key = await self.keys.find(written) if _WRITTEN.match(written) else None
         if key is None or key.revoked_at is not None or not key.serves(host):
+            WRONG_KEYS.count("server")
             hit_wrong()
             await self.attempts.count(address)
             raise WrongServerKey

@@ -122,7 +122,7 @@ class ServerUsers:
         await record(Deed.OPEN_SESSION, user)
         if not await self.users.keep(user):
             raise UserNotFound
-        return (await self.accounts.open_session(user, UserNotFound, key))[0]
+        return (await self.accounts.open_session(user, UserNotFound, key, by="server"))[0]
 
     async def delete(self, user: Id, reason: str, operating: OperatorActions) -> None:
         """Request the deletion of an account, end its sessions, and put the user out of their room. Raises

@@ -10,6 +10,7 @@ from justchat.model.identity import Identity
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.user import User
+from justchat.metrics.declarations import WRONG_KEYS
 
 TRIES = 5
 """Tries to find or add a user whom other calls add, or delete, at the same time."""
@@ -29,7 +30,11 @@ class TokenSignIn:
 
         Raises WrongToken, Suspended; Unavailable where the issuer's keys cannot be read.
         """
-        identity = await self.tokens.verify(token)
+        try:
+            identity = await self.tokens.verify(token)
+        except WrongToken:
+            WRONG_KEYS.count("token")
+            raise
         # Of one issuer the subject is the app's own id of the user, by which its server knows them, too.
         external_id = identity.subject if self.tokens.is_one_issuer else None
         for attempt in range(TRIES):
@@ -40,10 +45,10 @@ class TokenSignIn:
                 user = await self._add(identity, external)
                 if user is None:  # another call added them
                     continue
-                return await self.accounts.open_session(user, WrongToken)
+                return await self.accounts.open_session(user, WrongToken, by="token")
             self.accounts.check_not_suspended(known.suspension)
             if await self.users.accept_identity(known.user, identity):
-                return await self.accounts.open_session(known.user, WrongToken)
+                return await self.accounts.open_session(known.user, WrongToken, by="token")
         raise Busy
 
     async def _add(self, identity: Identity, external_id: str | None) -> Id | None:

@@ -19,6 +19,7 @@ from justchat.interfaces.users import IUsers
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id
+from justchat.metrics.declarations import COINS_IN, COINS_OUT
 
 
 @frozen(kw_only=True)
@@ -65,6 +66,8 @@ class Transfers:
             await self.ledger.undo(transfer)
             raise Blocked
         await self.ledger.finish(transfer)
+        coins = COINS_IN if transfer.amount > 0 else COINS_OUT
+        coins.count(transfer.reason.value, by=abs(transfer.amount))
 
     async def _hand_over(self, transfer: Transfer, gift: Gift, to: Id) -> bool:
         """Give a gift, or refuse it for ever: whether it is given."""

@@ -19,6 +19,7 @@ from justchat.bus.packets import HEADS, KINDS, VERSION, Channels
 from justchat.bus.uri import BusUri, owning_node
 from justchat.interfaces.bus import CONTROL, IBus, PacketHandler, PacketKind
 from justchat.model.ids import Id
+from justchat.metrics.declarations import BUS_PACKETS
 
 LINGER = 5.0
 """Seconds that a stream stays subscribed after its last ``unfollow``: most clients that leave come back at once."""
@@ -90,8 +91,6 @@ class Bus:
         self._epochs = count(1)
         self._handlers: dict[PacketKind, list[PacketHandler]] = {}
         self._change_handlers: list[Callable[[], None]] = []
-        self.ignored = 0
-        """Packets that were not understood."""
         self._unreadable_call: Any = None
         """Ends the time in which the bus counts as away since packets have another version."""
 
@@ -122,12 +121,24 @@ class Bus:
         """See IBus."""
         return self._unreadable_call is not None or any(node.is_away for node in self._nodes)
 
+    @property
+    def unconfirmed(self) -> int:
+        """Bytes of packets, of the node that has confirmed the least."""
+        return max(node.connection.unanswered_bytes if node.connection else 0 for node in self._nodes)
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the slowest node took to answer last, or has not answered for."""
+        return max(node.connection.lag if node.connection else 0.0 for node in self._nodes)
+
     def publish(self, stream: Id, kind: PacketKind, body: bytes) -> bool:
         """See IBus."""
         connection = self._node_of(stream).connection
         if connection is None:
+            BUS_PACKETS.count("dropped")
             return False
         connection.publish(self._channels.of(stream), HEADS[kind] + body)
+        BUS_PACKETS.count("sent")
         return True
 
     def _node_of(self, stream: Id) -> Node:
@@ -216,10 +227,11 @@ class Bus:
         stream = self._channels.stream_of(channel)
         kind = KINDS.get(payload[:2])
         if stream is None or kind is None:
-            self.ignored += 1
+            BUS_PACKETS.count("ignored")
             if stream is not None and payload[:1] != bytes((VERSION,)):
                 self._miss(stream)
             return
+        BUS_PACKETS.count("received")
         for handler in self._handlers.get(kind, ()):
             try:
                 handler(stream, payload[2:])

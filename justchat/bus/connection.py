@@ -7,6 +7,7 @@ in a turn of the reactor at once.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Any, cast
 from typing import Protocol as Shape
 
@@ -71,6 +72,7 @@ class RespConnection(Protocol):
         self._called = False
         self.unanswered: deque[bytes] = deque()
         self.unanswered_bytes = 0
+        self._lag = self._pinged_at = 0.0
 
     def connectionMade(self) -> None:
         self.transport.write(greeting(self._uri))
@@ -84,7 +86,13 @@ class RespConnection(Protocol):
         # Counted in rounds: after a stall of our own, an answer may wait in the kernel.
         self._silent += 1
         if self._greeted:
+            self._pinged_at = self._pinged_at or monotonic()
             self.transport.write(_PING)
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the node took to answer the last ping, or has not answered one for."""
+        return monotonic() - self._pinged_at if self._pinged_at else self._lag
 
     def publish(self, channel: bytes, payload: bytes) -> None:
         """Send a packet. The connection must be greeted."""
@@ -161,7 +169,7 @@ class RespConnection(Protocol):
             # Whatever it refuses, subscriptions and packets are no longer sure to arrive.
             self.drop(refusal(str(reply)))
         elif self._greeted:
-            pass  # the answer to a ping
+            self._lag, self._pinged_at = self.lag, 0.0  # the answer to a ping
         elif not isinstance(reply, dict):
             self.drop(NO_RESP3)
         else:

@@ -102,6 +102,13 @@ class BusSettings(Table):
     """PEM file of the authorities of ``rediss://``; None for those of the system."""
 
 
+class Metrics(Table):
+    """``[metrics]``: what Prometheus scrapes."""
+
+    endpoint: str | None = None
+    """Where ``GET /metrics`` is answered, and nothing else; None is nowhere."""
+
+
 class Captcha(Table):
     """``[captcha]``: keeps robots from signing up."""
 
@@ -175,6 +182,7 @@ class Settings(Table):
     mongo: Mongo = Mongo()
     bus: BusSettings = BusSettings()
     sms: Sms = Sms()
+    metrics: Metrics = Metrics()
     captcha: Captcha = Captcha()
     hooks: Hooks = Hooks()
     auth: AuthSettings = AuthSettings()

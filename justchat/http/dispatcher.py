@@ -5,6 +5,7 @@ It does not depend on how HTTP is read or written: bytes come in, a status and b
 
 from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
 
 import orjson
 from attrs import evolve
@@ -41,6 +42,7 @@ from justchat.http.multipart import is_form, read_upload
 from justchat.http.spool import Spool, SpoolFile
 from justchat.interfaces.users import ISessions
 from justchat.limits.rate_limiter import RateLimiter
+from justchat.metrics.declarations import CALL_SECONDS, CALLS
 from justchat.model.ids import Id
 
 _log = Logger()
@@ -91,7 +93,8 @@ class Dispatcher:
         self._note_user = note_user
         self.rates = rates
         """None if calls are not counted."""
-        self._pending = 0
+        self.pending = 0
+        """Calls that have begun and are not answered."""
         self._drained: Deferred[None] | None = None
         self.closing = self._closed = False
 
@@ -111,25 +114,28 @@ class Dispatcher:
         """
         if self._closed:
             return error_answer(Unavailable("the daemon goes down; nothing was stored"))
-        self._pending += 1
+        self.pending += 1
+        began = perf_counter()
         try:
             if address is not None and self.rates is not None and not head_checked:
                 # First of all, so that a call over its rate costs least.
                 self.rates.hit_address(endpoint.rate, address)
             if endpoint.scope is not None:
-                return await self._server_call(endpoint, body, fields, address, host)
-            return await self._call(endpoint, body, fields, address, head_checked)
+                answer = await self._server_call(endpoint, body, fields, address, host)
+            else:
+                answer = await self._call(endpoint, body, fields, address, head_checked)
         except ApiError as error:
-            if self._strict and not isinstance(error, errors_of(endpoint)):
-                return self._incident(AssertionError(f"{endpoint.path} does not declare {error!r}"))
-            return error_answer(error)
+            answer = self._refuse(endpoint, error)
         except Exception as error:
-            return self._incident(error)
+            answer = self._incident(error)
         finally:
-            self._pending -= 1
-            if not self._pending and self._drained is not None:
+            self.pending -= 1
+            if not self.pending and self._drained is not None:
                 self._drained.callback(None)
                 self._drained = None
+        CALLS.count(endpoint.path, answer.status)
+        CALL_SECONDS.observe(perf_counter() - began, endpoint.path)
+        return answer
 
     async def check_head(self, endpoint: Endpoint, fields: CallFields, address: str | None) -> None:
         """Count a call whose body has not come yet, and check its session. Raises TooManyRequests, LoginTimeout.
@@ -150,7 +156,7 @@ class Dispatcher:
     async def drained(self, seconds: float, reactor: IReactorTime) -> None:
         """Return when every pending call is answered, or after some seconds. Later calls are refused."""
         self.closing = True
-        if self._pending:
+        if self.pending:
             self._drained = Deferred()
             self._drained.addTimeout(seconds, reactor, lambda *_: None)
             await self._drained
@@ -291,6 +297,11 @@ class Dispatcher:
         if wrong_fields:
             raise InvalidFields(wrong_fields)
         return body, key or None
+
+    def _refuse(self, endpoint: Endpoint, error: ApiError) -> Answer:
+        if self._strict and not isinstance(error, errors_of(endpoint)):
+            return self._incident(AssertionError(f"{endpoint.path} does not declare {error!r}"))
+        return error_answer(error)
 
     def _incident(self, error: Exception) -> Answer:
         return incident_answer(Failure(error), debug=self._debug)

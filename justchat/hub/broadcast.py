@@ -12,6 +12,7 @@ from attrs import define
 
 from justchat.hub.registry import Registry
 from justchat.interfaces.realtime import IConnection
+from justchat.metrics.declarations import DELIVERIES
 from justchat.model.ids import Id
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 
@@ -46,6 +47,11 @@ class Broadcast:
         self._unbound: dict[IConnection, int] = {}
         """Connections that were unbound, with the number of the last delivery that they no longer receive."""
         registry.subscribe_unbind(self._unbind)
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries wait."""
+        return len(self._waiting)
 
     def send(
         self, connections: list[IConnection], make: Callable[[], EncodedEvent], *, after_all: bool = False
@@ -98,6 +104,7 @@ class Broadcast:
         if unbound:
             connections = [connection for connection in connections if unbound.get(connection, 0) < delivery.number]
         send_batch(delivery.batch, connections)
+        DELIVERIES.count(by=len(connections) * len(delivery.batch.events))
         return delivery.served < len(delivery.connections)
 
 

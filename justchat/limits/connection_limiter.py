@@ -10,6 +10,7 @@ from justchat.config.limits import Limits
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
 from justchat.model.ids import Id
+from justchat.metrics.declarations import RATE_REFUSALS
 
 RETRY_AFTER = 60
 """The ``Retry-After``, in seconds, that an address with too many sockets is answered."""
@@ -65,7 +66,7 @@ class ConnectionLimiter:
         if address is None or not self._limits.enabled:
             return False
         count = self._open.get(address, 0) + self._open_elsewhere.count(address)
-        return count >= self._limits.sockets_per_address
+        return _refuses("sockets-address", count >= self._limits.sockets_per_address)
 
     def add(self, address: str | None) -> None:
         """Count a socket that was opened."""
@@ -86,7 +87,7 @@ class ConnectionLimiter:
     def is_too_many(self, session: Id, sockets: int) -> bool:
         """Whether a session that has this many sockets here may not have another one."""
         count = sockets + self._sessions_elsewhere.count(session)
-        return self._limits.enabled and count >= self._limits.sockets_per_session
+        return _refuses("sockets-session", self._limits.enabled and count >= self._limits.sockets_per_session)
 
     def session_has(self, session: Id, sockets: int) -> None:
         """A session has this many sockets here now."""
@@ -94,4 +95,13 @@ class ConnectionLimiter:
 
     def allows_frame(self, frames: FrameCount) -> bool:
         """Count a frame; False if it is one too many."""
-        return not self._limits.enabled or frames.count(self._reactor.seconds()) <= self._limits.frames_per_minute
+        if not self._limits.enabled or frames.count(self._reactor.seconds()) <= self._limits.frames_per_minute:
+            return True
+        return not _refuses("frames", True)
+
+
+def _refuses(limit: str, is_too_many: bool) -> bool:
+    """``is_too_many``, which is counted."""
+    if is_too_many:
+        RATE_REFUSALS.count(limit)
+    return is_too_many

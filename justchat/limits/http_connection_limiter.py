@@ -36,11 +36,13 @@ class HttpConnectionLimiter:
     def __init__(self, limits: Limits, addresses: ClientAddresses, others: OtherDaemonsOf = no_other_daemons) -> None:
         self._enabled = limits.enabled
         self._per_address = limits.connections_per_address
-        self._most = min(limits.connections, max(getrlimit(RLIMIT_NOFILE)[0] - RESERVED, RESERVED))
+        self.most = min(limits.connections, max(getrlimit(RLIMIT_NOFILE)[0] - RESERVED, RESERVED))
+        """Connections that may be open."""
         self._addresses = addresses
         self._of: dict[str, int] = {}
         self._elsewhere = others("connections-address", limits.connections_per_address)
-        self._count = 0
+        self.count = 0
+        """Connections that are open."""
 
     def add(self, transport: Any) -> ConnectionSlot:
         """Count a new connection. Raises TooManyConnections."""
@@ -48,11 +50,11 @@ class HttpConnectionLimiter:
         peer = None if isinstance(transport, HAProxyProtocolWrapper) else transport.getPeer()
         address = self._addresses.of_connection(peer)
         if self._enabled:
-            if self._count >= self._most:
+            if self.count >= self.most:
                 raise TooManyConnections("the server has as many connections as it may have")
             if address is not None and self._of.get(address, 0) + self._elsewhere.count(address) >= self._per_address:
                 raise TooManyConnections("this address has as many connections as it may have")
-        self._count += 1
+        self.count += 1
         if address is not None:
             count = self._of[address] = self._of.get(address, 0) + 1
             self._elsewhere.publish(address, count)
@@ -60,7 +62,7 @@ class HttpConnectionLimiter:
 
     def remove(self, address: str | None) -> None:
         """Count a connection that has ended. Its slot calls this."""
-        self._count -= 1
+        self.count -= 1
         if address is not None:
             left = self._of[address] - 1
             if left:

@@ -10,6 +10,7 @@ from math import ceil
 
 from justchat.errors import TooManyRequests
 from justchat.model.rate import Rate
+from justchat.metrics.declarations import RATE_REFUSALS
 
 BY_ADDRESS = frozenset({"sign_in", "get", "server"})
 """The classes of calls without a session. Their rate is that of an address, too."""
@@ -37,6 +38,7 @@ class SlidingWindow:
         # Sums of fractions are not exact.
         if ahead > 1e-6:
             self._recent[caller] -= self._each * amount
+            RATE_REFUSALS.count(self.name)
             raise TooManyRequests(self.name, *self._rate, ceil(ahead))
 
     def charge(self, caller: Hashable, amount: int) -> float:

@@ -22,3 +22,13 @@ class CloseCode(IntEnum):
     TOO_SLOW = 4413
     TOO_MANY = 4429
     SESSION_OVER = 4440
+
+
+NO_STATUS, ABNORMAL = 1005, 1006
+"""Codes that no close frame has: the frame had none, or the connection broke (RFC 6455, section 7.4.1)."""
+_OF_METRICS = {*CloseCode, NO_STATUS, ABNORMAL}
+
+
+def code_of_metrics(code: int | None) -> str:
+    """The code with which a socket was closed, as metrics show it: clients may send any."""
+    return str(int(code or ABNORMAL)) if (code or ABNORMAL) in _OF_METRICS else "other"

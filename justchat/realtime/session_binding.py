@@ -28,6 +28,7 @@ from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Position, caught_up_event, encode_error_event, ready_event
 from justchat.protocol.init import Init, parse_init
+from justchat.metrics.declarations import REPLAYS
 
 MOST_INITS = 128
 """Inits of one connection that may wait for their answers."""
@@ -103,7 +104,7 @@ class SessionBinding:
                 self._connection.close(_close_code_of(error), error.detail)
 
     async def _bind(self, session: Session, have: Position) -> None:
-        registry, replay = self._services.registry, self._services.replay
+        registry = self._services.registry
         self._unbind()
         limiter = self._services.connection_limiter
         if limiter.is_too_many(session.id, registry.count_connections(session)):
@@ -122,7 +123,7 @@ class SessionBinding:
         blocks = await self._services.blocks_of(session.user, at.n or 0)
         self._send(EncodedEvent(ready_event(session.user, at, blocks).to_json()))
         if have.n is not None or have.seq is not None:
-            recovered = await replay.replay(session.user, have, at, self._send_all)
+            recovered = await self._replay(session, have, at)
             self._send(EncodedEvent(caught_up_event(recovered).to_json()))
             await self._send_all(gate.drain(is_due))
         if self._is_stopped() or self._bound is not bound:
@@ -130,6 +131,15 @@ class SessionBinding:
         registry.replace(bound, self._connection, session)
         self._bound = self._connection
         gate.open(is_due)
+
+    async def _replay(self, session: Session, have: Position, at: Position) -> bool:
+        outcome = "failed"
+        try:
+            recovered = await self._services.replay.replay(session.user, have, at, self._send_all)
+            outcome = "left" if self._is_stopped() else "recovered" if recovered else "not_recovered"
+        finally:
+            REPLAYS.count(outcome)
+        return recovered
 
     def _is_due(self, session: Session, at: Position, event: EncodedEvent) -> bool:
         return self._connection.session is session and _is_newer(event, session.user, at)

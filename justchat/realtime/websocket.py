@@ -23,11 +23,12 @@ from justchat.config.settings import Websocket
 from justchat.interfaces.realtime import IConnection
 from justchat.limits.connection_limiter import FrameCount
 from justchat.model.user import Session
-from justchat.protocol.close_codes import CloseCode
+from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 from justchat.protocol.init import init_data
 from justchat.realtime.session_binding import BindingServices, SessionBinding
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT, BoundedWebSocket, BoundedWebSocketFactory
+from justchat.metrics.declarations import SOCKETS_CLOSED, SOCKETS_OPENED
 
 CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.01, 20
 """When the daemon stops: seconds over which sockets are closed, seconds between batches, least size of a batch."""
@@ -60,6 +61,7 @@ class RawWebSocket(BoundedWebSocket):
 
     def onOpen(self) -> None:
         self.factory.sockets.add(self)
+        SOCKETS_OPENED.count("websocket")
         self.factory.services.connection_limiter.add(self._address)
         self._frame_count = FrameCount()
         self._binding = SessionBinding(self, self.factory.services)
@@ -109,6 +111,7 @@ class RawWebSocket(BoundedWebSocket):
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self._unbind()
         if self in self.factory.sockets:
+            SOCKETS_CLOSED.count("websocket", code_of_metrics(self.localCloseCode or code))
             self.factory.services.connection_limiter.remove(self._address)
         self.factory.gone(self)
 

@@ -56,7 +56,7 @@ class Mailboxes:
         marks: Marks | None = None,
     ) -> None:
         self._database = database
-        self._log: Log[Mailbox] = Log(database, self._load, shared=shared, bus=bus, marks=marks)
+        self._log: Log[Mailbox] = Log(database, self._load, shared=shared, bus=bus, marks=marks, name="mailboxes")
         self._log.heads.subscribe(self._on_entry)
         self._log.heads.subscribe_own(self._on_own_entry)
         self._unread = UnreadCounts(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
@@ -64,6 +64,11 @@ class Mailboxes:
         self._lists = DialogLists(database, self._dialogs)
         self._shared = shared
         self._reactor = reactor
+
+    @property
+    def log(self) -> Log[Mailbox]:
+        """The log, as metrics look at it."""
+        return self._log
 
     def subscribe(self, on_entry: Callable[[Mailbox, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with the mailbox it is in."""

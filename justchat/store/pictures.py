@@ -19,6 +19,7 @@ from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock, Moment
 from justchat.store.indexes import PICTURES, WINDOWS
 from justchat.store.mongo.client import Database
+from justchat.metrics.declarations import RATE_REFUSALS
 
 DAY = 24 * 3600
 RETAKEN = timedelta(minutes=5)
@@ -87,6 +88,7 @@ class PictureRecords:
                 return
             if size <= most and await self._database.insert(WINDOWS, {"_id": id, "bytes": size, "ends": ends}):
                 return
+        RATE_REFUSALS.count(name)
         raise TooManyRequests(name, most, DAY, ceil((ends - self._clock()).total_seconds()))
 
     async def add_bytes(self, name: str, of: str, size: int) -> None:

@@ -27,6 +27,7 @@ from justchat.store.bson import moment
 from justchat.store.compensation import Compensator
 from justchat.store.indexes import WINDOWS
 from justchat.store.mongo.client import Database, Document
+from justchat.metrics.declarations import RATE_REFUSALS
 
 RECENT = 100
 """The latest hits of a counter, which can be given back."""
@@ -158,4 +159,5 @@ def _id(counter: RateCounter) -> ObjectId:
 
 
 def _refusal(counter: RateCounter, rate: Rate, left: timedelta) -> TooManyRequests:
+    RATE_REFUSALS.count(counter.name)
     return TooManyRequests(counter.name, *rate, ceil(left.total_seconds()))

@@ -105,6 +105,11 @@ class Rooms:
         self._saver = LoopingCall(self._save)
         self._saver.clock = reactor
 
+    @property
+    def log(self) -> Log[Room]:
+        """The log, as metrics look at it."""
+        return self._log
+
     def subscribe(self, on_entry: Callable[[Room, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with the room just after it."""
         self._log.heads.subscribe(on_entry)

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from justchat.errors import TooManyRequests
+from justchat.metrics.declarations import RATE_REFUSALS
 
 MAX_WAITING = 200
 """With this many waiting in all, the next raises TooManyRequests."""
@@ -31,10 +32,15 @@ class SlowReads:
         """By user, the reads that run and those that wait."""
         self._waiting: OrderedDict[str, deque[Deferred[None]]] = OrderedDict()
 
+    @property
+    def waiting(self) -> int:
+        """How many reads wait for a slot."""
+        return sum(map(len, self._waiting.values()))
+
     @asynccontextmanager
     async def slot(self, user: str) -> AsyncIterator[None]:
         """Hold a slot. Raises TooManyRequests where the user has too many reads, or no slot was free in time."""
-        if self._held.get(user, 0) >= self._per_user or sum(map(len, self._waiting.values())) >= MAX_WAITING:
+        if self._held.get(user, 0) >= self._per_user or self.waiting >= MAX_WAITING:
             raise self._refusal()
         self._held[user] = self._held.get(user, 0) + 1
         try:
@@ -79,4 +85,5 @@ class SlowReads:
         waiter.callback(None)
 
     def _refusal(self) -> TooManyRequests:
+        RATE_REFUSALS.count(NAME)
         return TooManyRequests(NAME, self._per_user, 1, 1)

@@ -33,6 +33,7 @@ class Hub:
     """The parts of the hub that others use. ``room_sweep`` is None for a daemon alone."""
 
     registry: Registry
+    broadcast: Broadcast
     notices: AbsenteeNotices
     positions: Positions
     replay: Replay
@@ -43,7 +44,8 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
     """The hub, subscribed to the stores. ``bus`` joins the daemon with others; None for a daemon alone."""
     registry = Registry(now)
     local_rooms = LocalRooms(registry)
-    publisher = Publisher(Broadcast(registry, reactor), local_rooms, stores.rooms)
+    broadcast = Broadcast(registry, reactor)
+    publisher = Publisher(broadcast, local_rooms, stores.rooms)
     notices = AbsenteeNotices(stores.mailboxes, reactor)
     announcer = Announcer(publisher, stores.packets)
     stores.rooms.subscribe(publisher.on_entry)
@@ -88,4 +90,11 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
         following=following,
         arrivals=arrivals,
     )
-    return Hub(registry=registry, notices=notices, positions=positions, replay=replay, room_sweep=room_sweep)
+    return Hub(
+        registry=registry,
+        broadcast=broadcast,
+        notices=notices,
+        positions=positions,
+        replay=replay,
+        room_sweep=room_sweep,
+    )

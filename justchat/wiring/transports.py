@@ -59,6 +59,7 @@ class Transports:
     factories: dict[str, IProtocolFactory]
     """By the table of the settings whose endpoint they serve."""
     dispatcher: Dispatcher
+    connections: HttpConnectionLimiter
     websockets: RawWebSocketFactory
     engines: EngineSessions
 
@@ -165,7 +166,13 @@ def make_transports(
         of_users = [endpoint for endpoint in endpoints if endpoint.scope is None]
         factories["http"] = calls_factory("http", of_users, for_users)
         factories["server"] = calls_factory("server", of_servers, None)
-    return Transports(factories=factories, dispatcher=dispatcher, websockets=websockets, engines=engines)
+    return Transports(
+        factories=factories,
+        dispatcher=dispatcher,
+        connections=shared["connections"],
+        websockets=websockets,
+        engines=engines,
+    )
 
 
 def _make_spool(settings: Settings) -> Spool:

@@ -95,6 +95,11 @@ class Images:
             self._current.tries = 2
         await self.process.stop()
 
+    @property
+    def queued(self) -> int:
+        """How many pictures wait; WAITING at most."""
+        return len(self._queue)
+
     async def keep(self, data: bytes, stem: str) -> str:
         path = self._spool / secrets.token_hex(16)
         try:

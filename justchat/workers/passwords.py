@@ -79,6 +79,10 @@ class Passwords:
         await self.process.stop()
         self._threads.stop()
 
+    def queued(self) -> dict[str, int]:
+        """How many requests each queue holds; MOST at most."""
+        return {name: len(queue) for name, queue in self._queues.items()}
+
     async def hash(self, secret: str, owner: HashOwner) -> str:
         made = await self._enqueue(owner, secret)
         assert isinstance(made, str)

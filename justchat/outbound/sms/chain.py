@@ -13,6 +13,7 @@ from justchat.errors import ApiError, SmsFailed, SmsFailure
 from justchat.interfaces.outbound import ISmsCounts, ISmsSender
 from justchat.model.phone import Phone, country_of
 from justchat.model.sms_count import ACCEPTED
+from justchat.metrics.declarations import SMS
 
 
 @frozen(kw_only=True)
@@ -76,6 +77,7 @@ class Chain:
         await sending
 
     async def _count(self, link: Link, outcome: str) -> None:
+        SMS.count(link.name, outcome)
         try:
             await self._counts.add(link.name, outcome)
         except ApiError as error:  # an SMS that was sent stays sent without the database

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from justchat.config.settings import Websocket
 from justchat.limits.connection_limiter import FrameCount
-from justchat.protocol.close_codes import CloseCode
+from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.protocol.encoded_events import EncodedPacket
 from justchat.realtime.session_binding import BindingServices
 from justchat.realtime.socketio.client import SocketIoClient
@@ -25,6 +25,7 @@ from justchat.realtime.socketio.packets import EnginePacket, EngineType
 from justchat.realtime.socketio.sids import SessionIds
 from justchat.realtime.socketio.transport import NO_TRANSPORT, Transport
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT
+from justchat.metrics.declarations import SOCKETS_CLOSED, SOCKETS_OPENED
 
 PING_PACKET = EncodedPacket(b"2")
 
@@ -41,6 +42,7 @@ class EngineSession:
         self.version = version
         self.transport = transport
         self.closed = False
+        self.close_code: int | None = None
         self.probe: Transport | None = None
         """The WebSocket that is being probed for an upgrade."""
         self._timer: IDelayedCall | None = None
@@ -135,6 +137,7 @@ class EngineSession:
         if self.closed:
             return
         self.closed = True
+        self.close_code = code
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
@@ -181,6 +184,7 @@ class EngineSessions:
         engine = EngineSession(self, version, transport, address)
         self._engines[engine.sid] = engine
         self.services.connection_limiter.add(address)
+        SOCKETS_OPENED.count("socketio")
         return engine
 
     def get(self, sid: str) -> EngineSession | None:
@@ -195,6 +199,7 @@ class EngineSessions:
         """Forget a session whose transport has sent everything."""
         if self._engines.pop(engine.sid, None) is not None:
             self.services.connection_limiter.remove(engine.address)
+            SOCKETS_CLOSED.count("socketio", code_of_metrics(engine.close_code))
             engine.release()
         if not self._engines and self._all_gone is not None and not self._all_gone.called:
             self._all_gone.callback(None)

@@ -22,6 +22,7 @@ from justchat.store.log.inserts import Inserts, Refusal, Stored
 from justchat.store.log.publication import Publication
 from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.marks import Marks
+from justchat.metrics.declarations import LOG_REFUSALS
 
 
 class Batches(Generic[S]):
@@ -34,7 +35,9 @@ class Batches(Generic[S]):
         in_doubt: InDoubt[S],
         publication: Publication[S],
         marks: Marks,
+        name: str,
     ) -> None:
+        self._name = name
         self._inserts = inserts
         self._heads = heads
         self._in_doubt = in_doubt
@@ -160,6 +163,8 @@ class Batches(Generic[S]):
         self._heads.caught_up = caught_up & still_in_flight
         for append in batch:
             append.is_decided = True
+            if append.refusal is not None:
+                LOG_REFUSALS.count(self._name, "rule")
             append.is_published = append.entry is not None and append.entry.id in caught_up
         self._publication.waiting.extend(batch)
         return fallen
@@ -173,6 +178,7 @@ class Batches(Generic[S]):
             refusal = refused.get(append.stream)
             if refusal is not None and append is refusal.append:
                 ended.add(append.stream)
+                LOG_REFUSALS.count(self._name, "id" if refusal.is_id_stored else "seq")
                 if refusal.is_id_stored:
                     append.fail(Failure(AlreadyStored()))
                     continue

@@ -25,6 +25,7 @@ from justchat.store.log.reader import LogReader
 from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.log.withdrawals import Withdrawals, is_void, replace_by_void, void_of
 from justchat.store.mongo.client import Database
+from justchat.metrics.declarations import LOG_DOUBTS
 
 RESEND_INTERVAL = 0.2
 """Seconds between two attempts to settle what is in doubt."""
@@ -50,7 +51,11 @@ class InDoubt(Generic[S]):
         inserts: Inserts[S],
         heads: Heads[S],
         withdrawals: Withdrawals,
+        name: str,
     ) -> None:
+        self._name = name
+        self.count = 0
+        """Entries that are in doubt now."""
         self._database = database
         self._reader = reader
         self._inserts = inserts
@@ -70,6 +75,7 @@ class InDoubt(Generic[S]):
         """
         self._log.warn("the database is away with {n} entries in doubt", n=len(appends))
         doubts = _Doubts(appends)
+        self.count = len(appends)
         while True:
             try:
                 await self._look(doubts)
@@ -77,11 +83,14 @@ class InDoubt(Generic[S]):
                 await self._write(doubts)
             except DatabaseAway:
                 if self._ends_at is not None and reactor.seconds() > self._ends_at:
+                    LOG_DOUBTS.count(self._name, "left", by=len(appends))
                     raise LeftInDoubt(len(doubts.open())) from None
                 await deferLater(reactor, RESEND_INTERVAL)
                 continue
             if doubts.are_settled():
                 self._log.info("the database is back; {n} entries are settled", n=len(appends))
+                self.count = 0
+                LOG_DOUBTS.count(self._name, "settled", by=len(appends))
                 for each in doubts.taken_back.values():
                     self._withdrawals.announce(each)
                 return doubts.refused

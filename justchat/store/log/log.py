@@ -5,6 +5,7 @@ Invariant: at most one batch is in flight. Every append that is taken gets an ou
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from time import perf_counter
 from typing import Any, Generic
 
 from twisted.internet import reactor
@@ -27,6 +28,7 @@ from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.log.withdrawals import Withdrawals
 from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database
+from justchat.metrics.declarations import LOG_BATCHES, LOG_ENTRIES, LOG_SECONDS
 
 BATCH_SIZE = 500
 MAX_WAITING = 10_000
@@ -38,6 +40,7 @@ class Log(Generic[S]):
 
     ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date. ``bus``
     carries the entries of this daemon to them, and theirs to it. ``marks`` says which entries webhooks are told of.
+    ``name`` is that of its metrics.
     """
 
     _log = Logger()
@@ -50,20 +53,32 @@ class Log(Generic[S]):
         shared: bool = False,
         bus: IBus | None = None,
         marks: Marks | None = None,
+        name: str = "rooms",
     ) -> None:
+        self._name = name
         self.reader = LogReader(database)
         self.heads = Heads(self.reader, load, shared=shared, bus=bus)
         self.neighbours = Neighbours(bus, self.heads, self.reader) if bus is not None else None
         announcements = self.neighbours.announcements if self.neighbours is not None else None
         inserts: Inserts[S] = Inserts(database, shared=shared)
         self.withdrawals = Withdrawals(database, self._append_withdrawal)
-        self._in_doubt = InDoubt(database, self.reader, inserts, self.heads, self.withdrawals)
+        self._in_doubt = InDoubt(database, self.reader, inserts, self.heads, self.withdrawals, name)
         self._deadlines: Deadlines[S] = Deadlines()
         self._publication = Publication(self.heads, self._deadlines, announcements)
-        self._batches = Batches(inserts, self.heads, self._in_doubt, self._publication, marks or Marks())
+        self._batches = Batches(inserts, self.heads, self._in_doubt, self._publication, marks or Marks(), name)
         self._waiting: deque[Append[S]] = deque()
         self._is_closed = False
         self._idle: Deferred[bool] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many appends wait for a batch."""
+        return len(self._waiting)
+
+    @property
+    def in_doubt(self) -> int:
+        """How many entries have an unknown outcome."""
+        return self._in_doubt.count
 
     def append(self, stream: Id, propose: Callable[[S, int], Entry | None]) -> Awaitable[tuple[S, Entry | None]]:
         """Carry a proposal out (see IRooms.append). Raises Busy.
@@ -123,6 +138,7 @@ class Log(Generic[S]):
         settled = True
         try:
             while self._waiting or self._publication.waiting:
+                began = perf_counter()
                 batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
                 read = await self._batches.prepare(batch)
                 batch = [append for append in batch if not append.outcome.called]
@@ -130,6 +146,9 @@ class Log(Generic[S]):
                 if self.heads.is_shared:
                     batch = await self._batches.propose_again(batch, read)
                 again = await self._batches.commit(batch)
+                LOG_BATCHES.count(self._name)
+                LOG_ENTRIES.count(self._name, by=len(batch) - len(again))
+                LOG_SECONDS.observe(perf_counter() - began, self._name)
                 if again:
                     self._waiting.extendleft(reversed(again))
         except LeftInDoubt as left:

@@ -20,6 +20,7 @@ from txmongo.errors import TimeExceeded
 from txmongo.protocol import MongoAuthenticationError
 
 from justchat.errors import DatabaseAway
+from justchat.metrics.declarations import DATABASE_ERRORS
 
 DUPLICATE = 11000
 """MongoDB's code for a document that a unique index refuses."""
@@ -43,7 +44,11 @@ async def or_away(operation: Deferred[Any]) -> Any:
     try:
         return await operation
     except _AWAY as error:
+        DATABASE_ERRORS.count("away")
         raise DatabaseAway from error
+    except Exception:
+        DATABASE_ERRORS.count("error")
+        raise
 
 
 def duplicates(answer: Mapping[str, Any]) -> list[dict[str, Any]]:

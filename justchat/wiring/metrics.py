@@ -1,0 +1,80 @@
+"""What a scrape reads of the daemon's parts: sizes that need no counting."""
+
+import platform
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from shutil import disk_usage
+
+from attrs import frozen
+
+from justchat.bus.bus import Bus
+from justchat.bus.connection import UNANSWERED
+from justchat.metrics import declarations as metrics
+from justchat.store import slow_reads as reads
+from justchat.store.log.log import MAX_WAITING
+from justchat.store.slow_reads import SlowReads
+from justchat.wiring.hub import Hub
+from justchat.wiring.stores import Stores
+from justchat.wiring.transports import Transports
+from justchat.workers import images as pictures
+from justchat.workers import passwords as hashes
+from justchat.workers.images import Images
+from justchat.workers.passwords import Passwords
+
+
+@frozen(kw_only=True)
+class MeasuredParts:
+    """The parts of a daemon that a scrape reads."""
+
+    stores: Stores
+    hub: Hub
+    transports: Transports
+    passwords: Passwords
+    images: Images
+    slow_reads: SlowReads
+    bus: Bus | None
+
+    def measure(self) -> None:
+        """Set the gauges of these parts."""
+        transports = self.transports
+        metrics.CALLS_PENDING.set(transports.dispatcher.pending)
+        metrics.SOCKETS.set(len(transports.websockets.sockets), "websocket")
+        metrics.SOCKETS.set(len(transports.engines.all()), "socketio")
+        metrics.USERS_CONNECTED.set(len(self.hub.registry.by_user))
+        for name, log in (("rooms", self.stores.rooms.log), ("mailboxes", self.stores.mailboxes.log)):
+            metrics.LOG_IN_DOUBT.set(log.in_doubt, name)
+        for queue, length, bound in self._queues():
+            metrics.QUEUE_LENGTH.set(length, queue)
+            if bound is not None:
+                metrics.QUEUE_BOUND.set(bound, queue)
+        if self.bus is not None:
+            metrics.BUS_UP.set(not self.bus.is_away())
+            metrics.BUS_LAG.set(self.bus.lag)
+
+    def _queues(self) -> Iterator[tuple[str, int, int | None]]:
+        """The name, length and bound of each queue."""
+        yield "log_rooms", self.stores.rooms.log.waiting, MAX_WAITING
+        yield "log_mailboxes", self.stores.mailboxes.log.waiting, MAX_WAITING
+        # Bounded by the number of streams: what one has for the same sockets is joined.
+        yield "broadcast", self.hub.broadcast.waiting, None
+        for name, length in self.passwords.queued().items():
+            yield f"passwords_{name}", length, hashes.MOST
+        yield "pictures", self.images.queued, pictures.WAITING
+        yield "searches", self.slow_reads.waiting, reads.MAX_WAITING
+        yield "connections", self.transports.connections.count, self.transports.connections.most
+        if self.bus is not None:
+            yield "bus_bytes", self.bus.unconfirmed, UNANSWERED
+
+
+def machine_measure(data_dir: Path, workers: int) -> Callable[[], None]:
+    """Sets the gauges of the machine, the build and the settings."""
+
+    def measure() -> None:
+        metrics.BUILD.set(1, version("justchat"), platform.python_version(), version("twisted"))
+        metrics.WORKERS.set(workers)
+        usage = disk_usage(data_dir)
+        metrics.DISK_FREE.set(usage.free)
+        metrics.DISK_SIZE.set(usage.total)
+
+    return measure
