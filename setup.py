@@ -45,6 +45,7 @@ setup(
         "pillow>=12.2,<14",  # writes uploads again; GHSA-wjx4-4jcj-g98j before; private names: tests/test_borrowed.py
         "PyJWT>=2.12",  # tokens of issuers; headers with "crit" were accepted (CVE-2026-32597) before
         "multipart>=1.3.1",  # the form that browsers upload with; exponential time (CVE-2026-28356) before
+        "prometheus-client>=0.22,<1",  # the text of a scrape, in both formats; what we count is ours
         "orjson>=3.11.6",  # answers and frames are encoded fast; nesting without bound (CVE-2025-67221) before
     ],
     extras_require={

@@ -20,6 +20,7 @@ from justchat.interfaces.realtime import ISessionListener
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IInvites, ISessions, IUsers
 from justchat.interfaces.workers import HashOwner, IPasswords
+from justchat.metrics.declarations import SIGN_INS, WRONG_KEYS
 from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
@@ -28,7 +29,6 @@ from justchat.model.phone import Phone
 from justchat.model.pictures import pictures_in
 from justchat.model.rate import RateHit
 from justchat.model.user import PROFILE_TEXTS, Profile, Session, Suspension, User, UserKey
-from justchat.metrics.declarations import SIGN_INS, WRONG_KEYS
 
 
 def new_key(digits: int) -> str:
@@ -126,9 +126,11 @@ class Accounts:
         await self.login_attempts.forget(phone, address, usable)
         return await self.open_session(usable.user, WrongKey, by="phone")
 
-    async def open_session(self, user: Id, deleted: type[ApiError], key: str | None = None, *, by: str) -> tuple[str, User]:
+    async def open_session(
+        self, user: Id, deleted: type[ApiError], key: str | None = None, *, by: str
+    ) -> tuple[str, User]:
         """Open a session of a user who proved who they are, with this key if one is given. Returns its key, and the
-        user. Raises Suspended, and ``deleted`` where the account is being deleted.
+        user. ``by`` is the way of the metric. Raises Suspended, and ``deleted`` where the account is being deleted.
         """
         session_key = await self.sessions.open(user, key)
         # After the session is open: what ends it later comes later, and what came before is found here.

@@ -18,13 +18,13 @@ from justchat.interfaces.counters import CountAction
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.interfaces.workers import HashOwner, IPasswords
+from justchat.metrics.declarations import WRONG_KEYS
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.text import as_password, password_forms
 from justchat.policy import check_enter, check_not_banned, check_remove, needs_password
-from justchat.metrics.declarations import WRONG_KEYS
 
 RETRIES, RETRY_INTERVAL = 20, 0.5
 """Together as long as a claim of a move holds; the interval is in seconds."""

@@ -12,12 +12,12 @@ from justchat.actions.login_attempts import ServerKeyAttempts
 from justchat.actions.operating import OperatorActions
 from justchat.errors import Conflict, DatabaseAway, NotFound, ScopeMissing, WrongServerKey
 from justchat.interfaces.server_keys import IServerKeys
+from justchat.metrics.declarations import WRONG_KEYS
 from justchat.model.audit import Deed
 from justchat.model.ids import new_id
 from justchat.model.moment import Clock
 from justchat.model.network import network_of
 from justchat.model.server_key import Scope, ServerKey
-from justchat.metrics.declarations import WRONG_KEYS
 
 KEY_BYTES = 24
 _WRITTEN = re.compile(r"jc_[0-9a-f]{48}\Z")

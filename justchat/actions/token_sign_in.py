@@ -6,11 +6,11 @@ from justchat.actions.accounts import Accounts
 from justchat.errors import Busy, WrongToken
 from justchat.interfaces.tokens import ITokens
 from justchat.interfaces.users import IUsers
+from justchat.metrics.declarations import WRONG_KEYS
 from justchat.model.identity import Identity
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.user import User
-from justchat.metrics.declarations import WRONG_KEYS
 
 TRIES = 5
 """Tries to find or add a user whom other calls add, or delete, at the same time."""

@@ -16,10 +16,10 @@ from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.money import ILedger
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
+from justchat.metrics.declarations import COINS_IN, COINS_OUT
 from justchat.model.entry import Entry, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id
-from justchat.metrics.declarations import COINS_IN, COINS_OUT
 
 
 @frozen(kw_only=True)

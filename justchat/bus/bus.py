@@ -18,8 +18,8 @@ from justchat.bus.node import Node
 from justchat.bus.packets import HEADS, KINDS, VERSION, Channels
 from justchat.bus.uri import BusUri, owning_node
 from justchat.interfaces.bus import CONTROL, IBus, PacketHandler, PacketKind
-from justchat.model.ids import Id
 from justchat.metrics.declarations import BUS_PACKETS
+from justchat.model.ids import Id
 
 LINGER = 5.0
 """Seconds that a stream stays subscribed after its last ``unfollow``: most clients that leave come back at once."""

@@ -9,8 +9,8 @@ from typing import Any
 from justchat.config.limits import Limits
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
-from justchat.model.ids import Id
 from justchat.metrics.declarations import RATE_REFUSALS
+from justchat.model.ids import Id
 
 RETRY_AFTER = 60
 """The ``Retry-After``, in seconds, that an address with too many sockets is answered."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Hashable, Mapping
 from math import ceil
 
 from justchat.errors import TooManyRequests
-from justchat.model.rate import Rate
 from justchat.metrics.declarations import RATE_REFUSALS
+from justchat.model.rate import Rate
 
 BY_ADDRESS = frozenset({"sign_in", "get", "server"})
 """The classes of calls without a session. Their rate is that of an address, too."""

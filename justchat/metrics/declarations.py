@@ -18,7 +18,7 @@ _QUEUE = Label("queue", 32)
 _LOG = Label("log", ("rooms", "mailboxes"))
 _RATE = Label("rate", 64)
 _SENDER = Label("sender", 16)
-_REASON_OF_COINS = Label("reason", 8)
+_COINS = Label("reason", 8)
 _COMMAND = Label("command", 24)
 
 # Calls
@@ -101,8 +101,8 @@ SMS = Counter(
     "Attempts to send an SMS, by sender of the settings and outcome (docs/sms.rst).",
     (_SENDER, Label("outcome", 16)),
 )
-COINS_IN = Counter("justchat_coins_in_total", "Coins that users received, by reason in the ledger.", (_REASON_OF_COINS,))
-COINS_OUT = Counter("justchat_coins_out_total", "Coins that users paid, by reason in the ledger.", (_REASON_OF_COINS,))
+COINS_IN = Counter("justchat_coins_in_total", "Coins that users received, by reason in the ledger.", (_COINS,))
+COINS_OUT = Counter("justchat_coins_out_total", "Coins that users paid, by reason in the ledger.", (_COINS,))
 
 # The database
 DATABASE_SECONDS = Histogram(
@@ -138,7 +138,9 @@ BUS_LAG = Gauge(
     merging="worker",
 )
 WORKERS = Gauge("justchat_workers", "Worker processes that the settings ask for.", merging="max")
-WORKER_UP = Gauge("justchat_worker_up", "1 for a worker that has answered this scrape, else 0.", (Label("worker", 1024),))
+WORKER_UP = Gauge(
+    "justchat_worker_up", "1 for a worker that has answered this scrape, else 0.", (Label("worker", 1024),)
+)
 WORKER_RESTARTS = Counter("justchat_worker_restarts_total", "Workers that were started again since they ended.")
 
 # The process; worker 0 is twistd's
@@ -155,9 +157,7 @@ GC_PASSES = Counter(
     (Label("generation", ("0", "1", "2")),),
     merging="worker",
 )
-GC_SECONDS = Counter(
-    "justchat_gc_seconds_total", "Time that they took.", unit="seconds", merging="worker"
-)
+GC_SECONDS = Counter("justchat_gc_seconds_total", "Time that they took.", unit="seconds", merging="worker")
 CPU_SECONDS = Counter(
     "justchat_cpu_seconds_total", "Processor time that the process has used.", unit="seconds", merging="worker"
 )
@@ -178,5 +178,5 @@ BUILD = Gauge(
     merging="max",
 )
 
-DECLARED: dict[str, Metric] = {metric.name: metric for metric in tuple(globals().values()) if isinstance(metric, Metric)}
+DECLARED = {metric.name: metric for metric in tuple(globals().values()) if isinstance(metric, Metric)}
 """All of them, by name, in this order."""

@@ -13,7 +13,6 @@ from justchat.metrics.declarations import DECLARED
 from justchat.metrics.kinds import Histogram, LabelValues, Metric, Row
 from justchat.metrics.snapshots import Snapshot
 
-
 SLICE = 16
 """Series that are encoded before others are served: a histogram has fifteen lines for each."""
 _END = b"# EOF\n"
@@ -53,14 +52,15 @@ class _Slice(Collector):
 
 def _family(metric: Metric, series: Sequence[tuple[LabelValues, Any]]) -> Family:
     kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
-    family = kinds[metric.kind](metric.name, metric.help, labels=metric.label_names, unit=metric.unit)
+    family: Any = kinds[metric.kind](metric.name, metric.help, labels=metric.label_names, unit=metric.unit)
     for labels, number in series:
         values = [str(value) for value in labels]
         if isinstance(metric, Histogram):
             family.add_metric(values, *_buckets(metric, number))
         else:
             family.add_metric(values, number)
-    return family
+    made: Family = family
+    return made
 
 
 def _buckets(metric: Histogram, row: Row) -> tuple[list[tuple[str, float]], float]:

@@ -22,13 +22,13 @@ from justchat.hub.gate import Gate
 from justchat.interfaces.realtime import IConnection, IPositions, IRegistry, IReplay
 from justchat.interfaces.users import ISessions
 from justchat.limits.connection_limiter import ConnectionLimiter
+from justchat.metrics.declarations import REPLAYS
 from justchat.model.ids import Id
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Position, caught_up_event, encode_error_event, ready_event
 from justchat.protocol.init import Init, parse_init
-from justchat.metrics.declarations import REPLAYS
 
 MOST_INITS = 128
 """Inits of one connection that may wait for their answers."""

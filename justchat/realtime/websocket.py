@@ -22,13 +22,13 @@ from zope.interface import implementer
 from justchat.config.settings import Websocket
 from justchat.interfaces.realtime import IConnection
 from justchat.limits.connection_limiter import FrameCount
+from justchat.metrics.declarations import SOCKETS_CLOSED, SOCKETS_OPENED
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 from justchat.protocol.init import init_data
 from justchat.realtime.session_binding import BindingServices, SessionBinding
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT, BoundedWebSocket, BoundedWebSocketFactory
-from justchat.metrics.declarations import SOCKETS_CLOSED, SOCKETS_OPENED
 
 CLOSE_OVER, CLOSE_PAUSE, CLOSE_AT_ONCE = 3.0, 0.01, 20
 """When the daemon stops: seconds over which sockets are closed, seconds between batches, least size of a batch."""

@@ -20,6 +20,9 @@ from twisted.python.failure import Failure
 
 from justchat.errors import StartupError
 
+OPTIONS = frozenset({"http", "websocket"})
+"""Tables whose endpoint is an option of the command line, too."""
+
 
 def server_of(table: str, endpoint: str, reactor: Any) -> IStreamServerEndpoint:
     """The endpoint of a Twisted endpoint description. Raises StartupError where the description is wrong."""
@@ -70,10 +73,15 @@ def _cannot_listen(table: str, endpoint: str, reason: object) -> StartupError:
     said = f"[{table}] endpoint: cannot listen on {endpoint}: {getattr(reason, 'strerror', None) or reason}"
     code = getattr(reason, "errno", None)
     if code == errno.EADDRINUSE:
-        said += f"; take another one by --{table} {_another(endpoint)}"
+        said += f"; take another one by {_setting(table, _another(endpoint))}"
     elif code == errno.EACCES and not is_unix(endpoint):
-        said += f"; ports below 1024 are for root or CAP_NET_BIND_SERVICE: --{table} {_another(endpoint)} is not"
+        said += f"; ports below 1024 are for root or CAP_NET_BIND_SERVICE: {_setting(table, _another(endpoint))} is not"
     return StartupError(said)
+
+
+def _setting(table: str, endpoint: str) -> str:
+    """How an operator writes an endpoint."""
+    return f"--{table} {endpoint}" if table in OPTIONS else f'[{table}] endpoint = "{endpoint}"'
 
 
 def _another(endpoint: str) -> str:

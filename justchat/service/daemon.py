@@ -16,6 +16,7 @@ from justchat.model.moment import now
 from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
 from justchat.runtime.gc_tuning import COLLECT_EVERY, tune_garbage_collector
 from justchat.runtime.mongod import Mongod
+from justchat.runtime.process_metrics import ProcessMetrics
 from justchat.runtime.stall_detector import StallDetector
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
@@ -28,6 +29,7 @@ from justchat.service.first_gifts import add_first_gifts
 from justchat.service.held_messages import HeldMessageDecisions
 from justchat.service.housekeeping import Housekeeping, OperatorRemovals, Reconciliation
 from justchat.service.lifecycle import PartService, PeriodicService
+from justchat.service.metrics import OwnMetrics
 from justchat.service.online import OnlineService
 from justchat.service.paced import PacedService
 from justchat.service.pictures import OrphanRemoval, picture_services
@@ -49,6 +51,7 @@ from justchat.wiring.bus import make_bus
 from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
 from justchat.wiring.hub import make_hub
 from justchat.wiring.limits import make_counting
+from justchat.wiring.metrics import DatabaseSize, MeasuredParts
 from justchat.wiring.outbound import make_before_message, make_captcha, make_sms_sender, make_tokens
 from justchat.wiring.pictures import make_archives, make_picture_store
 from justchat.wiring.stores import make_stores
@@ -70,14 +73,14 @@ def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
     # It would log that each factory starts and stops, with an address in memory.
     Factory.noisy = False
     daemon = Daemon(settings, twistd or {})
-    daemon.ports.bind()
+    daemon.bind()
     return daemon
 
 
 class Daemon(RootService):
     """JustChat, as twistd runs it. Its children start in this order, each when the one before it has started:
 
-    1. the systemd watchdog, the embedded mongod, the connection to the database, the bus
+    1. the systemd watchdog, metrics, the embedded mongod, the connection to the database, the bus
     2. the workers for pictures and passwords, the logs of mailboxes and rooms
     3. work on what is stored: folded names, the first gifts, idempotency keys, housekeeping, reconciliation
     4. timers: session expiry, garbage collection
@@ -162,6 +165,19 @@ class Daemon(RootService):
         schema = Schema(database, MIGRATIONS, schema_lease, reactor, notifier.starting)
         self.ports = role.ports(endpoints_of_settings(settings), transports.factories, turn_reactor)
 
+        process = ProcessMetrics(reactor) if settings.metrics.endpoint else None
+        parts = MeasuredParts(
+            stores=stores,
+            hub=hub,
+            transports=transports,
+            passwords=passwords,
+            images=images,
+            slow_reads=slow_reads,
+            bus=bus,
+            database_size=DatabaseSize(database, reactor),
+        )
+        own = OwnMetrics(settings, [parts.measure, *([process.measure] if process else ())])
+        self._metrics = role.metrics(settings, own, reactor)
         lease, sign = (None, None) if mongod else (Lease(database, "housekeeping"), SignOfLife(database))
 
         def paced(name: str, work: Callable[[Pause], Awaitable[object]]) -> PacedService:
@@ -170,6 +186,8 @@ class Daemon(RootService):
         detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
         children: list[Service | None] = [
             PartService("watchdog", stop=notifier.stopped),
+            self._metrics,
+            PartService("process metrics", start=process.start, stop=process.stop) if process else None,
             EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
             DatabaseService(database, schema, prepares=role.prepares),
             PartService("sign of life", start=sign.give, stop=sign.end) if sign else None,
@@ -215,6 +233,12 @@ class Daemon(RootService):
         ]
         for child in filter(None, children):
             child.setServiceParent(self)
+
+    def bind(self) -> None:
+        """Bind the TCP ports. Raises StartupError."""
+        self.ports.bind()
+        if self._metrics is not None:
+            self._metrics.bind()
 
     def _detect_stalls(self) -> None:
         StallDetector(

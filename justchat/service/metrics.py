@@ -1,9 +1,11 @@
 """``GET /metrics``, on an endpoint of its own, where nothing else answers."""
 
+import platform
 from collections.abc import Awaitable, Callable, Iterable
+from importlib.metadata import version
+from shutil import disk_usage
 from typing import Any
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import deferLater
@@ -12,10 +14,14 @@ from twisted.web.http import SERVICE_UNAVAILABLE
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from justchat import __version__
 from justchat.config.settings import Settings
+from justchat.metrics import declarations as metrics
 from justchat.metrics.exposition import exposition
 from justchat.metrics.snapshots import Snapshot, Totals, take_snapshot
+from justchat.runtime.endpoints import address_of, is_beyond_loopback
 from justchat.service.ports import Ports
+from justchat.service.preflight import endpoints_of_metrics
 
 Collect = Callable[[], Awaitable[Snapshot]]
 """The merged numbers of all processes."""
@@ -27,19 +33,26 @@ TWISTDS = "0"
 """The ``worker`` of twistd's own process."""
 
 
-def endpoints_of_metrics(settings: Settings) -> dict[str, str]:
-    """The endpoint of ``[metrics]``, by that table, if there is one."""
-    return {} if settings.metrics.endpoint is None else {"metrics": settings.metrics.endpoint}
-
-
 class MetricsPorts(Ports):
     """Listens for scrapes, if the settings have an endpoint for them."""
 
     name = "metrics"
+    _log = Logger()
 
     def __init__(self, settings: Settings, collect: Collect, reactor: Any) -> None:
         factories: dict[str, IProtocolFactory] = {"metrics": MetricsSite(collect, reactor)}
         super().__init__(endpoints_of_metrics(settings), factories, reactor)
+
+    def startService(self) -> None:
+        """Accept connections, and say so."""
+        super().startService()
+        for each in self.open:
+            self._log.info("metrics listens on {address}", address=address_of(each.port))
+            if is_beyond_loopback(each.port):
+                self._log.warn(
+                    "[metrics] endpoint: whoever reaches it reads the numbers of this daemon; give it an address that"
+                    " only Prometheus reaches"
+                )
 
 
 class MetricsSite(Site):
@@ -53,7 +66,7 @@ class MetricsSite(Site):
         super().__init__(root, reactor=reactor, timeout=IDLE_TIMEOUT)
         self.displayTracebacks = False
 
-    def log(self, request: Request) -> None:
+    def log(self, request: Any) -> None:
         """See HTTPFactory: a line every few seconds would tell nobody anything."""
 
 
@@ -90,6 +103,7 @@ class _Metrics(Resource):
             await deferLater(self._reactor, 0)  # others are served in between
         if not gone:
             text = b"".join(written)
+            request.setHeader("Server", "JustChat")
             request.setHeader("Content-Type", content_type)
             request.setHeader("Content-Length", str(len(text)))
             request.write(b"" if request.method == b"HEAD" else text)
@@ -105,22 +119,29 @@ class _Metrics(Resource):
         self._scrapes -= 1
 
 
-class OwnMetrics(Service):
-    """The numbers of this process: ``measures`` set the gauges."""
+class OwnMetrics:
+    """The numbers of this process. ``measures`` set the gauges of its parts."""
 
-    name = "process metrics"
-
-    def __init__(self, measures: Iterable[Callable[[], None]]) -> None:
+    def __init__(self, settings: Settings, measures: Iterable[Callable[[], None]]) -> None:
+        self._settings = settings
         self._measures = tuple(measures)
         self._totals = Totals()
 
     def snapshot(self) -> Snapshot:
         """The numbers of this process alone."""
-        for measure in self._measures:
+        for measure in (self._measure_machine, *self._measures):
             measure()
         return take_snapshot()
 
     async def collect(self) -> Snapshot:
         """The numbers of a daemon that has no other process."""
+        metrics.WORKER_UP.set(1, TWISTDS)
         self._totals.update(TWISTDS, self.snapshot())
         return self._totals.merged()
+
+    def _measure_machine(self) -> None:
+        metrics.BUILD.set(1, __version__, platform.python_version(), version("twisted"))
+        metrics.WORKERS.set(self._settings.http.workers)
+        usage = disk_usage(self._settings.data_dir)
+        metrics.DISK_FREE.set(usage.free)
+        metrics.DISK_SIZE.set(usage.total)

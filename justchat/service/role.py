@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from justchat.config.settings import Settings
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
+from justchat.service.metrics import MetricsPorts, OwnMetrics
 from justchat.service.ports import Ports
 from justchat.service.up_line import UpLine
 from justchat.wiring.transports import Peers
@@ -40,6 +41,10 @@ class Role:
     ) -> Ports:
         """The service that listens."""
         return Ports(endpoints, factories, reactor)
+
+    def metrics(self, settings: Settings, own: OwnMetrics, reactor: Any) -> MetricsPorts | None:
+        """What answers scrapes, with the numbers of this process."""
+        return MetricsPorts(settings, own.collect, reactor)
 
     def announcement(self, settings: Settings, ports: Ports, notifier: Notifier) -> Service:
         """The service that says that the daemon is up. It starts last."""

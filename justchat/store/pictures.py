@@ -15,11 +15,11 @@ from zope.interface import implementer
 
 from justchat.errors import TooManyRequests
 from justchat.interfaces.pictures import IPictureRecords
+from justchat.metrics.declarations import RATE_REFUSALS
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock, Moment
 from justchat.store.indexes import PICTURES, WINDOWS
 from justchat.store.mongo.client import Database
-from justchat.metrics.declarations import RATE_REFUSALS
 
 DAY = 24 * 3600
 RETAKEN = timedelta(minutes=5)

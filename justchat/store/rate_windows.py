@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from justchat.errors import TooManyRequests, Unavailable
 from justchat.interfaces.counters import IRateWindows
+from justchat.metrics.declarations import RATE_REFUSALS
 from justchat.model.ids import derived_id, new_id
 from justchat.model.moment import Clock
 from justchat.model.rate import Rate, RateCounter, RateHit
@@ -27,7 +28,6 @@ from justchat.store.bson import moment
 from justchat.store.compensation import Compensator
 from justchat.store.indexes import WINDOWS
 from justchat.store.mongo.client import Database, Document
-from justchat.metrics.declarations import RATE_REFUSALS
 
 RECENT = 100
 """The latest hits of a counter, which can be given back."""

@@ -1,18 +1,18 @@
 """What a scrape reads of the daemon's parts: sizes that need no counting."""
 
-import platform
-from collections.abc import Callable, Iterator
-from importlib.metadata import version
-from pathlib import Path
-from shutil import disk_usage
+from collections.abc import Iterator
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from justchat.bus.bus import Bus
 from justchat.bus.connection import UNANSWERED
 from justchat.metrics import declarations as metrics
 from justchat.store import slow_reads as reads
 from justchat.store.log.log import MAX_WAITING
+from justchat.store.mongo.client import Database
 from justchat.store.slow_reads import SlowReads
 from justchat.wiring.hub import Hub
 from justchat.wiring.stores import Stores
@@ -21,6 +21,8 @@ from justchat.workers import images as pictures
 from justchat.workers import passwords as hashes
 from justchat.workers.images import Images
 from justchat.workers.passwords import Passwords
+
+ASK_EVERY = 60.0
 
 
 @frozen(kw_only=True)
@@ -34,6 +36,7 @@ class MeasuredParts:
     images: Images
     slow_reads: SlowReads
     bus: Bus | None
+    database_size: "DatabaseSize"
 
     def measure(self) -> None:
         """Set the gauges of these parts."""
@@ -49,8 +52,9 @@ class MeasuredParts:
             if bound is not None:
                 metrics.QUEUE_BOUND.set(bound, queue)
         if self.bus is not None:
-            metrics.BUS_UP.set(not self.bus.is_away())
+            metrics.BUS_UP.set(int(not self.bus.is_away()))
             metrics.BUS_LAG.set(self.bus.lag)
+        self.database_size.measure()
 
     def _queues(self) -> Iterator[tuple[str, int, int | None]]:
         """The name, length and bound of each queue."""
@@ -67,14 +71,25 @@ class MeasuredParts:
             yield "bus_bytes", self.bus.unconfirmed, UNANSWERED
 
 
-def machine_measure(data_dir: Path, workers: int) -> Callable[[], None]:
-    """Sets the gauges of the machine, the build and the settings."""
+class DatabaseSize:
+    """The size of the database, which it is asked for at most every ASK_EVERY seconds, for the next scrape."""
 
-    def measure() -> None:
-        metrics.BUILD.set(1, version("justchat"), platform.python_version(), version("twisted"))
-        metrics.WORKERS.set(workers)
-        usage = disk_usage(data_dir)
-        metrics.DISK_FREE.set(usage.free)
-        metrics.DISK_SIZE.set(usage.total)
+    _log = Logger()
 
-    return measure
+    def __init__(self, database: Database, reactor: IReactorTime) -> None:
+        self._database = database
+        self._reactor = reactor
+        self._asked = float("-inf")
+
+    def measure(self) -> None:
+        """Ask, if it is time."""
+        now = self._reactor.seconds()
+        if now >= self._asked + ASK_EVERY:
+            self._asked = now
+            asking = Deferred.fromCoroutine(self._ask())
+            # The database may be away, or not let us: then the last size stays.
+            asking.addErrback(lambda failure: self._log.debug("no size: {error}", error=failure.value))
+
+    async def _ask(self) -> None:
+        size = await self._database.command({"dbStats": 1})
+        metrics.DATABASE_BYTES.set(size["totalSize"])

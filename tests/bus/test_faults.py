@@ -8,8 +8,8 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from justchat.bus import bus as driver
 from justchat.bus import connection, node
 from justchat.interfaces.bus import CONTROL, PacketKind
-from justchat.model.ids import Id, new_id
 from justchat.metrics.declarations import BUS_PACKETS
+from justchat.model.ids import Id, new_id
 from tests.support.bus_case import BusCase, RedisCarrier, entry, result, streams
 from tests.support.waiting import eventually
 

@@ -17,6 +17,10 @@ TWISTD = str(Path(sys.executable).with_name("twistd"))
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 
+METRICS = f'[metrics]\nendpoint = "{LOOPBACK}"\n'
+"""Settings of a daemon whose metrics a test reads."""
+
+
 class Daemon:
     """``twistd justchat`` on loopback ports that the kernel picks; ``options`` come on top.
 
@@ -52,6 +56,13 @@ class Daemon:
     def log(self) -> str:
         """What the present run has logged."""
         return self._log_file.read_text()
+
+    @property
+    def metrics(self) -> int:
+        """The port of the metrics."""
+        found = re.search(r"metrics listens on 127\.0\.0\.1:(\d+)", self.log)
+        assert found is not None, self.log
+        return int(found[1])
 
     @property
     def _log_file(self) -> Path:
@@ -143,5 +154,5 @@ _shared: dict[bool, Daemon] = {}
 async def shared_daemon(*, fast_lane: bool = True) -> Daemon:
     """The daemon that tests share if they need no special one; it runs until the tests end."""
     if fast_lane not in _shared:
-        _shared[fast_lane] = await Daemon(fast_lane=fast_lane).start()
+        _shared[fast_lane] = await Daemon(fast_lane=fast_lane, settings=METRICS).start()
     return _shared[fast_lane]

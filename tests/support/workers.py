@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from tests.support.chat import ChatTestCase
-from tests.support.daemon import Daemon
+from tests.support.daemon import METRICS, Daemon
 from tests.support.socketio.by_hand import a_session
 from tests.support.waiting import eventually
 
@@ -60,7 +60,7 @@ class WorkersCase(ChatTestCase):
             config = daemon.folder / "justchat.toml"
             config.write_text(
                 f'[http]\nworkers = {NUMBER}\n[payments]\nsecret_key = "{SECRET}"\n'
-                '[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n'
+                '[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n' + METRICS
             )
             daemon.options, daemon.is_forked = ("--config", str(config)), False
             _shared.append(await daemon.start())

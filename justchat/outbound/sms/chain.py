@@ -11,9 +11,9 @@ from zope.interface import implementer
 
 from justchat.errors import ApiError, SmsFailed, SmsFailure
 from justchat.interfaces.outbound import ISmsCounts, ISmsSender
+from justchat.metrics.declarations import SMS
 from justchat.model.phone import Phone, country_of
 from justchat.model.sms_count import ACCEPTED
-from justchat.metrics.declarations import SMS
 
 
 @frozen(kw_only=True)

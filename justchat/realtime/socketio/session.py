@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from justchat.config.settings import Websocket
 from justchat.limits.connection_limiter import FrameCount
+from justchat.metrics.declarations import SOCKETS_CLOSED, SOCKETS_OPENED
 from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.protocol.encoded_events import EncodedPacket
 from justchat.realtime.session_binding import BindingServices
@@ -25,7 +26,6 @@ from justchat.realtime.socketio.packets import EnginePacket, EngineType
 from justchat.realtime.socketio.sids import SessionIds
 from justchat.realtime.socketio.transport import NO_TRANSPORT, Transport
 from justchat.realtime.websocket_base import CLOSE_TIMEOUT
-from justchat.metrics.declarations import SOCKETS_CLOSED, SOCKETS_OPENED
 
 PING_PACKET = EncodedPacket(b"2")
 

@@ -6,15 +6,17 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from justchat.config.secrets import Secret
 from justchat.config.settings import Settings
+from justchat.metrics.snapshots import Snapshot
 from justchat.runtime.connection_passing import inbox_pair
 from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
 from justchat.runtime.mongod import Mongod
+from justchat.runtime.process_metrics import ProcessMetrics
 from justchat.runtime.shared_ports import SharingReactor
 from justchat.runtime.systemd import Notifier
 from justchat.service.database import EmbeddedMongod
@@ -23,6 +25,7 @@ from justchat.service.group.processes import GroupProcess
 from justchat.service.group.relay_service import RelayService
 from justchat.service.group.supervisor import Supervisor
 from justchat.service.lifecycle import PartService
+from justchat.service.metrics import TWISTDS, MetricsPorts, OwnMetrics
 from justchat.service.ports import Ports
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
 from justchat.service.root import RootService
@@ -47,13 +50,13 @@ def make_parent(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
     Factory.noisy = False
     parent = Parent(settings, twistd or {})
     parent.ports.bind()
+    parent.metrics.bind()
     return parent
 
 
 class Parent(RootService):
-    """Its children start in this order: the systemd watchdog, the embedded mongod, the relay, the workers, the ports.
-
-    The announcement comes last.
+    """Its children start in this order: the systemd watchdog, metrics, the embedded mongod, the relay, the workers,
+    the ports, the announcement.
 
     The ports are bound from the beginning to the end, so that clients wait for a worker that is started again.
     """
@@ -71,8 +74,14 @@ class Parent(RootService):
         self._notifier = Notifier(reactor, is_healthy=supervisor.is_healthy)
         endpoints = endpoints_of_settings(settings)
         self.ports = Ports(endpoints, dict.fromkeys(endpoints, Factory()), SharingReactor(reactor, self._workers))
+        process = ProcessMetrics(reactor) if settings.metrics.endpoint else None
+        self._own = OwnMetrics(settings, [process.measure] if process else ())
+        self._scraping = DeferredLock()
+        self.metrics = MetricsPorts(settings, self._collect, reactor)
         children: list[Service | None] = [
             PartService("watchdog", stop=self._notifier.stopped),
+            self.metrics,
+            PartService("process metrics", start=process.start, stop=process.stop) if process else None,
             EmbeddedMongod(self._mongod, settings.data_dir) if self._mongod else None,
             self._relay,
             supervisor,
@@ -92,6 +101,17 @@ class Parent(RootService):
 
     def _count(self, ready: int) -> None:
         self._notifier.status(f"{ready} of {self._workers} workers accept connections")
+
+    async def _collect(self) -> Snapshot:
+        """The numbers of all workers, and of this process."""
+        totals = self._supervisor.totals
+        await self._scraping.acquire()
+        try:
+            await self._supervisor.ask_metrics()
+        finally:
+            self._scraping.release()
+        totals.update(TWISTDS, self._own.snapshot())
+        return totals.merged()
 
     def _context(self, start: Start) -> bytes:
         """What a worker is told."""

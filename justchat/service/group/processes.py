@@ -62,7 +62,10 @@ class GroupProcess(ProcessProtocol):
         self._owner = owner
         self._log.name = owner.name
         self._process.write(b"%d\n" % number)
-        self._process.closeStdin()
+
+    def ask(self, question: bytes) -> None:
+        """Send the worker a line."""
+        self._process.write(question + b"\n")
 
     def signal(self, name: str) -> None:
         """Send the process a signal."""

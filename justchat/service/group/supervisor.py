@@ -10,7 +10,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from justchat.errors import StartupError
-from justchat.service.group.context import BEAT, BEAT_EVERY, READY, Start
+from justchat.metrics.declarations import WORKER_RESTARTS, WORKER_UP
+from justchat.metrics.snapshots import Totals, decode_snapshot
+from justchat.service.group.context import BEAT, BEAT_EVERY, METRICS, READY, Start
 from justchat.service.group.processes import GroupProcess, MakeContext, ProcessPool, Spawn
 
 HANGS_AFTER = 20
@@ -21,6 +23,8 @@ SHORT_LIFE = 10.0
 """Seconds. A worker that ends earlier is started again after a pause, which doubles each time."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds."""
+METRICS_TIMEOUT = 2.0
+"""Seconds that a worker is given to answer a scrape."""
 STOP_TIMEOUT = 15.0
 """Seconds that workers are given to finish what they do, when the daemon stops."""
 
@@ -30,12 +34,16 @@ class Worker:
 
     _log = Logger()
 
-    def __init__(self, number: int, pool: ProcessPool, changed: Callable[[], None], reactor: Any) -> None:
+    def __init__(
+        self, number: int, pool: ProcessPool, changed: Callable[[], None], totals: Totals, reactor: Any
+    ) -> None:
         self.number = number
         self.name = f"worker {number}"
         self.is_ready = False
         self._pool = pool
         self._changed = changed
+        self._totals = totals
+        self._asked: Deferred[bool] | None = None
         self._reactor = reactor
         self._process: GroupProcess | None = None
         self._missed = 0
@@ -74,6 +82,9 @@ class Worker:
         """See ProcessOwner."""
         if report == BEAT:
             self._missed = 0
+        elif report.startswith(METRICS):
+            self._totals.update(str(self.number), decode_snapshot(report.removeprefix(METRICS)))
+            self._answered(True)
         elif report == READY:
             self.is_ready = True
             self._changed()
@@ -91,6 +102,21 @@ class Worker:
                 seconds = self._missed * BEAT_EVERY
                 self._log.error("{name} has hung for {seconds:.0f} s; it is killed", name=self.name, seconds=seconds)
                 self.signal("KILL")
+
+    def ask_metrics(self) -> "Deferred[bool]":
+        """Ask it for its numbers. The Deferred fires with whether they have come."""
+        asked = self._asked = Deferred()
+        if self._process is None or not self.is_ready:
+            self._answered(False)
+        else:
+            self._process.ask(METRICS)
+            asked.addTimeout(METRICS_TIMEOUT, self._reactor, lambda *_: False)
+        return asked
+
+    def _answered(self, is_here: bool) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None and not asked.called:
+            asked.callback(is_here)
 
     def signal(self, name: str) -> None:
         """Send the running process a signal."""
@@ -119,6 +145,8 @@ class Worker:
         self._process = None
         self.is_ready = False
         self._missed = 0
+        self._totals.ended(str(self.number))
+        self._answered(False)
         self._changed()
         if self._ended is not None:
             self._ended.callback(None)
@@ -131,6 +159,7 @@ class Worker:
 
     def _run_again(self, what: str) -> None:
         pause, self._pause = self._pause, min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+        WORKER_RESTARTS.count()
         later = f" in {pause:g} s" if pause else ""
         self._log.error("{name} {what}; it is started again{later}", name=self.name, what=what, later=later)
         self._restart = self._reactor.callLater(pause, self._run)
@@ -147,7 +176,10 @@ class Supervisor(Service):
         """``on_change`` is called with the number of workers that accept connections."""
         self._on_change = on_change
         self._pool = ProcessPool(make_context, spawn, reactor)
-        self._workers = [Worker(number, self._pool, self._changed, reactor) for number in range(1, workers + 1)]
+        self.totals = Totals()
+        """The numbers of the workers."""
+        numbers = range(1, workers + 1)
+        self._workers = [Worker(number, self._pool, self._changed, self.totals, reactor) for number in numbers]
         self._ticks = LoopingCall(self._tick)
         self._ticks.clock = reactor
 
@@ -187,6 +219,12 @@ class Supervisor(Service):
     def is_healthy(self) -> bool:
         """Whether no worker hangs."""
         return all(worker.is_fresh for worker in self._workers)
+
+    async def ask_metrics(self) -> None:
+        """Update ``totals``. Of a worker that does not answer in time they stay as they were."""
+        asked = [worker.ask_metrics() for worker in self._workers]
+        for worker, answer in zip(self._workers, asked, strict=True):
+            WORKER_UP.set(int(await answer), str(worker.number))
 
     def _tick(self) -> None:
         for worker in self._workers:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -12,16 +12,21 @@ from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
+from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
+from twisted.protocols.basic import LineOnlyReceiver
 
 from justchat.config.settings import Settings
 from justchat.http.passing import Passing, take_connection
+from justchat.metrics.snapshots import encode_snapshot
 from justchat.realtime.socketio.sids import SessionIds
 from justchat.runtime.connection_passing import Inbox
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
 from justchat.service.daemon import Daemon
-from justchat.service.group.context import BEAT, BEAT_EVERY, READY, REPORTS, Start, WorkerContext
+from justchat.service.group.context import BEAT, BEAT_EVERY, METRICS, READY, REPORTS, Start, WorkerContext
+from justchat.service.lifecycle import PartService
+from justchat.service.metrics import MetricsPorts, OwnMetrics
 from justchat.service.ports import AdoptedPorts, Ports
 from justchat.service.role import Role
 from justchat.wiring.transports import Peers
@@ -40,17 +45,40 @@ class WorkerDaemon:
     def run(self, number: int) -> None:
         """Be the worker with this number until SIGTERM."""
         self._role.assign(number)
-        self._daemon.ports.bind()
-        beats = LoopingCall(_report, BEAT)
+        self._daemon.bind()
+        channel = ParentChannel(self._role.encoded_metrics)
+        self._role.report = channel.report
+        beats = LoopingCall(channel.report, BEAT)
         beats.clock = self._reactor
+        self._reactor.callWhenRunning(channel.open, self._reactor)
         self._reactor.callWhenRunning(beats.start, BEAT_EVERY)
         self._reactor.callWhenRunning(self._daemon.startService)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._daemon.stopService)
         self._reactor.run()
 
 
-def _report(line: bytes) -> None:
-    os.write(REPORTS, line + b"\n")
+class ParentChannel(LineOnlyReceiver):
+    """What passes between a worker and its parent: reports, and the parent's questions on stdin."""
+
+    delimiter = b"\n"
+
+    def __init__(self, metrics: Callable[[], bytes]) -> None:
+        self._metrics = metrics
+
+    def open(self, reactor: Any) -> None:
+        """Begin. Nothing that is written blocks the reactor if the parent is slow to read."""
+        make: Any = StandardIO  # typed for Windows
+        make(self, stdout=REPORTS, reactor=reactor)
+
+    def report(self, line: bytes) -> None:
+        """Tell the parent."""
+        if self.transport is not None:
+            self.transport.write(line + b"\n")
+
+    def lineReceived(self, line: bytes) -> None:
+        """See LineOnlyReceiver: a question."""
+        if line == METRICS:
+            self.report(METRICS + b" " + self._metrics())
 
 
 class WorkerRole(Role):
@@ -62,6 +90,8 @@ class WorkerRole(Role):
         self._context = context
         self._ids = SessionIds(workers=context.workers)
         self._ports: WorkerPorts | None = None
+        self._own: OwnMetrics | None = None
+        self.report: Callable[[bytes], None] = lambda _: None
         self.prepares = context.start is Start.FIRST
         self.is_alone = self.prepares and context.embedded
         self.reconciles = context.start is not Start.JOIN
@@ -83,7 +113,17 @@ class WorkerRole(Role):
 
     def announcement(self, settings: Settings, ports: Ports, notifier: Notifier) -> Service:
         """See Role."""
-        return ReadyReport()
+        return PartService("ready report", start=lambda: self.report(READY))
+
+    def metrics(self, settings: Settings, own: OwnMetrics, reactor: Any) -> MetricsPorts | None:
+        """See Role. The parent is scraped, and asks for ours."""
+        self._own = own
+        return None
+
+    def encoded_metrics(self) -> bytes:
+        """The numbers of this worker, as its parent reads them."""
+        assert self._own is not None
+        return encode_snapshot(self._own.snapshot())
 
     def assign(self, number: int) -> None:
         """Be the worker with this number. Is called after all others, and before the ports are bound."""
@@ -117,13 +157,3 @@ class WorkerPorts(AdoptedPorts):
         """Accept no more connections."""
         self._inbox.stop()
         return super().stopService()
-
-
-class ReadyReport(Service):
-    """Reports to the parent that this worker accepts connections."""
-
-    name = "ready report"
-
-    def startService(self) -> None:
-        super().startService()
-        _report(READY)

@@ -13,6 +13,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
 from justchat.errors import AlreadyStored
+from justchat.metrics.declarations import LOG_ENTRIES, LOG_REFUSALS
 from justchat.model.ids import Id
 from justchat.store.bson import entry_to_document
 from justchat.store.log.append import Append
@@ -22,7 +23,6 @@ from justchat.store.log.inserts import Inserts, Refusal, Stored
 from justchat.store.log.publication import Publication
 from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.marks import Marks
-from justchat.metrics.declarations import LOG_REFUSALS
 
 
 class Batches(Generic[S]):
@@ -112,6 +112,7 @@ class Batches(Generic[S]):
         one before it in the stream. Raises LeftInDoubt.
         """
         writes = [append for append in batch if append.entry is not None]
+        LOG_ENTRIES.count(self._name, by=len(writes))
         marked = self._marks.kinds
         for append in writes:
             assert append.entry is not None

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from justchat.errors import DatabaseAway
+from justchat.metrics.declarations import LOG_DOUBTS
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.store.bson import entry_to_document
@@ -25,7 +26,6 @@ from justchat.store.log.reader import LogReader
 from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.log.withdrawals import Withdrawals, is_void, replace_by_void, void_of
 from justchat.store.mongo.client import Database
-from justchat.metrics.declarations import LOG_DOUBTS
 
 RESEND_INTERVAL = 0.2
 """Seconds between two attempts to settle what is in doubt."""

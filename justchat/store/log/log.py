@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from justchat.errors import Busy
 from justchat.interfaces.bus import IBus
+from justchat.metrics.declarations import LOG_BATCHES, LOG_SECONDS
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.store.log.append import Append, Deadlines
@@ -28,7 +29,6 @@ from justchat.store.log.stream_head import S, StreamHead
 from justchat.store.log.withdrawals import Withdrawals
 from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database
-from justchat.metrics.declarations import LOG_BATCHES, LOG_ENTRIES, LOG_SECONDS
 
 BATCH_SIZE = 500
 MAX_WAITING = 10_000
@@ -146,9 +146,9 @@ class Log(Generic[S]):
                 if self.heads.is_shared:
                     batch = await self._batches.propose_again(batch, read)
                 again = await self._batches.commit(batch)
-                LOG_BATCHES.count(self._name)
-                LOG_ENTRIES.count(self._name, by=len(batch) - len(again))
-                LOG_SECONDS.observe(perf_counter() - began, self._name)
+                if batch:  # else the last one was published
+                    LOG_BATCHES.count(self._name)
+                    LOG_SECONDS.observe(perf_counter() - began, self._name)
                 if again:
                     self._waiting.extendleft(reversed(again))
         except LeftInDoubt as left:

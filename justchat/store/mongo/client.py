@@ -5,8 +5,8 @@ leaves its outcome open raises DatabaseAway.
 """
 
 import os
-from time import perf_counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 from bson import Int64, decode, encode
@@ -17,6 +17,7 @@ from txmongo.connection import ConnectionPool
 from txmongo.protocol import Msg
 
 from justchat.errors import DatabaseAway
+from justchat.metrics.declarations import DATABASE_SECONDS
 from justchat.model.moment import Moment
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.mongo.append_only import check_append_only
@@ -26,7 +27,6 @@ from justchat.store.mongo.sharding import Scatter, check_targeted
 from justchat.store.mongo.timeouts import Timeouts
 from justchat.store.mongo.uri import MongoUri
 from justchat.store.slow_reads import SlowReads
-from justchat.metrics.declarations import DATABASE_SECONDS
 
 Document = dict[str, Any]
 

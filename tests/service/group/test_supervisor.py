@@ -38,11 +38,11 @@ class Process:
 
     def write(self, data: bytes) -> None:
         self.read += data
-
-    def closeStdin(self) -> None:
-        start, number = self.read.decode().split()
-        self.number = int(number)
-        self._starts.append((self.number, Start[start]))
+        lines = self.read.decode().split()
+        if len(lines) == 2 and not self.number:
+            start, number = lines
+            self.number = int(number)
+            self._starts.append((self.number, Start[start]))
 
     def signalProcess(self, name: str) -> None:
         self.signals.append(name)
