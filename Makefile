@@ -19,8 +19,8 @@ ANEW := anew
 endif
 endif
 
-.PHONY: run check lint trial wheel first-hour audit bench fuzz attack histories storm faults simulation \
-	client clean
+.PHONY: run check lint trial wheel upgrade first-hour audit requirements bench fuzz attack histories storm faults \
+	simulation client clean
 
 # What a failed program has begun to write is no result.
 .DELETE_ON_ERROR:
@@ -67,13 +67,23 @@ $(CLIENT)/dist/index.js: $(CLIENT)/src/api.ts $(CLIENT)/tsconfig.json $(wildcard
 		--sourcemap --log-level=warning --outfile=dist/index.js
 
 wheel: $(INSTALLED)
-	$(BIN)/python tests/wheel.py
+	$(BIN)/python -m tests.wheel
+
+# Upgrades the first release, with data, by the README's commands. Needs a clone with the whole history.
+upgrade: $(INSTALLED)
+	$(BIN)/python -m tests.wheel --early
 
 # Follows the README exactly, in fresh clones.
 first-hour: $(INSTALLED)
 	$(BIN)/trial --temp-directory=_trial_temp_hour tests.first_hour
 
-# Looks for known vulnerabilities in the installed packages. Passes, with a message, if the advisories cannot be reached.
+# Makes requirements.lock anew for setup.py. Releases that are in it stay; with LOCK=--upgrade each becomes the latest.
+requirements: $(INSTALLED)
+	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --extra embedded \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' $(LOCK) \
+		--output-file requirements.lock setup.py
+
+# Looks for known vulnerabilities in the installed packages and in requirements.lock. Passes, with a message, if the advisories cannot be reached.
 audit: $(INSTALLED)
 	$(BIN)/python tests/audit.py
 

@@ -59,6 +59,8 @@ setup(
             "mypy-zope>=1.0.14",  # zope interfaces for mypy
             "import-linter>=2.5",  # who may import whom
             "pip-audit>=2.9",  # known holes in what is installed
+            "uv>=0.9",  # requirements.lock, with hashes for every platform and Python
+            "packaging>=25",  # requirements as pip reads them
             "build>=1.3",  # the wheel that CI tries in an empty environment
             "docutils>=0.21",  # README.rst and docs/ are valid reStructuredText
             "openapi-spec-validator>=0.7",  # the OpenAPI document is one

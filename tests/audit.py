@@ -1,4 +1,6 @@
-"""Whether what is installed has known holes: pip-audit's answer, or a line that says why there is none.
+"""Whether what is installed, or in requirements.lock, has known holes.
+
+Prints pip-audit's answers, or why there are none.
 
     python tests/audit.py
 
@@ -11,30 +13,39 @@ import sys
 from pathlib import Path
 
 PATIENCE = 60.0
-"""Seconds for all of it; one request has five."""
+"""Seconds for each audit; one request has five."""
+LOCK = Path(__file__).parents[1] / "requirements.lock"
+AUDITED = {
+    "installed": ("--local", "--skip-editable"),
+    LOCK.name: ("--requirement", str(LOCK), "--require-hashes", "--disable-pip"),
+}
 
 
 def main() -> int:
-    command = [str(Path(sys.executable).with_name("pip-audit")), "--local", "--skip-editable", "--format", "json"]
+    return max(audit(name, options) for name, options in AUDITED.items())
+
+
+def audit(name: str, options: tuple[str, ...]) -> int:
+    command = [str(Path(sys.executable).with_name("pip-audit")), *options, "--format", "json"]
     command += ["--vulnerability-service", "osv", "--timeout", "5", "--progress-spinner", "off"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         audited = json.loads(answer.stdout)["dependencies"]
     except (OSError, subprocess.TimeoutExpired) as error:
-        return skipped(type(error).__name__)
+        return skipped(name, type(error).__name__)
     except (json.JSONDecodeError, KeyError):
-        return skipped((answer.stderr.strip().splitlines() or ["no answer"])[-1][:200])
+        return skipped(name, (answer.stderr.strip().splitlines() or ["no answer"])[-1][:200])
     holes = [
         f"{package['name']} {package['version']}: {hole['id']}, mended in {', '.join(hole['fix_versions']) or 'none'}"
         for package in audited
         for hole in package.get("vulns", ())
     ]
-    print("\n".join([*holes, f"audit: {len(audited)} packages, {len(holes)} known holes"]))
+    print("\n".join([*holes, f"audit of {name}: {len(audited)} packages, {len(holes)} known holes"]))
     return 1 if holes else 0
 
 
-def skipped(why: str) -> int:
-    print(f"audit: skipped, since the advisories cannot be had ({why})")
+def skipped(name: str, why: str) -> int:
+    print(f"audit of {name}: skipped, since the advisories cannot be had ({why})")
     return 0
 
 

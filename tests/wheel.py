@@ -1,6 +1,7 @@
 """The wheel, as a new user tries it: built, installed alone, run outside the repository.
 
-``make wheel`` runs this. One line per step; the exit code is not 0 when one of them fails.
+``make wheel`` runs this, ``make upgrade`` with ``--early``. One line per step; the exit code is not 0 when one of them
+fails.
 """
 
 import json
@@ -234,6 +235,49 @@ def running(twistd: Path, home: Path, log: Path) -> Iterator[int]:
         daemon.wait(PATIENCE)
 
 
+def build_old_number(folder: Path, tree: Path) -> Path:
+    """A wheel of today's code with an older version, from a time when there were no dependencies."""
+    old = folder / "old"
+    shutil.copytree(tree, old)
+    for name, pattern, written in (
+        ("justchat/__init__.py", r'__version__ = "[^"]+"', '__version__ = "0.0.1"'),
+        ("setup.py", r"(?s)install_requires=\[.*?\n    \]", "install_requires=[]"),
+    ):
+        source = old / name
+        changed, times = re.subn(pattern, written, source.read_text("utf-8"))
+        if times != 1:
+            raise StepFailed(f"{name} has changed")
+        source.write_text(changed, "utf-8")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", old / "dist", old, folder=old)
+    (wheel,) = (old / "dist").glob("justchat-0.0.1-*.whl")
+    return wheel
+
+
+def try_older_number(folder: Path, tree: Path) -> None:
+    """The README's lines replace an older version, install what it did not need, and the daemon starts."""
+    home, environment = folder / "older", folder / "older-venv"
+    home.mkdir()
+    with step("the upgrade: a wheel of an older version without dependencies is installed"):
+        wheel = build_old_number(folder, tree)
+        venv.create(environment, with_pip=True)
+        run(environment / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, folder=home)
+    with step("the upgrade: the README's lines are carried out"):
+        carry_out_upgrade(environment, tree, home)
+    with step("the upgrade: it starts"), running(environment / "bin" / "twistd", home, folder / "older.log") as port:
+        register(port, home)
+
+
+def carry_out_upgrade(environment: Path, tree: Path, home: Path) -> None:
+    lines = upgrade_lines()
+    if "/opt/justchat/bin/pip install" not in lines or "systemctl restart justchat" not in lines:
+        raise StepFailed(f"the README's upgrade has changed:\n{lines}")
+    script = lines.replace("/opt/justchat", shlex.quote(str(environment))).replace("systemctl", ": systemctl")
+    run("sh", "-eu", "-c", script, folder=tree)
+    if f"JustChat {__version__}" not in run(environment / "bin" / "twistd", "justchat", "--version", folder=home):
+        raise StepFailed("the version is not today's")
+    run(environment / "bin" / "python", "-m", "pip", "check", folder=home)
+
+
 def upgrade_lines() -> str:
     """What the README says under "Upgrading"."""
     settings = {"syntax_highlight": "none", "_disable_config": True}
@@ -247,8 +291,7 @@ def upgrade_lines() -> str:
 def try_upgrade(folder: Path, tree: Path) -> None:
     """An early release, with data, becomes today's by the README's lines, and the data are served."""
     if subprocess.run(["git", "cat-file", "-e", f"{EARLY}^{{commit}}"], cwd=REPOSITORY, capture_output=True).returncode:
-        print(f"the upgrade from {EARLY} is not tried: this clone is shallow and does not have it")
-        return
+        raise StepFailed(f"this clone is shallow and does not have {EARLY}")
     early, home, environment = folder / "early", folder / "upgrade", folder / "upgraded"
     for made in (early, home):
         made.mkdir()
@@ -266,13 +309,7 @@ def try_upgrade(folder: Path, tree: Path) -> None:
         said = {"room_id": room, "text": "Tea is ready."}
         call(port, "/room/sendMessage", 200, session_key=session, message=said)
     with step("the upgrade: the README's lines are carried out"):
-        lines = upgrade_lines()
-        if "/opt/justchat/bin/pip install" not in lines or "systemctl restart justchat" not in lines:
-            raise StepFailed(f"the README's upgrade has changed:\n{lines}")
-        script = lines.replace("/opt/justchat", shlex.quote(str(environment))).replace("systemctl", ": systemctl")
-        run("sh", "-eu", "-c", script, folder=tree)
-        if f"JustChat {__version__}" not in run(twistd, "justchat", "--version", folder=home):
-            raise StepFailed("the version is not today's")
+        carry_out_upgrade(environment, tree, home)
     with step("the upgrade: the data are served"), running(twistd, home, folder / "today.log") as port:
         history = call(port, "/room/chat", 200, session_key=session, room=room)["data"]["chat"]
         if "Tea is ready." not in [message["text"] for message in history]:
@@ -284,6 +321,10 @@ def try_upgrade(folder: Path, tree: Path) -> None:
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="justchat-wheel-"))
     try:
+        if "--early" in sys.argv:
+            (folder / "tree").mkdir()
+            copy_tree(folder / "tree")
+            return try_upgrade(folder, folder / "tree")
         with step("the wheel is built"):
             wheel = build_wheel(folder)
         with step(f"{wheel.name}[embedded] is installed in an empty environment"):
@@ -292,7 +333,7 @@ def main() -> None:
             home = folder / attempt.__name__
             home.mkdir()
             attempt(twistd, home)
-        try_upgrade(folder, folder / "tree")
+        try_older_number(folder, folder / "tree")
     except (StepFailed, OSError, subprocess.SubprocessError) as error:
         raise SystemExit(f"wheel: {error}") from error
     finally:
