@@ -138,6 +138,9 @@ class Log(Generic[S]):
         settled = True
         try:
             while self._waiting or self._publication.waiting:
+                if not self._waiting:
+                    await self._publication.publish()
+                    continue
                 began = perf_counter()
                 batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
                 read = await self._batches.prepare(batch)
@@ -146,9 +149,8 @@ class Log(Generic[S]):
                 if self.heads.is_shared:
                     batch = await self._batches.propose_again(batch, read)
                 again = await self._batches.commit(batch)
-                if batch:  # else the last one was published
-                    LOG_BATCHES.count(self._name)
-                    LOG_SECONDS.observe(perf_counter() - began, self._name)
+                LOG_BATCHES.count(self._name)
+                LOG_SECONDS.observe(perf_counter() - began, self._name)
                 if again:
                     self._waiting.extendleft(reversed(again))
         except LeftInDoubt as left:
