@@ -98,6 +98,7 @@ def make_transports(
         spool=spool,
         server_keys=server_keys,
         note_user=note_user if settings.log.access else None,
+        is_measured=settings.metrics.endpoint is not None,
     )
     binding = BindingServices(
         sessions=stores.sessions,
