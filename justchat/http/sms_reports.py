@@ -26,7 +26,7 @@ class SmsReports:
         self._counts = counts
 
     async def receive(self, sender: str, token: str, request: Any) -> bytes:
-        """Count a report. Returns the body of the answer, as the provider expects it.
+        """Count a report, once. Returns the body of the answer, as the provider expects it.
 
         Raises NotFound for another address than a sender's, TooLarge, BadRequest.
         """
@@ -42,9 +42,9 @@ class SmsReports:
             outcomes = outcomes_of(kind, query, body)
         except ValueError:
             raise BadRequest("this is no delivery report") from None
-        for outcome in outcomes:
-            await self._counts.add(sender, outcome)
-            self._log.info("{sender} reports an SMS as {outcome}", sender=sender, outcome=outcome)
+        for sms, outcome in outcomes:
+            if await self._counts.add_reported(sender, sms, outcome):
+                self._log.info("{sender} reports an SMS as {outcome}", sender=sender, outcome=outcome)
         if kind == "whatsapp" and request.method == b"GET":
             return _challenge(request)
         # SMS.ru repeats a report that is not answered so.

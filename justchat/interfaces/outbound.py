@@ -29,5 +29,10 @@ class ISmsCounts(Interface):
     async def add(sender: str, outcome: str) -> None:
         """Count one. Raises DatabaseAway."""
 
+    async def add_reported(sender: str, sms: str, outcome: str) -> bool:
+        """Count an outcome that a provider reports of an SMS, by its own id. Returns False for one that is counted
+        already. Raises DatabaseAway; a repeated report then counts, unless the database did what has no answer.
+        """
+
     async def latest(days: int) -> list[SmsCount]:
         """The counts of the last days, the latest first."""

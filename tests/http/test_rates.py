@@ -5,6 +5,7 @@ import json
 
 from tests.support.chat import a_person, a_phone, last_sms
 from tests.support.client import Answer, call, request
+from tests.support.servers import a_key
 from tests.support.wire import SettingsCase, a_request, exchange
 
 RATES = """
@@ -138,6 +139,45 @@ class RatesTests(RatesCase):
         self.assertEqual("too-many-requests", json.loads(odd[-1].body)["code"])
         self.assertIn("ratelimit", odd[-1].headers)
         self.assertEqual(429, (await self.read("no key", address)).status)
+
+
+class ServerTests(RatesCase):
+    settings = """
+[http]
+proxies = ["127.0.0.0/8"]
+[limits]
+server = "2/hour"
+"""
+
+    async def made(self, key: str, address: str) -> Answer:
+        headers = {**behind(address), "Authorization": f"Bearer {key}"}
+        return await call(self.daemon.http, "/server/users/search", {"name": "a"}, headers)
+
+    async def test_key_and_address(self) -> None:
+        """Each server key has its own rate, whatever its address, and so has each address, whatever the key."""
+        home, away, elsewhere = (next(_addresses) for _ in range(3))
+        first, second = [await a_key(self.daemon, name, "--scope", "users") for name in ("first", "second")]
+
+        allowed = [await self.made(first, home) for _ in range(2)]
+        by_key, by_address = await self.made(first, away), await self.made(second, home)
+        other = await self.made(second, elsewhere)
+
+        self.assertEqual([200, 200, 200], [answer.status for answer in (*allowed, other)])
+        for refused, name in ((by_key, "server"), (by_address, "server-address")):
+            self.assertEqual((429, "too-many-requests"), (refused.status, refused.code))
+            self.assertEqual([f'"{name}";q=2;w=3600'], refused.headers.getRawHeaders("RateLimit-Policy"))
+            self.assertIn(int((refused.headers.getRawHeaders("Retry-After") or ["0"])[0]), range(1500, 1801))
+
+    async def test_calls_of_users(self) -> None:
+        """Calls of users at the same address are not counted with them."""
+        address = next(_addresses)
+        key = await a_key(self.daemon, "third", "--scope", "users")
+        session = await self.session(address)
+
+        statuses = [(await self.made(key, address)).status for _ in range(3)]
+
+        self.assertEqual([200, 200, 429], statuses)
+        self.assertEqual(200, (await self.read(session, address)).status)
 
 
 class LoopbackTests(RatesCase):

@@ -6,6 +6,7 @@ from typing import Any
 from justchat.outbound.sms.reports import report_path
 from tests.support.admin import run
 from tests.support.client import request
+from tests.support.waiting import at_once
 from tests.support.wire import SettingsCase
 
 SECRET = "a secret of these tests"
@@ -44,6 +45,7 @@ url = "http://127.0.0.1:9"
 
     async def test_counted(self) -> None:
         """A report is counted by its sender and outcome, without a session, and answered as the provider expects."""
+        before = await self.counted()
         smsru = await self.report("smsru", b"data[0]=sms_status%0A1%0A103%0A0&data[1]=sms_status%0A2%0A104%0A0")
         statuses = {"entry": [{"changes": [{"value": {"statuses": [{"status": "delivered"}]}}]}]}
         whatsapp = await self.report("whatsapp", json.dumps(statuses).encode())
@@ -51,7 +53,34 @@ url = "http://127.0.0.1:9"
         self.assertEqual([(200, 100), (200, None)], [smsru, whatsapp])
         counted = await self.counted()
         expected = {("smsru", "delivered"): 1, ("smsru", "undelivered"): 1, ("whatsapp", "delivered"): 1}
-        self.assertEqual(expected, {key: counted.get(key) for key in expected})
+        self.assertEqual(expected, {key: counted[key] - before.get(key, 0) for key in expected})
+
+    async def test_repeated(self) -> None:
+        """A provider that repeats a report, as after an answer that was lost, is answered as before; it counts once.
+
+        Another outcome of the same SMS counts, and another SMS with the same outcome.
+        """
+        before = await self.counted()
+        states = (("900", "103"), ("900", "103"), ("900", "110"), ("900", "104"), ("901", "103"))
+
+        answers = [
+            await self.report("smsru", f"data[0]=sms_status%0A{sms}%0A{state}%0A{number}".encode())
+            for number, (sms, state) in enumerate(states)
+        ]
+
+        self.assertEqual([(200, 100)] * len(states), answers)
+        counted = await self.counted()
+        more = {key: count - before.get(key, 0) for key, count in counted.items()}
+        self.assertEqual({("smsru", "delivered"): 2, ("smsru", "undelivered"): 1}, {k: n for k, n in more.items() if n})
+
+    async def test_at_once(self) -> None:
+        """Of repeated reports at once, one counts."""
+        before = await self.counted()
+
+        await at_once(self.report("smsru", b"data[0]=sms_status%0A902%0A103%0A0") for _ in range(5))
+
+        counted = await self.counted()
+        self.assertEqual(1, counted[("smsru", "delivered")] - before.get(("smsru", "delivered"), 0))
 
     async def test_unsigned(self) -> None:
         """Any other address is 404 and counts nothing: another secret, another sender's, an unknown sender, none."""

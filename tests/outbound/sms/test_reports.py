@@ -45,7 +45,32 @@ class Reports(SynchronousTestCase):
     def test_states(self) -> None:
         """A report says of each SMS whether it was delivered; a state before that says nothing."""
         for kind, query, body, expected in REPORTS:
-            self.assertEqual(expected, outcomes_of(kind, query.encode(), body.encode()), (kind, query, body))
+            found = [outcome for _, outcome in outcomes_of(kind, query.encode(), body.encode())]
+            self.assertEqual(expected, found, (kind, query, body))
+
+    def test_ids(self) -> None:
+        """A report names the SMS by the provider's id; one that names none is told from others by its content."""
+        for kind, query, body, expected in REPORTS:
+            if expected:
+                ids = [id for id, _ in outcomes_of(kind, query.encode(), body.encode())]
+                again = [id for id, _ in outcomes_of(kind, query.encode(), body.encode())]
+                self.assertEqual(ids, again)
+                self.assertEqual(len(expected), len(set(ids)))
+        self.assertEqual([("000-1", "delivered")], outcomes_of("smsru", b"", b"data[0]=sms_status%0A000-1%0A103%0A1"))
+        for kind, name in (("twilio", "MessageSid"), ("vonage", "messageId"), ("messagebird", "id"), ("smsc", "id")):
+            state = {"twilio": "MessageStatus=delivered", "smsc": "status=1"}.get(kind, "status=delivered")
+            self.assertEqual([("7f", "delivered")], outcomes_of(kind, b"", f"{name}=7f&{state}".encode()), kind)
+        for kind, report in (
+            ("bird", {"payload": {"id": "7f", "status": "delivered"}}),
+            ("telegram", {"request_id": "7f", "delivery_status": {"status": "delivered"}}),
+            (
+                "whatsapp",
+                {"entry": [{"changes": [{"value": {"statuses": [{"id": "7f", "status": "delivered"}]}}]}]},
+            ),
+        ):
+            self.assertEqual([("7f", "delivered")], outcomes_of(kind, b"", json.dumps(report).encode()), kind)
+        nameless = [outcomes_of("vonage", f"msisdn=7922{n}&status=delivered".encode(), b"") for n in range(2)]
+        self.assertNotEqual(*nameless)
 
     def test_hostile(self) -> None:
         """Reports of any other shape say nothing, or are refused as wrong."""
