@@ -62,6 +62,8 @@ async def _read_form(raw: SpoolFile, boundary: str, spool: Spool) -> tuple[Spool
                     form.add(event)
         if not form.has_photo:
             raise InvalidFields([BadField("photo", "missing")])
+        if form.keys > 1:
+            raise InvalidFields([BadField("session_key", "given more than once")])
     except MultipartError as error:
         form.photo.close()
         raise BadRequest(f"the form cannot be read: {error}") from error
@@ -78,6 +80,7 @@ class _Form:
         self.photo = spool.open(None)
         self.has_photo = False
         self.key = b""
+        self.keys = 0
         self._spool = spool
         self._name = ""
 
@@ -89,6 +92,7 @@ class _Form:
                     self.photo.close()
                     self.photo = self._spool.open(None)
                 self.has_photo = True
+            self.keys += self._name == "session_key"
         elif event and self._name == "photo":
             self.photo.write(bytes(event))
         elif event and self._name == "session_key":

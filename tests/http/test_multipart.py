@@ -81,6 +81,15 @@ class Forms(TestCase):
 
         self.assertEqual("KEY", (await self.read(form(NAMED, key), TYPE))[1])
 
+    async def test_two_keys(self) -> None:
+        """Two keys name no session, not even where they are pieces of one."""
+        keys = [b'Content-Disposition: form-data; name="session_key"\r\n\r\n' + key for key in (b"K", b"EY")]
+
+        with self.assertRaises(InvalidFields) as caught:
+            await self.read(form(NAMED, *keys), TYPE)
+
+        self.assertEqual([("session_key", "given more than once")], [*caught.exception.fields])
+
     async def test_refused(self) -> None:
         """An incomplete or malformed form is refused."""
         for name, (raw, content_type) in BAD.items():
