@@ -30,6 +30,7 @@ class SlidingWindow:
         self._seconds = seconds
         self._each = rate.seconds / rate.most
         self._recent: dict[Hashable, float] = {}
+        RATE_REFUSALS.count(name, by=0)  # shown from the start
         self._older: dict[Hashable, float] = {}
 
     def hit(self, caller: Hashable, amount: int = 1) -> None:

@@ -18,7 +18,7 @@ _QUEUE = Label("queue", 32)
 _LOG = Label("log", ("rooms", "mailboxes"))
 _RATE = Label("rate", 64)
 _SENDER = Label("sender", 16)
-_COINS = Label("reason", 8)
+_COINS = Label("reason", ("payment", "free coins", "gift", "correction"))
 _COMMAND = Label("command", 24)
 
 # Calls

@@ -62,6 +62,6 @@ class OnlineService(PeriodicService):
         return Deferred.fromCoroutine(self._end(super().stopService()))
 
     async def _end(self, last_round: "Deferred[Any] | None") -> None:
-        if last_round is not None:
+        if last_round is not None:  # else it never started, and the database may not be open
             await last_round
-        await self._online.end()
+            await self._online.end()

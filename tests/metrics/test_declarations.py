@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from justchat.metrics import declarations
 from justchat.metrics.declarations import DECLARED
 from justchat.metrics.kinds import Counter, Metric
+from justchat.model.gift import Reason
 from tests.support.bodies import all_declared
 from tests.support.docs import PROJECT, parsed
 
@@ -39,6 +40,10 @@ class DeclarationTests(SynchronousTestCase):
         (path, _) = declarations.CALLS.labels
 
         self.assertLess(len(all_declared()), path.most)
+
+    def test_reasons(self) -> None:
+        """Every reason of the ledger is one of the metrics of coins."""
+        self.assertEqual(list(Reason), [reason for (reason,) in declarations.COINS_IN.series])
 
     def test_docs(self) -> None:
         """docs/operating.rst has each with its type, labels and meaning, in this order, and no other."""

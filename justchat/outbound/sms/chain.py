@@ -48,6 +48,9 @@ class Chain:
         self._timeout = timeout
         self._reactor = reactor
         self._counts = counts
+        for link in links:  # shown from the start, so that the first failure is a change
+            for outcome in (ACCEPTED, *(failure.value for failure in SmsFailure)):
+                SMS.count(link.name, outcome, by=0)
 
     async def send(self, phone: Phone, text: str, key: str | None = None) -> None:
         """See ISmsSender. The failure that is raised is the one that says most about what was, or may be, sent."""
