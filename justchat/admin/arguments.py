@@ -13,6 +13,7 @@ from justchat.admin import (
     audit,
     backup,
     complaints,
+    doctor,
     gifts,
     keys,
     messages,
@@ -93,6 +94,7 @@ def make_parser() -> ArgumentParser:
     _words(_area(areas, "words", "the messages that were held because of their words"))
     _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move, "uploads move")
     _webhooks(_area(areas, "webhooks", "the webhooks of the app's own servers"))
+    _command(areas, "doctor", doctor.examine, "doctor")
     _backups(areas)
     return top
 

@@ -1,10 +1,12 @@
-"""Runs a command. Exit codes: 0 done, 1 refused, with one line that says why, 2 wrong arguments."""
+"""Runs a command. Exit codes: 0 done, 1 refused, with one line that says why, 2 wrong arguments. ``doctor`` ends
+with 1 where it finds something wrong."""
 
 import os
 import signal
 import sys
 import traceback
 from argparse import Namespace
+from collections.abc import Callable
 from functools import partial
 from io import TextIOWrapper
 from typing import Any
@@ -12,10 +14,11 @@ from typing import Any
 from twisted.internet import task
 from twisted.logger import globalLogBeginner
 
+from justchat.admin import doctor
 from justchat.admin.arguments import parse
 from justchat.admin.context import open_context
-from justchat.admin.output import as_json
-from justchat.config.settings import load_settings
+from justchat.admin.output import Outcome, as_json
+from justchat.config.settings import Settings, load_settings
 from justchat.errors import ApiError, BadFile, DatabaseAway, StartupError
 
 IN_DOUBT = "the database went away; check whether it was done before you try again"
@@ -38,13 +41,8 @@ async def run(reactor: Any, arguments: Namespace) -> None:
     try:
         given = {"mongo": arguments.mongo, "bus": arguments.bus}
         overrides = {table: {"uri": uri} for table, uri in given.items() if uri is not None}
-        settings = load_settings(arguments.config, overrides, arguments.data_dir, secrets=False)
-        with_secrets = partial(load_settings, arguments.config, overrides, arguments.data_dir)
-        if arguments.opens_database:
-            async with open_context(settings, with_secrets, reactor) as context:
-                outcome = await arguments.command(context, arguments)
-        else:
-            outcome = await arguments.command(settings, reactor, arguments)
+        load = partial(load_settings, arguments.config, overrides, arguments.data_dir)
+        outcome = await _outcome_of(arguments, load, reactor)
     except DatabaseAway as error:
         raise refused(IN_DOUBT) from error
     except (ApiError, BadFile, StartupError) as error:
@@ -53,6 +51,20 @@ async def run(reactor: Any, arguments: Namespace) -> None:
         traceback.print_exc()
         raise SystemExit(1) from error
     say(as_json(outcome.data) if arguments.json else outcome.text)
+    if outcome.status:
+        raise SystemExit(outcome.status)
+
+
+async def _outcome_of(arguments: Namespace, load: Callable[..., Settings], reactor: Any) -> Outcome:
+    outcome: Outcome
+    if arguments.command is doctor.examine:  # settings that cannot be loaded are a part of what it says
+        outcome = await doctor.examine(load, reactor, arguments)
+    elif arguments.opens_database:
+        async with open_context(load(secrets=False), load, reactor) as context:
+            outcome = await arguments.command(context, arguments)
+    else:
+        outcome = await arguments.command(load(secrets=False), reactor, arguments)
+    return outcome
 
 
 def refused(why: str) -> SystemExit:

@@ -13,6 +13,8 @@ class Outcome:
 
     text: str
     data: object
+    status: int = 0
+    """The exit code."""
 
 
 def as_json(data: object) -> str:

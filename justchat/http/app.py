@@ -21,18 +21,18 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
-from justchat.errors import ApiError, MethodNotAllowed, NotFound, Unavailable
+from justchat.errors import ApiError, MethodNotAllowed, NotFound
 from justchat.http.answer import Answer
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
 from justchat.http.exported_files import ExportedFiles
 from justchat.http.fields import ImageBody
 from justchat.http.headers import TRACEPARENT, CallFields, call_fields, trace_of
+from justchat.http.health import Health
 from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, write_error
 from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
-from justchat.interfaces.bus import IBus
 from justchat.protocol.handshake import asks_for_websocket
 from justchat.runtime.logs.call_context import CallContext, in_call
 
@@ -58,12 +58,11 @@ def make_app(
     endpoints: Sequence[Endpoint],
     dispatcher: Dispatcher,
     *,
-    ping_database: Callable[[], Awaitable[None]],
-    bus: IBus | None,
+    health: Health,
     description: Mapping[str, Any],
     for_users: ForUsers | None,
 ) -> Klein:
-    """The Klein app. ``description`` is the OpenAPI document. ``ping_database`` raises ApiError if it is away.
+    """The Klein app. ``description`` is the OpenAPI document.
 
     ``for_users`` is None on a port for app's servers alone.
     """
@@ -71,7 +70,7 @@ def make_app(
     for endpoint in endpoints:
         _add_call(app, endpoint, dispatcher)
     _add_documents(app, description, {} if for_users is None else SOCKETS)
-    _add_health(app, dispatcher, ping_database, bus)
+    _add_health(app, health)
     if for_users is not None:
         _add_files(app, for_users.uploads, for_users.exports)
         _add_sms_reports(app, for_users.sms_reports)
@@ -168,25 +167,19 @@ def _add_documents(app: Klein, description: Mapping[str, Any], sockets: Mapping[
         return body
 
 
-def _add_health(
-    app: Klein, dispatcher: Dispatcher, ping_database: Callable[[], Awaitable[None]], bus: IBus | None
-) -> None:
+def _add_health(app: Klein, health: Health) -> None:
     """Add the routes for those who watch the daemon."""
 
     @app.route("/livez", methods=["GET"])
     def livez(request: IRequest) -> bytes:
         """The process answers."""
-        return write_answer(request, Answer(200, orjson.dumps({"status": "ok"})))
+        return write_answer(request, health.live())
 
     @app.route("/readyz", methods=["GET"])
     @_answering_errors
     async def readyz(request: IRequest) -> bytes:
-        """The process and its database answer. Without its bus the daemon serves everybody, only later."""
-        if dispatcher.closing:
-            raise Unavailable("the daemon goes down")
-        await ping_database()
-        state = {} if bus is None else {"bus": "away" if bus.is_away() else "up"}
-        return write_answer(request, Answer(200, orjson.dumps({"status": "ok", **state})))
+        """The process and its database answer, and the state of each part."""
+        return write_answer(request, await health.ready())
 
 
 def _add_files(app: Klein, uploads: UploadedFiles, exports: ExportedFiles) -> None:

@@ -91,8 +91,19 @@ READY = {
             "enum": ["up", "away"],
             "description": "whether the bus that joins several daemons is there; absent where there is none",
         },
+        "database": {"type": "string", "const": "up"},
+        "workers": {
+            "type": "string",
+            "enum": ["up", "away"],
+            "description": "whether the processes for pictures and passwords are there",
+        },
+        "disk": {
+            "type": "string",
+            "enum": ["ok", "low", "full", "away"],
+            "description": "whether the disk of the data directory has room",
+        },
     },
-    "required": ["status"],
+    "required": ["status", "database", "workers", "disk"],
 }
 DOCUMENT = {"type": "object", "description": "an OpenAPI 3.1 document"}
 FRONT = {"type": "object", "description": "the daemon's name and release, and the paths of what it serves"}

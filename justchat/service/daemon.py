@@ -49,6 +49,7 @@ from justchat.store.slow_reads import SlowReads
 from justchat.wiring.actions import make_actions
 from justchat.wiring.bus import make_bus
 from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
+from justchat.wiring.health import make_health
 from justchat.wiring.hub import make_hub
 from justchat.wiring.limits import make_counting
 from justchat.wiring.metrics import DatabaseSize, MeasuredParts
@@ -152,8 +153,14 @@ class Daemon(RootService):
             pictures=pictures,
             exports=actions.exports,
             server_keys=actions.server_keys,
-            ping_database=database.ping,
-            bus=bus,
+            health=make_health(
+                settings,
+                ping_database=database.ping,
+                bus=bus,
+                images=images,
+                passwords=passwords,
+                reactor=reactor,
+            ),
             others=counting.others,
             reactor=reactor,
             peers=role.peers(turn_reactor),

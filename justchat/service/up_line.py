@@ -7,6 +7,7 @@ from twisted.logger import Logger
 
 from justchat import __version__
 from justchat.bus.uri import parse_uris
+from justchat.config.open_defaults import open_defaults
 from justchat.config.settings import Settings
 from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed
 from justchat.runtime.systemd import Notifier
@@ -52,13 +53,7 @@ def warnings_of(settings: Settings, ports: Sequence[OpenPort]) -> list[str]:
             f"[bus] uri: {', '.join(exposed)}: without TLS and a password, whoever is on that network can read and show"
             " messages; use rediss:// with a password, or a network of the daemons alone"
         )
-    open_values = {
-        "[privacy] show_phones = true": settings.privacy.show_phones,
-        "[privacy] show_registered = true": settings.privacy.show_registered,
-        "[payments] allow_unnumbered = true": settings.payments.allow_unnumbered,
-        "[uploads] require_session = false": not settings.uploads.require_session,
-    }
-    named = [setting for setting, is_so in open_values.items() if is_so]
+    named = open_defaults(settings)
     if named and any(is_beyond_loopback(each.port) for each in ports):
         found.append(
             f"reached from beyond this machine with defaults of the original: {', '.join(named)};"

@@ -1,7 +1,6 @@
 """What the ports speak: HTTP, the raw WebSocket and Socket.IO, built from the calls and the stores."""
 
 import os
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ from justchat.http.endpoint import Endpoint
 from justchat.http.exported_files import ExportedFiles
 from justchat.http.fast_lane.channel import FastLane
 from justchat.http.fields import FieldContext
+from justchat.http.health import Health
 from justchat.http.idempotency import Idempotency
 from justchat.http.openapi import openapi
 from justchat.http.site import JustChatSite
@@ -27,7 +27,6 @@ from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool
 from justchat.http.uploaded_files import UploadedFiles
 from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
-from justchat.interfaces.bus import IBus
 from justchat.interfaces.idempotency import IIdempotencyKeys
 from justchat.interfaces.pictures import IPictureStore
 from justchat.limits.client_address import ClientAddresses
@@ -79,13 +78,12 @@ def make_transports(
     pictures: IPictureStore,
     exports: Exports,
     server_keys: ServerKeyCheck,
-    ping_database: Callable[[], Awaitable[None]],
-    bus: IBus | None,
+    health: Health,
     others: OtherDaemonsOf = no_other_daemons,
     reactor: Any,
     peers: Peers | None = None,
 ) -> Transports:
-    """``endpoints`` are the calls, ``rates`` their limits; ``ping_database`` raises while the database is away."""
+    """``endpoints`` are the calls, ``rates`` their limits."""
     addresses = ClientAddresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
     spool = _make_spool(settings)
     dispatcher = Dispatcher(
@@ -100,6 +98,7 @@ def make_transports(
         note_user=note_user if settings.log.access else None,
         is_measured=settings.metrics.endpoint is not None,
     )
+    health.is_closing = lambda: dispatcher.closing
     binding = BindingServices(
         sessions=stores.sessions,
         registry=hub.registry,
@@ -138,8 +137,7 @@ def make_transports(
         app = make_app(
             served,
             dispatcher,
-            ping_database=ping_database,
-            bus=bus,
+            health=health,
             description=openapi(served, settings.limits, __version__, for_users=for_users is not None),
             for_users=for_users,
         )

@@ -12,6 +12,7 @@ from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import NONE, Requester, endpoints_of, post
 from justchat.http.exported_files import ExportedFiles
 from justchat.http.fields import Empty, FieldContext
+from justchat.http.health import Health
 from justchat.http.responses import Nothing
 from justchat.http.sms_reports import SmsReports
 from justchat.http.uploaded_files import UploadedFiles
@@ -30,8 +31,7 @@ class Routes(TestCase):
         app = make_app(
             endpoints_of(OneCall()),
             Dispatcher(object(), FieldContext(Limits(), "RU", frozenset())),
-            ping_database=lambda: succeed(None),
-            bus=None,
+            health=Health(lambda: succeed(None), {}),
             description={"info": {"version": "1"}},
             for_users=ForUsers(
                 websocket=Resource(),

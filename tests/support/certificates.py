@@ -23,10 +23,12 @@ class Authority:
         self.certificate = folder / f"{name}.pem"
         self.certificate.write_bytes(self._public.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> Path:
-        """The file of a new certificate and its key, for a server on this machine or for a client."""
+    def issue(self, name: str, days: float = 1) -> Path:
+        """The file of a new certificate and its key, for a server on this machine or for a client; it expires in some
+        days.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(_name(name), key, x509.BasicConstraints(ca=False, path_length=None))
+        certificate = self._sign(_name(name), key, x509.BasicConstraints(ca=False, path_length=None), days)
         file = self._folder / f"{name}.pem"
         file.write_bytes(
             certificate.public_bytes(serialization.Encoding.PEM)
@@ -37,7 +39,7 @@ class Authority:
         return file
 
     def _sign(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, constraints: x509.BasicConstraints
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, constraints: x509.BasicConstraints, days: float = 1
     ) -> x509.Certificate:
         at = datetime.now(UTC)
         builder = (
@@ -46,8 +48,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(at - timedelta(hours=1))
-            .not_valid_after(at + timedelta(days=1))
+            .not_valid_before(at - timedelta(days=10))
+            .not_valid_after(at + timedelta(days=days))
             .add_extension(constraints, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)

@@ -1,0 +1,104 @@
+"""What the doctor's checks find."""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.admin.checks import (
+    CheckState,
+    Finding,
+    certificates,
+    clock,
+    data_directory,
+    database_version,
+    defaults,
+    disk,
+    open_files,
+    proxies,
+    settings_file,
+)
+from justchat.config.settings import Settings, load_settings
+from tests.support.starting import ETC
+
+OK, WARNING, WRONG = CheckState.OK, CheckState.WARNING, CheckState.WRONG
+
+
+class Checks(SynchronousTestCase):
+    def settings(self, text: str) -> Settings:
+        file = Path(self.mktemp())
+        file.write_text(text)
+        return load_settings(str(file), {}, self.mktemp())
+
+    def states(self, findings: Iterable[Finding]) -> set[CheckState]:
+        return {finding.state for finding in findings}
+
+    def test_data_directory(self) -> None:
+        """One that others may read is a warning, one that is the owner's alone is right."""
+        settings = self.settings("")
+        self.assertEqual({WARNING}, self.states(data_directory(settings)))
+        settings.data_dir.mkdir(mode=0o755)
+        self.assertEqual({WARNING}, self.states(data_directory(settings)))
+
+        settings.data_dir.chmod(0o700)
+
+        self.assertEqual({OK}, self.states(data_directory(settings)))
+
+    def test_room(self) -> None:
+        """A disk with less than uploads need is wrong."""
+        full = self.settings(f"[uploads]\nfree_space = {2**60}")
+
+        self.assertEqual({WRONG}, self.states(disk(full)))
+
+    def test_open_files(self) -> None:
+        """The limit of this user is looked at where no daemon runs."""
+        (finding,) = open_files(self.settings(""))
+
+        self.assertIn("this user may open", finding.what)
+
+    def test_proxies(self) -> None:
+        """Everybody as a proxy is wrong; nobody, behind one, or on the open net, is a warning."""
+        local = 'endpoint = "tcp:4000:interface=127.0.0.1"\n'
+        socket = '[websocket]\nendpoint = "tcp:8000:interface=127.0.0.1"\n'
+        for text, state in (
+            (f'[http]\n{local}proxies = ["0.0.0.0/0"]\n{socket}', WRONG),
+            (f"[http]\n{local}{socket}", WARNING),
+            ("", WARNING),
+            (f'[http]\n{local}proxies = ["127.0.0.1/32"]\n{socket}', OK),
+            ('[http]\nendpoint = "unix:/run/x.sock"\n[websocket]\nendpoint = "unix:/run/y.sock"\n', OK),
+        ):
+            self.assertEqual({state}, self.states(proxies(self.settings(text))), text)
+
+    def test_defaults(self) -> None:
+        """Defaults of the original matter where others reach the daemon."""
+        local = (
+            '[http]\nendpoint = "tcp:4000:interface=127.0.0.1"\n[websocket]\nendpoint = "tcp:1:interface=\\\\:\\\\:1"\n'
+        )
+
+        self.assertIn("show_phones", "".join(each.what for each in defaults(self.settings(""))))
+        self.assertEqual([], list(defaults(self.settings(local))))
+        self.assertEqual([], list(defaults(load_settings(str(ETC / "justchat.toml"), {}, self.mktemp()))))
+
+    def test_clock(self) -> None:
+        """Clocks that differ by seconds are a warning, by more they are wrong."""
+        for seconds, state in ((0.5, OK), (-5, WARNING), (100, WRONG)):
+            self.assertEqual(state, clock(1e9 + seconds, datetime.fromtimestamp(1e9, UTC)).state)
+
+    def test_versions(self) -> None:
+        """A series that has ended is a warning, one that lacks what JustChat needs is wrong."""
+        for version, state in (("8.0.4", OK), ("7.0.0-rc1", OK), ("6.0.5", WARNING), ("3.6.1", WRONG)):
+            self.assertEqual(state, database_version(version).state)
+
+    def test_settings_file(self) -> None:
+        """Settings that everybody may read are a warning."""
+        file = self.mktemp()
+        Path(file).touch()
+        for mode, state in ((0o644, WARNING), (0o640, OK)):
+            os.chmod(file, mode)
+            self.assertEqual({state}, self.states(settings_file(file)))
+
+    def test_no_certificates(self) -> None:
+        """Without TLS there is nothing to find."""
+        self.assertEqual([], list(certificates(self.settings(""))))

@@ -1,0 +1,74 @@
+"""``justchat-admin doctor``, as operators run it."""
+
+import json
+from typing import Any
+
+from pymongo import MongoClient
+
+from tests.support.admin import AdminCase, run
+from tests.support.certificates import Authority
+from tests.support.mongo import fresh_uri
+
+
+class Doctor(AdminCase):
+    async def checks(self, *arguments: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+        """The exit code, and the checks by their names."""
+        done = await run("--data-dir", str(self.folder / "data"), *arguments, "doctor", "--json")
+        found: dict[str, list[dict[str, Any]]] = {}
+        for each in json.loads(done.output)["checks"]:
+            found.setdefault(each["name"], []).append(each)
+        return done.code, found
+
+    async def test_running(self) -> None:
+        """Beside a daemon that runs, its parts are there, and nothing is wrong."""
+        done = await self.admin("--json", "doctor")
+
+        found = {each["name"]: each["state"] for each in json.loads(done.output)["checks"]}
+        self.assertEqual(0, done.code, done)
+        self.assertLessEqual(
+            {"data directory", "disk", "open files", "clock", "database", "schema", "indexes"}, set(found)
+        )
+        self.assertEqual(("ok", "ok", "ok"), (found["data directory"], found["schema"], found["indexes"]))
+        text = await self.admin("doctor")
+        self.assertRegex(text.output, r"\ASTATE +PART +FOUND\n")
+
+    async def test_wrong_settings(self) -> None:
+        """Settings with faults are wrong, each by its line, and the exit code is 1."""
+        file = self.folder / "wrong.toml"
+        file.write_text("[http]\nworkers = 0\n[nonsense]\n")
+
+        code, found = await self.checks("--config", str(file))
+
+        self.assertEqual((1, 2), (code, len(found["settings"])))
+
+    async def test_indexes(self) -> None:
+        """An index that is missing is wrong, and is named."""
+        uri = fresh_uri()
+        with MongoClient[dict[str, Any]](uri) as client:
+            client.get_default_database()["rooms"].insert_one({})
+
+        code, found = await self.checks("--mongo", uri)
+
+        self.assertEqual(1, code)
+        self.assertRegex(found["indexes"][0]["found"], r"missing: .*rooms\.")
+        self.assertEqual("wrong", found["schema"][0]["state"])
+
+    async def test_database_away(self) -> None:
+        """A database that cannot be reached is wrong; the other parts are looked at all the same."""
+        code, found = await self.checks("--mongo", "mongodb://127.0.0.1:1/x")
+
+        self.assertEqual((1, "wrong"), (code, found["database"][0]["state"]))
+        self.assertIn("disk", found)
+
+    async def test_certificate(self) -> None:
+        """A certificate that has expired is wrong, one that expires soon a warning."""
+        authority = Authority(self.folder)
+        for days, state in ((-1, "wrong"), (3, "warning"), (90, "ok")):
+            pem = authority.issue(state, days)
+            endpoint = f"ssl:4000:privateKey={pem}:certKey={pem}"
+            file = self.folder / f"{state}.toml"
+            file.write_text(f'[http]\nendpoint = "{endpoint}"\n')
+
+            _, found = await self.checks("--config", str(file))
+
+            self.assertEqual(state, found["certificate"][0]["state"], found["certificate"])
