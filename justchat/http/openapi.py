@@ -91,7 +91,7 @@ READY = {
             "enum": ["up", "away"],
             "description": "whether the bus that joins several daemons is there; absent where there is none",
         },
-        "database": {"type": "string", "const": "up"},
+        "database": {"type": "string", "const": "up", "description": "whether the database answers"},
         "workers": {
             "type": "string",
             "enum": ["up", "away"],
