@@ -23,6 +23,7 @@ from justchat.admin import (
     sms,
     uploads,
     users,
+    versions,
     webhooks,
     words,
 )
@@ -96,6 +97,7 @@ def make_parser() -> ArgumentParser:
     _webhooks(_area(areas, "webhooks", "the webhooks of the app's own servers"))
     _command(areas, "doctor", doctor.examine, "doctor")
     _backups(areas)
+    _database(_area(areas, "database", "the versions of the database"))
     return top
 
 
@@ -292,6 +294,14 @@ def _backups(areas: Any) -> None:
     for argument in (new_file, file):
         _completed(argument)
     for command in (back_up, restoring):
+        command.set_defaults(opens_database=False)
+
+
+def _database(area: Any) -> None:
+    for command in (
+        _command(area, "show", versions.show_versions, "database show"),
+        _command(area, "upgrade", versions.upgrade, "database upgrade"),
+    ):
         command.set_defaults(opens_database=False)
 
 

@@ -73,7 +73,7 @@ async def _back_up_embedded(path: Path, settings: Settings, reactor: Any, check:
         finally:
             if isinstance(found, int):
                 os.close(found)
-        mongod = Mongod(image, reactor, CACHE)
+        mongod = Mongod(image, reactor, CACHE, binary=settings.mongo.binary)
         try:
             await mongod.start()
             return await deferToThread(_write, path, settings, mongod.uri, check, is_ours=True)

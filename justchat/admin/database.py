@@ -46,7 +46,7 @@ async def find_database(settings: Settings, reactor: Any) -> AsyncIterator[str]:
             yield uri_of_socket(found)
             return
         locks.append(found)
-        mongod = Mongod(folder, reactor)
+        mongod = Mongod(folder, reactor, binary=settings.mongo.binary)
         try:
             await mongod.start()
             yield mongod.uri

@@ -76,7 +76,7 @@ async def _target(settings: Settings, reactor: Any) -> AsyncIterator[str]:
     _check_empty(folder)
     if settings.mongo.uri is None:
         with _data_dir(folder):
-            mongod = Mongod(folder / "mongo", reactor)
+            mongod = Mongod(folder / "mongo", reactor, binary=settings.mongo.binary)
             try:
                 await mongod.start()
                 yield mongod.uri

@@ -91,6 +91,8 @@ class Mongo(Table):
     """``[mongo]``: the database. Without a URI it is the embedded one."""
 
     uri: NeededSecret | None = None
+    binary: str | None = None
+    """The path of the mongod that runs the embedded database; None for the bundled one, or a newer one on PATH."""
 
 
 class BusSettings(Table):

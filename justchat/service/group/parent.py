@@ -67,7 +67,11 @@ class Parent(RootService):
         super().__init__(twistd, reactor)
         self._settings = settings
         self._workers = settings.http.workers
-        self._mongod = Mongod(settings.data_dir / "mongo", reactor) if settings.mongo.uri is None else None
+        self._mongod = (
+            Mongod(settings.data_dir / "mongo", reactor, binary=settings.mongo.binary)
+            if settings.mongo.uri is None
+            else None
+        )
         self._relay = None if settings.bus.uri else RelayService(settings.data_dir, reactor)
         self._inboxes = [inbox_pair() for _ in range(self._workers)]
         supervisor = self._supervisor = Supervisor(self._workers, self._context, self._spawn, reactor, self._count)

@@ -111,7 +111,10 @@ class Database:
         twice as long. ``name`` is that of the command.
         """
         began = perf_counter()
-        connected = self._pools[lane].getprotocol()
+        try:
+            connected = self._pools[lane].getprotocol()
+        except KeyError:  # it has not been opened: the start has failed before that, and its parts stop
+            raise DatabaseAway from None
         if connected.called:
             connection = await connected
         else:
