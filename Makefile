@@ -19,14 +19,32 @@ ANEW := anew
 endif
 endif
 
-.PHONY: run check lint trial wheel upgrade first-hour audit requirements bench fuzz attack histories storm faults \
-	simulation client clean
+.PHONY: run install install-etc deb deb-check check lint trial wheel upgrade first-hour audit requirements bench fuzz \
+	attack histories storm faults simulation client clean
 
 # What a failed program has begun to write is no result.
 .DELETE_ON_ERROR:
 
 run: $(RUNS)
 	@$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
+
+# Installs into a virtual environment at PREFIX, with the samples of etc/ below it. packaging/install.sh has the other
+# variables, as DESTDIR and SYSCONFDIR.
+install:
+	PYTHON=$(PYTHON) sh packaging/install.sh
+
+# The samples alone, beside a virtual environment that pip installed into.
+install-etc:
+	sh packaging/install.sh etc
+
+# Builds dist/justchat_VERSION_ARCHITECTURE.deb, with the Python of this Debian.
+deb:
+	sh packaging/deb.sh
+
+# Builds the package, and installs, runs, upgrades and removes it in a fresh Debian, which debootstrap downloads. Needs
+# root.
+deb-check: deb
+	sh packaging/check_deb.sh
 
 check: lint trial wheel first-hour audit
 

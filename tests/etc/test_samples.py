@@ -17,6 +17,7 @@ ETC = Path(__file__).parents[2] / "etc"
 TOML = ETC / "justchat.toml"
 UNIT = ETC / "justchat.service"
 TEMPLATE = ETC / "justchat@.service"
+SOCKET = ETC / "justchat.socket"
 EXPOSURE_LIMIT = 2.0
 """Of 10; systemd calls this OK. What is left is what a server on the network cannot do without."""
 
@@ -154,7 +155,7 @@ class UnitTests(SynchronousTestCase):
         """systemd has no complaint about the unit."""
         folder = Path(self.mktemp())
         folder.mkdir()
-        for sample in (UNIT, TEMPLATE):
+        for sample in (UNIT, TEMPLATE, SOCKET):
             unit = folder / sample.name
             # The path where it will be installed; nothing is there yet.
             unit.write_text(sample.read_text().replace("/opt/justchat/bin/twistd", "/bin/true"))
