@@ -262,6 +262,15 @@ class DatabaseTests(TestCase):
         self.assertEqual(collections, BELONGINGS.keys())
         self.assertLessEqual({**INDEXES, **GRIDFS_INDEXES}.keys(), collections)
 
+    def test_growth(self) -> None:
+        """Each collection is in the table of what grows, with its bound or the reason why it has none."""
+        (section,) = (s for s in parsed(self.page).findall(nodes.section) if title(s) == "What grows")
+        table = next(iter(section.findall(nodes.table)))
+        rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)][1:]
+
+        self.assertEqual(BELONGINGS.keys(), {name for name, _ in rows})
+        self.assertEqual([], [name for name, bound in rows if not bound.strip()])
+
     def test_deletion(self) -> None:
         """The section on the deletion of a person says of every collection what becomes of it."""
         said = sections(self.page)["Deletion of a person"]

@@ -133,6 +133,7 @@ def _secrets(written: object, info: ValidationInfo) -> tuple[Secret, ...]:
 Workers = Annotated[int, BeforeValidator(_workers)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
 NeededSecret = Annotated[str, WrapValidator(_needed)]
 """A secret that is always read."""
 SecretText = Annotated[str, WrapValidator(_secret)]

@@ -21,6 +21,7 @@ from justchat.config.hooks import Hooks
 from justchat.config.limits import SMS_RATES, Limits, SmsLimit
 from justchat.config.log import LogSettings
 from justchat.config.setting_types import (
+    Days,
     NeededSecret,
     Networks,
     Positive,
@@ -156,6 +157,19 @@ class AccountSettings(Table):
     deletion_grace: Annotated[float, Field(ge=0, le=365)] = 14
 
 
+class RetentionSettings(Table):
+    """``[retention]``: days after which each is deleted; None keeps it for ever."""
+
+    messages: Days | None = None
+    """What rooms say and do."""
+    direct_messages: Days | None = None
+    """Direct messages, and what users were told in their own stream."""
+    uploads: Days | None = None
+    """Uploaded pictures, but for photos of users and gifts."""
+    audit: Days | None = None
+    """Lines of the audit log."""
+
+
 class Privacy(Table):
     """``[privacy]``: ``show_phones`` shows every user's phone to every user, as the original does."""
 
@@ -193,6 +207,7 @@ class Settings(Table):
     sessions: SessionSettings = SessionSettings()
     accounts: AccountSettings = AccountSettings()
     privacy: Privacy = Privacy()
+    retention: RetentionSettings = RetentionSettings()
     moderation: ModerationSettings = ModerationSettings()
     uploads: Uploads = Uploads()
     log: LogSettings = LogSettings()

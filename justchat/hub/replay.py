@@ -100,6 +100,8 @@ class Replay:
         if missed.count < 0 or missed.count > self._most_events:
             return None
         page = await self._page(missed, missed.after)
+        if missed.count and (not page or page[0].seq != missed.after + 1):
+            return None  # the first of them have expired
         if page and self._clock() - page[0].created_at > self._age:
             return None
         return page

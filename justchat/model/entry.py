@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 from attrs import evolve
 
@@ -54,16 +55,31 @@ class Kind(StrEnum):
     DIRECT_REMOVED = "direct-message removed"
     """The direct message ``message``, which the user sent or received, was removed by an operator, for both."""
 
+    EXPIRY = "history expired"
+    """The history of the room begins anew: ``expired`` says where. No event."""
+
     VOID = "void"
     """No event: fills the seq of an entry refused while the database was not available (docs/database.rst)."""
 
 
-CHANGES_MESSAGE = frozenset({Kind.MESSAGE_REMOVED, Kind.RELEASE})
-"""Entries of a room that say something about a message: they are told in order, and are no messages of its history."""
+CHANGES_MESSAGE = frozenset({Kind.MESSAGE_REMOVED, Kind.RELEASE, Kind.EXPIRY})
+"""Entries of a room that say something about messages: they come in order, and are no messages of its history."""
 OPERATOR = Id("0" * 24)
 """The author of what an operator did."""
-SILENT = frozenset({Kind.VOID, Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED})
+SILENT = frozenset({Kind.VOID, Kind.EXPIRY, Kind.BLOCK, Kind.UNBLOCK, Kind.BLOCKED, Kind.REFUSED})
 """Kinds that have no event."""
+
+
+class Expired(NamedTuple):
+    """The beginning of a room's log that is gone: up to the seq ``upto``, of which ``changes`` were CHANGES_MESSAGE."""
+
+    upto: int
+    changes: int
+
+    @property
+    def places(self) -> int:
+        """How many entries are gone that the history counted."""
+        return self.upto - self.changes
 
 
 class Hold(StrEnum):
@@ -117,6 +133,7 @@ class Entry:
     blocks: Mapping[Id, Moment] | None = None
     settings: RoomSettings | None = None
     held: Hold | None = None
+    expired: Expired | None = None
     is_announcement: bool = False
 
     @property

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from attrs import evolve, field, frozen
 
-from justchat.model.entry import Entry, Kind
+from justchat.model.entry import Entry, Expired, Kind
 from justchat.model.ids import Id, Members, joined, parted
 from justchat.model.moment import Moment
 from justchat.model.record import record
@@ -57,6 +57,8 @@ class Room:
     """Messages that were removed lately, and when. Their words may still be in the database."""
     held: Mapping[Id, HeldMessage] = {}
     """Held messages by their ids, in order: the history of all but the author skips them."""
+    expired: Expired = Expired(0, 0)
+    """The beginning of its log that the history has no more."""
 
     def after(self, entry: Entry) -> "Room":
         """The room after an entry. Entries are facts, so nothing is checked here."""
@@ -197,7 +199,9 @@ def _removed(room: Room, entry: Entry) -> Room:
 
 
 def _voided(room: Room, entry: Entry) -> Room:
-    voids = {*room.voids, entry.seq} | ({entry.voids} if entry.voids is not None else set())
+    voids = {*room.voids, entry.seq}
+    if entry.voids is not None and entry.voids > room.expired.upto:
+        voids.add(entry.voids)
     held = {message: each for message, each in room.held.items() if each.seq != entry.voids}
     return evolve(room, voids=tuple(sorted(voids)), held=held)
 
@@ -210,6 +214,19 @@ def _released(room: Room, entry: Entry) -> Room:
     changes = room.message_changes + 1
     held = _without(room.held, entry.message)
     return evolve(room, message_changes=changes, latest_gap=entry.seq - changes, held=held)
+
+
+def _expired(room: Room, entry: Entry) -> Room:
+    assert entry.expired is not None, "nothing has expired"
+    changes, upto = room.message_changes + 1, entry.expired.upto
+    return evolve(
+        room,
+        message_changes=changes,
+        latest_gap=entry.seq - changes,
+        voids=tuple(seq for seq in room.voids if seq > upto),
+        held={message: each for message, each in room.held.items() if each.seq > upto},
+        expired=entry.expired,
+    )
 
 
 def _without(held: Mapping[Id, HeldMessage], message: Id | None) -> Mapping[Id, HeldMessage]:
@@ -244,6 +261,7 @@ _CHANGES: Mapping[Kind, Callable[[Room, Entry], Room]] = {
     Kind.REMOVE_ROOM: _removed,
     Kind.EDIT_ROOM: _edited,
     Kind.RELEASE: _released,
+    Kind.EXPIRY: _expired,
     Kind.VOID: _voided,
     Kind.MESSAGE_REMOVED: _message_removed,
 }

@@ -219,6 +219,7 @@ class Daemon(RootService):
             paced("deletions of accounts", actions.deletion.erase_begun),
             paced("removals of rooms", stores.rooms.finish_removals),
             paced("removals of messages", actions.removals.finish),
+            paced("retention", stores.retention.run),
             AnnouncementService(
                 actions.announcing,
                 settings.limits.announced_per_second,

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from justchat.errors import ApiError
 from justchat.model.direct import DirectMessage
-from justchat.model.entry import CHANGES_MESSAGE, Entry, Hold, Kind
+from justchat.model.entry import CHANGES_MESSAGE, Entry, Expired, Hold, Kind
 from justchat.model.gift import Gift, Reason, Transfer
 from justchat.model.ids import Id, Members, is_well_formed
 from justchat.model.moment import EPOCH, Moment
@@ -117,8 +117,10 @@ def _more_by_kind(entry: Entry) -> Document:
 
 
 def _change_of_message(entry: Entry) -> Document:
-    assert entry.message is not None
     gap = {} if entry.gap is None else {"gap": entry.gap}
+    if entry.expired is not None:
+        return {"expired": entry.expired._asdict(), **gap}
+    assert entry.message is not None
     # Until the words of the message are gone from the database, ``scrub`` is when they are to be looked for.
     # (Of a direct message there is an entry in two streams: that in the receiver's has the mark.)
     is_marked = entry.kind is Kind.MESSAGE_REMOVED or (entry.kind is Kind.DIRECT_REMOVED and entry.stream == entry.user)
@@ -251,6 +253,7 @@ def _more_of(document: Document) -> dict[str, Any]:
         "settings": None if settings is None else RoomSettings(**settings),
         "blocks": None if blocks is None else {id_of(each["user"]): moment(each["at"]) for each in blocks},
         "held": None if "held" not in document else Hold(document["held"]),
+        "expired": None if "expired" not in document else Expired(**document["expired"]),
     }
 
 
@@ -304,9 +307,11 @@ def room_changes(room: Room, seq: int) -> Document:
             {"_id": ObjectId(message), "seq": held.seq, "author": ObjectId(held.author)}
             for message, held in room.held.items()
         ],
+        "expired": room.expired._asdict(),
     }
 
 
+NOTHING_EXPIRED = {"upto": 0, "changes": 0}
 ROOM = (
     *("_id", "name", "admin", "create_at", "max_users", "password", "moderators", "users", "banned", "visiters"),
     *("slow_mode", "spoke_at"),
@@ -318,6 +323,7 @@ ROOM = (
         "latest_gap",
         "removed_lately",
         "held",
+        "expired",
         "seq",
     ),
 )
@@ -349,5 +355,6 @@ def room_from_document(document: Document) -> tuple[Room, int]:
         latest_gap=document.get("latest_gap", -1),
         removed_lately={Id(message): moment(at) for message, at in removed.items()} if removed else {},
         held={id_of(each["_id"]): HeldMessage(each["seq"], id_of(each["author"])) for each in document.get("held", ())},
+        expired=Expired(**document.get("expired", NOTHING_EXPIRED)),
     )
     return room, document["seq"]

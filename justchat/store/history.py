@@ -29,7 +29,7 @@ HISTORY = {"$nin": [Kind.VOID.value, *(kind.value for kind in CHANGES_MESSAGE)]}
 def length(head: StreamHead[Room], viewer: Id) -> int:
     """How many messages the history has for a viewer, up to the head."""
     room = head.state
-    return head.seq - len(room.voids) - len(room.held_from(viewer)) - room.message_changes
+    return head.seq - len(room.voids) - len(room.held_from(viewer)) - room.message_changes - room.expired.places
 
 
 class History:
@@ -67,13 +67,20 @@ class History:
         return await self._reader.among(stream, among, len(seqs), **kinds)
 
     async def _place(self, room: Room, skip: int, hidden: Sequence[int]) -> int:
-        """How many places the first ``skip`` messages take, with the ``hidden`` entries among and next to them."""
+        """How many places are before the message at ``skip``: those that are gone, and of the first ``skip`` messages
+        and the ``hidden`` entries among and next to them.
+        """
         before = 0
+        skip += room.expired.places
         if hidden:
             seqs = await self._seqs(room, skip, len(hidden) + 1)
             while (found := bisect_right(hidden, seqs[before])) > before:
                 before = found
         return skip + before
+
+    async def seq_at(self, room: Room, place: int) -> int:
+        """The seq of the entry at a place, counted from 1."""
+        return (await self._seqs(room, place - 1, 1))[0]
 
     async def _seqs(self, room: Room, place: int, number: int) -> list[int]:
         """The seqs of the next places after ``place``."""

@@ -24,6 +24,7 @@ from justchat.store.coalescer import wait_at_most
 from justchat.store.dialog_lists import DIRECT, DialogLists, between, dialog_query, streams
 from justchat.store.dialogs import Dialogs
 from justchat.store.indexes import BETWEEN, BY_ID, FROM_AUTHOR, LATEST, LOG, TO_USER, UNREAD
+from justchat.store.log.beginnings import delete_expired
 from justchat.store.log.log import Log
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.stream_head import StreamHead
@@ -366,6 +367,15 @@ class Mailboxes:
             LOG, query, sort=LATEST, limit=REMOVED_AT_ONCE, fields=["_id"], hint=BETWEEN["name"]
         ):
             await self._remove(user, other, [document["_id"] for document in documents])
+
+    async def expire(self, user: Id, before: Moment, after: int) -> int | None:
+        """Delete some of what a user's stream has from before a time, behind the seq ``after``. Returns where to go on;
+        None at the end.
+        """
+        try:
+            return await delete_expired(self._database, ObjectId(user), before, after)
+        finally:
+            self._unread.invalidate(user)
 
     async def _remove(self, user: Id, other: Id, messages: Sequence[ObjectId]) -> None:
         """Remove the user's copies. The last message that is left is the last of the dialog."""

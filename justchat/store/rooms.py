@@ -4,13 +4,13 @@ The log alone decides what is true. A snapshot saves reading the log from the st
 log's tail replayed over it.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from attrs import evolve
 from bson import ObjectId
 from twisted.internet.defer import DeferredLock, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -19,9 +19,9 @@ from justchat.errors import Conflict, DatabaseAway, MessageNotFound, RoomNotFoun
 from justchat.interfaces.bus import IBus
 from justchat.interfaces.pause import Pause
 from justchat.interfaces.rooms import IRooms, Proposal
-from justchat.limits.bounded_cache import BoundedCache
-from justchat.model.entry import CHANGES_MESSAGE, Entry, Kind
-from justchat.model.ids import Id
+from justchat.model.entry import CHANGES_MESSAGE, OPERATOR, Entry, Expired, Kind
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import Moment
 from justchat.model.room import ListedRoom, Room, RoomSearch
 from justchat.model.webhook import WebhookType
 from justchat.store.bson import (
@@ -35,14 +35,15 @@ from justchat.store.bson import (
 )
 from justchat.store.coalescer import wait_at_most
 from justchat.store.history import History, length
-from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, PRIVATE, ROOMS
+from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, ROOMS
+from justchat.store.log.beginnings import delete_beginning
 from justchat.store.log.log import Log
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.stream_head import StreamHead
 from justchat.store.marks import MARK, Marks
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
-from justchat.store.room_search import LISTED_ROOM, is_slow, listed_room_from_document, listing
+from justchat.store.room_lists import RoomLists
 
 SHOWN_WITHIN = 1.0
 """Seconds that a stored change of a room waits for its snapshot, which other daemons' lists of rooms show."""
@@ -52,14 +53,6 @@ SAVED_AT_ONCE = 1000
 """Users of a room whose snapshot is written before a change is answered, where other daemons list rooms too. The
 snapshot of a larger one takes too long for that.
 """
-SLOW_COUNT = 0.1
-"""Seconds. A count that took longer is kept for COUNT_LIFETIME times as long as it took."""
-COUNT_LIFETIME = 10
-MAX_COUNTS = 1000
-PURGED_AT_ONCE = 200
-LISTED_AT_ONCE = 100
-QUERIED_AT_ONCE = 1000
-"""Rooms that one query of ``private`` names."""
 RECONCILED = 200
 """Entries of one step of a reconciliation."""
 RECONCILED_SPAN = 60_000_000
@@ -99,7 +92,7 @@ class Rooms:
         self._shared = shared
         self._reactor = reactor
         self._history = History(database, self._log.reader)
-        self._counts: BoundedCache[str, tuple[int, float]] = BoundedCache(MAX_COUNTS)
+        self._lists = RoomLists(database, reactor)
         self._changed: dict[Id, StreamHead[Room]] = {}
         self._saving = DeferredLock()
         self._saver = LoopingCall(self._save)
@@ -223,52 +216,14 @@ class Rooms:
 
     async def search(self, wanted: RoomSearch, by: Id) -> list[ListedRoom]:
         await self._save()  # a change that was answered before must be found
-        documents = await self._database.find(
-            ROOMS,
-            **listing(wanted),
-            skip=wanted.skip,
-            limit=wanted.per_page,
-            fields=LISTED_ROOM,
-            batch=LISTED_AT_ONCE,
-            slow=by if is_slow(wanted) else None,
-        )
-        found: list[ListedRoom] = []
-        for start in range(0, len(documents), LISTED_AT_ONCE):
-            if start:
-                await deferLater(self._reactor, 0)  # each may have two hundred people, so other work runs between
-            found += map(listed_room_from_document, documents[start : start + LISTED_AT_ONCE])
-        return found
+        return await self._lists.search(wanted, by)
 
     async def private(self, rooms: Collection[Id]) -> set[Id]:
-        found: set[Id] = set()
-        ids = list(rooms)
-        for start in range(0, len(ids), QUERIED_AT_ONCE):
-            some = [ObjectId(id) for id in ids[start : start + QUERIED_AT_ONCE]]
-            documents = await self._database.find(
-                ROOMS,
-                {"private": True, "_id": {"$in": some}},
-                limit=QUERIED_AT_ONCE,
-                fields=["_id"],
-                hint=PRIVATE["name"],
-            )
-            found.update(Id(str(document["_id"])) for document in documents)
-        return found
+        return await self._lists.private(rooms)
 
     async def count(self, wanted: RoomSearch, by: Id) -> int:
         await self._save()
-        # The number does not depend on the order, and the default order finds names fastest.
-        query = listing(evolve(wanted, sort="created_at"))["query"]
-        key, began = repr(query), self._reactor.seconds()
-        number, until = self._counts.get(key, (0, 0.0))
-        if began < until:
-            return number
-        # The count reads an index key for each room.
-        number = await self._database.count(ROOMS, query, slow=by)
-        took = self._reactor.seconds() - began
-        if took > SLOW_COUNT:
-            # Where rooms are many, or many reads wait, the number may be a little out of date.
-            self._counts.put(key, (number, began + COUNT_LIFETIME * took))
-        return number
+        return await self._lists.count(wanted, by)
 
     async def count_of_admin(self, admin: Id, most: int) -> int:
         found = await self._database.find(
@@ -287,21 +242,10 @@ class Rooms:
 
     async def _purge_some(self, room: Id) -> bool:
         """Delete some of the history of a removed room, and the room after the last of it. Returns whether to go on."""
-        # What webhooks are not told of yet stays until the next round.
-        stream: Document = {"stream": ObjectId(room)}
-        entries = await self._database.find(
-            LOG,
-            {**stream, MARK: None},
-            sort={"stream": 1, "seq": 1},
-            limit=PURGED_AT_ONCE,
-            fields={"_id": 0, "seq": 1},
-        )
-        if entries:
-            upto = {"seq": {"$lte": entries[-1]["seq"]}, MARK: None}
-            await self._database.delete_all(LOG, {**stream, **upto})
-        if len(entries) == PURGED_AT_ONCE:
+        stream = ObjectId(room)
+        if await delete_beginning(self._database, stream):
             return True
-        if await self._database.find_one(LOG, stream, fields=["_id"]) is None:
+        if await self._database.find_one(LOG, {"stream": stream}, fields=["_id"]) is None:
             await self._database.delete_and_get(ROOMS, {"_id": ObjectId(room), MARK: None})
         return False
 
@@ -348,9 +292,41 @@ class Rooms:
             raise RoomNotFound
         state, seq = room_from_document(document)
         while tail := await self._log.reader.entries(ObjectId(room), seq, TAIL):
+            if tail[0].seq > seq + 1 and await self._has_later_snapshot(room, seq):
+                return await self._load(room)  # what was in between has expired since the snapshot was read
             for entry in tail:
                 state, seq = state.after(entry), entry.seq
         return StreamHead(state, seq)
+
+    async def _has_later_snapshot(self, room: Id, seq: int) -> bool:
+        later = {"_id": ObjectId(room), "seq": {"$gt": seq}}
+        return await self._database.find_one(ROOMS, later, ["_id"]) is not None
+
+    async def expire(self, room: Id, at: Moment, find: Callable[[Room, int], Awaitable[Expired | None]]) -> Expired:
+        """Let the history begin behind what ``find`` finds, in the room at its head. Returns what is gone by now, and
+        in no snapshot any more. Raises RoomNotFound, DatabaseAway.
+        """
+        head = _not_removed(await self._log.heads.latest(room))
+        found = await find(head.state, head.seq)
+
+        def propose(state: Room, seq: int) -> Entry | None:
+            if found is None or found.upto <= state.expired.upto:
+                return None
+            return Entry(
+                id=new_id(),
+                stream=room,
+                seq=seq,
+                kind=Kind.EXPIRY,
+                author=OPERATOR,
+                created_at=at,
+                expired=found,
+            )
+
+        await self.append(room, propose)
+        head = await self._log.heads.latest(room)
+        if head.state.expired.upto:
+            await self._save_one(head)
+        return head.state.expired
 
     def _on_entry(self, room: Room, entry: Entry) -> None:
         self._database.order_clock.observe(entry.order)  # it may be another daemon's

@@ -1,10 +1,11 @@
 """The stores, built around a database."""
 
+from datetime import timedelta
 from typing import Any
 
 from attrs import frozen
 
-from justchat.config.settings import Settings
+from justchat.config.settings import RetentionSettings, Settings
 from justchat.interfaces.bus import IBus
 from justchat.model.ids import direct_message_id, room_message_id
 from justchat.model.moment import now
@@ -30,6 +31,7 @@ from justchat.store.personal_data import PersonalData
 from justchat.store.pictures import PictureRecords
 from justchat.store.rate_windows import RateWindows
 from justchat.store.removals import Removals
+from justchat.store.retention import Ages, Retention
 from justchat.store.rooms import Rooms
 from justchat.store.server_keys import ServerKeys
 from justchat.store.sessions import Sessions
@@ -67,6 +69,7 @@ class Stores:
     marks: Marks
     marked_events: MarkedEvents
     deliveries: Deliveries
+    retention: Retention
     packets: Packets | None
     """What daemons publish to each other beside the log; None for a daemon alone."""
 
@@ -118,5 +121,11 @@ def make_stores(
         marks=marks,
         marked_events=MarkedEvents(database, now, types),
         deliveries=Deliveries(database, now),
+        retention=Retention(database, rooms, mailboxes, now, _ages(settings.retention)),
         packets=None if bus is None else Packets(database, bus, now),
     )
+
+
+def _ages(settings: RetentionSettings) -> Ages:
+    days = settings.model_dump()
+    return Ages(**{name: None if number is None else timedelta(days=number) for name, number in days.items()})

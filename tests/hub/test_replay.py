@@ -1,7 +1,10 @@
 """Replay: a client that reconnects gets each missed event once, in order, before new ones."""
 
 from typing import Any
+from urllib.parse import quote
 
+from bson import ObjectId
+from pymongo import MongoClient
 from twisted.internet.defer import ensureDeferred
 
 from tests.support.chat import ChatTestCase, Person, a_room
@@ -31,6 +34,34 @@ class ReplayCase(ChatTestCase):
 
     async def write(self, text: str) -> None:
         await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": text})
+
+
+class Expired(ReplayCase):
+    async def test_expired(self) -> None:
+        """A client that has missed what has expired since is told so, and one that has not gets all that it missed."""
+        room = await a_room(self.boris, self.boris, self.anna)
+        data, gone = await self.back(self.anna)
+        await gone.leave()
+        for n in range(5):
+            await self.boris.say(room, f"{n}")
+            await self.write(f"direct {n}")
+        socket_file = quote(str(self.daemon.data / "mongo" / "mongod.sock"), safe="")
+        with MongoClient[dict[str, Any]](f"mongodb://{socket_file}") as client:
+            log = client["justchat"]["log"]
+            log.delete_many({"stream": ObjectId(room), "seq": {"$lte": data["seq"] + 2}})
+            log.delete_many({"stream": ObjectId(self.anna.id), "seq": {"$lte": data["n"] + 2}})
+
+        for seq, n, is_whole in (
+            (0, 2, False),
+            (1, 3, False),
+            (2, 0, False),
+            (2, 1, False),
+            (2, 2, True),
+            (5, 5, True),
+        ):
+            _, socket = await self.back(self.anna, n=data["n"] + n, room=room, seq=data["seq"] + seq)
+            events, recovered = await self.missed(socket)
+            self.assertEqual((is_whole, 10 - seq - n if is_whole else 0), (recovered, len(events)))
 
 
 class ComingBack(ReplayCase):

@@ -7,12 +7,15 @@ from bson import ObjectId
 from twisted.internet.defer import ensureDeferred, gatherResults
 
 from justchat.interfaces.rooms import Proposal
-from justchat.model.entry import CHANGES_MESSAGE, Entry, Hold, Kind
+from justchat.model.entry import CHANGES_MESSAGE, Entry, Expired, Hold, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.store.bson import room_to_document
+from justchat.store.history import History
 from justchat.store.indexes import LOG, ROOMS
+from justchat.store.log.beginnings import delete_beginning
+from justchat.store.log.reader import LogReader
 from justchat.store.rooms import Rooms
 from tests.support.log_case import ALL, NOBODY, LogCase, entry, move, say
 
@@ -52,10 +55,13 @@ class HistoryCase(LogCase):
     def seen_by(self, viewer: Id, entries: list[Entry]) -> list[int]:
         """The seqs of the history, from the log."""
         released = {each.message for each in entries if each.kind is Kind.RELEASE}
+        upto = max((each.expired.upto for each in entries if each.expired is not None), default=0)
         return [
             each.seq
             for each in entries
-            if each.kind not in NOTHING and (each.held is None or each.author == viewer or each.id in released)
+            if each.seq > upto
+            and each.kind not in NOTHING
+            and (each.held is None or each.author == viewer or each.id in released)
         ]
 
     async def do(self, kind: str, rooms: Rooms, room: Id) -> None:
@@ -67,12 +73,30 @@ class HistoryCase(LogCase):
             for held in random.Random(2).choices(list((await rooms.latest(room)).held) or [None]):
                 if held is not None:
                     await rooms.append(room, release(await rooms.any_entry(held)))
+        elif kind == "expire":
+            await self.expire(rooms, room)
         elif kind == "void":
             await rooms.append(room, lambda room, seq: entry(room, seq, self.anna, Kind.VOID))
         else:
             number = 1 if kind == "remove" else random.Random(1).randint(200, 300)
             removals = [ensureDeferred(rooms.append(room, remove(self.anna, new_id()))) for _ in range(number)]
             await gatherResults(removals)
+
+    async def expire(self, rooms: Rooms, room: Id) -> None:
+        """Let a fifth of the history expire, and delete some of that."""
+        database = self.database_of(rooms)
+        history = History(database, LogReader(database))
+
+        async def find(state: Room, seq: int) -> Expired | None:
+            gone = state.expired.places
+            place = gone + (seq - state.message_changes - gone) // 5
+            if place == gone:
+                return None
+            upto = await history.seq_at(state, place)
+            return Expired(upto, upto - place)
+
+        gone = await rooms.expire(room, now(), find)
+        await delete_beginning(database, ObjectId(room), gone.upto)
 
 
 class SeveralDaemons(HistoryCase):
@@ -82,7 +106,9 @@ class SeveralDaemons(HistoryCase):
         one, other = await self.a_daemon(), await self.a_daemon()
         room = await self.a_room(one)
         for _ in range(6):
-            for kind in chance.choices(["say", "remove", "void", "many", "hold", "release"], [4, 3, 1, 1, 2, 1], k=40):
+            for kind in chance.choices(
+                ["say", "remove", "void", "many", "hold", "release", "expire"], [4, 3, 1, 1, 2, 1, 1], k=40
+            ):
                 await self.do(kind, chance.choice([one, other]), room)
             fresh = await self.a_daemon()
             entries = await one.entries(room, 0, ALL)
@@ -113,6 +139,7 @@ class OneDaemon(HistoryCase):
             "release",
             "void",
             "say",
+            "expire",
             "many",
             "say",
             "remove",

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from justchat.errors import ApiError, DatabaseAway
 from justchat.interfaces.bus import IBus
 from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry
@@ -189,12 +190,34 @@ class Heads(Generic[S]):
         periods = self.liveness.periods(wanted)
         while behind := {stream: self.in_memory[stream].seq for stream in wanted if stream in self.in_memory}:
             entries = await self._reader.tails(behind, CATCH_UP_PAGE)
+            holes: dict[Id, Entry] = {}
             for entry in entries:
                 head = self.in_memory.get(entry.stream)
-                if head is not None and entry.seq > head.seq:  # else it has come meanwhile
-                    self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
-                    if self.is_batch_in_flight:
-                        self.caught_up.add(entry.id)
-            if len(entries) < CATCH_UP_PAGE:
+                if head is None or entry.seq <= head.seq or entry.stream in holes:  # it has come meanwhile
+                    continue
+                if entry.seq > head.seq + 1:
+                    holes[entry.stream] = entry
+                    continue
+                self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
+                if self.is_batch_in_flight:
+                    self.caught_up.add(entry.id)
+            for stream, behind_hole in holes.items():
+                await self._pass_hole(stream, behind_hole)
+            if len(entries) < CATCH_UP_PAGE and not holes:
                 self.liveness.verify({stream: periods[stream] for stream in behind})
                 return
+
+    async def _pass_hole(self, stream: Id, behind_hole: Entry) -> None:
+        """Entries behind a head have expired, or are being deleted with their stream. Raises DatabaseAway."""
+        try:
+            head = await self._load(stream)
+        except DatabaseAway:
+            raise
+        except ApiError:  # the stream is nearly gone: read what is left of it
+            head = None
+        known = self.in_memory.get(stream)
+        if known is None or known.seq >= behind_hole.seq:
+            return
+        if head is None or head.seq < behind_hole.seq:
+            head = StreamHead(known.state, behind_hole.seq - 1)
+        self.in_memory[stream] = head

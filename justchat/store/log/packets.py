@@ -47,14 +47,16 @@ _OPTIONAL: dict[str, type] = {
     "held": str,
     "blocks": list,
     "settings": dict,
+    "expired": dict,
 }
 _SETTINGS: dict[str, type] = {"name": str, "max_users": int, "slow_mode": int}
+_EXPIRED: dict[str, type] = {"upto": int, "changes": int}
 _BLOCK: dict[str, type] = {"user": ObjectId, "at": datetime}
 _RELEASES = {Kind.RELEASE.value, Kind.DIRECT_RELEASE.value}
 _GIFT: dict[str, type] = {"_id": ObjectId, "name": str, "image": str, "price": int, "create_at": datetime}
 
 
-_OF_A_MESSAGE = frozenset(kind.value for kind in CHANGES_MESSAGE | {Kind.DIRECT_REMOVED})
+_OF_A_MESSAGE = frozenset(kind.value for kind in CHANGES_MESSAGE - {Kind.EXPIRY} | {Kind.DIRECT_REMOVED})
 
 
 def seq_of_packet(body: bytes) -> int | None:
@@ -93,6 +95,8 @@ def _is_entry(document: Mapping[str, Any]) -> bool:
         and all(isinstance(each, Mapping) and _has(each, _BLOCK) for each in document.get("blocks") or ())
         and (document.get("settings") is None or _are_settings(document["settings"]))
         and (document["kind"] != Kind.EDIT_ROOM or document.get("settings") is not None)
+        and (document["kind"] != Kind.EXPIRY or document.get("expired") is not None)
+        and (document.get("expired") is None or _is_expired(document["expired"]))
         and (document.get("gift") is None or _has(document["gift"], _GIFT))
     )
 
@@ -100,6 +104,10 @@ def _is_entry(document: Mapping[str, Any]) -> bool:
 def _are_settings(settings: Mapping[str, Any]) -> bool:
     is_whole = settings.keys() == {*_SETTINGS, "password"} and _has(settings, _SETTINGS)
     return is_whole and isinstance(settings["password"], str | None)
+
+
+def _is_expired(expired: Mapping[str, Any]) -> bool:
+    return expired.keys() == _EXPIRED.keys() and _has(expired, _EXPIRED)
 
 
 def _has(document: Mapping[str, Any], fields: Mapping[str, type]) -> bool:

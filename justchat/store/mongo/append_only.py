@@ -1,4 +1,6 @@
-"""Collections that only grow. The client refuses a command that would change or remove what they have."""
+"""Collections that only grow, but for what has expired. The client refuses any other command that would change or
+remove what they have.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,5 +16,12 @@ class OnlyGrows(Exception):
 def check_append_only(command: Mapping[str, Any]) -> None:
     """Raises OnlyGrows for a command that changes or removes documents of APPEND_ONLY."""
     name = next(iter(command))
-    if name in _CHANGING and command[name] in APPEND_ONLY:
+    if name in _CHANGING and command[name] in APPEND_ONLY and not _is_of_the_oldest(command):
         raise OnlyGrows(f"{name} of {command[name]}")
+
+
+def _is_of_the_oldest(command: Mapping[str, Any]) -> bool:
+    """Whether a command deletes from the oldest on, without a look at what the documents say (``[retention]``)."""
+    return "deletes" in command and all(
+        set(each["q"]) == {"order"} and set(each["q"]["order"]) == {"$lte"} for each in command["deletes"]
+    )
