@@ -7,10 +7,11 @@ from twisted.trial.unittest import TestCase
 
 from justchat.store.migrations import MIGRATIONS
 from tests.support.admin import run
-from tests.support.chat import Person, sign_in
+from tests.support.chat import Person, a_person, a_room, sign_in
 from tests.support.daemon import Daemon
 from tests.support.database_dump import load_dump
 from tests.support.mongo import drop, fresh_uri
+from tests.support.next_release import copy_next_release
 
 
 class UpgradeCase(TestCase):
@@ -65,6 +66,38 @@ class Earlier(UpgradeCase):
     async def test_first(self) -> None:
         """A database of the first release."""
         await self.check_release("0.1.0")
+
+
+class Rolling(UpgradeCase):
+    async def test_beside(self) -> None:
+        """A daemon of today goes on beside one of the next release, which migrates the database, and refuses to start
+        again after that.
+        """
+        await self.daemon.start()
+        anna, boris = await a_person(self.daemon), await a_person(self.daemon)
+        room = await a_room(anna, anna, boris)
+        next_release = Daemon("--mongo", self.uri)
+        self.addCleanup(next_release.remove)
+        next_release.is_forked = False
+        next_release.environ["PYTHONPATH"] = str(copy_next_release(next_release.folder, migrates=True))
+        await next_release.start()
+        self.assertIn(f"the database has schema {len(MIGRATIONS) + 1}", next_release.log)
+
+        there = Person(next_release, boris.phone, boris.key, boris.session_key, boris.id)
+        said = [await anna.say(room, "today"), await there.say(room, "next"), await anna.say(room, "today again")]
+        chats = [(await person.call("/room/chat", room=room)).data["chat"] for person in (anna, there)]
+        await self.daemon.stop()
+        ended = self.daemon.log
+        self.daemon.spawn()
+
+        self.assertEqual([200] * 3, [answer.status for answer in said])
+        texts = [[each["text"] for each in chat if not each["type"]] for chat in chats]
+        self.assertEqual([["today", "next", "today again"]] * 2, texts)
+        self.assertNotRegex(ended, r"(?i)traceback|incident")
+        self.assertEqual(1, await self.daemon.ended())
+        self.assertIn("the database is of a later release", self.daemon.log)
+        self.assertEqual(200, (await there.say(room, "alone")).status)
+        await next_release.stop()
 
 
 class Later(UpgradeCase):

@@ -52,6 +52,12 @@ class NotifierTests(SynchronousTestCase):
 
         self.assertEqual(["STATUS=1 of 2 workers accept connections"], self.received())
 
+    def test_starting(self) -> None:
+        """A start that takes long asks for a minute more each time."""
+        Notifier(self.clock, {"NOTIFY_SOCKET": self.address}).starting()
+
+        self.assertEqual(["EXTEND_TIMEOUT_USEC=60000000"], self.received())
+
     def test_without_systemd(self) -> None:
         """Without systemd nothing is sent."""
         notifier = Notifier(self.clock, {})

@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 from justchat import __version__
 from justchat.errors import StartupError
 from justchat.model.ids import Id, new_id
+from justchat.store import schema
 from justchat.store.complaints import ComplaintStore
 from justchat.store.indexes import COMPLAINTS, INDEXES, SESSIONS, VERSIONS
 from justchat.store.lease import Lease
@@ -40,7 +41,7 @@ class SchemaCase(TestCase):
         self.addCleanup(close, database)
         return database
 
-    def schema(self, migrations: Any = MIGRATIONS, database: Database | None = None) -> Schema:
+    def a_schema(self, migrations: Any = MIGRATIONS, database: Database | None = None) -> Schema:
         database = database or self.database
         return Schema(database, migrations, Lease(database, "schema"), reactor)
 
@@ -60,7 +61,7 @@ class Versions(SchemaCase):
         async def carry_out(progress: MigrationProgress) -> None:
             carried_out.append(1)
 
-        await self.schema([Migration("nothing", carry_out)]).bring_up_to_date()
+        await self.a_schema([Migration("nothing", carry_out)]).bring_up_to_date()
 
         self.assertEqual(
             ([], 1, __version__), (carried_out, (await self.stored())["version"], (await self.stored())["release"])
@@ -71,7 +72,7 @@ class Versions(SchemaCase):
         later = {"_id": "schema", "version": LATEST + 1, "release": "9.1.0"}
         await self.database.insert(VERSIONS, later)
 
-        for refused in (self.schema().bring_up_to_date, self.schema().check):
+        for refused in (self.a_schema().bring_up_to_date, self.a_schema().check):
             error = await self.assertFailure(Deferred.fromCoroutine(refused()), StartupError)
             self.assertIn(f"a later release, JustChat 9.1.0 (schema {LATEST + 1}; this one, {__version__}", str(error))
 
@@ -81,10 +82,10 @@ class Versions(SchemaCase):
 
     async def test_earlier(self) -> None:
         """A command refuses one of an earlier release, and says what to do. It takes an empty one."""
-        await self.schema().check()
+        await self.a_schema().check()
         load_dump("0.2.0", self.uri)
 
-        error = await self.assertFailure(Deferred.fromCoroutine(self.schema().check()), StartupError)
+        error = await self.assertFailure(Deferred.fromCoroutine(self.a_schema().check()), StartupError)
 
         self.assertIn("start the daemon of this release", str(error))
 
@@ -107,7 +108,7 @@ class Versions(SchemaCase):
             return Migration(f"{number}", carry_out)
 
         migrations = [migration(number) for number in range(3)]
-        schemas = [self.schema(migrations, database) for database in (self.database, self.a_connection())]
+        schemas = [self.a_schema(migrations, database) for database in (self.database, self.a_connection())]
         await gatherResults([Deferred.fromCoroutine(each.bring_up_to_date()) for each in schemas], consumeErrors=True)
 
         self.assertEqual(([0, 1, 2], 3), (carried_out, (await self.stored())["version"]))
@@ -123,9 +124,38 @@ class Versions(SchemaCase):
         async def yes(progress: MigrationProgress) -> None:
             carried_out.append(2)
 
-        await self.schema([Migration("1", no), Migration("2", yes)]).bring_up_to_date()
+        await self.a_schema([Migration("1", no), Migration("2", yes)]).bring_up_to_date()
 
         self.assertEqual(([2], 2), (carried_out, (await self.stored())["version"]))
+
+    async def test_long(self) -> None:
+        """While a migration lasts, the lease is renewed, and systemd is told that the start goes on."""
+        said: list[bool] = []
+        told: Deferred[None] = Deferred()
+
+        def still_at_work() -> None:
+            said.append(True)
+            if len(said) == 2:
+                told.callback(None)
+
+        async def wait(progress: MigrationProgress) -> None:
+            await told
+
+        self.patch(schema, "RENEW_EVERY", 0.05)
+        load_dump("0.2.0", self.uri)
+        lease, renewed = Lease(self.database, "schema"), []
+        acquire = lease.acquire
+
+        async def recorded() -> bool:
+            renewed.append(True)
+            return await acquire()
+
+        self.patch(lease, "acquire", recorded)
+        long = [Migration("long", wait)]
+        await Schema(self.database, long, lease, reactor, still_at_work).bring_up_to_date()
+
+        self.assertGreater(len(renewed), 1)
+        self.assertEqual(1, (await self.stored())["version"])
 
 
 class Migrations(SchemaCase):
@@ -149,7 +179,7 @@ class Migrations(SchemaCase):
         store = ComplaintStore(self.database)
         self.assertEqual([], await store.about_user(ann, 9))
 
-        await self.schema().bring_up_to_date()
+        await self.a_schema().bring_up_to_date()
 
         (complaint,) = await store.about_user(ann, 9)
         self.assertEqual((bob, known["room"], known["tea"]), (complaint.author, complaint.room, complaint.message.id))
@@ -162,7 +192,7 @@ class Migrations(SchemaCase):
         own = {"key": {"x": 1}, "name": "an operator's"}
         await self.database.command({"createIndexes": SESSIONS, "indexes": [own]})
 
-        await self.schema().bring_up_to_date()
+        await self.a_schema().bring_up_to_date()
 
         for collection, indexes in INDEXES.items():
             more = {"an operator's"} if collection == SESSIONS else set()
