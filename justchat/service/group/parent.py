@@ -74,7 +74,9 @@ class Parent(RootService):
         )
         self._relay = None if settings.bus.uri else RelayService(settings.data_dir, reactor)
         self._inboxes = [inbox_pair() for _ in range(self._workers)]
-        supervisor = self._supervisor = Supervisor(self._workers, self._context, self._spawn, reactor, self._count)
+        supervisor = self._supervisor = Supervisor(
+            self._workers, self._context, self._spawn, reactor, self._count, self._still_starting
+        )
         self._notifier = Notifier(reactor, is_healthy=supervisor.is_healthy)
         endpoints = endpoints_of_settings(settings)
         self.ports = Ports(endpoints, dict.fromkeys(endpoints, Factory()), SharingReactor(reactor, self._workers))
@@ -102,6 +104,9 @@ class Parent(RootService):
     def stop_faster(self) -> None:
         """End the workers at once."""
         self._supervisor.kill()
+
+    def _still_starting(self) -> None:
+        self._notifier.starting()
 
     def _count(self, ready: int) -> None:
         self._notifier.status(f"{ready} of {self._workers} workers accept connections")

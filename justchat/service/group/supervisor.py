@@ -171,10 +171,20 @@ class Supervisor(Service):
     name = "workers"
 
     def __init__(
-        self, workers: int, make_context: MakeContext, spawn: Spawn, reactor: Any, on_change: Callable[[int], None]
+        self,
+        workers: int,
+        make_context: MakeContext,
+        spawn: Spawn,
+        reactor: Any,
+        on_change: Callable[[int], None],
+        still_starting: Callable[[], None] = lambda: None,
     ) -> None:
-        """``on_change`` is called with the number of workers that accept connections."""
+        """``on_change`` is called with the number of workers that accept connections, ``still_starting`` every second
+        until all do: the first may have much to do in the database.
+        """
         self._on_change = on_change
+        self._still_starting = still_starting
+        self._is_starting = True
         self._pool = ProcessPool(make_context, spawn, reactor)
         self.totals = Totals()
         """The numbers of the workers."""
@@ -202,6 +212,7 @@ class Supervisor(Service):
             except FirstError as error:
                 error.subFailure.raiseException()
             self._pool.fill()
+        self._is_starting = False
 
     def stopService(self) -> "Deferred[Any]":
         """The Deferred fires when all have ended."""
@@ -227,6 +238,8 @@ class Supervisor(Service):
             WORKER_UP.set(int(await answer), str(worker.number))
 
     def _tick(self) -> None:
+        if self._is_starting:
+            self._still_starting()
         for worker in self._workers:
             worker.tick()
 

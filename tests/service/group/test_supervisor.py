@@ -69,7 +69,13 @@ class SupervisorCase(SynchronousTestCase):
         self.processes: list[Process] = []
         self.starts: list[tuple[int, Start]] = []
         self.counts: list[int] = []
-        self.supervisor = Supervisor(self.workers, self.context, self.spawn, self.clock, self.counts.append)
+        self.waits = 0
+        self.supervisor = Supervisor(
+            self.workers, self.context, self.spawn, self.clock, self.counts.append, self.still_starting
+        )
+
+    def still_starting(self) -> None:
+        self.waits += 1
 
     def context(self, start: Start) -> bytes:
         return f"{start.name}\n".encode()
@@ -131,6 +137,18 @@ class Starts(SupervisorCase):
 
         self.assertEqual([first, *others], [self.worker(number) for number in (1, 2, 3)])
         self.assertEqual([b"AGAIN\n"], [process.read for process in self.spares])
+
+    def test_long(self) -> None:
+        """A first worker that beats may take as long as it needs, and whoever started all of this is told meanwhile."""
+        self.supervisor.startService()
+        self.pass_seconds(10 * STARTS_WITHIN, self.worker(1))
+        self.assertEqual(([], 10 * STARTS_WITHIN), (self.worker(1).signals, self.waits))
+
+        for number in (1, 2, 3):
+            self.worker(number).report(b"ready")
+        self.pass_seconds(5, *map(self.worker, (1, 2, 3)))
+
+        self.assertEqual(10 * STARTS_WITHIN, self.waits)
 
     def test_lost_before(self) -> None:
         """One that ends while it waits is replaced when it is needed, by one of its kind."""
