@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ class Options(usage.Options):
     optFlags = [["check-config", None, "check the settings, print what is wrong, and exit"]]
 
     settings: "Settings"
+    load: "Callable[[], Settings]"
+    """Reads the settings anew."""
 
     def opt_version(self) -> None:
         """Show JustChat's version, and exit."""
@@ -73,7 +76,8 @@ class Options(usage.Options):
                 overrides.setdefault(table, {})[key] = self[option]
         if str(self["workers"]).isdecimal():
             overrides["http"]["workers"] = int(self["workers"])
-        self.settings = load_settings(self["config"], overrides, self["data-dir"])
+        self.load = partial(load_settings, self["config"], overrides, self["data-dir"])
+        self.settings = self.load()
         from justchat.runtime.logs.output import log_as_set
 
         log_as_set(self.settings, self.parent)
@@ -94,19 +98,19 @@ def makeService(options: Options) -> IService:
     # hour, and setting it forward ends every wait with a time-out.
     reactor.seconds = monotonic  # type: ignore[method-assign]
     try:
-        return _make_root(options.settings, options.parent)
+        return _make_root(options.settings, options.parent, options.load)
     except StartupError as error:
         raise _refused(error) from error
 
 
-def _make_root(settings: "Settings", twistd: Mapping[str, Any] | None) -> IService:
+def _make_root(settings: "Settings", twistd: Mapping[str, Any] | None, load: "Callable[[], Settings]") -> IService:
     # The parent of several workers needs little of what a daemon does.
     with collections_paused():
         if settings.http.workers > 1:
             from justchat.service.group.parent import make_parent as make
         else:
             from justchat.service.daemon import make_daemon as make
-    return make(settings, twistd)
+    return make(settings, twistd, load)
 
 
 def _refused(error: Exception) -> SystemExit:

@@ -82,7 +82,7 @@ class Exports:
         self._archives = archives
         self._content = content
         self._rate_windows = rate_windows
-        self._per_user = per_user
+        self.per_user = per_user
         self._clock = clock
 
     async def ask(self, user: Id) -> Export:
@@ -90,7 +90,7 @@ class Exports:
         pending = await self._exports.pending(user)
         if pending is not None:
             return pending
-        hits = await self._rate_windows.take([RateCounter(COUNTER, user, self._per_user)]) if self._per_user else []
+        hits = await self._rate_windows.take([RateCounter(COUNTER, user, self.per_user)]) if self.per_user else []
         export = Export(
             id=new_id(),
             user=user,

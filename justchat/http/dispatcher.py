@@ -101,6 +101,11 @@ class Dispatcher:
         self._drained: Deferred[None] | None = None
         self.closing = self._closed = False
 
+    def change(self, context: FieldContext, server_keys: ServerKeyCheck) -> None:
+        """Check calls that come from now on by these."""
+        self._context = context
+        self._server_keys = server_keys
+
     async def respond(
         self,
         endpoint: Endpoint,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Any, Literal, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 from pydantic import TypeAdapter
 
 from justchat.errors import ApiError
@@ -83,11 +83,12 @@ Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
 
 
-@frozen(kw_only=True)
+@define(kw_only=True, eq=False)
 class Endpoint:
     """A call: its path, body, answer and errors.
 
     ``handler`` takes (requester, body) and returns a value of the type ``answer``, or a Reply with one of ``statuses``.
+    A reload of the settings replaces it; nothing else changes.
     """
 
     path: str

@@ -64,12 +64,16 @@ class JustChatSite(Site):
         self.writer = ResponseWriter(reactor.seconds)
         self.paths = frozenset(path.encode() for path in calls)
         self.head_checks = head_checks or {}
-        self.body_limit = limits.body
-        self.upload_limit = limits.image + FORM_OVERHEAD
+        self.change_limits(limits)
         self.displayTracebacks = False
         self.access = access
         self._rates = rates
         self._routes = routes
+
+    def change_limits(self, limits: Limits) -> None:
+        """Have these limits on bodies from now on."""
+        self.body_limit = limits.body
+        self.upload_limit = limits.image + FORM_OVERHEAD
 
     def client_address(self, peer: object, forwarded: Sequence[bytes]) -> str | None:
         """The address by which a request is counted; None if it is not counted.

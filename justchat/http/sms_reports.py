@@ -25,6 +25,11 @@ class SmsReports:
         self._secret = secret
         self._counts = counts
 
+    def change(self, senders: Mapping[str, SenderKind], secret: str | None) -> None:
+        """Take in the reports of these from now on."""
+        self._senders = senders
+        self._secret = secret
+
     async def receive(self, sender: str, token: str, request: Any) -> bytes:
         """Count a report, once. Returns the body of the answer, as the provider expects it.
 

@@ -54,6 +54,10 @@ class ConnectionLimiter:
         self.largest_frame = limits.frame
         """Bytes of the largest frame that is accepted. A client sends nothing but ``init``."""
 
+    def change(self, limits: Limits) -> None:
+        """Have these limits from now on, except that on frames. Sockets that are open stay open."""
+        self._limits = limits
+
     def address(self, peer: object, forwarded: str | None) -> str | None:
         """The address that a socket is counted by; None if it is not counted.
 

@@ -35,14 +35,18 @@ class HttpConnectionLimiter:
 
     def __init__(self, limits: Limits, addresses: ClientAddresses, others: OtherDaemonsOf = no_other_daemons) -> None:
         self._enabled = limits.enabled
-        self._per_address = limits.connections_per_address
-        self.most = min(limits.connections, max(getrlimit(RLIMIT_NOFILE)[0] - RESERVED, RESERVED))
-        """Connections that may be open."""
+        self.change(limits)
         self._addresses = addresses
         self._of: dict[str, int] = {}
         self._elsewhere = others("connections-address", limits.connections_per_address)
         self.count = 0
         """Connections that are open."""
+
+    def change(self, limits: Limits) -> None:
+        """Have these limits from now on. Connections that are open stay open."""
+        self._per_address = limits.connections_per_address
+        self.most = min(limits.connections, max(getrlimit(RLIMIT_NOFILE)[0] - RESERVED, RESERVED))
+        """Connections that may be open."""
 
     def add(self, transport: Any) -> ConnectionSlot:
         """Count a new connection. Raises TooManyConnections."""

@@ -26,12 +26,16 @@ class SlidingWindow:
 
     def __init__(self, name: str, rate: Rate, seconds: Callable[[], float]) -> None:
         self.name = name
-        self._rate = rate
         self._seconds = seconds
-        self._each = rate.seconds / rate.most
+        self.change(rate)
         self._recent: dict[Hashable, float] = {}
         RATE_REFUSALS.count(name, by=0)  # shown from the start
         self._older: dict[Hashable, float] = {}
+
+    def change(self, rate: Rate) -> None:
+        """Have this rate from now on. What was counted stays counted."""
+        self._rate = rate
+        self._each = rate.seconds / rate.most
 
     def hit(self, caller: Hashable, amount: int = 1) -> None:
         """Count ``amount`` for this caller. Raises TooManyRequests, and counts nothing, if that is too much."""
@@ -77,13 +81,33 @@ class RateLimiter:
         kept: Rate | None = None,
         make_window: MakeWindow = SlidingWindow,
     ) -> None:
-        self._kept = make_window("kept-answers", kept, seconds) if kept else None
-        self._of_session = {name: make_window(name, rate, seconds) for name, rate in rates.items() if rate}
-        self._of_address = {
-            name: make_window(f"{name}-address", rate if name in BY_ADDRESS else rate.times(share), seconds)
-            for name, rate in rates.items()
-            if rate
-        }
+        self._seconds = seconds
+        self._make_window = make_window
+        self._kept: SlidingWindow | None = None
+        self._of_session: dict[str, SlidingWindow] = {}
+        self._of_address: dict[str, SlidingWindow] = {}
+        self.change(rates, share, kept)
+
+    def change(self, rates: Mapping[str, Rate | None], share: int, kept: Rate | None) -> None:
+        """Have these rates from now on. What was counted stays counted."""
+        self._kept = self._changed(self._kept, "kept-answers", kept)
+        for name, rate in rates.items():
+            of_address = None if rate is None else rate if name in BY_ADDRESS else rate.times(share)
+            for windows, called, each in (
+                (self._of_session, name, rate),
+                (self._of_address, f"{name}-address", of_address),
+            ):
+                window = self._changed(windows.pop(name, None), called, each)
+                if window is not None:
+                    windows[name] = window
+
+    def _changed(self, window: SlidingWindow | None, name: str, rate: Rate | None) -> SlidingWindow | None:
+        if rate is None:
+            return None
+        if window is None:
+            return self._make_window(name, rate, self._seconds)
+        window.change(rate)
+        return window
 
     def hit_kept(self, caller: str) -> None:
         """Count an answer that is to be stored for this caller. Raises TooManyRequests."""

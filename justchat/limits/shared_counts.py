@@ -49,9 +49,13 @@ class SharedWindow(SlidingWindow):
     def __init__(self, name: str, rate: Rate, seconds: Callable[[], float], publish: Publish) -> None:
         super().__init__(name, rate, seconds)
         self._publish = publish
+        self._unpublished: dict[Hashable, int] = {}
+
+    def change(self, rate: Rate) -> None:
+        """See SlidingWindow."""
+        super().change(rate)
         self._most = rate.most
         self._step = max(1, rate.most // PART)
-        self._unpublished: dict[Hashable, int] = {}
 
     def hit(self, caller: Hashable, amount: int = 1) -> None:
         """See SlidingWindow."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from OpenSSL import crypto
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory, ISSLTransport, IStreamServerEndpoint
@@ -30,6 +31,8 @@ def server_of(table: str, endpoint: str, reactor: Any) -> IStreamServerEndpoint:
         server: IStreamServerEndpoint = serverFromString(reactor, endpoint)
     except (ValueError, TypeError, LookupError, OSError) as error:
         raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
+    except crypto.Error as error:
+        raise StartupError(f"[{table}] endpoint: {endpoint!r}: a key or certificate of it cannot be read") from error
     return server
 
 

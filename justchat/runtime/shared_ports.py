@@ -177,9 +177,12 @@ class _AdoptedUnixPort(UnixPort):
         Port.connectionLost(self, reason)
 
 
-def adopt(table: str, endpoint: str, reactor: TurnReactor, adopted: socket.socket, factory: Any) -> Any:
-    """Listen on a socket that the parent has bound for this endpoint; returns the port (IListeningPort)."""
+def adopt(table: str, endpoint: str, reactor: Any, adopted: socket.socket, factory: Any) -> Any:
+    """Listen on a socket that the parent has bound for this endpoint; returns the port (IListeningPort).
+
+    ``reactor`` is an AdoptingReactor, or wraps one.
+    """
     if _SYSTEMD.fullmatch(endpoint):  # systemd's variables are for the parent
         kind = "unix:adopted" if adopted.family == socket.AF_UNIX else "tcp:0"
         endpoint = ("haproxy:" if endpoint.startswith("haproxy:") else "") + kind
-    return bind(table, endpoint, server_of(table, endpoint, AdoptingReactor(reactor, adopted)), factory)
+    return bind(table, endpoint, server_of(table, endpoint, reactor), factory)

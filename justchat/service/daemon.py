@@ -3,18 +3,23 @@
 import gc
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import reactor as default_reactor
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from justchat.config.settings import Settings
 from justchat.interfaces.pause import Pause
 from justchat.model.moment import now
+from justchat.model.word_list import WordList
+from justchat.runtime.certificates import read_certificates
 from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
 from justchat.runtime.gc_tuning import COLLECT_EVERY, tune_garbage_collector
+from justchat.runtime.logs.output import LOG
 from justchat.runtime.mongod import Mongod
 from justchat.runtime.process_metrics import ProcessMetrics
 from justchat.runtime.stall_detector import StallDetector
@@ -34,6 +39,7 @@ from justchat.service.online import OnlineService
 from justchat.service.paced import PacedService
 from justchat.service.pictures import OrphanRemoval, picture_services
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
+from justchat.service.reload import Apply, Load, Reload
 from justchat.service.role import ON_ITS_OWN, Role
 from justchat.service.root import RootService
 from justchat.service.session_expiry import SessionExpiry
@@ -55,8 +61,10 @@ from justchat.wiring.limits import make_counting
 from justchat.wiring.metrics import DatabaseSize, MeasuredParts
 from justchat.wiring.outbound import make_before_message, make_captcha, make_sms_sender, make_tokens
 from justchat.wiring.pictures import make_archives, make_picture_store
+from justchat.wiring.reload import LiveSettings
 from justchat.wiring.stores import make_stores
 from justchat.wiring.transports import make_transports
+from justchat.wiring.words import load_word_list, make_word_filter
 from justchat.workers.images import Images
 from justchat.workers.passwords import Passwords
 
@@ -66,14 +74,17 @@ DRAIN = 5.0
 """Seconds that requests under way are given when the daemon stops."""
 
 
-def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None) -> RootService:
-    """The daemon of these settings, its TCP ports bound. Raises StartupError for each fault that shows so early."""
+def make_daemon(settings: Settings, twistd: Mapping[str, Any] | None = None, load: Load | None = None) -> RootService:
+    """The daemon of these settings, its TCP ports bound. Raises StartupError for each fault that shows so early.
+
+    ``load`` reads the settings anew, at SIGHUP.
+    """
     for warning in check_start(settings, twistd or {}):
         Logger().warn("{warning}", warning=warning)
     prepare_data_dir(settings.data_dir, owner_of(twistd or {}))
     # It would log that each factory starts and stops, with an address in memory.
     Factory.noisy = False
-    daemon = Daemon(settings, twistd or {})
+    daemon = Daemon(settings, twistd or {}, load=load)
     daemon.bind()
     return daemon
 
@@ -102,6 +113,7 @@ class Daemon(RootService):
         twistd: Mapping[str, Any],
         reactor: Any = default_reactor,
         role: Role = ON_ITS_OWN,
+        load: Load | None = None,
     ) -> None:
         super().__init__(twistd, reactor)
         owner = owner_of(twistd)
@@ -130,27 +142,37 @@ class Daemon(RootService):
         pictures = make_picture_store(settings, database, stores.pictures, reactor)
         images = Images(pictures, settings.data_dir / "spool", reactor)
         archives = make_archives(settings, database, reactor)
-        actions = make_actions(
-            settings,
-            stores,
+        words, tokens = make_word_filter(settings), make_tokens(settings, reactor)
+
+        def generated_key() -> str:
+            return generated_secret(settings.data_dir / SECRET_KEY, owner)
+
+        make = partial(
+            make_actions,
             session_listener=hub.registry,
             passwords=passwords,
             images=images,
             picture_store=pictures,
             archives=archives,
-            sms=make_sms_sender(settings, reactor, stores.sms_counts),
-            captcha=make_captcha(settings, reactor),
-            tokens=make_tokens(settings, reactor),
-            before_message=make_before_message(settings, reactor),
-            secret_key=settings.payments.secret_key or generated_secret(settings.data_dir / SECRET_KEY, owner),
+            words=words,
             make_window=counting.make_window,
         )
+        actions = make(
+            settings,
+            stores,
+            sms=make_sms_sender(settings, reactor, stores.sms_counts),
+            captcha=make_captcha(settings, reactor),
+            tokens=tokens,
+            before_message=make_before_message(settings, reactor),
+            secret_key=settings.payments.secret_key or generated_key(),
+        )
+        endpoints = make_endpoints(settings, actions)
         idempotency_keys = IdempotencyKeys(database, now)
         turn_reactor = TurnReactor(reactor)
         transports = make_transports(
             settings,
             stores,
-            endpoints=make_endpoints(settings, actions),
+            endpoints=endpoints,
             rates=make_rate_limiter(settings.limits, counting.make_window),
             hub=hub,
             idempotency_keys=idempotency_keys,
@@ -169,6 +191,19 @@ class Daemon(RootService):
             reactor=reactor,
             peers=role.peers(turn_reactor),
         )
+        self._live = LiveSettings(
+            settings,
+            stores=stores,
+            actions=actions,
+            make_actions=make,
+            endpoints=endpoints,
+            transports=transports,
+            words=words,
+            tokens=tokens,
+            generated_key=generated_key,
+            reactor=reactor,
+        )
+        self._reload = Reload(settings, load or (lambda: settings), self._prepare, reactor, is_quiet=role.is_quiet)
         folding = Folding(database, reactor)
         notifier = Notifier(reactor, role.environ)
         alone = mongod is not None or role.is_alone
@@ -194,6 +229,10 @@ class Daemon(RootService):
         def paced(name: str, work: Callable[[Pause], Awaitable[object]]) -> PacedService:
             return PacedService(name, PACED_EVERY, work, None if mongod else Lease(database, name), reactor)
 
+        self._make_webhooks = lambda settings: WebhookService(
+            settings, stores, None if mongod else Lease(database, "webhooks"), reactor
+        )
+        self._stores, self._webhooks = stores, self._make_webhooks(settings)
         detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
         children: list[Service | None] = [
             PartService("watchdog", stop=notifier.stopped),
@@ -233,7 +272,7 @@ class Daemon(RootService):
             Reconciliation(stores, hub.notices) if role.reconciles else None,
             SessionExpiry(stores.sessions, hub.registry, reactor),
             HeldMessageDecisions(actions.held, reactor),
-            WebhookService(settings, stores, None if mongod else Lease(database, "webhooks"), reactor),
+            self._webhooks,
             BusBackstop(stores, stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
             PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),
             PartService("garbage collection settings", start=tune_garbage_collector),
@@ -251,6 +290,34 @@ class Daemon(RootService):
         self.ports.bind()
         if self._metrics is not None:
             self._metrics.bind()
+
+    def reload(self) -> None:
+        """Read the settings anew."""
+        self._reload.begin()
+
+    def _prepare(self, settings: Settings) -> Apply:
+        words = load_word_list(settings)
+        return partial(self._apply, settings, words, read_certificates(endpoints_of_settings(settings)))
+
+    def _apply(self, settings: Settings, words: WordList | None, certificates: Mapping[str, Any]) -> None:
+        self._live.apply(settings, words)
+        self.ports.renew(certificates)
+        LOG.configure(settings)
+        if settings.webhooks != self._reload.settings.webhooks:
+            self._replace_webhooks(settings)
+
+    def _replace_webhooks(self, settings: Settings) -> None:
+        types = frozenset(type for webhook in settings.webhooks for type in webhook.events)
+        self._stores.marks.change(types)
+        self._stores.marked_events.change(types)
+        before, self._webhooks = self._webhooks, self._make_webhooks(settings)
+
+        def begin(_: object) -> None:
+            self._webhooks.setServiceParent(self)
+
+        maybeDeferred(before.disownServiceParent).addCallback(begin).addErrback(
+            lambda failure: self._log.failure("webhooks cannot be changed", failure)
+        )
 
     def _detect_stalls(self) -> None:
         StallDetector(

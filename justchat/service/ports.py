@@ -14,8 +14,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IProtocolFactory
 
+from justchat.runtime.certificates import RenewableContext, RenewingReactor
 from justchat.runtime.endpoints import bind, check_unix, is_unix, server_of
-from justchat.runtime.shared_ports import adopt
+from justchat.runtime.shared_ports import AdoptingReactor, adopt
 from justchat.runtime.tcp import TurnReactor
 
 
@@ -38,6 +39,8 @@ class Ports(Service):
         self._factories = factories
         self._reactor = reactor
         self.open: list[OpenPort] = []
+        self._contexts: dict[str, RenewableContext] = {}
+        """Those of the endpoints with TLS."""
 
     def bind(self) -> None:
         """Bind the TCP ports. Raises StartupError, also for a Unix socket that is sure to fail later."""
@@ -55,8 +58,19 @@ class Ports(Service):
                 self._bind(table, endpoint)
 
     def _bind(self, table: str, endpoint: str) -> None:
-        server = server_of(table, endpoint, self._reactor)
+        reactor = RenewingReactor(self._reactor)
+        server = server_of(table, endpoint, reactor)
         self._park(table, endpoint, bind(table, endpoint, server, self._factories[table]))
+        self._keep(table, reactor)
+
+    def _keep(self, table: str, reactor: RenewingReactor) -> None:
+        if reactor.context is not None:
+            self._contexts[table] = reactor.context
+
+    def renew(self, certificates: Mapping[str, Any]) -> None:
+        """Use these certificates for connections from now on, by table: see ``read_certificates``."""
+        for table, context in self._contexts.items():
+            context.current = certificates[table]
 
     def _park(self, table: str, endpoint: str, port: Any) -> None:
         port.stopReading()
@@ -95,7 +109,9 @@ class AdoptedPorts(Ports):
         """Adopt all sockets, those of Unix too."""
         for table, endpoint in self._endpoints.items():
             given = self._sockets[table]
-            self._park(table, endpoint, adopt(table, endpoint, self._reactor, given, self._factories[table]))
+            reactor = RenewingReactor(AdoptingReactor(self._reactor, given))
+            self._park(table, endpoint, adopt(table, endpoint, reactor, given, self._factories[table]))
+            self._keep(table, reactor)
             # The port has a duplicate. This one would keep the socket open after it, and nobody would accept.
             given.close()
 

@@ -25,6 +25,8 @@ class Role:
     """Whether the database is prepared: indexes, folded names, the first gifts."""
     reconciles = True
     """Whether derived data are corrected after the start."""
+    is_quiet = False
+    """Whether another process says what a reload has changed."""
     environ: Mapping[str, str] = os.environ
     """The environment that has systemd's variables."""
 

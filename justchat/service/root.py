@@ -44,11 +44,14 @@ class RootService(OrderedService):
             raise SystemExit(f"justchat: {error}") from error
 
     def startService(self) -> "Deferred[None]":
-        install_signal_handlers(self._reactor, self._stop_reactor, self.stop_faster)
+        install_signal_handlers(self._reactor, self._stop_reactor, self.stop_faster, self.reload)
         return super().startService().addErrback(self._cannot_start)
 
     def stopService(self) -> "Deferred[None]":
         return super().stopService().addCallback(lambda _: self._log.info("JustChat has stopped"))
+
+    def reload(self) -> None:
+        """Is called at each SIGHUP."""
 
     def stop_faster(self) -> None:
         """Is called at each SIGTERM and SIGINT during the stop."""

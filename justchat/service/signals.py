@@ -5,13 +5,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from twisted.logger import Logger
 
-_log = Logger()
-
-
-def install_signal_handlers(reactor: Any, stop: Callable[[], None], again: Callable[[], None]) -> None:
-    """Give Ctrl-C to the reactor, and keep SIGHUP from ending the process unless its terminal has gone.
+def install_signal_handlers(
+    reactor: Any, stop: Callable[[], None], again: Callable[[], None], reload: Callable[[], None]
+) -> None:
+    """Give Ctrl-C to the reactor, and let SIGHUP reload the settings, unless its terminal has gone.
 
     ``again`` is called where SIGTERM or SIGINT comes while the reactor is being stopped.
     """
@@ -24,7 +22,7 @@ def install_signal_handlers(reactor: Any, stop: Callable[[], None], again: Calla
             # Without its terminal, nobody else would end the process.
             reactor.callFromThread(stop)
         else:
-            reactor.callFromThread(_log.info, "SIGHUP: settings are read at the start alone; restart me")
+            reactor.callFromThread(reload)
 
     signal.signal(signal.SIGHUP, hung_up)
     # By then the reactor has installed its own.

@@ -54,6 +54,11 @@ class MarkedEvents:
         self._stream: ObjectId | None = None
         """The last stream of the last entries. The streams take turns, so that none waits for busier ones."""
 
+    def change(self, types: Collection[WebhookType]) -> None:
+        """Webhooks want these types from now on."""
+        self._types = types
+        self._is_new = True
+
     async def first(self) -> list[WebhookEvent]:
         users = await self._users() if self._may_be(WebhookType.USER_NEW, WebhookType.USER_DELETED) else []
         return users or (await self._rooms() if self._may_be(WebhookType.ROOM_NEW) else [])

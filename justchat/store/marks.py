@@ -18,11 +18,15 @@ class Marks:
     """Says what is marked: what the types are about that a webhook wants."""
 
     def __init__(self, types: Collection[WebhookType] = ()) -> None:
+        self.on_mark: Callable[[], None] = lambda: None
+        """Is called whenever something is about to be stored with a mark."""
+        self.change(types)
+
+    def change(self, types: Collection[WebhookType]) -> None:
+        """Mark what these types are about from now on."""
         self._types = frozenset(types)
         self.kinds = frozenset(kind for kind, type in TYPE_OF_KIND.items() if type in self._types)
         """The kinds of entries that may be marked. Empty where nobody asks for any."""
-        self.on_mark: Callable[[], None] = lambda: None
-        """Is called whenever something is about to be stored with a mark."""
 
     def mark_entry(self, entry: Entry, document: Document) -> None:
         """Mark the document of an entry of one of the ``kinds``, if webhooks are told of it."""

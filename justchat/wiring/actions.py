@@ -100,12 +100,12 @@ def make_actions(
     tokens: ITokens,
     before_message: IBeforeMessage | None,
     secret_key: str,
+    words: WordFilter,
     make_window: MakeWindow = SlidingWindow,
 ) -> Actions:
     """``secret_key`` is what top-ups are signed with. ``make_window`` makes the windows of rates."""
     limits = settings.limits
     alarm = AbuseAlarm(rate_windows=stores.rate_windows, clock=now)
-    words = make_word_filter(settings)
     users, rooms, mailboxes, pictures = stores.users, stores.rooms, stores.mailboxes, stores.pictures
     transfers = make_transfers(stores)
     accounts = Accounts(

@@ -25,7 +25,7 @@ from justchat.http.calls.uploads import UploadCalls
 from justchat.http.endpoint import REQUIRED, Endpoint, Rated, endpoints_of
 from justchat.limits.rate_limiter import MakeWindow, RateLimiter, SlidingWindow
 from justchat.model.moment import now
-from justchat.model.rate import parse_rate
+from justchat.model.rate import Rate, parse_rate
 from justchat.wiring.actions import Actions
 
 
@@ -61,5 +61,11 @@ def make_rate_limiter(limits: Limits, make_window: MakeWindow = SlidingWindow) -
     """The rate limiter of ``[limits]``; None if it is turned off."""
     if not limits.enabled:
         return None
+    rates, share, kept = rates_of(limits)
+    return RateLimiter(rates, share, monotonic, kept, make_window)
+
+
+def rates_of(limits: Limits) -> tuple[dict[str, Rate | None], int, Rate | None]:
+    """What a RateLimiter is told: the rates by class of calls, the share of an address, the rate of kept answers."""
     rates = {name: parse_rate(getattr(limits, name)) for name in (*get_args(Rated), "get")}
-    return RateLimiter(rates, limits.share, monotonic, parse_rate(limits.kept_answers), make_window)
+    return rates, limits.share, parse_rate(limits.kept_answers)

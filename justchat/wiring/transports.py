@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from justchat import __version__
 from justchat.actions.exports import Exports
 from justchat.actions.server_keys import ServerKeyCheck
+from justchat.config.limits import Limits
 from justchat.config.settings import Settings
 from justchat.http.access_log import AccessLog, note_user
 from justchat.http.app import ForUsers, make_app, upload_head_checks
@@ -61,6 +62,19 @@ class Transports:
     connections: HttpConnectionLimiter
     websockets: RawWebSocketFactory
     engines: EngineSessions
+    connection_limiter: ConnectionLimiter
+    sites: list[JustChatSite]
+    lanes: list[FastLane]
+    sms_reports: SmsReports
+
+    def change_limits(self, limits: Limits) -> None:
+        """Have these limits from now on."""
+        self.connections.change(limits)
+        self.connection_limiter.change(limits)
+        for site in self.sites:
+            site.change_limits(limits)
+        for lane in self.lanes:
+            lane.heads.forget()
 
     async def close_sockets(self) -> None:
         """Close every socket, of either protocol. Returns when they are gone."""
@@ -151,13 +165,16 @@ def make_transports(
             calls=[endpoint.path for endpoint in served],
             head_checks=upload_head_checks(served, dispatcher, spool),
         )
-        return FastLane(served, dispatcher, site, reactor) if settings.http.fast_lane else site
+        sites.append(site)
+        if not settings.http.fast_lane:
+            return site
+        lanes.append(FastLane(served, dispatcher, site, reactor))
+        return lanes[-1]
 
-    factories: dict[str, IProtocolFactory] = {
-        "websocket": JustChatSite(
-            SocketPortRoot(websocket, socketio), settings.http, settings.limits, table="websocket", **shared
-        ),
-    }
+    of_sockets = SocketPortRoot(websocket, socketio)
+    sites = [JustChatSite(of_sockets, settings.http, settings.limits, table="websocket", **shared)]
+    lanes: list[FastLane] = []
+    factories: dict[str, IProtocolFactory] = {"websocket": sites[0]}
     if settings.server.endpoint is None:
         factories["http"] = calls_factory("http", endpoints, for_users)
     else:
@@ -171,6 +188,10 @@ def make_transports(
         connections=shared["connections"],
         websockets=websockets,
         engines=engines,
+        connection_limiter=binding.connection_limiter,
+        sites=sites,
+        lanes=lanes,
+        sms_reports=for_users.sms_reports,
     )
 
 

@@ -89,6 +89,10 @@ class RequestHeadReader:
         self._wanted = CALL_FIELDS | {self._addresses.header, self._addresses.other_header}
         self._cache: BoundedCache[bytes, RequestHead] = BoundedCache(CACHED_HEADS)
 
+    def forget(self) -> None:
+        """Forget the heads that were read: what is plain depends on limits, which have changed."""
+        self._cache = BoundedCache(CACHED_HEADS)
+
     def may_be_call(self, start: bytes) -> bool:
         """Whether the start of a head can be that of a plain call."""
         method, _, rest = start[:128].partition(b" ")

@@ -13,6 +13,8 @@ from justchat.config.settings import Settings
 REPORTS = 3
 """The descriptor on which a worker reports: a line READY once it accepts connections, and BEAT every second."""
 READY, BEAT = b"ready", b"beat"
+SETTINGS = b"settings "
+"""Begins the line by which a worker is told of settings that were read anew."""
 METRICS = b"metrics"
 """The parent asks for them on stdin; the worker reports them in a line that begins so."""
 BEAT_EVERY = 1.0

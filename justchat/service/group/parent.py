@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -13,8 +14,10 @@ from twisted.logger import Logger
 from justchat.config.secrets import Secret
 from justchat.config.settings import Settings
 from justchat.metrics.snapshots import Snapshot
+from justchat.runtime.certificates import read_certificates
 from justchat.runtime.connection_passing import inbox_pair
 from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
+from justchat.runtime.logs.output import LOG
 from justchat.runtime.mongod import Mongod
 from justchat.runtime.process_metrics import ProcessMetrics
 from justchat.runtime.shared_ports import SharingReactor
@@ -28,8 +31,10 @@ from justchat.service.lifecycle import PartService
 from justchat.service.metrics import TWISTDS, MetricsPorts, OwnMetrics
 from justchat.service.ports import Ports
 from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
+from justchat.service.reload import Apply, Load, Reload
 from justchat.service.root import RootService
 from justchat.service.up_line import UpLine
+from justchat.wiring.words import load_word_list
 from justchat.workers.process import spawn_module
 
 FIRST_DESCRIPTOR = 4
@@ -38,8 +43,11 @@ _PARENTS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LIS
 """Variables that systemd sets for the parent alone."""
 
 
-def make_parent(settings: Settings, twistd: Mapping[str, Any] | None = None) -> RootService:
-    """The parent of ``[http] workers``, its TCP ports bound. Raises StartupError for each fault that shows so early."""
+def make_parent(settings: Settings, twistd: Mapping[str, Any] | None = None, load: Load | None = None) -> RootService:
+    """The parent of ``[http] workers``, its TCP ports bound. Raises StartupError for each fault that shows so early.
+
+    ``load`` reads the settings anew, at SIGHUP.
+    """
     for warning in check_start(settings, twistd or {}):
         Logger().warn("{warning}", warning=warning)
     owner = owner_of(twistd or {})
@@ -48,7 +56,7 @@ def make_parent(settings: Settings, twistd: Mapping[str, Any] | None = None) -> 
     if settings.payments.secret_key is None:
         generated_secret(settings.data_dir / SECRET_KEY, owner)
     Factory.noisy = False
-    parent = Parent(settings, twistd or {})
+    parent = Parent(settings, twistd or {}, load=load)
     parent.ports.bind()
     parent.metrics.bind()
     return parent
@@ -63,8 +71,15 @@ class Parent(RootService):
 
     _log = Logger()
 
-    def __init__(self, settings: Settings, twistd: Mapping[str, Any], reactor: Any = default_reactor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        twistd: Mapping[str, Any],
+        reactor: Any = default_reactor,
+        load: Load | None = None,
+    ) -> None:
         super().__init__(twistd, reactor)
+        self._reload = Reload(settings, load or (lambda: settings), self._prepare, reactor)
         self._settings = settings
         self._workers = settings.http.workers
         self._mongod = (
@@ -100,6 +115,21 @@ class Parent(RootService):
     def startService(self) -> "Deferred[None]":
         self._supervisor.warm_up()
         return super().startService()
+
+    def reload(self) -> None:
+        """Read the settings anew."""
+        self._reload.begin()
+
+    def _prepare(self, settings: Settings) -> Apply:
+        """What the workers will read is read here first, so that all of them apply it, or none."""
+        load_word_list(settings)
+        read_certificates(endpoints_of_settings(settings))
+        return partial(self._apply, settings)
+
+    def _apply(self, settings: Settings) -> None:
+        self._settings = settings
+        LOG.configure(settings)
+        self._supervisor.reload(self._settings_of_worker().model_dump_json(warnings=False).encode())
 
     def stop_faster(self) -> None:
         """End the workers at once."""

@@ -105,6 +105,8 @@ class ProcessPool:
         self._make_context = make_context
         self._spawn = spawn
         self._reactor = reactor
+        self.settings: bytes | None = None
+        """The line with the latest settings, once they were read anew."""
         self._waiting: list[GroupProcess] = []
         self._refill: IDelayedCall | None = None
         self._stopped = False

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from justchat.errors import StartupError
 from justchat.metrics.declarations import WORKER_RESTARTS, WORKER_UP
 from justchat.metrics.snapshots import Totals, decode_snapshot
-from justchat.service.group.context import BEAT, BEAT_EVERY, METRICS, READY, Start
+from justchat.service.group.context import BEAT, BEAT_EVERY, METRICS, READY, SETTINGS, Start
 from justchat.service.group.processes import GroupProcess, MakeContext, ProcessPool, Spawn
 
 HANGS_AFTER = 20
@@ -87,6 +87,8 @@ class Worker:
             self._answered(True)
         elif report == READY:
             self.is_ready = True
+            if self._pool.settings is not None and self._process is not None:
+                self._process.ask(self._pool.settings)
             self._changed()
             if self._started is None:
                 self._pool.fill()
@@ -122,6 +124,11 @@ class Worker:
         """Send the running process a signal."""
         if self._process is not None:
             self._process.signal(name)
+
+    def tell(self, line: bytes) -> None:
+        """Send the process a line, if it is ready. One that is not yet is told once it is."""
+        if self._process is not None and self.is_ready:
+            self._process.ask(line)
 
     def stop(self) -> "Deferred[None] | None":
         """Ask the process to end, and start no other. The Deferred fires when it has ended."""
@@ -221,6 +228,12 @@ class Supervisor(Service):
             self._ticks.stop()
         self._pool.stop()
         return gatherResults([ended for worker in self._workers if (ended := worker.stop()) is not None])
+
+    def reload(self, settings: bytes) -> None:
+        """Tell all workers of settings, also those that are started later: some of these wait already."""
+        self._pool.settings = SETTINGS + settings
+        for worker in self._workers:
+            worker.tell(self._pool.settings)
 
     def kill(self) -> None:
         """Kill all that run. Those that are not being stopped are started again."""

@@ -24,7 +24,7 @@ from justchat.runtime.connection_passing import Inbox
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
 from justchat.service.daemon import Daemon
-from justchat.service.group.context import BEAT, BEAT_EVERY, METRICS, READY, REPORTS, Start, WorkerContext
+from justchat.service.group.context import BEAT, BEAT_EVERY, METRICS, READY, REPORTS, SETTINGS, Start, WorkerContext
 from justchat.service.lifecycle import PartService
 from justchat.service.metrics import MetricsPorts, OwnMetrics
 from justchat.service.ports import AdoptedPorts, Ports
@@ -40,13 +40,14 @@ class WorkerDaemon:
         Factory.noisy = False
         self._reactor = reactor
         self._role = WorkerRole(context)
-        self._daemon = Daemon(context.settings, {}, reactor, self._role)
+        self._settings = context.settings
+        self._daemon = Daemon(context.settings, {}, reactor, self._role, load=lambda: self._settings)
 
     def run(self, number: int) -> None:
         """Be the worker with this number until SIGTERM."""
         self._role.assign(number)
         self._daemon.bind()
-        channel = ParentChannel(self._role.encoded_metrics)
+        channel = ParentChannel(self._role.encoded_metrics, self._reload)
         self._role.report = channel.report
         beats = LoopingCall(channel.report, BEAT)
         beats.clock = self._reactor
@@ -56,14 +57,20 @@ class WorkerDaemon:
         self._reactor.addSystemEventTrigger("before", "shutdown", self._daemon.stopService)
         self._reactor.run()
 
+    def _reload(self, encoded: bytes) -> None:
+        self._settings = Settings.model_validate_json(encoded)
+        self._daemon.reload()
+
 
 class ParentChannel(LineOnlyReceiver):
-    """What passes between a worker and its parent: reports, and the parent's questions on stdin."""
+    """What passes between a worker and its parent: reports, and on stdin the parent's questions and its settings."""
 
     delimiter = b"\n"
+    MAX_LENGTH = 4 * 1024 * 1024
 
-    def __init__(self, metrics: Callable[[], bytes]) -> None:
+    def __init__(self, metrics: Callable[[], bytes], reload: Callable[[bytes], None]) -> None:
         self._metrics = metrics
+        self._reload = reload
 
     def open(self, reactor: Any) -> None:
         """Begin. Nothing that is written blocks the reactor if the parent is slow to read."""
@@ -76,15 +83,18 @@ class ParentChannel(LineOnlyReceiver):
             self.transport.write(line + b"\n")
 
     def lineReceived(self, line: bytes) -> None:
-        """See LineOnlyReceiver: a question."""
+        """See LineOnlyReceiver: a question, or settings that were read anew."""
         if line == METRICS:
             self.report(METRICS + b" " + self._metrics())
+        elif line.startswith(SETTINGS):
+            self._reload(line.removeprefix(SETTINGS))
 
 
 class WorkerRole(Role):
     """The role of a daemon that is one of several workers."""
 
     environ: Mapping[str, str] = {}
+    is_quiet = True
 
     def __init__(self, context: WorkerContext) -> None:
         self._context = context

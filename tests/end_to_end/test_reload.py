@@ -1,0 +1,209 @@
+"""SIGHUP reloads the settings, of a daemon that serves people meanwhile."""
+
+import os
+import re
+import signal
+import socket
+import ssl
+from pathlib import Path
+
+from twisted.internet.threads import deferToThread
+
+from tests.support.certificates import Authority
+from tests.support.chat import Person, a_person, a_phone, a_room, last_sms
+from tests.support.client import call
+from tests.support.daemon import Daemon
+from tests.support.fault_workers import children
+from tests.support.starting import StartCase
+from tests.support.waiting import eventually
+from tests.support.webhooks import Receiver
+
+EXEMPT = 'exempt = ["127.0.0.0/8", "::1/128"]\n'
+
+
+class ReloadCase(StartCase):
+    options: tuple[str, ...] = ()
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        super().setUp()
+        self.config = self.folder / "justchat.toml"
+        self.words = self.folder / "words.txt"
+        self.words.write_text("daisy\n")
+
+    def write(self, text: str) -> None:
+        self.config.write_text(text)
+
+    async def started(self, text: str, *options: str) -> Daemon:
+        self.write(text)
+        return await self.a_daemon("--config", str(self.config), *self.options, *options).start()
+
+    async def reloaded(self, daemon: Daemon) -> str:
+        """The line that says what a SIGHUP has done."""
+        before = daemon.log.count("SIGHUP")
+        assert daemon.process is not None
+        os.kill(daemon.process.pid, signal.SIGHUP)
+        await eventually(lambda: daemon.log.count("SIGHUP") > before, lambda: daemon.log)
+        return [line for line in daemon.log.splitlines() if "SIGHUP" in line][-1]
+
+
+class OneDaemon(ReloadCase):
+    async def test_settings(self) -> None:
+        """Limits, words, texts of SMS and the level of the log apply at once; the rest is named. No socket is lost."""
+        daemon = await self.started(f"[limits]\n{EXEMPT}")
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+        said = await anna.say(room, "a daisy")
+        self.assertEqual("a daisy", said.data["message"]["text"])
+
+        self.write(
+            f'[limits]\n{EXEMPT}text = 10\n[moderation]\nwords = "{self.words}"\n[log]\nlevel = "debug"\n'
+            '[sms]\ntext = "Anew: {key}"\n[privacy]\nshow_phones = false\n'
+        )
+        line = await self.reloaded(daemon)
+
+        self.assertIn(
+            "changed: [limits] text, [log] level, [moderation] words, [sms] text, the word list; needs a restart:"
+            " [privacy] show_phones",
+            line,
+        )
+        self.assertEqual("a *****", (await anna.say(room, "a daisy")).data["message"]["text"])
+        self.assertEqual(400, (await anna.say(room, "x" * 11)).status)
+        phone = a_phone()
+        await call(daemon.http, "/init/reg", {"phone": phone})
+        self.assertIn("Anew:", last_sms(daemon, phone))
+        self.assertIn("nothing; needs a restart: [privacy] show_phones", await self.reloaded(daemon))
+
+    async def test_refused(self) -> None:
+        """With a fault in the settings, or in a file that they name, nothing changes, and one line says so."""
+        daemon = await self.started("[limits]\ntext = 10\n")
+        for wrong in (
+            "[limits]\ntext = 0\nname = 0\n",
+            "not TOML",
+            '[limits]\ntext = 20\n[moderation]\nwords = "/nonexistent"\n',
+        ):
+            self.write(wrong)
+
+            line = await self.reloaded(daemon)
+
+            self.assertRegex(line, r"#error\] SIGHUP: refused, nothing has changed: ")
+        self.assertEqual(3, daemon.log.count("SIGHUP"))
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+        self.assertEqual(400, (await anna.say(room, "x" * 11)).status)
+
+    async def test_rates(self) -> None:
+        """A rate that is lowered holds for those who were counted before; a secret for top-ups is the new one."""
+        daemon = await self.started("[payments]\nsecret_key = 'the first secret'\n")
+        anna = await a_person(daemon)
+        await anna.shown()
+
+        self.write("[limits]\nread = '1/hour'\n[payments]\nsecret_key = 'the second secret'\n")
+        line = await self.reloaded(daemon)
+
+        self.assertIn("changed: [limits] read, [payments] secret_key", line)
+        self.assertNotIn("second secret", daemon.log)
+        statuses = {(await anna.call("/init/getUser")).status for _ in range(3)}
+        self.assertIn(429, statuses)
+
+    async def test_webhooks(self) -> None:
+        """A webhook that is added is told of what happens from now on; one that is removed no more."""
+        first, second = Receiver(), Receiver()
+        for receiver in (first, second):
+            self.addCleanup(receiver.server.stop)
+        daemon = await self.started(f"[limits]\n{EXEMPT}" + first.settings("user.new"))
+        anna = await a_person(daemon)
+        await first.next_of("user.new", _id=anna.id)
+
+        self.write(f"[limits]\n{EXEMPT}" + second.settings("user.new", "message.new"))
+        line = await self.reloaded(daemon)
+
+        self.assertIn("changed: [[webhooks]]; needs a restart: nothing", line)
+        boris = await a_person(daemon)
+        room = await a_room(boris, boris)
+        await boris.say(room, "hello")
+        self.assertEqual(["hello"], await second.texts(room, 1))
+        await second.next_of("user.new", _id=boris.id)
+        self.assertEqual([], first.of("user.new", _id=boris.id))
+        self.write(f"[limits]\n{EXEMPT}")
+        self.assertIn("changed: [[webhooks]]", await self.reloaded(daemon))
+        await boris.say(room, "unheard")
+        await daemon.stop()
+        self.assertEqual(["hello"], await second.texts(room, 1))
+
+    async def test_certificate(self) -> None:
+        """New connections get the new certificate; those that are open stay. A wrong key is refused."""
+        authority = Authority(self.folder)
+        pem = self.folder / "server.pem"
+        pem.write_bytes(authority.issue("first").read_bytes())
+        endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+        daemon = await self.started("", "--http", endpoint)
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+
+        def served(connection: ssl.SSLSocket) -> str:
+            subject = dict(pair[0] for pair in connection.getpeercert()["subject"])  # type: ignore[index,misc,union-attr]
+            return str(subject["commonName"])
+
+        def connected() -> ssl.SSLSocket:
+            plain = socket.create_connection(("127.0.0.1", daemon.http))
+            return context.wrap_socket(plain, server_hostname="localhost")
+
+        before = await deferToThread(connected)
+        self.addCleanup(before.close)
+        self.assertEqual("first", served(before))
+        pem.write_bytes(authority.issue("second").read_bytes())
+
+        line = await self.reloaded(daemon)
+
+        self.assertIn("changed: the certificate of [http]", line)
+        after = await deferToThread(connected)
+        self.addCleanup(after.close)
+        self.assertEqual("second", served(after))
+        self.assertIn(b"200 OK", await deferToThread(asked, before))
+        pem.write_text("no certificate")
+        self.assertIn("nothing has changed", await self.reloaded(daemon))
+        again = await deferToThread(connected)
+        self.addCleanup(again.close)
+        self.assertEqual("second", served(again))
+
+
+def asked(connection: ssl.SSLSocket) -> bytes:
+    """The answer to a request."""
+    connection.settimeout(60)
+    connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return connection.recv(4096)
+
+
+class Workers(ReloadCase):
+    async def test_workers(self) -> None:
+        """All workers reload, one that is started later too; a socket that is open stays open."""
+        daemon = await self.started(f"[limits]\n{EXEMPT}", "--workers", "2")
+        anna = await a_person(daemon)
+        room = await a_room(anna, anna)
+        await anna.say(room, "x" * 11)
+        self.write(f"[limits]\n{EXEMPT}text = 10\n")
+
+        line = await self.reloaded(daemon)
+
+        self.assertIn("changed: [limits] text; needs a restart: nothing", line)
+        await self.all_refuse(anna, room)
+        assert daemon.process is not None
+        worker = next(pid for pid in children(daemon.process.pid) if re.match(r"worker \d", name_of_process(pid)))
+        os.kill(worker, signal.SIGKILL)
+        await eventually(lambda: "started again" in daemon.log, lambda: daemon.log)
+        await self.all_refuse(anna, room)
+
+    async def all_refuse(self, anna: Person, room: str) -> None:
+        """Connections of their own reach each worker sooner or later: none takes a text that is too long."""
+        in_turn = 0
+
+        async def is_refused() -> bool:
+            nonlocal in_turn
+            in_turn = in_turn + 1 if (await anna.say(room, "x" * 11)).status == 400 else 0
+            return in_turn > 12
+
+        await eventually(is_refused, "all workers to have reloaded")
+        self.assertEqual(200, (await anna.say(room, "x" * 10)).status)
+
+
+def name_of_process(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text()
