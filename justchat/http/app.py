@@ -48,9 +48,11 @@ class ForUsers:
     uploads: UploadedFiles
     exports: ExportedFiles
     sms_reports: SmsReports
+    events: Mapping[str, Any]
+    """The AsyncAPI document of the sockets."""
 
 
-SOCKETS = {"websocket": "/ws", "socket.io": "/socket.io/"}
+SOCKETS = {"websocket": "/ws", "socket.io": "/socket.io/", "events": "/asyncapi.json"}
 """What the page of the daemon says of sockets."""
 
 
@@ -75,6 +77,7 @@ def make_app(
         _add_files(app, for_users.uploads, for_users.exports)
         _add_sms_reports(app, for_users.sms_reports)
         _add_sockets(app, for_users.websocket, for_users.socketio)
+        _add_document(app, "/asyncapi.json", for_users.events)
 
     @app.handle_errors(WrongMethod)
     def wrong_method(request: IRequest, failure: Failure) -> bytes:
@@ -149,22 +152,27 @@ def _add_documents(app: Klein, description: Mapping[str, Any], sockets: Mapping[
         **sockets,
         "docs": 'README.rst, "Walk-through", and docs/protocol.rst, in the project\'s folder',
     }
-    openapi = orjson.dumps(description)
-    tag = b'"%s"' % sha256(openapi).hexdigest()[:16].encode()
 
     @app.route("/", methods=["GET"])
     def index(request: IRequest) -> bytes:
         """What this server is, for those who open it in a browser."""
         return write_answer(request, Answer(200, orjson.dumps(front, option=orjson.OPT_INDENT_2) + b"\n"))
 
-    @app.route("/openapi.json", methods=["GET"])
+    _add_document(app, "/openapi.json", description)
+
+
+def _add_document(app: Klein, path: str, document: Mapping[str, Any]) -> None:
+    """Add the route of a JSON document that stays the same."""
+    body = orjson.dumps(document)
+    tag = b'"%s"' % sha256(body).hexdigest()[:16].encode()
+
+    @app.route(path, methods=["GET"], endpoint=path)
     def describe(request: IRequest) -> bytes:
-        """The calls as an OpenAPI document."""
         if request.setETag(tag) is CACHED:
             return b""
-        body = write_answer(request, Answer(200, openapi))
+        answer = write_answer(request, Answer(200, body))
         request.setHeader(b"Cache-Control", b"no-cache")
-        return body
+        return answer
 
 
 def _add_health(app: Klein, health: Health) -> None:

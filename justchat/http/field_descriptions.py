@@ -23,6 +23,12 @@ FORMATS: Mapping[str, Mapping[str, Any]] = {
 }
 """The formats of strings, and of lists of strings, in answers."""
 
+TOLD = (
+    *("Ready", "CaughtUp", "Message", "ServiceMessage", "MessageRemoved", "DirectMessage", "ReadMessage"),
+    "GiftMessage",
+)
+"""The events that tell of no error."""
+
 DESCRIPTIONS: Mapping[str, str] = {
     "_id": "the object's id",
     "session_key": "the key from /init/auth; may be in the Authorization header instead",
@@ -36,6 +42,18 @@ DESCRIPTIONS: Mapping[str, str] = {
     "fields": "every invalid field, at most 100",
     "status": "always ok",
     "until": "when it ends; null for never, only of the code suspended",
+    # Events
+    **dict.fromkeys((f"{name}EventData.error" for name in TOLD), "always null"),
+    "n": "the event's number in the user's own stream: 1, 2, 3 …",
+    "InitData.n": "the n of the last event of the user's own stream that the client has",
+    "InitData.room": "the room whose events the client has",
+    "InitData.seq": "the seq of the last event of that room that the client has",
+    "ReadyEventData.n": "the number of the last event of the user's own stream",
+    "ReadyEventData.seq": "the number of the room's last event; null outside",
+    "ReadyEventData.room": "the room that the user is in; null outside",
+    "recovered": "whether the client has received all that it missed",
+    "event": "the event's name",
+    "ErrorEventData.status": "the HTTP status of the same error of a call",
     # People
     "phone": "digits, with or without +, spaces, dashes, dots or brackets; one without + is of the configured region",
     "UserDocument.phone": "E.164 digits, null without one; absent if the operator shows phones to their owners only",

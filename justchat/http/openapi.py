@@ -106,6 +106,7 @@ READY = {
     "required": ["status", "database", "workers", "disk"],
 }
 DOCUMENT = {"type": "object", "description": "an OpenAPI 3.1 document"}
+EVENTS = {"type": "object", "description": "an AsyncAPI 3 document"}
 FRONT = {"type": "object", "description": "the daemon's name and release, and the paths of what it serves"}
 GET_ERRORS = (MethodNotAllowed,)
 BODY_ERRORS = (EncodingNotSupported,)
@@ -118,7 +119,7 @@ def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str, *, for_
     paths = {endpoint.path: {"post": _operation(endpoint, schemas)} for endpoint in endpoints}
     pages = _pages(schemas)
     if not for_users:
-        del pages["/uploads/{name}"]
+        del pages["/uploads/{name}"], pages["/asyncapi.json"]
     tags = {tag for path in (*paths.values(), *pages.values()) for call in path.values() for tag in call["tags"]}
     document = {
         "openapi": "3.1.0",
@@ -216,6 +217,7 @@ def _failures(errors: Iterable[type[ApiError]], schemas: Schemas) -> dict[str, A
 def _pages(schemas: Schemas) -> dict[str, Any]:
     """The paths that are read with GET."""
     well, document = schemas.name("Well", WELL), schemas.name("OpenApiDocument", DOCUMENT)
+    events = schemas.name("AsyncApiDocument", EVENTS)
     front, ready = schemas.name("Front", FRONT), schemas.name("Ready", READY)
     pages: dict[str, Any] = {}
     for path, operation_id, summary, content, errors in (
@@ -229,6 +231,7 @@ def _pages(schemas: Schemas) -> dict[str, Any]:
             (Unavailable, DatabaseAway),
         ),
         ("/openapi.json", "openapi", "This document", {"application/json": document}, ()),
+        ("/asyncapi.json", "asyncapi", "The socket and its events", {"application/json": events}, ()),
         (
             "/uploads/{name}",
             "uploads",
@@ -250,7 +253,8 @@ def _pages(schemas: Schemas) -> dict[str, Any]:
                 "responses": {"200": answer, **_failures((*errors, *GET_ERRORS), schemas)},
             }
         }
-    pages["/openapi.json"]["get"]["responses"]["304"] = {"description": reason_phrase(304)}
+    for described in ("/openapi.json", "/asyncapi.json"):
+        pages[described]["get"]["responses"]["304"] = {"description": reason_phrase(304)}
     picture = pages["/uploads/{name}"]["get"]
     picture["parameters"] = [PICTURE_NAME]
     picture["responses"]["206"] = {**picture["responses"]["200"], "description": reason_phrase(206)}

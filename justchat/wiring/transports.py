@@ -15,6 +15,7 @@ from justchat.config.limits import Limits
 from justchat.config.settings import Settings
 from justchat.http.access_log import AccessLog, note_user
 from justchat.http.app import ForUsers, make_app, upload_head_checks
+from justchat.http.asyncapi import asyncapi
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
 from justchat.http.exported_files import ExportedFiles
@@ -144,6 +145,7 @@ def make_transports(
             settings.sms.report_secret,
             stores.sms_counts,
         ),
+        events=asyncapi(__version__),
     )
 
     def calls_factory(table: str, served: list[Endpoint], for_users: ForUsers | None) -> IProtocolFactory:

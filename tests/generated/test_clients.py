@@ -97,6 +97,28 @@ class Generated(ChatTestCase):
         self.assertEqual(0, found["totals"]["errors"], said)
         self.assertEqual([], [each["ruleId"] for each in found["problems"] if each["ruleId"] != "info-license"])
 
+    async def test_asyncapi(self) -> None:
+        """The official parser reads the AsyncAPI document, and says nothing against it; of a broken one it does."""
+        document = (await request(self.daemon.http, "GET", "/asyncapi.json")).json
+        (self.folder / "right.json").write_text(json.dumps(document))
+        (self.folder / "wrong.json").write_text(json.dumps({**document, "channels": {"socket": {"messages": 1}}}))
+        (self.folder / "parse.cjs").write_text(
+            "const {Parser} = require('@asyncapi/parser'), {readFileSync} = require('fs');"
+            "(async () => { for (const name of ['right.json', 'wrong.json']) {"
+            "const read = await new Parser().parse(readFileSync(name, 'utf8'));"
+            "const against = read.diagnostics.filter(each => each.code !== 'asyncapi-latest-version');"
+            "const said = against.map(each => `${each.code} ${each.path.join('.')}`);"
+            "console.log(JSON.stringify([!!read.document, said]));"
+            "} })();"
+        )
+        (self.folder / "node_modules").symlink_to(await deferToThread(node_modules))
+
+        assert NODE is not None
+        right, wrong = map(json.loads, (await self.tool(NODE, "parse.cjs")).splitlines())
+
+        self.assertEqual([True, []], right)
+        self.assertNotEqual([], wrong[1])
+
     async def test_typescript(self) -> None:
         """The clients of openapi-typescript and @hey-api/openapi-ts compile strictly, and walk."""
         for name in ("tsconfig.json", "walk_fetch.ts", "walk_hey.ts"):

@@ -39,6 +39,7 @@ class Routes(TestCase):
                 uploads=UploadedFiles(PictureFolder(Path())),
                 exports=ExportedFiles(object()),
                 sms_reports=SmsReports({}, None, object()),
+                events={},
             ),
         )
 
@@ -46,7 +47,8 @@ class Routes(TestCase):
 
         self.assertEqual(
             {
-                *("/a/call", "/", "/livez", "/readyz", "/openapi.json", "/ws", "/uploads/<name>", "/exports/<name>"),
+                *("/a/call", "/", "/livez", "/readyz", "/openapi.json", "/asyncapi.json", "/ws"),
+                *("/uploads/<name>", "/exports/<name>"),
                 "/sms/report/<sender>/<token>",
                 *("/socket.io/", "/socket.io/<path:__rest__>"),
             },

@@ -198,7 +198,9 @@ class Document(ChatTestCase):
         """Every GET path is in it, and answers with a declared status."""
         described = {path: item["get"] for path, item in self.document["paths"].items() if "get" in item}
 
-        self.assertEqual({"/", "/livez", "/readyz", "/openapi.json", "/uploads/{name}"}, set(described))
+        self.assertEqual(
+            {"/", "/livez", "/readyz", "/openapi.json", "/asyncapi.json", "/uploads/{name}"}, set(described)
+        )
         for path, operation in described.items():
             answer = await request(self.daemon.http, "GET", path)
 

@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.client import Answer, Listener, call, listen, request
 from tests.support.daemon import Daemon, shared_daemon
+from tests.support.schema import assert_declared
 from tests.support.waiting import eventually
 
 _phones = itertools.count(secrets.randbelow(10**6) * 10)
@@ -96,6 +97,9 @@ class ChatTestCase(TestCase):
     async def tearDown(self) -> None:
         for listener in self._listeners:
             await listener.leave()
+            for event in listener.events:
+                if "event" in event:  # else it is a browser's tool
+                    assert_declared(event)
         said = self.daemon.log[self._logged :]
         self.assertNotRegex(said, r"(?i)traceback|unhandled")
 

@@ -1,8 +1,12 @@
-"""Checks of answers against the daemon's OpenAPI document; undeclared fields are errors."""
+"""Checks of answers and events against the daemon's own documents; undeclared fields are errors."""
 
+from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
+
+from justchat.http.asyncapi import asyncapi
+from justchat.protocol.event_types import EVENTS
 
 _validators: dict[tuple[int, str, int], Draft202012Validator] = {}
 
@@ -20,6 +24,26 @@ def assert_allowed(document: dict[str, Any], path: str, status: int, body: Any) 
         _validators[key] = Draft202012Validator(closed({**schema, "components": document["components"]}))
     wrong = [f"{error.json_path}: {error.message}" for error in _validators[key].iter_errors(body)]
     assert not wrong, f"{path} {status}: {wrong}"
+
+
+_shapes: set[tuple[str, ...]] = set()
+
+
+def assert_declared(event: dict[str, Any]) -> None:
+    """Fail if the AsyncAPI document does not allow this event. Of events with the same fields one is checked."""
+    shape = (event["event"], *event["data"])
+    if shape not in _shapes:
+        _shapes.add(shape)
+        wrong = [f"{error.json_path}: {error.message}" for error in event_validator(event["event"]).iter_errors(event)]
+        assert not wrong, f"{event}: {wrong}"
+
+
+@cache
+def event_validator(name: str) -> Draft202012Validator:
+    components = asyncapi("")["components"]
+    assert name in {declared.name for declared in EVENTS}, f"{name} is not declared"
+    (message,) = (each for each in components["messages"].values() if each["name"] == name)
+    return Draft202012Validator(closed({**message["payload"], "components": components}))
 
 
 def closed(schema: Any) -> Any:
