@@ -1,4 +1,4 @@
-"""Word files: an operator's words, one a line (docs/operating.rst, "Word lists")."""
+"""Word files: an operator's words, one a line (docs/moderating.rst, "Word lists")."""
 
 from collections.abc import Iterator
 from pathlib import Path

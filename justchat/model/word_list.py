@@ -1,7 +1,7 @@
 """Word lists: finds an operator's words in a text, whatever their case, accents, look-alike letters or invisible marks.
 
 A text and the words are reduced to the same form: tokens between single spaces. A word is found where its tokens are,
-so it is found as a whole word only; a ``*`` at an end of a word opens that end. docs/operating.rst, "Word lists", has
+so it is found as a whole word only; a ``*`` at an end of a word opens that end. docs/moderating.rst, "Word lists", has
 the rules with examples.
 
 A token is a run of letters and digits. Where a script has no spaces between words, and for symbols as emoji, each

@@ -1,4 +1,4 @@
-"""Word lists: what is found in a text, and what a mask leaves of it; the table of docs/operating.rst holds."""
+"""Word lists: what is found in a text, and what a mask leaves of it; the table of docs/moderating.rst holds."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def words(*lines: str) -> WordList:
 
 def table() -> Iterator[tuple[str, list[str], list[str]]]:
     """The rows of "What a word finds"."""
-    page = parsed(PROJECT / "docs" / "operating.rst")
+    page = parsed(PROJECT / "docs" / "moderating.rst")
     (found,) = (table for table in page.findall(nodes.table) if table[0].astext() == "What a word finds")
     for row in found.next_node(nodes.tbody).children:
         line, finds, not_finds, _ = (
