@@ -28,6 +28,8 @@ COMPLAINT = re.compile(r"(?i)traceback|#(?:critical|error)\]|\b(?:critical|error
 # All load comes from one address and a few users, so the limits on single users would be measured.
 SETTINGS = '[limits]\nenabled = false\n[payments]\nsecret_key = "that of all daemons of the benchmark"\n'
 
+METRICS = '[metrics]\nendpoint = "tcp:0:interface=127.0.0.1"\n'
+
 
 class Daemon(Server):
     """``twistd justchat`` in a folder of its own; ``seed`` fills its database before the first start.
@@ -130,6 +132,12 @@ class Daemon(Server):
     def __exit__(self, *_: object) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def scrape(self) -> None:
+        """Read its metrics."""
+        found = re.search(r"metrics listens on (127\.0\.0\.1:\d+)", self._log.read_text())
+        assert found is not None
+        urllib.request.urlopen(f"http://{found[1]}/metrics").read()
 
     def database(self) -> str:
         """The URI of its running database, for a peer that reads the same."""

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from threading import Thread
 
 from bench import plans, several
@@ -23,6 +24,9 @@ PACED = 20
 """Events a second, with pauses between them: the cost of an event includes cold caches."""
 SIGN_UPS = 10
 """A second; a key is hashed for each, and takes a quarter of a core."""
+SHORT_TURNS = 3
+"""Of a comparison of two daemons that differ by little."""
+SCRAPES = 20
 MODERATE = 1_500
 """Messages a second: they take half a core, with pauses between them."""
 
@@ -171,6 +175,19 @@ def stalls(stage: Stage, seconds: float) -> Round:
         return {"ours": {"long_turns": len(daemon.stalls)}}
 
 
+def metrics(stage: Stage, seconds: float) -> Round:
+    """A daemon without ``[metrics]``, and one with it, in turn; and a scrape of that, which nobody else waits for."""
+    done: dict[str, list[Figures]] = {"ours without": [], "ours": []}
+    for _ in range(SHORT_TURNS):
+        done["ours without"].append(run(stage.ours(), plans.quiet(), seconds, connections=32))
+        done["ours"].append(run(stage.scraped(), plans.quiet(), seconds, connections=32))
+        used = stage.scraped().cpu_seconds()
+        for _ in range(SCRAPES):
+            stage.scraped().scrape()
+        done["ours"][-1]["scrape_ms"] = (stage.scraped().cpu_seconds() - used) / SCRAPES * 1000
+    return {name: {key: median(each[key] for each in those) for key in those[0]} for name, those in done.items()}
+
+
 def cold_start(stage: Stage, seconds: float) -> Round:
     stage.forget_archivist()
     done: Round = {}
@@ -196,6 +213,7 @@ MEASURES = [
     Measure("dialogs", "/user/dialogs of 50 among 100,000 messages", _reading(plans.dialogs)),
     Measure("stalls", "turns of the reactor over 20 ms, under each of these loads", stalls, most=1),
     Measure("sign-ups", "messages while people sign in", sign_ups),
+    Measure("metrics", "/room/sendMessage with [metrics], beside a daemon without", metrics),
     Measure("start", "cold start with 1,000,000 messages and 100,000 rooms", cold_start, most=3),
     Measure("members", "a room of 10,000 people of whom ten listen, beside one of ten", several.members),
     Measure("workers", "two workers, beside one daemon and two processes of Node", several.workers, most=3),

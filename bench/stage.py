@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from bench.daemon import Daemon
+from bench.daemon import METRICS, Daemon
 from bench.generator import run
 from bench.mongo import mongod
 from bench.node import Node, install
@@ -57,6 +57,10 @@ class Stage:
 
     def empty(self) -> Daemon:
         return self._daemon("empty", Daemon)
+
+    def scraped(self) -> Daemon:
+        """The daemon with ``[metrics]``."""
+        return self._daemon("scraped", lambda: Daemon(seed, settings=METRICS))
 
     def large(self) -> Daemon:
         """The daemon with a room of ten thousand people."""

@@ -71,6 +71,8 @@ TARGETS = [
     Target("dialogs", "requests/s, Node = 1", "requests", 2, "memory"),
     Target("stalls", "none", "long_turns", 0, **AT_MOST),
     Target("sign-ups", "p99 of messages, without = 1", "p99_ms", 1.5, "ours calm", "ours signing in", **AT_MOST),
+    Target("metrics", "requests/s, without = 1", "requests", 0.98, "ours without"),
+    Target("metrics", "server CPU per request, without = 1", "server_us", 1.02, "ours without", **AT_MOST),
     Target("start", "seconds until it listens, empty = 1", "ready_s", 2, "ours empty", **AT_MOST),
     Target("start", "memory, empty = 1", "mib", 2, "ours empty", **AT_MOST),
     Target("members", "server CPU, 10 people = 1", "server_us", 1.3, "10 people", "10,000 people", **AT_MOST),

@@ -16,10 +16,27 @@ from justchat.metrics.declarations import (
     REACTOR_TURNS,
     START_SECONDS,
 )
-from justchat.runtime.stall_detector import WatchedPoller
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
+
+
+class _TimedPoller:
+    """The reactor's epoll object, which observes the time from each poll to the next."""
+
+    def __init__(self, poller: Any) -> None:
+        self._poller = poller
+        self._poll = poller.poll
+        self._polled = perf_counter()
+
+    def poll(self, *args: Any) -> Any:
+        REACTOR_TURNS.observe(perf_counter() - self._polled)
+        events = self._poll(*args)
+        self._polled = perf_counter()
+        return events
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._poller, name)
 
 
 class ProcessMetrics:
@@ -28,26 +45,19 @@ class ProcessMetrics:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._poller: Any = None
-        self._turn_began = self._pass_began = 0.0
+        self._pass_began = 0.0
 
     def start(self) -> None:
         """Time reactor turns and garbage passes."""
         gc.callbacks.append(self._on_pass)
         self._poller = getattr(self._reactor, "_poller", None)
         if self._poller is not None:  # a reactor that polls otherwise has no turns to time
-            self._turn_began = perf_counter()
-            self._reactor._poller = WatchedPoller(self._poller, self._turn_ends, self._turn_begins)
+            self._reactor._poller = _TimedPoller(self._poller)
 
     def stop(self) -> None:
         """Time them no more."""
         if self._on_pass in gc.callbacks:
             gc.callbacks.remove(self._on_pass)
-
-    def _turn_begins(self) -> None:
-        self._turn_began = perf_counter()
-
-    def _turn_ends(self) -> None:
-        REACTOR_TURNS.observe(perf_counter() - self._turn_began)
 
     def _on_pass(self, phase: str, info: dict[str, int]) -> None:
         if phase == "start":

@@ -19,7 +19,7 @@ FRAMES = 12
 """Frames of the stack that are reported, the innermost ones."""
 
 
-class WatchedPoller:
+class _Poller:
     """The reactor's epoll object, with a callback before and after each poll."""
 
     def __init__(self, poller: Any, before: Callable[[], None], after: Callable[[], None]) -> None:
@@ -50,7 +50,7 @@ class StallDetector:
         self._stack: str | None = None
         self._poller = reactor._poller
         self._running = True
-        reactor._poller = WatchedPoller(self._poller, self._turn_ends, self._turn_begins)
+        reactor._poller = _Poller(self._poller, self._turn_ends, self._turn_begins)
         threading.Thread(target=self._sample, name="stall detector", daemon=True).start()
 
     def stop(self) -> None:
