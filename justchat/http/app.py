@@ -246,7 +246,12 @@ async def _respond_to_upload(
 ) -> Coroutine[Any, Any, Answer]:
     """The call whose body is in the request's spool file. Raises ApiError if the request is refused by its head."""
     if request.spool is None:  # an upload without a body, whose head is not checked yet
-        await request.channel.site.head_checks[endpoint.path.encode()](request)
+        site, path = request.channel.site, endpoint.path.encode()
+        try:
+            await site.head_checks[path](request)
+        except ApiError as error:
+            site.count_refusal(path, error)
+            raise
     # From here on the file belongs to the call, which goes on if the connection is lost.
     body, request.spool, request.content = request.spool, None, BytesIO()
     return _close_after(body, dispatcher.respond(endpoint, body, fields, address, head_checked=True))

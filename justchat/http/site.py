@@ -14,7 +14,7 @@ from werkzeug.routing import MapAdapter
 
 from justchat.config.limits import Limits
 from justchat.config.settings import Http
-from justchat.errors import MethodNotAllowed, NotFound, UpgradeRequired
+from justchat.errors import ApiError, MethodNotAllowed, NotFound, UpgradeRequired
 from justchat.http.access_log import AccessLog, path_without_secrets
 from justchat.http.answer import Answer, incident_answer
 from justchat.http.headers import TRACEPARENT, trace_of
@@ -25,6 +25,7 @@ from justchat.http.site_request import HeadCheck, SiteRequest
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.limits.rate_limiter import RateLimiter
+from justchat.metrics.declarations import CALLS
 from justchat.runtime.logs.call_context import CallContext
 
 
@@ -99,6 +100,11 @@ class JustChatSite(Site):
         address = self.address_of(request)
         if address is not None and self._rates is not None:
             self._rates.hit_address("get", address)
+
+    def count_refusal(self, path: bytes, error: ApiError) -> None:
+        """Count a request whose head or body was refused, if its path is that of a call."""
+        if path in self.paths:
+            CALLS.count(path.decode(), error.status)
 
     def check_takes_body(self, path: bytes) -> None:
         """Check that a POST to a decoded path may have a body. Raises NotFound, MethodNotAllowed, UpgradeRequired."""

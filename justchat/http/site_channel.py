@@ -240,6 +240,7 @@ class SiteChannel(PacedChannel):
         waits = b"100-continue" in self._expectations(request) and self.length != 0
         endless = self.length is not None and self.length > request.body_limit * DISCARDED
         if request.refusal is not None and (waits or endless):
+            self.site.count_refusal(self.path_of_request, request.refusal)
             self.refuse(request.refusal)
             return
         request.gotLength(self.length)

@@ -85,6 +85,7 @@ class SiteRequest(Request):
         if self.received > limit and self.refusal is None:
             self._refuse(TooLarge())
         if self.received > limit * DISCARDED:
+            self.channel.site.count_refusal(self.channel.path_of_request, self.refusal)
             self.channel.refuse(self.refusal)
         elif self.refusal is None:
             try:
@@ -125,6 +126,7 @@ class SiteRequest(Request):
         for name, value in cors_fields(self.channel.site.settings, self.getHeader(b"origin"), credentials=credentials):
             self.setHeader(name, value)
         if self.refusal is not None:
+            self.channel.site.count_refusal(self.path, self.refusal)
             self.write(write_error(self, self.refusal))
             self.finish()
         elif self.method == b"OPTIONS":

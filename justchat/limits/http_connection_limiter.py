@@ -9,6 +9,7 @@ from justchat.config.limits import Limits
 from justchat.errors import TooManyConnections
 from justchat.limits.client_address import ClientAddresses
 from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
+from justchat.metrics.declarations import RATE_REFUSALS
 
 RESERVED = 256
 """File descriptors that are kept free of connections, for the database, pictures and the log."""
@@ -55,8 +56,10 @@ class HttpConnectionLimiter:
         address = self._addresses.of_connection(peer)
         if self._enabled:
             if self.count >= self.most:
+                RATE_REFUSALS.count("connections")
                 raise TooManyConnections("the server has as many connections as it may have")
             if address is not None and self._of.get(address, 0) + self._elsewhere.count(address) >= self._per_address:
+                RATE_REFUSALS.count("connections-address")
                 raise TooManyConnections("this address has as many connections as it may have")
         self.count += 1
         if address is not None:

@@ -1,16 +1,21 @@
 """``GET /metrics`` of a daemon (contract, section 10): what it counts is what happened."""
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+import os
+import signal
+from pathlib import Path
 
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from twisted.trial.unittest import SynchronousTestCase
+
+from justchat.config.settings import Metrics, Settings
+from justchat.errors import StartupError
 from justchat.metrics.declarations import DECLARED
+from justchat.service.preflight import check_start, endpoints_of_metrics
 from tests.support.chat import ChatTestCase, a_phone, a_room, register
 from tests.support.client import call, request
 from tests.support.scraping import Scrape, get, scrape
 from tests.support.waiting import eventually
-from tests.support.workers import WorkersCase
-
-ELSEWHERE = {"justchat_bus_up", "justchat_bus_lag_seconds"}
-"""Those of daemons that a bus joins."""
+from tests.support.workers import WorkersCase, worker_pids
 
 
 class FormatTests(ChatTestCase):
@@ -73,6 +78,16 @@ class CountTests(ChatTestCase):
         self.assertEqual(1, await self.grown(name, path="/room/sendMessage", status="404"))
         name = "justchat_call_duration_seconds_bucket"
         self.assertEqual(3, await self.grown(name, path="/room/sendMessage", le="+Inf"))
+
+    async def test_refused_heads(self) -> None:
+        """A call that is refused before it is read counts, too: too large a body, an upload without a session."""
+        await request(self.daemon.http, "POST", "/room/sendMessage", b" " * 10**6)
+        fields = {"Content-Type": "image/png", "Authorization": "Bearer nothing"}
+        answers = [await request(self.daemon.http, "POST", "/upload", body, fields) for body in (b"", b"a picture")]
+
+        self.assertEqual(1, await self.grown("justchat_calls_total", path="/room/sendMessage", status="413"))
+        self.assertEqual([440, 440], [answer.status for answer in answers])
+        self.assertEqual(2, await self.grown("justchat_calls_total", path="/upload", status="440"))
 
     async def test_unknown_paths(self) -> None:
         """What clients ask for makes no series."""
@@ -178,6 +193,22 @@ class CountTests(ChatTestCase):
         self.assertEqual(10_000, after.of("justchat_queue_bound", queue="log_rooms"))
 
 
+class SettingTests(SynchronousTestCase):
+    """``[metrics] endpoint``."""
+
+    def test_nonsense(self) -> None:
+        """An endpoint that is none is a fault of the settings, found before anything starts."""
+        settings = Settings(metrics=Metrics(endpoint="nowhere:1"), data_dir=Path(self.mktemp()))
+
+        error = self.assertRaises(StartupError, check_start, settings, {})
+
+        self.assertTrue(str(error).startswith("[metrics] endpoint: 'nowhere:1' is no endpoint"), error)
+
+    def test_off(self) -> None:
+        """By default there is none."""
+        self.assertEqual({}, endpoints_of_metrics(Settings()))
+
+
 class WorkerTests(WorkersCase):
     """A daemon of several workers."""
 
@@ -196,6 +227,25 @@ class WorkerTests(WorkersCase):
             self.assertEqual(1, after.of("justchat_worker_up", worker=worker))
             self.assertEqual(1, after.of("justchat_bus_up", worker=worker))
             self.assertTrue(after.has("justchat_memory_bytes", worker=worker))
+
+    async def test_hanging(self) -> None:
+        """A worker that hangs is shown as down, with what it had counted."""
+        await self.a_person()
+        pid = worker_pids(self.daemon)[2]
+        before = await scrape(self.daemon)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            during = await scrape(self.daemon)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+        async def answers() -> bool:
+            return (await scrape(self.daemon)).of("justchat_worker_up", worker="2") == 1
+
+        self.assertEqual((1, 0), tuple(during.of("justchat_worker_up", worker=each) for each in "12"))
+        name = "justchat_calls_total"
+        self.assertGreaterEqual(during.of(name, path="/init/auth"), before.of(name, path="/init/auth"))
+        await eventually(answers, "the worker to answer again")
 
     async def test_killed(self) -> None:
         """What a worker that was killed had counted stays, and its successor is in the next scrape."""
