@@ -101,7 +101,8 @@ requirements: $(INSTALLED)
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' $(LOCK) \
 		--output-file requirements.lock setup.py
 
-# Looks for known vulnerabilities in the installed packages and in requirements.lock. Passes, with a message, if the advisories cannot be reached.
+# Looks for known vulnerabilities in the installed packages and in requirements.lock. Passes, with a message, if the
+# advisories cannot be reached.
 audit: $(INSTALLED)
 	$(BIN)/python tests/audit.py
 

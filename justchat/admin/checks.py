@@ -255,12 +255,21 @@ def database_version(version: str) -> Finding:
     """Whether the series of MongoDB is still maintained."""
     series = tuple(int(part) for part in version.split(".")[:2])
     what = f"MongoDB {version}"
-    if series < (4, 4):
-        return Finding("database", CheckState.WRONG, what, "JustChat needs 4.4 or later: upgrade it")
+    if series < (6, 0):
+        return Finding("database", CheckState.WRONG, what, "JustChat needs 6.0 or later: upgrade it")
     if series < (7, 0):
         advice = "its series gets no corrections any more; docs/operating.rst says how to move to a later one"
         return Finding("database", CheckState.WARNING, what, advice)
     return Finding("database", CheckState.OK, what)
+
+
+def feature_compatibility(version: str, series: str) -> Finding:
+    """Whether the data of the embedded database could be those of its mongod's series."""
+    what = f"data of the series {series}, MongoDB {version}"
+    if version.startswith(f"{series}."):
+        return Finding("feature compatibility", CheckState.OK, what)
+    advice = 'justchat-admin database upgrade, after a backup (docs/operating.rst, "The embedded MongoDB")'
+    return Finding("feature compatibility", CheckState.WARNING, what, advice)
 
 
 def time_now() -> float:

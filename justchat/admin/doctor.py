@@ -4,6 +4,8 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from twisted.internet.threads import deferToThread
+
 from justchat.admin.checks import (
     WITHOUT_DATABASE,
     Check,
@@ -11,11 +13,13 @@ from justchat.admin.checks import (
     Finding,
     clock,
     database_version,
+    feature_compatibility,
     settings_file,
     time_now,
 )
 from justchat.admin.database import find_database
 from justchat.admin.output import Outcome, table
+from justchat.admin.versions import read_versions
 from justchat.config.settings import Settings
 from justchat.errors import DatabaseAway, StartupError
 from justchat.store.indexes import INDEXES
@@ -77,9 +81,13 @@ async def _of_database(settings: Settings, reactor: Any) -> list[Finding]:
             database = Database(uri)
             database.open()
             try:
-                return await _looked_at(database, reactor)
+                found = await _looked_at(database, reactor)
             finally:
                 await database.close()
+            if settings.mongo.uri is None:
+                versions = await deferToThread(read_versions, uri)
+                found.append(feature_compatibility(versions["mongodb"], versions["feature_compatibility_version"]))
+            return found
     except (StartupError, DatabaseAway) as error:
         return [Finding("database", CheckState.WRONG, " ".join(str(error).split()), "start it, or correct [mongo] uri")]
 
@@ -94,7 +102,7 @@ async def _looked_at(database: Database, reactor: Any) -> list[Finding]:
         await Schema(database, MIGRATIONS, None, reactor).check()
         found.append(Finding("schema", CheckState.OK, "that of this release"))
     except StartupError as error:
-        found.append(Finding("schema", CheckState.WRONG, str(error), "install the release that it is of"))
+        found.append(Finding("schema", CheckState.WRONG, str(error), 'docs/operating.rst, "Upgrading"'))
     missing = await _missing_indexes(database)
     if missing:
         advice = "restart the daemon, which creates them"

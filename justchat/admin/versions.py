@@ -24,7 +24,7 @@ _ASKS_FOR_CONFIRMATION = 7
 async def show_versions(settings: Settings, reactor: Any, arguments: Namespace) -> Outcome:
     """Show the versions of MongoDB, of its data, and of JustChat's schema."""
     async with find_database(settings, reactor) as uri:
-        versions = await deferToThread(_read, uri)
+        versions = await deferToThread(read_versions, uri)
     schema = versions["schema"]
     written = schema["version"] if schema["release"] is None else f"{schema['version']}, JustChat {schema['release']}"
     return Outcome(
@@ -56,7 +56,8 @@ async def upgrade(settings: Settings, reactor: Any, arguments: Namespace) -> Out
     return Outcome(text, {"before": before, "after": after})
 
 
-def _read(uri: str) -> dict[str, Any]:
+def read_versions(uri: str) -> dict[str, Any]:
+    """What ``show_versions`` shows. Blocks. Raises StartupError."""
     try:
         with Client(uri) as client:
             stored = client.get_default_database(DEFAULT_NAME)[VERSIONS].find_one({"_id": "schema"}) or {}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from justchat.errors import StartupError
 
-VERSION_TIMEOUT = 10.0
+VERSION_TIMEOUT = 30.0
 """Seconds that ``mongod --version`` may take."""
 WRONG_SERIES = "UPGRADE PROBLEM"
 """The beginning of what mongod says of data of a series that it does not take."""

@@ -16,6 +16,7 @@ from justchat.admin.checks import (
     database_version,
     defaults,
     disk,
+    feature_compatibility,
     open_files,
     proxies,
     settings_file,
@@ -88,8 +89,13 @@ class Checks(SynchronousTestCase):
 
     def test_versions(self) -> None:
         """A series that has ended is a warning, one that lacks what JustChat needs is wrong."""
-        for version, state in (("8.0.4", OK), ("7.0.0-rc1", OK), ("6.0.5", WARNING), ("3.6.1", WRONG)):
+        for version, state in (("8.0.4", OK), ("7.0.0-rc1", OK), ("6.0.5", WARNING), ("5.0.29", WRONG)):
             self.assertEqual(state, database_version(version).state)
+
+    def test_feature_compatibility(self) -> None:
+        """Data of an earlier series than the mongod's are a warning."""
+        for series, state in (("7.0", WARNING), ("8.0", OK)):
+            self.assertEqual(state, feature_compatibility("8.0.4", series).state)
 
     def test_settings_file(self) -> None:
         """Settings that everybody may read are a warning."""

@@ -25,7 +25,16 @@ class Doctor(AdminCase):
 
         found = {each["name"]: each["state"] for each in json.loads(done.output)["checks"]}
         self.assertEqual("wrong" in found.values(), bool(done.code), done)
-        parts = ("data directory", "disk", "open files", "clock", "database", "schema", "indexes")
+        parts = (
+            "data directory",
+            "disk",
+            "open files",
+            "clock",
+            "database",
+            "schema",
+            "indexes",
+            "feature compatibility",
+        )
         self.assertLessEqual(set(parts), set(found))
         self.assertEqual(("ok", "ok", "ok"), (found["data directory"], found["schema"], found["indexes"]))
         text = await self.admin("doctor")
