@@ -51,7 +51,7 @@ async def back_up(settings: Settings, reactor: Any, arguments: Namespace) -> Out
         raise StartupError(f"{path.parent}: no such folder")
     check_owner(settings.data_dir)
     check_restored(settings.data_dir)
-    with Interruption() as interruption:
+    with Interruption(reactor) as interruption:
         if settings.mongo.uri is not None:
             check_reachable(settings.mongo.uri)
             work = deferToThread(_write, path, settings, str(settings.mongo.uri), interruption.check, is_ours=False)

@@ -11,13 +11,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interruption:
     """As a context manager, takes the two signals. ``check`` raises StartupError once one has come."""
 
-    def __init__(self) -> None:
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
         self._came = False
         self._former: list[Any] = []
 
     def __enter__(self) -> "Interruption":
-        self._former = [signal.signal(number, self._note) for number in _SIGNALS]
+        # A reactor that starts takes them for itself.
+        self._reactor.callWhenRunning(self._take)
         return self
+
+    def _take(self) -> None:
+        self._former = [signal.signal(number, self._note) for number in _SIGNALS]
 
     def __exit__(self, *_: object) -> None:
         for number, former in zip(_SIGNALS, self._former, strict=True):

@@ -54,7 +54,7 @@ _NOT_DATA = frozenset({DAEMON_LOCK, ADMIN_LOCK, "lost+found"})
 async def restore(settings: Settings, reactor: Any, arguments: Namespace) -> Outcome:
     """Restore a backup into an empty data directory and, with --mongo, an empty database. The daemon must not run."""
     path: Path = arguments.file
-    with Interruption() as interruption:
+    with Interruption(reactor) as interruption:
         header = await deferToThread(read_header, path, __version__)
         manifest = await deferToThread(verify, path, interruption.check)
         async with _target(settings, reactor) as uri:

@@ -2,17 +2,25 @@
 
 import itertools
 import os
+import signal
 import subprocess
 import tarfile
+from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from bson import decode_all, encode
 from pymongo import MongoClient
+from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
+from justchat.admin import restore
+from justchat.config.settings import load_settings
 from justchat.runtime.backup_file import BackupWriter, members_of
+from justchat.store.dump import is_half_restored
 from tests.support.admin import AdminCase, Done, run
 from tests.support.daemon import Daemon
+from tests.support.forks import Fork
 from tests.support.mongo import drop, fresh_uri
 from tests.support.operators_mongod import OperatorsMongod
 from tests.support.waiting import eventually
@@ -165,6 +173,32 @@ class Refused(BackupCase):
 
 
 class HalfRestored(BackupCase):
+    async def test_marks(self) -> None:
+        """The marks come before anything that is restored, and go after all of it."""
+        uri, database = self.a_database()
+        self.write(a=encode({"_id": 1}), **{"uploads/x.png": b"x"})
+        settings = load_settings(None, {"mongo": {"uri": uri}}, str(self.target), secrets=False)
+        load = restore._load
+        marks: list[tuple[set[str], list[str], bool]] = []
+
+        def look() -> None:
+            there = set(os.listdir(self.target)) - {"lock", "admin-lock"}
+            marks.append((there, database.list_collection_names(), is_half_restored(database)))
+
+        def look_and_load(*arguments: Any) -> None:
+            look()
+            load(*arguments)
+            look()
+
+        self.patch(restore, "_load", look_and_load)
+        await restore.restore(settings, reactor, Namespace(file=self.file))
+        look()
+
+        before, loaded, after = marks
+        self.assertEqual(({"restoring"}, ["versions"], True), before)
+        self.assertEqual(({"restoring", "uploads"}, True), (loaded[0], loaded[2]))
+        self.assertEqual(({"uploads"}, False), (after[0], after[2]))
+
     async def test_data_dir(self) -> None:
         """No daemon starts on a data directory whose restore was killed. The restore can be run again."""
         daemon = Daemon()
@@ -200,6 +234,62 @@ class HalfRestored(BackupCase):
         self.assertEqual([], list(database["gifts"].find()))
         self.assertEqual([{"_id": 1}], list(database["words"].find()))
         await daemon.start()
+
+
+class Ended(BackupCase):
+    """Commands that are ended while they are at work."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.uri, self.database = self.a_database()
+        self.database["gifts"].insert_one({"_id": 1})
+        self.source = self.folder.absolute() / "data"
+        (self.source / "uploads").mkdir(parents=True)
+        self.beside = self.file.with_name(f"{self.file.name}.unfinished")
+
+    def start(self, data: Path, *arguments: str) -> Fork:
+        files = [self.folder / name for name in ("output", "error", "code")]
+        files[2].unlink(missing_ok=True)
+        options = ("--mongo", self.uri, "--data-dir", str(data))
+        process = Fork(["justchat-admin", *options, *arguments], os.environ, self.folder, *files)
+        self.addCleanup(process.kill)
+        return process
+
+    async def ended(self, process: Fork) -> int:
+        await eventually(lambda: process.poll() is not None, "the end of the command", 60)
+        assert process.returncode is not None
+        return process.returncode
+
+    async def a_long_backup(self) -> Fork:
+        """A backup at work, which has four gigabytes to read."""
+        with open(self.source / "uploads" / "large.png", "wb") as large:
+            large.truncate(4 * 2**30)
+        backup = self.start(self.source, "backup", str(self.file))
+        await eventually(self.beside.exists, "the backup to begin")
+        return backup
+
+    async def test_interrupted_backup(self) -> None:
+        """Ctrl-C and SIGTERM end a backup in one line, and leave no file."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            backup = await self.a_long_backup()
+            backup.send_signal(number)
+
+            self.assertEqual(1, await self.ended(backup))
+            self.assertIn("interrupted", (self.folder / "error").read_text())
+            self.assertFalse(self.file.exists() or self.beside.exists())
+
+    async def test_killed_backup(self) -> None:
+        """What a backup that is killed leaves has another name, and is gone after the next one."""
+        backup = await self.a_long_backup()
+        backup.kill()
+        await self.ended(backup)
+        self.assertFalse(self.file.exists())
+        (self.source / "uploads" / "large.png").unlink()
+
+        self.assertEqual(0, await self.ended(self.start(self.source, "backup", str(self.file))))
+
+        self.assertTrue(self.file.exists())
+        self.assertFalse(self.beside.exists())
 
 
 class OwnMongo(BackupCase):
