@@ -75,7 +75,9 @@ def _try_to_copy(folder: Path, target: Path, check: Callable[[], None]) -> None:
 
 def _copy(folder: Path, target: Path, check: Callable[[], None]) -> None:
     shutil.rmtree(target, ignore_errors=True)
-    (target / JOURNAL).mkdir(mode=0o700, parents=True)
+    # For us alone, as the files of the database are.
+    target.mkdir(mode=0o700)
+    (target / JOURNAL).mkdir()
     checkpoint = (folder / TURTLE).read_bytes()
 
     def check_checkpoint() -> None:

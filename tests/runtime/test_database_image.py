@@ -72,6 +72,7 @@ class Copies(TestCase):
                 self._checkpoint(2)
 
         self.copy(checkpoint_once)
+        self.assertEqual(0o700, self.target.stat().st_mode & 0o777)
         self.assertEqual([1, 2], self.numbers_in_copy())
 
         error = self.assertRaises(StartupError, self.copy, lambda: self._checkpoint(None))
