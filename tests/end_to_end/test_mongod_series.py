@@ -1,15 +1,16 @@
 """The embedded database's mongod: another program, and data of another series."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
-from justchat.runtime.mongod_binary import find_binary
+from justchat.runtime.mongod_binary import find_binary, version_of
 from tests.support.admin import Done, run
 from tests.support.daemon import Daemon
 from tests.support.mongod_programs import wrapper
@@ -21,6 +22,7 @@ FCV = {"_id": "featureCompatibilityVersion"}
 class SeriesCase(TestCase):
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def a_daemon(self, **more: Any) -> Daemon:
         daemon = Daemon(folder=self.folder, **more)
@@ -32,6 +34,8 @@ class SeriesCase(TestCase):
 
     async def write_series(self, series: str) -> None:
         """Data of the embedded database whose featureCompatibilityVersion is ``series``."""
+        if version_of(find_binary())[:2] != (6, 0):
+            raise SkipTest("the mongod of the tests is not of the series 6.0")
         data = self.folder / "data"
         (data / "mongo").mkdir(parents=True, mode=0o700)
         os.symlink(data / "mongo", self.folder / "db")
@@ -55,7 +59,7 @@ class SeriesCase(TestCase):
 class Program(SeriesCase):
     async def test_setting(self) -> None:
         """The daemon and justchat-admin run the program of [mongo] binary."""
-        script, log = wrapper(self.folder / "bin")
+        script, log = wrapper(self.folder / "bin", find_binary())
         daemon = self.a_daemon(settings=f'[mongo]\nbinary = "{script}"\n')
 
         await daemon.start()
