@@ -19,7 +19,7 @@ ANEW := anew
 endif
 endif
 
-.PHONY: run install install-etc deb deb-check check lint trial wheel upgrade first-hour audit requirements bench fuzz \
+.PHONY: run install install-etc deb deb-check check lint docs trial wheel upgrade first-hour audit requirements bench fuzz \
 	attack histories storm faults simulation client clean
 
 # What a failed program has begun to write is no result.
@@ -46,7 +46,7 @@ deb:
 deb-check: deb
 	sh packaging/check_deb.sh
 
-check: lint trial wheel first-hour audit
+check: lint docs trial wheel first-hour audit
 
 lint: $(INSTALLED) client
 	$(BIN)/ruff check .
@@ -83,6 +83,10 @@ $(CLIENT)/src/api.ts: $(CLIENT)/openapi.json $(CLIENT)/node_modules/.installed
 $(CLIENT)/dist/index.js: $(CLIENT)/src/api.ts $(CLIENT)/tsconfig.json $(wildcard $(CLIENT)/src/*.ts)
 	@$(WITH_NODE) && tsc --project . && esbuild src/index.ts --bundle --format=esm --minify --target=es2020 \
 		--sourcemap --log-level=warning --outfile=dist/index.js
+
+# The documents as pages, in build/docs. A warning is an error.
+docs: $(INSTALLED)
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 
 wheel: $(INSTALLED)
 	$(BIN)/python -m tests.wheel

