@@ -8,7 +8,7 @@ from tests.support.chat import Person
 from tests.support.client import Listener, listen
 from tests.support.crashes import CrashCase
 from tests.support.waiting import assert_within, at_once, eventually
-from tests.support.workers import worker_pids
+from tests.support.workers import a_session_of, worker_pids
 
 SOCKETS = 12
 """Enough that each worker has some."""
@@ -78,6 +78,7 @@ class WorkerKilled(CrashCase):
                 return len(self.crowd.said) >= wanted
 
             await eventually(served, "messages after the death of a worker", 60)
+            await a_session_of(self.daemon.http, victim)  # it is back, before the next one dies
         await self.crowd.end()
 
         await self.check_kept()

@@ -1,6 +1,7 @@
 """Waiting for what must happen, without sleeping for it, and starting several calls at once."""
 
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
@@ -55,12 +56,13 @@ async def at_once(calls: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
 
 
 def slowness() -> float:
-    """How many times as long as on an idle machine work takes on this one now; 1 or more."""
+    """How many times as long as on an idle machine work takes on this one, now or in the last minute; 1 or more."""
     burn = 0.2
     began, used = time.monotonic(), time.thread_time()
     while time.thread_time() - used < burn:
         pass
-    return max(1.0, (time.monotonic() - began) / burn)
+    load, *_ = os.getloadavg()
+    return max(1.0, (time.monotonic() - began) / burn, load / (os.cpu_count() or 1))
 
 
 def assert_within(seconds: float, took: float) -> None:
