@@ -175,6 +175,13 @@ def descendants(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in descendants(int(child)))]
 
 
+def command_of(pid: int) -> bytes:
+    """The command line of a process; empty for one that has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
 def is_refused(port: int) -> bool:
     """Whether new connections are refused, whichever socket of the group the kernel picks."""
     for _ in range(8):
@@ -262,6 +269,27 @@ class Ending(StartCase):
             each.close()
         self.assertIn(await daemon.ended(), (0, -signal.SIGTERM))
         self.assertNotRegex(daemon.log, "(?i)traceback|critical|#error|started again|restarted")
+
+    async def test_spare_signalled(self) -> None:
+        """SIGTERM does not end a process that waits to be a worker; the parent does. It stops one that is a worker."""
+        daemon = await self.a_group()
+        assert daemon.process is not None
+
+        def spares() -> list[int]:
+            assert daemon.process is not None
+            workers, children = worker_pids(daemon).values(), descendants(daemon.process.pid)
+            return [pid for pid in children if pid not in workers and b"group.worker" in command_of(pid)]
+
+        await eventually(lambda: len(spares()) == 1, "a spare")
+        (spare,) = spares()
+        os.kill(spare, signal.SIGTERM)
+
+        os.kill(worker_pids(daemon)[1], signal.SIGKILL)
+        await eventually(lambda: spare in worker_pids(daemon).values() or has_ended(spare), "the spare to be a worker")
+
+        await daemon.stop()
+        await self.assert_gone(daemon, spare)
+        self.assertNotIn("a spare worker ended", daemon.log)
 
     async def test_second_signal(self) -> None:
         """A second SIGTERM does not wait for a worker that hangs."""

@@ -1,6 +1,7 @@
 """The parent of several workers, twistd's process: it owns ports and embedded database, and serves no client."""
 
 import os
+import signal
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -193,4 +194,6 @@ class Parent(RootService):
             *arguments,
             environment=environment,
             descriptors={**pipes, **self._descriptors()},
+            # Until its reactor runs. SIGTERM of a whole group would else end it before this process stops.
+            blocked={signal.SIGTERM},
         )

@@ -1,6 +1,7 @@
 """A worker: a daemon whose database and listening sockets are its parent's."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -44,13 +45,14 @@ class WorkerDaemon:
         self._daemon = Daemon(context.settings, {}, reactor, self._role, load=lambda: self._settings)
 
     def run(self, number: int) -> None:
-        """Be the worker with this number until SIGTERM."""
+        """Be the worker with this number until SIGTERM, which may have come before: the parent spawned it blocked."""
         self._role.assign(number)
         self._daemon.bind()
         channel = ParentChannel(self._role.encoded_metrics, self._reload)
         self._role.report = channel.report
         beats = LoopingCall(channel.report, BEAT)
         beats.clock = self._reactor
+        self._reactor.callWhenRunning(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM})
         self._reactor.callWhenRunning(channel.open, self._reactor)
         self._reactor.callWhenRunning(beats.start, BEAT_EVERY)
         self._reactor.callWhenRunning(self._daemon.startService)
