@@ -1,22 +1,30 @@
 #!/bin/sh
 # Installs the package in a fresh Debian below a temporary folder, and tries it there. `make deb-check` runs this as root;
-# debootstrap downloads about 50 MB. The daemon's ports are on loopback, 4610 and 4611.
+# debootstrap downloads about 50 MB. The daemon listens on loopback.
 set -eu
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 package=$(ls -t dist/justchat_*.deb | head -n 1)
 root=$(mktemp -d)
 chmod 755 "$root"
 daemon=
+stop() {
+    if [ -n "$daemon" ]; then
+        kill "$daemon" 2> /dev/null || true
+        wait "$daemon" || true
+        daemon=
+    fi
+}
 finish() {
-    [ -z "$daemon" ] || kill "$daemon" 2> /dev/null || true
+    stop
     ! mountpoint -q "$root/proc" || umount "$root/proc" || umount --lazy "$root/proc"
     rm -rf --one-file-system "$root"
 }
 trap finish EXIT
+trap 'exit 1' INT TERM
 
 step() { echo "deb-check: $*"; }
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
-as_justchat() { inside runuser -u justchat -- "$@"; }
+as_justchat() { inside setpriv --reuid=justchat --regid=justchat --init-groups "$@"; }
 admin() { as_justchat justchat-admin --config /etc/justchat/justchat.toml --data-dir /var/lib/justchat "$@"; }
 
 step "a fresh $suite"
@@ -36,20 +44,25 @@ inside apt-get -qq install --yes --no-install-recommends /tmp/justchat.deb > /de
 [ "$(inside stat -c '%U %G %a' /etc/justchat/justchat.toml)" = "root justchat 640" ]
 
 step "runs"
-sed -i 's/^endpoint = "tcp:4000"/endpoint = "tcp:4610:interface=127.0.0.1"/; s/^endpoint = "tcp:8000"/endpoint = "tcp:4611:interface=127.0.0.1"/' \
+sed -i 's/^endpoint = "tcp:4000"/endpoint = "tcp:0:interface=127.0.0.1"/; s/^endpoint = "tcp:8000"/endpoint = "tcp:0:interface=127.0.0.1"/' \
     "$root/etc/justchat/justchat.toml"
 command="/opt/justchat/bin/twistd --nodaemon --pidfile= justchat --config /etc/justchat/justchat.toml --data-dir /var/lib/justchat"
 # shellcheck disable=SC2086  # its words
 as_justchat $command --check-config
 # shellcheck disable=SC2086
-as_justchat sh -c "cd /; exec $command" > "$root/tmp/log" 2>&1 &
-daemon=$!
+chroot "$root" setpriv --reuid=justchat --regid=justchat --init-groups $command > "$root/tmp/log" 2>&1 &
+daemon=$!  # each program is replaced by the next, up to twistd
 tried=0
-until inside /opt/justchat/bin/python -c 'import urllib.request as r; r.urlopen("http://127.0.0.1:4610/readyz", timeout=5)' 2> /dev/null; do
+until grep -q 'JustChat .* is up' "$root/tmp/log"; do
     tried=$((tried + 1))
-    [ $tried -lt 120 ] || { cat "$root/tmp/log" >&2; exit 1; }
+    if [ $tried -gt 120 ] || ! kill -0 "$daemon"; then
+        cat "$root/tmp/log" >&2
+        exit 1
+    fi
     sleep 1
 done
+url=$(grep -o 'http://127.0.0.1:[0-9]*' "$root/tmp/log" | head -n 1)
+inside /opt/justchat/bin/python -c "import urllib.request as r; print(r.urlopen('$url/readyz', timeout=10).read().decode())"
 admin --json users list
 admin gifts list
 if inside justchat-admin --data-dir /var/lib/justchat users list 2> /dev/null; then
@@ -59,10 +72,8 @@ fi
 
 step "keeps settings and data over an upgrade, a removal and a purge"
 inside dpkg --install /tmp/justchat.deb > /dev/null
-grep -q 4610 "$root/etc/justchat/justchat.toml"
-kill "$daemon"
-wait "$daemon" || true
-daemon=
+grep -q tcp:0: "$root/etc/justchat/justchat.toml"
+stop
 inside dpkg --remove justchat > /dev/null
 [ -e "$root/etc/justchat/justchat.toml" ] && [ ! -e "$root/opt/justchat/bin/twistd" ]
 inside dpkg --purge justchat

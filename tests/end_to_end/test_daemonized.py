@@ -16,6 +16,8 @@ from tests.support.daemon import LOOPBACK, TWISTD
 from tests.support.starting import StartCase, free_port, processes
 from tests.support.waiting import eventually
 
+SOCKET_UNIT = Path(__file__).parents[2] / "etc" / "justchat.socket"
+
 
 class Daemonized(StartCase):
     """Without --nodaemon: the started process forks, and its exit code is the result."""
@@ -130,6 +132,29 @@ class Daemonized(StartCase):
             answer = await request(bound.getsockname()[1], "GET", "/readyz")
 
         self.assertEqual(200, answer.status)
+
+    async def test_socket_unit(self) -> None:
+        """It listens on the sockets of etc/justchat.socket, by the endpoints that this names."""
+        unit = SOCKET_UNIT.read_text()
+        http, websocket = re.findall(r'^#   endpoint = "(.*)"$', unit, re.MULTILINE)
+        self.assertEqual(2, len(re.findall("^ListenStream=", unit, re.MULTILINE)))
+        bound = [socket.create_server(("::1", 0), family=socket.AF_INET6) for _ in range(2)]
+        try:
+            fds = [each.fileno() for each in bound]
+            # Copied out of the way first: 3 may be one of them.
+            copies = f"98<&{fds[0]} 99<&{fds[1]}"
+            script = f'exec {copies}; exec 3<&98 4<&99 98<&- 99<&-; LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"'
+            environ = "LISTEN_FDNAMES=justchat.socket:justchat.socket"
+            command = ["env", environ, "bash", "-c", script, "bash"]
+            await self.up("--http", http, "--websocket", websocket, prefix=command, keep=fds)
+
+            for each in bound:
+                with socket.create_connection(each.getsockname()[:2], 30) as client:
+                    client.sendall(b"GET /socket HTTP/1.1\r\nHost: x\r\n\r\n")
+                    self.assertEqual(b"HTTP/1.1 ", client.recv(9, socket.MSG_WAITALL))
+        finally:
+            for each in bound:
+                each.close()
 
     async def test_unix_socket(self) -> None:
         """It listens on Unix sockets; one that cannot be used is one line of the started process."""
