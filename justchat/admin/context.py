@@ -23,7 +23,6 @@ from justchat.interfaces.pictures import IPictureRecords, IPictureStore
 from justchat.interfaces.webhooks import IDeliveries
 from justchat.model.audit import Actor, ActorKind
 from justchat.model.ids import Id
-from justchat.runtime.data_dir import check_owner
 from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
 from justchat.store.schema import Schema
@@ -157,10 +156,7 @@ def operator() -> Actor:
 async def open_context(
     settings: Settings, with_secrets: Callable[[], Settings], reactor: Any
 ) -> AsyncIterator[AdminContext]:
-    """A context on the daemon's database. Raises StartupError where that cannot be reached, and for whom the data
-    directory, if it is on this machine, is another user's: the daemon could not read what they leave in it.
-    """
-    check_owner(settings.data_dir)
+    """A context on the daemon's database. Raises StartupError where that cannot be reached."""
     async with find_database(settings, reactor) as uri:
         database = Database(uri, files=settings.picture_store == "gridfs")
         bus = make_bus_of_command(settings, reactor)

@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
-from justchat.runtime.data_dir import DAEMON_LOCK, check_restored, try_lock
+from justchat.runtime.data_dir import DAEMON_LOCK, check_owner, check_restored, try_lock
 from justchat.runtime.mongod import SOCKET, Mongod
 from justchat.store.mongo.uri import check_reachable
 
@@ -30,7 +30,10 @@ LOCK_EVERY = 0.05
 
 @asynccontextmanager
 async def find_database(settings: Settings, reactor: Any) -> AsyncIterator[str]:
-    """The URI of the database. Raises StartupError where it cannot be reached."""
+    """The URI of the database. Raises StartupError where it cannot be reached, and where the data directory is another
+    user's: the daemon could not read what we leave in it.
+    """
+    check_owner(settings.data_dir)
     if settings.mongo.uri is not None:
         check_reachable(settings.mongo.uri)
         yield settings.mongo.uri

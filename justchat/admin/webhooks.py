@@ -5,6 +5,7 @@ from argparse import Namespace
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, short, table
 from justchat.errors import NotFound
+from justchat.model.audit import Deed
 from justchat.model.ids import Id, as_id
 from justchat.model.moment import iso
 from justchat.model.webhook import WebhookStatus
@@ -36,6 +37,7 @@ async def replay(context: AdminContext, arguments: Namespace) -> Outcome:
     wanted: Id | None = None if arguments.id is None else as_id(arguments.id)
     if wanted is not None and wanted not in known:
         raise NotFound("no webhook has this id")
+    await context.operating.record(Deed.REPLAY_WEBHOOKS, wanted)
     number = sum([await context.deliveries.replay(each) for each in known if wanted in (None, each)])
     return Outcome(f"{number} deliveries are sent once more.", {"replayed": number})
 

@@ -64,6 +64,7 @@ class Deed(StrEnum):
     OPEN_SESSION = "open session"
     LIST_COMPLAINTS = "list complaints"
     TEST_SMS = "test sms"
+    REPLAY_WEBHOOKS = "replay webhooks"
     CHANGE_PHONE = "change phone"
 
 

@@ -153,8 +153,10 @@ class Databases(AdminCase):
         done = await run("--data-dir", str(self.folder / "data"), "gifts", "list")
 
         self.assert_refused(done, "another user's")
-        done = await run("--data-dir", str(self.folder / "data"), "--mongo", fresh_uri(), "gifts", "list")
-        self.assert_refused(done, "another user's")
+        for command in (("gifts", "list"), ("database", "show"), ("backup", str(self.folder / "backup"))):
+            for place in ((), ("--mongo", fresh_uri())):
+                done = await run("--data-dir", str(self.folder / "data"), *place, *command)
+                self.assert_refused(done, "another user's")
 
     async def test_mongo(self) -> None:
         """--mongo names a database that is there; nothing is needed in the data directory."""

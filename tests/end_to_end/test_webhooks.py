@@ -193,6 +193,8 @@ class Failures(WebhooksCase):
         self.receiver.answer = with_status(200)
         replayed = await run("--mongo", self.uri, "--json", "webhooks", "replay")
         self.assertEqual({"replayed": 1}, replayed.json)
+        deeds = await run("--mongo", self.uri, "--json", "audit")
+        self.assertEqual("replay webhooks", deeds.json["audit"][0]["deed"])
         self.assertEqual(["one"], await self.receiver.texts(room, 1))
         self.assertEqual(1, len({hook.id for hook in self.receiver.tried}))
 
