@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from itertools import product
 from typing import Any
 
 from attrs import frozen
@@ -36,6 +37,8 @@ from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
 from justchat.limits.rate_limiter import RateLimiter
+from justchat.metrics.declarations import SOCKETS_CLOSED
+from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.realtime.session_binding import BindingServices
 from justchat.realtime.socketio.resource import PassOn, SocketIoResource
 from justchat.realtime.socketio.session import EngineSessions
@@ -99,6 +102,8 @@ def make_transports(
     peers: Peers | None = None,
 ) -> Transports:
     """``endpoints`` are the calls, ``rates`` their limits."""
+    for protocol, code in product(("websocket", "socketio"), CloseCode):  # shown from the start
+        SOCKETS_CLOSED.count(protocol, code_of_metrics(code), by=0)
     addresses = ClientAddresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
     spool = _make_spool(settings)
     dispatcher = Dispatcher(

@@ -13,7 +13,9 @@ from justchat.metrics.declarations import DECLARED
 from justchat.service.preflight import check_start, endpoints_of_metrics
 from tests.support.chat import ChatTestCase, a_phone, a_room, register
 from tests.support.client import call, request
+from tests.support.money import with_coins
 from tests.support.scraping import Scrape, get, scrape
+from tests.support.socketio.by_hand import a_session, ask
 from tests.support.waiting import eventually
 from tests.support.workers import WorkersCase, worker_pids
 
@@ -159,6 +161,29 @@ class CountTests(ChatTestCase):
 
         self.assertEqual(200, answer.status, answer)
         self.assertEqual(10, await self.grown("justchat_coins_in_total", reason="free coins"))
+
+    async def test_gifts(self) -> None:
+        """What a gift costs counts as paid."""
+        await with_coins(self.person, 1000)
+        gift = (await self.person.call("/gifts")).data["gifts"][0]
+        answer = await self.person.call("/gifts/send", gift=gift["_id"], user=(await self.a_person()).id, text="")
+
+        self.assertEqual(200, answer.status, answer)
+        self.assertEqual(1000, await self.grown("justchat_coins_in_total", reason="payment"))
+        self.assertEqual(gift["price"], await self.grown("justchat_coins_out_total", reason="gift"))
+
+    async def test_socketio(self) -> None:
+        """Socket.IO sockets count like others, whatever their transport is."""
+        query = await a_session(self.daemon.http)
+        while_open = await self.grown("justchat_sockets", protocol="socketio")
+        await ask(self.daemon.http, query, "POST", b"1")
+
+        async def is_counted() -> bool:
+            return await self.grown("justchat_sockets_closed_total", protocol="socketio", code="1000") == 1
+
+        await eventually(is_counted, "the socket to count as closed")
+        self.assertEqual(1, while_open)
+        self.assertEqual(1, await self.grown("justchat_sockets_opened_total", protocol="socketio"))
 
     async def test_replays(self) -> None:
         """A resume counts by how it ended."""

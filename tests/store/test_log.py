@@ -1,10 +1,12 @@
 """The log of rooms: one order, no gaps, no duplicates, even if its database fails."""
 
+from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
 from justchat.errors import AlreadyStored, NotInRoom, RoomNotFound
+from justchat.metrics.declarations import LOG_BATCHES, LOG_ENTRIES, LOG_REFUSALS
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import new_id
 from justchat.model.moment import now
@@ -145,6 +147,24 @@ class OneDaemon(LogCase):
         await results[2]
         await self.assertFailure(results[3], AlreadyStored)
         self.assertEqual([1, 2, 3, 4], await self.seqs(rooms, room))
+
+    async def test_counted(self) -> None:
+        """Batches, entries and refusals are counted."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        _, first = await rooms.append(room, say(self.anna))
+        assert first is not None
+        counted = (LOG_BATCHES.series["rooms",], LOG_ENTRIES.series["rooms",])
+        refused = [LOG_REFUSALS.series["rooms", reason] for reason in ("rule", "id")]
+
+        await rooms.append(room, say(self.anna))
+        await self.assertFailure(ensureDeferred(rooms.append(room, say(new_id()))), NotInRoom)
+        again = ensureDeferred(rooms.append(room, lambda _, seq: evolve(first, seq=seq)))
+        await self.assertFailure(again, AlreadyStored)
+
+        self.assertGreaterEqual(LOG_BATCHES.series["rooms",], counted[0] + 2)
+        self.assertEqual(counted[1] + 2, LOG_ENTRIES.series["rooms",])  # the second of them was refused
+        self.assertEqual([n + 1 for n in refused], [LOG_REFUSALS.series["rooms", reason] for reason in ("rule", "id")])
 
     async def test_unknown_room(self) -> None:
         """A proposal to an unknown room raises RoomNotFound, with any other proposals beside it."""

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
 from justchat.errors import DatabaseAway, NotInRoom
+from justchat.metrics.declarations import LOG_DOUBTS
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
@@ -107,6 +108,23 @@ class DatabaseDies(LogCase):
         self.assertNotIn("refused", texts)
         self.assertEqual("after", texts[-1])
         self.assertNotIn("refused", received)
+
+    async def test_doubts_are_counted(self) -> None:
+        """An entry in doubt is shown while it is, and counted when it is settled."""
+        self.patch(append_module, "APPEND_TIMEOUT", 0.3)
+        self.shared = False  # or the log would be read before anything is written
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        settled = LOG_DOUBTS.series["rooms", "settled"]
+        self.mongod.pause()
+
+        with self.assertRaises(DatabaseAway):
+            await rooms.append(room, say(self.anna, "refused"))
+        self.mongod.go_on()
+        await eventually(lambda: LOG_DOUBTS.series["rooms", "settled"] > settled, "the doubt to be settled")
+
+        self.assertEqual(settled + 1, LOG_DOUBTS.series["rooms", "settled"])
+        self.assertEqual(0, rooms.log.in_doubt)
 
     async def test_stood_still(self) -> None:
         """An append whose time is over when a suspended process goes on has the outcome that the database gave it."""
