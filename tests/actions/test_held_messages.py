@@ -321,7 +321,7 @@ class Commands(HeldCase):
         mine = {message["_id"] for message in held}
 
         async def listed() -> set[str]:
-            found = (await self.admin("words", "held", "--limit", "10000")).json["held"]
+            found = (await self.admin("words", "held", "--limit", "1000")).json["held"]
             return mine & {message["_id"] for message in found}
 
         self.assertEqual(mine, await listed())

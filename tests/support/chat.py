@@ -11,7 +11,6 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.client import Answer, Listener, call, listen, request
 from tests.support.daemon import Daemon, shared_daemon
-from tests.support.schema import assert_declared
 from tests.support.waiting import eventually
 
 _phones = itertools.count(secrets.randbelow(10**6) * 10)
@@ -97,9 +96,7 @@ class ChatTestCase(TestCase):
     async def tearDown(self) -> None:
         for listener in self._listeners:
             await listener.leave()
-            for event in listener.events:
-                if "event" in event:  # else it is a browser's tool
-                    assert_declared(event)
+            self.assertEqual([], listener.undeclared)
         said = self.daemon.log[self._logged :]
         self.assertNotRegex(said, r"(?i)traceback|unhandled")
 
@@ -118,6 +115,7 @@ class ChatTestCase(TestCase):
         """A socket on the socket's own port, or on a path of the HTTP port."""
         port = self.daemon.websocket if path is None else self.daemon.http
         listener = await listen(port, path or "/", **more)
+        listener.is_checked = True
         self._listeners.append(listener)
         return listener
 

@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from tests.support.schema import assert_allowed
+from tests.support.schema import assert_allowed, faults_of
 from tests.support.waiting import PATIENCE, eventually
 
 _documents: dict[int, Any] = {}
@@ -72,12 +72,18 @@ class Listener(WebSocketClientProtocol):
         self.events: list[dict[str, Any]] = []
         self.close_code: int | None = None
         self.taken = 0
+        self.is_checked = False
+        """Whether events are compared with the AsyncAPI document."""
+        self.undeclared: list[str] = []
+        """What it does not allow."""
 
     def onOpen(self) -> None:
         self.opened.callback(None)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self.events.append(json.loads(payload))
+        if self.is_checked:
+            self.undeclared += faults_of(self.events[-1])
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.close_code = code
