@@ -273,7 +273,7 @@ class Dispatcher:
         if not isinstance(error, ApiError):
             # How far the call came is unknown: it is rather carried out too little than twice.
             answer = self._incident(error)
-        elif isinstance(error, endpoint.raises) and not isinstance(error, Unavailable):
+        elif isinstance(error, endpoint.raises) and error.status != 429 and not isinstance(error, Unavailable):
             answer = error_answer(error)
         else:
             return None

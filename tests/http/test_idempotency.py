@@ -34,6 +34,19 @@ class Idempotency(ChatTestCase):
 
         self.assertEqual((403, first.json), (again.status, again.json))
 
+    async def test_too_soon(self) -> None:
+        """A 429 of the call itself is no first answer: what is sent again after the wait is carried out."""
+        anna, boris = await self.a_person(), await self.a_person()
+        room = await a_room(anna, boris, slow_mode=3600)
+        await boris.say(room, "one")
+        message = {"room_id": room, "text": "two"}
+
+        first = await keyed(boris, "k", "/room/sendMessage", message=message)
+        await anna.call("/room/edit", room={"id": room, "slow_mode": 0})
+        again = await keyed(boris, "k", "/room/sendMessage", message=message)
+
+        self.assertEqual([(429, "slow-mode"), 200], [(first.status, first.code), again.status])
+
     async def test_another_body(self) -> None:
         """Another request under the key is refused, whether its body or its path differs."""
         anna = await self.a_person()
