@@ -19,7 +19,6 @@ from attrs import evolve
 from hypothesis import HealthCheck, core, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from hypothesis.strategies import integers, lists, randoms, sampled_from, tuples
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
@@ -31,7 +30,7 @@ from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import at_once, eventually
-from tests.support.words import word_list_settings
+from tests.support.words import decide, word_list_settings
 
 SEED = int(os.environ.get("JUSTCHAT_SEED", SystemRandom().randrange(10**6)))
 STEPS = int(os.environ.get("JUSTCHAT_STEPS", "50"))
@@ -314,13 +313,3 @@ def messages_of(client: Client) -> list[tuple[Any, ...]]:
     placed = [{**event, "seq": event.get("message_seq", event["seq"])} for event in client.log if not is_removal(event)]
     placed.sort(key=lambda event: event["seq"])
     return [essence(event) for event in placed if event["seq"] > client.after]
-
-
-def decide(uri: str, decision: str) -> None:
-    """What ``justchat-admin words`` does to the database."""
-    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=1000) as client:
-        database = client.get_default_database()
-        entry = database["log"].find_one({"held": "waiting"})
-        if entry is not None:
-            decided = {"_id": entry["_id"], "stream": entry["stream"], "decision": decision, "order": 1}
-            database["held"].update_one({"_id": entry["_id"]}, {"$setOnInsert": decided}, upsert=True)

@@ -7,7 +7,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 from twisted.trial.unittest import TestCase
 
-from tests.support.log_replay import LogReplay
+from tests.support.log_replay import NEW, LogReplay
 from tests.support.mongo import drop, fresh_uri
 
 ROOM, ADMIN, ANNA, BEN = (ObjectId() for _ in range(4))
@@ -29,7 +29,7 @@ class Replay(TestCase):
         uri = fresh_uri()
         self.addCleanup(drop, uri)
         people: dict[str, Any] = {name: [] for name in ("users", "visiters", "banned", "moderators")}
-        room = {"_id": ROOM, "admin": ADMIN, "max_users": 1, "seq": 0, "n_users": 0, **people, **snapshot}
+        room = {"_id": ROOM, "admin": ADMIN, **NEW, "max_users": 1, "seq": 0, "n_users": 0, **people, **snapshot}
         with MongoClient[dict[str, Any]](uri) as client:
             database = client.get_default_database()
             database.rooms.insert_one(room)
@@ -87,3 +87,56 @@ class Replay(TestCase):
         ]
 
         self.assertEqual([1, 0, 1], [len(self.replay(log + notices[:n]).missing_notices()) for n in range(3)])
+
+    def test_edits(self) -> None:
+        """A room has the size of its last edit, which its admin alone makes, and in slow mode people wait."""
+        settings = {"name": "b", "max_users": 1, "slow_mode": 5}
+        edit = ("edit room", ADMIN, ADMIN)
+        said = ("message", ANNA, ANNA)
+        log = entries(ENTERED, edit, said, said, ("new roommate", BEN, BEN))
+        log[1]["settings"] = settings
+        log[3]["create_at"] = NOW + timedelta(seconds=5)
+        self.assertEqual(1, len(self.replay(log).wrong), "the room is full")
+
+        log[3]["create_at"] = NOW + timedelta(seconds=4)
+        self.assertEqual(2, len(self.replay(log).wrong), "and somebody speaks too soon")
+
+        log[1]["author"] = BEN
+        self.assertEqual(3, len(self.replay(log).wrong), "and Ben is no admin")
+
+    def test_snapshot_of_edit(self) -> None:
+        """A snapshot without an edit is found."""
+        log = entries(("edit room", ADMIN, ADMIN))
+        log[0]["settings"] = {"name": "b", "max_users": 1, "slow_mode": 5}
+
+        self.assertEqual([], self.replay(log, seq=1, **log[0]["settings"]).wrong)
+        self.assertEqual(1, len(self.replay(log, seq=1).wrong))
+
+    def test_blocks(self) -> None:
+        """What passes a block is found, and nothing before it and after its end."""
+        kinds = ("direct-message", "block", "gift-message", "unblock", "direct-message")
+        log = entries(*((kind, ANNA if kind.endswith("block") else BEN, BEN) for kind in kinds))
+        for entry in log:
+            entry["stream"] = ANNA
+
+        wrong = self.replay(log).wrong
+
+        self.assertEqual(1, len(wrong), wrong)
+        self.assertIn("gift-message", wrong[0])
+
+    def test_held(self) -> None:
+        """A held message is let go once, and not removed as others are."""
+        log = entries(ENTERED, ("message", ANNA, ANNA), ("message released", ANNA, ANNA))
+        log[1] |= {"held": "decided", "text": "badword"}
+        log[2] |= {"message": log[1]["_id"], "gap": 2}
+        replay = self.replay(log)
+        self.assertEqual([], replay.wrong + replay.wrongly_decided(str(log[1]["_id"]), "release"))
+        self.assertNotEqual([], replay.wrongly_decided(str(log[1]["_id"]), "drop"))
+
+        again = {**log[2], "_id": ObjectId(), "seq": 4}
+        del again["gap"]
+        self.assertEqual(1, len(self.replay([*log, again]).wrong))
+        waiting = self.replay(log[:2])
+        self.assertNotEqual([], waiting.wrongly_decided(str(log[1]["_id"]), "release"))
+        removed = {**log[2], "kind": "message-removed"}
+        self.assertEqual(1, len(self.replay([*log[:2], removed]).wrong))

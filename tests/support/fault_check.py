@@ -1,7 +1,7 @@
 """The checker of a fault run: it compares every socket, journal and daemon with a replay of the log."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +12,16 @@ from tests.support.app import Client
 from tests.support.chat import Person
 from tests.support.daemon import Daemon
 from tests.support.fault_load import COINS, Action, Actor, Talker
-from tests.support.log_replay import LogReplay, as_shown
+from tests.support.log_replay import RELEASES, SILENT, LogReplay, as_shown
 
-WORDS = {"message": "message", "direct": "direct-message", "gift": "gift-message", "silence": "silence"}
-"""The actions whose entry has their mark as its text, and the kind of that entry."""
+WORDS = {
+    "message": "message",
+    "direct": "direct-message",
+    "gift": "gift-message",
+    "silence": "silence",
+    "edit": "edit room",
+}
+"""The actions whose entry has their mark as its text, or as its name, and the kind of that entry."""
 CHECKS = (
     "acknowledged entries missing",
     "entries stored more than once",
@@ -23,15 +29,20 @@ CHECKS = (
     "entries out of order",
     "words of removed messages",
     "entries that the rules forbid",
+    "acknowledged past the author's own block",
+    "held messages that are not as was decided",
     "notices and receipts not stored exactly once",
     "balances that differ from the journal",
     "sockets whose events differ from the log",
     "histories that differ from the log",
     "rooms that differ from the log",
     "users that differ from the log",
+    "blocks that differ from the log",
     "dialogs that differ from the log",
     "incidents in a daemon's log",
 )
+CHANGES = ("message-removed", RELEASES["message"])
+"""The kinds of a room's entries that are no messages of its history."""
 Findings = dict[str, list[Any]]
 
 
@@ -53,6 +64,9 @@ class Check:
         found: Findings = {what: [] for what in CHECKS}
         self._compare_journals(log, found)
         found["entries that the rules forbid"] = log.wrong
+        found["held messages that are not as was decided"] = [
+            wrong for each in self.actions("decide") for wrong in log.wrongly_decided(each.mark, each.body["decision"])
+        ]
         found["notices and receipts not stored exactly once"] = [*log.missing_notices(), *log.missing_receipts()]
         found["sockets whose events differ from the log"] = [
             each for member in self.members for each in _received(member, log)
@@ -91,6 +105,9 @@ class Check:
             for action in self.actions("remove")
             if action.is_acknowledged and (action.mark in quoted or texts["message", action.mark])
         ]
+        removed |= {each.mark for each in self.actions("message", "direct") if set(_ids(each)) & log.dropped}
+        for entries in log.streams.values():
+            texts.update(("edit room", entry["settings"]["name"]) for entry in entries if entry["kind"] == "edit room")
         for action in self.actions(*WORDS):
             times = texts[WORDS[action.what], action.mark]
             if action.is_acknowledged and not times and action.mark not in removed:
@@ -103,6 +120,7 @@ class Check:
             for what in ("message", "direct", "gift"):
                 said = [action.mark for action in actor.of(what) if action.is_acknowledged]
                 found["entries out of order"] += _out_of_order(actor.person.id, WORDS[what], said, log)
+            found["acknowledged past the author's own block"] += _past_own_block(actor)
 
     async def _compare_rooms(self, daemon: Daemon, log: LogReplay, found: Findings) -> None:
         admin = evolve(self.admin, daemon=daemon)
@@ -111,7 +129,8 @@ class Check:
             while page := (await admin.call("/room/chat", room=room, skip=len(chat), limit=500)).data["chat"]:
                 chat += page
             shown = [(message["seq"], message["_id"]) for message in chat]
-            messages = _entries(log, room, but="message-removed")
+            hidden = log.rooms[room].held
+            messages = [each for each in _entries(log, room, CHANGES) if each[1] not in hidden]
             if shown != messages:
                 found["histories that differ from the log"].append((daemon.http, room, _difference(shown, messages)))
             (document,) = (await admin.call("/room/get", room_id=room)).data["rooms"]
@@ -132,6 +151,9 @@ class Check:
                 found["users that differ from the log"].append((daemon.http, person.phone, shown, expected))
             if isinstance(actor, Talker) and user["balance"] != _balance(actor):
                 found["balances that differ from the journal"].append((person.phone, user["balance"], _balance(actor)))
+            blocks = [each["user"] for each in (await person.call("/user/blocks")).data["blocks"]]
+            if blocks != log.blocks[person.id][::-1]:
+                found["blocks that differ from the log"].append((daemon.http, person.phone, blocks, log.blocks))
             dialogs = [
                 (dialog["user"], dialog["last_message"]["_id"], dialog["unread"])
                 for dialog in (await person.call("/user/dialogs")).data["dialogs"]
@@ -142,8 +164,44 @@ class Check:
                 )
 
 
-def _entries(log: LogReplay, stream: str, but: str = "") -> list[tuple[int, str]]:
-    return [(entry["seq"], str(entry["_id"])) for entry in log.streams[stream] if entry["kind"] != but]
+def _entries(log: LogReplay, stream: str, but: Collection[str]) -> list[tuple[int, str]]:
+    return [(entry["seq"], str(entry["_id"])) for entry in log.streams[stream] if entry["kind"] not in but]
+
+
+def _ids(action: Action) -> list[str]:
+    """The ids of the messages in an answer."""
+    if not action.is_acknowledged:
+        return []
+    messages = action.body["data"]["message"]
+    return [each["_id"] for each in (messages if isinstance(messages, list) else [messages])]
+
+
+def _past_own_block(actor: Actor) -> list[Action]:
+    """What was acknowledged though its author had blocked the one whom it was for."""
+    if not isinstance(actor, Talker):
+        return []
+    blocks, wrong = False, []
+    for action in actor.journal:
+        if action.what in ("block", "unblock") and action.mark == actor.friend.id:
+            blocks = action.what == "block"
+        elif blocks and action.what in ("direct", "gift") and action.is_acknowledged:
+            wrong.append(action)
+    return wrong
+
+
+def _told(log: LogReplay, room: str, user: str) -> list[tuple[int, str]]:
+    """The seqs and ids of the events of a room that a user is told. A held message is told to its author when it is
+    stored, and to the others when it is let go.
+    """
+    told = []
+    for entry in log.streams[room]:
+        is_own = str(entry["author"]) == user
+        if entry["kind"] == RELEASES["message"]:
+            if not is_own:
+                told.append((entry["seq"], str(entry["message"])))
+        elif is_own or "held" not in entry:
+            told.append((entry["seq"], str(entry["_id"])))
+    return told
 
 
 def _out_of_order(author: str, kind: str, said: list[str], log: LogReplay) -> list[Any]:
@@ -179,7 +237,7 @@ def _received(member: Client, log: LogReplay) -> list[str]:
     stored = [
         (entry["seq"], str(entry["ref_message"]["_id"] if entry["kind"] in _REFERRING else entry["_id"]))
         for entry in log.streams[user]
-        if entry["seq"] > member.own_after
+        if entry["seq"] > member.own_after and entry["kind"] not in SILENT and "held" not in entry
     ]
     if own != stored:
         wrong.append(f"own events, {_first_difference(own, stored)}")
@@ -187,7 +245,7 @@ def _received(member: Client, log: LogReplay) -> list[str]:
         wrong.append(f"the socket's room is {member.room}, the log's {log.place(user)}")
     elif member.room is not None:
         received = [(event["seq"], event["_id"]) for event in member.log if event["_id"] not in log.void]
-        stored = [entry for entry in _entries(log, member.room) if entry[0] > member.after]
+        stored = [told for told in _told(log, member.room, user) if told[0] > member.after]
         if received != stored:
             wrong.append(f"events of the room {member.room}, {_first_difference(received, stored)}")
     return [_described(member, log, wrong)] if wrong else []
@@ -219,7 +277,7 @@ def _latest(member: Client) -> list[Any]:
     ]
 
 
-_REFERRING = ("read-message", "service-message")
+_REFERRING = ("read-message", "service-message", RELEASES["direct-message"])
 """Entries of a user whose event shows the entry that they refer to."""
 
 

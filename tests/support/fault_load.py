@@ -1,4 +1,4 @@
-"""Users who talk, pay, move and moderate during a fault run, each through a random daemon at every try.
+"""Users who talk, pay, move, block and moderate during a fault run, each through a random daemon at every try.
 
 Each keeps a journal of their own of what was acknowledged and what was refused.
 """
@@ -15,13 +15,21 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
+from pymongo.errors import PyMongoError
 
 from tests.support.chat import Person
+from tests.support.words import decide
 
 COINS = 70
 SECRET_KEY = "the secret of a fault run"
 TIMEOUT = 10
 """Seconds that a user waits for an answer."""
+HELD = "badword"
+"""A word of the list: a message with it is held."""
+BLOCK_EVERY = 60
+"""Things that a user does between two blocks of the same kind."""
+SIZES = (6, 7, 255)
+SLOW_MODES = (0, 0, 0, 1)
 MODESTY = 0.01
 """Seconds between two things that one user does: the machine has other work, too."""
 
@@ -42,7 +50,7 @@ class Action:
     @property
     def is_refused(self) -> bool:
         """Whether each try was refused. Of a change of state even a 503 does not say so (docs/protocol.rst)."""
-        uncertain = {0, 200, 503} if self.what == "silence" else {0, 200}
+        uncertain = {0, 200, 503} if self.what in ("silence", "edit") else {0, 200}
         return not uncertain & set(self.statuses)
 
 
@@ -86,6 +94,7 @@ class Actor:
         action = Action(what, mark)
         while True:
             status, answer = self.call(path, body, headers)
+            assert status != 400, answer  # it would be so for ever
             action.statuses.append(status)
             action.body = answer
             if not until or status in until:
@@ -115,13 +124,19 @@ class Actor:
 
 @define
 class Talker(Actor):
-    """Sends unique texts, some until they are acknowledged; tops up and gives until that is acknowledged."""
+    """Sends unique texts, some until they are acknowledged; tops up and gives until that is acknowledged.
+
+    Blocks the friend whom they write to, or the fan who writes to them, for a while.
+    """
 
     room: str = ""
     friend: Person = field(kw_only=True)
+    fan: Person = field(kw_only=True)
     gift: dict[str, Any] = field(kw_only=True)
     latest: tuple[str, str] | None = field(default=None, kw_only=True)
     """The latest message of theirs: its id, and its text."""
+    is_held: bool = field(default=False, kw_only=True)
+    """Whether the latest is held, so that nobody can quote it."""
 
     def act(self, number: int) -> Action | None:
         name = f"{self.person.phone}-{number}"
@@ -133,37 +148,55 @@ class Talker(Actor):
         if number % 5 == 0:
             present = {"gift": self.gift["_id"], "user": self.friend.id, "text": name}
             headers = {"Idempotency-Key": name}
-            return self.do("gift", "/gifts/send", present, name, headers=headers, until=(200, 402))
+            return self.do("gift", "/gifts/send", present, name, headers=headers, until=(200, 402, 403))
+        if number % BLOCK_EVERY in (31, 38, 46, 47):
+            return self._block_or_unblock(number % BLOCK_EVERY)
+        if number % 9 == 4:
+            name = f"{HELD} {name}"
         if number % 15 == 7:
             return self._read()
         if number % 15 == 11:
             return self._remove()
         if number % 5 == 2:
             return self._word("direct", "/user/sendMessage", {"user": self.friend.id, "text": name})
+        return self._say(number, name)
+
+    def _say(self, number: int, name: str) -> Action:
         said = {"room_id": self.room, "text": name}
-        if self.latest is not None and number % 3 == 0:
+        if self.latest is not None and not self.is_held and number % 3 == 0:
             said["ref_message"] = self.latest[0]
         action = self._word("message", "/room/sendMessage", said)
         if action.is_acknowledged:
-            self.latest = action.body["data"]["message"]["_id"], name
+            message = action.body["data"]["message"]
+            self.latest, self.is_held = (message["_id"], name), "held" in message
         return action
+
+    def _block_or_unblock(self, turn: int) -> Action:
+        """Block one of the two, or both; later unblock both."""
+        if turn in (46, 47):
+            what, whom = "unblock", self.friend if turn == 46 else self.fan
+        else:
+            what, whom = "block", self.chance.choice([self.friend, self.fan])
+        return self.do(what, f"/user/{what}", {"user": whom.id}, whom.id, until=(200,))
 
     def _remove(self) -> Action | None:
         """Remove the latest message, which others may have quoted, until that is acknowledged."""
         if self.latest is None:
             return None
         (id, text), self.latest = self.latest, None
-        return self.do("remove", "/room/remove-message", {"message": id}, text, until=(200,))
+        # An operator may have dropped it before.
+        return self.do("remove", "/room/remove-message", {"message": id}, text, until=(200, 404))
 
     def _word(self, what: str, path: str, message: dict[str, Any]) -> Action:
         """Send a message once, or until it is acknowledged: by a key of the call, or by one of the message."""
         again = self.chance.choice(["", "", "Idempotency-Key", "client_id"])
         name, headers = message["text"], {}
+        key = name.replace(" ", "-")
         if again == "client_id":
-            message = {**message, "client_id": name}
+            message = {**message, "client_id": key}
         elif again:
-            headers = {"Idempotency-Key": name}
-        return self.do(what, path, {"message": message}, name, headers=headers, until=(200,) if again else ())
+            headers = {"Idempotency-Key": key}
+        return self.do(what, path, {"message": message}, name, headers=headers, until=(200, 403) if again else ())
 
     def _read(self) -> Action | None:
         _, answer = self.call("/user/messages", {"limit": 3})
@@ -192,10 +225,12 @@ class Walker(Actor):
 
 @define
 class Admin(Actor):
-    """Kicks, bans, silences and promotes others, and reverts that."""
+    """Kicks, bans, silences and promotes others, and reverts that; edits rooms, and decides on held messages."""
 
     rooms: list[str] = field(kw_only=True)
     others: list[Person] = field(kw_only=True)
+    uri: str = field(kw_only=True)
+    """The database, where operators decide."""
 
     def act(self, number: int) -> Action | None:
         name, whom = f"{self.person.phone}-{number}", self.chance.choice(self.others).id
@@ -208,12 +243,29 @@ class Admin(Actor):
             "unsilence": 1,
             "add-moderator": 1,
             "remove-moderator": 1,
+            "edit": 2,
+            "decide": 3,
         }
         (what,) = self.chance.choices(list(acts), list(acts.values()))
         time.sleep(10 * MODESTY)  # or no user would ever be inside
+        if what == "decide":
+            return self._decide()
+        if what == "edit":
+            edit = {"name": name, "max_users": self.chance.choice(SIZES), "slow_mode": self.chance.choice(SLOW_MODES)}
+            return self.do(what, "/room/edit", {"room": {"id": target["room_id"], **edit}}, name)
         if what in ("silence", "unsilence"):
             # A short one may be over before it is carried out; then it changes nothing and has no entry.
             seconds = 3600 if what == "silence" else self.chance.choice([-1, 1])
             finished = int((time.time() + seconds) * 1000)
             return self.do(what, "/room/silence", {**target, "finished": finished, "text": name}, name)
         return self.do(what, f"/room/{what}", target)
+
+    def _decide(self) -> None:
+        """Let a held message go, or drop it; the first decision on it counts."""
+        decision = self.chance.choice(["release", "release", "drop"])
+        try:
+            id = decide(self.uri, decision)
+        except PyMongoError:  # the database is away, and nobody knows whether that is decided
+            return
+        if id is not None and all(each.mark != id for each in self.of("decide")):
+            self.journal.append(Action("decide", id, [200], {"decision": decision}))

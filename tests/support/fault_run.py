@@ -26,7 +26,18 @@ from tests.support.log_replay import LogReplay
 
 TALKERS, WALKERS = 4, 3
 """With the admin, fewer than the reactor has threads."""
-CHANGES = ("enter", "leave", "kick", "ban", "unban", "silence", "unsilence", "add-moderator", "remove-moderator")
+CHANGES = (
+    "enter",
+    "leave",
+    "kick",
+    "ban",
+    "unban",
+    "silence",
+    "unsilence",
+    "add-moderator",
+    "remove-moderator",
+    "edit",
+)
 SOCKET_CUT = 10
 """How often a socket is cut, as a fault's weight."""
 PATIENCE = 60.0
@@ -88,11 +99,13 @@ class FaultRun:
             return random.Random(self.chance.random())
 
         actors: list[Actor] = [
-            Talker(person, port, chance(), room=rooms[0], friend=friend, gift=gift)
-            for person, friend in zip(talkers, talkers[1:] + talkers[:1], strict=True)
+            Talker(
+                person, port, chance(), room=rooms[0], friend=talkers[n + 1 - TALKERS], fan=talkers[n - 1], gift=gift
+            )
+            for n, person in enumerate(talkers)
         ]
         actors += [Walker(person, port, chance(), rooms=rooms) for person in walkers]
-        actors.append(Admin(admin, port, chance(), rooms=rooms, others=walkers))
+        actors.append(Admin(admin, port, chance(), rooms=rooms, others=walkers, uri=self.world.uri))
         members = [Client(person) for person in people]
         for member in members:
             await self._come_back(member)
@@ -173,7 +186,7 @@ class FaultRun:
         self.table.append(("time until all agreed, s", round(time.monotonic() - began, 1)))
 
     def _found(self, check: Check, log: LogReplay) -> None:
-        for what in ("message", "direct", "gift", "payment", "read", "remove"):
+        for what in ("message", "direct", "gift", "payment", "read", "remove", "block", "unblock", "edit", "decide"):
             actions = check.actions(what)
             self.table.append((f"{what}: acknowledged", sum(action.is_acknowledged for action in actions)))
             if what in ("message", "direct"):

@@ -20,6 +20,7 @@ from justchat.runtime.mongod import SOCKET
 from tests.support.daemon import Daemon
 from tests.support.fault_load import SECRET_KEY
 from tests.support.mongo import pause
+from tests.support.words import word_list_settings
 
 NAME = "justchat"
 """The database."""
@@ -61,7 +62,7 @@ class SomeDaemons:
 
     def a_daemon(self, *options: str) -> Daemon:
         config = self.folder / "faults.toml"
-        config.write_text(CONFIG)
+        config.write_text(CONFIG + word_list_settings("hold", self.folder))
         daemon = Daemon("--config", str(config), *options)
         self.daemons.append(daemon)
         return daemon

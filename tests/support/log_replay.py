@@ -12,6 +12,12 @@ from attrs import define, field
 Document = dict[str, Any]
 ALWAYS_NOTIFIED = ("leave", "kick", "ban")
 """The kinds whose notice to an absentee even a crash only delays."""
+NEW = {"name": "a room", "max_users": 255, "slow_mode": 0}
+"""The settings of a room that was created without any."""
+RELEASES = {"message": "message released", "direct-message": "direct-message released"}
+"""The kinds of entries by which a held message is let go."""
+SILENT = ("block", "unblock", "blocked", "refused")
+"""The kinds of a user's stream that have no event."""
 
 
 @define
@@ -19,7 +25,8 @@ class RoomReplay:
     """A room's state after the entries so far. ``wrong`` has what the rules forbid."""
 
     admin: str
-    max_users: int
+    settings: Document
+    """``name``, ``max_users`` and ``slow_mode``."""
     users: list[str] = field(factory=list)
     visitors: set[str] = field(factory=set)
     banned: set[str] = field(factory=set)
@@ -29,7 +36,12 @@ class RoomReplay:
     wrong: list[str] = field(factory=list)
     authors: dict[str, str] = field(factory=dict)
     """Of each message that was not removed."""
+    held: dict[str, str] = field(factory=dict)
+    """The authors of the messages that only these may see."""
+    spoke_at: dict[str, datetime] = field(factory=dict)
+    """When users spoke last, since slow mode is on."""
     removals: int = 0
+    """And releases: entries that are no messages of the history."""
     latest_gap: int = -1
     notified: list[tuple[str, str, str]] = field(factory=list)
     """Entry, kind and user of the notices that are to be in users' streams."""
@@ -45,6 +57,9 @@ class RoomReplay:
         if kind == "message-removed":
             self._take_removal(author, entry)
             return
+        if kind == RELEASES["message"]:
+            self._take_release(entry)
+            return
         self.authors[str(entry["_id"])] = author
         if not self._allows(kind, author, whom, entry["create_at"]):
             self.wrong.append(f"{self.seq}: {kind} by {author} about {whom}")
@@ -53,12 +68,20 @@ class RoomReplay:
             self.notified.append((str(entry["_id"]), kind, whom))
 
     def _take_removal(self, author: str, entry: Document) -> None:
-        """The author of a message may remove it once, and whoever has a higher rank. ``gap`` counts what is no removal,
-        unless the entry before is a removal, too.
-        """
+        """The author of a message may remove it once, and whoever has a higher rank. A held one is dropped instead."""
         by = self.authors.pop(str(entry["message"]), None)
-        if by is None or (by != author and self._rank(author) <= self._rank(by)):
+        if by is None or (by != author and self._rank(author) <= self._rank(by)) or str(entry["message"]) in self.held:
             self.wrong.append(f"{self.seq}: {author} removes {entry['message']} of {by}")
+        self._count_change(entry)
+
+    def _take_release(self, entry: Document) -> None:
+        """A held message is let go once."""
+        if self.held.pop(str(entry["message"]), None) is None:
+            self.wrong.append(f"{self.seq}: {entry['message']} is let go, and not held")
+        self._count_change(entry)
+
+    def _count_change(self, entry: Document) -> None:
+        """``gap`` counts what is no change of a message, unless the entry before is one, too."""
         self.removals += 1
         gap = self.seq - self.removals
         if entry.get("gap") != (None if gap == self.latest_gap else gap):
@@ -67,9 +90,13 @@ class RoomReplay:
 
     def _allows(self, kind: str, author: str, whom: str, at: datetime) -> bool:
         if kind == "message":
-            return author in self.users and not self.silences.get(author, at) > at
+            return author in self.users and not self.silences.get(author, at) > at and not self._is_too_soon(author, at)
+        if kind == "edit room":
+            # (Moderators may set slow mode alone; here they do not.)
+            return author == self.admin
         if kind == "new roommate":
-            return author not in self.users and author not in self.banned and len(self.users) < self.max_users
+            has_room = len(self.users) < self.settings["max_users"]
+            return author not in self.users and author not in self.banned and has_room
         if kind == "leave":
             return author in self.users
         if kind in ("new moderator", "remove moderator"):
@@ -78,10 +105,30 @@ class RoomReplay:
         changes = {"kick": whom in self.users, "ban": whom not in self.banned, "unban": whom in self.banned}
         return self._rank(author) > self._rank(whom) and changes.get(kind, True)
 
+    def _is_too_soon(self, author: str, at: datetime) -> bool:
+        last = self.spoke_at.get(author) if self.settings["slow_mode"] else None
+        waits = last is not None and (at - last).total_seconds() < self.settings["slow_mode"]
+        return waits and self._rank(author) == 0
+
     def _rank(self, user: str) -> int:
         return 2 if user == self.admin else int(user in self.moderators)
 
     def _apply(self, kind: str, author: str, whom: str, entry: Document) -> None:
+        if kind == "message":
+            if "held" in entry:
+                self.held[str(entry["_id"])] = author
+            if self.settings["slow_mode"] and self._rank(author) == 0:
+                self.spoke_at[author] = entry["create_at"]
+        elif kind == "edit room":
+            self.settings = {name: entry["settings"][name] for name in NEW}
+            if not self.settings["slow_mode"]:
+                self.spoke_at = {}
+        elif kind == "silence":
+            self.silences[whom] = entry["finished"]
+        else:
+            self._apply_to_people(kind, author, whom)
+
+    def _apply_to_people(self, kind: str, author: str, whom: str) -> None:
         if kind == "new roommate":
             self.users.append(author)
             self.visitors.add(author)
@@ -96,12 +143,11 @@ class RoomReplay:
             self.moderators.add(whom)
         elif kind == "remove moderator":
             self.moderators.discard(whom)
-        elif kind == "silence":
-            self.silences[whom] = entry["finished"]
 
     def shown(self, now: datetime) -> Document:
         """What ``/room/get`` shows of it, with what has no order as sorted lists."""
         return {
+            **self.settings,
             "users": self.users,
             "users_count": len(self.users),
             "visiters": sorted(self.visitors),
@@ -114,7 +160,7 @@ class RoomReplay:
 def as_shown(room: Document) -> Document:
     """The same of a room's document as a daemon shows it."""
     return {
-        **{name: room[name] for name in ("users", "users_count")},
+        **{name: room[name] for name in (*NEW, "users", "users_count")},
         **{name: sorted(room[name]) for name in ("visiters", "banned", "moderators", "silently")},
     }
 
@@ -127,10 +173,18 @@ class LogReplay:
         self.wrong: list[str] = []
         self.void: set[str] = set()
         """The ids of void entries."""
-        self.rooms = {
-            str(room["_id"]): RoomReplay(str(room["admin"]), room["max_users"]) for room in database.rooms.find()
-        }
+        self.dropped: set[str] = set()
+        """The ids of messages that were held, and dropped or removed by their author."""
         snapshots = {str(room["_id"]): room for room in database.rooms.find()}
+        edited = {str(stream) for stream in database.log.distinct("stream", {"kind": "edit room"})}
+        self.rooms = {
+            id: RoomReplay(str(room["admin"]), {name: NEW[name] if id in edited else room[name] for name in NEW})
+            for id, room in snapshots.items()
+        }
+        self.blocks: defaultdict[str, list[str]] = defaultdict(list)
+        """Whom each user blocks in the end."""
+        self.ever_blocked: set[tuple[str, str]] = set()
+        """The pairs of whom one blocked the other at some time."""
         seqs: Counter[str] = Counter()
         for entry in database.log.find().sort([("stream", 1), ("seq", 1)]):
             stream = str(entry["stream"])
@@ -139,9 +193,12 @@ class LogReplay:
                 self.wrong.append(f"stream {stream}: {entry['seq']} is the entry number {seqs[stream]}")
             if entry["kind"] == "void":
                 self.void.add(str(entry["_id"]))
+                self.dropped |= {str(entry["message"])} if "message" in entry else set()
             else:
                 self.streams[stream].append(entry)
-            if stream in self.rooms:
+            if stream not in self.rooms:
+                self._take_own(stream, entry)
+            else:
                 self.rooms[stream].take(entry)
                 if entry["seq"] == snapshots[stream]["seq"]:
                     self._compare_snapshot(self.rooms[stream], snapshots[stream])
@@ -149,10 +206,26 @@ class LogReplay:
         for room in self.rooms.values():
             self.wrong += room.wrong
 
+    def _take_own(self, user: str, entry: Document) -> None:
+        """An entry of a user's stream, which decides who of the two came first: a block, or what it lets not pass."""
+        kind, author, blocked = entry["kind"], str(entry["author"]), self.blocks[user]
+        if "held" in entry and entry["text"] == "":
+            self.dropped.add(str(entry["_id"]))
+        if kind == "block":
+            if (whom := str(entry["user"])) in blocked:
+                self.wrong.append(f"{user} blocks {whom} twice")
+            blocked.append(whom)
+            self.ever_blocked |= {(user, whom), (whom, user)}
+        elif kind == "unblock":
+            blocked.remove(str(entry["user"]))
+        elif author in blocked and kind not in ("void", "service-message", *SILENT):
+            self.wrong.append(f"{kind} {entry['_id']} of {author} passes the block of {user}")
+
     def _compare_snapshot(self, room: RoomReplay, snapshot: Document) -> None:
         stored = {
             name: [str(user) for user in snapshot[name]] for name in ("users", "visiters", "banned", "moderators")
         }
+        stored |= {name: snapshot[name] for name in NEW}
         document = {**stored, "users_count": snapshot["n_users"], "silently": []}
         if as_shown(document) != (replayed := room.shown(datetime.max)):
             self.wrong.append(f"the snapshot at {room.seq} has {document}, the log {replayed}")
@@ -175,10 +248,34 @@ class LogReplay:
         return wrong
 
     def missing_receipts(self) -> list[str]:
-        """Messages that were read, and whose author has not exactly one receipt of it."""
+        """Messages that were read, and whose author has not exactly one receipt of it. It does not pass a block."""
         receipts = Counter(str(e["ref_message"]["_id"]) for e in self._entries("read-message"))
-        read = [str(entry["_id"]) for entry in self._entries("direct-message") if entry["read"]]
-        return [id for id in read if receipts[id] != 1]
+        read = [
+            (str(entry["_id"]), (str(entry["author"]), str(entry["user"])) in self.ever_blocked)
+            for entry in self._entries("direct-message")
+            if entry["read"]
+        ]
+        return [id for id, was_blocked in read if receipts[id] > 1 or (not receipts[id] and not was_blocked)]
+
+    def wrongly_decided(self, id: str, decision: str) -> list[str]:
+        """What is wrong about a held message on which an operator has decided; its author may have removed it before.
+
+        A direct one is not let go where one of the two blocks the other.
+        """
+        found = [entry for entries in self.streams.values() for entry in entries if str(entry["_id"]) == id]
+        releases = [e for kind in RELEASES.values() for e in self._entries(kind) if str(e["message"]) == id]
+        if len(releases) > 1 or (releases and decision == "drop"):
+            return [f"{id}: {decision}, and {len(releases)} times let go"]
+        if not found:
+            return [] if id in self.void else [f"{id} is gone"]
+        (entry,) = found
+        pair = str(entry["author"]), str(entry.get("user"))
+        if decision == "drop":
+            return [f"{id} is not dropped"] if entry["text"] else []
+        hides = entry["kind"] == "direct-message" and (
+            pair in self.ever_blocked or entry["author"] in entry["removed_by"]
+        )
+        return [] if releases or hides else [f"{id} is not let go"]
 
     def _entries(self, kind: str) -> list[Document]:
         return [entry for entries in self.streams.values() for entry in entries if entry["kind"] == kind]
@@ -189,7 +286,7 @@ class LogReplay:
         unread: Counter[str] = Counter()
         for entry in self._entries("direct-message"):
             author, to = str(entry["author"]), str(entry["user"])
-            if user not in (author, to):
+            if user not in (author, to) or user in map(str, entry.get("removed_by", ())):
                 continue
             other = to if author == user else author
             if other not in last or entry["order"] > last[other]["order"]:
