@@ -57,7 +57,9 @@ class Heads(Generic[S]):
         self._own_subscribers: list[Callable[[S, Entry], None]] = []
         self.is_batch_in_flight = False
         self.caught_up: set[Id] = set()
-        """Entries that a catch-up has published while a batch was in flight, which may be entries of that batch."""
+        """Entries that were published as those of others while a batch was in flight, and may be entries of that batch:
+        another daemon may have appended the same one, under its derived id, or the log was read.
+        """
 
     def subscribe(self, on_entry: Callable[[S, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with its stream's state after it."""
@@ -170,14 +172,20 @@ class Heads(Generic[S]):
             return True
         if entry.seq > head.seq + 1:
             return False
-        self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
+        self._advance_by_others(head, entry)
         return True
+
+    def _advance_by_others(self, head: StreamHead[S], entry: Entry) -> None:
+        """Publish an entry that comes from elsewhere than the batch in flight, though it may be in that, too."""
+        if self.is_batch_in_flight:
+            self.caught_up.add(entry.id)
+        self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
 
     def _take_early(self, stream: Id) -> None:
         """Take in the entries that came early, up to the next gap."""
         early = self.early.pop(stream)
         while (entry := early.pop(self.in_memory[stream].seq + 1, None)) is not None:
-            self.advance(StreamHead(self.in_memory[stream].state.after(entry), entry.seq), entry)
+            self._advance_by_others(self.in_memory[stream], entry)
         if early and max(early) > self.in_memory[stream].seq:
             self.early[stream] = early
 
@@ -198,9 +206,7 @@ class Heads(Generic[S]):
                 if entry.seq > head.seq + 1:
                     holes[entry.stream] = entry
                     continue
-                self.advance(StreamHead(head.state.after(entry), entry.seq), entry)
-                if self.is_batch_in_flight:
-                    self.caught_up.add(entry.id)
+                self._advance_by_others(head, entry)
             for stream, behind_hole in holes.items():
                 await self._pass_hole(stream, behind_hole)
             if len(entries) < CATCH_UP_PAGE and not holes:

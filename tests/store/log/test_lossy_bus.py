@@ -202,6 +202,37 @@ class Lossy(Joined):
 
         self.assertEqual([1, 2], self.seqs_published(0))
 
+    async def test_received_while_in_doubt(self) -> None:
+        """Nor is it published twice where another daemon, which has appended the same entry, announces it before."""
+
+        await self.follow(0, self.room)
+
+        async def insert(insert: Insert, documents: list[Document]) -> Refused:
+            await insert()
+            self.buses[0].receive(self.room, PacketKind.ENTRY, encode(documents[0]))
+            raise DatabaseAway
+
+        self.on_insert(self.one, insert)
+        await self.one.append(self.room, say(self.anna))
+
+        self.assertEqual([1, 2], self.seqs_published(0))
+
+    async def test_early_while_in_doubt(self) -> None:
+        """Nor where it came before the one in front of it."""
+
+        await self.follow(0, self.room)
+
+        async def insert(insert: Insert, documents: list[Document]) -> Refused:
+            await insert()
+            for document in reversed(documents):
+                self.buses[0].receive(self.room, PacketKind.ENTRY, encode(document))
+            raise DatabaseAway
+
+        self.on_insert(self.one, insert)
+        await at_once(self.one.append(self.room, say(self.anna)) for _ in range(3))
+
+        self.assertEqual([1, 2, 3, 4], self.seqs_published(0))
+
     async def test_malformed(self) -> None:
         """A packet that is no entry of its stream changes nothing, and is logged."""
         _, entry = await self.one.append(self.room, say(self.anna, "good"))
