@@ -30,7 +30,7 @@ from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import at_once, eventually
-from tests.support.words import decide, word_list_settings
+from tests.support.words import decide, held_message, word_list_settings
 
 SEED = int(os.environ.get("JUSTCHAT_SEED", SystemRandom().randrange(10**6)))
 STEPS = int(os.environ.get("JUSTCHAT_STEPS", "50"))
@@ -139,7 +139,9 @@ class Histories(ChatTestCase):
         """An operator decides on a held message of any room or dialog."""
         decision = chance.choice(["release", "release", "drop"])
         with contextlib.suppress(PyMongoError):  # the database is away, with its daemon
-            await deferToThread(decide, self.mongo, decision)
+            message = await deferToThread(held_message, self.mongo)
+            if message is not None:
+                await deferToThread(decide, self.mongo, message, decision)
 
     @property
     def mongo(self) -> str:

@@ -65,7 +65,10 @@ class Check:
         self._compare_journals(log, found)
         found["entries that the rules forbid"] = log.wrong
         found["held messages that are not as was decided"] = [
-            wrong for each in self.actions("decide") for wrong in log.wrongly_decided(each.mark, each.body["decision"])
+            wrong
+            for each in self.actions("decide")
+            if each.is_acknowledged
+            for wrong in log.wrongly_decided(each.mark, each.body["decision"])
         ]
         found["notices and receipts not stored exactly once"] = [*log.missing_notices(), *log.missing_receipts()]
         found["sockets whose events differ from the log"] = [

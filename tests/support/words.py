@@ -5,6 +5,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
+Document = dict[str, Any]
 LISTED = "badword\nheck*\n"
 
 
@@ -15,14 +16,24 @@ def word_list_settings(action: str, folder: Path = Path()) -> str:
     return f'[moderation]\nwords = "{file}"\naction = "{action}"\n'
 
 
-def decide(uri: str, decision: str) -> str | None:
-    """Decide on a held message, as ``justchat-admin words`` does; returns its id, or None where none is held."""
-    options: Any = {"serverSelectionTimeoutMS": 1000, "socketTimeoutMS": 10_000}
-    with MongoClient[dict[str, Any]](uri, **options) as client:
+def held_message(uri: str) -> Document | None:
+    """The entry of a message that is held and on which nobody has decided yet. Raises PyMongoError."""
+    with _client(uri) as client:
         database = client.get_default_database()
-        entry = database["log"].find_one({"held": "waiting", "removed_at": None})
-        if entry is None:
-            return None
-        decided = {"_id": entry["_id"], "stream": entry["stream"], "decision": decision, "order": 1}
-        database["held"].update_one({"_id": entry["_id"]}, {"$setOnInsert": decided}, upsert=True)
-        return str(entry["_id"])
+        decided = [each["_id"] for each in database["held"].find()]
+        return database["log"].find_one({"held": "waiting", "removed_at": None, "_id": {"$nin": decided}})
+
+
+def decide(uri: str, message: Document, decision: str) -> None:
+    """Decide on a held message, as ``justchat-admin words`` does. Raises PyMongoError; then nobody knows."""
+    decided = {"_id": message["_id"], "stream": message["stream"], "decision": decision, "order": 1}
+    with _client(uri) as client:
+        client.get_default_database()["held"].update_one(
+            {"_id": message["_id"]}, {"$setOnInsert": decided}, upsert=True
+        )
+
+
+def _client(uri: str) -> MongoClient[Document]:
+    # Durable, as what daemons write: a database that is killed forgets nothing that was decided.
+    options: Any = {"serverSelectionTimeoutMS": 1000, "socketTimeoutMS": 10_000, "w": "majority", "journal": True}
+    return MongoClient(uri, **options)
