@@ -6,6 +6,8 @@ from secrets import token_urlsafe
 from typing import Any
 
 from attrs import define
+from bson import ObjectId
+from pymongo import MongoClient
 from twisted.trial.unittest import TestCase
 
 from justchat.http.declared import all_declared
@@ -15,7 +17,7 @@ from tests.support.client import call, request
 from tests.support.picture_files import picture
 from tests.support.rights import COLUMNS, relations, rows
 from tests.support.waiting import eventually
-from tests.support.wire import NOBODY
+from tests.support.wire import NOBODY, SettingsCase
 
 PASSWORD = "sesame"
 UNTOUCHED = {"/room/chat", "/room/get", "/room/create", "/room/sendMessage", "/room/edit"}
@@ -164,6 +166,20 @@ class RightsCase(ChatTestCase):
             caller.session_key = (await sign_in(self.daemon, caller.phone, caller.key)).session_key
         return answer.status, answer.json
 
+    async def wrong_of_ended(self, scene: Scene, eve: Person) -> list[tuple[str, str, int, int]]:
+        """What differs at any call from the answers to a session that never was, where this one is over."""
+        firsts = {path: (about, expected["forged"]) for path, about, expected in reversed(rows())}
+        wrong = []
+        for path, (about, status) in firsts.items():
+            if path == "/upload":
+                headers = {"Authorization": f"Bearer {eve.session_key}"}
+                found = (await request(self.daemon.http, "POST", path, picture("PNG"), headers)).status
+            else:
+                found = (await eve.call(path, **scene.bodies(path, about, eve))).status
+            if found != status:
+                wrong.append((path, about, found, status))
+        return wrong
+
 
 class Rights(RightsCase):
     async def test_table(self) -> None:
@@ -230,19 +246,74 @@ class SuspendedCallers(RightsCase):
             return (await eve.call("/init/getUser")).status == 440
 
         await eventually(is_out, "the end of the session")
-        firsts = {path: (about, expected["forged"]) for path, about, expected in reversed(rows())}
-        wrong = []
-        for path, (about, status) in firsts.items():
-            if path == "/upload":
-                headers = {"Authorization": f"Bearer {eve.session_key}"}
-                found = (await request(self.daemon.http, "POST", path, picture("PNG"), headers)).status
-            else:
-                found = (await eve.call(path, **scene.bodies(path, about, eve))).status
-            if found != status:
-                wrong.append((path, about, found, status))
-        self.assertEqual([], wrong)
+        self.assertEqual([], await self.wrong_of_ended(scene, eve))
         again = await call(self.daemon.http, "/init/auth", {"phone": eve.phone, "key": eve.key})
         self.assertEqual((403, "suspended"), (again.status, again.code))
+
+
+class LeavingCallers(RightsCase):
+    """A person who asked for their deletion, in the time in which they may come back."""
+
+    async def leave(self, scene: Scene) -> Person:
+        """Somebody in the scene's room, who has dialogs, asks for their deletion."""
+        eve = await self.a_person()
+        await eve.enter(scene.room)
+        await eve.call("/user/sendMessage", message={"user": scene.anna.id, "text": "x"})
+        self.assertEqual(202, (await eve.call("/user/delete", key=eve.key)).status)
+        return eve
+
+    async def assert_unknown(self, scene: Scene, eve: Person) -> None:
+        """Assert that each call that names a person answers 404, or as about nobody."""
+        named = {
+            "/user/sendMessage": {"message": {"user": eve.id, "text": "x"}},
+            "/gifts/send": {"gift": scene.gift, "user": eve.id, "text": ""},
+            "/init/getUser": {"user_id": eve.id},
+            "/complaints/new": {"user": eve.id, "text": "x"},
+            **{path: {"user": eve.id} for path in ("/user/gifts", "/user/block", "/user/unblock")},
+            **{
+                f"/room/{deed}": {"room_id": scene.room, "user_id": eve.id, "finished": soon()}
+                for deed in ("kick", "silence", "ban", "unban", "add-moderator", "remove-moderator")
+            },
+        }
+        found = {path: (await scene.people["admin"].call(path, **body)).status for path, body in named.items()}
+
+        self.assertEqual(dict.fromkeys(named, 404), found)
+        several = await scene.anna.call("/init/getUsers", user_ids=[eve.id])
+        self.assertEqual([], several.data["users"])
+
+    async def test_every_call(self) -> None:
+        """Their session is as one that never was, and they are nobody to others; their key brings them back."""
+        scene = await self.a_scene()
+        await scene.furnish()
+        eve = await self.leave(scene)
+
+        self.assertEqual([], await self.wrong_of_ended(scene, eve))
+        await self.assert_unknown(scene, eve)
+        back = await call(self.daemon.http, "/init/auth", {"phone": eve.phone, "key": eve.key})
+        self.assertEqual((200, eve.id), (back.status, back.data["user"]["_id"]))
+
+
+class HalfDeletedCallers(SettingsCase, LeavingCallers):
+    """A person whose deletion has begun, and is not complete: some minutes pass between its two rounds."""
+
+    settings = "[accounts]\ndeletion_grace = 0\n"
+
+    async def test_every_call(self) -> None:
+        """Their session is as one that never was, they are nobody to others, and nothing brings them back."""
+        scene = await self.a_scene()
+        await scene.furnish()
+        eve = await self.leave(scene)
+        with MongoClient[dict[str, Any]](self.daemon.options[-1]) as client:
+            users = client.get_default_database().users
+            erasing = {"_id": ObjectId(eve.id), "erasing": {"$ne": None}}
+            await eventually(lambda: users.find_one(erasing), "the deletion to begin")
+
+        self.assertEqual([], await self.wrong_of_ended(scene, eve))
+        await self.assert_unknown(scene, eve)
+        for phone in (eve.phone, eve.id):
+            self.assertNotEqual(
+                200, (await call(self.daemon.http, "/init/auth", {"phone": phone, "key": eve.key})).status
+            )
 
 
 class TheTable(TestCase):
