@@ -4,7 +4,8 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -16,6 +17,8 @@ from cryptography import x509
 
 from justchat.config.open_defaults import fields_of_endpoint, is_endpoint_beyond_loopback, open_defaults
 from justchat.config.settings import Settings
+from justchat.errors import SmsFailure
+from justchat.model.sms_count import ACCEPTED, UNDELIVERED, SmsCount
 from justchat.runtime.certificates import is_tls, read_certificate
 from justchat.runtime.data_dir import SECRET_KEY, check_owner, check_secret
 from justchat.runtime.disk import FULL, free_bytes
@@ -270,6 +273,19 @@ def feature_compatibility(version: str, series: str) -> Finding:
         return Finding("feature compatibility", CheckState.OK, what)
     advice = 'justchat-admin database upgrade, after a backup (docs/operating.rst, "The embedded MongoDB")'
     return Finding("feature compatibility", CheckState.WARNING, what, advice)
+
+
+def sms_outcomes(counts: Iterable[SmsCount]) -> Iterator[Finding]:
+    """Whether gateways took the SMS of the last day, and delivered them."""
+    outcomes: Counter[str] = Counter()
+    for each in counts:
+        outcomes[each.outcome] += each.count
+    failed = sum(outcomes[failure.value] for failure in SmsFailure) + outcomes[UNDELIVERED]
+    if failed:
+        taken = outcomes[ACCEPTED]
+        what = f"in the last day {failed} SMS failed, and gateways took {taken}"
+        advice = "look at justchat-admin sms status, and for the gateways' answers in the log"
+        yield Finding("sms", CheckState.WARNING if taken else CheckState.WRONG, what, advice)
 
 
 def time_now() -> float:

@@ -15,6 +15,7 @@ from justchat.admin.checks import (
     database_version,
     feature_compatibility,
     settings_file,
+    sms_outcomes,
     time_now,
 )
 from justchat.admin.database import find_database
@@ -22,10 +23,12 @@ from justchat.admin.output import Outcome, table
 from justchat.admin.versions import read_versions
 from justchat.config.settings import Settings
 from justchat.errors import DatabaseAway, StartupError
+from justchat.model.moment import now
 from justchat.store.indexes import INDEXES
 from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
 from justchat.store.schema import Schema
+from justchat.store.sms_counts import SmsCounts
 
 _RANK = {CheckState.WRONG: 0, CheckState.WARNING: 1, CheckState.OK: 2}
 
@@ -103,6 +106,7 @@ async def _looked_at(database: Database, reactor: Any) -> list[Finding]:
         found.append(Finding("schema", CheckState.OK, "that of this release"))
     except StartupError as error:
         found.append(Finding("schema", CheckState.WRONG, str(error), 'docs/operating.rst, "Upgrading"'))
+    found += sms_outcomes(await SmsCounts(database, now).latest(1))
     missing = await _missing_indexes(database)
     if missing:
         advice = "restart the daemon, which creates them"

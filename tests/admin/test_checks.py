@@ -20,8 +20,10 @@ from justchat.admin.checks import (
     open_files,
     proxies,
     settings_file,
+    sms_outcomes,
 )
 from justchat.config.settings import Settings, load_settings
+from justchat.model.sms_count import SmsCount
 from tests.support.starting import ETC
 
 OK, WARNING, WRONG = CheckState.OK, CheckState.WARNING, CheckState.WRONG
@@ -96,6 +98,17 @@ class Checks(SynchronousTestCase):
         """Data of an earlier series than the mongod's are a warning."""
         for series, state in (("7.0", WARNING), ("8.0", OK)):
             self.assertEqual(state, feature_compatibility("8.0.4", series).state)
+
+    def test_sms(self) -> None:
+        """SMS that fail are a warning, and wrong where none succeeds; without failures there is nothing to find."""
+
+        def state(**outcomes: int) -> set[CheckState]:
+            day = datetime.now(UTC)
+            return self.states(sms_outcomes(SmsCount(day, "x", name, count) for name, count in outcomes.items()))
+
+        self.assertEqual(set(), state(accepted=3, delivered=2))
+        self.assertEqual({WARNING}, state(accepted=3, unknown=1))
+        self.assertEqual({WRONG}, state(misconfigured=1))
 
     def test_settings_file(self) -> None:
         """Settings that everybody may read are a warning."""

@@ -157,7 +157,7 @@ def json_line(line: LogLine) -> str:
 def _sentence(line: LogLine) -> str:
     sentence = line.text if line.worker is None else f"{line.worker}: {line.text}"
     if line.error is not None:
-        sentence += f": {line.error}; Traceback: {', '.join(line.frames) or 'none'}"
+        sentence = f"{sentence.rstrip(': ')}: {line.error}; Traceback: {', '.join(line.frames) or 'none'}"
     if line.incident is not None and line.incident not in line.text:
         sentence += f" (incident {line.incident})"
     return sentence if line.trace_id is None else f"{sentence} (trace {line.trace_id})"

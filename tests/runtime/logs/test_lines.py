@@ -70,6 +70,16 @@ class Lines(SynchronousTestCase):
         self.assertEqual(line.incident, document["incident"])
         self.assertIn("test_failure", document["traceback"][-1])
 
+    def test_unhandled(self) -> None:
+        """What Twisted says of a Deferred that failed unheard reads as one sentence."""
+        of_twisted = Logger(namespace="twisted.internet.defer", observer=self.events.append)
+        try:
+            raise ValueError("unheard")
+        except ValueError:
+            of_twisted.failure("Unhandled error in Deferred:")
+
+        self.assertIn("Unhandled error in Deferred: ValueError: unheard; Traceback:", text_line(self.line()))
+
     def test_incident_of_answer(self) -> None:
         """The number that a client was told is the line's, once."""
         self.log.error("incident {incident}", incident="0123456789abcdef")
