@@ -95,7 +95,10 @@ class IMailboxes(Interface):
         """The user's dialogs, the latest first."""
 
     async def mark_as_read(message: DirectMessage, at: Moment) -> DirectMessage:
-        """Mark a message as read at ``at``, unless it was read before. Returns it as stored."""
+        """Mark a message as read at ``at``, unless it was read before. Returns it as stored.
+
+        Raises MessageNotFound where it is gone meanwhile.
+        """
 
     async def release(message: Entry, make: Callable[[Id, int], Entry]) -> None:
         """Show a held message to its receiver, unless its author has removed it. ``make`` makes the entry of the

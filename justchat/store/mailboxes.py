@@ -321,14 +321,15 @@ class Mailboxes:
         ]
 
     async def mark_as_read(self, message: DirectMessage, at: Moment) -> DirectMessage:
-        query = {"_id": ObjectId(message.id), "stream": ObjectId(message.user)}
+        query = {"_id": ObjectId(message.id), "stream": ObjectId(message.user), **DIRECT}
         read = {"$set": {"read": True, "read_at": at}}
         try:
             await self._database.update(LOG, {**query, "read": NOT_READ}, read, hint=BY_ID)
         finally:
             self._unread.invalidate(message.user)
         document = await self._database.find_one(LOG, query, hint=BY_ID)
-        assert document is not None
+        if document is None:  # it has expired meanwhile
+            raise MessageNotFound
         return direct_from_document(document)
 
     async def release(self, message: Entry, make: Callable[[Id, int], Entry]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from bson import ObjectId
 from twisted.internet import reactor
 
+from justchat.errors import MessageNotFound
 from justchat.interfaces.pause import Stopping, no_pause
 from justchat.model.audit import Actor, ActorKind, AuditLine, Deed
 from justchat.model.entry import Entry, Kind
@@ -267,6 +268,19 @@ class OfUsers(RetentionCase):
         await self.mailboxes.stop()
         self.mailboxes = Mailboxes(self.database, reactor, shared=self.shared)
         self.assertEqual(4, (await self.write()).seq)
+
+    async def test_read_meanwhile(self) -> None:
+        """A message that expires while it is being read is not found, whether it is deleted or void."""
+        for _ in range(2):
+            await self.write()
+        messages = await self.mailboxes.messages(self.boris, author=None, to=None, offset=0, limit=10)
+        await self.all_is_old()
+        await self.pass_over()
+
+        for message in messages:
+            with self.assertRaises(MessageNotFound):
+                await self.mailboxes.mark_as_read(message, now())
+        self.assertNotIn("read", (await self.stored(self.boris))[0])
 
     async def test_state(self) -> None:
         """Gifts, and whom a user blocks, do not expire."""
