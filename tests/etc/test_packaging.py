@@ -89,6 +89,20 @@ class Samples(PackagingCase):
         self.assertFalse((self.folder / "stage").exists())
 
 
+class Scripts(SynchronousTestCase):
+    def test_lint(self) -> None:
+        """A linter has no complaint about the scripts."""
+        linter = Path(sys.executable).with_name("shellcheck")
+        if not linter.exists():
+            raise SkipTest("shellcheck is not installed")
+        folder = PROJECT / "packaging"
+        scripts = [*folder.glob("*.sh"), *(folder / "debian" / name for name in ("postinst", "prerm", "postrm"))]
+
+        done = subprocess.run([linter, "--severity=warning", *scripts], capture_output=True, text=True, timeout=60)
+
+        self.assertEqual((0, ""), (done.returncode, done.stdout + done.stderr))
+
+
 class DebianPackage(PackagingCase):
     def test_deb(self) -> None:
         """The package has the environment, which runs where it will be, the units, the settings as a file of the
