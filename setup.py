@@ -1,12 +1,32 @@
 """JustChat: a chat back end in one daemon."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 # Its one place. The package itself is not imported, since its dependencies are not there yet.
 VERSION = re.search(r'^__version__ = "(.+)"$', Path("justchat/__init__.py").read_text("utf-8"), re.MULTILINE)[1]
+
+WEB = Path("clients/web")
+
+
+class BuildWithWeb(build_py):
+    """Puts the web client into the package. Where npm cannot install its tools, the package works without it."""
+
+    def run(self) -> None:
+        node, npm = shutil.which("node"), shutil.which("npm")
+        if not self.editable_mode and node and npm:
+            try:
+                subprocess.run([npm, "ci", "--prefer-offline", "--silent"], cwd=WEB, check=True)
+                subprocess.run([node, "build.mjs", "../../justchat/http/web/static"], cwd=WEB, check=True)
+            except (OSError, subprocess.CalledProcessError) as error:
+                self.warn(f"the web client is not built: {error}")
+        super().run()
+
 
 setup(
     name="justchat",
@@ -17,7 +37,12 @@ setup(
     # Named, so that an editable install puts this folder itself on the path: only there twistd finds the plug-in.
     package_dir={"": "."},
     packages=[*find_packages(include=["justchat", "justchat.*"]), "twisted.plugins"],
-    package_data={"justchat": ["py.typed"], "justchat.starter": ["*.toml", "*.png"]},
+    package_data={
+        "justchat": ["py.typed"],
+        "justchat.http.web": ["static/*"],
+        "justchat.starter": ["*.toml", "*.png"],
+    },
+    cmdclass={"build_py": BuildWithWeb},
     entry_points={"console_scripts": ["justchat-admin = justchat.admin.main:main"]},
     python_requires=">=3.11",
     # Lower bounds leave out releases with known holes; where one decides, it is named.

@@ -26,7 +26,10 @@ REPOSITORY = Path(__file__).parents[1]
 USER = "justchat-newcomer"
 PATIENCE = 300.0
 """Seconds for the slowest step, which downloads."""
-IGNORED = {".venv/", "justchat-data/", "justchat.egg-info/", "twisted/plugins/dropin.cache"}
+IGNORED = {
+    *(".venv/", "justchat-data/", "justchat.egg-info/", "twisted/plugins/dropin.cache"),
+    *("clients/web/node_modules/", "justchat/http/web/static/"),
+}
 """What git ignores and may be there afterwards, besides Python's own caches."""
 
 

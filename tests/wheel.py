@@ -178,6 +178,12 @@ def try_foreground(twistd: Path, folder: Path) -> None:
     try:
         with step("in the foreground: it listens"):
             port = port_of(log, "line of the port", lambda: daemon.poll() is None)
+        with step("in the foreground: the web client is served"):
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                page = connection.makefile("rb").read()
+            if b"<title>JustChat</title>" not in page:
+                raise StepFailed(f"/ is no web client, but {page[:200]!r}: was npm away when the wheel was built?")
         with step("in the foreground: a phone is registered, and its key is in the outbox"):
             register(port, folder)
         with step("in the foreground: SIGTERM ends it in order, its mongod too"):

@@ -188,6 +188,12 @@ class ModerationSettings(Table):
     action: WordAction = "mask"
 
 
+class Web(Table):
+    """``[web]``: the web client at ``/``."""
+
+    enabled: bool = True
+
+
 class Settings(Table):
     """All settings."""
 
@@ -204,6 +210,7 @@ class Settings(Table):
     auth: AuthSettings = AuthSettings()
     payments: Payments = Payments()
     limits: Limits = Limits()
+    web: Web = Web()
     sessions: SessionSettings = SessionSettings()
     accounts: AccountSettings = AccountSettings()
     privacy: Privacy = Privacy()

@@ -33,10 +33,22 @@ from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, wri
 from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
+from justchat.http.web.files import PAGE, WebFile, wants_page
+from justchat.http.web.sent_keys import SentKeys
 from justchat.protocol.handshake import asks_for_websocket
 from justchat.runtime.logs.call_context import CallContext, in_call
 
 _T = TypeVar("_T")
+
+
+@frozen
+class WebClient:
+    """The files of the web client by their names, none where it is off or was not built. ``keys`` is None where keys
+    are sent by a gateway.
+    """
+
+    files: Mapping[str, WebFile]
+    keys: SentKeys | None
 
 
 @frozen(kw_only=True)
@@ -50,6 +62,7 @@ class ForUsers:
     sms_reports: SmsReports
     events: Mapping[str, Any]
     """The AsyncAPI document of the sockets."""
+    web: WebClient = WebClient({}, None)
 
 
 SOCKETS = {"websocket": "/ws", "socket.io": "/socket.io/", "events": "/asyncapi.json"}
@@ -71,13 +84,15 @@ def make_app(
     app = Klein()
     for endpoint in endpoints:
         _add_call(app, endpoint, dispatcher)
-    _add_documents(app, description, {} if for_users is None else SOCKETS)
+    _add_documents(app, description, for_users)
     _add_health(app, health)
     if for_users is not None:
         _add_files(app, for_users.uploads, for_users.exports)
         _add_sms_reports(app, for_users.sms_reports)
         _add_sockets(app, for_users.websocket, for_users.socketio)
         _add_document(app, "/asyncapi.json", for_users.events)
+        if for_users.web.files:
+            _add_web(app, for_users.web)
 
     @app.handle_errors(WrongMethod)
     def wrong_method(request: IRequest, failure: Failure) -> bytes:
@@ -142,20 +157,24 @@ def _add_call(app: Klein, endpoint: Endpoint, dispatcher: Dispatcher) -> None:
         return _serve_call(request, endpoint, dispatcher)
 
 
-def _add_documents(app: Klein, description: Mapping[str, Any], sockets: Mapping[str, str]) -> None:
+def _add_documents(app: Klein, description: Mapping[str, Any], for_users: ForUsers | None) -> None:
     """Add the routes that describe the daemon."""
     front = {
         "name": "JustChat",
         "version": description["info"]["version"],
         "about": "This is the API of a chat. Calls are POST with a JSON object.",
         "calls": "/openapi.json",
-        **sockets,
+        **({} if for_users is None else SOCKETS),
         "docs": 'README.rst, "Walk-through", and docs/protocol.rst, in the project\'s folder',
     }
+    page = None if for_users is None else for_users.web.files.get(PAGE)
 
     @app.route("/", methods=["GET"])
     def index(request: IRequest) -> bytes:
-        """What this server is, for those who open it in a browser."""
+        """The web client, or what this server is."""
+        if page is not None and wants_page(request.getHeader(b"accept")):
+            return page.write(request)
+        request.setHeader(b"Vary", b"Accept")
         return write_answer(request, Answer(200, orjson.dumps(front, option=orjson.OPT_INDENT_2) + b"\n"))
 
     _add_document(app, "/openapi.json", description)
@@ -173,6 +192,28 @@ def _add_document(app: Klein, path: str, document: Mapping[str, Any]) -> None:
         answer = write_answer(request, Answer(200, body))
         request.setHeader(b"Cache-Control", b"no-cache")
         return answer
+
+
+def _add_web(app: Klein, web: WebClient) -> None:
+    """Add the routes of the web client's parts."""
+
+    @app.route("/web/<name>", methods=["GET"])
+    def web_file(request: IRequest, name: str) -> bytes:
+        """A part of the web client."""
+        file = web.files.get(name)
+        if file is None or name == PAGE:
+            raise _not_found()
+        return file.write(request)
+
+    @app.route("/web/key", methods=["GET"])
+    def sent_key(request: IRequest) -> bytes:
+        """The last SMS to a phone, for who tries JustChat on this machine."""
+        text = None if web.keys is None else web.keys.find(request)
+        if text is None:
+            raise _not_found()
+        for name in (b"access-control-allow-origin", b"access-control-expose-headers"):
+            request.responseHeaders.removeHeader(name)
+        return write_answer(request, Answer(200, orjson.dumps({"text": text})))
 
 
 def _add_health(app: Klein, health: Health) -> None:

@@ -108,6 +108,7 @@ READY = {
 DOCUMENT = {"type": "object", "description": "an OpenAPI 3.1 document"}
 EVENTS = {"type": "object", "description": "an AsyncAPI 3 document"}
 FRONT = {"type": "object", "description": "the daemon's name and release, and the paths of what it serves"}
+PAGE = {"type": "string", "description": "the web client; to who asks for JSON, or where it is off, the JSON"}
 GET_ERRORS = (MethodNotAllowed,)
 BODY_ERRORS = (EncodingNotSupported,)
 """The errors for which the body of any call may be refused before it is parsed."""
@@ -221,7 +222,7 @@ def _pages(schemas: Schemas) -> dict[str, Any]:
     front, ready = schemas.name("Front", FRONT), schemas.name("Ready", READY)
     pages: dict[str, Any] = {}
     for path, operation_id, summary, content, errors in (
-        ("/", "front", "What this server is, and its other paths", {"application/json": front}, ()),
+        ("/", "front", "The web client, or what this server is", {"application/json": front, "text/html": PAGE}, ()),
         ("/livez", "livez", "The process answers", {"application/json": well}, ()),
         (
             "/readyz",

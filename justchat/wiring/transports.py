@@ -15,7 +15,7 @@ from justchat.actions.server_keys import ServerKeyCheck
 from justchat.config.limits import Limits
 from justchat.config.settings import Settings
 from justchat.http.access_log import AccessLog, note_user
-from justchat.http.app import ForUsers, make_app, upload_head_checks
+from justchat.http.app import ForUsers, WebClient, make_app, upload_head_checks
 from justchat.http.asyncapi import asyncapi
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
@@ -29,6 +29,8 @@ from justchat.http.site import JustChatSite
 from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool
 from justchat.http.uploaded_files import UploadedFiles
+from justchat.http.web.files import load_files
+from justchat.http.web.sent_keys import SentKeys
 from justchat.http.websocket_resource import SocketPortRoot, WebSocketResource
 from justchat.interfaces.idempotency import IIdempotencyKeys
 from justchat.interfaces.pictures import IPictureStore
@@ -38,6 +40,8 @@ from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
 from justchat.limits.rate_limiter import RateLimiter
 from justchat.metrics.declarations import SOCKETS_CLOSED
+from justchat.model.phone import parse_phone
+from justchat.outbound.sms.outbox import last_text
 from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.realtime.session_binding import BindingServices
 from justchat.realtime.socketio.resource import PassOn, SocketIoResource
@@ -151,6 +155,7 @@ def make_transports(
             stores.sms_counts,
         ),
         events=asyncapi(__version__),
+        web=_make_web_client(settings),
     )
 
     def calls_factory(table: str, served: list[Endpoint], for_users: ForUsers | None) -> IProtocolFactory:
@@ -200,6 +205,17 @@ def make_transports(
         lanes=lanes,
         sms_reports=for_users.sms_reports,
     )
+
+
+def _make_web_client(settings: Settings) -> WebClient:
+    def last_sms(written: str) -> str | None:
+        try:
+            return last_text(settings.data_dir / "sms-outbox.jsonl", parse_phone(written, settings.sms.region))
+        except ValueError:
+            return None
+
+    files = load_files() if settings.web.enabled else {}
+    return WebClient(files, None if settings.sms.has_gateway else SentKeys(last_sms))
 
 
 def _make_spool(settings: Settings) -> Spool:

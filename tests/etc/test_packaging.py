@@ -24,7 +24,8 @@ from tests.support.daemon import TWISTD
 
 PROJECT = Path(__file__).parents[2]
 NEEDED = ("Makefile", "README.rst", "CHANGES.rst", "MANIFEST.in", "setup.py", "pyproject.toml", "requirements.lock")
-FOLDERS = ("justchat", "twisted", "etc", "packaging", "docs")
+FOLDERS = ("justchat", "twisted", "etc", "packaging", "docs", "clients")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "node_modules")
 
 
 class PackagingCase(SynchronousTestCase):
@@ -36,7 +37,7 @@ class PackagingCase(SynchronousTestCase):
         for name in NEEDED:
             shutil.copy(PROJECT / name, self.checkout)
         for name in FOLDERS:
-            shutil.copytree(PROJECT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            shutil.copytree(PROJECT / name, self.checkout / name, ignore=LEFT_OUT)
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}

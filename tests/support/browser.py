@@ -20,6 +20,10 @@ from tests.support.waiting import PATIENCE, eventually
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+class PageGone(AssertionError):
+    """The page went before it had answered."""
+
+
 class DevTools(Listener):
     """Evaluates expressions in a page (Chrome DevTools Protocol)."""
 
@@ -35,9 +39,18 @@ class DevTools(Listener):
         parameters = {"expression": f"(async () => {{ {code} }})()", "awaitPromise": True, "returnByValue": True}
         self.say({"id": asked, "method": "Runtime.evaluate", "params": parameters})
         await eventually(lambda: len(self.events) > asked, lambda: f"the browser's answer to {code}")
-        answer = self.events[-1]["result"]
+        answer = self.events[-1].get("result")
+        if answer is None:
+            raise PageGone(f"{code}: {self.events[-1]}")
         assert "exceptionDetails" not in answer, f"{code}: {answer}"
         return answer["result"].get("value")
+
+    async def holds(self, expression: str) -> bool:
+        """Whether this is true on the page; false while one page gives way to another."""
+        try:
+            return bool(await self.run(f"return Boolean({expression})"))
+        except PageGone:
+            return False
 
 
 class Browser(ProcessProtocol):

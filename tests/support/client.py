@@ -44,10 +44,11 @@ class Answer:
 async def request(
     port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
 ) -> Answer:
-    """One request on a connection of its own."""
+    """One request on a connection of its own, by a program: ``/`` is the web client to others."""
+    headers = {"Accept": "application/json", **(headers or {})}
     agent = Agent(reactor, connectTimeout=PATIENCE)
     response = await treq.request(
-        method, f"http://127.0.0.1:{port}{path}", data=body, headers=headers or {}, agent=agent, timeout=PATIENCE
+        method, f"http://127.0.0.1:{port}{path}", data=body, headers=headers, agent=agent, timeout=PATIENCE
     )
     raw = await treq.content(response)
     return Answer(response.code, json.loads(raw) if raw else None, response.headers)

@@ -35,3 +35,25 @@ class Outbox:
         except OSError as error:
             raise SmsFailed(f"the outbox cannot be written: {error.strerror}", SmsFailure.MISCONFIGURED) from error
         self._log.info("an SMS to …{last} is in the outbox", last=phone[-2:])
+
+
+TAIL = 65_536
+"""Bytes at the end of the file in which the last SMS to a phone is looked for."""
+
+
+def last_text(file: Path, phone: Phone) -> str | None:
+    """The text of the last SMS to a phone; None if none is among the latest."""
+    try:
+        with open(file, "rb") as opened:
+            opened.seek(max(0, opened.seek(0, os.SEEK_END) - TAIL))
+            lines = opened.read().splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines):
+        try:
+            sms = orjson.loads(line)
+        except orjson.JSONDecodeError:  # cut at its beginning, or being written
+            continue
+        if sms["phone"] == phone:
+            return str(sms["text"])
+    return None

@@ -36,7 +36,7 @@ Object.assign(globalThis, {lib, storage: localStorage});
 </script>"""
 
 
-def _build() -> None:
+def _build(target: str) -> None:
     if NODE is None or shutil.which("npm") is None:
         raise SkipTest("Node.js and npm are not installed: the client library is not built")
     release = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout.strip()
@@ -46,15 +46,14 @@ def _build() -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         done = subprocess.run(
-            ["make", "--no-print-directory", "client"], cwd=PROJECT, env=environ, capture_output=True, text=True
+            ["make", "--no-print-directory", target], cwd=PROJECT, env=environ, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-async def built() -> Path:
-    """The bundle, built if its sources have changed. Raises SkipTest where there is no Node."""
-    await deferToThread(_build)
-    return BUNDLE
+async def built(target: str = "client") -> None:
+    """Build a target of the Makefile, if its sources have changed. Raises SkipTest where there is no Node."""
+    await deferToThread(_build, target)
 
 
 class NodePage(ProcessProtocol):
@@ -123,13 +122,12 @@ class ChromiumPage:
         url = f"http://127.0.0.1:{self._server.getHost().port}/"
         self._browser = Browser(self.folder / "none", url=url)
         self._tools = await self._browser.tools()
-        await self._loaded()
+        await self._until("typeof lib === 'object'")
 
-    async def _loaded(self) -> None:
-        async def there() -> bool:
-            return bool(await self.run("return typeof lib === 'object'"))
-
-        await eventually(there, "the page to be loaded")
+    async def _until(self, expression: str) -> None:
+        tools = self._tools
+        assert tools is not None
+        await eventually(lambda: tools.holds(expression), "the page to be loaded")
 
     async def run(self, code: str) -> Any:
         assert self._tools is not None
@@ -137,11 +135,7 @@ class ChromiumPage:
 
     async def reload(self) -> None:
         await self.run("globalThis.isOld = true; setTimeout(() => location.reload())")
-
-        async def is_another() -> bool:
-            return bool(await self.run("return typeof lib === 'object' && !globalThis.isOld"))
-
-        await eventually(is_another, "the page to be loaded again")
+        await self._until("typeof lib === 'object' && !globalThis.isOld")
 
     async def close(self) -> None:
         if self._tools is not None:

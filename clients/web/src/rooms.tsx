@@ -1,0 +1,99 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { Room } from '../../javascript/src/index.js';
+import { Field } from './field.js';
+import type { Model } from './model.js';
+import { t } from './words/index.js';
+
+const PAGE = 40;
+/** Milliseconds between two looks: no event tells of rooms. */
+const FRESH = 10_000;
+
+export function Rooms({ model }: { model: Model }) {
+  const [name, setName] = useState('');
+  const [filled, setFilled] = useState(false);
+  const [privated, setPrivated] = useState(false);
+  const [pages, setPages] = useState(1);
+  const [looks, setLooks] = useState(0);
+  const [found, setFound] = useState<{ rooms: Room[]; count: number } | null>(null);
+
+  useEffect(() => {
+    let isOver = false;
+    const filter = { filled, privated };
+    const timer = setTimeout(async () => {
+      const wanted = Array.from({ length: pages }, (_, page) =>
+        model.chat.call('/room/get', { ...(name ? { name } : {}), filter, page: page + 1, per_page: PAGE }),
+      );
+      const answers = await model.attempt(Promise.all(wanted));
+      if (isOver || !answers) return;
+      const rooms = answers.flatMap((answer) => ('rooms' in answer ? answer.rooms : []));
+      setFound({ rooms: [...new Map(rooms.map((room) => [room._id, room])).values()], count: answers[0]?.count ?? 0 });
+    }, found ? 300 : 0);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  }, [name, filled, privated, pages, looks]);
+
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || setLooks((before) => before + 1), FRESH);
+    return () => clearInterval(timer);
+  }, []);
+
+  return (
+    <section>
+      <h1 tabIndex={-1}>{t('rooms')}</h1>
+      <form class="card" role="search" onSubmit={(event) => event.preventDefault()}>
+        <Field label={t('search')} type="search" value={name} onValue={(value) => (setName(value), setPages(1))} />
+        <Check label={t('hideFull')} checked={filled} onChecked={setFilled} />
+        <Check label={t('hidePrivate')} checked={privated} onChecked={setPrivated} />
+      </form>
+      {found && (found.rooms.length === 0 ? <p>{t('noRooms')}</p> : (
+        <ul class="list">{found.rooms.map((room) => <RoomLine key={room._id} room={room} />)}</ul>
+      ))}
+      {found && found.rooms.length < found.count && <button onClick={() => setPages(pages + 1)}>{t('older')}</button>}
+      <NewRoom model={model} />
+    </section>
+  );
+}
+
+function Check(props: { label: string; checked: boolean; onChecked(checked: boolean): void }) {
+  return (
+    <label class="check">
+      <input type="checkbox" checked={props.checked} onChange={(event) => props.onChecked(event.currentTarget.checked)} />
+      {props.label}
+    </label>
+  );
+}
+
+function RoomLine({ room }: { room: Room }) {
+  return (
+    <li>
+      <a href={`#/room/${room._id}`} dir="auto">{room.name}</a>
+      <span class="quiet">
+        {t('users', { count: room.users_count, most: room.max_users })}
+        {room.users_count >= room.max_users && `, ${t('full')}`}
+        {room.is_private && `, ${t('private')}`}
+      </span>
+    </li>
+  );
+}
+
+function NewRoom({ model }: { model: Model }) {
+  const [name, setName] = useState('');
+  const [password, setPassword] = useState('');
+
+  async function create(event: Event): Promise<void> {
+    event.preventDefault();
+    const made = await model.attempt(model.chat.call('/room/create', { room: password ? { name, password } : { name } }));
+    if (made) model.go('room', '', made.room._id);
+  }
+
+  return (
+    <form class="card" onSubmit={(event) => void create(event)}>
+      <h2>{t('create')}</h2>
+      <Field label={t('room')} required maxLength={128} value={name} onValue={setName} />
+      <Field label={t('passwordNew')} type="password" autoComplete="off" value={password} onValue={setPassword} />
+      <button>{t('create')}</button>
+    </form>
+  );
+}

@@ -1,0 +1,58 @@
+import { useState } from 'preact/hooks';
+import { Field } from './field.js';
+import type { Model } from './model.js';
+import { t } from './words/index.js';
+
+const IS_HERE = /^(localhost|127\.[\d.]+|\[::1\])$/.test(location.hostname);
+
+/** The SMS, if this page is on the daemon's own machine and the daemon sends none (docs/protocol.rst, "The web client"). */
+async function writtenSms(phone: string): Promise<string | null> {
+  if (!IS_HERE) return null;
+  const answer = await fetch(`/web/key?phone=${encodeURIComponent(phone)}`);
+  return answer.ok ? ((await answer.json()) as { text: string }).text : null;
+}
+
+export function SignIn({ model }: { model: Model }) {
+  const [phone, setPhone] = useState('');
+  const [nickname, setNickname] = useState('');
+  const [key, setKey] = useState('');
+  const [isSent, setSent] = useState(false);
+  const [sms, setSms] = useState<string | null>(null);
+
+  async function register(): Promise<void> {
+    await model.chat.call('/init/reg', nickname ? { phone, nickname } : { phone });
+    const text = await writtenSms(phone).catch(() => null);
+    setSms(text);
+    setKey(/\d{4,}/.exec(text ?? '')?.[0] ?? '');
+    setSent(true);
+    model.say('');
+  }
+
+  function submit(event: Event): void {
+    event.preventDefault();
+    void model.attempt(isSent ? model.signIn(phone, key) : register());
+  }
+
+  return (
+    <form class="card" onSubmit={submit}>
+      <h1 tabIndex={-1}>{t('signIn')}</h1>
+      {!isSent ? (
+        <>
+          <p>{t('signInHint')}</p>
+          <Field label={t('phone')} type="tel" autoComplete="tel" required value={phone} onValue={setPhone} />
+          <Field label={t('nickname')} autoComplete="nickname" value={nickname} onValue={setNickname} />
+        </>
+      ) : (
+        <>
+          <p>{sms === null ? t('keySent', { phone }) : t('keyHere')}</p>
+          {sms !== null && <blockquote dir="auto">{sms}</blockquote>}
+          <Field label={t('key')} inputMode="numeric" autoComplete="one-time-code" required value={key} onValue={setKey} />
+        </>
+      )}
+      <div class="row">
+        <button class="main">{t('signIn')}</button>
+        {isSent && <button type="button" onClick={() => setSent(false)}>{t('cancel')}</button>}
+      </div>
+    </form>
+  );
+}
