@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 from justchat.errors import StartupError
 from justchat.runtime.database_image import USUAL, copy_database
 from tests.support.mongo import RunningMongod
+from tests.support.waiting import block_until
 
 
 class Copies(TestCase):
@@ -49,11 +50,13 @@ class Copies(TestCase):
         writer.start()
         self.addCleanup(writer.join)
         self.addCleanup(enough.set)
-        while len(acknowledged) < 200:
-            enough.wait(0.01)
+        block_until(lambda: len(acknowledged) >= 200, "some writes")
         before = len(acknowledged)
 
-        self.copy(lambda: enough.wait(0.01) and None)
+        def wait_for_another() -> None:
+            block_until(lambda: len(acknowledged) > before, "a write during the copy")
+
+        self.copy(wait_for_another)
 
         copied = self.numbers_in_copy()
         self.assertEqual(list(range(len(copied))), copied)
