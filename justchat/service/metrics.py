@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.http import SERVICE_UNAVAILABLE
-from twisted.web.resource import Resource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from justchat import __version__
@@ -55,10 +55,23 @@ class MetricsPorts(Ports):
                 )
 
 
+class _Scrape(Request):
+    """A request whose body, which none has a use for, is dropped as it comes."""
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """See Request."""
+
+    def render(self, resrc: IResource) -> None:
+        """See Request."""
+        self.setHeader(b"Server", b"JustChat")
+        super().render(resrc)
+
+
 class MetricsSite(Site):
     """The site of the one path."""
 
     noisy = False
+    requestFactory = _Scrape
 
     def __init__(self, collect: Collect, reactor: Any) -> None:
         root = Resource()
@@ -103,7 +116,6 @@ class _Metrics(Resource):
             await deferLater(self._reactor, 0)  # others are served in between
         if not gone:
             text = b"".join(written)
-            request.setHeader("Server", "JustChat")
             request.setHeader("Content-Type", content_type)
             request.setHeader("Content-Length", str(len(text)))
             request.write(b"" if request.method == b"HEAD" else text)

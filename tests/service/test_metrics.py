@@ -40,13 +40,15 @@ class FormatTests(ChatTestCase):
 
         (content_type,) = response.headers.getRawHeaders("content-type") or ()
         self.assertTrue(content_type.startswith("application/openmetrics-text; version=1.0.0"), content_type)
-        self.assertIn("justchat_calls", {family.name for family in parse_openmetrics(text)})
+        self.assertIn("justchat_sockets", {family.name for family in parse_openmetrics(text)})
 
     async def test_nothing_else(self) -> None:
         """Nothing else answers there, and /metrics answers nowhere else."""
         for path in ("/", "/readyz", "/metrics/", "/metrics/more", "/init/auth"):
             self.assertEqual(404, (await get(self.daemon.metrics, path))[0].code, path)
-        self.assertEqual(405, (await get(self.daemon.metrics, method="POST"))[0].code)
+        response, _ = await get(self.daemon.metrics, method="POST", body=b" " * 10**6)
+        self.assertEqual(405, response.code)
+        self.assertEqual(["JustChat"], response.headers.getRawHeaders("server"))
         self.assertEqual(404, (await request(self.daemon.http, "GET", "/metrics")).status)
 
     async def test_head(self) -> None:

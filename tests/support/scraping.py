@@ -10,12 +10,14 @@ from tests.support.daemon import Daemon
 from tests.support.waiting import PATIENCE, eventually
 
 
-async def get(port: int, path: str = "/metrics", method: str = "GET", accept: str = "") -> tuple[IResponse, str]:
+async def get(
+    port: int, path: str = "/metrics", method: str = "GET", accept: str = "", body: bytes | None = None
+) -> tuple[IResponse, str]:
     """The response of the port of metrics, and its text."""
     headers = {"Accept": accept} if accept else {}
     agent = Agent(reactor, connectTimeout=PATIENCE)
     url = f"http://127.0.0.1:{port}{path}"
-    response = await treq.request(method, url, headers=headers, agent=agent, timeout=PATIENCE)
+    response = await treq.request(method, url, headers=headers, data=body, agent=agent, timeout=PATIENCE)
     return response, (await treq.content(response)).decode()
 
 
