@@ -8,12 +8,18 @@ from pymongo.errors import PyMongoError
 from twisted.internet.threads import deferToThread
 
 from justchat import __version__
+from justchat.admin.context import operator
 from justchat.admin.database import find_database
 from justchat.admin.output import Outcome, record
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
+from justchat.model.audit import AuditLine, Deed
+from justchat.model.ids import new_id
+from justchat.model.moment import now
+from justchat.store.audit_log import AuditLog
 from justchat.store.indexes import VERSIONS
 from justchat.store.migrations import MIGRATIONS
+from justchat.store.mongo.client import Database
 from justchat.store.mongo.uri import DEFAULT_NAME
 
 Client = MongoClient[dict[str, Any]]
@@ -48,7 +54,11 @@ async def upgrade(settings: Settings, reactor: Any, arguments: Namespace) -> Out
             ' db.adminCommand({setFeatureCompatibilityVersion: "…", confirm: true})'
         )
     async with find_database(settings, reactor) as uri:
-        before, after = await deferToThread(_raise, uri)
+        versions = await deferToThread(read_versions, uri)
+        before, after = versions["feature_compatibility_version"], ".".join(versions["mongodb"].split(".")[:2])
+        if before != after:
+            await _record(uri, f"{before} to {after}")
+            await deferToThread(_raise, uri, after)
     if before == after:
         text = f"The data have the featureCompatibilityVersion {after} already, which is the mongod's."
     else:
@@ -74,15 +84,21 @@ def read_versions(uri: str) -> dict[str, Any]:
         raise StartupError(f"the database: {error}") from error
 
 
-def _raise(uri: str) -> tuple[str, str]:
+async def _record(uri: str, why: str) -> None:
+    database = Database(uri)
+    database.open()
+    try:
+        deed = Deed.UPGRADE_DATABASE
+        await AuditLog(database).add(AuditLine(id=new_id(), who=operator(), at=now(), deed=deed, whom=None, why=why))
+    finally:
+        await database.close()
+
+
+def _raise(uri: str, series: str) -> None:
+    confirmation = {"confirm": True} if int(series.partition(".")[0]) >= _ASKS_FOR_CONFIRMATION else {}
     try:
         with Client(uri) as client:
-            major, minor = client.admin.command("buildInfo")["versionArray"][:2]
-            before, series = _feature_compatibility(client), f"{major}.{minor}"
-            if before != series:
-                confirmation = {"confirm": True} if major >= _ASKS_FOR_CONFIRMATION else {}
-                client.admin.command({"setFeatureCompatibilityVersion": series, **confirmation})
-            return before, _feature_compatibility(client)
+            client.admin.command({"setFeatureCompatibilityVersion": series, **confirmation})
     except PyMongoError as error:
         raise StartupError(f"the database: {error}") from error
 

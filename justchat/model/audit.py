@@ -66,6 +66,7 @@ class Deed(StrEnum):
     TEST_SMS = "test sms"
     REPLAY_WEBHOOKS = "replay webhooks"
     CHANGE_PHONE = "change phone"
+    UPGRADE_DATABASE = "upgrade database"
 
 
 @frozen(kw_only=True)

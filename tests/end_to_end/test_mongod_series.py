@@ -133,6 +133,8 @@ class Series(SeriesCase):
         self.assertIn("have the featureCompatibilityVersion 6.0 already", second.output)
         shown = (await self.admin("--json", "database", "show")).json
         self.assertEqual("6.0", shown["feature_compatibility_version"])
+        deeds = (await self.admin("--json", "audit")).json
+        self.assertEqual([("upgrade database", "5.0 to 6.0")], [(each["deed"], each["why"]) for each in deeds["audit"]])
 
     async def test_own(self) -> None:
         """A MongoDB of the operator's own is left to its own tools."""
