@@ -8,12 +8,15 @@ from hashlib import sha256
 from typing import Any
 
 from OpenSSL.SSL import Context, Error
+from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.internet.protocol import Factory
+from zope.interface import implementer
 
 from justchat.errors import StartupError
 from justchat.runtime.endpoints import server_of
 
 
+@implementer(IOpenSSLContextFactory)
 class RenewableContext:
     """The TLS context of a port; ``current`` makes the contexts of connections that begin from now on."""
 
@@ -21,7 +24,7 @@ class RenewableContext:
         self.current = current
 
     def getContext(self) -> Context:
-        """Is called by Twisted for each connection."""
+        """See IOpenSSLContextFactory. Twisted calls it for each connection."""
         context: Context = self.current.getContext()
         return context
 
