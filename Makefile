@@ -26,7 +26,7 @@ endif
 .DELETE_ON_ERROR:
 
 run: $(RUNS)
-	@$(MAKE) --no-print-directory web || echo "The web client is not built; the daemon runs without it."
+	@timeout --foreground 150 $(MAKE) --no-print-directory web || echo "The web client is not built; the daemon runs without it."
 	@$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
 
 # Installs into a virtual environment at PREFIX, with the samples of etc/ below it. packaging/install.sh has the other

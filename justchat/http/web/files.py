@@ -88,10 +88,12 @@ def wants_page(accept: bytes | None) -> bool:
 
 
 def load_files(folder: Path = STATIC) -> dict[str, WebFile]:
-    """The files by their names; empty where the web client was not built."""
-    if not (folder / PAGE).is_file():
+    """The files by their names; empty where the web client was not built, or is being built anew."""
+    try:
+        files = {path.name: _load(path) for path in sorted(folder.iterdir()) if path.suffix in TYPES}
+    except FileNotFoundError:
         return {}
-    return {path.name: _load(path) for path in sorted(folder.iterdir()) if path.suffix in TYPES}
+    return files if PAGE in files else {}
 
 
 def _load(path: Path) -> WebFile:

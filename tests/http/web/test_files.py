@@ -1,12 +1,13 @@
 """The files of the web client, as the daemon serves them, and the key that it shows on its own machine."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import treq
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.http.web.files import accepted_encodings, wants_page
+from justchat.http.web.files import accepted_encodings, load_files, wants_page
 from tests.support.chat import a_phone, last_sms, register
 from tests.support.javascript import built
 from tests.support.waiting import PATIENCE
@@ -29,6 +30,17 @@ class Choices(SynchronousTestCase):
         for accept in (None, b"*/*", b"text/html,application/xhtml+xml,*/*;q=0.8", b"application/json, text/html"):
             self.assertTrue(wants_page(accept), accept)
         self.assertFalse(wants_page(b"application/json"))
+
+
+class Folders(SynchronousTestCase):
+    def test_not_built(self) -> None:
+        """A package without the web client has no files, and neither has one whose page is not there."""
+        folder = Path(self.mktemp())
+        self.assertEqual({}, load_files(folder))
+        folder.mkdir()
+        (folder / "main-1.js").write_text("1")
+
+        self.assertEqual({}, load_files(folder))
 
 
 class Files(OwnDaemonCase):
