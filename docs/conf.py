@@ -1,5 +1,7 @@
 """How Sphinx renders these documents: ``make docs``."""
 
+from pathlib import Path
+
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -19,6 +21,12 @@ def _remove_contents(app: Sphinx, doctree: nodes.document) -> None:
         topic.parent.remove(topic)
 
 
+def _find_images(app: Sphinx, path: Path, parent: str, content: list[str]) -> None:
+    """Images of the README are named from the project's folder."""
+    content[0] = content[0].replace(".. image:: docs/", ".. image:: ")
+
+
 def setup(app: Sphinx) -> None:
     """See Sphinx."""
+    app.connect("include-read", _find_images)
     app.connect("doctree-read", _remove_contents)
