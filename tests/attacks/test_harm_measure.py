@@ -8,6 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from tests.support import bystanders as support
 from tests.support.bystanders import Measured, Times, bystanders, harm
 from tests.support.waiting import quietly
 from tests.support.wire import OwnDaemonCase
@@ -41,6 +42,7 @@ class Measuring(OwnDaemonCase):
             stopped = await people.during(stand_still())
 
         # How busy this machine is must not decide.
+        self.patch(support, "slowness", lambda: 1.0)
         quick = evolve(quiet, calls=dict.fromkeys(KINDS, Times(100, 0.01, 0.01, 0.01)), failed={})
         seen = harm(quick, evolve(stopped, machine=IDLE))
         self.assertEqual({"send", "history", "dialogs"}, {"send", "history", "dialogs"} & kinds(seen))
@@ -53,6 +55,7 @@ class Measuring(OwnDaemonCase):
 class Bounds(TestCase):
     def test_busy_machine(self) -> None:
         """Where the machine alone takes as long, nothing is the attack's; except in ``make attack``."""
+        self.patch(support, "slowness", lambda: 1.0)
         calls = {"send": Times(100, 0.01, 0.01, 0.01)}
         quiet = Measured(calls, {}, 0, 0, 0, IDLE)
         slow = evolve(quiet, calls={"send": Times(100, 0.1, 3.0, 3.0)})
@@ -61,6 +64,9 @@ class Bounds(TestCase):
         self.assertEqual(["send: p99 3000 ms, 20 ms before"], harm(quiet, slow, strict=False))
         self.assertEqual([], harm(quiet, busy, strict=False))
         self.assertEqual(["send: p99 3000 ms, 20 ms before"], harm(quiet, busy, strict=True))
+        self.patch(support, "slowness", lambda: 5.0)
+        self.assertEqual([], harm(quiet, slow, strict=False))
+        self.assertEqual(["send: p99 3000 ms, 20 ms before"], harm(quiet, slow, strict=True))
 
 
 def kinds(harms: list[str]) -> set[str]:

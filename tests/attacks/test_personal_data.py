@@ -26,6 +26,8 @@ MESSAGES = 1_000_000 if LARGE else 300
 EXPORTED = 100_000 if LARGE else 1_000
 SECONDS = 20.0 if LARGE else 1.0
 """Seconds of a deletion that are measured."""
+RISE = 1.5
+"""The 99th percentile of others' calls, as a multiple of the quiet one, in the large form."""
 
 
 class PersonalData(OwnDatabaseCase):
@@ -93,7 +95,7 @@ class PersonalData(OwnDatabaseCase):
             quiet = await people.during(deferLater(reactor, SECONDS))
             deleted = await people.during(deleting())
 
-        self.assertEqual([], harm(quiet, deleted, name=f"{name}, {MESSAGES:,} messages"))
+        self.assertEqual([], harm(quiet, deleted, rise=RISE, name=f"{name}, {MESSAGES:,} messages"))
         if not LARGE:
             await eventually(lambda: not self.words(), "no words")
 
@@ -116,7 +118,7 @@ class PersonalData(OwnDatabaseCase):
             quiet = await people.during(deferLater(reactor, SECONDS))
             exported = await people.during(exporting())
 
-        self.assertEqual([], harm(quiet, exported, name=f"export, {EXPORTED:,} messages"))
+        self.assertEqual([], harm(quiet, exported, rise=RISE, name=f"export, {EXPORTED:,} messages"))
         response = await treq.get(f"http://127.0.0.1:{self.daemon.http}/{made['url']}", agent=Agent(reactor))
         with ZipFile(BytesIO(await treq.content(response))) as archive:
             self.assertEqual(EXPORTED, archive.read("messages.jsonl").count(b"Dear diary"))
