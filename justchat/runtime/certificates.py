@@ -4,7 +4,6 @@ Connections that are open keep the certificate that they began with; later ones 
 """
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from OpenSSL.SSL import Context, Error
@@ -70,12 +69,6 @@ def read_certificate(table: str, endpoint: str) -> Any:
     except Error as error:
         raise StartupError(f"[{table}] endpoint: the key is not that of the certificate") from error
     return capture.context
-
-
-def fingerprint_of(made: Any) -> bytes:
-    """Identifies a certificate and its chain."""
-    parts = [made.certificate, *(made.extraCertChain or ())]
-    return sha256(b"".join(part.digest("sha256") for part in parts)).digest()
 
 
 def is_tls(endpoint: str) -> bool:
