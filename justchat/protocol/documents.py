@@ -63,11 +63,8 @@ class MessageDocument(TypedDict):
     message_seq: NotRequired[int]
 
 
-class DirectMessageDocument(TypedDict):
-    """A direct message; ``read_at`` is null until its receiver has read it. ``held`` is true in a message that only its
-    author sees, for now. An event that is sent again, of a message that was removed since, has no text, and
-    ``removed_at``.
-    """
+class SentMessage(TypedDict):
+    """What a direct message has in calls and in events alike."""
 
     _id: str
     author: str
@@ -75,13 +72,21 @@ class DirectMessageDocument(TypedDict):
     text: str | None
     room: None
     ref_message: None
-    type: None
     create_at: str
     created_at: str
     read: bool
     read_at: str | None
     held: NotRequired[bool]
     removed_at: NotRequired[str]
+
+
+class DirectMessageDocument(SentMessage):
+    """A direct message; ``read_at`` is null until its receiver has read it. ``held`` is true in a message that only its
+    author sees, for now. An event that is sent again, of a message that was removed since, has no text, and
+    ``removed_at``.
+    """
+
+    type: None
 
 
 class GiftDocument(TypedDict):

@@ -8,7 +8,7 @@ from typing import Literal, NotRequired
 from attrs import frozen
 from typing_extensions import TypedDict
 
-from justchat.protocol.documents import DirectMessageDocument, GiftDocument, MessageDocument
+from justchat.protocol.documents import DirectMessageDocument, GiftDocument, MessageDocument, SentMessage
 
 
 class InitData(TypedDict):
@@ -76,24 +76,12 @@ class MessageRemovedEventData(TypedDict):
     held: NotRequired[bool]
 
 
-class DirectMessageEventData(TypedDict):
+class DirectMessageEventData(SentMessage):
     """A direct message, as it was when it was sent."""
 
     error: None
     n: int
-    _id: str
-    author: str
-    user: str
-    text: str | None
-    room: None
-    ref_message: None
     type: Literal["direct-message"]
-    create_at: str
-    created_at: str
-    read: bool
-    read_at: str | None
-    held: NotRequired[bool]
-    removed_at: NotRequired[str]
 
 
 class ReadMessageEventData(TypedDict):
