@@ -116,7 +116,7 @@ class Behind:
         await proxy.start()
         return front
 
-    async def one(self, line: str, *fields: str, body: bytes = b"", client: int = 1) -> RawAnswer:
+    async def one(self, line: str, *fields: str, body: bytes | None = None, client: int = 1) -> RawAnswer:
         """The answer to a request over TLS, of a client with an address of its own."""
         authority = Certificate.loadPEM(self.pair.authority.certificate.read_bytes())
         address = (f"{self.network}.{client}", 0)
@@ -161,13 +161,16 @@ class Behind:
         kind = "Content-Type: image/png"
 
         self.assertEqual(201, (await self.one("POST /upload", kind, body=largest)).status)
-        for line, size in (
-            ("POST /upload", LARGEST + 1),
-            ("POST /upload", 7 * 1024 * 1024),
-            ("POST /user/messages", 100_000),
-            ("POST /user/messages", 200_000),
+        for line, size, is_sent in (
+            ("POST /upload", LARGEST + 1, True),
+            ("POST /user/messages", 100_000, True),
+            # A proxy refuses these by their heads, and may close while a client still sends.
+            ("POST /upload", 7 * 1024 * 1024, False),
+            ("POST /user/messages", 200_000, False),
         ):
-            answer = await self.one(line, kind, body=b"x" * size)
+            answer = await (
+                self.one(line, kind, body=b"x" * size) if is_sent else self.one(line, kind, f"Content-Length: {size}")
+            )
             self.assertEqual((413, "too-large"), (answer.status, answer.json["code"]), (line, size))
 
     async def test_tls(self) -> None:
