@@ -23,7 +23,7 @@ from tests.support.browser import CHROMIUM, Browser
 from tests.support.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[1]
-USER = "justchat-newcomer"
+USER = f"justchat-{os.getpid()}"  # a run that was ended leaves its own behind
 PATIENCE = 300.0
 """Seconds for the slowest step, which downloads."""
 IGNORED = {
