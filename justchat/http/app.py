@@ -33,7 +33,7 @@ from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, wri
 from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
-from justchat.http.web.files import PAGE, WebFile, wants_page
+from justchat.http.web.files import CLIENT, CONSOLE, WebFile, wants_page
 from justchat.http.web.sent_keys import SentKeys
 from justchat.protocol.handshake import asks_for_websocket
 from justchat.runtime.logs.call_context import CallContext, in_call
@@ -42,13 +42,16 @@ _T = TypeVar("_T")
 
 
 @frozen
-class WebClient:
-    """The files of the web client by their names, none where it is off or was not built. ``keys`` is None where keys
-    are sent by a gateway.
+class WebPages:
+    """The files of the web client and the console by their names, none where they are off or were not built. ``keys``
+    is None where keys are sent by a gateway.
     """
 
     files: Mapping[str, WebFile]
     keys: SentKeys | None
+
+
+NO_PAGES = WebPages({}, None)
 
 
 @frozen(kw_only=True)
@@ -62,7 +65,6 @@ class ForUsers:
     sms_reports: SmsReports
     events: Mapping[str, Any]
     """The AsyncAPI document of the sockets."""
-    web: WebClient = WebClient({}, None)
 
 
 SOCKETS = {"websocket": "/ws", "socket.io": "/socket.io/", "events": "/asyncapi.json"}
@@ -76,23 +78,29 @@ def make_app(
     health: Health,
     description: Mapping[str, Any],
     for_users: ForUsers | None,
+    pages: WebPages = NO_PAGES,
 ) -> Klein:
     """The Klein app. ``description`` is the OpenAPI document.
 
-    ``for_users`` is None on a port for app's servers alone.
+    ``for_users`` is None on a port for app's servers alone. The console is served where the calls are that it makes.
     """
     app = Klein()
     for endpoint in endpoints:
         _add_call(app, endpoint, dispatcher)
-    _add_documents(app, description, for_users)
+    front = None if for_users is None else pages.files.get(CLIENT)
+    _add_documents(app, description, for_users, front)
     _add_health(app, health)
     if for_users is not None:
         _add_files(app, for_users.uploads, for_users.exports)
         _add_sms_reports(app, for_users.sms_reports)
         _add_sockets(app, for_users.websocket, for_users.socketio)
         _add_document(app, "/asyncapi.json", for_users.events)
-        if for_users.web.files:
-            _add_web(app, for_users.web)
+    if front is not None:
+        _add_sent_keys(app, pages.keys)
+    if CONSOLE in pages.files and any(endpoint.scope is not None for endpoint in endpoints):
+        _add_console(app, pages.files[CONSOLE])
+    if pages.files:
+        _add_web_files(app, pages.files)
 
     @app.handle_errors(WrongMethod)
     def wrong_method(request: IRequest, failure: Failure) -> bytes:
@@ -157,8 +165,10 @@ def _add_call(app: Klein, endpoint: Endpoint, dispatcher: Dispatcher) -> None:
         return _serve_call(request, endpoint, dispatcher)
 
 
-def _add_documents(app: Klein, description: Mapping[str, Any], for_users: ForUsers | None) -> None:
-    """Add the routes that describe the daemon."""
+def _add_documents(
+    app: Klein, description: Mapping[str, Any], for_users: ForUsers | None, page: WebFile | None
+) -> None:
+    """Add the routes that describe the daemon. ``page`` is the web client."""
     front = {
         "name": "JustChat",
         "version": description["info"]["version"],
@@ -167,7 +177,6 @@ def _add_documents(app: Klein, description: Mapping[str, Any], for_users: ForUse
         **({} if for_users is None else SOCKETS),
         "docs": 'README.rst, "Walk-through", and docs/protocol.rst, in the project\'s folder',
     }
-    page = None if for_users is None else for_users.web.files.get(PAGE)
 
     @app.route("/", methods=["GET"])
     def index(request: IRequest) -> bytes:
@@ -194,21 +203,34 @@ def _add_document(app: Klein, path: str, document: Mapping[str, Any]) -> None:
         return answer
 
 
-def _add_web(app: Klein, web: WebClient) -> None:
-    """Add the routes of the web client's parts."""
+def _add_console(app: Klein, page: WebFile) -> None:
+    """Add the route of the console."""
+
+    @app.route("/console", methods=["GET"])
+    def console(request: IRequest) -> bytes:
+        """The operators' console."""
+        return page.write(request)
+
+
+def _add_web_files(app: Klein, files: Mapping[str, WebFile]) -> None:
+    """Add the route of the pages' parts."""
 
     @app.route("/web/<name>", methods=["GET"])
     def web_file(request: IRequest, name: str) -> bytes:
-        """A part of the web client."""
-        file = web.files.get(name)
-        if file is None or name == PAGE:
+        """A part of a page."""
+        file = files.get(name)
+        if file is None or not file.is_named_by_content:
             raise _not_found()
         return file.write(request)
+
+
+def _add_sent_keys(app: Klein, keys: SentKeys | None) -> None:
+    """Add the route of the SMS that the web client shows."""
 
     @app.route("/web/key", methods=["GET"])
     def sent_key(request: IRequest) -> bytes:
         """The last SMS to a phone, for who tries JustChat on this machine."""
-        text = None if web.keys is None else web.keys.find(request)
+        text = None if keys is None else keys.find(request)
         if text is None:
             raise _not_found()
         for name in (b"access-control-allow-origin", b"access-control-expose-headers"):

@@ -15,7 +15,7 @@ from justchat.actions.server_keys import ServerKeyCheck
 from justchat.config.limits import Limits
 from justchat.config.settings import Settings
 from justchat.http.access_log import AccessLog, note_user
-from justchat.http.app import ForUsers, WebClient, make_app, upload_head_checks
+from justchat.http.app import ForUsers, WebPages, make_app, upload_head_checks
 from justchat.http.asyncapi import asyncapi
 from justchat.http.dispatcher import Dispatcher
 from justchat.http.endpoint import Endpoint
@@ -155,8 +155,8 @@ def make_transports(
             stores.sms_counts,
         ),
         events=asyncapi(__version__),
-        web=_make_web_client(settings),
     )
+    pages = _make_web_pages(settings)
 
     def calls_factory(table: str, served: list[Endpoint], for_users: ForUsers | None) -> IProtocolFactory:
         """What serves these calls on the port of a table."""
@@ -166,6 +166,7 @@ def make_transports(
             health=health,
             description=openapi(served, settings.limits, __version__, for_users=for_users is not None),
             for_users=for_users,
+            pages=pages,
         )
         site = JustChatSite(
             app.resource(),
@@ -207,7 +208,7 @@ def make_transports(
     )
 
 
-def _make_web_client(settings: Settings) -> WebClient:
+def _make_web_pages(settings: Settings) -> WebPages:
     def last_sms(written: str) -> str | None:
         try:
             return last_text(settings.data_dir / "sms-outbox.jsonl", parse_phone(written, settings.sms.region))
@@ -215,7 +216,7 @@ def _make_web_client(settings: Settings) -> WebClient:
             return None
 
     files = load_files() if settings.web.enabled else {}
-    return WebClient(files, None if settings.sms.has_gateway else SentKeys(last_sms))
+    return WebPages(files, None if settings.sms.has_gateway else SentKeys(last_sms))
 
 
 def _make_spool(settings: Settings) -> Spool:

@@ -10,7 +10,7 @@ from typing import Any
 from tests.support.browser import Browser
 from tests.support.waiting import eventually
 
-AXE = Path(__file__).parents[2] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[2] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 HELPERS = """
 globalThis.violations = [];
 addEventListener('securitypolicyviolation', ({violatedDirective}) => violations.push(violatedDirective));

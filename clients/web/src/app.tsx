@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { Languages } from '../../shared/languages.js';
 import { Dialog } from './dialog.js';
 import { Dialogs } from './dialogs.js';
 import { Me } from './me.js';
@@ -6,7 +7,7 @@ import type { Model } from './model.js';
 import { RoomPage } from './room.js';
 import { Rooms } from './rooms.js';
 import { SignIn } from './sign_in.js';
-import { LANGUAGES, type Language, language, speak, t, type Word } from './words/index.js';
+import { t, type Word } from './words/index.js';
 
 export function App({ model }: { model: Model }) {
   const main = useRef<HTMLElement>(null);
@@ -20,7 +21,7 @@ export function App({ model }: { model: Model }) {
       <header>
         <strong>JustChat</strong>
         {model.me && <Navigation model={model} />}
-        <Languages model={model} />
+        <Languages label={t('language')} onSpoken={() => model.changed()} />
         {model.me && <State model={model} />}
       </header>
       <main id="main" ref={main} tabIndex={-1}>
@@ -53,17 +54,6 @@ function Navigation({ model }: { model: Model }) {
         </a>
       ))}
     </nav>
-  );
-}
-
-function Languages({ model }: { model: Model }) {
-  return (
-    <label class="language">
-      <span class="hidden">{t('language')}</span>
-      <select value={language} onChange={({ currentTarget }) => (speak(currentTarget.value as Language), model.changed())}>
-        {Object.entries(LANGUAGES).map(([code, name]) => <option value={code} lang={code}>{name}</option>)}
-      </select>
-    </label>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Result } from '../../javascript/src/index.js';
-import { Field } from './field.js';
+import { Field } from '../../shared/field.js';
 import type { Model } from './model.js';
 import { t, time } from './words/index.js';
 

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Message, Unsent } from '../../javascript/src/index.js';
 import { Composer } from './composer.js';
-import { Field } from './field.js';
+import { Field } from '../../shared/field.js';
 import { Messages, Stamp, Text, UnsentLine } from './messages.js';
 import type { Model } from './model.js';
 import { People } from './people.js';

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Room } from '../../javascript/src/index.js';
-import { Field } from './field.js';
+import { Field } from '../../shared/field.js';
 import type { Model } from './model.js';
 import { t } from './words/index.js';
 

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { Field } from './field.js';
+import { Field } from '../../shared/field.js';
 import type { Model } from './model.js';
 import { t } from './words/index.js';
 

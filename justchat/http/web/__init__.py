@@ -1,1 +1,1 @@
-"""The web client at ``/``: files that ``clients/web`` is built into, and what they may do in a browser."""
+"""The web client at ``/`` and the console at ``/console``: the files that ``clients/`` is built into."""

@@ -1,6 +1,6 @@
-"""The built files of the web client, read and compressed ahead, so that serving one is a look-up.
+"""The built files of the web client and the console, read and compressed ahead, so that serving one is a look-up.
 
-``make run`` and the build of the wheel put them into ``static/``. A package without them serves no web client.
+``make run`` and the build of the wheel put them into ``static/``. A package without them serves neither.
 """
 
 from hashlib import sha256
@@ -11,7 +11,8 @@ from attrs import frozen
 from twisted.web.http import CACHED
 
 STATIC = Path(__file__).parent / "static"
-PAGE = "index.html"
+CLIENT, CONSOLE = "index.html", "console.html"
+"""The pages."""
 TYPES = {
     ".html": b"text/html; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
@@ -46,7 +47,7 @@ SAFE = (
 
 @frozen
 class WebFile:
-    """A file of the web client, in each of its encodings; "" is the plain one."""
+    """A page or a part of one, in each of its encodings; "" is the plain one."""
 
     type: bytes
     bodies: dict[str, bytes]
@@ -88,12 +89,12 @@ def wants_page(accept: bytes | None) -> bool:
 
 
 def load_files(folder: Path = STATIC) -> dict[str, WebFile]:
-    """The files by their names; empty where the web client was not built, or is being built anew."""
+    """The files by their names; empty where they were not built, or are being built anew."""
     try:
         files = {path.name: _load(path) for path in sorted(folder.iterdir()) if path.suffix in TYPES}
     except FileNotFoundError:
         return {}
-    return files if PAGE in files else {}
+    return files if CLIENT in files else {}
 
 
 def _load(path: Path) -> WebFile:
@@ -102,4 +103,4 @@ def _load(path: Path) -> WebFile:
         compressed = path.with_name(path.name + suffix)
         if compressed.is_file():
             bodies[name] = compressed.read_bytes()
-    return WebFile(TYPES[path.suffix], bodies, sha256(bodies[""]).hexdigest()[:16], path.name != PAGE)
+    return WebFile(TYPES[path.suffix], bodies, sha256(bodies[""]).hexdigest()[:16], path.suffix != ".html")

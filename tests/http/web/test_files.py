@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import treq
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from justchat.http.web.files import accepted_encodings, load_files, wants_page
+from justchat.http.web.files import CLIENT, CONSOLE, accepted_encodings, load_files, wants_page
 from tests.support.chat import a_phone, last_sms, register
 from tests.support.javascript import built
 from tests.support.waiting import PATIENCE
@@ -43,16 +43,29 @@ class Folders(SynchronousTestCase):
         self.assertEqual({}, load_files(folder))
 
 
+class Sizes(TestCase):
+    async def test_sizes(self) -> None:
+        """Compressed, the web client is smaller than 150 KB, and the console than 200 KB."""
+        await built("web")
+        files = load_files()
+        for page, most in ((CLIENT, 150_000), (CONSOLE, 200_000)):
+            written = files[page].bodies[""].decode()
+
+            sizes = [len(files[name].bodies["gzip"]) for name in re.findall(r'"web/([^"]+)"', written)]
+
+            self.assertLess(sum(sizes), most, page)
+
+
 class Files(OwnDaemonCase):
     async def setUp(self) -> None:
         await super().setUp()
         await built("web")
 
-    async def get(self, path: str, **headers: str) -> Any:
+    async def get(self, path: str, port: int | None = None, **headers: str) -> Any:
         """An answer, its ``body`` as it came."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         answer: Any = await treq.get(
-            f"http://127.0.0.1:{self.daemon.http}{path}", headers=sent, timeout=PATIENCE, persistent=False,
+            f"http://127.0.0.1:{port or self.daemon.http}{path}", headers=sent, timeout=PATIENCE, persistent=False,
             browser_like_redirects=False,
         )  # fmt: skip
         answer.body = await treq.content(answer)
@@ -60,18 +73,21 @@ class Files(OwnDaemonCase):
         return answer
 
     async def test_files(self) -> None:
-        """The page and its parts have the policy, tags and encodings; nothing else of the folder is served."""
+        """The pages and their parts have the policy, tags and encodings; nothing else of the folder is served."""
         await self.start("")
-        page = await self.get("/", Accept="text/html")
-        self.assertEqual((200, "no-cache"), (page.code, page.field("cache-control")))
-        policy = page.field("content-security-policy")
-        for rule in ("default-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"):
-            self.assertIn(rule, policy)
-        self.assertNotIn("unsafe", policy)
-        self.assertNotRegex(page.body.decode(), r"<script(?! type=\"module\" src=)|<style| style=| on\w+=")
+        parts: list[str] = []
+        for path in ("/", "/console"):
+            page = await self.get(path, Accept="text/html")
+            self.assertEqual((200, "no-cache"), (page.code, page.field("cache-control")))
+            policy = page.field("content-security-policy")
+            for rule in ("default-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"):
+                self.assertIn(rule, policy)
+            self.assertNotIn("unsafe", policy)
+            self.assertNotRegex(page.body.decode(), r"<script(?! type=\"module\" src=)|<style| style=| on\w+=")
+            parts_of_it = re.findall(r'"(web/[^"]+)"', page.body.decode())
+            self.assertEqual({".js", ".css", ".svg"}, {part[part.rindex(".") :] for part in parts_of_it})
+            parts += parts_of_it
 
-        parts = re.findall(r'"(web/[^"]+)"', page.body.decode())
-        self.assertEqual({".js", ".css", ".svg"}, {part[part.rindex(".") :] for part in parts})
         for part in parts:
             plain = await self.get(f"/{part}", Accept_Encoding="identity")
             self.assertEqual((200, None), (plain.code, plain.field("content-encoding")))
@@ -81,7 +97,7 @@ class Files(OwnDaemonCase):
             self.assertEqual(plain.body, packed.body)  # treq unpacks it
             again = await self.get(f"/{part}", If_None_Match=plain.field("etag"), Accept_Encoding="identity")
             self.assertEqual((304, b""), (again.code, again.body))
-        for path in ("/web/index.html", "/web/nothing.js", "/web/..%2f__init__.py", "/web/"):
+        for path in ("/web/index.html", "/web/console.html", "/web/nothing.js", "/web/..%2f__init__.py", "/web/"):
             self.assertEqual(404, (await self.get(path)).code, path)
         described = await self.get("/", Accept="application/json")
         self.assertIn(b'"calls": "/openapi.json"', described.body)
@@ -126,3 +142,17 @@ class Files(OwnDaemonCase):
 
         self.assertEqual("application/json; charset=utf-8", page.field("content-type"))
         self.assertEqual(404, (await self.get("/web/key?phone=79220000000")).code)
+        self.assertEqual(404, (await self.get("/console")).code)
+
+    async def test_console_of_own_port(self) -> None:
+        """With [server] endpoint the console, with its parts, is where the calls are that it makes, and only there."""
+        await self.start('[server]\nendpoint = "tcp:0:interface=127.0.0.1"\n')
+        (port,) = re.findall(r"server listens on 127\.0\.0\.1:(\d+)", self.daemon.log)
+
+        self.assertEqual(404, (await self.get("/console")).code)
+        page = await self.get("/console", port=int(port))
+        self.assertIn(b"JustChat console", page.body)
+        for part in re.findall(r'"(web/[^"]+)"', page.body.decode()):
+            self.assertEqual(200, (await self.get(f"/{part}", port=int(port))).code, part)
+        for path in ("/web/key?phone=79220000000", "/"):
+            self.assertNotIn(b"<title>", (await self.get(path, Accept="text/html", port=int(port))).body)

@@ -1,39 +1,7 @@
+import { dictionary } from '../../../shared/words.js';
 import { en, type Word } from './en.js';
 import { ru } from './ru.js';
 
+export { language, time } from '../../../shared/words.js';
 export type { Word } from './en.js';
-export const LANGUAGES = { en: 'English', ru: 'Русский' } as const;
-export type Language = keyof typeof LANGUAGES;
-
-const KEPT = 'justchat.language';
-const words: Record<Language, Record<Word, string>> = { en, ru };
-
-function preferred(): Language {
-  const kept = localStorage.getItem(KEPT);
-  return (kept ?? navigator.language).startsWith('ru') ? 'ru' : 'en';
-}
-
-export let language: Language = preferred();
-document.documentElement.lang = language;
-
-export function speak(another: Language): void {
-  language = another;
-  localStorage.setItem(KEPT, another);
-  document.documentElement.lang = another;
-}
-
-/** The word in the language of the page, with what is put in. */
-export function t(word: Word, put: Record<string, string | number> = {}): string {
-  return words[language][word].replace(/\{(\w+)\}/g, (_, name: string) => String(put[name] ?? ''));
-}
-
-/** The word, if there is one of this name. */
-export function known(word: string): Word | null {
-  return word in en ? (word as Word) : null;
-}
-
-export function time(written: string): string {
-  const then = new Date(written);
-  const isToday = then.toDateString() === new Date().toDateString();
-  return then.toLocaleString(language, isToday ? { timeStyle: 'short' } : { dateStyle: 'short', timeStyle: 'short' });
-}
+export const { t, known } = dictionary<Word>({ en, ru });

@@ -1,4 +1,4 @@
-"""The build backend of ``pyproject.toml``: setuptools, and Node where there is none, which builds the web client."""
+"""The build backend of ``pyproject.toml``: setuptools, and Node where there is none, which builds the web pages."""
 
 import shutil
 from typing import Any

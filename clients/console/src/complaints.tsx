@@ -1,0 +1,81 @@
+import { Complaint, type ComplaintDocument, said } from './complaint.js';
+import { useKeys } from './keys.js';
+import { usePages } from './listing.js';
+import type { Model } from './model.js';
+import { Stamp } from './parts.js';
+import { reasonName, t } from './words/index.js';
+
+/** The queue, and the complaint that is looked at. */
+export function Complaints({ model }: { model: Model }) {
+  const { id } = model.route;
+  const status = model.showsClosed ? 'closed' : 'open';
+  const { items, more } = usePages(model, status, async (skip, limit) =>
+    (await model.read('/server/complaints/list', { status, skip, limit })).complaints);
+  // What cannot wait comes first.
+  const queue = items && [...items].sort((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));
+  const place = Math.max(0, queue?.findIndex(({ _id }) => _id === id) ?? 0);
+  const shown = queue?.find(({ _id }) => _id === id) ?? queue?.[0];
+
+  function look(by: number): void {
+    const next = queue?.[place + by];
+    if (next) model.go('complaints', next._id);
+  }
+
+  useKeys(model, { KeyJ: () => look(1), KeyK: () => look(-1), KeyZ: () => void model.undo() });
+
+  function show(closed: boolean): void {
+    model.showsClosed = closed;
+    model.go('complaints');
+    model.changed();
+  }
+
+  return (
+    <div class="queue">
+      <section class="waiting">
+        <h1 tabIndex={-1}>{t('complaints')}</h1>
+        <div class="row" role="group" aria-label={t('which')}>
+          <button aria-pressed={!model.showsClosed} onClick={() => show(false)}>{t('open')}</button>
+          <button aria-pressed={model.showsClosed} onClick={() => show(true)}>{t('closed')}</button>
+        </div>
+        {!queue ? <p class="quiet">{t('loading')}</p> : !queue.length ? <Nothing isClosed={model.showsClosed} /> : (
+          <ol class="cases">
+            {queue.map((complaint) => (
+              <li key={complaint._id}><Case complaint={complaint} isShown={complaint === shown} /></li>
+            ))}
+          </ol>
+        )}
+        {more && <button onClick={more}>{t('more')}</button>}
+        <label class="check quiet">
+          <input
+            type="checkbox" checked={model.hasKeys} onChange={({ currentTarget }) => model.setKeys(currentTarget.checked)}
+          />
+          {t('shortcuts')} <span aria-hidden="true"><kbd>J</kbd> <kbd>K</kbd> <kbd>Z</kbd></span>
+        </label>
+      </section>
+      {shown && (
+        <Complaint
+          key={shown._id} model={model} complaint={shown}
+          next={(queue?.[place + 1] ?? queue?.[place - 1])?._id ?? ''}
+        />
+      )}
+    </div>
+  );
+}
+
+function isUrgent({ reason }: ComplaintDocument): boolean {
+  return reason === 'child-safety';
+}
+
+function Nothing({ isClosed }: { isClosed: boolean }) {
+  return <p class="done">{t(isClosed ? 'noneClosed' : 'noneOpen')}</p>;
+}
+
+function Case({ complaint, isShown }: { complaint: ComplaintDocument; isShown: boolean }) {
+  return (
+    <a href={`#/complaints/${complaint._id}`} aria-current={isShown ? 'true' : undefined}>
+      <span class={isUrgent(complaint) ? 'reason urgent' : 'reason'}>{reasonName(complaint.reason)}</span>
+      <Stamp at={complaint.created_at} />
+      <span class="cut" dir="auto">{said(complaint)}</span>
+    </a>
+  );
+}
