@@ -1,7 +1,6 @@
 """Two people in two windows of a real browser, who know nothing but what the page shows."""
 
 import random
-from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, TestCase
 
@@ -10,6 +9,7 @@ from tests.support.chat import a_phone
 from tests.support.daemon import Daemon
 from tests.support.javascript import built
 from tests.support.relay import Relay
+from tests.support.screenshots import save
 from tests.support.windows import Window
 
 MARKUP = "<img src=x onerror=alert(1)><b>bold</b>"
@@ -33,15 +33,15 @@ class Windows(TestCase):
         self.pictures = 0
 
     async def look(self, window: Window) -> None:
-        """Assert that a page has no fault, light and dark, and fits a narrow screen. Pictures stay in the folder."""
+        """Assert that a page has no fault, light and dark, and fits a narrow screen. Keep pictures of both widths."""
         for scheme in ("dark", "light"):
             await window.scheme(scheme)
             self.assertEqual([], await window.faults(), scheme)
         self.assertEqual([], await window.too_wide(320))
         self.pictures += 1
-        await window.picture(Path(f"window-{self.pictures}-narrow.png").absolute())
+        await save(window, f"web-{self.pictures}-narrow")
         await window.wide()
-        await window.picture(Path(f"window-{self.pictures}.png").absolute())
+        await save(window, f"web-{self.pictures}")
 
     async def sign_up(self, window: Window, name: str) -> None:
         await window.fill("Phone number", f"+{a_phone()}")
