@@ -20,9 +20,10 @@ from justchat.errors import (
     Unavailable,
     reason_phrase,
 )
-from justchat.http.dispatcher import errors_of
+from justchat.http.dispatcher import ANY_CALL, SERVER_ERRORS, errors_of
 from justchat.http.endpoint import NONE, Endpoint
 from justchat.http.fields import LimitName
+from justchat.http.idempotency import IDEMPOTENCY_ERRORS
 from justchat.http.schemas import REFERENCE, Schemas, camel
 
 DESCRIPTION = """\
@@ -112,6 +113,8 @@ PAGE = {"type": "string", "description": "the web client; to who asks for JSON, 
 GET_ERRORS = (MethodNotAllowed,)
 BODY_ERRORS = (EncodingNotSupported,)
 """The errors for which the body of any call may be refused before it is parsed."""
+SHARED_ERRORS = (*ANY_CALL, *BODY_ERRORS, *SERVER_ERRORS, *IDEMPOTENCY_ERRORS, *GET_ERRORS)
+"""The errors that many paths have. A status with just those is described once, by a schema that no path owns."""
 
 
 def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str, *, for_users: bool = True) -> dict[str, Any]:
@@ -152,7 +155,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
             "content": _body(endpoint, schemas),
             "x-max-bytes": LimitName("body" if issubclass(endpoint.body, BaseModel) else "image"),
         },
-        "responses": {**_successes(endpoint, schemas), **_failures(_errors(endpoint), schemas)},
+        "responses": {**_successes(endpoint, schemas), **_failures(_errors(endpoint), schemas, camel(endpoint.path))},
         "security": _security(endpoint),
     }
     if endpoint.takes_idempotency_key:
@@ -194,15 +197,16 @@ def _errors(endpoint: Endpoint) -> set[type[ApiError]]:
     return errors - {LoginTimeout} if endpoint.session is NONE else errors
 
 
-def _failures(errors: Iterable[type[ApiError]], schemas: Schemas) -> dict[str, Any]:
+def _failures(errors: Iterable[type[ApiError]], schemas: Schemas, owner: str) -> dict[str, Any]:
     """The responses for these errors, each status with exactly the codes that it may have here."""
     errors = set(errors)
     responses: dict[str, Any] = {}
     for status in sorted({error.status for error in errors}):
-        of_status = [error for error in errors if error.status == status]
+        of_status = {error for error in errors if error.status == status}
+        is_shared = of_status == {error for error in SHARED_ERRORS if error.status == status}
         response: dict[str, Any] = {
             "description": reason_phrase(status),
-            "content": {"application/json": {"schema": schemas.errors(of_status)}},
+            "content": {"application/json": {"schema": schemas.errors(of_status, "" if is_shared else owner)}},
         }
         headers: tuple[str, ...] = ()
         if any(issubclass(error, TooManyRequests) for error in of_status):
@@ -251,7 +255,7 @@ def _pages(schemas: Schemas) -> dict[str, Any]:
                 "summary": summary,
                 "tags": ["daemon" if operation_id != "uploads" else "upload"],
                 "security": [],
-                "responses": {"200": answer, **_failures((*errors, *GET_ERRORS), schemas)},
+                "responses": {"200": answer, **_failures((*errors, *GET_ERRORS), schemas, camel(operation_id))},
             }
         }
     for described in ("/openapi.json", "/asyncapi.json"):

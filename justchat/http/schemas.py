@@ -5,10 +5,11 @@ for some and clashes for others. ``anyOf`` with null becomes a union of two clas
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from justchat.errors import ApiError, BadRequest, InvalidFields, Suspended, reason_phrase
+from justchat.errors import ApiError, InvalidFields, Suspended, reason_phrase
 from justchat.http.field_descriptions import DESCRIPTIONS, FORMATS
 
 REFERENCE = "#/components/schemas/{model}"
@@ -38,12 +39,14 @@ class Schemas:
             self._put(inner, _tidy(inner, definition, answers=True))
         return self.name(schema["title"], schema) if "title" in schema else schema
 
-    def errors(self, errors: Iterable[type[ApiError]]) -> Schema:
-        """A reference to the schema of these errors, which share a status. Its name is made from their codes."""
+    def errors(self, errors: Iterable[type[ApiError]], owner: str) -> Schema:
+        """A reference to the schema of these errors, which share a status. Its name is made from that and the owner's.
+
+        No code is in the name: a new error of a call leaves the names that generated clients have.
+        """
         errors = set(errors)
         (status,) = {error.status for error in errors}
         codes = sorted({error.code for error in errors})
-        own = sorted({error.code for error in errors} - {BadRequest.code, InvalidFields.code}) or ["bad-request"]
         properties: Schema = {
             "error": {"type": "string", "const": reason_phrase(status)},
             "code": {"type": "string", "enum": codes},
@@ -56,7 +59,7 @@ class Schemas:
         if Suspended in errors:
             properties["until"] = {"type": ["string", "null"]}
         return self.name(
-            "Or".join(camel(code) for code in own) + "Error",
+            owner + camel(reason_phrase(status)).removesuffix("Error") + "Error",
             {"type": "object", "properties": properties, "required": ["error", "code", "detail"]},
         )
 
@@ -66,8 +69,8 @@ class Schemas:
 
 
 def camel(words: str) -> str:
-    """``RoomSendMessage`` of ``/room/sendMessage``, ``NotInRoom`` of ``not-in-room``."""
-    return "".join(word[:1].upper() + word[1:] for word in words.replace("/", "-").split("-"))
+    """``RoomSendMessage`` of ``/room/sendMessage``, ``CaughtUp`` of ``caught-up``, ``NotFound`` of ``Not Found``."""
+    return "".join(word[:1].upper() + word[1:] for word in re.split("[-/ ]", words))
 
 
 def _tidy(owner: str, schema: Any, *, answers: bool) -> Any:

@@ -18,7 +18,6 @@ from generated_client.models import (
     InitRegRequest,
     NewMessage,
     NewRoom,
-    NotInRoomOrRejectedOrSilencedError,
     RoomAnswer,
     RoomChatRequest,
     RoomCreateRequest,
@@ -26,6 +25,7 @@ from generated_client.models import (
     RoomGetRequest,
     RoomLeaveRequest,
     RoomsAnswer,
+    RoomSendMessageForbiddenError,
     RoomSendMessageRequest,
     RoomToEnter,
     SignedInAnswer,
@@ -90,7 +90,7 @@ def walk() -> None:
 
     room_leave.sync(client=bob, body=RoomLeaveRequest(room_id=room))
     refused = room_send_message.sync(client=bob, body=tea)
-    assert isinstance(refused, NotInRoomOrRejectedOrSilencedError), refused
+    assert isinstance(refused, RoomSendMessageForbiddenError), refused
     assert refused.code == "not-in-room", refused
 
     picture = Path(PNG).read_bytes()
