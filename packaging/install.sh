@@ -29,7 +29,7 @@ install_etc() {
     fi
     for file in etc/*; do
         case $file in
-        *.service | *.socket)
+        *.service | *.socket | *.timer)
             sed "s|/etc/justchat|$SYSCONFDIR/justchat|g; s|/opt/justchat|$PREFIX|g" "$file" > "$DESTDIR$UNITDIR/${file#etc/}"
             ;;
         *) install -m 644 "$file" "$DESTDIR$EXAMPLEDIR/" ;;

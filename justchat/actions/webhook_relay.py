@@ -9,6 +9,7 @@ from attrs import define, field
 
 from justchat.interfaces.webhooks import IDeliveries, IMarkedEvents
 from justchat.model.ids import Id
+from justchat.model.moment import Moment
 from justchat.model.webhook import WebhookEvent, WebhookType
 
 MOST_KEPT = 1_000_000
@@ -22,10 +23,13 @@ FULL = 50
 
 @define(kw_only=True)
 class Allowance:
-    """How many more deliveries of a webhook may wait, and how many it lost."""
+    """How many more deliveries of a webhook may wait, and how many it lost; what was kept at the last count."""
 
     left: int = MOST_KEPT
     lost: int = 0
+    waiting: int = 0
+    dead: int = 0
+    oldest: Moment | None = None
 
 
 @define(kw_only=True, eq=False)
@@ -48,7 +52,10 @@ class WebhookRelay:
         """Count what is kept, and forget the oldest dead ones of too many. Raises DatabaseAway."""
         for webhook in self.wanted:
             pending, dead = await self.deliveries.kept(webhook)
-            self.allowances.setdefault(webhook, Allowance()).left = MOST_KEPT - pending
+            allowance = self.allowances.setdefault(webhook, Allowance())
+            allowance.left = MOST_KEPT - pending
+            allowance.waiting, allowance.dead = pending, dead
+            allowance.oldest = await self.deliveries.oldest(webhook)
             if dead > MOST_DEAD:
                 await self.deliveries.drop_dead(webhook, min(dead - MOST_DEAD, DROPPED_AT_ONCE))
 

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from justchat.errors import DatabaseAway
 from justchat.interfaces.webhooks import IDeliveries, IWebhookPoster
+from justchat.metrics.declarations import WEBHOOK_DELIVERIES
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
 from justchat.model.webhook import RETRIED_FOR, Delivery, PostFailure, pause_after
@@ -198,6 +199,7 @@ class WebhookSender:
     def _on_success(self, stream: Id, lane: deque[Delivery], delivery: Delivery) -> None:
         self._arrived[delivery.id] = None
         self.delivered += 1
+        WEBHOOK_DELIVERIES.count(self.name, "delivered")
         self._on_answer()
         if self._lanes.get(stream) is not lane:  # it was dropped meanwhile
             if stream in self._failing:
@@ -222,6 +224,7 @@ class WebhookSender:
     async def _on_failure(self, stream: Id, lane: deque[Delivery], delivery: Delivery, failure: PostFailure) -> None:
         tries = delivery.tries + 1
         self.failures += 1
+        WEBHOOK_DELIVERIES.count(self.name, "failed")
         self.error, self.error_at = failure.reason, self.clock()
         if self._lanes.get(stream) is lane:
             self._drop_lane(stream)
@@ -244,7 +247,8 @@ class WebhookSender:
         self._logger.error(
             "deliveries to the webhook {name} are dead after three days: {error}", name=self.name, error=self.error
         )
-        await self.deliveries.bury(self.webhook, self.clock() - RETRIED_FOR, None if self._down else stream)
+        dead = await self.deliveries.bury(self.webhook, self.clock() - RETRIED_FOR, None if self._down else stream)
+        WEBHOOK_DELIVERIES.count(self.name, "dead", by=dead)
         if stream in self._failing:
             self._failing[stream] = self.seconds()
 

@@ -53,6 +53,12 @@ def new_file_argument(written: str) -> Path:
     return path
 
 
+def backup_argument(written: str) -> Path:
+    """The path of a file that is not there, or of a folder."""
+    path = Path(path_argument(written))
+    return path if path.is_dir() else new_file_argument(written)
+
+
 def path_argument(written: str) -> str:
     """A URL, or a file's name, which may have any bytes and is not normalized."""
     if not written.strip():

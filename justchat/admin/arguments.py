@@ -30,6 +30,7 @@ from justchat.admin import (
 from justchat.admin.argument_types import (
     LONGEST_PAGE,
     LONGEST_TEXT,
+    backup_argument,
     coins_argument,
     count_argument,
     limit_argument,
@@ -287,7 +288,13 @@ def _audit(areas: Any) -> None:
 def _backups(areas: Any) -> None:
     back_up = _command(areas, "backup", backup.back_up, "backup /backups/justchat-2026-11-27.tar.gz")
     new_file = back_up.add_argument(
-        "file", metavar="FILE", type=new_file_argument, help="to write (tar, gzip); it must not be there"
+        "file",
+        metavar="FILE",
+        type=backup_argument,
+        help="to write (tar, gzip); it must not be there. In a folder, the file's name is the time",
+    )
+    back_up.add_argument(
+        "--keep", metavar="N", type=count_argument, help="remove all backups in the folder but the latest N"
     )
     restoring = _command(areas, "restore", restore.restore, "restore /backups/justchat-2026-11-27.tar.gz")
     file = restoring.add_argument("file", metavar="FILE", type=Path, help="what backup has written")

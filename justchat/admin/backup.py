@@ -18,16 +18,20 @@ from pymongo.errors import PyMongoError
 from twisted.internet.threads import deferToThread
 
 from justchat import __version__
-from justchat.admin.database import lock_or_socket, uri_of_socket
+from justchat.admin.database import check_used, find_database, lock_or_socket, uri_of_socket
 from justchat.admin.interruption import Interruption
+from justchat.admin.kept_backups import file_in, remove_all_but
 from justchat.admin.output import Outcome
+from justchat.admin.recording import opened, write_line
 from justchat.config.settings import Settings
-from justchat.errors import StartupError
+from justchat.errors import DatabaseAway, StartupError
+from justchat.model.audit import Deed
 from justchat.model.moment import iso, now
 from justchat.runtime.backup_file import BackupWriter, Document, unfinished
 from justchat.runtime.data_dir import GENERATED, check_owner, check_restored
 from justchat.runtime.database_image import copy_database
 from justchat.runtime.mongod import Mongod
+from justchat.store.backups import Backups, LastBackup
 from justchat.store.dump import (
     AnyDatabase,
     collections_of,
@@ -46,23 +50,50 @@ CACHE = 0.25
 
 async def back_up(settings: Settings, reactor: Any, arguments: Namespace) -> Outcome:
     """Write the database, the pictures and the generated secrets into one file. The daemon may run."""
+    began = now()
     path = arguments.file.absolute()
-    if not path.parent.is_dir():
+    folder = path if path.is_dir() else None
+    if folder is not None:
+        path = file_in(folder, began)
+    elif arguments.keep is not None:
+        raise StartupError(f"--keep: {path} is no folder of backups")
+    elif not path.parent.is_dir():
         raise StartupError(f"{path.parent}: no such folder")
     check_owner(settings.data_dir)
     check_restored(settings.data_dir)
     with Interruption(reactor) as interruption:
-        if settings.mongo.uri is not None:
+        if settings.mongo.uri is None:
+            check_used(settings.data_dir)
+        else:
             check_reachable(settings.mongo.uri)
-            work = deferToThread(_write, path, settings, str(settings.mongo.uri), interruption.check, is_ours=False)
-            return await work
-        return await _back_up_embedded(path, settings, reactor, interruption.check)
+            await deferToThread(_with_errors, _check_readable, str(settings.mongo.uri))
+        async with find_database(settings, reactor) as uri, opened(uri) as database:
+            await write_line(database, Deed.BACK_UP, str(path))
+        if settings.mongo.uri is None:
+            made = await _back_up_embedded(path, settings, reactor, interruption.check)
+        else:
+            uri = str(settings.mongo.uri)
+            made = await deferToThread(_write, path, settings, uri, interruption.check, is_ours=False)
+    await _note(settings, reactor, LastBackup(began, path.stat().st_size))
+    if folder is None or arguments.keep is None:
+        return made
+    assert isinstance(made.data, dict)
+    removed = _with_errors(remove_all_but, folder, arguments.keep)
+    text = "".join(f"\nRemoved: {file}" for file in removed)
+    return Outcome(made.text + text, {**made.data, "removed": [str(file) for file in removed]})
+
+
+async def _note(settings: Settings, reactor: Any, made: LastBackup) -> None:
+    """Tell the database, whose daemon tells Prometheus."""
+    try:
+        async with find_database(settings, reactor) as uri, opened(uri) as database:
+            await Backups(database).note(made)
+    except (StartupError, DatabaseAway) as error:
+        raise StartupError(f"the backup is whole, but the database cannot be told: {error}") from error
 
 
 async def _back_up_embedded(path: Path, settings: Settings, reactor: Any, check: Callable[[], None]) -> Outcome:
     folder = settings.data_dir / "mongo"
-    if not folder.is_dir():
-        raise StartupError(f"--data-dir: no JustChat has run on {settings.data_dir} with a database of its own")
     # Beside the backup: there has to be room for that, too.
     image = unfinished(path).with_suffix(".database")
     try:
@@ -121,6 +152,11 @@ def _write_file(path: Path, settings: Settings, uri: str, check: Callable[[], No
         f"{path} has {size:,} bytes: {carried(manifest)}.\nNot in it: {'; '.join(manifest['not_carried'])}.",
         {"file": str(path), "bytes": size, **manifest},
     )
+
+
+def _check_readable(uri: str) -> None:
+    with _reader(uri, is_ours=False):
+        pass
 
 
 @contextmanager

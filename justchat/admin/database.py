@@ -38,9 +38,7 @@ async def find_database(settings: Settings, reactor: Any) -> AsyncIterator[str]:
         check_reachable(settings.mongo.uri)
         yield settings.mongo.uri
         return
-    folder = settings.data_dir / "mongo"
-    if not folder.is_dir():
-        raise StartupError(f"--data-dir: no JustChat has run on {settings.data_dir} with a database of its own")
+    check_used(settings.data_dir)
     check_restored(settings.data_dir)
     locks = [await lock_out_commands(settings.data_dir, reactor)]
     try:
@@ -49,7 +47,7 @@ async def find_database(settings: Settings, reactor: Any) -> AsyncIterator[str]:
             yield uri_of_socket(found)
             return
         locks.append(found)
-        mongod = Mongod(folder, reactor, binary=settings.mongo.binary)
+        mongod = Mongod(settings.data_dir / "mongo", reactor, binary=settings.mongo.binary)
         try:
             await mongod.start()
             yield mongod.uri
@@ -58,6 +56,12 @@ async def find_database(settings: Settings, reactor: Any) -> AsyncIterator[str]:
     finally:
         for lock in reversed(locks):
             os.close(lock)
+
+
+def check_used(data_dir: Path) -> None:
+    """Raises StartupError unless a daemon with an embedded database has run on this directory."""
+    if not (data_dir / "mongo").is_dir():
+        raise StartupError(f"--data-dir: no JustChat has run on {data_dir} with a database of its own")
 
 
 async def lock_out_commands(data_dir: Path, reactor: Any) -> int:

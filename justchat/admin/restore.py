@@ -22,8 +22,10 @@ from justchat.admin.backup import FOLDERS, carried
 from justchat.admin.database import ADMIN_LOCK
 from justchat.admin.interruption import Interruption
 from justchat.admin.output import Outcome
+from justchat.admin.recording import opened, write_line
 from justchat.config.settings import Settings
-from justchat.errors import BadFile, StartupError
+from justchat.errors import BadFile, DatabaseAway, StartupError
+from justchat.model.audit import Deed
 from justchat.runtime.backup_file import Part, members_of, read_header, verify
 from justchat.runtime.data_dir import (
     DAEMON_LOCK,
@@ -53,12 +55,13 @@ _NOT_DATA = frozenset({DAEMON_LOCK, ADMIN_LOCK, "lost+found"})
 
 async def restore(settings: Settings, reactor: Any, arguments: Namespace) -> Outcome:
     """Restore a backup into an empty data directory and, with --mongo, an empty database. The daemon must not run."""
-    path: Path = arguments.file
+    path = arguments.file.absolute()
     with Interruption(reactor) as interruption:
         header = await deferToThread(read_header, path, __version__)
         manifest = await deferToThread(verify, path, interruption.check)
         async with _target(settings, reactor) as uri:
             await deferToThread(_load, path, settings.data_dir, uri, interruption.check)
+            await _record(uri, f"{path}, made at {header['made_at']}")
     where = "the embedded database" if settings.mongo.uri is None else "the MongoDB of the settings"
     missing = "; ".join(manifest["not_carried"])
     return Outcome(
@@ -66,6 +69,14 @@ async def restore(settings: Settings, reactor: Any, arguments: Namespace) -> Out
         f"Not restored: {missing}.",
         {"made_at": header["made_at"], "release": header["release"], **manifest},
     )
+
+
+async def _record(uri: str, why: str) -> None:
+    try:
+        async with opened(uri) as database:
+            await write_line(database, Deed.RESTORE, why)
+    except DatabaseAway as error:
+        raise StartupError(f"the database: {error}") from error
 
 
 @asynccontextmanager

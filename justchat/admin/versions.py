@@ -8,18 +8,14 @@ from pymongo.errors import PyMongoError
 from twisted.internet.threads import deferToThread
 
 from justchat import __version__
-from justchat.admin.context import operator
 from justchat.admin.database import find_database
 from justchat.admin.output import Outcome, record
+from justchat.admin.recording import opened, write_line
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
-from justchat.model.audit import AuditLine, Deed
-from justchat.model.ids import new_id
-from justchat.model.moment import now
-from justchat.store.audit_log import AuditLog
+from justchat.model.audit import Deed
 from justchat.store.indexes import VERSIONS
 from justchat.store.migrations import MIGRATIONS
-from justchat.store.mongo.client import Database
 from justchat.store.mongo.uri import DEFAULT_NAME
 
 Client = MongoClient[dict[str, Any]]
@@ -57,7 +53,8 @@ async def upgrade(settings: Settings, reactor: Any, arguments: Namespace) -> Out
         versions = await deferToThread(read_versions, uri)
         before, after = versions["feature_compatibility_version"], ".".join(versions["mongodb"].split(".")[:2])
         if before != after:
-            await _record(uri, f"{before} to {after}")
+            async with opened(uri) as database:
+                await write_line(database, Deed.UPGRADE_DATABASE, f"{before} to {after}")
             await deferToThread(_raise, uri, after)
     if before == after:
         text = f"The data have the featureCompatibilityVersion {after} already, which is the mongod's."
@@ -82,16 +79,6 @@ def read_versions(uri: str) -> dict[str, Any]:
             }
     except PyMongoError as error:
         raise StartupError(f"the database: {error}") from error
-
-
-async def _record(uri: str, why: str) -> None:
-    database = Database(uri)
-    database.open()
-    try:
-        deed = Deed.UPGRADE_DATABASE
-        await AuditLog(database).add(AuditLine(id=new_id(), who=operator(), at=now(), deed=deed, whom=None, why=why))
-    finally:
-        await database.close()
 
 
 def _raise(uri: str, series: str) -> None:

@@ -9,6 +9,8 @@ from twisted.logger import Logger
 from justchat.config.sms import SenderKind
 from justchat.errors import BadRequest, NotFound, TooLarge
 from justchat.interfaces.outbound import ISmsCounts
+from justchat.metrics.declarations import SMS_REPORTS
+from justchat.model.sms_count import DELIVERED, UNDELIVERED
 from justchat.outbound.sms.reports import outcomes_of, report_token
 
 REPORT_LIMIT = 64 * 1024
@@ -21,14 +23,17 @@ class SmsReports:
     _log = Logger()
 
     def __init__(self, senders: Mapping[str, SenderKind], secret: str | None, counts: ISmsCounts) -> None:
-        self._senders = senders
-        self._secret = secret
         self._counts = counts
+        self.change(senders, secret)
 
     def change(self, senders: Mapping[str, SenderKind], secret: str | None) -> None:
         """Take in the reports of these from now on."""
         self._senders = senders
         self._secret = secret
+        if secret is not None:
+            for name in senders:  # shown from the start, so that the first report is a change
+                for outcome in (DELIVERED, UNDELIVERED):
+                    SMS_REPORTS.count(name, outcome, by=0)
 
     async def receive(self, sender: str, token: str, request: Any) -> bytes:
         """Count a report, once. Returns the body of the answer, as the provider expects it.
@@ -49,6 +54,7 @@ class SmsReports:
             raise BadRequest("this is no delivery report") from None
         for sms, outcome in outcomes:
             if await self._counts.add_reported(sender, sms, outcome):
+                SMS_REPORTS.count(sender, outcome)
                 self._log.info("{sender} reports an SMS as {outcome}", sender=sender, outcome=outcome)
         if kind == "whatsapp" and request.method == b"GET":
             return _challenge(request)

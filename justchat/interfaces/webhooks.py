@@ -50,11 +50,16 @@ class IDeliveries(Interface):
     async def failed(delivery: Delivery, tries: int) -> None:
         """It was tried so many times in vain."""
 
-    async def bury(webhook: Id, before: Moment, stream: Id | None) -> None:
-        """Those that have been tried since before this moment are dead: of a stream, or all of the webhook's."""
+    async def bury(webhook: Id, before: Moment, stream: Id | None) -> int:
+        """Those that have been tried since before this moment are dead: of a stream, or all of the webhook's. Returns
+        how many.
+        """
 
     async def kept(webhook: Id) -> tuple[int, int]:
         """How many are to be sent, and how many are dead, both counted up to a bound."""
+
+    async def oldest(webhook: Id) -> Moment | None:
+        """Since when the first waits that is to be sent; None where none does."""
 
     async def drop_dead(webhook: Id, number: int) -> None:
         """Forget so many dead ones, the oldest."""

@@ -20,6 +20,7 @@ _RATE = Label("rate", 64)
 _SENDER = Label("sender", 16)
 _COINS = Label("reason", ("payment", "free coins", "gift", "correction"))
 _COMMAND = Label("command", 24)
+_WEBHOOK = Label("webhook", 32)
 
 # Calls
 CALLS = Counter(
@@ -101,8 +102,59 @@ SMS = Counter(
     "Attempts to send an SMS, by sender of the settings and outcome (docs/sms.rst).",
     (_SENDER, Label("outcome", 16)),
 )
+SMS_CHAIN = Counter(
+    "justchat_sms_chain_total",
+    "SMS by who took them: the first sender that serves the phone, a later one, none.",
+    (Label("taker", ("first", "later", "none")),),
+)
+SMS_REPORTS = Counter(
+    "justchat_sms_reports_total",
+    "Delivery reports that providers made, by sender of the settings and outcome.",
+    (_SENDER, Label("outcome", 4)),
+)
 COINS_IN = Counter("justchat_coins_in_total", "Coins that users received, by reason in the ledger.", (_COINS,))
 COINS_OUT = Counter("justchat_coins_out_total", "Coins that users paid, by reason in the ledger.", (_COINS,))
+
+# An app's own server
+WEBHOOK_DELIVERIES = Counter(
+    "justchat_webhook_deliveries_total",
+    "Deliveries to webhooks, by server and outcome: delivered, failed (a try, which is repeated), dead (given up after"
+    " three days), lost (too many waited).",
+    (_WEBHOOK, Label("outcome", 5)),
+)
+WEBHOOK_KEPT = Gauge(
+    "justchat_webhook_kept",
+    "Deliveries that are kept for a webhook: waiting in the database, memory (those of them that are there), dead. The"
+    " daemon that sends tells; it counts once in half a minute.",
+    (_WEBHOOK, Label("place", 4)),
+)
+WEBHOOK_BOUND = Gauge(
+    "justchat_webhook_kept_bound",
+    "How many are kept at most for one webhook.",
+    (Label("place", ("waiting", "memory", "dead")),),
+    merging="max",
+)
+WEBHOOK_DELAY = Gauge(
+    "justchat_webhook_delay_seconds",
+    "Age of the oldest delivery that waits, 0 where none does.",
+    (_WEBHOOK,),
+    unit="seconds",
+)
+BEFORE_MESSAGE = Counter(
+    "justchat_before_message_total",
+    "Texts that [hooks.before_message] decides, by what it said, or why it said nothing; unasked are those that come"
+    " while its breaker is open.",
+    (Label("outcome", ("allowed", "rejected", "rewritten", "timed_out", "failed", "unasked")),),
+)
+BEFORE_MESSAGE_SECONDS = Histogram(
+    "justchat_before_message_duration_seconds",
+    "Time that the hook took for an answer, or for none.",
+    unit="seconds",
+    buckets=SECONDS,
+)
+BEFORE_MESSAGE_OPEN = Gauge(
+    "justchat_before_message_open", "1 while its breaker is open: on_failure decides.", merging="worker"
+)
 
 # The database
 DATABASE_SECONDS = Histogram(
@@ -123,6 +175,20 @@ DATABASE_BYTES = Gauge(
     unit="bytes",
     merging="max",
 )
+
+RETENTION_DELETED = Counter(
+    "justchat_retention_deleted_total",
+    "What [retention] has deleted, by its setting.",
+    (Label("what", ("messages", "direct_messages", "uploads", "audit")),),
+)
+BACKUP_TIME = Gauge(
+    "justchat_backup_time_seconds",
+    "When the last backup by justchat-admin began that succeeded, in Unix time, as the database told within the last"
+    " minute; 0 before the first.",
+    unit="seconds",
+    merging="max",
+)
+BACKUP_BYTES = Gauge("justchat_backup_size_bytes", "Bytes of its file.", unit="bytes", merging="max")
 
 # Several daemons
 BUS_UP = Gauge("justchat_bus_up", "1 while the bus is there, 0 while it is away.", merging="worker")

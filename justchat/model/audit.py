@@ -67,6 +67,8 @@ class Deed(StrEnum):
     REPLAY_WEBHOOKS = "replay webhooks"
     CHANGE_PHONE = "change phone"
     UPGRADE_DATABASE = "upgrade database"
+    BACK_UP = "back up"
+    RESTORE = "restore"
 
 
 @frozen(kw_only=True)

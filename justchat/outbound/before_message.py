@@ -8,7 +8,6 @@ failures in a row the breaker opens: for a while nobody is asked, and ``on_failu
 from typing import Any
 
 import orjson
-from attrs import define
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -16,6 +15,7 @@ from zope.interface import implementer
 from justchat.config.hooks import BeforeMessageSettings
 from justchat.errors import Rejected
 from justchat.interfaces.hooks import IBeforeMessage
+from justchat.metrics.declarations import BEFORE_MESSAGE, BEFORE_MESSAGE_OPEN, BEFORE_MESSAGE_SECONDS
 from justchat.model.draft import Draft
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock, iso
@@ -40,18 +40,6 @@ class _Failed(Exception):
     """There is no usable answer; the message says why."""
 
 
-@define
-class Counts:
-    """Questions since the start, by how they ended."""
-
-    allowed: int = 0
-    rejected: int = 0
-    rewritten: int = 0
-    failed: int = 0
-    not_asked: int = 0
-    """While the breaker was open."""
-
-
 @implementer(IBeforeMessage)
 class BeforeMessage:
     """See IBeforeMessage. ``longest`` is the number of characters of a text at most."""
@@ -59,7 +47,6 @@ class BeforeMessage:
     _log = Logger()
 
     def __init__(self, settings: BeforeMessageSettings, longest: int, reactor: Any, clock: Clock) -> None:
-        self.counts = Counts()
         self._url = settings.url
         self._key = secret_bytes(settings.secret)
         self._timeout = settings.timeout_ms / 1000
@@ -78,19 +65,25 @@ class BeforeMessage:
 
     async def ask(self, draft: Draft) -> str:
         if not self._may_ask():
-            self.counts.not_asked += 1
+            BEFORE_MESSAGE.count("unasked")
             return self._without_answer(draft)
+        began = self._reactor.seconds()
         try:
             asked = Deferred.fromCoroutine(self._ask(draft))
             answer = await asked.addTimeout(self._timeout, self._reactor)
             text = self._judge(answer, draft)
         except (_Failed, TimeoutError) as error:
-            self._failed("it did not answer in time" if isinstance(error, TimeoutError) else str(error))
+            # Which of both comes then depends on what the question was waiting for.
+            is_late = self._reactor.seconds() - began >= self._timeout
+            BEFORE_MESSAGE.count("timed_out" if is_late else "failed")
+            self._failed("it did not answer in time" if is_late else str(error))
             return self._without_answer(draft)
         except Rejected:
+            BEFORE_MESSAGE.count("rejected")
             self._answered()
-            self.counts.rejected += 1
             raise
+        finally:
+            BEFORE_MESSAGE_SECONDS.observe(self._reactor.seconds() - began)
         self._answered()
         return text
 
@@ -163,24 +156,24 @@ class BeforeMessage:
             raise _Failed("its answer is not JSON") from None
         match answer:
             case {"action": "allow"}:
-                self.counts.allowed += 1
+                BEFORE_MESSAGE.count("allowed")
                 return draft.text
             case {"action": "reject", **more}:
                 detail = more.get("detail")
                 raise Rejected(detail[:LONGEST_DETAIL]) if isinstance(detail, str) and shows(detail) else Rejected
             case {"action": "rewrite", "text": str(text)} if shows(text) and len(composed(text)) <= self._longest:
-                self.counts.rewritten += 1
+                BEFORE_MESSAGE.count("rewritten")
                 return composed(text)
             case _:
                 raise _Failed("its answer is none of allow, reject, and rewrite with a text that may be sent")
 
     def _failed(self, reason: str) -> None:
-        self.counts.failed += 1
         self._failures += 1
         if self._failures < FAILURES:
             self._log.warn("the hook before_message failed: {reason}", reason=reason)
         elif self._failures == FAILURES:
             self._retry_at = self._reactor.seconds() + OPEN
+            BEFORE_MESSAGE_OPEN.set(1)
             self._log.error(
                 "the hook before_message failed {times} times in a row: {reason}. Until it answers, texts are "
                 "{decision} unasked, and it is tried every {seconds:g} s",
@@ -194,4 +187,5 @@ class BeforeMessage:
         self._failures = 0
         if self._retry_at is not None:
             self._retry_at = None
+            BEFORE_MESSAGE_OPEN.set(0)
             self._log.info("the hook before_message answers again")

@@ -58,7 +58,7 @@ from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
 from justchat.wiring.health import make_health
 from justchat.wiring.hub import make_hub
 from justchat.wiring.limits import make_counting
-from justchat.wiring.metrics import DatabaseSize, MeasuredParts
+from justchat.wiring.metrics import AskedOfDatabase, MeasuredParts
 from justchat.wiring.outbound import make_before_message, make_captcha, make_sms_sender, make_tokens
 from justchat.wiring.pictures import make_archives, make_picture_store
 from justchat.wiring.reload import LiveSettings
@@ -220,7 +220,7 @@ class Daemon(RootService):
             images=images,
             slow_reads=slow_reads,
             bus=bus,
-            database_size=DatabaseSize(database, reactor),
+            asked=AskedOfDatabase(database, reactor),
         )
         own = OwnMetrics(settings, [parts.measure, *([process.measure] if process else ())])
         self._metrics = role.metrics(settings, own, reactor)

@@ -9,8 +9,11 @@ from twisted.logger import Logger
 
 from justchat.config.settings import Settings
 from justchat.errors import ApiError
+from justchat.metrics.declarations import WEBHOOK_DELIVERIES
+from justchat.model.moment import now
 from justchat.model.webhook import WebhookStatus
 from justchat.service.leased import LeasedService
+from justchat.service.webhook_numbers import WebhookNumbers
 from justchat.service.webhook_pace import TICK_EVERY, WebhookPace
 from justchat.store.lease import Lease
 from justchat.wiring.stores import Stores
@@ -45,6 +48,7 @@ class WebhookService(LeasedService):
         self._stores = stores
         self._relay = make_webhook_relay(settings, stores)
         self._sendings = make_webhook_sendings(settings, stores, self._may_send, reactor)
+        self._numbers = WebhookNumbers(self._sendings, now)
         self._is_holder = False
         self._renewed = self._tried = float("-inf")
         self._is_poked = True
@@ -106,6 +110,7 @@ class WebhookService(LeasedService):
             self._is_holder = False
             for sending in self._sendings:
                 sending.sender.forget()
+            self._numbers.clear()
 
     async def _begin(self) -> None:
         deliveries = self._stores.deliveries
@@ -116,10 +121,10 @@ class WebhookService(LeasedService):
             self._is_over = True
             return
         await deliveries.keep_only([sending.webhook.id for sending in self._sendings])
-        await self._note()
         await self._relay.begin()
         for sending in self._sendings:
             sending.sender.forget()
+        await self._note()
 
     async def _relay_and_send(self) -> None:
         if self._pace.waits():
@@ -174,9 +179,11 @@ class WebhookService(LeasedService):
             sender.error = None
             if allowance is not None and lost:
                 allowance.lost -= lost
+                WEBHOOK_DELIVERIES.count(sender.name, "lost", by=lost)
                 self._log.error(
                     "the webhook {name} lost {lost} events: too many wait for it", name=sender.name, lost=lost
                 )
+        self._numbers.show(self._relay.allowances)
 
     def stopService(self) -> "Deferred[None]":
         if self._ticks.running:
@@ -191,6 +198,7 @@ class WebhookService(LeasedService):
                     await sending.sender.save()
                 await self._note()
         finally:
+            self._numbers.clear()
             for sending in self._sendings:
                 await sending.poster.close()
 

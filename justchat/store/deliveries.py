@@ -88,21 +88,27 @@ class Deliveries:
     async def failed(self, delivery: Delivery, tries: int) -> None:
         await self._database.update(DELIVERIES, {"_id": ObjectId(delivery.id)}, {"$set": {"tries": tries}})
 
-    async def bury(self, webhook: Id, before: Moment, stream: Id | None) -> None:
+    async def bury(self, webhook: Id, before: Moment, stream: Id | None) -> int:
         of: Document = {"webhook": ObjectId(webhook), **({} if stream is None else {"stream": ObjectId(stream)})}
         index = LIVE if stream is None else LIVE_OF_STREAM
+        number = 0
         while True:
             found = await self._find(of, index, AT_ONCE)
             old = [each["_id"] for each in found if moment(each["at"]) <= before]
             if not old:
-                return
+                return number
             dead = {"$set": {"dead_at": self._clock()}, "$unset": {"live": 1}}
             await self._database.update_all(DELIVERIES, {"_id": {"$in": old}}, dead)
+            number += len(old)
 
     async def kept(self, webhook: Id) -> tuple[int, int]:
         of = {"webhook": ObjectId(webhook)}
         live = await self._count({**of, "live": True}, LIVE)
         return live, await self._count({**of, "dead_at": {"$exists": True}}, DEAD)
+
+    async def oldest(self, webhook: Id) -> Moment | None:
+        first = await self._find({"webhook": ObjectId(webhook)}, LIVE, 1)
+        return moment(first[0]["at"]) if first else None
 
     async def _count(self, query: Document, index: Document) -> int:
         pipeline: list[Document] = [
@@ -150,13 +156,12 @@ class Deliveries:
     async def _status(self, document: Document) -> WebhookStatus:
         webhook = id_of(document["_id"])
         pending, dead = await self.kept(webhook)
-        oldest = await self._find({"webhook": document["_id"]}, LIVE, 1)
         return WebhookStatus(
             id=webhook,
             server=document["server"],
             events=tuple(document["events"]),
             pending=pending,
-            oldest=moment(oldest[0]["at"]) if oldest else None,
+            oldest=await self.oldest(webhook),
             dead=dead,
             delivered=document["delivered"],
             lost=document["lost"],

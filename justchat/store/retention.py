@@ -12,12 +12,13 @@ from bson import ObjectId
 
 from justchat.errors import RoomNotFound
 from justchat.interfaces.pause import Pause
+from justchat.metrics.declarations import RETENTION_DELETED
 from justchat.model.entry import Expired
 from justchat.model.ids import Id
 from justchat.model.moment import EPOCH, Clock, Moment
 from justchat.model.pictures import pictures_in
 from justchat.model.room import Room
-from justchat.store.bson import id_of, moment
+from justchat.store.bson import NOTHING_EXPIRED, id_of, moment
 from justchat.store.history import History
 from justchat.store.indexes import AUDIT, DIALOGS, GIFTS, LOG, PICTURES, ROOMS, USERS, VERSIONS
 from justchat.store.log.beginnings import delete_beginning
@@ -144,8 +145,8 @@ class Retention:
         )
         if not first:
             return
-        expired = document.get("expired", {"upto": 0})["upto"]
-        if first[0]["seq"] > expired and moment(first[0]["create_at"]) >= before:
+        before_that = Expired(**document.get("expired", NOTHING_EXPIRED))
+        if first[0]["seq"] > before_that.upto and moment(first[0]["create_at"]) >= before:
             return
         try:
             gone = await self._rooms.expire(
@@ -153,6 +154,7 @@ class Retention:
             )
         except RoomNotFound:
             return
+        RETENTION_DELETED.count("messages", by=max(0, gone.places - before_that.places))
         while await delete_beginning(self._database, stream, gone.upto):
             await pause()
 
@@ -222,7 +224,8 @@ class Retention:
         if expired:
             # Orphans from now on, which the daemon that has their files removes.
             unneeded = {"_id": {"$in": expired}, "kept": True, "needed_at": {"$not": {"$gte": progress.began}}}
-            await self._database.update_all(PICTURES, unneeded, {"$set": {"kept": False, "at": EPOCH}})
+            orphans = await self._database.update_all(PICTURES, unneeded, {"$set": {"kept": False, "at": EPOCH}})
+            RETENTION_DELETED.count("uploads", by=orphans)
         return after
 
     async def _expire_audit(self, progress: _Progress, before: Moment, pause: Pause) -> object:
@@ -232,4 +235,5 @@ class Retention:
             return None
         # All before it, whatever their times: the order is that of their arrival.
         await self._database.delete_all(AUDIT, {"order": {"$lte": old[-1]["order"]}})
+        RETENTION_DELETED.count("audit", by=lines.index(old[-1]) + 1)
         return old[-1]["_id"] if len(old) == DOCUMENTS_AT_ONCE else None

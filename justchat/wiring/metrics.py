@@ -6,11 +6,13 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from justchat.bus.bus import Bus
 from justchat.bus.connection import UNANSWERED
 from justchat.metrics import declarations as metrics
 from justchat.store import slow_reads as reads
+from justchat.store.backups import Backups
 from justchat.store.log.log import MAX_WAITING
 from justchat.store.mongo.client import Database
 from justchat.store.slow_reads import SlowReads
@@ -36,7 +38,7 @@ class MeasuredParts:
     images: Images
     slow_reads: SlowReads
     bus: Bus | None
-    database_size: "DatabaseSize"
+    asked: "AskedOfDatabase"
 
     def measure(self) -> None:
         """Set the gauges of these parts."""
@@ -54,7 +56,7 @@ class MeasuredParts:
         if self.bus is not None:
             metrics.BUS_UP.set(int(not self.bus.is_away()))
             metrics.BUS_LAG.set(self.bus.lag)
-        self.database_size.measure()
+        self.asked.measure()
 
     def _queues(self) -> Iterator[tuple[str, int, int | None]]:
         """The name, length and bound of each queue."""
@@ -71,13 +73,16 @@ class MeasuredParts:
             yield "bus_bytes", self.bus.unconfirmed, UNANSWERED
 
 
-class DatabaseSize:
-    """The size of the database, which it is asked for at most every ASK_EVERY seconds, for the next scrape."""
+class AskedOfDatabase:
+    """The size of the database, and the last backup, which it is asked for at most every ASK_EVERY seconds, for the
+    next scrape.
+    """
 
     _log = Logger()
 
     def __init__(self, database: Database, reactor: IReactorTime) -> None:
         self._database = database
+        self._backups = Backups(database)
         self._reactor = reactor
         self._asked = float("-inf")
 
@@ -86,10 +91,18 @@ class DatabaseSize:
         now = self._reactor.seconds()
         if now >= self._asked + ASK_EVERY:
             self._asked = now
-            asking = Deferred.fromCoroutine(self._ask())
-            # The database may be away, or not let us: then the last size stays.
-            asking.addErrback(lambda failure: self._log.debug("no size: {error}", error=failure.value))
+            for asked in (self._ask_size(), self._ask_backup()):
+                # The database may be away, or not let us: then the last numbers stay.
+                Deferred.fromCoroutine(asked).addErrback(self._failed)
 
-    async def _ask(self) -> None:
+    def _failed(self, failure: Failure) -> None:
+        self._log.debug("the database does not tell: {error}", error=failure.value)
+
+    async def _ask_size(self) -> None:
         size = await self._database.command({"dbStats": 1})
         metrics.DATABASE_BYTES.set(size["totalSize"])
+
+    async def _ask_backup(self) -> None:
+        last = await self._backups.last()
+        metrics.BACKUP_TIME.set(last.at.timestamp() if last else 0)
+        metrics.BACKUP_BYTES.set(last.size if last else 0)

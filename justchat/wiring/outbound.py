@@ -8,6 +8,7 @@ from justchat.config.sms import ChainedSender, Sms, SmsSender
 from justchat.interfaces.hooks import IBeforeMessage
 from justchat.interfaces.outbound import ICaptcha, ISmsCounts, ISmsSender
 from justchat.interfaces.tokens import ITokens
+from justchat.metrics.declarations import BEFORE_MESSAGE_OPEN
 from justchat.model.moment import now
 from justchat.outbound.before_message import BeforeMessage
 from justchat.outbound.captcha import CaptchaProvider, NoCaptcha
@@ -55,6 +56,7 @@ def make_tokens(settings: Settings, reactor: Any) -> ITokens:
 
 def make_before_message(settings: Settings, reactor: Any) -> IBeforeMessage | None:
     """The hook of ``[hooks.before_message]``; None without one, so that messages cost nothing more."""
+    BEFORE_MESSAGE_OPEN.set(0)
     hook = settings.hooks.before_message
     return None if hook is None else BeforeMessage(hook, settings.limits.text, reactor, now)
 

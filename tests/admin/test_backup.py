@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tarfile
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from justchat.config.settings import load_settings
 from justchat.runtime.backup_file import BackupWriter, members_of
 from justchat.store.dump import is_half_restored
 from tests.support.admin import AdminCase, Done, run
-from tests.support.daemon import Daemon
+from tests.support.daemon import METRICS, Daemon
 from tests.support.forks import Fork
 from tests.support.mongo import drop, fresh_uri
 from tests.support.operators_mongod import OperatorsMongod
+from tests.support.scraping import Scrape, scrape
 from tests.support.waiting import eventually
 
 NOTHING: dict[str, Any] = {"documents": {}, "files": {"uploads": 0, "exports": 0}, "secrets": [], "not_carried": []}
@@ -74,15 +76,20 @@ class BackupFile(BackupCase):
         self.assertIn("secrets/payments-secret-key", names)
 
     async def test_stopped(self) -> None:
-        """The daemon need not run."""
+        """The daemon need not run. The audit log has a line of the backup, but of none that was refused."""
         daemon = Daemon()
         self.addCleanup(daemon.remove)
         await daemon.start()
         await daemon.stop()
 
-        done = await run("--json", "--data-dir", str(daemon.data), "backup", str(self.file))
+        options = ("--json", "--data-dir", str(daemon.data))
+        self.assert_refused(await run(*options, "backup", str(self.folder / "nowhere" / "x")), "no such folder")
+
+        done = await run(*options, "backup", str(self.file))
 
         self.assertGreater(done.json["documents"]["gifts"], 0)
+        (line,) = (await run(*options, "audit", "list")).json["audit"]
+        self.assertEqual(("back up", "operator"), (line["deed"], line["kind"]))
 
     async def test_refused(self) -> None:
         """A file that is there is left alone, and a folder that is not there is not made."""
@@ -109,6 +116,41 @@ class BackupFile(BackupCase):
 
         self.assertEqual(0, done.code, done)
         self.assertIn("the pictures in the bucket", done.output)
+
+
+class Told(BackupCase):
+    async def test_told(self) -> None:
+        """Who backed up and restored is in the audit log, and metrics tell when the last backup began, and its size."""
+        uri, _ = self.a_database()
+        daemon = Daemon("--mongo", uri, settings=METRICS)
+        self.addCleanup(daemon.remove)
+        await daemon.start()
+        self.assertEqual(0, await self.shown(daemon, "time_seconds"))
+        await daemon.stop()
+        began = time.time()
+        done = await run("--mongo", uri, "--data-dir", str(daemon.data), "backup", str(self.file))
+        self.assertEqual(0, done.code, done)
+        await daemon.start()
+
+        self.assertLessEqual(abs(await self.shown(daemon, "time_seconds") - began), 60)
+        self.assertEqual(self.file.stat().st_size, await self.shown(daemon, "size_bytes"))
+        other, restored = self.a_database()
+        self.assertEqual(0, (await self.restore("--mongo", other)).code)
+        backed_up, put_back = restored["audit"].find(sort=[("order", 1)])
+        self.assertEqual(("back up", str(self.file)), (backed_up["deed"], backed_up["why"]))
+        self.assertEqual("restore", put_back["deed"])
+        self.assertTrue(put_back["why"].startswith(f"{self.file}, made at 2"), put_back)
+
+    async def shown(self, daemon: Daemon, name: str) -> float:
+        """The gauge of the last backup, once the database has told."""
+        found: list[Scrape] = []
+
+        async def is_told() -> bool:
+            found[:] = [await scrape(daemon)]
+            return found[0].has(f"justchat_backup_{name}")
+
+        await eventually(is_told, "the database to tell of its last backup")
+        return found[0].of(f"justchat_backup_{name}")
 
 
 class Refused(BackupCase):
@@ -331,10 +373,15 @@ class OwnMongo(BackupCase):
         await eventually(write, "the backup")
         self.assertEqual(0, (await running).code)
 
-        content: dict[str, set[int]] = {"a": set(), "z": set()}
+        content: dict[str, set[int]] = {"a": set(), "z": set(), "audit": set()}
         for part in members_of(self.file):
             if part.name.endswith(".bson"):
                 content[part.name.split("/")[1]] |= {document["_id"] for document in decode_all(part.read())}
         written = {number for number in content["a"] if number >= 0}
         self.assertLessEqual(content["z"], written)
         self.assertLessEqual(len(written - content["z"]), 1)
+        again = f"{mongod.uri('restored')}?replicaSet=rs"
+        done = await self.restore("--mongo", again)
+        self.assertEqual(0, done.code, done)
+        self.assertEqual(written | set(range(-99, 0)), {each["_id"] for each in client["restored"]["a"].find()})
+        self.assertEqual(["back up", "restore"], [line["deed"] for line in client["restored"]["audit"].find()])

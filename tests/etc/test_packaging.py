@@ -128,6 +128,8 @@ class DebianPackage(PackagingCase):
             "lib/systemd/system/justchat.service",
             "lib/systemd/system/justchat@.service",
             "lib/systemd/system/justchat.socket",
+            "lib/systemd/system/justchat-backup.service",
+            "lib/systemd/system/justchat-backup.timer",
             "usr/share/doc/justchat/operating.rst",
             "usr/share/doc/justchat/examples/nginx.conf",
         ):

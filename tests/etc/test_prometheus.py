@@ -5,12 +5,15 @@ import re
 import subprocess
 
 from docutils import nodes
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.metrics.declarations import DECLARED
 from tests.support.chat import a_phone, a_room
 from tests.support.client import call
+from tests.support.daemon import METRICS
 from tests.support.docs import PROJECT, parsed
+from tests.support.gateway import with_status
 from tests.support.prometheus import (
     ALERT_TESTS,
     ALERTS,
@@ -22,7 +25,8 @@ from tests.support.prometheus import (
     dashboard_queries,
 )
 from tests.support.waiting import eventually
-from tests.support.workers import WorkersCase
+from tests.support.webhooks import SECRET, Receiver
+from tests.support.wire import OwnDaemonCase
 
 
 def alerts() -> list[str]:
@@ -89,10 +93,27 @@ class PromtoolTests(SynchronousTestCase):
         self.promtool("test", "rules", str(ALERT_TESTS))
 
 
-class PrometheusTests(WorkersCase):
-    """A Prometheus that scrapes a daemon of two workers."""
+class PrometheusTests(OwnDaemonCase):
+    """A Prometheus that scrapes a daemon of two workers, with a hook, a webhook, and senders of SMS that report."""
 
     skip = MISSING
+
+    async def setUp(self) -> None:
+        self.server = Receiver()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.server.stop()))
+        self.server.server.answer = with_status(200, b'{"action": "allow"}')
+        await super().setUp()
+        self.daemon.is_forked = False
+        await self.start("[http]\nworkers = 2\n" + METRICS + self.settings())
+
+    def settings(self) -> str:
+        return (
+            f'[hooks.before_message]\nurl = "{self.server.url}"\nsecret = "{SECRET}"\n'
+            '[sms]\nreport_url = "https://chat.example"\nreport_secret = "a secret of these tests"\n'
+            '[[sms.chain]]\nsender = "outbox"\n'
+            '[[sms.chain]]\nsender = "smsru"\nsecret = "key"\nurl = "http://127.0.0.1:9"\n'
+            + self.server.settings("user.new")
+        )
 
     async def test_queries(self) -> None:
         """Every query of both files finds something, once something has happened at the daemon."""

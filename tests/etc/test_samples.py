@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from justchat.admin import backup
+from justchat.admin.arguments import parse
 from justchat.config.settings import Settings, load_settings
 
 ETC = Path(__file__).parents[2] / "etc"
@@ -18,6 +20,7 @@ TOML = ETC / "justchat.toml"
 UNIT = ETC / "justchat.service"
 TEMPLATE = ETC / "justchat@.service"
 SOCKET = ETC / "justchat.socket"
+BACKUP, TIMER = ETC / "justchat-backup.service", ETC / "justchat-backup.timer"
 EXPOSURE_LIMIT = 2.0
 """Of 10; systemd calls this OK. What is left is what a server on the network cannot do without."""
 
@@ -155,10 +158,10 @@ class UnitTests(SynchronousTestCase):
         """systemd has no complaint about the unit."""
         folder = Path(self.mktemp())
         folder.mkdir()
-        for sample in (UNIT, TEMPLATE, SOCKET):
+        for sample in (UNIT, TEMPLATE, SOCKET, BACKUP, TIMER):
             unit = folder / sample.name
             # The path where it will be installed; nothing is there yet.
-            unit.write_text(sample.read_text().replace("/opt/justchat/bin/twistd", "/bin/true"))
+            unit.write_text(re.sub("/opt/justchat/bin/[a-z-]+", "/bin/true", sample.read_text()))
 
             said = self.analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
 
@@ -184,10 +187,10 @@ class UnitTests(SynchronousTestCase):
 
     def test_exposure(self) -> None:
         """systemd rates the unit's exposure at 2.0 of 10 or less."""
-        for unit in (UNIT, TEMPLATE):
+        for unit in (UNIT, TEMPLATE, BACKUP):
             said = self.analyze("security", "--offline=true", str(unit))
 
-            rating = re.search(r"Overall exposure level for justchat(?:@\w+)?\.service: ([\d.]+)", said)
+            rating = re.search(r"Overall exposure level for justchat(?:@\w+|-backup)?\.service: ([\d.]+)", said)
             assert rating is not None, said
             self.assertLessEqual(float(rating[1]), EXPOSURE_LIMIT, said)
 
@@ -205,6 +208,42 @@ class TemplateTests(SynchronousTestCase):
         keys = {line.partition("=")[0] for pair in different for line in pair}
         self.assertEqual({"Description", "ExecStart", "StateDirectory"}, keys)
         self.assertEqual([True] * 3, ["%i" in theirs for _, theirs in different])
+
+
+class BackupUnitTests(SynchronousTestCase):
+    def test_rights(self) -> None:
+        """The unit of backups has no right that the daemon's has not, and runs as its user."""
+        theirs, ours = (
+            {line for line in file.read_text().splitlines() if line and not line.startswith(("#", "["))}
+            for file in (UNIT, BACKUP)
+        )
+        own = (
+            "Description",
+            "After",
+            "Type",
+            "ExecStart",
+            "StateDirectory",
+            "Nice",
+            "IOScheduling",
+            "Timeout",
+            "Limit",
+        )
+
+        more = {line for line in ours - theirs if not line.startswith(own)}
+
+        self.assertEqual(set(), more)
+        self.assertIn("User=justchat", ours)
+
+    def test_command(self) -> None:
+        """Its command line is one of justchat-admin's, and names the folder that systemd makes."""
+        command = re.search(r"^ExecStart=/opt/justchat/bin/justchat-admin (.*)", BACKUP.read_text(), re.MULTILINE)
+        assert command is not None
+
+        arguments = parse(command[1].split())
+
+        self.assertIs(backup.back_up, arguments.command)
+        self.assertEqual((Path("/var/lib/justchat-backups"), 7), (arguments.file, arguments.keep))
+        self.assertIn("StateDirectory=justchat justchat-backups\n", BACKUP.read_text())
 
 
 class CommandTests(SynchronousTestCase):

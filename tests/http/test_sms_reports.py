@@ -6,6 +6,8 @@ from typing import Any
 from justchat.outbound.sms.reports import report_path
 from tests.support.admin import run
 from tests.support.client import request
+from tests.support.daemon import METRICS
+from tests.support.scraping import scrape
 from tests.support.waiting import at_once
 from tests.support.wire import SettingsCase
 
@@ -15,6 +17,7 @@ JSON = {"Content-Type": "application/json"}
 
 class SmsReports(SettingsCase):
     settings = f"""
+{METRICS}
 [sms]
 report_secret = "{SECRET}"
 report_url = "https://chat.example.com"
@@ -54,6 +57,9 @@ url = "http://127.0.0.1:9"
         counted = await self.counted()
         expected = {("smsru", "delivered"): 1, ("smsru", "undelivered"): 1, ("whatsapp", "delivered"): 1}
         self.assertEqual(expected, {key: counted[key] - before.get(key, 0) for key in expected})
+        told = await scrape(self.daemon)
+        self.assertLessEqual(1, told.of("justchat_sms_reports_total", sender="whatsapp", outcome="delivered"))
+        self.assertTrue(told.has("justchat_sms_reports_total", sender="whatsapp", outcome="undelivered"))
 
     async def test_repeated(self) -> None:
         """A provider that repeats a report, as after an answer that was lost, is answered as before; it counts once.

@@ -13,13 +13,16 @@ from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
 from justchat.config.hooks import BeforeMessageSettings
+from justchat.metrics.declarations import BEFORE_MESSAGE
 from justchat.model.draft import Draft
 from justchat.model.ids import new_id
 from justchat.model.moment import now
 from justchat.outbound.before_message import FAILURES, BeforeMessage
 from tests.support.chat import Person, a_room
 from tests.support.client import Answer
+from tests.support.daemon import METRICS
 from tests.support.gateway import FakeGateway, never, with_status
+from tests.support.scraping import scrape
 from tests.support.waiting import eventually
 from tests.support.wire import OwnDaemonCase
 
@@ -60,7 +63,9 @@ class HookCase(OwnDaemonCase):
         table = {"url": f"{self.hook.address}/hook", "secret": SECRET, "timeout_ms": 10_000, **more}
         lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
         fast = json.dumps(self.fast)
-        await self.start(f"[http]\nfast_lane = {fast}\n[limits]\nenabled = false\n[hooks.before_message]\n{lines}")
+        await self.start(
+            f"[http]\nfast_lane = {fast}\n[limits]\nenabled = false\n[hooks.before_message]\n{lines}{METRICS}"
+        )
         self.anna, self.boris = [await self.a_person() for _ in range(2)]
         self.room = await a_room(self.anna, self.anna, self.boris)
 
@@ -185,6 +190,24 @@ class Failing(HookCase):
 
         self.assertEqual(FAILURES, len(self.hook.sent))
         self.assertEqual(1, self.daemon.log.count("times in a row"))
+        counted = await scrape(self.daemon)
+        self.assertEqual(1, counted.of("justchat_before_message_open"))
+        self.assertEqual(3, counted.of("justchat_before_message_total", outcome="unasked"))
+
+    async def test_counted(self) -> None:
+        """Each text counts by what the server said, or as failed."""
+        await self.begin()
+        for text in ("good", "bad", "old"):
+            await self.anna.say(self.room, text)
+        self.hook.answer = with_status(500)
+        await self.anna.say(self.room, "good")
+
+        counted = await scrape(self.daemon)
+        outcomes = ("allowed", "rejected", "rewritten", "timed_out", "failed", "unasked")
+        found = [counted.of("justchat_before_message_total", outcome=outcome) for outcome in outcomes]
+        self.assertEqual([1, 1, 1, 0, 1, 0], found)
+        self.assertEqual(4, counted.of("justchat_before_message_duration_seconds_count"))
+        self.assertEqual(0, counted.of("justchat_before_message_open"))
 
 
 def drip(request: Request) -> int:
@@ -231,6 +254,16 @@ class Repeating(TestCase):
 
     async def test_late(self) -> None:
         self.assertEqual(1, await self.asked(breaks_after=30))
+
+    async def test_timed_out(self) -> None:
+        """One that has taken all of its time counts as timed out, however it ends."""
+        before = BEFORE_MESSAGE.series["timed_out",]
+        await self.asked(breaks_after=30)
+        self.assertEqual(before, BEFORE_MESSAGE.series["timed_out",])
+
+        await self.asked(breaks_after=60)
+
+        self.assertEqual(before + 1, BEFORE_MESSAGE.series["timed_out",])
 
 
 class Restarted(HookCase):

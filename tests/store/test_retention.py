@@ -8,6 +8,7 @@ from twisted.internet import reactor
 
 from justchat.errors import MessageNotFound
 from justchat.interfaces.pause import Stopping, no_pause
+from justchat.metrics.declarations import RETENTION_DELETED
 from justchat.model.audit import Actor, ActorKind, AuditLine, Deed
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
@@ -34,6 +35,7 @@ class RetentionCase(LogCase):
         self.passed = timedelta()
         self.time: Moment | None = None
         self.young_from = now()
+        self.before = dict(RETENTION_DELETED.series)
 
     async def tearDown(self) -> None:
         await self.mailboxes.stop()
@@ -67,6 +69,10 @@ class RetentionCase(LogCase):
     async def stored(self, stream: Id) -> list[dict[str, Any]]:
         return await self.database.find(LOG, {"stream": ObjectId(stream)}, sort={"stream": 1, "seq": 1}, limit=ALL)
 
+    def deleted(self, what: str) -> float:
+        """What metrics have counted in this test."""
+        return RETENTION_DELETED.series[what,] - self.before[what,]
+
 
 class OfRooms(RetentionCase):
     async def test_history(self) -> None:
@@ -80,6 +86,7 @@ class OfRooms(RetentionCase):
 
         await self.expire(self.retention())
 
+        self.assertEqual(1001, self.deleted("messages"))
         self.assertEqual([1002, 1003, 1004], self.seqs(await self.rooms.history(room, 0, 10, self.anna)))
         self.assertEqual([1003, 1004], self.seqs(await self.rooms.history(room, 1, 10, self.anna)))
         self.assertEqual([1004], self.seqs(await self.rooms.history(room, -1, 10, self.anna)))
@@ -261,6 +268,7 @@ class OfUsers(RetentionCase):
             await self.pass_over()
             await self.database.delete_all(VERSIONS, {})
 
+        self.assertEqual(3, self.deleted("direct_messages"))
         (left,) = await self.stored(self.boris)
         self.assertEqual((3, "void"), (left["seq"], left["kind"]))
         self.assertNotIn("text", left)
@@ -339,6 +347,7 @@ class OfRest(RetentionCase):
 
         await self.expire(self.retention(uploads=AGE))
 
+        self.assertEqual(1, self.deleted("uploads"))
         self.assertEqual([stems["old"]], await records.take_orphans(self.clock() - timedelta(days=1), 10))
         document = await self.database.find_one(PICTURES, {"_id": stems["new"]})
         self.assertTrue(document and document["kept"])
@@ -362,6 +371,7 @@ class OfRest(RetentionCase):
         await self.expire(self.retention(audit=AGE))
 
         self.assertEqual([young], [line.id for line in await log.latest(10)])
+        self.assertEqual(3, self.deleted("audit"))
 
     async def test_plans(self) -> None:
         """No operation of a pass scans a collection or sorts in memory."""

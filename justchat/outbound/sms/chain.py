@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from justchat.errors import ApiError, SmsFailed, SmsFailure
 from justchat.interfaces.outbound import ISmsCounts, ISmsSender
-from justchat.metrics.declarations import SMS
+from justchat.metrics.declarations import SMS, SMS_CHAIN
 from justchat.model.phone import Phone, country_of
 from justchat.model.sms_count import ACCEPTED
 
@@ -68,7 +68,9 @@ class Chain:
                     self._tell(link, phone, error)
                     await self._count(link, error.failure.value)
                 else:
+                    SMS_CHAIN.count("later" if failed else "first")
                     return await self._count(link, ACCEPTED)
+        SMS_CHAIN.count("none")
         if not failed:
             what = "SMS" if key is None else "keys"
             raise SmsFailed(f"no sender sends {what} to {country_of(phone)}", SmsFailure.MISCONFIGURED)

@@ -3,6 +3,7 @@
 from attrs import evolve
 from bson import ObjectId
 
+from justchat.metrics.declarations import RETENTION_DELETED
 from justchat.model.entry import Entry, Kind
 from justchat.model.moment import Moment
 from justchat.store.bson import entry_from_document, entry_to_document, moment
@@ -45,12 +46,14 @@ async def delete_expired(database: Database, stream: ObjectId, before: Moment, a
     is_all = len(entries) < AT_ONCE
     old = [each for each in entries if moment(each["create_at"]) < before]
     expired = [each for each in old if each["kind"] in _VALUES and MARK not in each]
+    messages = sum(each["kind"] == Kind.DIRECT_MESSAGE.value for each in expired)
     if is_all and expired and expired[-1] is entries[-1]:
         last = expired.pop()
         if last["kind"] != Kind.VOID.value:
             await _make_void(database, stream, last["_id"])
     if expired:
         await database.delete_all(LOG, {"stream": stream, "seq": {"$in": [each["seq"] for each in expired]}})
+    RETENTION_DELETED.count("direct_messages", by=messages)
     return None if is_all or len(old) < len(entries) else int(entries[-1]["seq"])
 
 

@@ -304,11 +304,13 @@ class Database:
         *,
         hint: str | None = None,
         scatter: Scatter | None = None,
-    ) -> None:
-        """Update every document that matches: for queries that are bounded. ``scatter`` as for ``find``."""
+    ) -> int:
+        """Update every document that matches: for queries that are bounded. Returns how many it has changed.
+        ``scatter`` as for ``find``.
+        """
         statement = {"q": query, "u": update, "multi": True, **({"hint": hint} if hint else {})}
         reason = {"comment": scatter.name} if scatter else {}
-        await self._write({"update": collection, "updates": [statement], **reason})
+        return int((await self._write({"update": collection, "updates": [statement], **reason}))["nModified"])
 
     async def delete_all(self, collection: str, query: Document, *, lane: Lane = Lane.ORDINARY) -> None:
         """Delete every document that matches: for queries that are bounded."""

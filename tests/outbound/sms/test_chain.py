@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from justchat.errors import SmsFailed, SmsFailure
 from justchat.interfaces.outbound import ISmsSender
+from justchat.metrics.declarations import SMS_CHAIN
 from justchat.model.phone import Phone
 from justchat.outbound.sms.chain import Chain, Link
 from tests.support.gateway import Counts
@@ -108,6 +109,18 @@ class ChainTests(TestCase):
         }
 
         self.assertEqual(expected, found)
+
+    def test_counted(self) -> None:
+        """Metrics tell whether the first sender took an SMS, a later one, or none."""
+        before = dict(SMS_CHAIN.series)
+
+        self.successResultOf(self.send(link(Sender()), link(Sender())))
+        self.successResultOf(self.send(link(Sender(), countries=frozenset({"GB"})), link(Sender())))
+        self.successResultOf(self.send(link(Sender(SmsFailure.RETRY)), link(Sender())))
+        self.failureResultOf(self.send(link(Sender(SmsFailure.RETRY))), SmsFailed)
+
+        grown = {taker: count - before[taker,] for (taker,), count in SMS_CHAIN.series.items()}
+        self.assertEqual({"first": 2, "later": 1, "none": 1}, {taker: grown[taker] for taker in grown if grown[taker]})
 
     def test_time(self) -> None:
         """The chain ends when its time is over, whoever has not answered; senders that are left are not asked."""
