@@ -116,6 +116,10 @@ class ScopeMissing(ApiError):
     status, code, detail = 403, "scope-missing", "this server key has no scope for this call"
 
 
+class BeyondNetworks(ApiError):
+    status, code, detail = 403, "beyond-networks", "this server key may not be used from all of these networks"
+
+
 class Suspended(ApiError):
     """``until`` is when the suspension ends; None if only an operator ends it."""
 

@@ -3,14 +3,28 @@
 ``check_*`` raises the error that the client gets. ``may_*`` and ``needs_password`` return a bool.
 """
 
+from collections.abc import Collection
 from math import ceil
 
-from justchat.errors import Banned, Blocked, NotAdmin, NotInRoom, Outranked, Rejected, RoomFull, Silenced, SlowMode
+from justchat.errors import (
+    Banned,
+    BeyondNetworks,
+    Blocked,
+    NotAdmin,
+    NotInRoom,
+    Outranked,
+    Rejected,
+    RoomFull,
+    ScopeMissing,
+    Silenced,
+    SlowMode,
+)
 from justchat.model.direct import Mailbox
 from justchat.model.ids import Id
 from justchat.model.moment import Moment
 from justchat.model.room import ListedRoom, Room
 from justchat.model.room_settings import RoomEdit
+from justchat.model.server_key import Scope, ServerKey
 
 
 def check_not_blocked(mailbox: Mailbox, user: Id) -> None:
@@ -119,3 +133,13 @@ def check_remove(room: Room, user: Id) -> None:
     """Only the admin may remove a room. Raises NotAdmin."""
     if user != room.admin:
         raise NotAdmin
+
+
+def check_hand_out(key: ServerKey, scopes: Collection[Scope], networks: Collection[str]) -> None:
+    """Who has a key makes no key that does more, or does it from elsewhere. Raises ScopeMissing, BeyondNetworks."""
+    missing = sorted(set(scopes) - key.scopes)
+    if missing:
+        raise ScopeMissing(f"the key {key.name} has no scope {missing[0]}, and hands out none")
+    beyond = [network for network in networks if not key.covers(network)]
+    if beyond:
+        raise BeyondNetworks(f"the key {key.name} may not be used from {beyond[0]}")

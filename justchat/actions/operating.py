@@ -9,7 +9,7 @@ from attrs import frozen
 from justchat.actions.announcing import Announcing
 from justchat.actions.presence import with_current_room
 from justchat.actions.transfers import Transfers
-from justchat.errors import Conflict, MessageNotFound, NotEnoughCoins, RoomNotFound, UserNotFound
+from justchat.errors import Conflict, MessageNotFound, NotEnoughCoins, NotFound, RoomNotFound, UserNotFound
 from justchat.interfaces.audit import IAuditLog
 from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.deletions import IDeletions
@@ -20,8 +20,9 @@ from justchat.interfaces.realtime import ISessionListener
 from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import ISessions, IUsers
+from justchat.interfaces.webhooks import IDeliveries
 from justchat.model.announcement import Announcement, Progress
-from justchat.model.audit import Actor, AuditLine, Deed
+from justchat.model.audit import Actor, ActorKind, AuditLine, Deed
 from justchat.model.complaint import Complaint
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry, Kind
@@ -32,6 +33,7 @@ from justchat.model.moment import Clock, Moment, iso
 from justchat.model.phone import Phone, parse_phone
 from justchat.model.room import Room
 from justchat.model.user import Session, Suspension, User
+from justchat.model.webhook import WebhookStatus
 
 LEDGER_SHOWN = 20
 COMPLAINTS_SHOWN = 20
@@ -86,6 +88,7 @@ class OperatorActions:
     session_listener: ISessionListener | None
     """Closes the sockets of ended sessions here; None in a process without sockets."""
     held: IHeldMessages
+    deliveries: IDeliveries
     announcing: Announcing
     clock: Clock
     region: str
@@ -107,6 +110,13 @@ class OperatorActions:
         """
         line = AuditLine(id=new_id(), who=self.actor, at=self.clock(), deed=deed, whom=whom, why=why)
         await self.audit.add(line)
+
+    async def record_read(self, deed: Deed, whom: Id | None, why: str | None = None) -> None:
+        """Write into the audit log what an app's server reads. The console, which reads all the time, is not written
+        down.
+        """
+        if self.actor.kind is not ActorKind.CONSOLE:
+            await self.record(deed, whom, why)
 
     async def list_deeds(self, limit: int, whom: Id | None = None, *, skip: int = 0) -> list[AuditLine]:
         """What was done, the latest first; to one object alone where ``whom`` is given."""
@@ -301,6 +311,30 @@ class OperatorActions:
             raise Conflict("this complaint is closed already")
         await self.record(Deed.CLOSE_COMPLAINT, complaint, note)
         await self.complaints.close(complaint, note, self.clock())
+
+    async def reopen_complaint(self, complaint: Id) -> None:
+        """Open a closed complaint again. What of its copy was removed with the message stays so. Raises NotFound;
+        Conflict for a complaint that is open.
+        """
+        if (await self.complaints.get(complaint)).closed_at is None:
+            raise Conflict("this complaint is open")
+        await self.record(Deed.REOPEN_COMPLAINT, complaint)
+        await self.complaints.reopen(complaint)
+
+    async def list_webhooks(self) -> list[WebhookStatus]:
+        """The webhooks of the daemon: what waits, what is dead, and the last error."""
+        return await self.deliveries.statuses()
+
+    async def replay_webhooks(self, webhook: Id | None) -> int:
+        """Let dead deliveries be sent once more, behind all others; of one webhook, or of all. Returns how many.
+
+        Raises NotFound.
+        """
+        known = [status.id for status in await self.deliveries.statuses()]
+        if webhook is not None and webhook not in known:
+            raise NotFound("no webhook has this id")
+        await self.record(Deed.REPLAY_WEBHOOKS, webhook)
+        return sum([await self.deliveries.replay(each) for each in known if webhook in (None, each)])
 
     async def list_held(self, limit: int, *, skip: int = 0) -> list[Entry]:
         """The messages that were held because of their words, the oldest first."""

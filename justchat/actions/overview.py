@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from justchat.actions.operating import OperatorActions
+from justchat.actions.presence import with_current_room
 from justchat.errors import UserNotFound
 from justchat.interfaces.online import IOnline
 from justchat.interfaces.rooms import IRooms
@@ -25,7 +26,7 @@ class Overview:
 
     async def list_users(self, skip: int, limit: int) -> list[User]:
         """Users, the latest first."""
-        return await self.users.get_several(await self.users.latest(skip, limit))
+        return await self.users_of(await self.users.latest(skip, limit))
 
     async def search_users(self, text: str, skip: int, limit: int) -> list[User]:
         """The user with this id, phone or app's own id. If there is none: those whose phone, if the text begins with a
@@ -38,20 +39,20 @@ class Overview:
                 found = await self.users.search_phones("".join(filter(str.isdecimal, text)), skip, limit)
             else:
                 found = await self.users.search(text, skip, limit, OPERATOR)
-        return await self.users.get_several(found)
+        return await self.users_of(found)
 
     async def users_of(self, ids: list[Id]) -> list[User]:
-        """Those of these users that exist."""
-        return await self.users.get_several(ids)
+        """Those of these users that exist, in this order."""
+        return [await with_current_room(user, self.rooms) for user in await self.users.get_several(ids)]
 
-    async def list_rooms(self, wanted: RoomSearch) -> list[ListedRoom]:
-        """A page of rooms."""
-        return await self.rooms.search(wanted, OPERATOR)
+    async def list_rooms(self, wanted: RoomSearch, by: Id = OPERATOR) -> list[ListedRoom]:
+        """A page of rooms. ``by`` is who searches: slow searches of one wait for each other."""
+        return await self.rooms.search(wanted, by)
 
     async def show_room(self, room: Id, messages: int) -> tuple[Room, list[Entry]]:
         """A room, and its latest messages. Raises RoomNotFound."""
         found = await self.rooms.latest(room)
-        return found, await self.rooms.history(room, -messages, messages, OPERATOR)
+        return found, await self.rooms.history(room, -messages, messages, OPERATOR) if messages else []
 
     async def everywhere(self) -> list[Online]:
         """What each process of each daemon says of its sockets."""

@@ -18,9 +18,11 @@ from justchat.model.ids import new_id
 from justchat.model.moment import Clock
 from justchat.model.network import network_of
 from justchat.model.server_key import Scope, ServerKey
+from justchat.policy import check_hand_out
 
 KEY_BYTES = 24
 _WRITTEN = re.compile(r"jc_[0-9a-f]{48}\Z")
+MOST_LISTED = 1000
 USE_INTERVAL = timedelta(minutes=1)
 """The latest use of a key is written no more often than this."""
 
@@ -36,14 +38,14 @@ class ServerKeyCheck:
     async def check(
         self,
         written: str | None,
-        scope: Scope,
+        scopes: Collection[Scope],
         host: str | None,
         address: str | None,
         hit_wrong: Callable[[], None] = lambda: None,
     ) -> ServerKey:
-        """The key that is written so, if it may do this. ``host`` is the client's address, ``address`` the one that it
-        is counted by; None is not counted. ``hit_wrong`` is called before the database counts a wrong key. It may raise
-        TooManyRequests.
+        """The key that is written so, if it has one of these scopes. ``host`` is the client's address, ``address`` the
+        one that it is counted by; None is not counted. ``hit_wrong`` is called before the database counts a wrong key.
+        It may raise TooManyRequests.
 
         Raises WrongServerKey; TooManyRequests after too many wrong keys from this address; ScopeMissing.
         """
@@ -60,8 +62,8 @@ class ServerKeyCheck:
         if not self._is_known(key, host):
             await self.attempts.check(address)
         self._note_use(key, host)
-        if scope not in key.scopes:
-            raise ScopeMissing(f"the key {key.name} has no scope {scope.value}")
+        if key.scopes.isdisjoint(scopes):
+            raise ScopeMissing(f"the key {key.name} has no scope {' or '.join(scopes)}")
         return key
 
     def _is_known(self, key: ServerKey, host: str | None) -> bool:
@@ -86,11 +88,27 @@ class ServerKeyActions:
     operating: OperatorActions
     clock: Clock
 
-    async def add(self, name: str, scopes: Collection[Scope], networks: Collection[str]) -> tuple[ServerKey, str]:
+    async def add(
+        self,
+        name: str,
+        scopes: Collection[Scope],
+        networks: Collection[str],
+        *,
+        by: ServerKey | None = None,
+        written: str | None = None,
+    ) -> tuple[ServerKey, str]:
         """Make a key. Returns it as it is stored, and as it is written, which is shown this once.
 
-        Raises Conflict for a name that another key has.
+        ``by`` is the key by which it is asked for, which hands out nothing that it has not: without networks the new
+        one is bound to those of ``by``. ``written`` is how to write it, for a call that may be sent again.
+
+        Raises Conflict for a name that another key has; ScopeMissing, and BeyondNetworks.
         """
+        if by is not None:
+            check_hand_out(by, scopes, networks)
+            networks = networks or by.networks
+        if written is not None and (known := await self.keys.find(written)) is not None:
+            return known, written
         key = ServerKey(
             id=new_id(),
             name=name,
@@ -102,14 +120,14 @@ class ServerKeyActions:
             raise Conflict(f"there is a key {name} already; revoke it first, or choose another name")
         limits = f"; networks: {', '.join(networks)}" if networks else ""
         await self.operating.record(Deed.ADD_KEY, key.id, f"{name}; scopes: {', '.join(sorted(scopes))}{limits}")
-        written = f"jc_{secrets.token_hex(KEY_BYTES)}"
+        written = written or f"jc_{secrets.token_hex(KEY_BYTES)}"
         if not await self.keys.add(key, written):
             raise Conflict(f"there is a key {name} already; revoke it first, or choose another name")
         return key, written
 
-    async def list_keys(self) -> list[ServerKey]:
-        """All keys, revoked ones too, the latest first."""
-        return await self.keys.all()
+    async def list_keys(self, limit: int = MOST_LISTED, *, revoked: bool, skip: int = 0) -> list[ServerKey]:
+        """The keys, the latest first, without the first ``skip``; with ``revoked`` the revoked ones too."""
+        return await self.keys.latest(limit, revoked=revoked, skip=skip)
 
     async def revoke(self, named: str) -> ServerKey:
         """Revoke a key, by its name, its id, or as it is written: no call takes it from now on, at no daemon. Raises

@@ -17,8 +17,10 @@ from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.model.audit import Deed
 from justchat.model.ids import Id, new_id
+from justchat.model.moment import Moment, iso
 from justchat.model.room import Room
 from justchat.model.room_settings import RoomEdit
+from justchat.policy import check_moderate
 
 T = TypeVar("T")
 AT_ONCE = 100
@@ -92,13 +94,51 @@ class ServerRooms:
 
         await self._as_admin(room, act)
 
-    async def _record(self, record: RecordDeed, deed: Deed, room: Id, user: Id | None = None) -> None:
+    async def silence(
+        self, user: Id, room: Id, finished: Moment, text: str | None, ref_message: Id | None, record: RecordDeed
+    ) -> None:
+        """Silence a user in a room until ``finished``; a time in the past ends that. Raises RoomNotFound, UserNotFound,
+        MessageNotFound, Outranked for the admin, Rejected for the text.
+        """
+        if text is not None:
+            self.moderation.words.checked(text)
+        lasts = finished > self.moderation.clock()
+        deed, why = (Deed.SILENCE, f" until {iso(finished)}") if lasts else (Deed.UNSILENCE, "")
+        await self._check_moderate(room, user, ref_message)
+        await self._record(record, deed, room, user, why)
+        await self._as_admin(
+            room, lambda admin: self.moderation.silence(admin, room, user, finished, text, ref_message)
+        )
+
+    async def ban(self, user: Id, room: Id, ref_message: Id | None, record: RecordDeed) -> None:
+        """Put a user out of a room, and let them in no more. Raises RoomNotFound, UserNotFound, MessageNotFound,
+        Outranked for the admin.
+        """
+        await self._check_moderate(room, user, ref_message)
+        await self._record(record, Deed.BAN, room, user)
+        await self._as_admin(room, lambda admin: self.moderation.ban(admin, room, user, ref_message))
+
+    async def unban(self, user: Id, room: Id, record: RecordDeed) -> None:
+        """Let a banned user enter a room again. Raises RoomNotFound, UserNotFound, Outranked for the admin."""
+        await self._check_moderate(room, user, None)
+        await self._record(record, Deed.UNBAN, room, user)
+        await self._as_admin(room, lambda admin: self.moderation.unban(admin, room, user))
+
+    async def _check_moderate(self, room: Id, user: Id, ref_message: Id | None) -> None:
+        """Check, before a deed is written down, that the admin may do it, and that its reason is there."""
+        found = await self.rooms.latest(room)
+        await self.users.exists(user)
+        if ref_message is not None:
+            await self.rooms.entry(room, ref_message)
+        check_moderate(found, found.admin, user)
+
+    async def _record(self, record: RecordDeed, deed: Deed, room: Id, user: Id | None = None, why: str = "") -> None:
         """Write a deed to a room, or to a user in a room. Raises RoomNotFound, UserNotFound."""
         await self.rooms.latest(room)
         if user is None:
             return await record(deed, room, None)
         await self.users.exists(user)
-        await record(deed, user, f"room {room}")
+        await record(deed, user, f"room {room}{why}")
 
     async def _as_admin(self, room: Id, act: Callable[[Id], Awaitable[T]]) -> T:
         """Act as the admin; once more where the room has passed to another one meanwhile."""

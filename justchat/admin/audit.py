@@ -4,8 +4,9 @@ from argparse import Namespace
 
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, note_more, short, table
-from justchat.model.audit import Actor, AuditLine
+from justchat.model.audit import Actor
 from justchat.model.moment import iso
+from justchat.protocol.operator_documents import audit_document
 
 
 async def list_deeds(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -16,21 +17,8 @@ async def list_deeds(context: AdminContext, arguments: Namespace) -> Outcome:
         (iso(line.at), _who(line.who), line.deed.value, line.whom, short(line.why), line.who.address) for line in lines
     ]
     text = table(("WHEN", "WHO", "DEED", "WHOM", "WHY", "FROM"), rows, "Nobody has done anything yet.")
-    return Outcome(text + note_more(len(lines), arguments), {"audit": list(map(_document, lines))})
+    return Outcome(text + note_more(len(lines), arguments), {"audit": list(map(audit_document, lines))})
 
 
 def _who(actor: Actor) -> str:
     return f"{actor.kind.value} {actor.name}"
-
-
-def _document(line: AuditLine) -> dict[str, object]:
-    return {
-        "_id": line.id,
-        "who": line.who.name,
-        "kind": line.who.kind.value,
-        "when": iso(line.at),
-        "deed": line.deed.value,
-        "whom": line.whom,
-        "from": line.who.address,
-        "why": line.why,
-    }

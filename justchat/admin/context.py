@@ -20,7 +20,6 @@ from justchat.interfaces.bus import IBus
 from justchat.interfaces.money import ICatalogue
 from justchat.interfaces.outbound import ISmsCounts, ISmsSender
 from justchat.interfaces.pictures import IPictureRecords, IPictureStore
-from justchat.interfaces.webhooks import IDeliveries
 from justchat.model.audit import Actor, ActorKind
 from justchat.model.ids import Id
 from justchat.store.migrations import MIGRATIONS
@@ -66,7 +65,6 @@ class AdminContext:
         self._images: Images | None = None
         self._opened = AsyncExitStack()
         self.catalogue: ICatalogue = self._stores.catalogue
-        self.deliveries: IDeliveries = self._stores.deliveries
         self.operating: OperatorActions = make_operator_actions(settings, self._stores, operator())
         self.overview: Overview = make_overview(self._stores, self.operating)
         self.keys: ServerKeyActions = make_server_key_actions(self._stores, self.operating)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from attrs import evolve
 
+from justchat.actions.gift_catalogue import gift_id
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, short, table
 from justchat.config.gift_file import NewGift, read_gifts
 from justchat.config.settings import Settings
-from justchat.errors import BadFile, Conflict, GiftNotFound, NotAnImage, StartupError, TooLarge
+from justchat.errors import BadFile, GiftNotFound, NotAnImage, StartupError, TooLarge
 from justchat.model.audit import Deed
 from justchat.model.gift import Gift
-from justchat.model.ids import Id, as_id, derived_id
+from justchat.model.ids import Id, as_id
 from justchat.model.moment import iso
 from justchat.model.pictures import pictures_in
 from justchat.protocol.documents import gift_document
@@ -38,7 +39,7 @@ async def load(context: AdminContext, arguments: Namespace) -> Outcome:
         raise BadFile(f"{error.filename}: {error.strerror}") from error
     if not gifts:
         raise BadFile(f"{file}: it has no gifts")
-    gifts = [gift if gift.id else evolve(gift, id=_id_of(gift.name)) for gift in gifts]
+    gifts = [gift if gift.id else evolve(gift, id=gift_id(gift.name)) for gift in gifts]
     await _check(context, file, gifts)
     catalogue = await context.gift_catalogue()
     for gift in gifts:
@@ -48,39 +49,26 @@ async def load(context: AdminContext, arguments: Namespace) -> Outcome:
 
 async def add(context: AdminContext, arguments: Namespace) -> Outcome:
     """Add a gift. Its id is derived from its name."""
-    id = _id_of(arguments.name)
-    try:
-        await context.catalogue.get(id)
-    except GiftNotFound:
-        pass
-    else:
-        raise Conflict(f"there is a gift with this name: gifts edit {id}")
     image = await _picture(context, arguments.image)
     catalogue = await context.gift_catalogue()
-    await context.operating.record(Deed.LOAD_GIFT, id, arguments.name)
-    (gift,) = await catalogue.put([NewGift(id=id, name=arguments.name, price=arguments.price, image=image)])
-    return _one(gift)
+    return _one(await catalogue.add(arguments.name, arguments.price, image, context.operating.record))
 
 
 async def edit(context: AdminContext, arguments: Namespace) -> Outcome:
     """Change a gift. Users who received it keep it as it was."""
     image = None if arguments.image is None else await _picture(context, arguments.image)
-    gift = (await context.catalogue.get(as_id(arguments.id))).id
-    catalogue = await context.gift_catalogue()
-    await context.operating.record(Deed.EDIT_GIFT, gift)
-    return _one(await catalogue.change(gift, name=arguments.name, price=arguments.price, image=image))
+    catalogue, record = await context.gift_catalogue(), context.operating.record
+    changed = await catalogue.change(
+        as_id(arguments.id), record, name=arguments.name, price=arguments.price, image=image
+    )
+    return _one(changed)
 
 
 async def withdraw(context: AdminContext, arguments: Namespace) -> Outcome:
     """Withdraw a gift from sale. Users who received it keep it. To sell it again, load it with its id."""
-    gift = (await context.catalogue.get(as_id(arguments.id))).id
-    await context.operating.record(Deed.WITHDRAW_GIFT, gift)
-    await (await context.gift_catalogue()).withdraw(gift)
+    gift = as_id(arguments.id)
+    await (await context.gift_catalogue()).withdraw(gift, context.operating.record)
     return Outcome(f"Gift {gift} is withdrawn.", {"withdrawn": gift})
-
-
-def _id_of(name: str) -> Id:
-    return derived_id("gift", name)
 
 
 async def _check(context: AdminContext, file: Path, gifts: Sequence[NewGift]) -> None:

@@ -5,19 +5,20 @@ from argparse import Namespace
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, table
 from justchat.model.moment import iso
-from justchat.model.server_key import Scope, ServerKey
+from justchat.model.server_key import Scope
+from justchat.protocol.operator_documents import key_document
 
 
 async def add_key(context: AdminContext, arguments: Namespace) -> Outcome:
     """Make a key for an app's own server, and print it. It is shown this once: only a digest of it is stored."""
     scopes = [Scope(each) for each in arguments.scopes]
     key, written = await context.keys.add(arguments.name, scopes, arguments.networks)
-    return Outcome(written, {"key": written, **_document(key)})
+    return Outcome(written, {"key": written, **key_document(key)})
 
 
 async def list_keys(context: AdminContext, arguments: Namespace) -> Outcome:
     """List the keys that are not revoked, the latest first."""
-    found = [key for key in await context.keys.list_keys() if arguments.all or key.revoked_at is None]
+    found = await context.keys.list_keys(revoked=arguments.all)
     rows = [
         (
             key.id,
@@ -32,23 +33,10 @@ async def list_keys(context: AdminContext, arguments: Namespace) -> Outcome:
         for key in found
     ]
     titles = ("ID", "NAME", "SCOPES", "NETWORKS", "SINCE", "LAST USED", "FROM", "")
-    return Outcome(table(titles, rows, "There are no keys."), {"keys": list(map(_document, found))})
+    return Outcome(table(titles, rows, "There are no keys."), {"keys": list(map(key_document, found))})
 
 
 async def revoke(context: AdminContext, arguments: Namespace) -> Outcome:
     """Revoke a key: from now on no daemon takes it."""
     key = await context.keys.revoke(arguments.key)
     return Outcome(f"The key {key.name} is revoked.", {"revoked": key.id})
-
-
-def _document(key: ServerKey) -> dict[str, object]:
-    return {
-        "_id": key.id,
-        "name": key.name,
-        "scopes": sorted(key.scopes),
-        "networks": list(key.networks),
-        "create_at": iso(key.created_at),
-        "used_at": None if key.used_at is None else iso(key.used_at),
-        "used_from": key.used_from,
-        "revoked_at": None if key.revoked_at is None else iso(key.revoked_at),
-    }

@@ -11,6 +11,7 @@ from justchat.model.moment import iso, now
 from justchat.model.phone import parse_phone
 from justchat.model.user import Session, User
 from justchat.protocol.documents import transfer_document, whole_user_document
+from justchat.protocol.operator_documents import SuspensionDocument, suspension_document
 
 
 async def list_users(context: AdminContext, arguments: Namespace) -> Outcome:
@@ -172,13 +173,9 @@ def _note(transfer: Transfer) -> str | None:
     return transfer.note
 
 
-def _suspension(user: User) -> dict[str, object] | None:
+def _suspension(user: User) -> SuspensionDocument | None:
     """A user's present suspension."""
-    suspension = user.suspension
-    if suspension is None or not suspension.holds(now()):
-        return None
-    until = None if suspension.until is None else iso(suspension.until)
-    return {"since": iso(suspension.since), "until": until, "reason": suspension.reason}
+    return suspension_document(user.suspension, now())
 
 
 def _suspension_lines(user: User) -> list[tuple[str, object]]:

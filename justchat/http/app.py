@@ -97,7 +97,7 @@ def make_app(
         _add_document(app, "/asyncapi.json", for_users.events)
     if front is not None:
         _add_sent_keys(app, pages.keys)
-    if CONSOLE in pages.files and any(endpoint.scope is not None for endpoint in endpoints):
+    if CONSOLE in pages.files and any(endpoint.scopes for endpoint in endpoints):
         _add_console(app, pages.files[CONSOLE])
     if pages.files:
         _add_web_files(app, pages.files)
@@ -295,7 +295,7 @@ async def _serve_call(request: Any, endpoint: Endpoint, dispatcher: Dispatcher) 
     if endpoint.body is ImageBody:
         answering = await _respond_to_upload(request, endpoint, dispatcher, fields, address)
     else:
-        host = request.channel.site.host_of(request) if endpoint.scope is not None else None
+        host = request.channel.site.host_of(request) if endpoint.scopes else None
         answering = dispatcher.respond(endpoint, request.content.read(), fields, address, host=host)
     request.call = CallContext(trace_of(request.getHeader(TRACEPARENT)))
     answer = await _uncancelled(in_call(request.call, answering))

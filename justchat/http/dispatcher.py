@@ -58,7 +58,7 @@ SERVER_ERRORS = (WrongServerKey, ScopeMissing)
 
 def errors_of(endpoint: Endpoint) -> tuple[type[ApiError], ...]:
     """All errors that a call may answer."""
-    server = SERVER_ERRORS if endpoint.scope is not None else ()
+    server = SERVER_ERRORS if endpoint.scopes else ()
     return (*ANY_CALL, *server, *(IDEMPOTENCY_ERRORS if endpoint.takes_idempotency_key else ()), *endpoint.raises)
 
 
@@ -128,7 +128,7 @@ class Dispatcher:
             if address is not None and self.rates is not None and not head_checked:
                 # First of all, so that a call over its rate costs least.
                 self.rates.hit_address(endpoint.rate, address)
-            if endpoint.scope is not None:
+            if endpoint.scopes:
                 answer = await self._server_call(endpoint, body, fields, address, host)
             else:
                 answer = await self._call(endpoint, body, fields, address, head_checked)
@@ -209,14 +209,14 @@ class Dispatcher:
         self, endpoint: Endpoint, raw: bytes | SpoolFile, fields: CallFields, address: str | None, host: str | None
     ) -> Answer:
         """A call of an app's server. Its key comes first: who has none learns nothing else."""
-        assert endpoint.scope is not None and self._server_keys is not None
+        assert self._server_keys is not None
         assert isinstance(raw, bytes) and issubclass(endpoint.body, Body)
 
         def hit_wrong() -> None:
             if address is not None and self.rates is not None:
                 self.rates.hit_address("sign_in", address)
 
-        key = await self._server_keys.check(fields.bearer, endpoint.scope, host, address, hit_wrong)
+        key = await self._server_keys.check(fields.bearer, endpoint.scopes, host, address, hit_wrong)
         if self._note_user is not None:
             self._note_user(key.id)
         if address is not None and self.rates is not None:

@@ -56,9 +56,10 @@ class Requester:
 
     @property
     def actor(self) -> Actor:
-        """Who the audit log says did a call that needs a scope."""
+        """Who the audit log says did a call that needs a scope: a key for the console alone is an operator's."""
         assert self.server_key is not None
-        return Actor(ActorKind.KEY, self.server_key.name, self.host)
+        kind = ActorKind.CONSOLE if self.server_key.scopes == {Scope.CONSOLE} else ActorKind.KEY
+        return Actor(kind, self.server_key.name, self.host)
 
     @property
     def id(self) -> Id | None:
@@ -105,8 +106,8 @@ class Endpoint:
     keeps_answer: bool
     """Whether the answer under a key is stored. If not, the call is carried out again, which changes nothing."""
     rate: Rated
-    scope: Scope | None
-    """The scope of a server key that the call needs; None for the calls of users."""
+    scopes: tuple[Scope, ...]
+    """The scopes of which a server key needs one to make the call; none for the calls of users."""
     answer_adapter: "TypeAdapter[Any]" = field(init=False, eq=False)
     """Validates answers against ``answer``."""
 
@@ -127,7 +128,7 @@ def post(
     takes_idempotency_key: bool = False,
     keeps_answer: bool = True,
     rate: Rated = "change",
-    scope: Scope | None = None,
+    scopes: tuple[Scope, ...] = (),
 ) -> Callable[[H], H]:
     """Declare a method of an area as a call. The first of ``statuses`` is the usual one.
 
@@ -149,7 +150,7 @@ def post(
             takes_idempotency_key=takes_idempotency_key,
             keeps_answer=keeps_answer,
             rate=rate,
-            scope=scope,
+            scopes=scopes,
         )
         return handler
 
@@ -159,7 +160,7 @@ def post(
 def server_post(
     path: str,
     *,
-    scope: Scope,
+    scopes: tuple[Scope, ...],
     body: type[Body],
     answer: Any,
     raises: tuple[type[ApiError], ...] = (),
@@ -167,7 +168,7 @@ def server_post(
     example: Mapping[str, Any] = {},
     keeps_answer: bool = True,
 ) -> Callable[[H], H]:
-    """Declare a method of an area as a call of an app's server, which needs a server key with ``scope``.
+    """Declare a method of an area as a call of an app's server, which needs a server key with one of ``scopes``.
 
     Each takes an Idempotency-Key. Not ``keeps_answer``: a call that changes nothing, or whose answer has a secret.
     The method writes what it does into the audit log, as ``requester.actor``.
@@ -183,7 +184,7 @@ def server_post(
         takes_idempotency_key=True,
         keeps_answer=keeps_answer,
         rate="server",
-        scope=scope,
+        scopes=scopes,
     )
 
 

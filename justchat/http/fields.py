@@ -6,6 +6,7 @@ Configured limits come from the validation context, a ``FieldContext``.
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from ipaddress import ip_network
 from math import floor
 from typing import Annotated, Any
 
@@ -230,6 +231,22 @@ def _moment(value: Any) -> Moment:
     raise invalid("a time is milliseconds since 1970, or an ISO-8601 string")
 
 
+def _network(written: str) -> str:
+    try:
+        return str(ip_network(written))
+    except ValueError as error:
+        raise invalid(f"not a network, as 192.0.2.0/24: {error}") from error
+
+
+GIFT_IMAGE = "^(uploads/|https?://|/)."
+
+
+def _gift_image(written: str) -> str:
+    if not re.match(GIFT_IMAGE, written):
+        raise invalid("neither the url of an upload, nor an address, nor a path that begins with /")
+    return written
+
+
 def _invited(phones: list[Phone], info: ValidationInfo) -> list[Phone]:
     most = _context(info).limits.invites
     if len(phones) > most:
@@ -314,4 +331,14 @@ MomentField = Annotated[
 Coins = Annotated[int, Field(ge=1, le=10**9), BeforeValidator(_whole)]
 Page = Annotated[int, Field(ge=1, le=10**6), BeforeValidator(_whole)]
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_whole)]
+ShownMessages = Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole)]
+"""How many of the latest messages are shown beside a room."""
+Networks = Annotated[
+    list[Annotated[str, AfterValidator(_network), SchemaKeywords({"format": "cidr"})]], Field(max_length=64)
+]
+"""Networks in CIDR notation."""
+ShortName = Annotated[VisibleText, Field(max_length=64)]
+"""The name of a gift, or of a server key."""
+GiftImage = Annotated[str, MaxLength("photo"), SchemaKeywords({"pattern": GIFT_IMAGE}), AfterValidator(_gift_image)]
+"""Where clients find the picture of a gift."""
 Direction = Annotated[int, AfterValidator(_direction), BeforeValidator(_whole), SchemaKeywords({"enum": [1, -1]})]

@@ -149,7 +149,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.path.strip("/").replace("/", "."),
         "summary": endpoint.summary,
-        "tags": [SERVER_TAG if endpoint.scope is not None else endpoint.path.split("/")[1]],
+        "tags": [SERVER_TAG if endpoint.scopes else endpoint.path.split("/")[1]],
         "requestBody": {
             "required": True,
             "content": _body(endpoint, schemas),
@@ -164,7 +164,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
 
 
 def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
-    if endpoint.scope is not None:
+    if endpoint.scopes:
         return [{"serverKey": []}]
     # The key may be in the body, so no scheme is required here.
     return [] if endpoint.session is NONE else [{"session": []}, {}]

@@ -10,8 +10,6 @@ from justchat.protocol.documents import (
     MessageDocument,
     RoomDocument,
     SendedGiftDocument,
-    ServerComplaintDocument,
-    ServerUserDocument,
     UserDocument,
 )
 
@@ -28,36 +26,12 @@ class UserAnswer(TypedDict):
     data: UserData
 
 
-class ServerUserData(TypedDict):
-    user: ServerUserDocument
-
-
-class ServerUserAnswer(TypedDict):
-    data: ServerUserData
-
-
-class ServerUsersData(TypedDict):
-    users: list[ServerUserDocument]
-
-
-class ServerUsersAnswer(TypedDict):
-    data: ServerUsersData
-
-
 class SessionKeyData(TypedDict):
     session_key: str
 
 
 class SessionKeyAnswer(TypedDict):
     data: SessionKeyData
-
-
-class ServerComplaintsData(TypedDict):
-    complaints: list[ServerComplaintDocument]
-
-
-class ServerComplaintsAnswer(TypedDict):
-    data: ServerComplaintsData
 
 
 class UsersData(TypedDict):

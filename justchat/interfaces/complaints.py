@@ -29,5 +29,8 @@ class IComplaints(Interface):
     async def by_author(author: Id, limit: int) -> list[Complaint]:
         """A user's own complaints, the latest first."""
 
+    async def reopen(complaint: Id) -> None:
+        """Open a closed complaint, without its note. Raises NotFound; Conflict for one that is open."""
+
     async def close(complaint: Id, note: str, at: Moment) -> None:
         """Close a complaint with a note. Raises NotFound; Conflict for one that is already closed."""

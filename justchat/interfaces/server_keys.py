@@ -19,8 +19,8 @@ class IServerKeys(Interface):
     async def named(name_or_id: str) -> ServerKey | None:
         """The key with this name that is not revoked, or with this id; None for none."""
 
-    async def all() -> list[ServerKey]:
-        """The latest keys, revoked ones too, the latest first."""
+    async def latest(limit: int, *, revoked: bool, skip: int = 0) -> list[ServerKey]:
+        """Keys, the latest first, without the first ``skip``; with ``revoked`` the revoked ones too."""
 
     async def note_use(key: Id, at: Moment, address: str | None) -> None:
         """Write down when and from where a key was used."""

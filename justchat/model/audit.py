@@ -16,6 +16,7 @@ class ActorKind(StrEnum):
     KEY = "key"
     """An app's server, by the key that it uses."""
     CONSOLE = "console"
+    """An operator in the console, by a key for that alone."""
 
 
 @frozen
@@ -36,6 +37,7 @@ class Deed(StrEnum):
     EXPORT_USER = "export user"
     CORRECT_BALANCE = "correct balance"
     CLOSE_COMPLAINT = "close complaint"
+    REOPEN_COMPLAINT = "reopen complaint"
     LOAD_GIFT = "load gift"
     EDIT_GIFT = "edit gift"
     WITHDRAW_GIFT = "withdraw gift"
@@ -51,6 +53,10 @@ class Deed(StrEnum):
     REMOVE_ROOM = "remove room"
     PUT_INTO_ROOM = "put into room"
     KICK = "kick"
+    SILENCE = "silence"
+    UNSILENCE = "unsilence"
+    BAN = "ban"
+    UNBAN = "unban"
     SEND_MESSAGE = "send message"
     ADD_COINS = "add coins"
     ANNOUNCE = "announce"

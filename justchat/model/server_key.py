@@ -1,7 +1,7 @@
 """Server keys: what an app's own server identifies itself with."""
 
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from attrs import frozen
 
@@ -38,8 +38,19 @@ class ServerKey:
     used_from: str | None = None
     revoked_at: Moment | None = None
 
+    def covers(self, network: str) -> bool:
+        """Whether it may be used from all of a network."""
+        inner = ip_network(network)
+        return not self.networks or any(_is_within(inner, ip_network(each)) for each in self.networks)
+
     def serves(self, address: str | None) -> bool:
         """Whether it may be used from an address; None is one that is not known, as behind a Unix socket."""
         if not self.networks:
             return True
         return address is not None and any(ip_address(address) in ip_network(each) for each in self.networks)
+
+
+def _is_within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)

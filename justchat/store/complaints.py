@@ -100,6 +100,13 @@ class ComplaintStore:
             await self.get(complaint)
             raise Conflict("this complaint is closed already")
 
+    async def reopen(self, complaint: Id) -> None:
+        closed = {"_id": _object_id(complaint), "closed": True}
+        opened = {"$set": {"closed": False}, "$unset": {"note": "", "closed_at": ""}}
+        if not await self._database.update(COMPLAINTS, closed, opened):
+            await self.get(complaint)
+            raise Conflict("this complaint is open")
+
     async def _scrubbing(self, message: Document | None) -> Document:
         """The update that removes the words of the message, or of what it quotes, if these were removed."""
         copies = {} if message is None else {message["_id"]: "message."}

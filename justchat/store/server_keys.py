@@ -16,9 +16,6 @@ from justchat.store.bson import id_of, moment, moment_or_none
 from justchat.store.indexes import SERVER_KEYS
 from justchat.store.mongo.client import Database, Document
 
-LISTED = 1000
-"""Keys of a list at most."""
-
 
 @implementer(IServerKeys)
 class ServerKeys:
@@ -51,8 +48,12 @@ class ServerKeys:
             document = await self._database.find_one(SERVER_KEYS, {"_id": ObjectId(name_or_id)})
         return None if document is None else _key(document)
 
-    async def all(self) -> list[ServerKey]:
-        documents = await self._database.find(SERVER_KEYS, {}, sort={"create_at": -1, "_id": -1}, limit=LISTED)
+    async def latest(self, limit: int, *, revoked: bool, skip: int = 0) -> list[ServerKey]:
+        # All are read in the order of one index: there are few, and nobody revokes thousands.
+        query = {} if revoked else {"revoked": False}
+        documents = await self._database.find(
+            SERVER_KEYS, query, sort={"create_at": -1, "_id": -1}, skip=skip, limit=limit
+        )
         return [_key(document) for document in documents]
 
     async def note_use(self, key: Id, at: Moment, address: str | None) -> None:

@@ -82,6 +82,8 @@ class Actions:
     exports: Exports
     operating_as: Callable[[Actor], OperatorActions]
     """What somebody can do about others, written into the audit log."""
+    overview_as: Callable[[Actor], Overview]
+    keys_as: Callable[[Actor], ServerKeyActions]
     server_keys: ServerKeyCheck
     server_users: ServerUsers
 
@@ -203,6 +205,9 @@ def make_actions(
         before=before_message,
     )
     announcing = make_announcing(stores, words)
+    operating_as = partial(
+        make_operator_actions, settings, stores, announcing=announcing, session_listener=session_listener
+    )
     token_sign_in = TokenSignIn(tokens=tokens, users=users, accounts=accounts, clock=now)
     deletion = AccountDeletion(
         users=users,
@@ -285,9 +290,9 @@ def make_actions(
             per_user=limits.rates(limits.exports_per_user),
             clock=now,
         ),
-        operating_as=partial(
-            make_operator_actions, settings, stores, announcing=announcing, session_listener=session_listener
-        ),
+        operating_as=operating_as,
+        overview_as=lambda actor: make_overview(stores, operating_as(actor)),
+        keys_as=lambda actor: make_server_key_actions(stores, operating_as(actor)),
         server_keys=ServerKeyCheck(
             keys=stores.server_keys,
             attempts=ServerKeyAttempts(
@@ -356,6 +361,7 @@ def make_operator_actions(
         actor=actor,
         session_listener=session_listener,
         held=stores.held,
+        deliveries=stores.deliveries,
         announcing=announcing or make_announcing(stores, make_word_filter(settings)),
         clock=now,
         region=settings.sms.region,

@@ -18,7 +18,13 @@ from justchat.http.calls.money import MoneyCalls
 from justchat.http.calls.rooms import RoomCalls
 from justchat.http.calls.server_coins import ServerCoinCalls
 from justchat.http.calls.server_complaints import ServerComplaintCalls
+from justchat.http.calls.server_console import ServerConsoleCalls
+from justchat.http.calls.server_gifts import ServerGiftCalls
+from justchat.http.calls.server_held import ServerHeldCalls
+from justchat.http.calls.server_keys import ServerKeyCalls
 from justchat.http.calls.server_messages import ServerMessageCalls
+from justchat.http.calls.server_moderation import ServerModerationCalls
+from justchat.http.calls.server_room_lists import ServerRoomLists
 from justchat.http.calls.server_rooms import ServerRoomCalls
 from justchat.http.calls.server_users import ServerUserCalls
 from justchat.http.calls.uploads import UploadCalls
@@ -45,11 +51,19 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
         *endpoints_of(MoneyCalls(actions.money, actions.accounts)),
         *endpoints_of(ExportCalls(actions.exports)),
         *endpoints_of(ComplaintCalls(actions.complaints)),
-        *endpoints_of(ServerUserCalls(actions.accounts, actions.server_users, actions.operating_as)),
+        *endpoints_of(
+            ServerUserCalls(actions.accounts, actions.server_users, actions.operating_as, actions.overview_as, now)
+        ),
         *endpoints_of(ServerRoomCalls(actions.server_rooms, actions.operating_as, now)),
+        *endpoints_of(ServerModerationCalls(actions.server_rooms, actions.operating_as)),
+        *endpoints_of(ServerRoomLists(actions.overview_as, now)),
         *endpoints_of(ServerMessageCalls(actions.server_messages, actions.operating_as)),
-        *endpoints_of(ServerCoinCalls(actions.money, actions.accounts, actions.operating_as)),
-        *endpoints_of(ServerComplaintCalls(actions.operating_as)),
+        *endpoints_of(ServerCoinCalls(actions.money, actions.accounts, actions.operating_as, now)),
+        *endpoints_of(ServerComplaintCalls(actions.operating_as, now)),
+        *endpoints_of(ServerHeldCalls(actions.operating_as)),
+        *endpoints_of(ServerGiftCalls(actions.gift_catalogue, actions.operating_as)),
+        *endpoints_of(ServerKeyCalls(actions.keys_as)),
+        *endpoints_of(ServerConsoleCalls(actions.operating_as)),
         *(
             evolve(endpoint, session=REQUIRED) if settings.uploads.require_session else endpoint
             for endpoint in endpoints_of(UploadCalls(actions.uploads))

@@ -191,8 +191,8 @@ def make_transports(
     if settings.server.endpoint is None:
         factories["http"] = calls_factory("http", endpoints, for_users)
     else:
-        of_servers = [endpoint for endpoint in endpoints if endpoint.scope is not None]
-        of_users = [endpoint for endpoint in endpoints if endpoint.scope is None]
+        of_servers = [endpoint for endpoint in endpoints if endpoint.scopes]
+        of_users = [endpoint for endpoint in endpoints if not endpoint.scopes]
         factories["http"] = calls_factory("http", of_users, for_users)
         factories["server"] = calls_factory("server", of_servers, None)
     return Transports(

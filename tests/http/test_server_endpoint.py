@@ -20,7 +20,7 @@ class Apart(SettingsCase):
     async def test_each_on_its_port(self) -> None:
         """A call is 404 on the port that is not its own; on its own it asks for a key."""
         for endpoint in all_declared():
-            of_server = endpoint.scope is not None
+            of_server = bool(endpoint.scopes)
             there, elsewhere = (self.port, self.daemon.http) if of_server else (self.daemon.http, self.port)
 
             answer = await request(elsewhere, "POST", endpoint.path, b"{}")
@@ -39,7 +39,7 @@ class Apart(SettingsCase):
                 self.assertEqual(200, (await request(port, "GET", path)).status, path)
 
         of_server = {path for path in documents[self.port]["paths"] if path.count("/") > 1}
-        self.assertEqual({endpoint.path for endpoint in all_declared() if endpoint.scope is not None}, of_server)
+        self.assertEqual({endpoint.path for endpoint in all_declared() if endpoint.scopes}, of_server)
         self.assertEqual([], [path for path in documents[self.daemon.http]["paths"] if path.startswith("/server/")])
         for path in ("/ws", "/socket.io/?EIO=4&transport=polling", "/uploads/x.png"):
             self.assertEqual(404, (await request(self.port, "GET", path)).status, path)

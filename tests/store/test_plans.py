@@ -211,6 +211,52 @@ class Plans(ChatTestCase):
         id = listed.data["complaints"] or (await server.call("/server/complaints/list")).data["complaints"]
         closed = await server.call("/server/complaints/close", complaint=id[0]["_id"], note="x")
         self.assertEqual(200, closed.status)
+        await self.of_operators(server, anna, boris, id[0]["_id"])
+
+    async def of_operators(self, server: AppServer, anna: Person, boris: Person, complaint: str) -> None:
+        """The calls of the operators' console."""
+        room = await a_room(anna, anna, boris)
+        about = {"room_id": room, "user": boris.id}
+        gift = {"name": "a rose", "price": 10, "image": "/gifts/x.png"}
+        page = {"skip": 1, "limit": 10}
+        for path, body in (
+            ("complaints/show", {"complaint": complaint}),
+            ("complaints/reopen", {"complaint": complaint}),
+            ("users/list", page),
+            ("users/list", {"users": [anna.id]}),
+            ("rooms/silence", {**about, "finished": 0}),
+            ("rooms/ban", about),
+            ("rooms/unban", about),
+            *(("rooms/list", {**page, "sort": sort}) for sort in ("created_at", "users", "name")),
+            ("rooms/list", {"name": "room"}),
+            ("rooms/show", {"room": room}),
+            ("held/list", page),
+            ("whoami", {}),
+            ("gifts/list", page),
+            ("gifts/add", gift),
+            ("keys/list", page),
+            ("keys/list", {"revoked": True}),
+            ("keys/add", {"name": "more", "scopes": ["console"]}),
+            ("keys/revoke", {"key": "more"}),
+            ("webhooks/list", {}),
+            ("webhooks/replay", {}),
+            ("audit/list", page),
+            ("audit/list", {"whom": anna.id}),
+            ("announcements/list", page),
+        ):
+            self.assertIn((await server.call(f"/server/{path}", **body)).status, (200, 201), path)
+        id = (await server.call("/server/gifts/list")).data["gifts"][0]["_id"]
+        for path, body in (
+            ("gifts/edit", {"gift": id, "price": 5}),
+            ("gifts/remove", {"gift": id}),
+        ):
+            self.assertEqual(200, (await server.call(f"/server/{path}", **body)).status, path)
+        for path, body in (
+            ("held/release", {"message": id}),
+            ("held/drop", {"message": id}),
+            ("announcements/stop", {"announcement": id}),
+        ):
+            self.assertEqual(404, (await server.call(f"/server/{path}", **body)).status, path)
 
     async def deletion(self, eve: Person) -> None:
         """A deletion, until what is left was erased once."""

@@ -295,11 +295,57 @@ def bodies(scene: Scene) -> dict[str, Fields]:
         "/server/sessions/new": whom(scene, NOBODY),
         "/server/complaints/list": {"status": good("open", "null"), "skip": good(0), "limit": good(100)},
         "/server/complaints/close": {"complaint": an_id(NOBODY), "note": good("done", "word")},
+        **of_operators(scene),
         "/room/chat": {
             "room": an_id(scene.room),
             "skip": good(0, "null", "negative"),
             "limit": good(100, "null"),
         },
+    }
+
+
+def of_operators(scene: Scene) -> dict[str, Fields]:
+    """The calls of the operators' console."""
+    against = {**somebody_in(scene), "ref_message": an_id(scene.message, "null")}
+    page = {"skip": good(0), "limit": good(100)}
+    return {
+        "/server/complaints/show": {"complaint": an_id(NOBODY)},
+        "/server/complaints/reopen": {"complaint": an_id(NOBODY)},
+        "/server/users/list": {"users": good([scene.anna.id], "null", "empty list"), **page},
+        "/server/rooms/silence": {
+            **against,
+            "finished": good(0, "negative", "fraction"),
+            "text": good("hush", "null", "word", "empty"),
+        },
+        "/server/rooms/ban": against,
+        "/server/rooms/unban": somebody_in(scene),
+        "/server/rooms/list": {"name": good("a", "null", "word", "empty"), "sort": good("users"), **page},
+        "/server/rooms/show": {"room": an_id(scene.room), "messages": good(5)},
+        "/server/held/list": page,
+        "/server/held/release": {"message": an_id(NOBODY)},
+        "/server/held/drop": {"message": an_id(NOBODY)},
+        "/server/gifts/list": page,
+        "/server/gifts/add": {"name": good(token_hex(8), "word"), "price": good(999), "image": good("/gifts/x.png")},
+        "/server/gifts/edit": {
+            "gift": an_id(NOBODY),
+            "name": good("a rose", "null", "word"),
+            "price": good(999, "null"),
+            "image": good("/gifts/x.png", "null"),
+        },
+        "/server/gifts/remove": {"gift": an_id(NOBODY)},
+        "/server/whoami": {},
+        "/server/keys/list": {"revoked": good(False, "true"), **page},
+        "/server/keys/add": {
+            "name": good(token_hex(8), "word"),
+            "scopes": good(["console"]),
+            "networks": good([], "empty list"),
+        },
+        "/server/keys/revoke": {"key": Good(NOBODY, answers=(("word", 404),))},
+        "/server/webhooks/list": {},
+        "/server/webhooks/replay": {"webhook": an_id(NOBODY, "null")},
+        "/server/audit/list": {"whom": good(NOBODY, "null", *STRINGS), **page},
+        "/server/announcements/list": page,
+        "/server/announcements/stop": {"announcement": an_id(NOBODY)},
     }
 
 

@@ -64,6 +64,30 @@ TABLE = """
 /server/sessions/new        another             401  401  401  401  401  401  401  401  401
 /server/complaints/list     everybody's         401  401  401  401  401  401  401  401  401
 /server/complaints/close    another's           401  401  401  401  401  401  401  401  401
+/server/complaints/show     another's          401  401  401  401  401  401  401  401  401
+/server/complaints/reopen   another's          401  401  401  401  401  401  401  401  401
+/server/users/list          everybody          401  401  401  401  401  401  401  401  401
+/server/rooms/silence       a member           401  401  401  401  401  401  401  401  401
+/server/rooms/ban           a member           401  401  401  401  401  401  401  401  401
+/server/rooms/unban         the banned         401  401  401  401  401  401  401  401  401
+/server/rooms/list          everybody's        401  401  401  401  401  401  401  401  401
+/server/rooms/show          the room           401  401  401  401  401  401  401  401  401
+/server/held/list           everybody's        401  401  401  401  401  401  401  401  401
+/server/held/release        the room's message 401  401  401  401  401  401  401  401  401
+/server/held/drop           the room's message 401  401  401  401  401  401  401  401  401
+/server/gifts/list          the catalogue      401  401  401  401  401  401  401  401  401
+/server/gifts/add           a gift             401  401  401  401  401  401  401  401  401
+/server/gifts/edit          a gift             401  401  401  401  401  401  401  401  401
+/server/gifts/remove        a gift             401  401  401  401  401  401  401  401  401
+/server/whoami              a key              401  401  401  401  401  401  401  401  401
+/server/keys/list           all keys           401  401  401  401  401  401  401  401  401
+/server/keys/add            a key              401  401  401  401  401  401  401  401  401
+/server/keys/revoke         a key              401  401  401  401  401  401  401  401  401
+/server/webhooks/list       all of them        401  401  401  401  401  401  401  401  401
+/server/webhooks/replay     all of them        401  401  401  401  401  401  401  401  401
+/server/audit/list          everybody's        401  401  401  401  401  401  401  401  401
+/server/announcements/list  everybody's        401  401  401  401  401  401  401  401  401
+/server/announcements/stop  another's          401  401  401  401  401  401  401  401  401
 /room/kick                  a member            440  440  403  403  403  403  200  200  200
 /room/kick                  a moderator         440  440  403  403  403  403  403  200  200
 /room/kick                  the admin           440  440  403  403  403  403  403  403  403

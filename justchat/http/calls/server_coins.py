@@ -10,11 +10,12 @@ from justchat.actions.operating import OperatorActions
 from justchat.errors import Conflict, UserNotFound
 from justchat.http.endpoint import Requester, server_post
 from justchat.http.fields import Body, Coins, IdField, OptionalText, PaymentId
-from justchat.http.responses import ServerUserAnswer
+from justchat.http.operator_responses import ServerUserAnswer
 from justchat.model.audit import Actor
 from justchat.model.ids import Id
+from justchat.model.moment import Clock
 from justchat.model.server_key import Scope
-from justchat.protocol.documents import server_user_document
+from justchat.protocol.operator_documents import operator_user_document
 
 
 class AddCoins(Body):
@@ -31,10 +32,11 @@ class ServerCoinCalls:
     money: Money
     accounts: Accounts
     operating_as: Callable[[Actor], OperatorActions]
+    clock: Clock
 
     @server_post(
         "/server/coins/add",
-        scope=Scope.COINS,
+        scopes=(Scope.COINS,),
         body=AddCoins,
         example={"user": "52efb7baf009c900003731c7", "coins": 200, "payment_id": "order 17", "note": "starter pack"},
         answer=ServerUserAnswer,
@@ -45,4 +47,5 @@ class ServerCoinCalls:
         """Add coins that a user has paid for, once for each payment."""
         record = self.operating_as(requester.actor).record
         await self.money.add(Id(body.user), body.coins, body.payment_id, body.note, record)
-        return {"data": {"user": server_user_document(await self.accounts.show(Id(body.user)))}}
+        user = await self.accounts.show(Id(body.user))
+        return {"data": {"user": operator_user_document(user, self.clock())}}

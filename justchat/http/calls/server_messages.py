@@ -52,7 +52,7 @@ class ServerMessageCalls:
 
     @server_post(
         "/server/messages/send",
-        scope=Scope.MESSAGES,
+        scopes=(Scope.MESSAGES,),
         body=SendAs,
         example={"room": "52ee29b565e203779f2e37f3", "author": "52efb7baf009c900003731c7", "text": "Welcome!"},
         answer=MessageAnswer | DirectAnswer | AnnouncementAnswer,
@@ -75,7 +75,7 @@ class ServerMessageCalls:
 
     @server_post(
         "/server/messages/remove",
-        scope=Scope.MESSAGES,
+        scopes=(Scope.MESSAGES, Scope.CONSOLE),
         body=MessageToRemove,
         example={"message": "530a30c649b9733ae9af7145"},
         answer=Nothing,

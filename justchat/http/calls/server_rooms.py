@@ -53,8 +53,15 @@ class SomebodyInRoom(Body):
         return Id(self.user or self.user_id or "")
 
 
-class KickOut(SomebodyInRoom):
+class AgainstSomebody(SomebodyInRoom):
+    """With the message that is the reason."""
+
     ref_message: IdField | None = None
+
+    @property
+    def about(self) -> Id | None:
+        """The message's id."""
+        return None if self.ref_message is None else Id(self.ref_message)
 
 
 @frozen
@@ -67,7 +74,7 @@ class ServerRoomCalls:
 
     @server_post(
         "/server/rooms/create",
-        scope=Scope.ROOMS,
+        scopes=(Scope.ROOMS,),
         body=CreateFor,
         example={"user": "52efb7baf009c900003731c7", "room": {"name": "foo", "max_users": 10}},
         answer=RoomAnswer,
@@ -90,7 +97,7 @@ class ServerRoomCalls:
 
     @server_post(
         "/server/rooms/edit",
-        scope=Scope.ROOMS,
+        scopes=(Scope.ROOMS, Scope.CONSOLE),
         body=EditRoom,
         example={"room": {"id": "52ee29b565e203779f2e37f3", "name": "bar"}},
         answer=RoomAnswer,
@@ -103,7 +110,7 @@ class ServerRoomCalls:
 
     @server_post(
         "/server/rooms/remove",
-        scope=Scope.ROOMS,
+        scopes=(Scope.ROOMS, Scope.CONSOLE),
         body=Remove,
         example={"room": {"id": "52ee29b565e203779f2e37f3"}},
         answer=Nothing,
@@ -116,7 +123,7 @@ class ServerRoomCalls:
 
     @server_post(
         "/server/rooms/put",
-        scope=Scope.ROOMS,
+        scopes=(Scope.ROOMS,),
         body=SomebodyInRoom,
         example={"room": {"id": "52ee29b565e203779f2e37f3"}, "user": "52efb7baf009c900003731c7"},
         answer=RoomAnswer,
@@ -130,16 +137,15 @@ class ServerRoomCalls:
 
     @server_post(
         "/server/rooms/kick",
-        scope=Scope.ROOMS,
-        body=KickOut,
+        scopes=(Scope.ROOMS, Scope.CONSOLE),
+        body=AgainstSomebody,
         example={"room_id": "52ee29b565e203779f2e37f3", "user": "52efb7baf009c900003731c7"},
         answer=Nothing,
         raises=(RoomNotFound, UserNotFound, MessageNotFound),
     )
-    async def kick(self, requester: Requester, body: KickOut) -> Nothing:
+    async def kick(self, requester: Requester, body: AgainstSomebody) -> Nothing:
         """Put a user out of a room. They may come back."""
-        about = None if body.ref_message is None else Id(body.ref_message)
-        await self.rooms.kick(body.whom, body.where, about, self.operating_as(requester.actor).record)
+        await self.rooms.kick(body.whom, body.where, body.about, self.operating_as(requester.actor).record)
         return {}
 
     def _answer(self, room: Room) -> RoomAnswer:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, model_validator
 
 from justchat.actions.accounts import Accounts
 from justchat.actions.operating import OperatorActions
+from justchat.actions.overview import Overview
 from justchat.actions.server_users import ServerUsers, UserReference
 from justchat.errors import Conflict, Rejected, Suspended, UserNotFound
 from justchat.http.calls.accounts import ProfileBody
@@ -18,6 +19,7 @@ from justchat.http.fields import (
     Body,
     ExternalId,
     IdField,
+    Ids,
     Limit,
     MomentField,
     Offset,
@@ -26,11 +28,14 @@ from justchat.http.fields import (
     Text,
     invalid,
 )
-from justchat.http.responses import Nothing, ServerUserAnswer, ServerUsersAnswer, SessionKeyAnswer
+from justchat.http.operator_responses import ServerUserAnswer, ServerUsersAnswer
+from justchat.http.responses import Nothing, SessionKeyAnswer
 from justchat.model.audit import Actor, Deed
 from justchat.model.ids import Id
+from justchat.model.moment import Clock
 from justchat.model.server_key import Scope
-from justchat.protocol.documents import server_user_document
+from justchat.model.user import User
+from justchat.protocol.operator_documents import operator_user_document
 
 NAMES = ("user", "external_id", "phone")
 
@@ -79,6 +84,12 @@ class Search(Body):
     limit: Limit = 40
 
 
+class ListUsers(Body):
+    users: Ids | None = None
+    skip: Offset = 0
+    limit: Limit = 40
+
+
 class SuspendUser(UserBody):
     until: MomentField | None = None
     reason: Text
@@ -95,10 +106,12 @@ class ServerUserCalls:
     accounts: Accounts
     server_users: ServerUsers
     operating_as: Callable[[Actor], OperatorActions]
+    overview_as: Callable[[Actor], Overview]
+    clock: Clock
 
     @server_post(
         "/server/users/upsert",
-        scope=Scope.USERS,
+        scopes=(Scope.USERS,),
         body=Upsert,
         example={"external_id": "customer-17", "nickname": "anna", "location": "Perm"},
         answer=ServerUserAnswer,
@@ -109,12 +122,12 @@ class ServerUserCalls:
         """Make a user of the app's own, or change the one that is there."""
         record = self.operating_as(requester.actor).record
         user, created = await self.server_users.upsert(body.external_id, body.phone, body.given(), record)
-        answer: ServerUserAnswer = {"data": {"user": server_user_document(user)}}
+        answer: ServerUserAnswer = {"data": {"user": operator_user_document(user, self.clock())}}
         return answer if created else Reply(200, answer)
 
     @server_post(
         "/server/users/get",
-        scope=Scope.USERS,
+        scopes=(Scope.USERS, Scope.CONSOLE),
         body=UserBody,
         example={"user": "52efb7baf009c900003731c7"},
         answer=ServerUserAnswer,
@@ -125,12 +138,12 @@ class ServerUserCalls:
         """Show a user to the app's server."""
         found, operating = await self._find(requester, body)
         user = await self.accounts.show(found)
-        await operating.record(Deed.GET_USER, user.id)
-        return {"data": {"user": server_user_document(user)}}
+        await operating.record_read(Deed.GET_USER, user.id)
+        return {"data": {"user": operator_user_document(user, self.clock())}}
 
     @server_post(
         "/server/users/search",
-        scope=Scope.USERS,
+        scopes=(Scope.USERS, Scope.CONSOLE),
         body=Search,
         example={"name": "ann", "skip": 0, "limit": 40},
         answer=ServerUsersAnswer,
@@ -139,14 +152,29 @@ class ServerUserCalls:
     async def search(self, requester: Requester, body: Search) -> ServerUsersAnswer:
         """Find users by the beginning of their nickname."""
         assert requester.id is not None
-        await self.operating_as(requester.actor).record(Deed.SEARCH_USERS, None, body.name)
+        await self.operating_as(requester.actor).record_read(Deed.SEARCH_USERS, None, body.name)
         limit = min(body.limit, USERS_PER_CALL)
         users = await self.server_users.search(body.name, body.skip, limit, requester.id)
-        return {"data": {"users": list(map(server_user_document, users))}}
+        return self._answer(users)
+
+    @server_post(
+        "/server/users/list",
+        scopes=(Scope.USERS, Scope.CONSOLE),
+        body=ListUsers,
+        example={"skip": 0, "limit": 40},
+        answer=ServerUsersAnswer,
+        keeps_answer=False,
+    )
+    async def list_users(self, requester: Requester, body: ListUsers) -> ServerUsersAnswer:
+        """List users, the latest first; or those with these ids."""
+        overview = self.overview_as(requester.actor)
+        if body.users is not None:
+            return self._answer(await overview.users_of([Id(user) for user in body.users]))
+        return self._answer(await overview.list_users(body.skip, min(body.limit, USERS_PER_CALL)))
 
     @server_post(
         "/server/users/suspend",
-        scope=Scope.USERS,
+        scopes=(Scope.USERS, Scope.CONSOLE),
         body=SuspendUser,
         example={"user": "52efb7baf009c900003731c7", "reason": "spam"},
         answer=Nothing,
@@ -160,7 +188,7 @@ class ServerUserCalls:
 
     @server_post(
         "/server/users/unsuspend",
-        scope=Scope.USERS,
+        scopes=(Scope.USERS, Scope.CONSOLE),
         body=UserBody,
         example={"user": "52efb7baf009c900003731c7"},
         answer=Nothing,
@@ -175,7 +203,7 @@ class ServerUserCalls:
 
     @server_post(
         "/server/users/delete",
-        scope=Scope.USERS,
+        scopes=(Scope.USERS,),
         body=DeleteUser,
         example={"user": "52efb7baf009c900003731c7", "reason": "left the shop"},
         answer=Nothing,
@@ -189,7 +217,7 @@ class ServerUserCalls:
 
     @server_post(
         "/server/users/end-sessions",
-        scope=Scope.USERS,
+        scopes=(Scope.USERS, Scope.CONSOLE),
         body=UserBody,
         example={"user": "52efb7baf009c900003731c7"},
         answer=Nothing,
@@ -203,7 +231,7 @@ class ServerUserCalls:
 
     @server_post(
         "/server/sessions/new",
-        scope=Scope.SESSIONS,
+        scopes=(Scope.SESSIONS,),
         body=UserBody,
         example={"user": "52efb7baf009c900003731c7"},
         answer=SessionKeyAnswer,
@@ -227,3 +255,7 @@ class ServerUserCalls:
         """
         user = await self.server_users.find(body.reference(), leaving_too=leaving_too)
         return user, self.operating_as(requester.actor)
+
+    def _answer(self, users: list[User]) -> ServerUsersAnswer:
+        at = self.clock()
+        return {"data": {"users": [operator_user_document(user, at) for user in users]}}

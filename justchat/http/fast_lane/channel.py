@@ -142,7 +142,7 @@ class FastLaneChannel(Protocol, TimeoutMixin):
             head.fields,
             self._lane.site.client_address(self._peer, head.forwarded),
             False,
-            self._lane.site.addresses.host_of(self._peer, head.forwarded) if head.endpoint.scope is not None else None,
+            self._lane.site.addresses.host_of(self._peer, head.forwarded) if head.endpoint.scopes else None,
         )
         self._answering = (
             answering if head.trace is None and self._lane.site.access is None else self._observed(head, answering)

@@ -1,0 +1,125 @@
+"""The documents that operators see, in the console and in the output of ``justchat-admin``."""
+
+from typing_extensions import TypedDict
+
+from justchat.model.audit import AuditLine
+from justchat.model.moment import Moment, iso
+from justchat.model.server_key import ServerKey
+from justchat.model.user import Suspension, User
+from justchat.model.webhook import WebhookStatus
+from justchat.protocol.documents import ServerUserDocument, server_user_document
+
+
+class SuspensionDocument(TypedDict):
+    """The present suspension of a user; ``until`` is null for one without an end."""
+
+    since: str
+    until: str | None
+    reason: str
+
+
+class OperatorUserDocument(ServerUserDocument):
+    """A user as operators and app's servers see them; ``suspension`` is null for who is not suspended."""
+
+    suspension: SuspensionDocument | None
+
+
+class KeyDocument(TypedDict):
+    """A server key without the key itself."""
+
+    _id: str
+    name: str
+    scopes: list[str]
+    networks: list[str]
+    create_at: str
+    used_at: str | None
+    used_from: str | None
+    revoked_at: str | None
+
+
+class WebhookDocument(TypedDict):
+    """A webhook: what waits for it, what is dead, and what went wrong last."""
+
+    _id: str
+    server: str
+    events: list[str]
+    pending: int
+    oldest: str | None
+    dead: int
+    delivered: int
+    lost: int
+    error: str | None
+    error_at: str | None
+
+
+AuditDocument = TypedDict(
+    "AuditDocument",
+    {
+        "_id": str,
+        "who": str,
+        "kind": str,
+        "when": str,
+        "deed": str,
+        "whom": str | None,
+        "from": str | None,
+        "why": str | None,
+    },
+)
+"""A line of the audit log."""
+
+
+def operator_user_document(user: User, at: Moment) -> OperatorUserDocument:
+    """A user as operators and app's servers see them at a moment."""
+    return {**server_user_document(user), "suspension": suspension_document(user.suspension, at)}
+
+
+def suspension_document(suspension: Suspension | None, at: Moment) -> SuspensionDocument | None:
+    """The document of a suspension; None for one that has ended by then."""
+    if suspension is None or not suspension.holds(at):
+        return None
+    until = None if suspension.until is None else iso(suspension.until)
+    return {"since": iso(suspension.since), "until": until, "reason": suspension.reason}
+
+
+def key_document(key: ServerKey) -> KeyDocument:
+    """The document of a server key."""
+    return {
+        "_id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "networks": list(key.networks),
+        "create_at": iso(key.created_at),
+        "used_at": None if key.used_at is None else iso(key.used_at),
+        "used_from": key.used_from,
+        "revoked_at": None if key.revoked_at is None else iso(key.revoked_at),
+    }
+
+
+def webhook_document(status: WebhookStatus) -> WebhookDocument:
+    """The document of a webhook."""
+    return {
+        "_id": status.id,
+        "server": status.server,
+        "events": list(status.events),
+        "pending": status.pending,
+        "oldest": None if status.oldest is None else iso(status.oldest),
+        "dead": status.dead,
+        "delivered": status.delivered,
+        "lost": status.lost,
+        "error": status.error,
+        "error_at": None if status.error_at is None else iso(status.error_at),
+    }
+
+
+def audit_document(line: AuditLine) -> AuditDocument:
+    """The document of a line of the audit log."""
+    return {
+        "_id": line.id,
+        "who": line.who.name,
+        "kind": line.who.kind.value,
+        "when": iso(line.at),
+        "deed": line.deed.value,
+        "whom": line.whom,
+        "from": line.who.address,
+        "why": line.why,
+    }
