@@ -19,7 +19,7 @@ globalThis.find = (selector, words) => [...document.querySelectorAll(selector)]
   .find((element) => shown(element) && element.textContent.trim().includes(words));
 globalThis.field = (label) => {
   const found = find('label', label);
-  return found.control ?? found.querySelector('input, select, textarea');
+  return found?.control ?? found?.querySelector('input, select, textarea');
 };
 globalThis.fill = (label, value) => {
   const input = field(label);
@@ -27,6 +27,8 @@ globalThis.fill = (label, value) => {
   input.dispatchEvent(new Event(input.tagName === 'SELECT' ? 'change' : 'input', {bubbles: true}));
 };
 """
+
+KEYS = {"Escape": 27, "Tab": 9, "Enter": 13, "ArrowDown": 40, "ArrowUp": 38, "Home": 36, "End": 35}
 
 
 class Window:
@@ -66,11 +68,19 @@ class Window:
     async def click(self, words: str, selector: str = "button, a, summary, label") -> None:
         """Click the first thing with these words, once it is there."""
         await self.shows(selector, words)
-        await self.run(f"find({json.dumps(selector)}, {json.dumps(words)}).click()")
+        found = f"find({json.dumps(selector)}, {json.dumps(words)})"
+        await eventually(lambda: self._tools.holds(found), lambda: f"{selector} with {words!r} to be seen")
+        await self.run(f"{found}.click()")
 
     async def fill(self, label: str, value: str) -> None:
         await self.shows("label", label)
+        await eventually(lambda: self._tools.holds(f"field({json.dumps(label)})"), f"the field {label!r}")
         await self.run(f"fill({json.dumps(label)}, {json.dumps(value)})")
+
+    async def press(self, key: str) -> None:
+        """Press a key where the keyboard is."""
+        for kind in ("rawKeyDown", "keyUp"):
+            await self.tell("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS[key])
 
     async def say(self, text: str) -> None:
         await self.fill("Message", text)

@@ -76,6 +76,11 @@ export class DialogHistory extends Emitter<HistoryEvents<DirectMessage>> {
     });
   }
 
+  /** A message that the user has removed, on this side alone. */
+  forget(id: string): void {
+    this.tell((messages) => messages.delete(id));
+  }
+
   private tell(what: (messages: Map<string, DirectMessage>) => unknown): void {
     if (this.loads) this.told.push(what);
     this.put(this.messages, [what]);

@@ -21,7 +21,7 @@ export interface Numbered {
 /** How an event changes where the user is. */
 export type Move = 'entered' | 'left' | null;
 
-const ENDS = new Set<unknown>(['leave', 'kick', 'ban', 'remove room']);
+const ENDS = new Set<unknown>(['leave', 'kick', 'ban']);
 
 /** Follows the position by the rules of docs/writing-a-client.rst. Its object is never changed, but replaced. */
 export class Tracker {
@@ -62,7 +62,9 @@ export class Tracker {
     if (!position) return { isNew: true, move: null };
     if (typeof data.n === 'number') {
       if (data.n <= position.n) return { isNew: false, move: null };
-      const left = isOwn && ENDS.has(data.type) && data.room === position.room && (data.seq ?? 0) > (position.entered ?? 0);
+      // The removal of a room is about nobody, and puts everybody out.
+      const ends = (isOwn && ENDS.has(data.type)) || (name === 'service-message' && data.type === 'remove room');
+      const left = ends && data.room === position.room && (data.seq ?? 0) > (position.entered ?? 0);
       this.position = { ...position, n: data.n, ...(left ? { room: null, seq: null, entered: null } : {}) };
       return { isNew: true, move: left ? 'left' : null };
     }

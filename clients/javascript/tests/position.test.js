@@ -74,3 +74,10 @@ test('a replay that ends in another room is not complete', () => {
   assert.equal(tracker.finish(ready({ n: 7, room: 'B', seq: 2 })), false);
   assert.deepEqual(at(tracker), [7, 'B', 2]);
 });
+
+test('the removal of a room puts everybody out, and is about nobody', () => {
+  const tracker = started();
+  const removal = { n: 6, room: 'A', seq: 11, type: 'remove room', user: null };
+  assert.equal(tracker.take('service-message', removal).move, 'left');
+  assert.deepEqual(at(tracker), [6, null, null]);
+});

@@ -1,11 +1,6 @@
-import { render } from 'preact';
+import { page } from '../../shared/page.js';
 import { App } from './app.js';
 import { Model } from './model.js';
 
-const place = document.getElementById('app');
-if (place) {
-  place.textContent = '';
-  const draw = (): void => render(<App model={model} />, place);
-  const model: Model = new Model(draw);
-  draw();
-}
+const model = new Model(() => draw());
+const draw = page(() => <App model={model} />);

@@ -1,30 +1,17 @@
-import { ApiError, type Draft, JustChat, type Message, NoAnswer, type Room, type User } from '../../javascript/src/index.js';
-import { known, t } from './words/index.js';
-
-/** What is shown, by the part of the address after `#`. */
-export type Route = { page: 'rooms' | 'dialogs' | 'me' } | { page: 'room' | 'dialog'; id: string };
-
-function routed(): Route {
-  const [page, id] = location.hash.replace(/^#\/?/, '').split('/');
-  if ((page === 'room' || page === 'dialog') && id) return { page, id };
-  return { page: page === 'dialogs' || page === 'me' ? page : 'rooms' };
-}
-
-/** What is said of an error. */
-export function explained(error: unknown): string {
-  if (error instanceof NoAnswer) return t('error no-answer');
-  if (!(error instanceof ApiError)) return String(error);
-  return explainedCode(error.code, error.fields.map(({ field, detail }) => `${field}: ${detail}`).join('; ') || error.message);
-}
-
-export function explainedCode(code: string, detail: string): string {
-  const word = known(`error ${code}`);
-  return word ? t(word, { detail }) : detail;
-}
+import type { VNode } from 'preact';
+import { ApiError, type Draft, JustChat, type Message, type Room, type User } from '../../javascript/src/index.js';
+import { DialogList } from './dialog_list.js';
+import { explained } from './explained.js';
+import type { MenuOf } from './menu.js';
+import { PeopleCache } from './people_cache.js';
+import { type Route, routed } from './route.js';
+import { t, time } from './words/index.js';
 
 /** All that the page knows. What changes it calls `changed`, and the page is drawn again before the next frame. */
 export class Model {
   readonly chat = new JustChat({ storage: localStorage });
+  readonly people = new PeopleCache(this.chat, () => this.changed());
+  readonly dialogs = new DialogList(this.chat, () => this.changed());
   route = routed();
   /** Whether it is known if somebody is signed in. */
   isReady = false;
@@ -33,12 +20,11 @@ export class Model {
   room: Room | null = null;
   /** Whether the room that is shown asks for its password. */
   asksPassword = false;
-  /** Unread direct messages by sender. */
-  unread = new Map<string, number>();
   /** One line about what happened last. */
-  notice = '';
-  private people = new Map<string, User | null>();
-  private wanted = new Set<string>();
+  notice = { text: '', isWrong: false };
+  /** The menu that is open, and the sheet that covers the page. */
+  menu: MenuOf | null = null;
+  sheet: (() => VNode) | null = null;
   private isDue = false;
   private isStale = false;
 
@@ -46,10 +32,15 @@ export class Model {
     const { chat } = this;
     chat.on('state', () => this.changed());
     chat.on('unsent', () => this.changed());
-    chat.on('ready', () => void this.attempt(this.refresh()));
+    chat.on('ready', ({ recovered }) => {
+      if (!recovered) this.people.clear();
+      this.refreshRoom();
+    });
     chat.on('service-message', (event) => event.room === this.room?._id && this.refreshRoom());
-    chat.on('direct-message', ({ author }) => {
-      if (this.route.page !== 'dialog' || this.route.id !== author) this.count(author, 1);
+    chat.on('gift-message', ({ user, author, gift, text }) => {
+      const put = { author: this.nameOf(author), user: this.nameOf(user), gift: gift.name, text };
+      this.say(t(text ? 'giftTold' : 'giftToldSilently', put));
+      if (user === this.me?._id) void this.refreshMe();
     });
     chat.on('room', (room) => {
       // Put out, or gone elsewhere from another window.
@@ -58,8 +49,8 @@ export class Model {
     chat.on('signed-out', () => this.forget());
     window.addEventListener('hashchange', () => {
       this.route = routed();
-      this.notice = '';
-      this.room = null;
+      this.notice = { text: '', isWrong: false };
+      this.room = this.sheet = this.menu = null;
       this.asksPassword = false;
       if (this.me && this.route.page === 'room') void this.enter(this.route.id);
       this.changed();
@@ -82,18 +73,28 @@ export class Model {
     setTimeout(() => this.say(notice));
   }
 
-  say(notice: string): void {
-    this.notice = notice;
+  say(text: string, isWrong = false): void {
+    this.notice = { text, isWrong };
+    this.changed();
+  }
+
+  /** Covers the page with a sheet, or with none. */
+  show(sheet: (() => VNode) | null): void {
+    this.sheet = sheet;
+    this.menu = null;
+    this.notice = { text: '', isWrong: false };
     this.changed();
   }
 
   /** What a promise brings; undefined where it fails, and the page says why. */
-  async attempt<T>(promise: Promise<T>): Promise<T | undefined> {
+  async attempt<T>(promise: Promise<T>, done = ''): Promise<T | undefined> {
     try {
-      return await promise;
+      const found = await promise;
+      if (done) this.say(done);
+      return found;
     } catch (error) {
       if (error instanceof ApiError && error.status === 440) this.forget();
-      this.say(explained(error));
+      this.say(explained(error), true);
       return undefined;
     } finally {
       this.changed();
@@ -105,26 +106,30 @@ export class Model {
   }
 
   async signOut(everywhere = false): Promise<void> {
-    if (everywhere) await this.attempt(this.chat.call('/init/exit-all', {}));
+    if (everywhere && !(await this.attempt(this.chat.call('/init/exit-all', {})))) return;
     await this.chat.signOut().catch(() => {});
     this.forget();
   }
 
-  /** A person by id, asked for once; null while it is not known. */
-  person(id: string): User | null {
-    if (id === this.me?._id) return this.me;
-    const found = this.people.get(id);
-    if (found === undefined) {
-      this.people.set(id, null);
-      if (!this.wanted.size) setTimeout(() => void this.fetchPeople(), 20);
-      this.wanted.add(id);
-    }
-    return found ?? null;
+  /** The account is to be deleted: its sessions are over. */
+  farewell(deletesAt: string): void {
+    this.forget();
+    this.say(t('deletesAt', { time: time(deletesAt) }));
   }
 
-  nameOf(id: string | null): string {
-    const person = id === null ? null : this.person(id);
-    return person?.nickname || (person?.phone ? `+${person.phone}` : t('nobody'));
+  /** A person by id, asked for once; null while it is not known. */
+  person(id: string): User | null {
+    return id === this.me?._id ? this.me : this.people.get(id);
+  }
+
+  nameOf(id: string | null | undefined): string {
+    if (id && id === this.me?._id) return this.me.nickname || `+${this.me.phone ?? ''}`;
+    return this.people.nameOf(id);
+  }
+
+  async refreshMe(): Promise<void> {
+    const found = await this.attempt(this.chat.call('/init/getUser', {}));
+    if (found) this.me = found.user;
   }
 
   async enter(id: string, password?: string): Promise<void> {
@@ -134,13 +139,16 @@ export class Model {
       this.room = room;
       this.asksPassword = false;
       this.say('');
-      this.chat.room(id).on('change', () => this.changed());
+      const history = this.chat.room(id);
+      history.on('change', () => this.changed());
+      history.on('fault', (error) => this.say(explained(error), true));
     } catch (error) {
       if (error instanceof ApiError && error.code === 'wrong-password') {
         this.asksPassword = true;
-        this.say(password === undefined ? '' : explained(error));
+        this.say(password === undefined ? '' : explained(error), true);
       } else {
-        this.go('rooms', explained(error));
+        location.hash = '#/rooms';
+        setTimeout(() => this.say(explained(error), true));
       }
     }
   }
@@ -158,8 +166,12 @@ export class Model {
     return id && this.room?.moderators.includes(id) ? 1 : 0;
   }
 
+  get ownRank(): number {
+    return this.rank(this.me?._id);
+  }
+
   outranks(id: string): boolean {
-    return this.rank(this.me?._id) > this.rank(id);
+    return this.ownRank > this.rank(id);
   }
 
   send(draft: Draft): void {
@@ -172,9 +184,30 @@ export class Model {
     return this.chat.blocks.has(author);
   }
 
-  count(author: string, more: number): void {
-    this.unread.set(author, Math.max(0, (this.unread.get(author) ?? 0) + more));
+  async block(user: string, on: boolean): Promise<void> {
+    const { chat } = this;
+    if (!(await this.attempt(on ? chat.call('/user/block', { user }) : chat.call('/user/unblock', { user })))) return;
+    const blocks = new Set(chat.blocks);
+    if (on) blocks.add(user);
+    else blocks.delete(user);
+    chat.blocks = blocks;
     this.changed();
+  }
+
+  /** Loads the room that is shown anew: soon, and once for a burst of what changes it. */
+  refreshRoom(): void {
+    if (!this.room || this.isStale) return;
+    this.isStale = true;
+    setTimeout(() => {
+      this.isStale = false;
+      const id = this.room?._id;
+      if (!id) return;
+      void this.chat.call('/room/get', { room_id: id }).then((found) => {
+        const room = 'rooms' in found ? found.rooms[0] : undefined;
+        if (room && this.room?._id === id) this.room = room;
+        this.changed();
+      }, () => {});
+    }, 500);
   }
 
   private async restore(): Promise<void> {
@@ -188,7 +221,7 @@ export class Model {
 
   private begin(me: User): void {
     this.me = me;
-    this.notice = '';
+    this.notice = { text: '', isWrong: false };
     this.chat.connect();
     if (this.route.page === 'room') void this.enter(this.route.id);
     this.changed();
@@ -197,43 +230,10 @@ export class Model {
   private forget(): void {
     this.chat.disconnect();
     this.chat.session = null;
-    this.me = this.room = null;
+    this.me = this.room = this.sheet = this.menu = null;
     this.people.clear();
-    this.unread.clear();
+    this.dialogs.clear();
     localStorage.removeItem('justchat.session');
-    this.changed();
-  }
-
-  /** Loads what events do not tell. */
-  private async refresh(): Promise<void> {
-    const { dialogs } = await this.chat.call('/user/dialogs', {});
-    this.unread = new Map(dialogs.map(({ user, unread }) => [user, unread]));
-    this.refreshRoom();
-    this.changed();
-  }
-
-  private refreshRoom(): void {
-    if (!this.room || this.isStale) return;
-    this.isStale = true;
-    // Once for a burst of them.
-    setTimeout(() => {
-      this.isStale = false;
-      const id = this.room?._id;
-      if (!id) return;
-      void this.chat.call('/room/get', { room_id: id }).then((found) => {
-        const room = 'rooms' in found ? found.rooms[0] : undefined;
-        if (room && this.room?._id === id) this.room = room;
-        this.changed();
-      }, () => {});
-    }, 500);
-  }
-
-  private async fetchPeople(): Promise<void> {
-    const ids = [...this.wanted].slice(0, 100);
-    this.wanted.clear();
-    const found = await this.chat.call('/init/getUsers', { user_ids: ids }).catch(() => null);
-    for (const user of found?.users ?? []) this.people.set(user._id, user);
-    if (!found) for (const id of ids) this.people.delete(id);
     this.changed();
   }
 }

@@ -1,17 +1,24 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Room } from '../../javascript/src/index.js';
+import type { Body, Room } from '../../javascript/src/index.js';
 import { Field } from '../../shared/field.js';
 import type { Model } from './model.js';
+import { Choice } from './room_settings.js';
 import { t } from './words/index.js';
 
 const PAGE = 40;
 /** Milliseconds between two looks: no event tells of rooms. */
 const FRESH = 10_000;
+const SORTS = {
+  newest: { create_at: -1 },
+  fullest: { users: -1 },
+  name: { name: 1 },
+} satisfies Record<string, Body<'/room/get'>['sort']>;
 
 export function Rooms({ model }: { model: Model }) {
   const [name, setName] = useState('');
   const [filled, setFilled] = useState(false);
   const [privated, setPrivated] = useState(false);
+  const [sort, setSort] = useState<keyof typeof SORTS>('newest');
   const [pages, setPages] = useState(1);
   const [looks, setLooks] = useState(0);
   const [found, setFound] = useState<{ rooms: Room[]; count: number } | null>(null);
@@ -21,7 +28,9 @@ export function Rooms({ model }: { model: Model }) {
     const filter = { filled, privated };
     const timer = setTimeout(async () => {
       const wanted = Array.from({ length: pages }, (_, page) =>
-        model.chat.call('/room/get', { ...(name ? { name } : {}), filter, page: page + 1, per_page: PAGE }),
+        model.chat.call('/room/get', {
+          ...(name.trim() ? { name } : {}), filter, sort: SORTS[sort], page: page + 1, per_page: PAGE,
+        }),
       );
       const answers = await model.attempt(Promise.all(wanted));
       if (isOver || !answers) return;
@@ -32,7 +41,7 @@ export function Rooms({ model }: { model: Model }) {
       isOver = true;
       clearTimeout(timer);
     };
-  }, [name, filled, privated, pages, looks]);
+  }, [name, filled, privated, sort, pages, looks]);
 
   useEffect(() => {
     const timer = setInterval(() => document.hidden || setLooks((before) => before + 1), FRESH);
@@ -40,17 +49,24 @@ export function Rooms({ model }: { model: Model }) {
   }, []);
 
   return (
-    <section>
+    <section class="page">
       <h1 tabIndex={-1}>{t('rooms')}</h1>
-      <form class="card" role="search" onSubmit={(event) => event.preventDefault()}>
+      <form class="search" role="search" onSubmit={(event) => event.preventDefault()}>
         <Field label={t('search')} type="search" value={name} onValue={(value) => (setName(value), setPages(1))} />
-        <Check label={t('hideFull')} checked={filled} onChecked={setFilled} />
-        <Check label={t('hidePrivate')} checked={privated} onChecked={setPrivated} />
+        <Choice
+          label={t('sort')} value={sort} onValue={setSort}
+          options={{ newest: t('sortNewest'), fullest: t('sortFullest'), name: t('sortName') }}
+        />
+        <div class="row">
+          <Check label={t('hideFull')} checked={filled} onChecked={setFilled} />
+          <Check label={t('hidePrivate')} checked={privated} onChecked={setPrivated} />
+        </div>
       </form>
-      {found && (found.rooms.length === 0 ? <p>{t('noRooms')}</p> : (
-        <ul class="list">{found.rooms.map((room) => <RoomLine key={room._id} room={room} />)}</ul>
-      ))}
-      {found && found.rooms.length < found.count && <button onClick={() => setPages(pages + 1)}>{t('older')}</button>}
+      {found?.rooms.length === 0 && <p class="empty">{t('noRooms')}</p>}
+      <ul class="cards">{found?.rooms.map((room) => <RoomLine key={room._id} model={model} room={room} />)}</ul>
+      {found && found.rooms.length < found.count && (
+        <button onClick={() => setPages(pages + 1)}>{t('more')}</button>
+      )}
       <NewRoom model={model} />
     </section>
   );
@@ -65,15 +81,20 @@ function Check(props: { label: string; checked: boolean; onChecked(checked: bool
   );
 }
 
-function RoomLine({ room }: { room: Room }) {
+function RoomLine({ model, room }: { model: Model; room: Room }) {
   return (
     <li>
-      <a href={`#/room/${room._id}`} dir="auto">{room.name}</a>
-      <span class="quiet">
-        {t('users', { count: room.users_count, most: room.max_users })}
-        {room.users_count >= room.max_users && `, ${t('full')}`}
-        {room.is_private && `, ${t('private')}`}
-      </span>
+      <a class="card-link" href={`#/room/${room._id}`}>
+        <span class="about">
+          <span class="name" dir="auto">{room.name}</span>
+          <span class="row quiet">
+            {room.is_private && <span>🔒 {t('private')}</span>}
+            {room.users_count >= room.max_users && <span>{t('full')}</span>}
+            {room.admin === model.me?._id && <span>{t('yours')}</span>}
+          </span>
+        </span>
+        <span class="side quiet">{t('users', { count: room.users_count, most: room.max_users })}</span>
+      </a>
     </li>
   );
 }
@@ -89,11 +110,11 @@ function NewRoom({ model }: { model: Model }) {
   }
 
   return (
-    <form class="card" onSubmit={(event) => void create(event)}>
-      <h2>{t('create')}</h2>
+    <form class="card form" onSubmit={(event) => void create(event)}>
+      <h2>{t('createHeading')}</h2>
       <Field label={t('room')} required maxLength={128} value={name} onValue={setName} />
       <Field label={t('passwordNew')} type="password" autoComplete="off" value={password} onValue={setPassword} />
-      <button>{t('create')}</button>
+      <button class="main">{t('create')}</button>
     </form>
   );
 }

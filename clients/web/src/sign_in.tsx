@@ -2,15 +2,7 @@ import { useState } from 'preact/hooks';
 import { Field } from '../../shared/field.js';
 import type { Model } from './model.js';
 import { t } from './words/index.js';
-
-const IS_HERE = /^(localhost|127\.[\d.]+|\[::1\])$/.test(location.hostname);
-
-/** The SMS, if this page is on the daemon's own machine and the daemon sends none (docs/protocol.rst, "The web client"). */
-async function writtenSms(phone: string): Promise<string | null> {
-  if (!IS_HERE) return null;
-  const answer = await fetch(`/web/key?phone=${encodeURIComponent(phone)}`);
-  return answer.ok ? ((await answer.json()) as { text: string }).text : null;
-}
+import { writtenSms } from './written_sms.js';
 
 export function SignIn({ model }: { model: Model }) {
   const [phone, setPhone] = useState('');
@@ -21,7 +13,7 @@ export function SignIn({ model }: { model: Model }) {
 
   async function register(): Promise<void> {
     await model.chat.call('/init/reg', nickname ? { phone, nickname } : { phone });
-    const text = await writtenSms(phone).catch(() => null);
+    const text = await writtenSms(phone);
     setSms(text);
     setKey(/\d{4,}/.exec(text ?? '')?.[0] ?? '');
     setSent(true);
@@ -34,13 +26,13 @@ export function SignIn({ model }: { model: Model }) {
   }
 
   return (
-    <form class="card" onSubmit={submit}>
+    <form class="card form welcome" onSubmit={submit}>
       <h1 tabIndex={-1}>{t('signIn')}</h1>
       {!isSent ? (
         <>
           <p>{t('signInHint')}</p>
           <Field label={t('phone')} type="tel" autoComplete="tel" required value={phone} onValue={setPhone} />
-          <Field label={t('nickname')} autoComplete="nickname" value={nickname} onValue={setNickname} />
+          <Field label={t('nickname')} autoComplete="nickname" maxLength={64} value={nickname} onValue={setNickname} />
         </>
       ) : (
         <>

@@ -94,7 +94,8 @@ class Windows(TestCase):
             ],
         )
 
-        await boris.click("Анна", "a.author")
+        await boris.click("Анна", "button.author")
+        await boris.click("Write", ".menu button")
         await boris.shows("h1", "Анна")
         await boris.say("psst")
         await anna.shows("nav .badge", "1 unread")
@@ -116,7 +117,8 @@ class Windows(TestCase):
         await self.look(anna)
 
         await boris.run("location.hash = '#/me'")
-        await boris.click("Sign out everywhere", "button")
+        await boris.click("Sign out everywhere", "main button")
+        await boris.click("Sign out everywhere", ".sheet button.grave")
         await boris.shows("h1", "Sign in")
         await boris.run("location.reload()")
         await boris.shows("h1", "Sign in")
