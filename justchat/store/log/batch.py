@@ -49,8 +49,9 @@ class Batches(Generic[S]):
         another would slow two daemons to a crawl. Returns the streams that were read.
         """
         heads = self._heads
-        missing = {append.stream for append in batch if append.stream not in heads.in_memory}
-        behind = heads.not_live(append.stream for append in batch) - missing
+        streams = heads.in_use = {append.stream for append in batch}
+        missing = {stream for stream in streams if stream not in heads.in_memory}
+        behind = heads.not_live(streams) - missing
         if not missing and not behind:
             return behind
         await self._publication.publish()
@@ -74,14 +75,14 @@ class Batches(Generic[S]):
 
     def propose(self, batch: list[Append[S]]) -> None:
         """Make every proposal, each to the state that those before it leave."""
+        heads = self._heads
         ahead = {
             append.stream: append.head
             for append in self._publication.waiting
-            if append.head and append.entry and not append.is_published
+            if append.head and append.entry and not append.is_published and not heads.is_published(append.entry)
         }
-        in_memory = self._heads.in_memory
         for append in batch:
-            head = ahead.get(append.stream) or in_memory[append.stream]
+            head = ahead.get(append.stream) or heads.in_memory[append.stream]
             try:
                 entry = append.propose(head.state, head.seq + 1)
             except Exception:

@@ -1,10 +1,11 @@
 """The heads of streams in memory, and the publishing of entries as a head advances.
 
 Invariant: a head in memory is its stream's state after entry ``seq``, and every entry up to ``seq`` that became durable
-since the head was loaded has been published, in the order of seq, once.
+since the head was loaded, and has not expired meanwhile, has been published, in the order of seq, once. ``seq`` never
+falls while the head is in memory.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from itertools import islice
 from typing import Any, Generic
 
@@ -60,6 +61,12 @@ class Heads(Generic[S]):
         """Entries that were published as those of others while a batch was in flight, and may be entries of that batch:
         another daemon may have appended the same one, under its derived id, or the log was read.
         """
+        self.passed: dict[Id, int] = {}
+        """While a batch is in flight: up to where a head has passed a hole. Entries of the batch that are not behind
+        that have expired, or were published when the log was read.
+        """
+        self.in_use: Collection[Id] = ()
+        """The streams of the batch in flight. Their heads stay in memory."""
 
     def subscribe(self, on_entry: Callable[[S, Entry], None]) -> None:
         """Call ``on_entry`` with each entry that becomes durable from now on, and with its stream's state after it."""
@@ -68,6 +75,16 @@ class Heads(Generic[S]):
     def subscribe_own(self, on_entry: Callable[[S, Entry], None]) -> None:
         """The same for the entries that this daemon appends: for what has to follow from an entry once."""
         self._own_subscribers.append(on_entry)
+
+    def end_of_batches(self) -> None:
+        """No batch is in flight any more."""
+        self.is_batch_in_flight = False
+        self.caught_up, self.in_use = set(), ()
+        self.passed.clear()
+
+    def is_published(self, entry: Entry) -> bool:
+        """Whether an own entry that is about to be published was published as one of others, or has expired."""
+        return entry.id in self.caught_up or (bool(self.passed) and entry.seq <= self.passed.get(entry.stream, 0))
 
     def is_live(self, stream: Id) -> bool:
         """Whether the head in memory has all entries of its stream, as far as this daemon can know."""
@@ -131,13 +148,18 @@ class Heads(Generic[S]):
             self._evict()
 
     def _evict(self) -> None:
-        """Drop the least recently used head; but not of a stream that is followed, since its entries are published."""
-        for stream in list(islice(self.in_memory, EVICTION_TRIES)):
-            if self._bus is None or not self._bus.is_followed(stream):
-                del self.in_memory[stream]
-                self.liveness.forget(stream)
+        """Drop the least recently used heads; but not of streams that are followed, since their entries are published,
+        nor of those of the batch in flight.
+        """
+        heads = self.in_memory
+        for stream in list(islice(heads, EVICTION_TRIES)):
+            if stream in self.in_use or (self._bus is not None and self._bus.is_followed(stream)):
+                heads.move_to_end(stream)
+                continue
+            del heads[stream]
+            self.liveness.forget(stream)
+            if len(heads) <= heads.max_items:
                 return
-            self.in_memory.move_to_end(stream)
 
     def drop_first(self, stream: Id) -> None:
         """Let this head go before all others: nobody is likely to need it again."""
@@ -145,17 +167,22 @@ class Heads(Generic[S]):
             self.in_memory.move_to_end(stream, last=False)
 
     def advance(self, head: StreamHead[S], entry: Entry) -> None:
-        """Make this the head of the entry's stream, and publish the entry."""
+        """Make this the head of the entry's stream, unless one that was read is further, and publish the entry."""
         stream = entry.stream
-        self.in_memory[stream] = head
+        known = self.in_memory.get(stream)
+        if known is None or known.seq < head.seq:
+            self.in_memory[stream] = head
         self.in_memory.move_to_end(stream)
-        for on_entry in self._subscribers:
-            try:
-                on_entry(head.state, entry)
-            except Exception:
-                self._log.failure(FAULT_OF_SUBSCRIBER)
+        self._publish(head.state, entry)
         if self.early and stream in self.early:
             self._take_early(stream)
+
+    def _publish(self, state: S, entry: Entry) -> None:
+        for on_entry in self._subscribers:
+            try:
+                on_entry(state, entry)
+            except Exception:
+                self._log.failure(FAULT_OF_SUBSCRIBER)
 
     def publish_own(self, state: S, entry: Entry) -> None:
         """Publish an entry of this daemon, which all subscribers have, to those of own entries."""
@@ -198,23 +225,27 @@ class Heads(Generic[S]):
         periods = self.liveness.periods(wanted)
         while behind := {stream: self.in_memory[stream].seq for stream in wanted if stream in self.in_memory}:
             entries = await self._reader.tails(behind, CATCH_UP_PAGE)
-            holes: dict[Id, Entry] = {}
+            behind_holes: dict[Id, list[Entry]] = {}
             for entry in entries:
                 head = self.in_memory.get(entry.stream)
-                if head is None or entry.seq <= head.seq or entry.stream in holes:  # it has come meanwhile
+                if head is None or entry.seq <= head.seq:  # it has come meanwhile
                     continue
-                if entry.seq > head.seq + 1:
-                    holes[entry.stream] = entry
+                if entry.stream in behind_holes or entry.seq > head.seq + 1:
+                    behind_holes.setdefault(entry.stream, []).append(entry)
                     continue
                 self._advance_by_others(head, entry)
-            for stream, behind_hole in holes.items():
-                await self._pass_hole(stream, behind_hole)
-            if len(entries) < CATCH_UP_PAGE and not holes:
+            for stream, left in behind_holes.items():
+                await self._pass_hole(stream, left)
+            if len(entries) < CATCH_UP_PAGE and not behind_holes:
                 self.liveness.verify({stream: periods[stream] for stream in behind})
                 return
 
-    async def _pass_hole(self, stream: Id, behind_hole: Entry) -> None:
-        """Entries behind a head have expired, or are being deleted with their stream. Raises DatabaseAway."""
+    async def _pass_hole(self, stream: Id, left: list[Entry]) -> None:
+        """Entries behind a head have expired, or are being deleted with their stream. ``left`` were read behind those:
+        they are published with the state that is read now, as it is no longer known what there was after each.
+
+        Raises DatabaseAway.
+        """
         try:
             head = await self._load(stream)
         except DatabaseAway:
@@ -222,8 +253,15 @@ class Heads(Generic[S]):
         except ApiError:  # the stream is nearly gone: read what is left of it
             head = None
         known = self.in_memory.get(stream)
-        if known is None or known.seq >= behind_hole.seq:
+        if known is None or known.seq >= left[0].seq:
             return
-        if head is None or head.seq < behind_hole.seq:
-            head = StreamHead(known.state, behind_hole.seq - 1)
+        if head is None or head.seq < left[0].seq:
+            head = StreamHead(known.state, left[0].seq - 1)
+        if self.is_batch_in_flight:
+            self.passed[stream] = head.seq
         self.in_memory[stream] = head
+        for entry in left:
+            if entry.seq <= head.seq:
+                self._publish(head.state, entry)
+        if stream in self.early:
+            self._take_early(stream)

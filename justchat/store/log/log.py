@@ -163,7 +163,7 @@ class Log(Generic[S]):
         finally:
             self._publication.publish_at_once()
             self._deadlines.forget_answered()
-            self.heads.is_batch_in_flight = False
+            self.heads.end_of_batches()
             idle, self._idle = self._idle, None
             if idle is not None:
                 idle.callback(settled)

@@ -56,7 +56,7 @@ class Publication(Generic[S]):
         head, entry = append.head, append.entry
         if head is None or entry is None:
             return
-        if not append.is_published and entry.id not in self._heads.caught_up:
+        if not append.is_published and not self._heads.is_published(entry):
             self._heads.advance(head, entry)
         self._heads.publish_own(head.state, entry)
         if self._announcements is not None:
