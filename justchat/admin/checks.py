@@ -22,6 +22,7 @@ from justchat.model.sms_count import ACCEPTED, UNDELIVERED, SmsCount
 from justchat.runtime.certificates import is_tls, read_certificate
 from justchat.runtime.data_dir import SECRET_KEY, check_owner, check_secret
 from justchat.runtime.disk import FULL, free_bytes
+from justchat.runtime.running import RunningDaemon, read_running
 from justchat.wiring.bus import check_bus_of
 from justchat.wiring.words import load_word_list
 
@@ -95,9 +96,9 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 def open_files(settings: Settings) -> Iterator[Finding]:
     """The limit on open files, of the daemon that runs, or else of this command."""
-    pid = daemon_of(settings.data_dir)
-    most = _limit_of(pid) if pid else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    whose = f"the daemon (pid {pid})" if pid else "this user"
+    found = read_running(settings.data_dir)
+    most = _limit_of(found.pid) if found else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    whose = f"the daemon (pid {found.pid})" if found else "this user"
     what = f"{whose} may open {most} files"
     advice = "raise it: LimitNOFILE= in the unit, or ulimit -n; each connection takes one"
     if most < FEW_FILES:
@@ -105,18 +106,6 @@ def open_files(settings: Settings) -> Iterator[Finding]:
     else:
         enough = most >= ENOUGH_FILES
         yield Finding("open files", CheckState.OK if enough else CheckState.WARNING, what, "" if enough else advice)
-
-
-def daemon_of(data_dir: Path) -> int | None:
-    """The process id of the daemon with an embedded database that runs on this directory, if one does."""
-    with suppress(OSError, ValueError, IndexError):
-        mongod = int((data_dir / "mongo" / "mongod.lock").read_text())
-        if os.fsencode(data_dir) not in Path(f"/proc/{mongod}/cmdline").read_bytes():
-            return None
-        for line in Path(f"/proc/{mongod}/status").read_text().splitlines():
-            if line.startswith("PPid:"):
-                return int(line.split()[1])
-    return None
 
 
 def _limit_of(pid: int) -> int:
@@ -218,6 +207,29 @@ def bus(settings: Settings) -> Iterator[Finding]:
     if settings.bus.uri:
         check_bus_of(settings)
         yield Finding("bus", CheckState.OK, "every node accepts us")
+
+
+def daemon(found: RunningDaemon | None, settings: Settings) -> Iterator[Finding]:
+    """Whether a daemon runs on the data directory, and with which settings. Those of ``settings`` are looked at."""
+    name = "daemon"
+    if found is None:
+        yield Finding(name, CheckState.OK, f"none runs on {settings.data_dir}")
+        return
+    listens = ", ".join(f"[{table}] {endpoint}" for table, endpoint in found.endpoints.items())
+    yield Finding(name, CheckState.OK, f"it runs (pid {found.pid}): {listens}")
+    ours = None if settings.file is None else str(settings.file)
+    if ours != found.config:
+        what = f"it runs with {found.config or 'no file of settings'}, and this command with {ours or 'none'}"
+        yield Finding(name, CheckState.WARNING, what, "give this command the daemon's --config")
+
+
+def with_endpoints(settings: Settings, found: RunningDaemon | None) -> Settings:
+    """The settings with the endpoints of the daemon that runs, which its command line may have changed."""
+    changed = {}
+    for table, endpoint in found.endpoints.items() if found else ():
+        if table in ("http", "websocket", "server"):
+            changed[table] = getattr(settings, table).model_copy(update={"endpoint": endpoint})
+    return settings.model_copy(update=changed)
 
 
 def settings_file(file: str | None) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
 """``justchat-admin doctor``: what is wrong with this installation, and what to do about it."""
 
+import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from twisted.internet.threads import deferToThread
@@ -12,11 +14,13 @@ from justchat.admin.checks import (
     CheckState,
     Finding,
     clock,
+    daemon,
     database_version,
     feature_compatibility,
     settings_file,
     sms_outcomes,
     time_now,
+    with_endpoints,
 )
 from justchat.admin.database import find_database
 from justchat.admin.output import Outcome, table
@@ -24,6 +28,7 @@ from justchat.admin.versions import read_versions
 from justchat.config.settings import Settings
 from justchat.errors import DatabaseAway, StartupError
 from justchat.model.moment import now
+from justchat.runtime.running import read_running
 from justchat.store.indexes import INDEXES
 from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
@@ -37,14 +42,17 @@ async def examine(load: Callable[..., Settings], reactor: Any, arguments: Namesp
     """Say what is wrong with this installation, and what to do. It looks at settings, data directory, disk, clocks,
     database, certificates, proxies and defaults, and changes nothing. The exit code is 1 if something is wrong.
     """
-    # ``load`` loads the settings, with their secrets or without.
+    # ``load`` loads the settings of a file, with their secrets or without.
     found: list[Finding] = []
     try:
-        settings = load(secrets=False)
-        found += settings_file(arguments.config)
+        settings, load = _settings_of(load, arguments)
+        found += settings_file(None if settings.file is None else str(settings.file))
     except StartupError as error:
         found += [Finding("settings", CheckState.WRONG, line, "correct it") for line in str(error).splitlines()]
     else:
+        running = read_running(settings.data_dir)
+        found += daemon(running, settings)
+        settings = with_endpoints(settings, running)
         found += _of_secrets(load)
         for name, check in WITHOUT_DATABASE:
             found += _carried_out(name, check, settings)
@@ -57,6 +65,21 @@ async def examine(load: Callable[..., Settings], reactor: Any, arguments: Namesp
     rows = [(each.state.value, each.name, each.sentence) for each in found]
     data = {"state": found[0].state.value, "checks": checks}
     return Outcome(table(("STATE", "PART", "FOUND"), rows, ""), data, status=1 if is_wrong else 0)
+
+
+def _settings_of(load: Callable[..., Settings], arguments: Namespace) -> tuple[Settings, Callable[..., Settings]]:
+    """The settings, and what loads them: without --config those of the daemon that runs, where they can be read."""
+    settings = load(arguments.config, secrets=False)
+    file = arguments.config
+    if (
+        file is None
+        and (running := read_running(settings.data_dir))
+        and running.config
+        and os.access(running.config, os.R_OK)
+    ):
+        file = running.config
+        settings = load(file, secrets=False)
+    return settings, partial(load, file)
 
 
 def _of_secrets(load: Callable[..., Settings]) -> list[Finding]:

@@ -41,7 +41,7 @@ async def run(reactor: Any, arguments: Namespace) -> None:
     try:
         given = {"mongo": arguments.mongo, "bus": arguments.bus}
         overrides = {table: {"uri": uri} for table, uri in given.items() if uri is not None}
-        load = partial(load_settings, arguments.config, overrides, arguments.data_dir)
+        load = partial(load_settings, overrides=overrides, data_dir=arguments.data_dir)
         outcome = await _outcome_of(arguments, load, reactor)
     except DatabaseAway as error:
         raise refused(IN_DOUBT) from error
@@ -59,7 +59,9 @@ async def _outcome_of(arguments: Namespace, load: Callable[..., Settings], react
     outcome: Outcome
     if arguments.command is doctor.examine:  # settings that cannot be loaded are a part of what it says
         outcome = await doctor.examine(load, reactor, arguments)
-    elif arguments.opens_database:
+        return outcome
+    load = partial(load, arguments.config)
+    if arguments.opens_database:
         async with open_context(load(secrets=False), load, reactor) as context:
             outcome = await arguments.command(context, arguments)
     else:

@@ -37,6 +37,7 @@ from justchat.runtime.data_dir import (
     try_lock,
 )
 from justchat.runtime.mongod import Mongod
+from justchat.runtime.running import RUNNING
 from justchat.store.dump import (
     AnyDatabase,
     empty,
@@ -49,7 +50,7 @@ from justchat.store.dump import (
 )
 from justchat.store.mongo.uri import MongoUri, check_reachable
 
-_NOT_DATA = frozenset({DAEMON_LOCK, ADMIN_LOCK, "lost+found"})
+_NOT_DATA = frozenset({DAEMON_LOCK, ADMIN_LOCK, RUNNING, "lost+found"})
 """What an empty data directory may have."""
 
 

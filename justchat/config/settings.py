@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
+    PrivateAttr,
     ValidationError,
     field_validator,
 )
@@ -219,6 +220,12 @@ class Settings(Table):
     uploads: Uploads = Uploads()
     log: LogSettings = LogSettings()
     webhooks: Webhooks = ()
+    _file: Path | None = PrivateAttr(None)
+
+    @property
+    def file(self) -> Path | None:
+        """The TOML file that these are of, if there is one."""
+        return self._file
 
     @property
     def picture_store(self) -> PictureStoreKind:
@@ -289,11 +296,13 @@ def load_settings(
     else:
         tables["data_dir"] = Path(os.path.abspath(Settings.model_fields["data_dir"].default))
     try:
-        return Settings.model_validate(_frozen(tables), context={"secrets": secrets})
+        settings = Settings.model_validate(_frozen(tables), context={"secrets": secrets})
     except ValidationError as error:
         # A value that fits none of a setting's types has an error for each type; the first is enough.
         lines = {each["loc"][:2]: f"{file or 'command line'}: {_line(each)}" for each in reversed(error.errors())}
         raise StartupError("\n".join(reversed(lines.values()))) from error
+    settings._file = None if file is None else Path(os.path.abspath(file))
+    return settings
 
 
 def _frozen(value: Any) -> Any:

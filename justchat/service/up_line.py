@@ -10,6 +10,7 @@ from justchat.bus.uri import parse_uris
 from justchat.config.open_defaults import open_defaults
 from justchat.config.settings import Settings
 from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed
+from justchat.runtime.running import note_running, note_stopped
 from justchat.runtime.systemd import Notifier
 from justchat.service.ports import OpenPort, Ports
 
@@ -31,11 +32,17 @@ class UpLine(Service):
             self._log.warn("{text}", text=warning)
         for line in welcome(self._settings, self._ports.open):
             self._log.info("{line}", line=line)
+        try:
+            endpoints = {each.table: each.endpoint for each in self._ports.open}
+            note_running(self._settings.data_dir, self._settings.file, endpoints)
+        except OSError as error:
+            self._log.warn("--data-dir: {file}: {error}", file=error.filename, error=error.strerror)
         self._notifier.ready()
 
     def stopService(self) -> None:
         super().stopService()
         self._log.info("JustChat stops")
+        note_stopped(self._settings.data_dir)
         self._notifier.stopping()
 
 

@@ -7,6 +7,7 @@ from pymongo import MongoClient
 
 from tests.support.admin import AdminCase, run
 from tests.support.certificates import Authority
+from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 
 
@@ -39,6 +40,30 @@ class Doctor(AdminCase):
         self.assertEqual(("ok", "ok", "ok"), (found["data directory"], found["schema"], found["indexes"]))
         text = await self.admin("doctor")
         self.assertRegex(text.output, r"\ASTATE +PART +FOUND\n")
+
+    async def test_endpoints(self) -> None:
+        """The endpoints and the settings are those of the daemon that runs, whatever its command line was."""
+        daemon = Daemon(settings="[privacy]\nshow_phones = false\n")
+        self.addCleanup(daemon.remove)
+        daemon.options = ("--mongo", fresh_uri())
+        await daemon.start()
+        options = ("--data-dir", str(daemon.data), *daemon.options)
+        done = await run(*options, "doctor", "--json")
+
+        found: dict[str, str] = {}
+        for each in json.loads(done.output)["checks"]:
+            found[each["name"]] = found.get(each["name"], "") + each["found"]
+        self.assertIn("[http] tcp:0:interface=127.0.0.1", found["daemon"])
+        self.assertNotIn("runs with", found["daemon"])
+        self.assertNotIn("beyond this machine", found["proxies"])
+        self.assertIn(str(daemon.folder / "exempt.toml"), found["settings"])
+        self.assertIn("the daemon (pid", found["open files"])
+        other = self.folder / "other.toml"
+        other.write_text("")
+        done = await run(*options, "--config", str(other), "doctor", "--json")
+        self.assertIn("exempt.toml, and this command with ", done.output)
+        await daemon.kill()
+        self.assertIn("none runs on", (await run(*options, "doctor")).output)
 
     async def test_wrong_settings(self) -> None:
         """Settings with faults are wrong, each by its line, and the exit code is 1."""
