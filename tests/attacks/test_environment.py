@@ -137,7 +137,6 @@ class Clock(EnvironmentCase):
             "FAKETIME_CACHE_DURATION": "1",
             "DONT_FAKE_MONOTONIC": "1",
         }
-        del daemon.environ["JUSTCHAT_STALLS"]  # its thread sleeps in a way that libfaketime does not know
         return daemon
 
     async def set(self, offset: str) -> None:

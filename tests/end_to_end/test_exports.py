@@ -25,6 +25,7 @@ from twisted.web.client import Agent
 from justchat.http.exported_files import AT_ONCE
 from tests.support.chat import Person, a_person, a_room
 from tests.support.client import request
+from tests.support.daemon import WATCHED
 from tests.support.mongo import fresh_uri
 from tests.support.picture_files import picture
 from tests.support.starting import StartCase
@@ -54,7 +55,7 @@ class LargeExports(StartCase):
         mongo = MongoClient[dict[str, Any]](uri)
         self.addCleanup(mongo.close)
         self.database = mongo.get_default_database()
-        self.daemon = await self.a_daemon("--mongo", uri).start()
+        self.daemon = await self.a_daemon("--mongo", uri, environ=WATCHED).start()
         self.anna = await a_person(self.daemon)
 
     async def fill(self, number: int, pictures: int = 0) -> None:

@@ -19,6 +19,8 @@ LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 METRICS = f'[metrics]\nendpoint = "{LOOPBACK}"\n'
 """Settings of a daemon whose metrics a test reads."""
+WATCHED = {"JUSTCHAT_STALLS": "1"}
+"""The environment of a daemon that logs long turns of its reactor. Its thread wakes 200 times a second."""
 
 
 class Daemon:
@@ -41,7 +43,7 @@ class Daemon:
         self.options = options
         self.fast_lane = fast_lane
         self.settings = settings
-        self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", "JUSTCHAT_STALLS": "1", **(environ or {})}
+        self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", **(environ or {})}
         self.prefix: list[str] = []
         self.is_forked = True
         """Whether it is a fork of a process that has imported it, which takes a third of the time. With a ``prefix`` or
@@ -154,5 +156,5 @@ _shared: dict[bool, Daemon] = {}
 async def shared_daemon(*, fast_lane: bool = True) -> Daemon:
     """The daemon that tests share if they need no special one; it runs until the tests end."""
     if fast_lane not in _shared:
-        _shared[fast_lane] = await Daemon(fast_lane=fast_lane, settings=METRICS).start()
+        _shared[fast_lane] = await Daemon(fast_lane=fast_lane, environ=WATCHED, settings=METRICS).start()
     return _shared[fast_lane]
