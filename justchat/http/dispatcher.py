@@ -11,8 +11,10 @@ import orjson
 from attrs import evolve
 from pydantic import ValidationError
 from pydantic_core import from_json
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -52,6 +54,10 @@ ANY_CALL = (
     *(Unavailable, DatabaseAway, Busy, Incident),
 )
 """The errors that every call may answer, beside those that it declares."""
+BUSY_PAUSE = 0.25
+"""Seconds after which a call is told that the daemon is busy. Answered at once, who repeats the call at once would keep
+the reactor busy with refusals.
+"""
 SERVER_ERRORS = (WrongServerKey, ScopeMissing)
 """The errors that a call of an app's server may answer beside its own."""
 
@@ -133,6 +139,8 @@ class Dispatcher:
             else:
                 answer = await self._call(endpoint, body, fields, address, head_checked)
         except ApiError as error:
+            if isinstance(error, Busy):
+                await deferLater(reactor, BUSY_PAUSE)
             answer = self._refuse(endpoint, error)
         except Exception as error:
             answer = self._incident(error)

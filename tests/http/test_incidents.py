@@ -1,14 +1,15 @@
 """Incidents: the answer that a client gets, and what is logged."""
 
 import json
+import time
 from typing import Any
 
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from justchat.config.limits import Limits
-from justchat.errors import RoomNotFound
-from justchat.http.dispatcher import Dispatcher
+from justchat.errors import Busy, RoomNotFound
+from justchat.http.dispatcher import BUSY_PAUSE, Dispatcher
 from justchat.http.endpoint import NONE, Reply, Requester, endpoints_of, post
 from justchat.http.fields import Body, Empty, FieldContext
 from justchat.http.headers import CallFields
@@ -25,6 +26,10 @@ class Faulty:
     @post("/undeclared", body=Empty, answer=Nothing, session=NONE)
     async def undeclared(self, requester: Requester, body: Body) -> None:
         raise RoomNotFound
+
+    @post("/busy", body=Empty, answer=Nothing, session=NONE)
+    async def busy(self, requester: Requester, body: Body) -> None:
+        raise Busy
 
     @post("/declared", body=Empty, answer=Nothing, session=NONE, raises=(RoomNotFound,))
     async def declared(self, requester: Requester, body: Body) -> None:
@@ -111,3 +116,12 @@ class Incidents(TestCase):
 
         self.assertEqual(500, status)
         self.assertEqual(1, len(self.flushLoggedErrors(AssertionError)))
+
+    async def test_busy(self) -> None:
+        """Who is told that the daemon is busy, and repeats the call at once, does not keep it busy with refusals."""
+        began = time.monotonic()
+
+        answers = [await self.respond("/busy") for _ in range(3)]
+
+        self.assertEqual([(503, "busy")] * 3, [(status, body["code"]) for status, body in answers])
+        self.assertGreaterEqual(time.monotonic() - began, 3 * BUSY_PAUSE * 0.9)
