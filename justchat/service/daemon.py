@@ -33,7 +33,7 @@ from justchat.service.exporting import ExpiredExports, Exporting
 from justchat.service.first_gifts import add_first_gifts
 from justchat.service.held_messages import HeldMessageDecisions
 from justchat.service.housekeeping import Housekeeping, OperatorRemovals, Reconciliation
-from justchat.service.lifecycle import PartService, PeriodicService
+from justchat.service.lifecycle import IndependentServices, PartService, PeriodicService
 from justchat.service.metrics import OwnMetrics
 from justchat.service.online import OnlineService
 from justchat.service.paced import PacedService
@@ -94,8 +94,8 @@ class Daemon(RootService):
 
     1. the systemd watchdog, metrics, the embedded mongod, the connection to the database, the bus
     2. the workers for pictures and passwords, the logs of mailboxes and rooms
-    3. work on what is stored: folded names, the first gifts, idempotency keys, housekeeping, reconciliation
-    4. timers: session expiry, garbage collection
+    3. work on what is stored: folded names, the first gifts, idempotency keys
+    4. periodic work: housekeeping, webhooks, session expiry and the like, which stop at once; garbage collection
     5. sockets and calls, which need no start; ports, which accept connections from now on
     6. the announcement that the daemon is up
 
@@ -234,24 +234,9 @@ class Daemon(RootService):
         )
         self._stores, self._webhooks = stores, self._make_webhooks(settings)
         detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
-        children: list[Service | None] = [
-            PartService("watchdog", stop=notifier.stopped),
-            self._metrics,
-            PartService("process metrics", start=process.start, stop=process.stop) if process else None,
-            EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
-            DatabaseService(database, schema, prepares=role.prepares),
-            PartService("sign of life", start=sign.give, stop=sign.end) if sign else None,
-            PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
+        rounds: list[Service | None] = [
             OnlineService(hub.registry, stores.online, reactor),
             SharedCounting(counting.shared, reactor) if counting.shared else None,
-            *picture_services(pictures, reactor),
-            PartService("picture worker", start=images.start, stop=images.stop),
-            PartService("passwords", start=passwords.start, stop=passwords.stop),
-            PartService("mailboxes", stop=stores.mailboxes.stop),
-            PartService("rooms", start=stores.rooms.start, stop=stores.rooms.stop),
-            PartService("folded names", start=folding.start, stop=folding.stop) if role.prepares else None,
-            PartService("first gifts", start=lambda: add_first_gifts(actions.gift_catalogue)),
-            PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
             Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
             OperatorRemovals(actions.removals, actions.server_rooms, reactor),
             DeletionRequests(actions.deletion, reactor),
@@ -266,7 +251,6 @@ class Daemon(RootService):
                 reactor,
             ),
             OrphanRemoval(actions.uploads, reactor),
-            PartService("archives", start=archives.start, stop=archives.stop),
             Exporting(actions.exports, reactor),
             ExpiredExports(actions.exports, reactor),
             Reconciliation(stores, hub.notices) if role.reconciles else None,
@@ -274,6 +258,26 @@ class Daemon(RootService):
             HeldMessageDecisions(actions.held, reactor),
             self._webhooks,
             BusBackstop(stores, stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
+        ]
+        self._periodic = IndependentServices("periodic work", filter(None, rounds))
+        children: list[Service | None] = [
+            PartService("watchdog", stop=notifier.stopped),
+            self._metrics,
+            PartService("process metrics", start=process.start, stop=process.stop) if process else None,
+            EmbeddedMongod(mongod, settings.data_dir) if mongod else None,
+            DatabaseService(database, schema, prepares=role.prepares),
+            PartService("sign of life", start=sign.give, stop=sign.end) if sign else None,
+            PartService("bus", start=bus.start, stop=bus.stop) if bus else None,
+            *picture_services(pictures, reactor),
+            PartService("picture worker", start=images.start, stop=images.stop),
+            PartService("passwords", start=passwords.start, stop=passwords.stop),
+            PartService("mailboxes", stop=stores.mailboxes.stop),
+            PartService("rooms", start=stores.rooms.start, stop=stores.rooms.stop),
+            PartService("folded names", start=folding.start, stop=folding.stop) if role.prepares else None,
+            PartService("first gifts", start=lambda: add_first_gifts(actions.gift_catalogue)),
+            PartService("idempotency keys", start=idempotency_keys.release_all) if alone else None,
+            PartService("archives", start=archives.start, stop=archives.stop),
+            self._periodic,
             PeriodicService("garbage collection", COLLECT_EVERY, gc.collect, reactor),
             PartService("garbage collection settings", start=tune_garbage_collector),
             PartService("stall detector", start=self._detect_stalls) if detects_stalls else None,
@@ -313,7 +317,7 @@ class Daemon(RootService):
         before, self._webhooks = self._webhooks, self._make_webhooks(settings)
 
         def begin(_: object) -> None:
-            self._webhooks.setServiceParent(self)
+            self._webhooks.setServiceParent(self._periodic)
 
         maybeDeferred(before.disownServiceParent).addCallback(begin).addErrback(
             lambda failure: self._log.failure("webhooks cannot be changed", failure)

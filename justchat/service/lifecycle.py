@@ -1,10 +1,10 @@
 """Services with an order: each child waits for the one before it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -53,12 +53,31 @@ class OrderedService(MultiService):
 
     async def _stop_children(self) -> None:
         for child in reversed(tuple(self)):
-            if child is self._starting:
-                await self._start_ended
-            try:
-                await maybeDeferred(child.stopService)
-            except Exception:
-                self._log.failure("{name} cannot be stopped in order", name=getattr(child, "name", None) or child)
+            await self._stop_child(child)
+
+    async def _stop_child(self, child: IService) -> None:
+        if child is self._starting:
+            await self._start_ended
+        try:
+            await maybeDeferred(child.stopService)
+        except Exception:
+            self._log.failure("{name} cannot be stopped in order", name=getattr(child, "name", None) or child)
+
+
+class IndependentServices(OrderedService):
+    """An OrderedService whose children stop all at once, since none needs another.
+
+    Where each waits for what does not answer, as a database that is away, their stop takes as long as one of them.
+    """
+
+    def __init__(self, name: str, children: Iterable[IService]) -> None:
+        super().__init__()
+        self.name = name
+        for child in children:
+            child.setServiceParent(self)
+
+    async def _stop_children(self) -> None:
+        await gatherResults([Deferred.fromCoroutine(self._stop_child(child)) for child in tuple(self)])
 
 
 class PartService(Service):

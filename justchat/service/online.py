@@ -31,6 +31,7 @@ class OnlineService(PeriodicService):
         self._started_at = now()
         self._has_changed = True
         self._said_at = 0.0
+        self._is_said = False
         registry.subscribe_change(self._on_change)
 
     def _on_change(self, user: Id) -> None:
@@ -39,7 +40,7 @@ class OnlineService(PeriodicService):
     async def _say(self) -> None:
         if not self._has_changed and self._reactor.seconds() - self._said_at < SAYS_EVERY:
             return
-        self._has_changed = False
+        self._has_changed = self._is_said = False
         by_user = self._registry.by_user
         try:
             await self._online.say(
@@ -56,6 +57,7 @@ class OnlineService(PeriodicService):
             self._has_changed = True
         else:
             self._said_at = self._reactor.seconds()
+            self._is_said = True
 
     def stopService(self) -> "Deferred[None]":
         """The Deferred fires when the last round has ended, and what was said is withdrawn."""
@@ -64,4 +66,5 @@ class OnlineService(PeriodicService):
     async def _end(self, last_round: "Deferred[Any] | None") -> None:
         if last_round is not None:  # else it never started, and the database may not be open
             await last_round
-            await self._online.end()
+            if self._is_said:  # else the database is away, and what was said ends by itself
+                await self._online.end()

@@ -32,16 +32,18 @@ class Lease:
         self._database = database
         self._name = name
         self._holder = ObjectId(new_id())
-        self._was_held = False
+        self._is_held = False
+        """As far as is known: False while a database that is away does not answer. Then the lease ends by itself."""
 
     async def acquire(self) -> bool:
         """Take the lease, or renew it. Returns whether it is held for LASTS from now on."""
+        was_held, self._is_held = self._is_held, False
         taken = await self._take()
         if not taken:  # another daemon has it, or nobody has ever had it
             nobody = {"$setOnInsert": {"holder": None, "until": EPOCH}}
             await self._database.upsert(LEASES, {"_id": self._name}, nobody)
             taken = await self._take()
-        self._was_held |= taken
+        self._is_held = was_held or taken
         return taken
 
     async def _take(self) -> bool:
@@ -60,7 +62,7 @@ class Lease:
 
     async def release(self) -> None:
         """Give the lease up, if it is held, so that another daemon can take it at once."""
-        if not self._was_held:
+        if not self._is_held:
             return
         held = {"_id": self._name, "holder": self._holder}
         await self._database.update(LEASES, held, {"$set": {"holder": None, "until": EPOCH}})

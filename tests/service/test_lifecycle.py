@@ -1,5 +1,6 @@
 """Services that start one after another, stop in reverse, and do periodic work."""
 
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -7,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.service.lifecycle import LAST_ROUND, OrderedService, PartService, PeriodicService
+from justchat.service.lifecycle import LAST_ROUND, IndependentServices, OrderedService, PartService, PeriodicService
 
 
 class OrderTests(SynchronousTestCase):
@@ -95,6 +96,28 @@ class OrderTests(SynchronousTestCase):
         self.failureResultOf(started, ValueError)
         self.successResultOf(self.service.stopService())
         self.assertEqual(["start a", "start b", "stop c", "stop b", "stop a"], self.log)
+
+
+class AtOnceTests(SynchronousTestCase):
+    def test_stop(self) -> None:
+        """Independent services stop at once, one that cannot be stopped too; the group has stopped when all have."""
+        asked: dict[str, Deferred[None]] = {}
+
+        def stop(name: str) -> Deferred[None]:
+            return asked.setdefault(name, Deferred())
+
+        group = IndependentServices("group", [PartService(name, stop=partial(stop, name)) for name in "abc"])
+        self.successResultOf(group.startService())
+
+        stopped = group.stopService()
+        self.assertEqual({"a", "b", "c"}, set(asked))
+        asked["a"].errback(ValueError())
+        asked["b"].callback(None)
+        self.assertNoResult(stopped)
+        asked["c"].callback(None)
+
+        self.successResultOf(stopped)
+        self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))
 
 
 class PeriodicTests(SynchronousTestCase):
