@@ -23,7 +23,7 @@ endif
 endif
 
 .PHONY: run install install-etc deb deb-check check lint docs trial wheel upgrade first-hour audit requirements bench fuzz \
-	attack histories storm faults simulation client web clean
+	attack histories storm faults simulation client web picture clean
 
 # What a failed program has begun to write is no result.
 .DELETE_ON_ERROR:
@@ -92,8 +92,8 @@ $(CLIENT)/dist/index.js: $(CLIENT)/src/api.ts $(CLIENT)/tsconfig.json $(wildcard
 	@$(WITH_NODE) $(CLIENT) && node_modules/.bin/tsc --project . && node_modules/.bin/esbuild src/index.ts \
 		--bundle --format=esm --minify --target=es2020 --sourcemap --log-level=warning --outfile=dist/index.js
 
-# The pages that the daemon serves: the web client at / and the operators' console at /console.
-WEB_SOURCES := clients/build.mjs $(shell find clients/shared clients/web clients/console -type f) \
+# The pages that the daemon serves: the web client at /, the operators' console at /console, and /docs.
+WEB_SOURCES := clients/build.mjs $(shell find clients/shared clients/web clients/console clients/docs -type f) \
 	$(wildcard $(CLIENT)/src/*.ts)
 web: justchat/http/web/static/index.html
 
@@ -117,6 +117,10 @@ upgrade: $(INSTALLED)
 # Follows the README exactly, in fresh clones.
 first-hour: $(INSTALLED)
 	$(BIN)/trial --temp-directory=_trial_temp_hour tests.first_hour
+
+# Takes the README's picture of the web client anew.
+picture: $(INSTALLED)
+	$(BIN)/trial --temp-directory=_trial_temp tests.readme_picture
 
 # Makes requirements.lock anew for setup.py. Releases that are in it stay; with LOCK=--upgrade each becomes the latest.
 requirements: $(INSTALLED)

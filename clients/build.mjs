@@ -1,5 +1,5 @@
-// Bundles the pages that the daemon serves into the folder that is named, compressed ahead. A page is a folder with
-// `src/index.html`, which names its parts as they are called here; their names change with their content.
+// Bundles the pages that the daemon serves into the folder that is named, compressed ahead. A page is a folder with an
+// `index.html`, which names its parts as they are called here; their names change with their content.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,9 +7,26 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** By the name of the page's file. */
-const PAGES = { 'index.html': 'web/src', 'console.html': 'console/src' };
+const PAGES = {
+  'index.html': 'web/src',
+  'console.html': 'console/src',
+  'calls.html': 'docs/calls',
+  'events.html': 'docs/events',
+};
+/** What licences ask to go with every copy, of what is in the bundle of each page, and in those of some. */
+const NOTICES = ['preact/LICENSE'];
+const MORE_NOTICES = {
+  'calls.html': [
+    ...['NOTICE', 'LICENSE', 'swagger-ui-es-bundle.js.LICENSE.txt'].map((file) => `swagger-ui-dist/${file}`),
+    'dompurify/LICENSE',
+  ],
+};
 const ICON = { path: 'icon.svg', contents: readFileSync('shared/icon.svg') };
 const files = new Map();
+
+function notice(file) {
+  return `/*! ${file}\n${readFileSync(`node_modules/${file}`, 'utf-8').replaceAll(/\/\*!?|\*\//g, '')}*/`;
+}
 
 for (const [name, folder] of Object.entries(PAGES)) {
   const { outputFiles } = await build({
@@ -21,8 +38,7 @@ for (const [name, folder] of Object.entries(PAGES)) {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     outdir: 'out',
-    // Its licence asks that the notice goes with every copy.
-    banner: { js: `/*! preact\n${readFileSync('node_modules/preact/LICENSE', 'utf-8')}*/` },
+    banner: { js: [...NOTICES, ...(MORE_NOTICES[name] ?? [])].map(notice).join('\n') },
     write: false,
   });
   let page = readFileSync(`${folder}/index.html`, 'utf-8');

@@ -19,7 +19,7 @@ OUTSIDE = {
     "support": "what tests share",
 }
 """Folders that mirror no folder of the package, and what they are for."""
-SCRIPTS = {"audit.py", "first_hour.py", "wheel.py"}
+SCRIPTS = {"audit.py", "first_hour.py", "readme_picture.py", "wheel.py"}
 """Programs of the Makefile."""
 
 

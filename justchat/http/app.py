@@ -33,7 +33,7 @@ from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, wri
 from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
-from justchat.http.web.files import CLIENT, CONSOLE, WebFile, wants_page
+from justchat.http.web.files import CALLS, CLIENT, CONSOLE, EVENTS, WebFile, wants_page
 from justchat.http.web.sent_keys import SentKeys
 from justchat.protocol.handshake import asks_for_websocket
 from justchat.runtime.logs.call_context import CallContext, in_call
@@ -97,10 +97,8 @@ def make_app(
         _add_document(app, "/asyncapi.json", for_users.events)
     if front is not None:
         _add_sent_keys(app, pages.keys)
-    if CONSOLE in pages.files and any(endpoint.scopes for endpoint in endpoints):
-        _add_console(app, pages.files[CONSOLE])
     if pages.files:
-        _add_web_files(app, pages.files)
+        _add_pages(app, pages.files, for_users, has_server_calls=any(each.scopes for each in endpoints))
 
     @app.handle_errors(WrongMethod)
     def wrong_method(request: IRequest, failure: Failure) -> bytes:
@@ -175,7 +173,7 @@ def _add_documents(
         "about": "This is the API of a chat. Calls are POST with a JSON object.",
         "calls": "/openapi.json",
         **({} if for_users is None else SOCKETS),
-        "docs": 'README.rst, "Walk-through", and docs/protocol.rst, in the project\'s folder',
+        "docs": "/docs" if page else 'README.rst, "Walk-through", and docs/protocol.rst, in the project\'s folder',
     }
 
     @app.route("/", methods=["GET"])
@@ -203,12 +201,21 @@ def _add_document(app: Klein, path: str, document: Mapping[str, Any]) -> None:
         return answer
 
 
-def _add_console(app: Klein, page: WebFile) -> None:
-    """Add the route of the console."""
+def _add_pages(app: Klein, files: Mapping[str, WebFile], for_users: ForUsers | None, *, has_server_calls: bool) -> None:
+    """Add the routes of pages, each where that is which it is about, and of their parts."""
+    _add_page(app, "/docs", files[CALLS])
+    if for_users is not None:
+        _add_page(app, "/docs/events", files[EVENTS])
+    if has_server_calls:
+        _add_page(app, "/console", files[CONSOLE])
+    _add_web_files(app, files)
 
-    @app.route("/console", methods=["GET"])
-    def console(request: IRequest) -> bytes:
-        """The operators' console."""
+
+def _add_page(app: Klein, path: str, page: WebFile) -> None:
+    """Add the route of a page."""
+
+    @app.route(path, methods=["GET"], endpoint=path)
+    def show(request: IRequest) -> bytes:
         return page.write(request)
 
 

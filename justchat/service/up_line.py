@@ -9,6 +9,7 @@ from justchat import __version__
 from justchat.bus.uri import parse_uris
 from justchat.config.open_defaults import open_defaults
 from justchat.config.settings import Settings
+from justchat.http.web.files import is_built
 from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed
 from justchat.runtime.running import note_running, note_stopped
 from justchat.runtime.systemd import Notifier
@@ -75,8 +76,11 @@ def welcome(settings: Settings, ports: Sequence[OpenPort]) -> list[str]:
     front = next((_url(each) for each in ports if each.table == "http"), None)
     lines.append(f"JustChat {__version__} is up" + (f": {front}" if front else ""))
     if not settings.sms.has_gateway:
+        has_pages = front and settings.web.enabled and is_built()
+        page = f"open {front} in two windows and chat, or follow " if has_pages else ""
         lines.append(
-            f'next: README.rst, "Walk-through"; keys of those who sign up are in {settings.data_dir}/sms-outbox.jsonl'
+            f'next: {page}README.rst, "Walk-through"; keys of those who sign up are in'
+            f" {settings.data_dir}/sms-outbox.jsonl"
         )
     return lines
 

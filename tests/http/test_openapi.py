@@ -15,6 +15,7 @@ from justchat.http.dispatcher import ANY_CALL, SERVER_ERRORS
 from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
 from justchat.http.idempotency import IDEMPOTENCY_ERRORS
+from justchat.http.schemas import camel
 from tests.support.bodies import declared, field_names
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, register
 from tests.support.client import call, request
@@ -79,6 +80,12 @@ class Document(ChatTestCase):
     def operation(self, path: str) -> dict[str, Any]:
         operation: dict[str, Any] = self.document["paths"][path]["post"]
         return operation
+
+    def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Every operation with its path and its method."""
+        for path, item in self.document["paths"].items():
+            for method, operation in item.items():
+                yield path, method, operation
 
     async def test_valid(self) -> None:
         """The document is valid OpenAPI 3.1."""
@@ -150,39 +157,91 @@ class Document(ChatTestCase):
             self.assertEqual(set(), expected - set(self.operation(endpoint.path)["responses"]), endpoint.path)
 
     async def test_described(self) -> None:
-        """Every field of every schema says what it is."""
+        """Every field of every object says what it is, and so does every parameter, header, call and kind of key."""
+        components = self.document["components"]
         silent = [
             (name, field)
-            for name, schema in self.document["components"]["schemas"].items()
+            for name, part in [*components["schemas"].items(), ("paths", self.document["paths"])]
+            for schema in every(part)
+            if schema.get("type") == "object"  # else it is a condition on fields that are described
             for field, said in schema.get("properties", {}).items()
             if not said.get("description")
         ]
+        parts = [*components["parameters"].items(), *components["headers"].items()]
+        parts += components["securitySchemes"].items()
+        parts += [(path, each) for path, _, call in self.operations() for each in call.get("parameters", ())]
+        silent += [("", name) for name, part in parts if "$ref" not in part and not part.get("description")]
+        silent += [("", path) for path, _, call in self.operations() if not call.get("summary")]
 
         self.assertEqual([], silent)
 
     async def test_named(self) -> None:
-        """Every body and every JSON answer is a schema with a name, or one of several."""
-        for item in self.document["paths"].values():
-            for operation in item.values():
-                said = [operation.get("requestBody", {}), *operation["responses"].values()]
-                for content in (each.get("content", {}) for each in said):
-                    for kind, media in content.items():
-                        if kind == "application/json":
-                            references = media["schema"].get("anyOf", [media["schema"]])
-                            self.assertEqual([["$ref"]] * len(references), [list(each) for each in references])
+        """Every body and every JSON answer, an error and nothing too, is a schema with a name, or one of several."""
+        for path, _, operation in self.operations():
+            said = [operation.get("requestBody", {}), *operation["responses"].values()]
+            for content in (each.get("content", {}) for each in said):
+                for kind, media in content.items():
+                    if kind == "application/json":
+                        references = media["schema"].get("anyOf", [media["schema"]])
+                        self.assertEqual([["$ref"]] * len(references), [list(each) for each in references], path)
+
+    async def test_names_of_errors(self) -> None:
+        """The schema of an error is named by its status, and by the call if it is the call's own: by no code."""
+        for path, name, operation in self.operations():
+            for status, response in operation["responses"].items():
+                if int(status) < 400 or "content" not in response:
+                    continue
+                schema = response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+                phrase = response["description"].title().replace(" ", "").removesuffix("Error") + "Error"
+                self.assertIn(schema, (phrase, camel(path if name == "post" else operation["operationId"]) + phrase))
+
+    async def test_operations(self) -> None:
+        """Every operation has an id of its own, a tag and a security that are declared, and a place that serves it."""
+        tags = [tag["name"] for tag in self.document["tags"]]
+        schemes = self.document["components"]["securitySchemes"]
+        ids = [operation["operationId"] for _, _, operation in self.operations()]
+
+        self.assertEqual(len(ids), len(set(ids)))
+        self.assertEqual(["/"], [server["url"] for server in self.document["servers"]])
+        for path, _, operation in self.operations():
+            self.assertEqual([], [tag for tag in operation["tags"] if tag not in tags], path)
+            self.assertEqual([], [name for each in operation["security"] for name in each if name not in schemes], path)
 
     async def test_no_stumbling_blocks(self) -> None:
-        """It has nothing that client generators read differently: no default, and no title of a schema."""
+        """It has nothing that client generators read differently.
+
+        No default, no title of a schema, no list without a type of its items, no enumeration without a type, no schema
+        that nobody uses.
+        """
         for schema in every(self.document["components"]["schemas"]):
             self.assertNotIn("default", schema)
             self.assertNotIsInstance(schema.get("title"), str)
+            if schema.get("type") == "array":
+                self.assertTrue(schema.get("items"), schema)
+            if isinstance(schema.get("enum"), list):
+                self.assertIn("type", schema)
+        used = {each["$ref"] for each in every(self.document) if isinstance(each.get("$ref"), str)}
+        defined = {f"#/components/schemas/{name}" for name in self.document["components"]["schemas"]}
+        self.assertEqual(set(), defined - used)
 
     async def test_times(self) -> None:
         """Ids and times of answers are described as what they are."""
-        message = self.document["components"]["schemas"]["MessageDocument"]["properties"]
+        answers = [(name, s) for name, s in self.document["components"]["schemas"].items() if "Request" not in name]
+        fields = [
+            (f"{name}.{field}", said)
+            for name, schema in answers
+            for each in every(schema)
+            if isinstance(each.get("properties"), dict)
+            for field, said in each["properties"].items()
+            if "string" in str(said.get("type"))
+        ]
 
-        self.assertEqual("date-time", message["create_at"]["format"])
-        self.assertEqual("^[0-9a-f]{24}$", message["_id"]["pattern"])
+        times = [
+            name for name, said in fields if name.endswith(("_at", ".until")) and said.get("format") != "date-time"
+        ]
+        ids = [name for name, said in fields if name.endswith("._id") and said.get("pattern") != "^[0-9a-f]{24}$"]
+
+        self.assertEqual(([], []), (times, ids))
 
     async def test_pictures(self) -> None:
         """An upload may be a form, bytes of no kind, or a picture of each kind."""

@@ -12,8 +12,6 @@ from tests.support.waiting import eventually
 
 AXE = Path(__file__).parents[2] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 HELPERS = """
-globalThis.violations = [];
-addEventListener('securitypolicyviolation', ({violatedDirective}) => violations.push(violatedDirective));
 const shown = (element) => element.checkVisibility();
 globalThis.find = (selector, words) => [...document.querySelectorAll(selector)]
   .find((element) => shown(element) && element.textContent.trim().includes(words));
@@ -86,14 +84,25 @@ class Window:
         await self.fill("Message", text)
         await self.click("Send", "button.main")
 
-    async def faults(self) -> list[str]:
-        """What axe-core finds wrong on the page, and what the policy refused."""
+    async def faults(self, beside: str = "") -> list[str]:
+        """What axe-core finds wrong on the page, and what the policy refused. What ``beside`` selects is left out."""
         if not await self.run("return typeof axe === 'object'"):
             await self.tell("Runtime.evaluate", expression=AXE.read_text())
-        code = "const {violations} = await axe.run(document, {resultTypes: ['violations']}); return violations.map("
+        place = "document" if not beside else json.dumps({"exclude": [beside]})
+        code = f"const {{violations}} = await axe.run({place}, {{resultTypes: ['violations']}}); return violations.map("
         code += "({id, nodes}) => id + ': ' + nodes.map((node) => node.html.slice(0, 120)).join(' | '))"
         found: list[str] = await self.run(code)
-        return [*found, *await self.run("return violations")]
+        return [*found, *await self.violations()]
+
+    async def violations(self) -> list[str]:
+        """What the page's policy has refused since the page was opened."""
+        code = "const seen = [], note = (reports) => seen.push(...reports.map(({body}) => body));"
+        code += "const observer = new ReportingObserver(note, {types: ['csp-violation'], buffered: true});"
+        code += "observer.observe(); await new Promise((resolve) => setTimeout(resolve)); note(observer.takeRecords());"
+        code += "return seen.map(({effectiveDirective, blockedURL, sample}) =>"
+        code += " `${effectiveDirective} ${blockedURL} ${sample}`)"
+        found: list[str] = await self.run(code)
+        return found
 
     async def too_wide(self, pixels: int) -> list[str]:
         """What does not fit into so many pixels, so that one would scroll sideways."""

@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks';
 import { Field } from '../../shared/field.js';
+import { writtenSms } from '../../shared/written_sms.js';
 import type { Model } from './model.js';
 import { t } from './words/index.js';
-import { writtenSms } from './written_sms.js';
 
 export function SignIn({ model }: { model: Model }) {
   const [phone, setPhone] = useState('');

@@ -1,6 +1,6 @@
-"""The built files of the web client and the console, read and compressed ahead, so that serving one is a look-up.
+"""The built files of the pages, read and compressed ahead, so that serving one is a look-up.
 
-``make run`` and the build of the wheel put them into ``static/``. A package without them serves neither.
+``make run`` and the build of the wheel put them into ``static/``. A package without them serves no page.
 """
 
 from hashlib import sha256
@@ -11,8 +11,9 @@ from attrs import frozen
 from twisted.web.http import CACHED
 
 STATIC = Path(__file__).parent / "static"
-CLIENT, CONSOLE = "index.html", "console.html"
-"""The pages."""
+CLIENT, CONSOLE, CALLS, EVENTS = "index.html", "console.html", "calls.html", "events.html"
+"""The pages: the web client, the console, and the documentation of the calls and of the events."""
+PAGES = {CLIENT, CONSOLE, CALLS, EVENTS}
 TYPES = {
     ".html": b"text/html; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
@@ -21,23 +22,29 @@ TYPES = {
 }
 ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 """By preference, and the suffix that the build gives to a file's compressed form."""
-POLICY = "; ".join(
-    (
+
+
+def _policy(*, images: str = "'self' blob:", markup: str = "'none'") -> bytes:
+    """A Content-Security-Policy (CSP 3): nothing from elsewhere, no markup made of strings but by Trusted Types."""
+    rules = (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' blob:",
+        f"img-src {images}",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
+        f"trusted-types {markup}",
     )
-).encode()
-"""The Content-Security-Policy (CSP 3, Trusted Types): nothing from elsewhere, no markup made of strings."""
+    return "; ".join(rules).encode()
+
+
+POLICY = _policy()
+POLICIES = {CALLS: _policy(images="'self' data: blob:", markup="default dompurify 'allow-duplicates'")}
+"""Of pages that need more: the viewer of calls has icons in its style, and makes markup that DOMPurify cleans."""
 SAFE = (
-    (b"Content-Security-Policy", POLICY),
     (b"X-Content-Type-Options", b"nosniff"),
     (b"Referrer-Policy", b"no-referrer"),
     (b"Cross-Origin-Opener-Policy", b"same-origin"),
@@ -52,6 +59,7 @@ class WebFile:
     type: bytes
     bodies: dict[str, bytes]
     tag: str
+    policy: bytes
     is_named_by_content: bool
     """Whether another content has another name, so that browsers may keep it."""
 
@@ -59,8 +67,9 @@ class WebFile:
         """Set the status and fields of the answer; returns its body, in an encoding that the client takes."""
         accepted = accepted_encodings(request.getHeader(b"accept-encoding") or b"")
         encoding = next((name for name, _ in ENCODINGS if name in accepted and name in self.bodies), "")
-        for name, value in (*SAFE, (b"Content-Type", self.type), (b"Server", b"JustChat")):
+        for name, value in (*SAFE, (b"Content-Security-Policy", self.policy), (b"Content-Type", self.type)):
             request.setHeader(name, value)
+        request.setHeader(b"Server", b"JustChat")
         kept = b"public, max-age=31536000, immutable" if self.is_named_by_content else b"no-cache"
         request.setHeader(b"Cache-Control", kept)
         request.setHeader(b"Vary", b"Accept-Encoding" if self.is_named_by_content else b"Accept, Accept-Encoding")
@@ -88,13 +97,18 @@ def wants_page(accept: bytes | None) -> bool:
     return accept is None or b"text/html" in accept or b"application/json" not in accept
 
 
+def is_built(folder: Path = STATIC) -> bool:
+    """Whether there are pages to serve."""
+    return (folder / CLIENT).is_file()
+
+
 def load_files(folder: Path = STATIC) -> dict[str, WebFile]:
     """The files by their names; empty where they were not built, or are being built anew."""
     try:
         files = {path.name: _load(path) for path in sorted(folder.iterdir()) if path.suffix in TYPES}
     except FileNotFoundError:
         return {}
-    return files if CLIENT in files else {}
+    return files if files.keys() >= PAGES else {}
 
 
 def _load(path: Path) -> WebFile:
@@ -103,4 +117,5 @@ def _load(path: Path) -> WebFile:
         compressed = path.with_name(path.name + suffix)
         if compressed.is_file():
             bodies[name] = compressed.read_bytes()
-    return WebFile(TYPES[path.suffix], bodies, sha256(bodies[""]).hexdigest()[:16], path.suffix != ".html")
+    tag = sha256(bodies[""]).hexdigest()[:16]
+    return WebFile(TYPES[path.suffix], bodies, tag, POLICIES.get(path.name, POLICY), path.suffix != ".html")

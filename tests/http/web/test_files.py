@@ -76,7 +76,7 @@ class Files(OwnDaemonCase):
         """The pages and their parts have the policy, tags and encodings; nothing else of the folder is served."""
         await self.start("")
         parts: list[str] = []
-        for path in ("/", "/console"):
+        for path in ("/", "/console", "/docs", "/docs/events"):
             page = await self.get(path, Accept="text/html")
             self.assertEqual((200, "no-cache"), (page.code, page.field("cache-control")))
             policy = page.field("content-security-policy")
@@ -84,7 +84,7 @@ class Files(OwnDaemonCase):
                 self.assertIn(rule, policy)
             self.assertNotIn("unsafe", policy)
             self.assertNotRegex(page.body.decode(), r"<script(?! type=\"module\" src=)|<style| style=| on\w+=")
-            parts_of_it = re.findall(r'"(web/[^"]+)"', page.body.decode())
+            parts_of_it = re.findall(r'"(?:\.\./)?(web/[^"]+)"', page.body.decode())
             self.assertEqual({".js", ".css", ".svg"}, {part[part.rindex(".") :] for part in parts_of_it})
             parts += parts_of_it
 
@@ -141,7 +141,8 @@ class Files(OwnDaemonCase):
         page = await self.get("/", Accept="text/html")
 
         self.assertEqual("application/json; charset=utf-8", page.field("content-type"))
-        self.assertEqual(404, (await self.get("/web/key?phone=79220000000")).code)
+        for path in ("/web/key?phone=79220000000", "/docs", "/docs/events"):
+            self.assertEqual(404, (await self.get(path)).code, path)
         self.assertEqual(404, (await self.get("/console")).code)
 
     async def test_console_of_own_port(self) -> None:
@@ -152,7 +153,7 @@ class Files(OwnDaemonCase):
         self.assertEqual(404, (await self.get("/console")).code)
         page = await self.get("/console", port=int(port))
         self.assertIn(b"JustChat console", page.body)
-        for part in re.findall(r'"(web/[^"]+)"', page.body.decode()):
+        for part in re.findall(r'"(?:\.\./)?(web/[^"]+)"', page.body.decode()):
             self.assertEqual(200, (await self.get(f"/{part}", port=int(port))).code, part)
         for path in ("/web/key?phone=79220000000", "/"):
             self.assertNotIn(b"<title>", (await self.get(path, Accept="text/html", port=int(port))).body)

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { Field } from '../../../shared/field.js';
 import type { Model } from '../model.js';
 import { Sheet } from '../sheet.js';
-import { writtenSms } from '../written_sms.js';
+import { writtenSms } from '../../../shared/written_sms.js';
 import { t } from '../words/index.js';
 
 export function DeleteAccount({ model }: { model: Model }) {
