@@ -1,18 +1,25 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { Languages } from '../../shared/languages.js';
+import { Audit } from './audit.js';
 import { Complaints } from './complaints.js';
+import { Gifts } from './gifts.js';
+import { Held } from './held.js';
 import { type Model, SECTIONS, type Section } from './model.js';
 import { Notices } from './notices.js';
+import { People } from './people.js';
 import { QuestionDialog } from './question.js';
+import { Rooms } from './rooms.js';
+import { Keys } from './server_keys.js';
 import { SignIn } from './sign_in.js';
+import { Webhooks } from './webhooks.js';
 import { t } from './words/index.js';
 
 export function App({ model }: { model: Model }) {
   const main = useRef<HTMLElement>(null);
   const { section } = model.route;
-  const shown = model.key ? section : 'sign in';
+  const shown = model.identity ? section : 'sign in';
   useEffect(() => {
-    document.title = `${t(model.key ? section : 'signIn')} · ${t('console')}`;
+    document.title = `${t(model.identity ? section : 'signIn')} · ${t('console')}`;
   });
   // Who uses a screen reader is told of another section by its heading.
   useEffect(() => main.current?.querySelector<HTMLElement>('h1')?.focus(), [shown]);
@@ -20,14 +27,15 @@ export function App({ model }: { model: Model }) {
     <>
       <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), main.current?.focus())}>{t('skip')}</a>
       <header>
-        <strong>{t('console')}</strong>
+        <svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 5h24v17H15l-7 6v-6H4z" /></svg>
+        <strong>JustChat <span>{t('consoleShort')}</span></strong>
         <Languages label={t('language')} onSpoken={() => model.changed()} />
-        {model.key && <button onClick={() => model.signOut()}>{t('signOut')}</button>}
+        {model.identity && <button onClick={() => model.signOut()}>{t('signOut')}</button>}
       </header>
       <div class="frame">
-        {model.key && <Navigation model={model} />}
+        {model.identity && <Navigation model={model} />}
         <main id="main" ref={main} tabIndex={-1}>
-          {!model.isReady ? null : model.key ? <Page key={shown} model={model} /> : <SignIn model={model} />}
+          {!model.isReady ? null : model.identity ? <Page key={shown} model={model} /> : <SignIn model={model} />}
         </main>
       </div>
       <Notices model={model} />
@@ -36,7 +44,16 @@ export function App({ model }: { model: Model }) {
   );
 }
 
-const PAGES: Record<Section, typeof Complaints> = { complaints: Complaints };
+const PAGES: Record<Section, typeof Complaints> = {
+  complaints: Complaints,
+  people: People,
+  rooms: Rooms,
+  gifts: Gifts,
+  held: Held,
+  keys: Keys,
+  webhooks: Webhooks,
+  audit: Audit,
+};
 
 function Page({ model }: { model: Model }) {
   const Shown = PAGES[model.route.section];
@@ -47,7 +64,10 @@ function Navigation({ model }: { model: Model }) {
   return (
     <nav aria-label={t('sections')}>
       {SECTIONS.map((section) => (
-        <a href={`#/${section}`} aria-current={model.route.section === section ? 'page' : undefined}>{t(section)}</a>
+        <a href={`#/${section}`} aria-current={model.route.section === section ? 'page' : undefined}>
+          {t(section)}
+          {section === 'complaints' && model.waiting && <span class="badge">{model.waiting}</span>}
+        </a>
       ))}
     </nav>
   );

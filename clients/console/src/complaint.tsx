@@ -1,77 +1,196 @@
 import { useState } from 'preact/hooks';
 import { Field } from '../../shared/field.js';
 import type { components } from '../../javascript/src/api.js';
-import { dropping, suspending } from './deeds.js';
+import type { Result } from '../../javascript/src/calls.js';
+import {
+  banning, closing, reopening, silencing, suspending, unbanning, unsilencing, unsuspending,
+} from './deeds.js';
 import { useKeys } from './keys.js';
+import { useAnswer } from './listing.js';
+import { drop, Said } from './message.js';
 import type { Deed, Model, Term } from './model.js';
 import { Facts, Person, Stamp } from './parts.js';
 import { TermChoice } from './term.js';
-import { reasonName, t, type Word } from './words/index.js';
+import { reasonName, t, time, type Word } from './words/index.js';
 
 export type ComplaintDocument = components['schemas']['ServerComplaintDocument'];
+type Room = components['schemas']['RoomDocument'];
+type Shown = Result<'/server/complaints/show'>;
 
-/** What a complaint says, or what it is about where it says nothing. */
-export function said({ text, message }: ComplaintDocument): string {
+/** What a complaint is about, in a line. */
+export function excerpt({ text, message }: ComplaintDocument): string {
   return message?.text || text;
+}
+
+/** A complaint with all that is known around it, and what can be done. `next` is the one after it. */
+export function Complaint({ model, id, next }: { model: Model; id: string; next: string }) {
+  const shown = useAnswer(model, id, async () => {
+    const answer = await model.read('/server/complaints/show', { complaint: id });
+    model.learn(answer.author, answer.user);
+    return answer;
+  });
+  if (!shown) return <p class="quiet loading">{t('loading')}</p>;
+  return (
+    <article class="complaint">
+      <Head model={model} shown={shown} />
+      <Context model={model} shown={shown} />
+      <Earlier title={t('earlier')} complaints={shown.earlier} />
+      <Earlier title={t('others')} complaints={shown.others} />
+      <Choices key={shown.complaint.status} model={model} shown={shown} next={next} />
+    </article>
+  );
+}
+
+function Head({ model, shown: { complaint, room, user } }: { model: Model; shown: Shown }) {
+  const where = complaint.room && (room ? <a href={`#/rooms/${room._id}`}><bdi>{room.name}</bdi></a> : t('roomGone'));
+  return (
+    <>
+      <h2>{reasonName(complaint.reason)}</h2>
+      <blockquote dir="auto">{complaint.text}</blockquote>
+      <Facts
+        facts={[
+          [t('aboutWhom'), complaint.user && (
+            <>
+              <Person model={model} id={complaint.user} />{' '}
+              {user?.suspension && <span class="mark">{t('suspendedShort')}</span>}
+              {room && isSilenced(room, complaint.user) && <span class="mark">{t('silencedShort')}</span>}
+              {room && isBanned(room, complaint.user) && <span class="mark">{t('bannedShort')}</span>}
+            </>
+          )],
+          [t('byWhom'), <Person model={model} id={complaint.author} />],
+          [t('room'), where ?? (complaint.message && t('direct'))],
+          [t('when'), <Stamp at={complaint.created_at} />],
+          [t('note'), complaint.note],
+        ]}
+      />
+    </>
+  );
+}
+
+/** The message, with the ones before and after it. */
+function Context({ model, shown: { complaint, around } }: { model: Model; shown: Shown }) {
+  const { message } = complaint;
+  if (!message) return null;
+  const said = [...around, message].sort((a, b) => a.created_at.localeCompare(b.created_at) || a._id.localeCompare(b._id));
+  return (
+    <section aria-label={t('context')}>
+      <ol class="context">
+        {said.map((each) => <Said key={each._id} model={model} message={each} isAccused={each === message} />)}
+      </ol>
+    </section>
+  );
+}
+
+function Earlier({ title, complaints }: { title: string; complaints: ComplaintDocument[] }) {
+  if (!complaints.length) return null;
+  return (
+    <details>
+      <summary>{title} ({complaints.length})</summary>
+      <ul class="list">
+        {complaints.map((each) => (
+          <li key={each._id}>
+            <a href={`#/complaints/${each._id}`}>{reasonName(each.reason)}, {time(each.created_at)}</a>
+            <span class="cut" dir="auto">{excerpt(each)}</span>
+            {each.note && <span class="quiet" dir="auto">{each.note}</span>}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
 }
 
 interface Choice {
   word: Word;
   key: string;
-  does: (() => void) | undefined;
+  does: () => void;
 }
 
-export function Complaint(props: { model: Model; complaint: ComplaintDocument; next: string }) {
-  const { model, complaint, next } = props;
-  const { _id, user, message, author, room } = complaint;
+/** What can be done, by one click or one key each. What is done goes into the note. */
+function Choices({ model, shown, next }: { model: Model; shown: Shown; next: string }) {
+  const { complaint } = shown;
   const [term, setTerm] = useState<Term>('day');
   const [note, setNote] = useState('');
   const isOpen = complaint.status === 'open';
 
-  async function carryOut(deed: Deed): Promise<void> {
-    if (await model.carryOut(deed)) setNote((before) => (before ? `${before}; ${deed.done}` : deed.done));
+  function remember(done: string): void {
+    setNote((before) => (before ? `${before} ${done}` : done));
   }
 
-  async function drop(): Promise<void> {
-    if (!message) return;
-    const question = { title: t('drop'), text: t('dropSure'), button: t('drop') };
-    if (await model.ask(question)) await carryOut(dropping(model, message._id));
+  async function carryOut(deed: Deed): Promise<void> {
+    if (await model.carryOut(deed)) remember(deed.done);
+  }
+
+  async function dropIt(message: string): Promise<void> {
+    if (await drop(model, message)) remember(t('dropped'));
   }
 
   async function close(): Promise<void> {
-    const done = { call: () => model.call('/server/complaints/close', { complaint: _id, note: note || t('noteNone') }), done: t('closedNow') };
-    if (await model.carryOut(done)) model.go('complaints', next);
+    if (await model.carryOut(closing(model, complaint._id, note.trim() || t('noteNone')))) model.go('complaints', next);
   }
 
-  const reason = `${reasonName(complaint.reason)}: ${complaint.text}`;
-  const choices: Choice[] = [
-    { word: 'drop', key: 'D', does: message?.text ? () => void drop() : undefined },
-    { word: 'suspend', key: 'U', does: user ? () => void carryOut(suspending(model, user, term, reason)) : undefined },
-    { word: 'close', key: 'C', does: isOpen ? () => void close() : undefined },
-  ];
-  useKeys(model, Object.fromEntries(choices.map(({ key, does }) => [`Key${key}`, does])));
-
+  const end: Choice = isOpen
+    ? { word: 'close', key: 'C', does: () => void close() }
+    : { word: 'reopen', key: 'O', does: () => void model.carryOut(reopening(model, complaint._id)) };
+  const choices = choicesOf(model, shown, term, (deed) => void carryOut(deed), (message) => void dropIt(message));
+  useKeys(model, Object.fromEntries([...choices, end].map(({ key, does }) => [`Key${key}`, does])));
   return (
-    <article class="complaint">
-      <h2>{reasonName(complaint.reason)}</h2>
-      <Facts
-        facts={[
-          [t('byWhom'), <Person model={model} id={author} />],
-          [t('aboutWhom'), user && <Person model={model} id={user} />],
-          [t('room'), room],
-          [t('when'), <Stamp at={complaint.created_at} />],
-          [t('note'), complaint.note],
-        ]}
-      />
-      <blockquote dir="auto">{complaint.text}</blockquote>
-      {message && <p dir="auto" class="text">{message.text ?? t('gone')}</p>}
-      <TermChoice term={term} onTerm={setTerm} />
-      <Field label={t('note')} maxLength={1000} value={note} onValue={setNote} />
+    <form
+      class="choices" aria-label={t('deeds')}
+      onSubmit={(event) => (event.preventDefault(), end.does())}
+    >
       <div class="row">
-        {choices.map(({ word, key, does }) => does && (
-          <button aria-keyshortcuts={key} onClick={does}>{t(word)} <kbd aria-hidden="true">{key}</kbd></button>
-        ))}
+        {choices.map((choice) => <ChoiceButton key={choice.key} model={model} choice={choice} />)}
+        {complaint.user && <TermChoice term={term} onTerm={setTerm} />}
       </div>
-    </article>
+      <div class="closing">
+        {isOpen && <Field label={t('note')} maxLength={1000} value={note} onValue={setNote} />}
+        <ChoiceButton model={model} choice={end} isMain />
+      </div>
+    </form>
   );
+}
+
+function ChoiceButton(props: { model: Model; choice: Choice; isMain?: boolean }) {
+  const { model: { hasKeys }, choice: { word, key, does }, isMain = false } = props;
+  return (
+    <button
+      type="button" class={isMain ? 'main' : undefined} aria-keyshortcuts={hasKeys ? key : undefined} onClick={does}
+    >
+      {t(word)} {hasKeys && <kbd aria-hidden="true">{key}</kbd>}
+    </button>
+  );
+}
+
+/** What can be done to the message and to whom the complaint is about. */
+function choicesOf(
+  model: Model, { complaint, room, user }: Shown, term: Term, carryOut: (deed: Deed) => void, dropIt: (id: string) => void,
+): Choice[] {
+  const { message } = complaint;
+  const id = complaint.user;
+  const choices: Choice[] = [];
+  if (message && message.text !== null && !model.dropped.has(message._id)) {
+    choices.push({ word: 'drop', key: 'D', does: () => dropIt(message._id) });
+  }
+  if (id && room && id !== room.admin) {
+    const silence = isSilenced(room, id)
+      ? unsilencing(model, id, room._id)
+      : silencing(model, id, room._id, term, message?._id);
+    choices.push({ word: isSilenced(room, id) ? 'unsilence' : 'silence', key: 'S', does: () => carryOut(silence) });
+    const ban = isBanned(room, id) ? unbanning(model, id, room._id) : banning(model, id, room._id, message?._id);
+    choices.push({ word: isBanned(room, id) ? 'unban' : 'ban', key: 'B', does: () => carryOut(ban) });
+  }
+  if (id && user) {
+    const reason = `${reasonName(complaint.reason)}: ${complaint.text}`;
+    const suspend = user.suspension ? unsuspending(model, id) : suspending(model, id, term, reason);
+    choices.push({ word: user.suspension ? 'unsuspend' : 'suspend', key: 'U', does: () => carryOut(suspend) });
+  }
+  return choices;
+}
+
+function isSilenced(room: Room, user: string): boolean {
+  return (room.silently?.[user] ?? 0) > Date.now();
+}
+
+function isBanned(room: Room, user: string): boolean {
+  return room.banned?.includes(user) ?? false;
 }

@@ -1,4 +1,4 @@
-import { Complaint, type ComplaintDocument, said } from './complaint.js';
+import { Complaint, type ComplaintDocument, excerpt } from './complaint.js';
 import { useKeys } from './keys.js';
 import { usePages } from './listing.js';
 import type { Model } from './model.js';
@@ -11,10 +11,13 @@ export function Complaints({ model }: { model: Model }) {
   const status = model.showsClosed ? 'closed' : 'open';
   const { items, more } = usePages(model, status, async (skip, limit) =>
     (await model.read('/server/complaints/list', { status, skip, limit })).complaints);
+  if (items && status === 'open') model.waiting = items.length ? `${items.length}${more ? '+' : ''}` : '';
   // What cannot wait comes first.
   const queue = items && [...items].sort((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));
-  const place = Math.max(0, queue?.findIndex(({ _id }) => _id === id) ?? 0);
-  const shown = queue?.find(({ _id }) => _id === id) ?? queue?.[0];
+  // One of another queue may be looked at, too.
+  const shown = id || queue?.[0]?._id;
+  const place = queue?.findIndex(({ _id }) => _id === shown) ?? -1;
+  const next = (queue?.[place + 1] ?? queue?.[place - 1])?._id ?? '';
 
   function look(by: number): void {
     const next = queue?.[place + by];
@@ -37,10 +40,10 @@ export function Complaints({ model }: { model: Model }) {
           <button aria-pressed={!model.showsClosed} onClick={() => show(false)}>{t('open')}</button>
           <button aria-pressed={model.showsClosed} onClick={() => show(true)}>{t('closed')}</button>
         </div>
-        {!queue ? <p class="quiet">{t('loading')}</p> : !queue.length ? <Nothing isClosed={model.showsClosed} /> : (
+        {!queue ? <p class="quiet loading">{t('loading')}</p> : !queue.length ? <Nothing isClosed={model.showsClosed} /> : (
           <ol class="cases">
             {queue.map((complaint) => (
-              <li key={complaint._id}><Case complaint={complaint} isShown={complaint === shown} /></li>
+              <li key={complaint._id}><Case complaint={complaint} isShown={complaint._id === shown} /></li>
             ))}
           </ol>
         )}
@@ -52,12 +55,7 @@ export function Complaints({ model }: { model: Model }) {
           {t('shortcuts')} <span aria-hidden="true"><kbd>J</kbd> <kbd>K</kbd> <kbd>Z</kbd></span>
         </label>
       </section>
-      {shown && (
-        <Complaint
-          key={shown._id} model={model} complaint={shown}
-          next={(queue?.[place + 1] ?? queue?.[place - 1])?._id ?? ''}
-        />
-      )}
+      {shown && <Complaint key={shown} model={model} id={shown} next={next} />}
     </div>
   );
 }
@@ -75,7 +73,7 @@ function Case({ complaint, isShown }: { complaint: ComplaintDocument; isShown: b
     <a href={`#/complaints/${complaint._id}`} aria-current={isShown ? 'true' : undefined}>
       <span class={isUrgent(complaint) ? 'reason urgent' : 'reason'}>{reasonName(complaint.reason)}</span>
       <Stamp at={complaint.created_at} />
-      <span class="cut" dir="auto">{said(complaint)}</span>
+      <span class="cut" dir="auto">{excerpt(complaint)}</span>
     </a>
   );
 }

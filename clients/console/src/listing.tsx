@@ -60,7 +60,7 @@ interface Listed<T> {
 }
 
 export function Listing<T extends { _id: string }>({ pages: { items, more }, line, nothing }: Listed<T>) {
-  if (!items) return <p class="quiet">{t('loading')}</p>;
+  if (!items) return <p class="quiet loading">{t('loading')}</p>;
   if (!items.length) return <p class="quiet">{nothing}</p>;
   return (
     <>

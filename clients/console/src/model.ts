@@ -1,7 +1,8 @@
+import type { components } from '../../javascript/src/api.js';
 import { ApiError, type Body, Calls, NoAnswer, type Path, type Result } from '../../javascript/src/calls.js';
 import { known, t } from './words/index.js';
 
-export const SECTIONS = ['complaints'] as const;
+export const SECTIONS = ['complaints', 'people', 'rooms', 'gifts', 'held', 'keys', 'webhooks', 'audit'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What is shown, by the part of the address after `#`. */
@@ -47,6 +48,8 @@ const KEYS = 'justchat.console.keys';
 const TIMEOUT = 20_000;
 /** How many notices are shown at once. */
 const NOTICES = 3;
+/** How many people one call asks for. */
+const MOST_NAMES = 100;
 const HOUR = 3_600_000;
 /** How long something lasts, in milliseconds; 0 is for good. */
 export const TERMS = { hour: HOUR, day: 24 * HOUR, week: 7 * 24 * HOUR, month: 30 * 24 * HOUR, ever: 0 } as const;
@@ -68,8 +71,8 @@ export function explained(error: unknown): string {
 
 /** All that the page knows. What changes it calls `changed`, and the page is drawn again before the next frame. */
 export class Model {
-  /** The key, while somebody is signed in. It is forgotten with the tab. */
-  key: string | null = null;
+  /** What the key is, while somebody is signed in. */
+  identity: components['schemas']['KeyDocument'] | null = null;
   isReady = false;
   route = routed();
   notices: Notice[] = [];
@@ -77,11 +80,19 @@ export class Model {
   /** Grows with each deed: what is shown is read again. */
   revision = 0;
   isBusy = false;
+  /** How many complaints are open, as far as they were counted; '' for none. */
+  waiting = '';
+  /** The messages that were dropped here. A complaint keeps its copy until it is closed. */
+  readonly dropped = new Set<string>();
   /** Whether the queue has the closed complaints. */
   showsClosed = false;
   /** Whether single keys do something: they are in the way of who speaks to the machine. */
   hasKeys = localStorage.getItem(KEYS) !== 'off';
+  /** The key itself, which is forgotten with the tab. */
+  private key: string | null = null;
+  /** What people are called; '' while that is not known. */
   private names = new Map<string, string>();
+  private wanted = new Set<string>();
   private calls = new Calls({
     url: '', fetch: (...request) => fetch(...request), timeout: TIMEOUT, bearer: () => this.key,
   });
@@ -130,7 +141,7 @@ export class Model {
     try {
       return await promise;
     } catch (error) {
-      if (error instanceof ApiError && error.code === 'wrong-server-key' && this.key) this.signOut();
+      if (error instanceof ApiError && error.code === 'wrong-server-key' && this.identity) this.signOut();
       this.say(explained(error), true);
       return undefined;
     } finally {
@@ -186,7 +197,7 @@ export class Model {
   async signIn(key: string): Promise<void> {
     this.key = key.trim();
     try {
-      await this.read('/server/complaints/list', { limit: 1 });
+      this.identity = (await this.read('/server/whoami', {})).key;
       sessionStorage.setItem(KEPT, this.key);
       this.notices = [];
     } catch (error) {
@@ -199,7 +210,7 @@ export class Model {
   }
 
   signOut(): void {
-    this.key = null;
+    this.key = this.identity = null;
     sessionStorage.removeItem(KEPT);
     this.names.clear();
     this.notices = [];
@@ -214,8 +225,22 @@ export class Model {
     }
   }
 
+  /** What somebody is called, which is asked for once where it is not known. */
   nameOf(id: string): string {
-    return this.names.get(id) ?? t('nameless', { id: id.slice(-6) });
+    if (!this.names.has(id)) {
+      this.names.set(id, '');
+      if (!this.wanted.size) setTimeout(() => void this.fetchNames(), 20);
+      this.wanted.add(id);
+    }
+    return this.names.get(id) || t('nameless', { id: id.slice(-6) });
+  }
+
+  private async fetchNames(): Promise<void> {
+    const users = [...this.wanted].slice(0, MOST_NAMES);
+    this.wanted.clear();
+    const found = await this.read('/server/users/list', { users }).catch(() => null);
+    this.learn(...(found?.users ?? []));
+    this.changed();
   }
 
   private async restore(): Promise<void> {

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import type { Model } from './model.js';
 import { time } from './words/index.js';
 
-/** A person, by what they are called as far as this page knows. */
+/** A person, by what they are called. */
 export function Person({ model, id }: { model: Model; id: string }) {
   return <a href={`#/people/${id}`}><bdi>{model.nameOf(id)}</bdi></a>;
 }
@@ -11,7 +11,7 @@ export function Stamp({ at }: { at: string }) {
   return <time class="quiet" dateTime={at}>{time(at)}</time>;
 }
 
-/** What is known of something, by name. Nothing is left out but what is undefined. */
+/** What is known of something, by name; what is not known is left out. */
 export function Facts({ facts }: { facts: [string, ComponentChildren][] }) {
   return (
     <dl class="facts">
@@ -23,4 +23,14 @@ export function Facts({ facts }: { facts: [string, ComponentChildren][] }) {
       ))}
     </dl>
   );
+}
+
+export function isPicture(text: string): boolean {
+  return /^uploads\/[0-9a-f]{32}\.(png|jpg|gif|webp)$/.test(text);
+}
+
+/** A picture of this daemon; of others, which the page may not load, the path. */
+export function Picture({ path, isSmall = false }: { path: string; isSmall?: boolean }) {
+  if (!isPicture(path)) return <code class="path">{path}</code>;
+  return <img class={isSmall ? 'picture small' : 'picture'} src={path} alt={path} loading="lazy" />;
 }

@@ -1,0 +1,43 @@
+import type { components } from '../../javascript/src/api.js';
+import { dropping } from './deeds.js';
+import type { Model } from './model.js';
+import { isPicture, Person, Picture, Stamp } from './parts.js';
+import { t } from './words/index.js';
+
+type Schemas = components['schemas'];
+export type Message = Schemas['MessageDocument'] | Schemas['DirectMessageDocument'];
+
+interface Props {
+  model: Model;
+  message: Message;
+  /** Whether it is the message that a complaint is about. */
+  isAccused?: boolean;
+  /** Whether it can be dropped. */
+  drops?: boolean;
+}
+
+export async function drop(model: Model, message: string): Promise<boolean> {
+  const question = { title: t('drop'), text: t('dropSure'), button: t('drop') };
+  return (await model.ask(question)) !== null && model.carryOut(dropping(model, message));
+}
+
+/** A message, as a line of what was said. */
+export function Said({ model, message, isAccused = false, drops = false }: Props) {
+  const { text, author, created_at } = message;
+  const isGone = text === null || model.dropped.has(message._id);
+  return (
+    <li class={isAccused ? 'accused' : undefined}>
+      <span class="row">
+        <Person model={model} id={author} /> <Stamp at={created_at} />
+        {isAccused && <span class="mark">{t('accused')}</span>}
+        {drops && !isGone && (
+          <button class="small" onClick={() => void drop(model, message._id)}>{t('drop')}</button>
+        )}
+      </span>
+      {isGone && <p class="quiet">{t('gone')}</p>}
+      {text === null ? null : isPicture(text) ? <Picture path={text} /> : (
+        <p dir="auto" class="text">{text}</p>
+      )}
+    </li>
+  );
+}

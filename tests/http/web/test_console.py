@@ -1,0 +1,249 @@
+"""The operators' console in a real browser, used as an operator would."""
+
+from typing import Any
+
+from tests.support.chat import Person, a_room
+from tests.support.screenshots import save
+from tests.support.servers import AppServer, an_app_server
+from tests.support.tabs import WebCase
+
+MARKUP = "<img src=x onerror=alert(1)><b>bold</b>"
+HEBREW = "שלום עולם"
+SECTIONS = {
+    "complaints": "Жалобы",
+    "people": "Люди",
+    "rooms": "Комнаты",
+    "gifts": "Подарки",
+    "held": "Задержанные слова",
+    "keys": "Ключи",
+    "webhooks": "Вебхуки",
+    "audit": "Журнал",
+}
+
+
+class Console(WebCase):
+    timeout = 600
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.anna, self.boris, self.eve = [await self.a_person(nickname=name) for name in ("Анна", MARKUP, HEBREW)]
+        self.room = await a_room(self.anna, self.anna, self.boris, self.eve, name=f"Kitchen {MARKUP}")
+        self.server = await an_app_server(self.daemon, "console")
+        # The other tests of this daemon leave complaints behind.
+        for each in (await self.server.call("/server/complaints/list", status="open")).data["complaints"]:
+            await self.server.call("/server/complaints/close", complaint=each["_id"], note="of another test")
+        self.window = await self.tab(path="/console")
+
+    async def complain(self, author: Person, **about: str) -> str:
+        answer = await author.call("/complaints/new", **about)
+        id: str = answer.json["complaint"]["_id"]
+        return id
+
+    async def say(self, author: Person, text: str) -> str:
+        id: str = (await author.say(self.room, text)).data["message"]["_id"]
+        return id
+
+    async def sign_in(self, server: AppServer) -> None:
+        await self.window.fill("Key", server.key)
+        await self.window.click("Sign in", "button")
+        await self.window.shows("h1", "Complaints")
+
+    async def press(self, key: str) -> None:
+        """Press the key of a letter."""
+        for kind in ("keyDown", "keyUp"):
+            await self.window.tell("Input.dispatchKeyEvent", type=kind, code=f"Key{key}", key=key.lower())
+
+    async def says(self, words: str) -> None:
+        await self.window.shows(".notice", words)
+
+    async def deeds(self) -> list[str]:
+        """What the audit log says of the people and complaints of this test, the earliest first."""
+        lines = (await self.server.call("/server/audit/list", limit=100)).data["audit"]
+        return [line["deed"] for line in reversed(lines) if line["kind"] == "console"]
+
+    async def shown_room(self) -> dict[str, Any]:
+        room: dict[str, Any] = (await self.server.call("/server/rooms/show", room=self.room)).data["room"]
+        return room
+
+    async def test_morning(self) -> None:
+        """An operator works off three complaints by keys and clicks, takes deeds back, and finds each in the log."""
+        window = self.window
+        await self.say(self.anna, "Who wants tea?")
+        spam = await self.say(self.boris, f"Cheap coins! {MARKUP}")
+        await self.say(self.eve, HEBREW)
+        await self.complain(self.eve, room=self.room, reason="other", text="too loud")
+        await self.complain(self.anna, user=self.boris.id, reason="abuse", text=f"He is rude {MARKUP}")
+        first = await self.complain(self.anna, message=spam, reason="spam", text="He sells coins")
+        before = len(await self.deeds())
+        await self.sign_in(self.server)
+
+        # The latest is shown at once, with what was said around the message.
+        await window.shows("h2", "Spam")
+        await window.shows(".accused", f"Cheap coins! {MARKUP}")
+        await window.shows(".context", "Who wants tea?")
+        await window.shows(".context", HEBREW)
+        await save(window, "console-complaint")
+        await self.press("D")
+        await window.shows("dialog", "cannot be taken back")
+        await save(window, "console-question")
+        await window.click("Drop message", "dialog button")
+        await self.says("The message is removed.")
+        await window.shows(".accused", "This message was removed.")
+        await self.press("S")
+        await self.says("is silenced in the room")
+        await window.shows(".mark", "silenced in the room")
+        await self.press("Z")
+        await self.says("may speak in the room again")
+        await self.press("B")
+        await self.says("is banned from the room")
+        self.assertEqual([self.boris.id], (await self.shown_room())["banned"])
+        await save(window, "console-notices")
+        await self.press("C")
+        await self.says("The complaint is closed.")
+
+        await window.shows("h2", "Abuse")
+        await window.shows("blockquote", f"He is rude {MARKUP}")
+        await window.fill("For", "week")
+        await window.click("Suspend", "button")
+        await self.says("is suspended until")
+        self.assertNotEqual(200, (await self.boris.call("/init/getUser")).status)
+        await window.shows(".mark", "suspended")
+        await window.click("Undo", ".notice:last-child button")
+        await self.says("is not suspended any more")
+        await window.fill("Note", f"Talked to him {MARKUP}")
+        await window.click("Close", "button.main")
+
+        await window.shows("h2", "Other")
+        await self.press("Z")
+        await self.says("The complaint is open again.")
+        await window.shows("h2", "Abuse")
+        await self.press("C")
+        await window.shows("h2", "Other")
+        await self.press("C")
+        await window.shows(".done", "no complaint is open")
+        await save(window, "console-done")
+
+        await window.click("Closed", "button")
+        await window.shows(".cases", MARKUP)
+        closed = (await self.server.call("/server/complaints/list", status="closed", limit=3)).data["complaints"]
+        note = next(each["note"] for each in closed if each["_id"] == first)
+        self.assertIn("The message is removed.", note)
+        await window.run("location.hash = '#/audit'")
+        await window.shows("li", "Talked to him")
+        await save(window, "console-audit")
+        self.assertEqual(0, await window.run("return document.querySelectorAll('main img, main b').length"))
+        self.assertEqual([], await window.faults())
+        self.assertEqual(
+            [
+                *("remove message", "silence", "unsilence", "ban", "close complaint"),
+                *("suspend", "unsuspend", "close complaint", "reopen complaint", "close complaint", "close complaint"),
+            ],
+            (await self.deeds())[before:],
+        )
+
+    async def test_sign_in(self) -> None:
+        """A wrong key and one without the scope are refused in words. The key ends with "Sign out", and is never in
+        localStorage.
+        """
+        window = self.window
+        for key, words in (
+            ("jc_wrong", "This key is wrong"),
+            ((await an_app_server(self.daemon, "users")).key, "it has no scope console"),
+        ):
+            await window.fill("Key", key)
+            await window.click("Sign in", "button")
+            await self.says(words)
+        self.assertEqual(0, await window.run("return sessionStorage.length"))
+
+        await self.sign_in(self.server)
+        kept = "return [Object.values(sessionStorage), JSON.stringify(localStorage)]"
+        (in_tab, beyond) = await window.run(kept)
+        self.assertEqual([self.server.key], in_tab)
+        self.assertNotIn("jc_", beyond)
+        await window.reload()
+        await window.shows("h1", "Complaints")
+        await window.shows("h1", "Complaints")
+        await window.click("Sign out", "button")
+        await window.shows("h1", "Sign in")
+        self.assertEqual([], (await window.run(kept))[0])
+
+    async def test_deeds(self) -> None:
+        """Keys are made and shown once, and revoked; gifts are added, changed and withdrawn; people are deleted, rooms
+        removed, after a question.
+        """
+        window = self.window
+        await self.sign_in(await an_app_server(self.daemon, "console", "users"))
+
+        await window.run("location.hash = '#/keys'")
+        await window.fill("Name of the key", f"shop {MARKUP}")
+        await window.click("console", "label")
+        await window.click("Add", "button.main")
+        await window.shows(".secret", "jc_")
+        secret = await window.run("return document.querySelector('.secret code').textContent")
+        self.assertEqual(200, (await AppServer(self.daemon, secret).call("/server/whoami")).status)
+        await window.click("Dismiss", ".secret button")
+        await window.run("find('li', 'shop').querySelector('button').click()")
+        await window.shows("dialog", "gets no answer from now on")
+        await window.click("Revoke", "dialog button")
+        await self.says("is revoked")
+        self.assertEqual(401, (await AppServer(self.daemon, secret).call("/server/whoami")).status)
+
+        await window.run("location.hash = '#/gifts'")
+        await window.fill("Name", MARKUP)
+        await window.fill("Price in coins", "7")
+        await window.fill("Picture", "/gifts/rose.png")
+        await window.click("Add", "button.main")
+        await window.shows("li", f"{MARKUP} 7 coins")
+        await window.run("find('li', '7 coins').querySelector('button').click()")
+        await window.shows("h2", "Change")
+        await window.fill("Price in coins", "8")
+        await window.click("Change", "button.main")
+        await window.shows("li", f"{MARKUP} 8 coins")
+        await window.run("[...find('li', '8 coins').querySelectorAll('button')].at(-1).click()")
+        await window.click("Withdraw", "dialog button")
+        await self.says("is not for sale any more")
+
+        await window.run("location.hash = '#/people'")
+        await window.fill("Name, phone", f"+{self.eve.phone}")
+        await window.click(HEBREW, "main li a")
+        await window.shows("dd", f"+{self.eve.phone}")
+        await window.click("Delete the account", "button")
+        await window.fill("Reason", f"asked for it {MARKUP}")
+        await window.click("Delete the account", "dialog button")
+        await self.says("is being deleted")
+        self.assertEqual(404, (await self.server.call("/server/users/get", user=self.eve.id)).status)
+
+        await window.run("location.hash = '#/rooms'")
+        await window.fill("Name of a room", "kitchen <img")
+        await window.run(f"location.hash = '#/rooms/{self.room}'")
+        await window.shows("h1", f"Kitchen {MARKUP}")
+        await window.click("Put out", "button")
+        await self.says("is put out of the room")
+        await window.click("Remove the room", "button")
+        await window.click("Cancel", "dialog button")
+        self.assertEqual(200, (await self.server.call("/server/rooms/show", room=self.room)).status)
+        await window.click("Remove the room", "button")
+        await window.click("Remove the room", "dialog button")
+        await self.says("is removed")
+        self.assertEqual(404, (await self.server.call("/server/rooms/show", room=self.room)).status)
+        self.assertEqual(0, await window.run("return document.querySelectorAll('main img[src=x], main b').length"))
+
+    async def test_looks(self) -> None:
+        """No section has a fault of accessibility, or is wider than 320 pixels, light and dark, in both languages."""
+        window = self.window
+        spam = await self.say(self.boris, f"Cheap coins! {'very ' * 40}{'x' * 200} {MARKUP}")
+        await self.say(self.eve, HEBREW)
+        await self.complain(self.anna, message=spam, reason="spam", text="He sells coins")
+        await self.complain(self.eve, room=self.room, reason="child-safety", text=HEBREW)
+        await self.look(window, "console-sign-in")
+        await self.sign_in(self.server)
+        await window.shows(".accused, .complaint h2", "")
+        await self.look(window, "console")
+
+        await window.fill("Language", "ru")
+        places = {f"people/{self.boris.id}": MARKUP, f"rooms/{self.room}": "Kitchen", **SECTIONS}
+        for place, heading in places.items():
+            await window.run(f"location.hash = '#/{place}'")
+            await window.shows("h1", heading)
+            await window.until("!document.querySelector('.loading')")
+            await self.look(window, f"console-{place.partition('/')[0]}{'-one' if '/' in place else ''}")
