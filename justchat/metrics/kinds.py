@@ -113,9 +113,14 @@ class Histogram(Metric):
         """Add an observation."""
         row = self.series.get(labels)
         if row is None:
-            row = self.series.setdefault(self._admitted(labels), self._new_row())
+            row = self.row(*labels)
         row[bisect_left(self.buckets, value)] += 1
         row[-1] += value
+
+    def row(self, *labels: str | int) -> Row:
+        """The row of these labels, to add to without a look-up."""
+        admitted = labels if labels in self.series else self._admitted(labels)
+        return self.series.setdefault(admitted, self._new_row())
 
     def _new_row(self) -> Row:
         return [0] * (len(self.buckets) + 2)
