@@ -15,6 +15,8 @@ from justchat.protocol.documents import (
     direct_document,
     message_document,
     room_document,
+)
+from justchat.protocol.operator_documents import (
     server_complaint_document,
     whole_user_document,
 )

@@ -10,8 +10,14 @@ from justchat.model.gift import Transfer
 from justchat.model.moment import iso, now
 from justchat.model.phone import parse_phone
 from justchat.model.user import Session, User
-from justchat.protocol.documents import transfer_document, whole_user_document
-from justchat.protocol.operator_documents import SuspensionDocument, suspension_document
+from justchat.protocol.documents import (
+    transfer_document,
+)
+from justchat.protocol.operator_documents import (
+    SuspensionDocument,
+    suspension_document,
+    whole_user_document,
+)
 
 
 async def list_users(context: AdminContext, arguments: Namespace) -> Outcome:

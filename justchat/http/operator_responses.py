@@ -8,12 +8,12 @@ from justchat.protocol.documents import (
     GiftDocument,
     MessageDocument,
     RoomDocument,
-    ServerComplaintDocument,
 )
 from justchat.protocol.operator_documents import (
     AuditDocument,
     KeyDocument,
     OperatorUserDocument,
+    ServerComplaintDocument,
     WebhookDocument,
 )
 

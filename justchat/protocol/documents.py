@@ -129,12 +129,6 @@ class UserDocument(TypedDict):
     created_at: str
 
 
-class ServerUserDocument(UserDocument):
-    """A user as an app's server sees them. ``external_id`` is the app's own id of the user."""
-
-    external_id: str | None
-
-
 class TransferDocument(TypedDict):
     """A change of a balance: ``amount`` in coins, ``gift`` and ``to`` of one that paid for a gift."""
 
@@ -162,13 +156,6 @@ class ComplaintDocument(TypedDict):
     created_at: str
 
 
-class ServerComplaintDocument(ComplaintDocument):
-    """A complaint as operators and app's servers see it: with when it was closed, and what was done about it."""
-
-    closed_at: str | None
-    note: str | None
-
-
 def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     """The document of a user, with the fields that ``viewer`` may see."""
     created_at = iso(user.created_at)
@@ -192,16 +179,6 @@ def user_document(user: User, viewer: Id, *, show_phones: bool) -> UserDocument:
     if viewer == user.id:
         document["balance"] = user.balance
     return document
-
-
-def whole_user_document(user: User) -> UserDocument | ServerUserDocument:
-    """A user as operators and the user's own archive have them: with the app's id, if there is one."""
-    return server_user_document(user) if user.external_id else user_document(user, user.id, show_phones=True)
-
-
-def server_user_document(user: User) -> ServerUserDocument:
-    """A user as an app's server sees them: as they see themselves, and the app's id."""
-    return {**user_document(user, user.id, show_phones=True), "external_id": user.external_id}
 
 
 def room_document(room: Room, at: Moment, *, people: bool = True) -> RoomDocument:
@@ -377,12 +354,6 @@ def complaint_document(complaint: Complaint) -> ComplaintDocument:
         "create_at": created_at,
         "created_at": created_at,
     }
-
-
-def server_complaint_document(complaint: Complaint) -> ServerComplaintDocument:
-    """The document of a complaint for operators and app's servers."""
-    closed_at = None if complaint.closed_at is None else iso(complaint.closed_at)
-    return {**complaint_document(complaint), "closed_at": closed_at, "note": complaint.note}
 
 
 def _whole(message: Entry | DirectMessage) -> MessageDocument | DirectMessageDocument:

@@ -47,7 +47,9 @@ class ErrorEventData(TypedDict):
 
 
 class MessageEventData(MessageDocument):
-    """A message of the room. ``type`` is null."""
+    """A message of the room, with every field that the history has, null or not: one parser reads both. ``type`` is
+    null.
+    """
 
     error: None
 

@@ -1,13 +1,14 @@
-"""The documents that operators see, in the console and in the output of ``justchat-admin``."""
+"""The documents that operators and app's servers see: in their calls, and in the output of ``justchat-admin``."""
 
 from typing_extensions import TypedDict
 
 from justchat.model.audit import AuditLine
+from justchat.model.complaint import Complaint
 from justchat.model.moment import Moment, iso
 from justchat.model.server_key import ServerKey
 from justchat.model.user import Suspension, User
 from justchat.model.webhook import WebhookStatus
-from justchat.protocol.documents import ServerUserDocument, server_user_document
+from justchat.protocol.documents import ComplaintDocument, UserDocument, complaint_document, user_document
 
 
 class SuspensionDocument(TypedDict):
@@ -18,10 +19,23 @@ class SuspensionDocument(TypedDict):
     reason: str
 
 
+class ServerUserDocument(UserDocument):
+    """A user as an app's server sees them. ``external_id`` is the app's own id of the user."""
+
+    external_id: str | None
+
+
 class OperatorUserDocument(ServerUserDocument):
     """A user as operators and app's servers see them; ``suspension`` is null for who is not suspended."""
 
     suspension: SuspensionDocument | None
+
+
+class ServerComplaintDocument(ComplaintDocument):
+    """A complaint as operators and app's servers see it: with when it was closed, and what was done about it."""
+
+    closed_at: str | None
+    note: str | None
 
 
 class KeyDocument(TypedDict):
@@ -68,6 +82,16 @@ AuditDocument = TypedDict(
 """A line of the audit log."""
 
 
+def whole_user_document(user: User) -> UserDocument | ServerUserDocument:
+    """A user as operators and the user's own archive have them: with the app's id, if there is one."""
+    return server_user_document(user) if user.external_id else user_document(user, user.id, show_phones=True)
+
+
+def server_user_document(user: User) -> ServerUserDocument:
+    """A user as an app's server sees them: as they see themselves, and the app's id."""
+    return {**user_document(user, user.id, show_phones=True), "external_id": user.external_id}
+
+
 def operator_user_document(user: User, at: Moment) -> OperatorUserDocument:
     """A user as operators and app's servers see them at a moment."""
     return {**server_user_document(user), "suspension": suspension_document(user.suspension, at)}
@@ -79,6 +103,12 @@ def suspension_document(suspension: Suspension | None, at: Moment) -> Suspension
         return None
     until = None if suspension.until is None else iso(suspension.until)
     return {"since": iso(suspension.since), "until": until, "reason": suspension.reason}
+
+
+def server_complaint_document(complaint: Complaint) -> ServerComplaintDocument:
+    """The document of a complaint for operators and app's servers."""
+    closed_at = None if complaint.closed_at is None else iso(complaint.closed_at)
+    return {**complaint_document(complaint), "closed_at": closed_at, "note": complaint.note}
 
 
 def key_document(key: ServerKey) -> KeyDocument:

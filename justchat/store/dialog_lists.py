@@ -1,4 +1,4 @@
-"""What a user reads of dialogs: the messages of one, and the list of all with the last message of each.
+"""What a user reads of dialogs: the messages of one, the list of all with the last message of each, what is unread.
 
 The list is stored (``dialogs.py``). Of an active dialog, the log alone says which message is the last.
 """
@@ -13,9 +13,10 @@ from justchat.model.entry import Kind
 from justchat.model.ids import Id
 from justchat.store.bson import direct_from_document, pair
 from justchat.store.dialogs import MAX_SHOWN, Dialogs, StoredDialog
-from justchat.store.indexes import BETWEEN, BY_ID, LATEST, LOG
+from justchat.store.indexes import BETWEEN, BY_ID, LATEST, LOG, UNREAD
 from justchat.store.mongo.client import Database, Document
 from justchat.store.room_search import EARLY
+from justchat.store.unread_counts import Counts
 
 DIRECT = {"kind": Kind.DIRECT_MESSAGE.value}
 OF_DIRECT = ("_id", "author", "user", "text", "create_at", "read_at", "order", "removed_by", "held")
@@ -42,6 +43,29 @@ class DialogLists:
         )
         self.observe(documents)
         return [direct_from_document(document) for document in documents]
+
+    async def around(self, message: DirectMessage, number: int) -> list[DirectMessage]:
+        """Some messages of the same dialog before and after one, the oldest first, removed ones too."""
+        if message.order is None:
+            return []
+        of_both, found = between(message.author, message.user), list[Document]()
+        for place, order in (({"$lt": message.order}, LATEST), ({"$gt": message.order}, dict.fromkeys(LATEST, 1))):
+            query = {**of_both, "order": place}
+            some = await self._database.find(LOG, query, sort=order, limit=number, hint=BETWEEN["name"])
+            found = some[::-1] + found if order is LATEST else found + some
+        return [direct_from_document(document) for document in found]
+
+    async def count_unread(self, user: Id) -> Counts:
+        """How many messages a user has not read, by author. It reads an index alone."""
+        rows = await self._database.aggregate(
+            LOG,
+            [
+                {"$match": {**DIRECT, "stream": ObjectId(user), "read": False}},
+                {"$group": {"_id": "$author", "n": {"$sum": 1}}},
+            ],
+            hint=UNREAD["name"],
+        )
+        return {Id(str(row["_id"])): row["n"] for row in rows}
 
     def observe(self, latest_first: Sequence[Document]) -> None:
         """Observe the order of messages that somebody is about to read, and may answer through this daemon."""
@@ -109,6 +133,17 @@ class DialogLists:
         left = await self._last(user, other)
         await self._dialogs.replace_last(user, other, removed, left)
         return left
+
+
+def messages_query(user: Id, author: Id | None, to: Id | None) -> Document:
+    """Those sent to the user, or only by ``author``; or those the user sent to ``to``."""
+    query: Document = {**DIRECT, "removed_by": {"$ne": ObjectId(user)}}
+    if to is not None:
+        return {**query, "stream": ObjectId(to), "user": ObjectId(to), "author": ObjectId(user)}
+    query |= {"stream": ObjectId(user), "user": ObjectId(user)}
+    if author is not None:
+        query["author"] = ObjectId(author)
+    return query
 
 
 def dialog_query(user: Id, other: Id) -> Document:

@@ -21,7 +21,7 @@ from justchat.model.moment import Moment
 from justchat.policy import check_not_blocked
 from justchat.store.bson import KINDS, direct_from_document, entry_from_document, object_id
 from justchat.store.coalescer import wait_at_most
-from justchat.store.dialog_lists import DIRECT, DialogLists, between, dialog_query, streams
+from justchat.store.dialog_lists import DIRECT, DialogLists, between, dialog_query, messages_query, streams
 from justchat.store.dialogs import Dialogs
 from justchat.store.indexes import BETWEEN, BY_ID, FROM_AUTHOR, LATEST, LOG, TO_USER, UNREAD
 from justchat.store.log.beginnings import delete_expired
@@ -33,7 +33,7 @@ from justchat.store.marks import Marks
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.room_search import EARLY
-from justchat.store.unread_counts import LIFETIME, Counts, UnreadCounts
+from justchat.store.unread_counts import LIFETIME, UnreadCounts
 
 NOT_READ = {"$in": [False, None]}
 """None: its receiver has removed it unread."""
@@ -60,9 +60,9 @@ class Mailboxes:
         self._log: Log[Mailbox] = Log(database, self._load, shared=shared, bus=bus, marks=marks, name="mailboxes")
         self._log.heads.subscribe(self._on_entry)
         self._log.heads.subscribe_own(self._on_own_entry)
-        self._unread = UnreadCounts(self._count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
         self._dialogs = Dialogs(database, reactor, shared=shared)
         self._lists = DialogLists(database, self._dialogs)
+        self._unread = UnreadCounts(self._lists.count_unread, reactor.seconds, 0.0 if shared else LIFETIME)
         self._shared = shared
         self._reactor = reactor
 
@@ -286,30 +286,11 @@ class Mailboxes:
         counts = await self._unread.get(user)
         return sum(counts.values()) if author is None else counts.get(author, 0)
 
-    async def _count_unread(self, user: Id) -> Counts:
-        """Read from an index alone."""
-        rows = await self._database.aggregate(
-            LOG,
-            [
-                {"$match": {**DIRECT, "stream": ObjectId(user), "read": False}},
-                {"$group": {"_id": "$author", "n": {"$sum": 1}}},
-            ],
-            hint=UNREAD["name"],
-        )
-        return {Id(str(row["_id"])): row["n"] for row in rows}
-
     async def dialog(self, user: Id, other: Id, *, skip: int, limit: int) -> list[DirectMessage]:
         return await self._lists.dialog(user, other, skip=skip, limit=limit)
 
     async def around(self, message: DirectMessage, number: int) -> list[DirectMessage]:
-        if message.order is None:
-            return []
-        of_both, found = between(message.author, message.user), list[Document]()
-        for place, order in (({"$lt": message.order}, LATEST), ({"$gt": message.order}, dict.fromkeys(LATEST, 1))):
-            query = {**of_both, "order": place}
-            some = await self._database.find(LOG, query, sort=order, limit=number, hint=BETWEEN["name"])
-            found = some[::-1] + found if order is LATEST else found + some
-        return [direct_from_document(document) for document in found]
+        return await self._lists.around(message, number)
 
     async def dialogs(self, user: Id) -> list[Dialog]:
         messages = await self._lists.last_messages(user)
@@ -386,17 +367,6 @@ class Mailboxes:
         finally:
             self._unread.invalidate(user)
         await self._lists.correct_last(user, other, messages)
-
-
-def messages_query(user: Id, author: Id | None, to: Id | None) -> Document:
-    """Those sent to the user, or only by ``author``; or those the user sent to ``to``."""
-    query: Document = {**DIRECT, "removed_by": {"$ne": ObjectId(user)}}
-    if to is not None:
-        return {**query, "stream": ObjectId(to), "user": ObjectId(to), "author": ObjectId(user)}
-    query |= {"stream": ObjectId(user), "user": ObjectId(user)}
-    if author is not None:
-        query["author"] = ObjectId(author)
-    return query
 
 
 def _removal(user: Id) -> list[Document]:

@@ -10,7 +10,13 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock
 from justchat.model.webhook import TYPE_OF_KIND, WebhookEvent, WebhookType
-from justchat.protocol.documents import complaint_document, listed_room_document, server_user_document
+from justchat.protocol.documents import (
+    complaint_document,
+    listed_room_document,
+)
+from justchat.protocol.operator_documents import (
+    server_user_document,
+)
 from justchat.protocol.webhook_events import balance_data, webhook_event_of_entry
 from justchat.store.bson import entry_from_document, id_of, moment, transfer_from_document
 from justchat.store.bson_users import user_from_document

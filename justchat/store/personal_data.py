@@ -23,16 +23,19 @@ from justchat.protocol.documents import (
     room_document,
     sended_gift_document,
     transfer_document,
+)
+from justchat.protocol.operator_documents import (
     whole_user_document,
 )
 from justchat.store.bson import direct_from_document, entry_from_document, moment, room_from_document
 from justchat.store.bson import transfer_from_document as transfer
 from justchat.store.complaints import complaint_from_document
+from justchat.store.dialog_lists import messages_query
 from justchat.store.history import HISTORY
 from justchat.store.indexes import COMPLAINTS, DIALOGS, LEDGER, LOG, NEWEST, PICTURES, ROOMS, SESSIONS, TO_USER, USERS
 from justchat.store.indexes import FROM_AUTHOR as TO_ONE
 from justchat.store.log.reader import LogReader
-from justchat.store.mailboxes import Mailboxes, messages_query
+from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from justchat.store.users import VISITED_ROOMS_KEPT, Users

@@ -74,3 +74,13 @@ class HistogramTests(SynchronousTestCase):
 
         self.assertEqual(3, len(histogram.series))
         self.assertEqual([98, 0, 0], histogram.series[("other",)])
+
+    def test_row(self) -> None:
+        """A row is that of its series, for the same labels and for what the declaration does not have."""
+        histogram = Histogram("jc_seconds", "", (WAYS,), buckets=(1,))
+
+        histogram.row("in")[0] += 1
+        histogram.observe(0.5, "in")
+        self.assertIs(histogram.row("sideways"), histogram.row("over"))
+
+        self.assertEqual([2, 0, 0.5], histogram.series["in",])

@@ -24,9 +24,12 @@ from justchat.protocol.documents import (
     direct_document,
     message_document,
     room_document,
+)
+from justchat.protocol.operator_documents import (
+    OperatorUserDocument,
+    operator_user_document,
     server_complaint_document,
 )
-from justchat.protocol.operator_documents import OperatorUserDocument, operator_user_document
 
 
 class ListComplaints(Body):
