@@ -6,6 +6,7 @@ Declarations are values: ``endpoints_of`` lists those of an area, and the app is
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -84,6 +85,12 @@ Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
 
 
+@cache
+def adapter_of(answer: Any) -> "TypeAdapter[Any]":
+    """The adapter of a type of answers. It is made once, though ``evolve`` asks for each endpoint's anew."""
+    return TypeAdapter(answer)
+
+
 @define(kw_only=True, eq=False)
 class Endpoint:
     """A call: its path, body, answer and errors.
@@ -113,7 +120,7 @@ class Endpoint:
 
     @answer_adapter.default
     def _adapter(self) -> "TypeAdapter[Any]":
-        return TypeAdapter(self.answer)
+        return adapter_of(self.answer)
 
 
 def post(
