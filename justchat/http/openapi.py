@@ -119,13 +119,19 @@ SHARED_ERRORS = (*ANY_CALL, *BODY_ERRORS, *SERVER_ERRORS, *IDEMPOTENCY_ERRORS, *
 
 def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str, *, for_users: bool = True) -> dict[str, Any]:
     """The document, with the configured limits. Not ``for_users``: of a port for app's servers alone."""
+    configured: dict[str, Any] = _with_limits(openapi_template(endpoints, version, for_users=for_users), limits)
+    return configured
+
+
+def openapi_template(endpoints: Sequence[Endpoint], version: str, *, for_users: bool) -> dict[str, Any]:
+    """The document with a name in the place of each limit. It depends on the code alone, and takes the longest."""
     schemas = Schemas()
     paths = {endpoint.path: {"post": _operation(endpoint, schemas)} for endpoint in endpoints}
     pages = _pages(schemas)
     if not for_users:
         del pages["/uploads/{name}"], pages["/asyncapi.json"]
     tags = {tag for path in (*paths.values(), *pages.values()) for call in path.values() for tag in call["tags"]}
-    document = {
+    return {
         "openapi": "3.1.0",
         "info": {"title": "JustChat", "version": version, "description": DESCRIPTION},
         "servers": [{"url": "/", "description": "the daemon that serves this document"}],
@@ -141,8 +147,6 @@ def openapi(endpoints: Sequence[Endpoint], limits: Limits, version: str, *, for_
             },
         },
     }
-    configured: dict[str, Any] = _with_limits(document, limits)
-    return configured
 
 
 def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:

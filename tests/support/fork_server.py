@@ -15,7 +15,7 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,13 @@ from twisted.plugin import getPlugins
 from twisted.scripts.twistd import run as twistd
 
 import justchat.service.daemon  # noqa: F401
+from justchat import __version__
 from justchat.admin.main import main as justchat_admin
+from justchat.http import asyncapi, openapi
+from justchat.http.declared import all_declared
+from justchat.http.endpoint import Endpoint
 from justchat.model import ids
+from justchat.wiring import transports
 
 PROGRAMS: dict[str, Callable[[], object]] = {"twistd": twistd, "justchat-admin": justchat_admin}
 PR_SET_PDEATHSIG = 1
@@ -36,6 +41,7 @@ _codes: dict[int, Path] = {}
 
 def serve() -> None:
     list(getPlugins(IServiceMaker))
+    _remember_documents()
     signal.signal(signal.SIGCHLD, _on_ended)
     gc.freeze()
     for line in sys.stdin:
@@ -48,6 +54,24 @@ def serve() -> None:
         _codes[pid] = Path(asked["code"])
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         print(pid, flush=True)
+
+
+def _remember_documents() -> None:
+    """Let forks find the documents of the calls and events, which a start makes of the code alone: half of its work."""
+    make = openapi.openapi_template
+    made = {for_users: make(all_declared(), __version__, for_users=for_users) for for_users in (True, False)}
+    declared = {endpoint.path: endpoint.session for endpoint in all_declared()}
+
+    def template(endpoints: Sequence[Endpoint], version: str, *, for_users: bool) -> dict[str, Any]:
+        known = made[for_users]
+        if {endpoint.path: endpoint.session for endpoint in endpoints} != declared:  # of one port, or other settings
+            return make(endpoints, version, for_users=for_users)
+        paths = [*(endpoint.path for endpoint in endpoints), *known["paths"]]
+        return {**known, "paths": {path: known["paths"][path] for path in paths}}
+
+    openapi.openapi_template = template
+    events = asyncapi.asyncapi(__version__)
+    transports.asyncapi = lambda version: events
 
 
 def _on_ended(*_: object) -> None:
