@@ -100,8 +100,8 @@ class Replay:
         if missed.count < 0 or missed.count > self._most_events:
             return None
         page = await self._page(missed, missed.after)
-        if missed.count and (not page or page[0].seq != missed.after + 1):
-            return None  # the first of them have expired
+        if missed.count and (not page or _has_hole(page, missed.after)):
+            return None
         if page and self._clock() - page[0].created_at > self._age:
             return None
         return page
@@ -120,6 +120,8 @@ class Replay:
                 return False
             at = page[-1].seq
             page = await self._page(missed, at)
+            if page and _has_hole(page, at):
+                return False
         return at == missed.after + missed.count
 
     def _encode(self, entries: list[Entry], event_of: Callable[[Entry], Event | None]) -> Iterator[EncodedEvent]:
@@ -146,6 +148,11 @@ class _Missed:
         self.after = after or 0
         self.count = 0 if after is None or upto is None else upto - after
         self.read = read
+
+
+def _has_hole(page: list[Entry], after: int) -> bool:
+    """Whether some entries of a page have expired: at its beginning, or between two that do not expire so soon."""
+    return page[-1].seq - after != len(page)
 
 
 def _seen_inside(user: Id, entries: list[Entry], inside: bool) -> tuple[list[Entry], bool]:

@@ -63,6 +63,22 @@ class Expired(ReplayCase):
             events, recovered = await self.missed(socket)
             self.assertEqual((is_whole, 10 - seq - n if is_whole else 0), (recovered, len(events)))
 
+    async def test_expired_between(self) -> None:
+        """So is one of which something between two events has expired: gifts do not expire, messages do."""
+        data, gone = await self.back(self.anna)
+        await gone.leave()
+        for n in range(70):
+            await self.write(f"direct {n}")
+        socket_file = quote(str(self.daemon.data / "mongo" / "mongod.sock"), safe="")
+        with MongoClient[dict[str, Any]](f"mongodb://{socket_file}") as client:
+            expired = [data["n"] + 2, data["n"] + 68]
+            client["justchat"]["log"].delete_many({"stream": ObjectId(self.anna.id), "seq": {"$in": expired}})
+
+        for n, is_whole, number in ((0, False, 0), (1, False, 0), (2, False, 64), (67, False, 0), (68, True, 2)):
+            _, socket = await self.back(self.anna, n=data["n"] + n)
+            events, recovered = await self.missed(socket)
+            self.assertEqual((is_whole, number), (recovered, len(events)))
+
 
 class ComingBack(ReplayCase):
     async def test_where_things_stand(self) -> None:
