@@ -92,8 +92,9 @@ $(CLIENT)/dist/index.js: $(CLIENT)/src/api.ts $(CLIENT)/tsconfig.json $(wildcard
 	@$(WITH_NODE) $(CLIENT) && node_modules/.bin/tsc --project . && node_modules/.bin/esbuild src/index.ts \
 		--bundle --format=esm --minify --target=es2020 --sourcemap --log-level=warning --outfile=dist/index.js
 
-# The pages that the daemon serves: the web client at /, the operators' console at /console, and /docs.
-WEB_SOURCES := clients/build.mjs $(shell find clients/shared clients/web clients/console clients/docs -type f) \
+# The pages that the daemon serves: the web client at /, /account/delete, the operators' console at /console, and /docs.
+WEB_SOURCES := clients/build.mjs \
+	$(shell find clients/shared clients/web clients/account clients/console clients/docs -type f) \
 	$(wildcard $(CLIENT)/src/*.ts)
 web: justchat/http/web/static/index.html
 

@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 /** By the name of the page's file. */
 const PAGES = {
   'index.html': 'web/src',
+  'account.html': 'account/src',
   'console.html': 'console/src',
   'calls.html': 'docs/calls',
   'events.html': 'docs/events',

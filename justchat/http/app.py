@@ -33,7 +33,7 @@ from justchat.http.site_request import HeadCheck, SiteRequest, write_answer, wri
 from justchat.http.sms_reports import SmsReports
 from justchat.http.spool import Spool, SpoolFile
 from justchat.http.uploaded_files import UploadedFiles
-from justchat.http.web.files import CALLS, CLIENT, CONSOLE, EVENTS, WebFile, wants_page
+from justchat.http.web.files import ACCOUNT, CALLS, CLIENT, CONSOLE, EVENTS, WebFile, wants_page
 from justchat.http.web.sent_keys import SentKeys
 from justchat.protocol.handshake import asks_for_websocket
 from justchat.runtime.logs.call_context import CallContext, in_call
@@ -205,6 +205,7 @@ def _add_pages(app: Klein, files: Mapping[str, WebFile], for_users: ForUsers | N
     """Add the routes of pages, each where that is which it is about, and of their parts."""
     _add_page(app, "/docs", files[CALLS])
     if for_users is not None:
+        _add_page(app, "/account/delete", files[ACCOUNT])
         _add_page(app, "/docs/events", files[EVENTS])
     if has_server_calls:
         _add_page(app, "/console", files[CONSOLE])

@@ -114,7 +114,7 @@ export class Model {
   /** The account is to be deleted: its sessions are over. */
   farewell(deletesAt: string): void {
     this.forget();
-    this.say(t('deletesAt', { time: time(deletesAt) }));
+    this.say(Date.parse(deletesAt) <= Date.now() ? t('deleted') : t('deletesAt', { time: time(deletesAt) }));
   }
 
   /** A person by id, asked for once; null while it is not known. */

@@ -45,6 +45,7 @@ export function SignIn({ model }: { model: Model }) {
         <button class="main">{t('signIn')}</button>
         {isSent && <button type="button" onClick={() => setSent(false)}>{t('cancel')}</button>}
       </div>
+      <p><a class="quiet" href="account/delete">{t('deleteAccount')}</a></p>
     </form>
   );
 }

@@ -11,9 +11,9 @@ from attrs import frozen
 from twisted.web.http import CACHED
 
 STATIC = Path(__file__).parent / "static"
-CLIENT, CONSOLE, CALLS, EVENTS = "index.html", "console.html", "calls.html", "events.html"
-"""The pages: the web client, the console, and the documentation of the calls and of the events."""
-PAGES = {CLIENT, CONSOLE, CALLS, EVENTS}
+CLIENT, ACCOUNT, CONSOLE, CALLS, EVENTS = "index.html", "account.html", "console.html", "calls.html", "events.html"
+"""The pages: the web client, the deletion of an account, the console, and the documentation of calls and events."""
+PAGES = {CLIENT, ACCOUNT, CONSOLE, CALLS, EVENTS}
 TYPES = {
     ".html": b"text/html; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",

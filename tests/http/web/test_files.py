@@ -76,7 +76,7 @@ class Files(OwnDaemonCase):
         """The pages and their parts have the policy, tags and encodings; nothing else of the folder is served."""
         await self.start("")
         parts: list[str] = []
-        for path in ("/", "/console", "/docs", "/docs/events"):
+        for path in ("/", "/console", "/docs", "/docs/events", "/account/delete"):
             page = await self.get(path, Accept="text/html")
             self.assertEqual((200, "no-cache"), (page.code, page.field("cache-control")))
             policy = page.field("content-security-policy")
