@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from justchat.actions.overview import count_users
 from justchat.admin.context import AdminContext
 from justchat.admin.output import Outcome, table
 from justchat.model.moment import iso
@@ -16,9 +17,7 @@ async def online(context: AdminContext, arguments: Namespace) -> Outcome:
     """
     processes = await context.overview.everywhere()
     named = list(dict.fromkeys(user for each in processes for user in each.some))
-    # Somebody may be connected to several processes. That shows as long as each names all of its users.
-    complete = all(each.users == len(each.some) for each in processes)
-    users = len(named) if complete else sum(each.users for each in processes)
+    users = count_users(processes)
     sockets = sum(each.sockets for each in processes)
     people = await context.overview.users_of(named[:SHOWN])
     text = "\n\n".join(

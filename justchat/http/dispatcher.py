@@ -45,7 +45,7 @@ from justchat.http.multipart import is_form, read_upload
 from justchat.http.spool import Spool, SpoolFile
 from justchat.interfaces.users import ISessions
 from justchat.limits.rate_limiter import RateLimiter
-from justchat.metrics.declarations import CALL_SECONDS, CALLS
+from justchat.metrics.declarations import CALL_SECONDS, CALLS, FAILURES
 from justchat.model.ids import Id
 
 _log = Logger()
@@ -337,9 +337,12 @@ class Dispatcher:
     def _refuse(self, endpoint: Endpoint, error: ApiError) -> Answer:
         if self._strict and not isinstance(error, errors_of(endpoint)):
             return self._incident(AssertionError(f"{endpoint.path} does not declare {error!r}"))
+        if error.status >= 500:
+            FAILURES.count(error.status)
         return error_answer(error)
 
     def _incident(self, error: Exception) -> Answer:
+        FAILURES.count(Incident.status)
         return incident_answer(Failure(error), debug=self._debug)
 
 

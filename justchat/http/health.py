@@ -42,10 +42,14 @@ class Health:
         if self.is_closing():
             return self._not_ready(Unavailable(DRAINING), {})
         error = await self._database_error()
-        states = {name: state() for name, state in self._states.items()}
+        states = self.parts()
         if error is not None:
             return self._not_ready(error, {"database": "away", **states})
         return Answer(200, orjson.dumps({"status": "ok", "database": "up", **states}))
+
+    def parts(self) -> dict[str, str]:
+        """The states of the parts, apart from the database."""
+        return {name: state() for name, state in self._states.items()}
 
     def _not_ready(self, error: ApiError, states: Mapping[str, str]) -> Answer:
         answer = error_answer(error)

@@ -12,7 +12,10 @@ from justchat.protocol.documents import (
 from justchat.protocol.operator_documents import (
     AuditDocument,
     KeyDocument,
+    LoadDocument,
     OperatorUserDocument,
+    OverviewNowDocument,
+    ProcessDocument,
     ServerComplaintDocument,
     WebhookDocument,
 )
@@ -145,3 +148,14 @@ class AnnouncementsData(TypedDict):
 
 class AnnouncementsAnswer(TypedDict):
     data: AnnouncementsData
+
+
+class OverviewData(TypedDict):
+    now: OverviewNowDocument
+    processes: list[ProcessDocument]
+    hour: list[LoadDocument]
+    day: list[LoadDocument]
+
+
+class OverviewAnswer(TypedDict):
+    data: OverviewData

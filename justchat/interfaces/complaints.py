@@ -23,6 +23,9 @@ class IComplaints(Interface):
     async def latest(limit: int, *, closed: bool | None = None, skip: int = 0) -> list[Complaint]:
         """Complaints that are closed or open, or both with None, the latest first, without the first ``skip``."""
 
+    async def count_open(most: int) -> int:
+        """How many complaints are open, counted up to ``most``."""
+
     async def about_user(user: Id, limit: int) -> list[Complaint]:
         """Complaints about a user and their messages, the latest first."""
 

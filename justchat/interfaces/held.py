@@ -13,6 +13,9 @@ class IHeldMessages(Interface):
     async def waiting(limit: int, *, skip: int = 0) -> list[Entry]:
         """Messages that wait, the oldest first, without the first ``skip``."""
 
+    async def count(most: int) -> int:
+        """How many messages wait, counted up to ``most``."""
+
     async def get(message: Id) -> Entry:
         """A message that waits. Raises MessageNotFound."""
 

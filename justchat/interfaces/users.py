@@ -35,6 +35,9 @@ class IUsers(Interface):
     async def latest(skip: int, limit: int) -> list[Id]:
         """Users, the latest first."""
 
+    async def count() -> int:
+        """How many users there are, about."""
+
     async def search_phones(beginning: str, skip: int, limit: int) -> list[Id]:
         """Users whose phone begins with these digits, in the order of phones."""
 

@@ -36,6 +36,11 @@ CALL_SECONDS = Histogram(
     buckets=SECONDS,
 )
 CALLS_PENDING = Gauge("justchat_calls_pending", "Calls that have begun and are not answered.")
+FAILURES = Counter(
+    "justchat_call_failures_total",
+    "Calls that were answered with 5xx, by status. Also counted where nobody scrapes.",
+    (_STATUS,),
+)
 RATE_REFUSALS = Counter(
     "justchat_rate_refusals_total",
     "Calls, sockets and frames that a limit refused, by the limit's name in the answer.",

@@ -7,7 +7,7 @@ Invariant: a metric has at most as many series as its declaration allows, whatev
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any, Literal
 
@@ -121,6 +121,17 @@ class Histogram(Metric):
         """The row of these labels, to add to without a look-up."""
         admitted = labels if labels in self.series else self._admitted(labels)
         return self.series.setdefault(admitted, self._new_row())
+
+    def quantile(self, share: float, counts: Sequence[float]) -> float | None:
+        """The value that a share of the observations does not exceed, by the number in each bucket and above the last;
+        None for none. Within a bucket they are taken to lie evenly, and those above the last on its bound.
+        """
+        wanted, below, low = share * sum(counts), 0.0, 0.0
+        for bound, count in zip(self.buckets, counts, strict=False):
+            if count and below + count >= wanted:
+                return low + (bound - low) * (wanted - below) / count
+            below, low = below + count, bound
+        return low if sum(counts) else None
 
     def _new_row(self) -> Row:
         return [0] * (len(self.buckets) + 2)

@@ -1,10 +1,15 @@
 """The documents that operators and app's servers see: in their calls, and in the output of ``justchat-admin``."""
 
+from collections.abc import Sequence
+
 from typing_extensions import TypedDict
 
+from justchat.metrics.declarations import LOG_SECONDS
 from justchat.model.audit import AuditLine
 from justchat.model.complaint import Complaint
+from justchat.model.load import LoadPoint
 from justchat.model.moment import Moment, iso
+from justchat.model.online import Online
 from justchat.model.server_key import ServerKey
 from justchat.model.user import Suspension, User
 from justchat.model.webhook import WebhookStatus
@@ -90,6 +95,86 @@ def whole_user_document(user: User) -> UserDocument | ServerUserDocument:
 def server_user_document(user: User) -> ServerUserDocument:
     """A user as an app's server sees them: as they see themselves, and the app's id."""
     return {**user_document(user, user.id, show_phones=True), "external_id": user.external_id}
+
+
+class LoadDocument(TypedDict):
+    """A span of time that begins at ``at``. ``p50`` and ``p99``, in milliseconds, are null without any entry."""
+
+    at: str
+    sockets: float
+    entries: int
+    errors: int
+    p50: float | None
+    p99: float | None
+
+
+class OpenSocketsDocument(TypedDict):
+    websocket: int
+    socketio: int
+
+
+class ProcessDocument(TypedDict):
+    """A process of a daemon."""
+
+    host: str
+    pid: int
+    since: str
+    version: str
+    sockets: OpenSocketsDocument
+    users: int
+    parts: dict[str, str]
+
+
+class OverviewNowDocument(TypedDict):
+    """How everything is now."""
+
+    at: str
+    version: str
+    sockets: OpenSocketsDocument
+    users_online: int
+    users: int
+    rooms: int
+    entries_per_second: float
+    open_complaints: int
+    held_messages: int
+    parts: dict[str, str]
+
+
+def load_document(point: LoadPoint) -> LoadDocument:
+    """The document of a point of a plot."""
+    return {
+        "at": iso(point.at),
+        "sockets": round(point.sockets, 1),
+        "entries": point.entries,
+        "errors": point.errors,
+        "p50": _milliseconds(LOG_SECONDS.quantile(0.5, point.batches)),
+        "p99": _milliseconds(LOG_SECONDS.quantile(0.99, point.batches)),
+    }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 2)
+
+
+def process_document(process: Online) -> ProcessDocument:
+    """The document of a process."""
+    return {
+        "host": process.host,
+        "pid": process.pid,
+        "since": iso(process.started_at),
+        "version": process.version,
+        "sockets": open_sockets_document([process]),
+        "users": process.users,
+        "parts": dict(process.parts),
+    }
+
+
+def open_sockets_document(processes: Sequence[Online]) -> OpenSocketsDocument:
+    """How many sockets these processes have."""
+    return {
+        "websocket": sum(process.open.get("websocket", 0) for process in processes),
+        "socketio": sum(process.open.get("socketio", 0) for process in processes),
+    }
 
 
 def operator_user_document(user: User, at: Moment) -> OperatorUserDocument:

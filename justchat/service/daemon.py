@@ -34,6 +34,7 @@ from justchat.service.first_gifts import add_first_gifts
 from justchat.service.held_messages import HeldMessageDecisions
 from justchat.service.housekeeping import Housekeeping, OperatorRemovals, Reconciliation
 from justchat.service.lifecycle import IndependentServices, PartService, PeriodicService
+from justchat.service.load import LoadService
 from justchat.service.metrics import OwnMetrics
 from justchat.service.online import OnlineService
 from justchat.service.paced import PacedService
@@ -168,6 +169,14 @@ class Daemon(RootService):
         )
         endpoints = make_endpoints(settings, actions)
         idempotency_keys = IdempotencyKeys(database, now)
+        health = make_health(
+            settings,
+            ping_database=database.ping,
+            bus=bus,
+            images=images,
+            passwords=passwords,
+            reactor=reactor,
+        )
         turn_reactor = TurnReactor(reactor)
         transports = make_transports(
             settings,
@@ -179,14 +188,7 @@ class Daemon(RootService):
             pictures=pictures,
             exports=actions.exports,
             server_keys=actions.server_keys,
-            health=make_health(
-                settings,
-                ping_database=database.ping,
-                bus=bus,
-                images=images,
-                passwords=passwords,
-                reactor=reactor,
-            ),
+            health=health,
             others=counting.others,
             reactor=reactor,
             peers=role.peers(turn_reactor),
@@ -235,7 +237,8 @@ class Daemon(RootService):
         self._stores, self._webhooks = stores, self._make_webhooks(settings)
         detects_stalls = os.environ.get("JUSTCHAT_STALLS") == "1"
         rounds: list[Service | None] = [
-            OnlineService(hub.registry, stores.online, reactor),
+            OnlineService(hub.registry, stores.online, transports.count_open, health.parts, reactor),
+            LoadService(stores.load, lambda: sum(transports.count_open().values()), now, reactor),
             SharedCounting(counting.shared, reactor) if counting.shared else None,
             Housekeeping(stores, actions, hub.notices, lease=lease, sign=sign, alone=alone, reactor=reactor),
             OperatorRemovals(actions.removals, actions.server_rooms, reactor),

@@ -1,12 +1,14 @@
-"""Says who is connected, for ``justchat-admin online``."""
+"""Says who is connected, for ``justchat-admin online`` and the console."""
 
 import os
 import socket
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from justchat import __version__
 from justchat.errors import ApiError
 from justchat.hub.registry import Registry
 from justchat.interfaces.online import IOnline
@@ -22,12 +24,24 @@ SAYS_EVERY = 10.0
 
 
 class OnlineService(PeriodicService):
-    """Writes down who is connected to this process: soon after a change, and again every SAYS_EVERY seconds."""
+    """Writes down who is connected to this process: soon after a change, and again every SAYS_EVERY seconds.
 
-    def __init__(self, registry: Registry, online: IOnline, reactor: Any) -> None:
+    ``count_open`` counts the open sockets by protocol, ``parts`` tells the states of parts.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        online: IOnline,
+        count_open: Callable[[], Mapping[str, int]],
+        parts: Callable[[], Mapping[str, str]],
+        reactor: Any,
+    ) -> None:
         super().__init__("who is connected", LOOKS_EVERY, self._say, reactor)
         self._registry = registry
         self._online = online
+        self._count_open = count_open
+        self._parts = parts
         self._started_at = now()
         self._has_changed = True
         self._said_at = 0.0
@@ -51,6 +65,9 @@ class OnlineService(PeriodicService):
                     sockets=self._registry.count_all(),
                     users=len(by_user),
                     some=tuple(islice(by_user, SOME_USERS)),
+                    open=self._count_open(),
+                    parts=self._parts(),
+                    version=__version__,
                 )
             )
         except ApiError:  # the database is away, which others log; the next round says it

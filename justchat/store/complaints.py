@@ -27,6 +27,8 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.removals import without_words
 
+CLOSED = "_".join(("closed", *NEWEST))
+"""The index of open and closed ones."""
 OWN_LATEST = {"author": 1, "about": 1, **NEWEST}
 """Complaints of one author about one thing, the latest first."""
 
@@ -79,6 +81,9 @@ class ComplaintStore:
 
     async def latest(self, limit: int, *, closed: bool | None = None, skip: int = 0) -> list[Complaint]:
         return await self._latest({} if closed is None else {"closed": closed}, limit, skip)
+
+    async def count_open(self, most: int) -> int:
+        return len(await self._database.find(COMPLAINTS, {"closed": False}, limit=most, fields=["_id"], hint=CLOSED))
 
     async def about_user(self, user: Id, limit: int) -> list[Complaint]:
         return await self._latest({"user": ObjectId(user)}, limit)

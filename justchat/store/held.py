@@ -39,6 +39,17 @@ class HeldMessages:
         )
         return [entry_from_document(document) for document in documents]
 
+    async def count(self, most: int) -> int:
+        found = await self._database.find(
+            LOG,
+            {**_WAITING, "removed_at": None},
+            limit=most,
+            fields=["_id"],
+            hint=WAITING["name"],
+            scatter=Scatter.HELD,
+        )
+        return len(found)
+
     async def get(self, message: Id) -> Entry:
         query = {"_id": object_id(message, MessageNotFound)}
         document = await self._database.find_one(LOG, query, scatter=Scatter.MESSAGE_ID)

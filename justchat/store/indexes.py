@@ -16,7 +16,7 @@ PACKETS = "packets"
 LEASES = "leases"
 AUDIT = "audit"
 REMOVALS = "removals"
-ONLINE = "online"
+ONLINE, LOAD = "online", "load"
 HELD = "held"
 EXPORTS = "exports"
 ANNOUNCEMENTS = "announcements"
@@ -163,6 +163,8 @@ INDEXES: dict[str, list[Document]] = {
     ],
     PACKETS: [_index({"at": 1}, expireAfterSeconds=3600)],
     ONLINE: [_index({"at": 1}, expireAfterSeconds=3600)],
+    # The last day, and the hour in which the database deletes.
+    LOAD: [_index({"at": 1}, expireAfterSeconds=25 * 3600)],
     HELD: [_index({"order": 1})],
     SMS_COUNTS: [_index({"day": 1}, expireAfterSeconds=90 * 24 * 3600)],
     INVITES: [_index({"at": 1}, expireAfterSeconds=24 * 3600)],

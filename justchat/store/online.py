@@ -34,6 +34,9 @@ class OnlineStore:
             "sockets": online.sockets,
             "users": online.users,
             "some": [ObjectId(user) for user in online.some],
+            "open": dict(online.open),
+            "parts": {"$literal": dict(online.parts)},
+            "version": {"$literal": online.version},
             "at": "$$NOW",
         }
         await self._database.upsert(ONLINE, {"_id": self._process}, [{"$set": said}])
@@ -56,4 +59,8 @@ def _online(document: Document) -> Online:
         sockets=document["sockets"],
         users=document["users"],
         some=tuple(Id(str(user)) for user in document["some"]),
+        # A process of an earlier release may still run.
+        open=document.get("open", {}),
+        parts=document.get("parts", {}),
+        version=document.get("version", ""),
     )

@@ -61,6 +61,7 @@ BELONGINGS: Mapping[str, Sequence[str] | str] = {
     "exports": "the archives themselves, for a day",
     "held": "messages that wait for an operator, which their authors see in their rooms and dialogs",
     "removals": "an operator's tasks: ids of messages and rooms",
+    "load": "numbers of a day; they name nobody",
     "online": "who is connected now; nothing of it is kept",
     "announcements": "what an operator lets somebody tell everybody, whose messages they export",
     "audit": "what operators and app's servers did",

@@ -118,6 +118,9 @@ class Users:
         )
         return [Id(str(document["_id"])) for document in found]
 
+    async def count(self) -> int:
+        return int((await self._database.command({"count": USERS}))["n"])
+
     async def search_phones(self, beginning: str, skip: int, limit: int) -> list[Id]:
         begins: Document = {"phone": {"$gte": beginning, "$lt": beginning + LAST_CHARACTER}, **_NOT_DELETED}
         found = await self._database.find(USERS, begins, sort={"phone": 1}, skip=skip, limit=limit, fields=["_id"])

@@ -370,7 +370,16 @@ def make_operator_actions(
 
 def make_overview(stores: Stores, operating: OperatorActions) -> Overview:
     """What operators look at."""
-    return Overview(users=stores.users, rooms=stores.rooms, online=stores.online, operating=operating)
+    return Overview(
+        users=stores.users,
+        rooms=stores.rooms,
+        online=stores.online,
+        load=stores.load,
+        complaints=stores.complaints,
+        held=stores.held,
+        operating=operating,
+        clock=now,
+    )
 
 
 def make_server_key_actions(stores: Stores, operating: OperatorActions) -> ServerKeyActions:

@@ -63,7 +63,7 @@ def make_endpoints(settings: Settings, actions: Actions) -> list[Endpoint]:
         *endpoints_of(ServerHeldCalls(actions.operating_as)),
         *endpoints_of(ServerGiftCalls(actions.gift_catalogue, actions.operating_as)),
         *endpoints_of(ServerKeyCalls(actions.keys_as)),
-        *endpoints_of(ServerConsoleCalls(actions.operating_as)),
+        *endpoints_of(ServerConsoleCalls(actions.operating_as, actions.overview_as)),
         *(
             evolve(endpoint, session=REQUIRED) if settings.uploads.require_session else endpoint
             for endpoint in endpoints_of(UploadCalls(actions.uploads))

@@ -44,8 +44,8 @@ class MeasuredParts:
         """Set the gauges of these parts."""
         transports = self.transports
         metrics.CALLS_PENDING.set(transports.dispatcher.pending)
-        metrics.SOCKETS.set(len(transports.websockets.sockets), "websocket")
-        metrics.SOCKETS.set(len(transports.engines.all()), "socketio")
+        for protocol, number in transports.count_open().items():
+            metrics.SOCKETS.set(number, protocol)
         metrics.USERS_CONNECTED.set(len(self.hub.registry.by_user))
         for name, log in (("rooms", self.stores.rooms.log), ("mailboxes", self.stores.mailboxes.log)):
             metrics.LOG_IN_DOUBT.set(log.in_doubt, name)

@@ -21,6 +21,7 @@ from justchat.store.exports import ExportRecords
 from justchat.store.held import HeldMessages
 from justchat.store.invites import Invites
 from justchat.store.ledger import Ledger
+from justchat.store.load import LoadStore
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.marked_events import MarkedEvents
 from justchat.store.marks import Marks
@@ -57,6 +58,7 @@ class Stores:
     removals: Removals
     announcements: AnnouncementStore
     online: OnlineStore
+    load: LoadStore
     audit: AuditLog
     server_keys: ServerKeys
     held: HeldMessages
@@ -109,6 +111,7 @@ def make_stores(
         complaints=ComplaintStore(database, marks),
         announcements=AnnouncementStore(database),
         online=OnlineStore(database),
+        load=LoadStore(database),
         audit=AuditLog(database),
         server_keys=ServerKeys(database),
         held=HeldMessages(database),

@@ -75,6 +75,10 @@ class Transports:
     lanes: list[FastLane]
     sms_reports: SmsReports
 
+    def count_open(self) -> dict[str, int]:
+        """How many sockets are open, by protocol."""
+        return {"websocket": len(self.websockets.sockets), "socketio": len(self.engines.all())}
+
     def change_limits(self, limits: Limits) -> None:
         """Have these limits from now on."""
         self.connections.change(limits)

@@ -14,6 +14,7 @@ from justchat.http.endpoint import NONE, Reply, Requester, endpoints_of, post
 from justchat.http.fields import Body, Empty, FieldContext
 from justchat.http.headers import CallFields
 from justchat.http.responses import Nothing, UserAnswer
+from justchat.metrics.declarations import FAILURES
 
 
 class Faulty:
@@ -59,8 +60,11 @@ class Incidents(TestCase):
 
     async def test_incident(self) -> None:
         """A fault is a 500 with an incident id and nothing of the exception; the log has the same id."""
+        before = FAILURES.series.get((500,), 0)
+
         status, body = await self.respond("/broken")
 
+        self.assertEqual(before + 1, FAILURES.series[500,])
         self.assertEqual((500, "Internal Server Error"), (status, body["error"]))
         self.assertNotIn("own message", json.dumps(body))
         self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))

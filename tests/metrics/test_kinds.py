@@ -84,3 +84,13 @@ class HistogramTests(SynchronousTestCase):
         self.assertIs(histogram.row("sideways"), histogram.row("over"))
 
         self.assertEqual([2, 0, 0.5], histogram.series["in",])
+
+    def test_quantile(self) -> None:
+        """The value that a share of the observations does not exceed lies in its bucket in proportion."""
+        histogram = Histogram("jc_seconds", "", buckets=(1, 2, 4))
+
+        self.assertIsNone(histogram.quantile(0.5, [0, 0, 0, 0]))
+        self.assertEqual(0.5, histogram.quantile(0.5, [10, 0, 0, 0]))
+        self.assertEqual(1.5, histogram.quantile(0.75, [2, 2, 0, 0]))
+        self.assertEqual(3, histogram.quantile(0.5, [0, 0, 1, 0]))
+        self.assertEqual(4, histogram.quantile(0.99, [1, 0, 0, 9]))

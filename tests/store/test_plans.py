@@ -240,6 +240,7 @@ class Plans(ChatTestCase):
             ("keys/revoke", {"key": "more"}),
             ("webhooks/list", {}),
             ("webhooks/replay", {}),
+            ("overview", {}),
             ("audit/list", page),
             ("audit/list", {"whom": anna.id}),
             ("announcements/list", page),

@@ -343,6 +343,7 @@ def of_operators(scene: Scene) -> dict[str, Fields]:
         "/server/keys/revoke": {"key": Good(NOBODY, answers=(("word", 404),))},
         "/server/webhooks/list": {},
         "/server/webhooks/replay": {"webhook": an_id(NOBODY, "null")},
+        "/server/overview": {},
         "/server/audit/list": {"whom": good(NOBODY, "null", *STRINGS), **page},
         "/server/announcements/list": page,
         "/server/announcements/stop": {"announcement": an_id(NOBODY)},

@@ -85,6 +85,7 @@ TABLE = """
 /server/keys/revoke         a key              401  401  401  401  401  401  401  401  401
 /server/webhooks/list       all of them        401  401  401  401  401  401  401  401  401
 /server/webhooks/replay     all of them        401  401  401  401  401  401  401  401  401
+/server/overview            everything         401  401  401  401  401  401  401  401  401
 /server/audit/list          everybody's        401  401  401  401  401  401  401  401  401
 /server/announcements/list  everybody's        401  401  401  401  401  401  401  401  401
 /server/announcements/stop  another's          401  401  401  401  401  401  401  401  401

@@ -1,20 +1,36 @@
-"""The calls ``/server/audit/…``, ``/server/webhooks/…`` and ``/server/announcements/…``, for the operators' console."""
+"""``/server/overview``, and the calls about the audit log, webhooks and announcements, for the operators' console."""
 
 from collections.abc import Callable
 
 from attrs import frozen
 
+from justchat import __version__
 from justchat.actions.operating import OperatorActions
+from justchat.actions.overview import Overview, OverviewState
 from justchat.errors import Conflict, MessageNotFound, NotFound
 from justchat.http.endpoint import Requester, server_post
 from justchat.http.fields import Body, Empty, IdField, Limit, Offset
-from justchat.http.operator_responses import AnnouncementsAnswer, AuditAnswer, ReplayedAnswer, WebhooksAnswer
+from justchat.http.operator_responses import (
+    AnnouncementsAnswer,
+    AuditAnswer,
+    OverviewAnswer,
+    ReplayedAnswer,
+    WebhooksAnswer,
+)
 from justchat.http.responses import AnnouncementAnswer
 from justchat.model.audit import Actor
 from justchat.model.ids import Id
+from justchat.model.moment import iso
 from justchat.model.server_key import Scope
 from justchat.protocol.announcements import announcement_document
-from justchat.protocol.operator_documents import audit_document, webhook_document
+from justchat.protocol.operator_documents import (
+    OverviewNowDocument,
+    audit_document,
+    load_document,
+    open_sockets_document,
+    process_document,
+    webhook_document,
+)
 
 
 class ListDeeds(Body):
@@ -41,6 +57,27 @@ class ServerConsoleCalls:
     """See docs/protocol.rst, "An app's own server"."""
 
     operating_as: Callable[[Actor], OperatorActions]
+    overview_as: Callable[[Actor], Overview]
+
+    @server_post(
+        "/server/overview",
+        scopes=(Scope.CONSOLE,),
+        body=Empty,
+        answer=OverviewAnswer,
+        keeps_answer=False,
+    )
+    async def overview(self, requester: Requester, body: Empty) -> OverviewAnswer:
+        """Show how all daemons are, and what their load was in the last hour and day."""
+        assert requester.id is not None
+        state = await self.overview_as(requester.actor).state(requester.id)
+        return {
+            "data": {
+                "now": _now(state),
+                "processes": list(map(process_document, state.processes)),
+                "hour": list(map(load_document, state.hour)),
+                "day": list(map(load_document, state.day)),
+            }
+        }
 
     @server_post(
         "/server/audit/list",
@@ -106,3 +143,19 @@ class ServerConsoleCalls:
         """Stop an announcement: nobody else is told."""
         stopped = await self.operating_as(requester.actor).stop_announcement(Id(body.announcement))
         return {"data": {"announcement": announcement_document(stopped)}}
+
+
+def _now(state: OverviewState) -> OverviewNowDocument:
+    last = state.hour[-1].entries if state.hour else 0
+    return {
+        "at": iso(state.at),
+        "version": __version__,
+        "sockets": open_sockets_document(state.processes),
+        "users_online": state.users_online,
+        "users": state.users,
+        "rooms": state.rooms,
+        "entries_per_second": round(last / 60, 2),
+        "open_complaints": state.complaints,
+        "held_messages": state.held,
+        "parts": dict(state.parts),
+    }
