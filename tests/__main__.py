@@ -18,6 +18,7 @@ def main() -> int:
         options["jobs"] or 2,
         [],
         tracebackFormat=options["tbformat"],
+        realTimeErrors=options["rterrors"],
         workingDirectory=options["temp-directory"],
         logfile=options["logfile"],
     )

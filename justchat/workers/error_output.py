@@ -7,6 +7,8 @@ from twisted.internet.interfaces import IDelayedCall
 
 LOGGED_AFTER = 0.5
 """Seconds. A process that dies writes its traceback, and ends before that."""
+ONE_CAUSE = 10.0
+"""Seconds between two parts of one traceback. On a busy machine the first is logged before the rest comes."""
 LONGEST = 4096
 """Bytes that are kept; of more, the last ones."""
 
@@ -19,6 +21,7 @@ class ErrorOutput:
         self._reactor = reactor
         self._unlogged = b""
         self._logged = ""
+        self._logged_at = 0.0
         self._timer: IDelayedCall | None = None
 
     def feed(self, data: bytes) -> None:
@@ -32,13 +35,16 @@ class ErrorOutput:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        cause = _joined(self._unlogged) or self._logged
+        cause = _joined(self._unlogged)
+        if not cause or self._reactor.seconds() - self._logged_at < ONE_CAUSE:
+            cause = " | ".join(filter(None, (self._logged, cause)))
         self._unlogged, self._logged = b"", ""
         return cause
 
     def _flush(self) -> None:
         self._timer = None
         self._logged, self._unlogged = _joined(self._unlogged), b""
+        self._logged_at = self._reactor.seconds()
         if self._logged:
             self._log(self._logged)
 

@@ -3,7 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.workers.error_output import LOGGED_AFTER, LONGEST, ErrorOutput
+from justchat.workers.error_output import LOGGED_AFTER, LONGEST, ONE_CAUSE, ErrorOutput
 
 
 class Output(SynchronousTestCase):
@@ -39,3 +39,20 @@ class Output(SynchronousTestCase):
 
         self.assertLessEqual(len(cause), LONGEST + 3)
         self.assertTrue(cause.endswith("the last"))
+
+    def test_slow(self) -> None:
+        """A cause whose beginning was logged before the rest came, as on a busy machine, is told as a whole."""
+        self.output.feed(b"Fatal Python error: Segmentation fault\n")
+        self.clock.advance(LOGGED_AFTER)
+        self.output.feed(b"Thread 1:\n")
+
+        self.assertEqual("Fatal Python error: Segmentation fault | Thread 1:", self.output.close())
+
+    def test_old(self) -> None:
+        """A warning of long ago is no part of a cause."""
+        self.output.feed(b"a warning\n")
+        self.clock.advance(LOGGED_AFTER)
+        self.clock.advance(ONE_CAUSE)
+        self.output.feed(b"ValueError: boom\n")
+
+        self.assertEqual("ValueError: boom", self.output.close())
