@@ -1,24 +1,30 @@
 """The access log: a line for each request, if ``[log] access`` is on."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from justchat.http.answer import Answer
 from justchat.http.endpoint import Endpoint
+from justchat.interfaces.realtime import ISocketAccess
 from justchat.limits.client_address import ClientAddresses
+from justchat.model.ids import Id
 from justchat.runtime.logs.call_context import CURRENT_CALL, CallContext, in_call
 
 _log = Logger(namespace="justchat.access")
 LONGEST_SEGMENT, LONGEST_PATH = 20, 200
 """Characters. A longer segment of a path that is not a call's may be a secret, as the name of an archive is."""
+SWITCHING = 101
+"""The status of a handshake that became a WebSocket."""
 _REPORTS = "/sms/report/"
 
 
+@implementer(ISocketAccess)
 class AccessLog:
-    """Writes the lines. A WebSocket is no request of it: its connection has no answer."""
+    """Writes the lines. A WebSocket has one when it is closed: its handshake has no answer of ours."""
 
     def __init__(self, addresses: ClientAddresses) -> None:
         self._addresses = addresses
@@ -52,14 +58,12 @@ class AccessLog:
         forwarded: Sequence[bytes],
     ) -> None:
         """Write a line. ``began`` is by ``time.monotonic``."""
-        # Those who are not counted have an address, too.
-        address = self._addresses.of(peer, forwarded) or self._addresses.host_of(peer, forwarded)
         fields = {
             "method": method,
             "path": path,
             "status": status,
             "ms": round((monotonic() - began) * 1000, 1),
-            "address": address,
+            "address": self._address(peer, forwarded),
             "user": call.user,
         }
         token = CURRENT_CALL.set(call)
@@ -71,6 +75,31 @@ class AccessLog:
             )
         finally:
             CURRENT_CALL.reset(token)
+
+    def address(self, peer: object, forwarded: str | None) -> str | None:
+        """See ISocketAccess."""
+        return self._address(peer, () if forwarded is None else (forwarded.encode("latin-1", "replace"),))
+
+    def refused(self, path: str, status: int, address: str | None) -> None:
+        """See ISocketAccess."""
+        self._write_socket(path, {"status": status, "ms": 0.0, "address": address, "user": None})
+
+    def closed(self, path: str, code: int, seconds: float, address: str | None, user: Id | None) -> None:
+        """See ISocketAccess."""
+        ms = round(seconds * 1000, 1)
+        closed = {"status": SWITCHING, "ms": ms, "address": address, "user": user, "close_code": int(code)}
+        self._write_socket(path, closed)
+
+    def _write_socket(self, path: str, told: Mapping[str, object]) -> None:
+        fields = {"method": "GET", "path": path_without_secrets(path.encode("latin-1", "replace")), **told}
+        text = "{method} {path} {status} {ms} ms {address} {user}"
+        if "close_code" in fields:
+            text += " closed {close_code}"
+        _log.info(text, log_fields=fields, **{name: "-" if value is None else value for name, value in fields.items()})
+
+    def _address(self, peer: object, forwarded: Sequence[bytes]) -> str | None:
+        # Those who are not counted have an address, too.
+        return self._addresses.of(peer, forwarded) or self._addresses.host_of(peer, forwarded)
 
 
 def note_user(id: str) -> None:

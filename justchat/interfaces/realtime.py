@@ -93,3 +93,16 @@ class IConnection(Interface):
 
     def close(code: int, reason: str) -> None:
         """Close the connection. Sending to it afterwards does nothing."""
+
+
+class ISocketAccess(Interface):
+    """The lines of WebSockets in the access log."""
+
+    def address(peer: object, forwarded: str | None) -> str | None:
+        """The address of a client. ``forwarded`` is the field of the handshake that our proxies write."""
+
+    def refused(path: str, status: int, address: str | None) -> None:
+        """Log a handshake that was refused."""
+
+    def closed(path: str, code: int, seconds: float, address: str | None, user: Id | None) -> None:
+        """Log a WebSocket that was closed, with its close code, and how long it was open."""

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from justchat.errors import ApiError, LoginTimeout, TooManyRequests
 from justchat.hub.gate import Gate
-from justchat.interfaces.realtime import IConnection, IPositions, IRegistry, IReplay
+from justchat.interfaces.realtime import IConnection, IPositions, IRegistry, IReplay, ISocketAccess
 from justchat.interfaces.users import ISessions
 from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.metrics.declarations import REPLAYS
@@ -47,6 +47,7 @@ class BindingServices:
     connection_limiter: ConnectionLimiter
     count_init: Callable[[Id], None] = lambda _: None
     """Counts an init among the calls of its session. Raises TooManyRequests."""
+    access: ISocketAccess | None = None
 
 
 class SessionBinding:

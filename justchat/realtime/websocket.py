@@ -23,6 +23,7 @@ from justchat.config.settings import Websocket
 from justchat.interfaces.realtime import IConnection
 from justchat.limits.connection_limiter import FrameCount
 from justchat.metrics.declarations import SOCKETS_CLOSED, SOCKETS_OPENED
+from justchat.model.ids import Id
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
@@ -47,6 +48,9 @@ class RawWebSocket(BoundedWebSocket):
     _init_timer: IDelayedCall | None = None
     _address: str | None = None
     _frame_count: FrameCount
+
+    def user(self) -> Id | None:
+        return None if self.session is None else self.session.user
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         connection_limiter = self.factory.services.connection_limiter
@@ -134,7 +138,7 @@ class RawWebSocketFactory(BoundedWebSocketFactory):
     def __init__(self, *, settings: Websocket, services: BindingServices, reactor: Any) -> None:
         super().__init__(
             settings=settings,
-            largest_frame=services.connection_limiter.largest_frame,
+            services=services,
             reactor=reactor,
             autoPingInterval=settings.ping_interval,
             autoPingTimeout=settings.ping_timeout,

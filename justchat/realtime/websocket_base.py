@@ -14,9 +14,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.config.settings import Websocket
-from justchat.interfaces.realtime import IWire
+from justchat.interfaces.realtime import ISocketAccess, IWire
 from justchat.limits.connection_limiter import RETRY_AFTER
-from justchat.protocol.close_codes import CloseCode
+from justchat.model.ids import Id
+from justchat.protocol.close_codes import ABNORMAL, CloseCode
+from justchat.realtime.session_binding import BindingServices
 from justchat.runtime.endpoints import end_sending
 
 CLOSE_TIMEOUT = 5.0
@@ -55,6 +57,8 @@ class BoundedWebSocket(_WireSlot, WebSocketServerProtocol):  # type: ignore[misc
     failedByMe: bool
     paused = False
     _waiting_bytes = 0
+    _opened: tuple[float, str, str | None] | None = None
+    """For the access log: when the socket was opened, its path, and the client's address."""
     _caught_up: Deferred[None] | None = None
     """Done when a reader that fell behind has caught up, or has left."""
 
@@ -68,14 +72,29 @@ class BoundedWebSocket(_WireSlot, WebSocketServerProtocol):  # type: ignore[misc
         self.transport.registerProducer(self, True)
         if IWire.providedBy(self.transport):
             self.wire = self.transport
+        access = self.factory.access
+        if access is not None:
+            self._opened = (self.factory.reactor.seconds(), self.http_request_path, self._access_address(access))
         # The leftovers of the handshake are of no more use, and take memory for every idle socket.
         self.http_request_data = self.http_response_data = b""
         self.http_headers: dict[str, str] = {}
         self.trafficStats = self.factory.traffic
         self.__dict__ = {**self.__dict__}  # a copy takes less memory than the dictionary that has grown
 
+    def user(self) -> Id | None:
+        """Whose session the socket is bound to. Subclasses that are bound to one override this."""
+        return None
+
+    def _access_address(self, access: ISocketAccess) -> str | None:
+        return access.address(self.transport.getPeer(), self.http_headers.get(self.factory.proxy_header))
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        access, user = self.factory.access, self.user()
         super().connectionLost(reason)
+        if access is not None and self._opened is not None:
+            opened, path, address = self._opened
+            code = self.localCloseCode or self.remoteCloseCode or ABNORMAL
+            access.closed(path, code, self.factory.reactor.seconds() - opened, address, user)
         self.wire = None
         self._end_wait()
         # A reference cycle would keep the object until a garbage collection, and make that hold the reactor for longer.
@@ -109,6 +128,9 @@ class BoundedWebSocket(_WireSlot, WebSocketServerProtocol):  # type: ignore[misc
         if status == 429:
             fields.append(f"Retry-After: {RETRY_AFTER}")
         self.sendData("\r\n".join([*fields, "", ""]).encode() + body)
+        access = self.factory.access
+        if access is not None:
+            access.refused(getattr(self, "http_request_path", ""), status, self._access_address(access))
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket, and send the reason. Subclasses that have more to end override this."""
@@ -170,16 +192,18 @@ class BoundedWebSocketFactory(WebSocketServerFactory):  # type: ignore[misc]
 
     protocol = BoundedWebSocket
 
-    def __init__(self, *, settings: Websocket, largest_frame: int, reactor: Any, **options: float) -> None:
+    def __init__(self, *, settings: Websocket, services: BindingServices, reactor: Any, **options: float) -> None:
         super().__init__(server="JustChat", reactor=reactor)
         self.settings = settings
+        self.access: ISocketAccess | None = services.access
+        self.proxy_header = services.connection_limiter.header
         self.traffic = TrafficStats()
         """Autobahn's counters, shared by all connections: nobody reads them, and each takes memory."""
         self.setProtocolOptions(
             allowedOrigins=["*"],  # protocol.handshake has checked the origin: autobahn wants a port in every one
             allowNullOrigin=True,
-            maxMessagePayloadSize=largest_frame,
-            maxFramePayloadSize=largest_frame,
+            maxMessagePayloadSize=services.connection_limiter.largest_frame,
+            maxFramePayloadSize=services.connection_limiter.largest_frame,
             openHandshakeTimeout=OPEN_TIMEOUT,
             closeHandshakeTimeout=CLOSE_TIMEOUT,
             serveFlashSocketPolicy=False,

@@ -126,6 +126,7 @@ def make_transports(
         note_user=note_user if settings.log.access else None,
         is_measured=settings.metrics.endpoint is not None,
     )
+    access = AccessLog(addresses) if settings.log.access else None
     health.is_closing = lambda: dispatcher.closing
     binding = BindingServices(
         sessions=stores.sessions,
@@ -135,6 +136,7 @@ def make_transports(
         blocks_of=stores.mailboxes.blocks,
         connection_limiter=ConnectionLimiter(settings.limits, addresses, reactor, others),
         count_init=partial(rates.hit_session, "read") if rates is not None else lambda _: None,
+        access=access,
     )
     websockets = RawWebSocketFactory(settings=settings.websocket, services=binding, reactor=reactor)
     engines = EngineSessions(
@@ -146,7 +148,7 @@ def make_transports(
         "addresses": addresses,
         "connections": HttpConnectionLimiter(settings.limits, addresses, others),
         "rates": rates,
-        "access": AccessLog(addresses) if settings.log.access else None,
+        "access": access,
     }
     for_users = ForUsers(
         websocket=websocket,

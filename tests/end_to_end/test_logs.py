@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.chat import a_person, a_phone, a_room
-from tests.support.client import call, request
+from tests.support.client import call, listen, request
 from tests.support.daemon import Daemon
 from tests.support.fault_workers import children
 from tests.support.gateway import FakeGateway, with_status
 from tests.support.starting import StartCase
 from tests.support.waiting import eventually
 
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -48,6 +54,37 @@ class Logs(StartCase):
         self.assertIsInstance(sent["ms"], float)
         self.assertEqual(("GET", "/uploads/…", 404), (*(requests[-1][name] for name in ("method", "path", "status")),))
         self.assertIn("JustChat has stopped", [line["message"] for line in lines])
+
+    async def test_sockets(self) -> None:
+        """A WebSocket has one line, when it is closed: with its path, close code, duration, address and user."""
+        config = self.folder / "justchat.toml"
+        config.write_text('[limits]\nsockets_per_address = 2\n[log]\nformat = "json"\naccess = true\n')
+        daemon = await self.a_daemon("--config", str(config)).start()
+        anna = await a_person(daemon)
+        bound = await listen(daemon.http, f"/ws?token={anna.session_key}")
+        await bound.bind(anna.session_key)
+        malformed = await listen(daemon.websocket, "/")
+        refused = await request(daemon.websocket, "GET", "/", headers=HANDSHAKE)
+        malformed.say("nothing")
+        await malformed.closed()
+        await anna.call("/init/exit")
+        await bound.closed()
+
+        def lines() -> list[dict[str, Any]]:
+            found = [json.loads(line) for line in daemon.log.splitlines()]
+            return [line for line in found if line["logger"] == "justchat.access" and line["method"] == "GET"]
+
+        await eventually(lambda: len([line for line in lines() if "close_code" in line]) == 2, lambda: str(lines()))
+        self.assertEqual([429, "/"], [refused.status, *(line["path"] for line in lines() if line["status"] == 429)])
+        first, second = (line for line in lines() if "close_code" in line)
+        self.assertEqual(
+            ("/", 101, 4400, None), (*(first.get(name) for name in ("path", "status", "close_code", "user")),)
+        )
+        names = ("path", "status", "close_code", "user", "address")
+        self.assertEqual(("/ws", 101, 4440, anna.id, "127.0.0.1"), (*(second.get(name) for name in names),))
+        self.assertGreater(second["ms"], 0)
+        self.assertRegex(second["message"], rf"\AGET /ws 101 [\d.]+ ms 127.0.0.1 {anna.id} closed 4440\Z")
+        self.assertNotIn(anna.session_key, daemon.log)
 
     async def test_text(self) -> None:
         """At info there is nothing of Twisted's own doings, and no access log."""

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from justchat.config.settings import Websocket
 from justchat.limits.connection_limiter import FrameCount
 from justchat.metrics.declarations import SOCKETS_CLOSED, SOCKETS_OPENED
+from justchat.model.ids import Id
 from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.protocol.encoded_events import EncodedPacket
 from justchat.realtime.session_binding import BindingServices
@@ -50,6 +51,12 @@ class EngineSession:
         self._client: SocketIoClient | None = SocketIoClient(
             self, engines.services, engines.settings.init_timeout, engines.reactor
         )
+
+    @property
+    def user(self) -> Id | None:
+        """Whose session it is bound to."""
+        client = self._client
+        return None if client is None or client.session is None else client.session.user
 
     def open(self) -> None:
         """Send the handshake, and start the heartbeat."""

@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from justchat.model.ids import Id
 from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.encoded_events import EncodedPacket
 from justchat.realtime.socketio.packets import EngineType, Malformed, parse_packet
@@ -28,6 +29,9 @@ class EngineWebSocket(BoundedWebSocket):
     factory: "EngineWebSocketFactory"
     _engine: EngineSession | None = None
     _upgrade_timer: IDelayedCall | None = None
+
+    def user(self) -> Id | None:
+        return None if self._engine is None else self._engine.user
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         # The resource has checked the request already.
@@ -140,7 +144,5 @@ class EngineWebSocketFactory(BoundedWebSocketFactory):
     protocol = EngineWebSocket
 
     def __init__(self, engines: EngineSessions, reactor: Any) -> None:
-        super().__init__(
-            settings=engines.settings, largest_frame=engines.services.connection_limiter.largest_frame, reactor=reactor
-        )
+        super().__init__(settings=engines.settings, services=engines.services, reactor=reactor)
         self.engines = engines
