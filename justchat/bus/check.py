@@ -3,6 +3,7 @@
 It blocks, and needs no reactor: twistd has not forked yet.
 """
 
+import errno
 import socket
 import ssl
 from collections.abc import Sequence
@@ -22,17 +23,43 @@ PATIENCE = 4.0
 PROBE = Id("probe")
 """A stream that nobody follows."""
 _MORE = object()
+_AWAY = frozenset(
+    {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ENOENT}
+)
+
+
+class _Loading(ValueError):
+    """The node reads its data, and takes no commands until then."""
+
+
+class BusAway(StartupError):
+    """Some nodes do not answer now; nothing says that the settings are wrong."""
 
 
 def check_bus(uris: Sequence[BusUri], database: str, ca_file: str | None) -> None:
-    """Raises StartupError with one line unless every node lets us subscribe and publish."""
+    """Raises StartupError with one line unless every node lets us subscribe and publish: BusAway where those that do
+    not are away.
+    """
+    away = []
     for uri in uris:
         try:
             with _connected(uri, ca_file) as connection:
                 _try(connection, uri, Channels(database))
         except (OSError, ValueError) as error:
+            if _is_away(error):
+                away.append(f"{uri.address}: {_reason(error)}")
+                continue
             hint = "; does it speak TLS (rediss://)?" if isinstance(error, ConnectionResetError) and not uri.tls else ""
             raise StartupError(f"[bus] uri: {uri.address}: {_reason(error)}{hint}") from error
+    if away:
+        raise BusAway(f"[bus] uri: {', '.join(away)}")
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a node is down or starts, rather than the settings are wrong."""
+    if isinstance(error, socket.gaierror):
+        return error.errno == socket.EAI_AGAIN
+    return (isinstance(error, OSError) and error.errno in _AWAY) or isinstance(error, TimeoutError | _Loading)
 
 
 def _connected(uri: BusUri, ca_file: str | None) -> socket.socket:
@@ -91,6 +118,8 @@ def _answer(connection: socket.socket, reader: Any) -> object:
     except UNREADABLE as error:
         raise ValueError("it does not speak the protocol of Redis") from error
     if isinstance(answer, ReplyError):
+        if str(answer).startswith("LOADING"):
+            raise _Loading(refusal(str(answer)))
         raise ValueError(refusal(str(answer)))
     return answer
 

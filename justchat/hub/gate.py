@@ -22,6 +22,7 @@ class Gate:
 
     def __init__(self, connections: Callable[[], Sequence[IConnection]], session: Session | None = None) -> None:
         self.session = session
+        self.last_user = None if session is None else session.user
         self.awaits_position = False
         self._connections = connections
         self._held: deque[EncodedEvent] = deque()

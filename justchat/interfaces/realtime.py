@@ -74,6 +74,7 @@ class IConnection(Interface):
     """A client's connection, of any protocol, as the registry sees it."""
 
     session = Attribute("the Session that it is bound to, or None")
+    last_user = Attribute("whose session it was bound to last, or None")
     wire = Attribute("the IWire for frames of the raw WebSocket; None for other protocols, and while it is not open")
 
     awaits_position = Attribute(

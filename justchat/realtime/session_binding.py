@@ -115,6 +115,7 @@ class SessionBinding:
         gate.awaits_position = True
         bound: IConnection = gate
         self._connection.session = session
+        self._connection.last_user = session.user
         self._bound = bound
         registry.bind(bound, session)
         limiter.session_has(session.id, registry.count_connections(session))

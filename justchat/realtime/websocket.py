@@ -43,6 +43,7 @@ class RawWebSocket(BoundedWebSocket):
 
     factory: "RawWebSocketFactory"
     session: Session | None = None
+    last_user: Id | None = None
     awaits_position = False
     _binding: SessionBinding | None = None
     _init_timer: IDelayedCall | None = None
@@ -50,7 +51,7 @@ class RawWebSocket(BoundedWebSocket):
     _frame_count: FrameCount
 
     def user(self) -> Id | None:
-        return None if self.session is None else self.session.user
+        return self.last_user
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         connection_limiter = self.factory.services.connection_limiter

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet import reactor as default_reactor
 
+from justchat.bus.check import BusAway
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.outbound.s3.preflight import BucketAway, check_bucket
@@ -102,17 +103,23 @@ def _warnings_of_pictures(settings: Settings) -> list[str]:
 
 
 def _warnings_of_bus(settings: Settings) -> list[str]:
-    """Raises StartupError where the bus cannot be used, or several daemons with these settings could not be one."""
+    """A bus that is away keeps nobody from chatting, so it is a warning. Raises StartupError where it is refused, or
+    several daemons with these settings could not be one.
+    """
     if settings.bus.uri is None:
         return []
     if settings.payments.secret_key is None:
         raise StartupError(
             "[bus] uri: needs [payments] secret_key, the same for all daemons; a generated one is this daemon's alone"
         )
-    check_bus_of(settings)
+    warnings = []
+    try:
+        check_bus_of(settings)
+    except BusAway as error:
+        warnings.append(f"{error}; until it is there, events of other daemons come up to two seconds late")
     if settings.mongo.uri is None:
-        return [
+        warnings.append(
             "[bus] uri: joins daemons that share a database, and the embedded one is this daemon's alone; give [mongo]"
             " uri too"
-        ]
-    return []
+        )
+    return warnings

@@ -11,7 +11,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from justchat.bus import check
-from justchat.bus.check import check_bus
+from justchat.bus.check import BusAway, check_bus
 from justchat.bus.relay import Relay
 from justchat.bus.uri import parse_uris
 from justchat.errors import StartupError
@@ -29,9 +29,10 @@ class Checks(TestCase):
         self.addCleanup(server.end)
         return server
 
-    def refusal(self, *uris: str, ca_file: str | None = None) -> str:
+    def refusal(self, *uris: str, ca_file: str | None = None, kind: type[StartupError] = StartupError) -> str:
         with self.assertRaises(StartupError) as caught:
             check_bus(parse_uris(uris), "chat", ca_file)
+        self.assertIs(kind, type(caught.exception))
         line = str(caught.exception)
         self.assertNotIn("\n", line)
         self.assertNotIn("hush", line)
@@ -82,19 +83,28 @@ class Checks(TestCase):
         self.assertIn("NOPERM", self.refusal(uri.format("boris")))
 
     def test_unreachable(self) -> None:
-        """A node that is not there is named with its address."""
+        """Nodes that are not there are away, and named with their addresses; an unknown name is a wrong URI."""
         with socket.create_server(("127.0.0.1", 0)) as holder:
             port = holder.getsockname()[1]
 
-        self.assertIn(f"127.0.0.1:{port}: connection refused", self.refusal(f"redis://:hush@127.0.0.1:{port}"))
-        self.assertIn("/no/such.sock: no such file", self.refusal("unix://:hush@/no/such.sock"))
+        both = self.refusal(f"redis://:hush@127.0.0.1:{port}", "unix://:hush@/no/such.sock", kind=BusAway)
+
+        self.assertIn(f"127.0.0.1:{port}: connection refused, ", both)
+        self.assertIn("/no/such.sock: no such file", both)
         self.assertIn("nowhere.invalid:6379: ", self.refusal("redis://nowhere.invalid"))
 
+    def test_away_and_wrong(self) -> None:
+        """A node that refuses us is what is said, whichever others are away."""
+        locked = self.a_server(password="hush")
+
+        self.assertIn("it wants a password", self.refusal("unix:///no/such.sock", f"redis://127.0.0.1:{locked.port}"))
+
     def test_silent(self) -> None:
-        """A server that says nothing is given up."""
+        """A server that says nothing is given up, as away."""
         self.patch(check, "PATIENCE", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as holder:
-            self.assertIn("no answer", self.refusal(f"redis://127.0.0.1:{holder.getsockname()[1]}"))
+            silent = f"redis://127.0.0.1:{holder.getsockname()[1]}"
+            self.assertIn("no answer", self.refusal(silent, kind=BusAway))
 
     def test_tls(self) -> None:
         """A certificate must be of the authority in ca_file, or of the system's, and of the host."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from tests.support.chat import a_room
+from tests.support.client import request
 from tests.support.two_daemons import LATE, JoinedDaemonsCase, Pair, type_of
 from tests.support.waiting import assert_within, eventually
 
@@ -82,6 +83,33 @@ class Away(Outage):
 
         self.assertEqual([f"{number}" for number in range(1, sent + 1)], [event["data"]["text"] for event in events])
         await self.quiet(listener)
+
+    async def test_start(self) -> None:
+        """A daemon starts while Redis is away, with a warning; it serves people, and joins once Redis is back."""
+        admin, anna = await self.people(2)
+        room = await a_room(admin, admin, anna)
+        assert self.redis is not None
+        self.redis.kill()
+        await self.other.stop()
+
+        await self.other.start()
+
+        self.assertRegex(self.other.log, r"#warn\] \[bus\] uri: .*events of other daemons come up to two seconds late")
+        self.assertEqual("away", await self.bus_of_other())
+        listener = await self.listener_there(anna)
+        await self.soon(admin.say(room, "hello"), listener)
+        self.redis.restart()
+
+        async def is_back() -> bool:
+            return await self.bus_of_other() == "up"
+
+        await eventually(is_back, "the bus to be back")
+        await self.soon(admin.say(room, "again"), listener)
+
+    async def bus_of_other(self) -> str:
+        answer = await request(self.other.http, "GET", "/readyz")
+        self.assertEqual(200, answer.status)
+        return str(answer.json["bus"])
 
 
 class CutOff(Outage):

@@ -6,6 +6,7 @@ from attrs import define, field
 from zope.interface import implementer
 
 from justchat.interfaces.realtime import IConnection
+from justchat.model.ids import Id
 from justchat.model.user import Session
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent
 
@@ -16,6 +17,7 @@ class RecordingConnection:
     """The smallest connection: it records the events that it is sent."""
 
     session: Session | None = None
+    last_user: Id | None = None
     wire: Any = None
     received: list[str] = field(factory=list)
     closed: int | None = None

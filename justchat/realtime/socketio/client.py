@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
 from justchat.interfaces.realtime import IConnection
+from justchat.model.ids import Id
 from justchat.model.user import Session
 from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.encoded_events import EncodedBatch, EncodedEvent, EncodedPacket
@@ -56,6 +57,7 @@ class SocketIoClient:
 
     wire = None
     awaits_position = False
+    last_user: Id | None = None
 
     def __init__(self, carrier: Carrier, services: BindingServices, init_timeout: float, reactor: Any) -> None:
         self.session: Session | None = None

@@ -47,6 +47,7 @@ class EngineSession:
         self.probe: Transport | None = None
         """The WebSocket that is being probed for an upgrade."""
         self._timer: IDelayedCall | None = None
+        self._user: Id | None = None
         self._frame_count = FrameCount()
         self._client: SocketIoClient | None = SocketIoClient(
             self, engines.services, engines.settings.init_timeout, engines.reactor
@@ -54,9 +55,8 @@ class EngineSession:
 
     @property
     def user(self) -> Id | None:
-        """Whose session it is bound to."""
-        client = self._client
-        return None if client is None or client.session is None else client.session.user
+        """Whose session it was bound to last."""
+        return self._user if self._client is None else self._client.last_user
 
     def open(self) -> None:
         """Send the handshake, and start the heartbeat."""
@@ -168,6 +168,7 @@ class EngineSession:
         """Drop the references that form cycles: the transport has sent everything. Otherwise the session would stay in
         memory until a garbage collection.
         """
+        self._user = self.user
         self.transport, self._client = NO_TRANSPORT, None
 
 
