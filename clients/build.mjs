@@ -2,7 +2,7 @@
 // `index.html`, which names its parts as they are called here; their names change with their content.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
@@ -38,6 +38,8 @@ for (const [name, folder] of Object.entries(PAGES)) {
     target: 'es2022',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    // One copy, whatever an older checkout has left in a page's own folder: hooks of another copy fail.
+    alias: { preact: resolve('node_modules/preact') },
     outdir: 'out',
     banner: { js: [...NOTICES, ...(MORE_NOTICES[name] ?? [])].map(notice).join('\n') },
     write: false,

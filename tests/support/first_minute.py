@@ -27,6 +27,7 @@ async def two_who_talk(url: str) -> AsyncIterator[Window]:
         await bob.shows("li.message .text", "Tea is ready.")
         await bob.say("Is there cake?")
         await ann.shows("li.message .text", "Is there cake?")
+        await ann.shows("button", "People (2)")
         yield ann
 
 
