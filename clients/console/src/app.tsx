@@ -6,6 +6,7 @@ import { Gifts } from './gifts.js';
 import { Held } from './held.js';
 import { type Model, SECTIONS, type Section } from './model.js';
 import { Notices } from './notices.js';
+import { Overview } from './overview.js';
 import { People } from './people.js';
 import { QuestionDialog } from './question.js';
 import { Rooms } from './rooms.js';
@@ -45,6 +46,7 @@ export function App({ model }: { model: Model }) {
 }
 
 const PAGES: Record<Section, typeof Complaints> = {
+  overview: Overview,
   complaints: Complaints,
   people: People,
   rooms: Rooms,
@@ -61,8 +63,11 @@ function Page({ model }: { model: Model }) {
 }
 
 function Navigation({ model }: { model: Model }) {
+  const nav = useRef<HTMLElement>(null);
+  // On a narrow screen not all of them are seen.
+  useEffect(() => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }));
   return (
-    <nav aria-label={t('sections')}>
+    <nav ref={nav} aria-label={t('sections')}>
       {SECTIONS.map((section) => (
         <a href={`#/${section}`} aria-current={model.route.section === section ? 'page' : undefined}>
           {t(section)}

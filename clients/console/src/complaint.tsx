@@ -6,10 +6,11 @@ import {
   banning, closing, reopening, silencing, suspending, unbanning, unsilencing, unsuspending,
 } from './deeds.js';
 import { useKeys } from './keys.js';
-import { useAnswer } from './listing.js';
+import { useAnswer, Waiting } from './listing.js';
 import { drop, Said } from './message.js';
 import type { Deed, Model, Term } from './model.js';
 import { Facts, Person, Stamp } from './parts.js';
+import { removeRoom } from './rooms.js';
 import { TermChoice } from './term.js';
 import { reasonName, t, time, type Word } from './words/index.js';
 
@@ -29,7 +30,7 @@ export function Complaint({ model, id, next }: { model: Model; id: string; next:
     model.learn(answer.author, answer.user);
     return answer;
   });
-  if (!shown) return <p class="quiet loading">{t('loading')}</p>;
+  if (!shown) return <Waiting of={shown} />;
   return (
     <article class="complaint">
       <Head model={model} shown={shown} />
@@ -99,6 +100,12 @@ function Earlier({ title, complaints }: { title: string; complaints: ComplaintDo
   );
 }
 
+interface Does {
+  carryOut(deed: Deed): void;
+  dropIt(message: string): void;
+  removeIt(room: Room): void;
+}
+
 interface Choice {
   word: Word;
   key: string;
@@ -124,6 +131,10 @@ function Choices({ model, shown, next }: { model: Model; shown: Shown; next: str
     if (await drop(model, message)) remember(t('dropped'));
   }
 
+  async function removeIt(room: Room): Promise<void> {
+    if (await removeRoom(model, room)) remember(t('roomRemoved', { name: room.name }));
+  }
+
   async function close(): Promise<void> {
     if (await model.carryOut(closing(model, complaint._id, note.trim() || t('noteNone')))) model.go('complaints', next);
   }
@@ -131,7 +142,11 @@ function Choices({ model, shown, next }: { model: Model; shown: Shown; next: str
   const end: Choice = isOpen
     ? { word: 'close', key: 'C', does: () => void close() }
     : { word: 'reopen', key: 'O', does: () => void model.carryOut(reopening(model, complaint._id)) };
-  const choices = choicesOf(model, shown, term, (deed) => void carryOut(deed), (message) => void dropIt(message));
+  const choices = choicesOf(model, shown, term, {
+    carryOut: (deed) => void carryOut(deed),
+    dropIt: (message) => void dropIt(message),
+    removeIt: (room) => void removeIt(room),
+  });
   useKeys(model, Object.fromEntries([...choices, end].map(({ key, does }) => [`Key${key}`, does])));
   return (
     <form
@@ -162,14 +177,16 @@ function ChoiceButton(props: { model: Model; choice: Choice; isMain?: boolean })
 }
 
 /** What can be done to the message and to whom the complaint is about. */
-function choicesOf(
-  model: Model, { complaint, room, user }: Shown, term: Term, carryOut: (deed: Deed) => void, dropIt: (id: string) => void,
-): Choice[] {
+function choicesOf(model: Model, { complaint, room, user }: Shown, term: Term, does: Does): Choice[] {
+  const { carryOut, dropIt, removeIt } = does;
   const { message } = complaint;
   const id = complaint.user;
   const choices: Choice[] = [];
   if (message && message.text !== null && !model.dropped.has(message._id)) {
     choices.push({ word: 'drop', key: 'D', does: () => dropIt(message._id) });
+  }
+  if (!id && room) {
+    choices.push({ word: 'removeRoom', key: 'R', does: () => removeIt(room) });
   }
   if (id && room && id !== room.admin) {
     const silence = isSilenced(room, id)

@@ -5,19 +5,28 @@ import { t } from './words/index.js';
 
 export const PAGE = 40;
 
-/** What is read, and read again after each deed; null until it is there. `of` says what it is, `extent` how much. */
-export function useAnswer<T>(model: Model, of: string, read: () => Promise<T>, extent = 1): T | null {
-  const [answer, setAnswer] = useState<{ of: string; found: T } | null>(null);
+/**
+ * What is read, and read again after each deed: null until it is there, undefined where it is not to be had. `of` says
+ * what it is, `extent` how much.
+ */
+export function useAnswer<T>(model: Model, of: string, read: () => Promise<T>, extent = 1): T | null | undefined {
+  const [answer, setAnswer] = useState<{ of: string; found: T | undefined } | null>(null);
   useEffect(() => {
     let isOver = false;
     void model.attempt(read()).then((found) => {
-      if (!isOver && found !== undefined) setAnswer({ of, found });
+      // What was there stays, if it cannot be read again for now.
+      if (!isOver) setAnswer((before) => (found === undefined && before?.of === of ? before : { of, found }));
     });
     return () => {
       isOver = true;
     };
   }, [of, extent, model.revision]);
   return answer?.of === of ? answer.found : null;
+}
+
+/** What is shown while nothing was read. */
+export function Waiting({ of }: { of: null | undefined }) {
+  return of === null ? <p class="quiet loading">{t('loading')}</p> : <p class="quiet">{t('nothingHere')}</p>;
 }
 
 export interface Pages<T> {
@@ -33,11 +42,12 @@ export function usePages<T extends { _id: string }>(
 ): Pages<T> {
   const [asked, setAsked] = useState({ of, pages: 1 });
   const pages = asked.of === of ? asked.pages : 1;
-  const items = useAnswer(model, of, async () => {
+  const found = useAnswer(model, of, async () => {
     const each = await Promise.all(Array.from({ length: pages }, (_, page) => read(page * PAGE, PAGE)));
     // What is new meanwhile moves the others on.
     return [...new Map(each.flat().map((item) => [item._id, item])).values()];
   }, pages);
+  const items = found ?? null;
   const isAll = !items || items.length < pages * PAGE;
   return { items, more: isAll ? null : () => setAsked({ of, pages: pages + 1 }) };
 }

@@ -2,7 +2,9 @@ import type { components } from '../../javascript/src/api.js';
 import { ApiError, type Body, Calls, NoAnswer, type Path, type Result } from '../../javascript/src/calls.js';
 import { known, t } from './words/index.js';
 
-export const SECTIONS = ['complaints', 'people', 'rooms', 'gifts', 'held', 'keys', 'webhooks', 'audit'] as const;
+export const SECTIONS = [
+  'overview', 'complaints', 'people', 'rooms', 'gifts', 'held', 'keys', 'webhooks', 'audit',
+] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What is shown, by the part of the address after `#`. */
@@ -57,7 +59,7 @@ export type Term = keyof typeof TERMS;
 
 function routed(): Route {
   const [section, id = ''] = location.hash.replace(/^#\/?/, '').split('/');
-  return { section: SECTIONS.find((each) => each === section) ?? SECTIONS[0], id };
+  return { section: SECTIONS.find((each) => each === section) ?? 'complaints', id };
 }
 
 /** What is said of an error. */

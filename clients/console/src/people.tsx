@@ -3,7 +3,7 @@ import { Field } from '../../shared/field.js';
 import type { components } from '../../javascript/src/api.js';
 import { Deeds } from './audit.js';
 import { deleting, endingSessions, suspending, unsuspending } from './deeds.js';
-import { Listing, useAnswer, usePages, useSettled } from './listing.js';
+import { Listing, useAnswer, usePages, useSettled, Waiting } from './listing.js';
 import type { Model } from './model.js';
 import { Facts, Picture, Stamp } from './parts.js';
 import { t, time } from './words/index.js';
@@ -73,7 +73,7 @@ function PersonPage({ model, id }: { model: Model; id: string }) {
     <section class="stack">
       <a href="#/people">{t('people')}</a>
       <h1 tabIndex={-1}><bdi>{name}</bdi></h1>
-      {!found ? <p class="quiet loading">{t('loading')}</p> : (
+      {!found ? <Waiting of={found} /> : (
         <>
           {found.user.photo && <Picture path={found.user.photo} />}
           <PersonFacts user={found.user} room={found.room} />

@@ -1,8 +1,9 @@
+import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { Field } from '../../shared/field.js';
 import type { components } from '../../javascript/src/api.js';
 import { banning, kicking, removingRoom, silencing, unbanning, unsilencing } from './deeds.js';
-import { Listing, useAnswer, usePages, useSettled } from './listing.js';
+import { Listing, useAnswer, usePages, useSettled, Waiting } from './listing.js';
 import { Said } from './message.js';
 import type { Model, Term } from './model.js';
 import { Facts, Person, Stamp } from './parts.js';
@@ -44,18 +45,23 @@ function Search({ model }: { model: Model }) {
   );
 }
 
+/** Removes a room, after a question; whether it is removed. */
+export async function removeRoom(model: Model, { _id, name }: Room): Promise<boolean> {
+  const question = { title: `${t('removeRoom')}: ${name}`, text: t('roomSure', { name }), button: t('removeRoom') };
+  return (await model.ask(question)) !== null && model.carryOut(removingRoom(model, _id, name));
+}
+
 function RoomPage({ model, id }: { model: Model; id: string }) {
   const found = useAnswer(model, id, async () => {
     const answer = await model.read('/server/rooms/show', { room: id, messages: LATEST });
     model.learn(...answer.people);
     return answer;
   });
-  if (!found) return <p class="quiet loading">{t('loading')}</p>;
+  if (!found) return <Waiting of={found} />;
   const { room, messages } = found;
 
   async function remove(): Promise<void> {
-    const question = { title: `${t('removeRoom')}: ${room.name}`, text: t('roomSure', { name: room.name }), button: t('removeRoom') };
-    if ((await model.ask(question)) && (await model.carryOut(removingRoom(model, id, room.name)))) model.go('rooms');
+    if (await removeRoom(model, room)) model.go('rooms');
   }
 
   return (
@@ -65,7 +71,7 @@ function RoomPage({ model, id }: { model: Model; id: string }) {
       <Facts
         facts={[
           [t('admin'), <Person model={model} id={room.admin} />],
-          [t('people'), t('usersOf', { count: room.users_count, most: room.max_users })],
+          [t('people'), `${room.users_count} / ${room.max_users}`],
           [t('created'), <Stamp at={room.created_at} />],
           [t('id'), <code>{room._id}</code>],
         ]}
@@ -103,8 +109,7 @@ function Inside({ model, room }: { model: Model; room: Room }) {
           </li>
         ))}
       </ul>
-      {silenced.length > 0 && <h2>{t('silencedList')}</h2>}
-      <ul class="list">
+      <Outside title={t('silencedList')}>
         {silenced.map(([user, until]) => (
           <li key={user}>
             <Person model={model} id={user} />
@@ -112,16 +117,25 @@ function Inside({ model, room }: { model: Model; room: Room }) {
             <button onClick={() => void model.carryOut(unsilencing(model, user, id))}>{t('unsilence')}</button>
           </li>
         ))}
-      </ul>
-      {(room.banned ?? []).length > 0 && <h2>{t('bannedList')}</h2>}
-      <ul class="list">
+      </Outside>
+      <Outside title={t('bannedList')}>
         {(room.banned ?? []).map((user) => (
           <li key={user}>
             <Person model={model} id={user} />
             <button onClick={() => void model.carryOut(unbanning(model, user, id))}>{t('unban')}</button>
           </li>
         ))}
-      </ul>
+      </Outside>
+    </>
+  );
+}
+
+function Outside({ title, children }: { title: string; children: VNode[] }) {
+  if (!children.length) return null;
+  return (
+    <>
+      <h2>{title}</h2>
+      <ul class="list">{children}</ul>
     </>
   );
 }

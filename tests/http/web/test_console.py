@@ -1,7 +1,12 @@
 """The operators' console in a real browser, used as an operator would."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from justchat.metrics.declarations import SECONDS
+from justchat.model.load import LoadPoint
+from justchat.store.load import LoadStore
+from justchat.store.mongo.client import Database
 from tests.support.chat import Person, a_room
 from tests.support.screenshots import save
 from tests.support.servers import AppServer, an_app_server
@@ -14,7 +19,7 @@ SECTIONS = {
     "people": "Люди",
     "rooms": "Комнаты",
     "gifts": "Подарки",
-    "held": "Задержанные слова",
+    "held": "Задержанное",
     "keys": "Ключи",
     "webhooks": "Вебхуки",
     "audit": "Журнал",
@@ -227,6 +232,55 @@ class Console(WebCase):
         await self.says("is removed")
         self.assertEqual(404, (await self.server.call("/server/rooms/show", room=self.room)).status)
         self.assertEqual(0, await window.run("return document.querySelectorAll('main img[src=x], main b').length"))
+
+    async def store_load(self) -> None:
+        """Store what the daemons did in the last two hours, with a pause of ten minutes in the middle of the last."""
+        database = Database(self.daemon.options[self.daemon.options.index("--mongo") + 1])
+        database.open()
+        self.addCleanup(database.close)
+        now = datetime.now(UTC)
+        points = [
+            LoadPoint(
+                at=now - timedelta(minutes=ago),
+                sockets=900 - 5 * ago,
+                entries=2000 + 1300 * (ago % 7),
+                errors=int(ago == 45),
+                batches=tuple(50 if n == 4 + ago % 3 else int(n == 9) for n in range(len(SECONDS) + 1)),
+            )
+            for ago in range(120)
+            if not 25 < ago <= 35
+        ]
+        await LoadStore(database).add(points)
+
+    async def test_overview(self) -> None:
+        """The load of the last hour and day is drawn, said in words, and written in tables."""
+        window = self.window
+        await self.store_load()
+        await self.sign_in(self.server)
+
+        await window.run("location.hash = '#/overview'")
+        await window.shows("dt", "People online")
+        await window.shows("figure", "Sockets")
+        await window.until("document.querySelectorAll('.chart .line path').length")
+        plots = (
+            "return [...document.querySelectorAll('.chart .plot svg')].map((plot) => plot.getAttribute('aria-label'))"
+        )
+        sockets, messages, latency, errors = await window.run(plots)
+        self.assertRegex(sockets, r"^Sockets: \d+ at last, \d+ at most\.$")
+        self.assertIn("9,800 a minute at most", messages)
+        self.assertRegex(latency, r"half within: [\d.]+ ms at last.* 99 of 100 within: [\d.]+ ms at last")
+        self.assertRegex(errors, r"[1-9]\d* at most")
+        strokes = "return document.querySelector('.chart').querySelectorAll('.line').length"
+        self.assertEqual(2, await window.run(strokes))  # before the pause and after it
+        await window.click("As a table", "summary")
+        self.assertGreater(
+            await window.run("return document.querySelectorAll('.chart[aria-labelledby] tbody tr').length"), 40
+        )
+        await self.look(window, "console-overview")
+        await window.click("Last day", "button")
+        await window.until("document.querySelectorAll('.chart tbody tr').length < 60")
+        self.assertEqual([], await window.faults())
+        await save(window, "console-overview-day")
 
     async def test_looks(self) -> None:
         """No section has a fault of accessibility, or is wider than 320 pixels, light and dark, in both languages."""
