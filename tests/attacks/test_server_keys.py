@@ -49,33 +49,41 @@ class Rights(KeysCase):
     timeout = 300
 
     async def test_every_call(self) -> None:
-        """Each call is 401 without a key, with a wrong, a revoked or a session's one, from elsewhere too; 403 without
-        the scope; and reaches its own checks with the right key.
+        """Each call is 401 without a key, with a wrong, a revoked or a session's one, from elsewhere too; 403 with any
+        other scope alone; and reaches its own checks with each of its scopes alone.
         """
         right = await self.a_key(*SCOPES, network="192.0.2.0/24")
         revoked = await a_key(self.daemon, "revoked", "--scope", *SCOPES)
         mongo = self.daemon.options[self.daemon.options.index("--mongo") + 1]
         self.assertEqual(0, (await run("--mongo", mongo, "keys", "revoke", "revoked")).code)
         session = (await self.a_person()).session_key
+        of_one = {scope: await self.a_key(scope) for scope in SCOPES}
         wrong = []
 
         for endpoint in of_servers():
-            lacking = await self.a_key(*set(SCOPES) - set(endpoint.scopes))
             for name, key, address, expected in (
                 ("none", None, INSIDE, (401, "wrong-server-key")),
                 ("wrong", f"jc_{token_hex(24)}", an_address(), (401, "wrong-server-key")),
                 ("revoked", revoked, an_address(), (401, "wrong-server-key")),
                 ("session", session, an_address(), (401, "wrong-server-key")),
                 ("elsewhere", right, an_address(), (401, "wrong-server-key")),
-                ("no scope", lacking, INSIDE, (403, "scope-missing")),
+                *(
+                    (f"scope {scope}", key, INSIDE, (403, "scope-missing"))
+                    for scope, key in of_one.items()
+                    if scope not in endpoint.scopes
+                ),
             ):
                 answer = await self.made(endpoint.path, key, address)
                 if (answer.status, answer.code) != expected:
                     wrong.append((endpoint.path, name, answer.status, answer.json))
-            # Nobody's: not even a right key with a body that names nothing is refused as a key.
-            answer = await self.made(endpoint.path, right, INSIDE, {"status": 5, "limit": 0, "webhook": 5})
-            if answer.status != (400 if endpoint.body is not Empty else 200):
-                wrong.append((endpoint.path, "right", answer.status, answer.json))
+            # With any of its scopes the body is looked at, which is none.
+            for name, key in {
+                "right": right,
+                **{scope.value: of_one[scope.value] for scope in endpoint.scopes},
+            }.items():
+                answer = await self.made(endpoint.path, key, INSIDE, {"status": 5, "limit": 0, "webhook": 5})
+                if answer.status != (400 if endpoint.body is not Empty else 200):
+                    wrong.append((endpoint.path, name, answer.status, answer.json))
 
         self.assertEqual([], wrong)
 
