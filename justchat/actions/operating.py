@@ -139,9 +139,9 @@ class OperatorActions:
         except UserNotFound:  # deleted
             return None
 
-    async def end_sessions(self, user: Id) -> int:
+    async def end_sessions(self, user: Id, reason: str | None = None) -> int:
         """End every session of a user. Returns how many. Running daemons close the sockets within seconds."""
-        await self.record(Deed.END_SESSIONS, user)
+        await self.record(Deed.END_SESSIONS, user, reason)
         return await self._end_all(user)
 
     async def _end_all(self, user: Id, *, suspended: bool = False) -> int:
@@ -165,12 +165,12 @@ class OperatorActions:
         await self.users.suspend(user, Suspension(since=at, until=until, reason=reason))
         return await self._end_all(user, suspended=True)
 
-    async def unsuspend(self, user: Id) -> None:
+    async def unsuspend(self, user: Id, reason: str | None = None) -> None:
         """End a suspension. Raises UserNotFound; Conflict for a user who is not suspended."""
         suspension = (await self.users.get(user)).suspension
         if suspension is None or not suspension.holds(self.clock()):
             raise Conflict("this user is not suspended")
-        await self.record(Deed.UNSUSPEND, user)
+        await self.record(Deed.UNSUSPEND, user, reason)
         await self.users.suspend(user, None)
 
     async def change_phone(self, user: Id, phone: Phone, reason: str | None) -> int:

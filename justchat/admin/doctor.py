@@ -28,6 +28,7 @@ from justchat.admin.versions import read_versions
 from justchat.config.settings import Settings
 from justchat.errors import DatabaseAway, StartupError
 from justchat.model.moment import now
+from justchat.runtime.data_dir import check_owner
 from justchat.runtime.running import read_running
 from justchat.store.indexes import INDEXES
 from justchat.store.migrations import MIGRATIONS
@@ -100,9 +101,10 @@ def _carried_out(name: str, check: Check, settings: Settings) -> Iterator[Findin
 
 async def _of_database(settings: Settings, reactor: Any) -> list[Finding]:
     """What is found in the database, if there is one."""
-    if settings.mongo.uri is None and not (settings.data_dir / "mongo").is_dir():
-        return [Finding("database", CheckState.WARNING, "there is none yet", "start the daemon, which makes it")]
     try:
+        check_owner(settings.data_dir)
+        if settings.mongo.uri is None and not (settings.data_dir / "mongo").is_dir():
+            return [Finding("database", CheckState.WARNING, "there is none yet", "start the daemon, which makes it")]
         async with find_database(settings, reactor) as uri:
             database = Database(uri)
             database.open()

@@ -184,6 +184,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "ServerUsersSuspendRequest.until": "when it ends; never if absent",
     "ServerUsersSuspendRequest.reason": "why, for the audit log",
     "ServerUsersDeleteRequest.reason": "why, for the audit log",
+    "ServerUsersUnsuspendRequest.reason": "why, for the audit log",
+    "ServerUsersEndSessionsRequest.reason": "why, for the audit log",
     "ServerComplaintsListRequest.status": "both kinds if absent",
     "ServerComplaintsData.complaints": "the complaints, latest first",
     "ServerComplaintsCloseRequest.complaint": "the id of the complaint",

@@ -76,6 +76,8 @@ def check_owner(folder: Path, owner: Owner = Owner()) -> None:
     """Raises StartupError where the data directory, or a file in it, belongs to another user. It need not exist."""
     try:
         found = folder.stat().st_uid
+    except PermissionError as error:
+        raise StartupError(f"--data-dir: {folder} may not be looked at by {name_of(owner.user)}") from error
     except OSError:
         return  # made later, or reported then
     if found != owner.user:

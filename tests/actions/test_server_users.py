@@ -140,7 +140,7 @@ class Upserting(ServerCase):
 
         done = await run("--data-dir", str(self.daemon.data), "--json", "users", "show", id)
 
-        self.assertEqual(user, done.json["user"])
+        self.assertEqual(user, {**done.json["user"], "suspension": done.json["suspension"]})
 
     async def test_search(self) -> None:
         """Users are found by the beginning of their nickname, page by page, although users may not search."""
@@ -230,11 +230,23 @@ class Sessions(ServerCase):
         anna = await self.a_person()
         socket = await self.a_listener(anna)
 
-        answer = await self.server.call("/server/users/end-sessions", user=anna.id)
+        answer = await self.server.call("/server/users/end-sessions", user=anna.id, reason="a lost phone")
 
         self.assertEqual((200, {}), (answer.status, answer.json))
         self.assertEqual(4440, await socket.closed())
         self.assertEqual(440, (await anna.call("/init/getUser")).status)
+
+    async def test_reasons(self) -> None:
+        """The audit log has the reason of each deed for which one may be given."""
+        anna = await self.a_person()
+        deeds = ("suspend", "unsuspend", "end-sessions", "delete")
+        for deed in deeds:
+            answer = await self.server.call(f"/server/users/{deed}", user=anna.id, reason=f"because: {deed}")
+            self.assertEqual(200, answer.status, answer)
+
+        self.assertEqual(
+            [f"because: {deed}" for deed in reversed(deeds)], [why for *_, why in await self.deeds(anna.id)]
+        )
 
     async def test_again(self) -> None:
         """Who is not suspended is not suspended any more: 200. Who does not exist is 404 everywhere."""

@@ -128,6 +128,16 @@ class Ownership(DataDirCase):
         self.assertIn("nobody's; run this as nobody: sudo -u nobody", self.refused(prepare_data_dir, self.folder))
         self.assertEqual([], list(self.folder.iterdir()))
 
+    def test_hidden(self) -> None:
+        """One that this user may not even look at is refused in a line."""
+        hidden = self.folder / "closed" / "data"
+        hidden.mkdir(parents=True)
+        hidden.parent.chmod(0o700)
+        self.addCleanup(os.seteuid, os.geteuid())
+        os.seteuid(NOBODY)
+
+        self.assertIn(f"--data-dir: {hidden} may not be looked at by nobody", self.refused(check_owner, hidden))
+
     def test_what_lies_in_it(self) -> None:
         """Another user's files in it are refused, with the command that fixes it."""
         (self.folder / "mongo").mkdir()

@@ -99,6 +99,10 @@ class DeleteUser(UserBody):
     reason: Text
 
 
+class UserWithReason(UserBody):
+    reason: Text | None = None
+
+
 @frozen
 class ServerUserCalls:
     """See docs/protocol.rst, "An app's own server"."""
@@ -189,16 +193,16 @@ class ServerUserCalls:
     @server_post(
         "/server/users/unsuspend",
         scopes=(Scope.USERS, Scope.CONSOLE),
-        body=UserBody,
+        body=UserWithReason,
         example={"user": "52efb7baf009c900003731c7"},
         answer=Nothing,
         raises=(UserNotFound,),
     )
-    async def unsuspend(self, requester: Requester, body: UserBody) -> Nothing:
+    async def unsuspend(self, requester: Requester, body: UserWithReason) -> Nothing:
         """End a user's suspension, if there is one."""
         user, operating = await self._find(requester, body)
         with suppress(Conflict):
-            await operating.unsuspend(user)
+            await operating.unsuspend(user, body.reason)
         return {}
 
     @server_post(
@@ -218,15 +222,15 @@ class ServerUserCalls:
     @server_post(
         "/server/users/end-sessions",
         scopes=(Scope.USERS, Scope.CONSOLE),
-        body=UserBody,
+        body=UserWithReason,
         example={"user": "52efb7baf009c900003731c7"},
         answer=Nothing,
         raises=(UserNotFound,),
     )
-    async def end_sessions(self, requester: Requester, body: UserBody) -> Nothing:
+    async def end_sessions(self, requester: Requester, body: UserWithReason) -> Nothing:
         """End every session of a user, and close their sockets."""
         user, operating = await self._find(requester, body)
-        await operating.end_sessions(user)
+        await operating.end_sessions(user, body.reason)
         return {}
 
     @server_post(
