@@ -17,6 +17,7 @@ from tests.support.daemon import Daemon
 from tests.support.frames import HANDSHAKE
 from tests.support.mongo import drop, fresh_uri
 from tests.support.picture_files import quarters, saved
+from tests.support.servers import an_app_server
 from tests.support.socketio.by_hand import a_session
 from tests.support.starting import StartCase, processes
 from tests.support.waiting import PATIENCE, assert_within, eventually
@@ -103,6 +104,17 @@ class Sharing(WorkersCase):
 
         self.assertEqual(0, done.code, done)
         self.assertEqual({4440}, {await socket.closed() for socket in sockets})
+
+    async def test_overview(self) -> None:
+        """The console is told of each worker, whichever it asks."""
+        console = await an_app_server(self.daemon, "console")
+
+        async def all_told() -> bool:
+            told = (await console.call("/server/overview")).data["processes"]
+            # Those of workers that other tests have killed are told for half a minute more.
+            return {*worker_pids(self.daemon).values()} <= {each["pid"] for each in told}
+
+        await eventually(all_told, "all workers to be told", 60)
 
     async def test_worker_dies(self) -> None:
         """A worker that is killed is started again; the connections of the others stay, and no call is refused."""
