@@ -17,12 +17,19 @@ export function speak(another: Language): void {
   document.documentElement.lang = another;
 }
 
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
+
+/** A text that is put among others, so that its direction is its own (Unicode's FSI and PDI). */
+function isolated(text: string): string {
+  return RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text;
+}
+
 /** What a page says, by language. `{name}` in a word stands for what is put in. */
 export function dictionary<Word extends string>(words: Record<Language, Record<Word, string>>) {
   return {
     /** The word in the language of the page, with what is put in. */
     t(word: Word, put: Record<string, string | number> = {}): string {
-      return words[language][word].replace(/\{(\w+)\}/g, (_, name: string) => String(put[name] ?? ''));
+      return words[language][word].replace(/\{(\w+)\}/g, (_, name: string) => isolated(String(put[name] ?? '')));
     },
     /** The word, if there is one of this name. */
     known(word: string): Word | null {

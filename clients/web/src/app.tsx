@@ -77,5 +77,5 @@ const STATES: Record<Model['chat']['state'], Word> = {
 };
 
 function State({ model }: { model: Model }) {
-  return <span role="status" class={`state ${model.chat.state}`}>{t(STATES[model.chat.state])}</span>;
+  return <span role="status" class={`state ${model.chat.state}`}><span>{t(STATES[model.chat.state])}</span></span>;
 }

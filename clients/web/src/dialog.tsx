@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { DirectMessage, Unsent } from '../../javascript/src/index.js';
 import { Avatar } from './avatar.js';
 import { Composer } from './composer.js';
@@ -18,7 +18,8 @@ export function Dialog({ model, user }: { model: Model; user: string }) {
   const name = model.nameOf(user);
   const unsent = chat.unsent.filter((item): item is Unsent & { user: string } => 'user' in item && item.user === user);
 
-  useEffect(() => {
+  // Before the page is painted: the history may be there sooner.
+  useLayoutEffect(() => {
     const end = history.on('change', () => model.changed());
     return () => (end(), chat.release(history));
   }, []);

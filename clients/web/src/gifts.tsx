@@ -63,7 +63,7 @@ function GiftShop({ model, user }: { model: Model; user: string }) {
 
 function GiftPicture({ gift }: { gift: Pick<Gift, 'image'> }) {
   const picture = uploaded(gift.image);
-  return picture ? <img src={picture} alt="" loading="lazy" /> : <span class="no-picture" aria-hidden="true">🎁</span>;
+  return picture ? <img src={picture} alt="" loading="lazy" /> : <span class="no-picture" aria-hidden="true">★</span>;
 }
 
 /** The gifts that a person has, latest first. */

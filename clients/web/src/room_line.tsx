@@ -25,7 +25,7 @@ export function RoomLine({ model, message, before, onReply }: Props) {
   const day = <Day written={created_at} before={before?.created_at} />;
   if (message.type) {
     return (
-      <li class="service quiet" dir="auto">
+      <li class="service quiet">
         {day}<span>{told(model, message)}</span> <Stamp written={created_at} />
       </li>
     );

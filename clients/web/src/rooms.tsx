@@ -49,7 +49,7 @@ export function Rooms({ model }: { model: Model }) {
   }, []);
 
   return (
-    <section class="page">
+    <section class="page with-side">
       <h1 tabIndex={-1}>{t('rooms')}</h1>
       <form class="search" role="search" onSubmit={(event) => event.preventDefault()}>
         <Field label={t('search')} type="search" value={name} onValue={(value) => (setName(value), setPages(1))} />
@@ -88,7 +88,7 @@ function RoomLine({ model, room }: { model: Model; room: Room }) {
         <span class="about">
           <span class="name" dir="auto">{room.name}</span>
           <span class="row quiet">
-            {room.is_private && <span>🔒 {t('private')}</span>}
+            {room.is_private && <span>{t('private')}</span>}
             {room.users_count >= room.max_users && <span>{t('full')}</span>}
             {room.admin === model.me?._id && <span>{t('yours')}</span>}
           </span>

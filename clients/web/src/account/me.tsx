@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Field } from '../../../shared/field.js';
+import { Languages } from '../../../shared/languages.js';
 import { Avatar } from '../avatar.js';
 import { ReceivedGifts } from '../gifts.js';
 import type { Model } from '../model.js';
@@ -16,6 +17,7 @@ export function Me({ model }: { model: Model }) {
   return (
     <section class="page">
       <h1 tabIndex={-1}>{t('me')}</h1>
+      <div class="narrow-language"><Languages label={t('language')} onSpoken={() => model.changed()} /></div>
       <ProfileForm model={model} />
       <Coins model={model} />
       {me.gifts_count > 0 && <div class="card"><ReceivedGifts model={model} user={me._id} count={me.gifts_count} /></div>}
