@@ -19,7 +19,6 @@ from justchat.model.word_list import WordList
 from justchat.runtime.certificates import read_certificates
 from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
 from justchat.runtime.gc_tuning import COLLECT_EVERY, tune_garbage_collector
-from justchat.runtime.logs.output import LOG
 from justchat.runtime.mongod import Mongod
 from justchat.runtime.process_metrics import ProcessMetrics
 from justchat.runtime.stall_detector import StallDetector
@@ -309,7 +308,6 @@ class Daemon(RootService):
     def _apply(self, settings: Settings, words: WordList | None, certificates: Mapping[str, Any]) -> None:
         self._live.apply(settings, words)
         self.ports.renew(certificates)
-        LOG.configure(settings)
         if settings.webhooks != self._reload.settings.webhooks:
             self._replace_webhooks(settings)
 

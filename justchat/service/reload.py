@@ -18,6 +18,7 @@ from justchat.config.open_defaults import fields_of_endpoint
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.runtime.certificates import is_tls
+from justchat.runtime.logs.output import LOG
 from justchat.service.preflight import endpoints_of_settings
 
 Load = Callable[[], Settings]
@@ -81,6 +82,8 @@ class Reload:
                 changed=", ".join(changed) or "nothing",
                 waiting=", ".join(waiting) or "nothing",
             )
+        # Last: the line above is there, whatever the new level is.
+        LOG.configure(settings)
 
     def _read(self, before: Settings) -> tuple[Settings, Settings, dict[str, bytes], Apply]:
         new = self._load()

@@ -1,5 +1,6 @@
 """SIGHUP reloads the settings, of a daemon that serves people meanwhile."""
 
+import hashlib
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.support.certificates import Authority
 from tests.support.chat import Person, a_person, a_phone, a_room, last_sms
-from tests.support.client import call
+from tests.support.client import call, listen
 from tests.support.daemon import Daemon
 from tests.support.fault_workers import children
 from tests.support.starting import StartCase
@@ -72,6 +73,8 @@ class OneDaemon(ReloadCase):
         await call(daemon.http, "/init/reg", {"phone": phone})
         self.assertIn("Anew:", last_sms(daemon, phone))
         self.assertIn("nothing; needs a restart: [privacy] show_phones", await self.reloaded(daemon))
+        self.write(self.config.read_text().replace('"debug"', '"error"'))
+        self.assertIn("changed: [log] level", await self.reloaded(daemon))
 
     async def test_refused(self) -> None:
         """With a fault in the settings, or in a file that they name, nothing changes, and one line says so."""
@@ -139,17 +142,13 @@ class OneDaemon(ReloadCase):
         daemon = await self.started("", "--http", endpoint)
         context = ssl.create_default_context(cafile=str(authority.certificate))
 
-        def served(connection: ssl.SSLSocket) -> str:
-            subject = dict(pair[0] for pair in connection.getpeercert()["subject"])  # type: ignore[index,misc,union-attr]
-            return str(subject["commonName"])
-
         def connected() -> ssl.SSLSocket:
             plain = socket.create_connection(("127.0.0.1", daemon.http))
             return context.wrap_socket(plain, server_hostname="localhost")
 
         before = await deferToThread(connected)
         self.addCleanup(before.close)
-        self.assertEqual("first", served(before))
+        self.assertEqual("first", subject_of(before))
         pem.write_bytes(authority.issue("second").read_bytes())
 
         line = await self.reloaded(daemon)
@@ -157,13 +156,13 @@ class OneDaemon(ReloadCase):
         self.assertIn("changed: the certificate of [http]", line)
         after = await deferToThread(connected)
         self.addCleanup(after.close)
-        self.assertEqual("second", served(after))
+        self.assertEqual("second", subject_of(after))
         self.assertIn(b"200 OK", await deferToThread(asked, before))
         pem.write_text("no certificate")
         self.assertIn("nothing has changed", await self.reloaded(daemon))
         again = await deferToThread(connected)
         self.addCleanup(again.close)
-        self.assertEqual("second", served(again))
+        self.assertEqual("second", subject_of(again))
 
 
 def asked(connection: ssl.SSLSocket) -> bytes:
@@ -175,34 +174,94 @@ def asked(connection: ssl.SSLSocket) -> bytes:
 
 class Workers(ReloadCase):
     async def test_workers(self) -> None:
-        """All workers reload, one that is started later too; a socket that is open stays open."""
-        daemon = await self.started(f"[limits]\n{EXEMPT}", "--workers", "2")
+        """All that reloads does so in all workers, in one that is started later too; no socket is lost."""
+        receiver, authority = Receiver(), Authority(self.folder)
+        self.addCleanup(receiver.server.stop)
+        pem, secret = self.folder / "server.pem", self.folder / "secret"
+        pem.write_bytes(authority.issue("first").read_bytes())
+        secret.write_text("first-secret-0123456789")
+        basis = f'[payments]\nsecret_key = {{ file = "{secret}" }}\n[log]\naccess = true\n[limits]\n{EXEMPT}'
+        endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+        daemon = await self.started(basis, "--workers", "2", "--websocket", endpoint)
         anna = await a_person(daemon)
         room = await a_room(anna, anna)
-        await anna.say(room, "x" * 11)
-        self.write(f"[limits]\n{EXEMPT}text = 10\n")
+        self.assertEqual("a long daisy", (await anna.say(room, "a long daisy")).data["message"]["text"])
+        sockets = [await listen(daemon.http, "/ws") for _ in range(8)]
+        for socket_ in sockets:
+            await socket_.bind(anna.session_key)
+        pem.write_bytes(authority.issue("second").read_bytes())
+        secret.write_text("second-secret-0123456789")
+        self.write(basis + f'text = 10\n[moderation]\nwords = "{self.words}"\n' + receiver.settings("message.new"))
 
         line = await self.reloaded(daemon)
 
-        self.assertIn("changed: [limits] text; needs a restart: nothing", line)
-        await self.all_refuse(anna, room)
+        self.assertIn(
+            "changed: [[webhooks]], [limits] text, [moderation] words, [payments] secret_key,"
+            " the certificate of [websocket], the word list; needs a restart: nothing",
+            line,
+        )
+        await self.all_have_reloaded(daemon, anna, room, str(authority.certificate))
         assert daemon.process is not None
         worker = next(pid for pid in children(daemon.process.pid) if re.match(r"worker \d", name_of_process(pid)))
+        self.assertEqual([False] * 8, [socket_.gone.called for socket_ in sockets])
+        await anna.say(room, "the last")
+        for socket_ in sockets:
+            while (await socket_.next())["data"].get("text") != "the last":
+                pass
+        await receiver.next_of("message.new", text="the last")
         os.kill(worker, signal.SIGKILL)
         await eventually(lambda: "started again" in daemon.log, lambda: daemon.log)
-        await self.all_refuse(anna, room)
+        await self.all_have_reloaded(daemon, anna, room, str(authority.certificate))
+        self.write(self.config.read_text().replace("access = true", 'access = true\nlevel = "error"'))
+        os.kill(daemon.process.pid, signal.SIGHUP)
 
-    async def all_refuse(self, anna: Person, room: str) -> None:
-        """Connections of their own reach each worker sooner or later: none takes a text that is too long."""
+        async def are_quiet() -> bool:
+            before = len(daemon.log)
+            for _ in range(12):
+                await anna.shown()
+            return "justchat.access" not in daemon.log[before:]
+
+        await eventually(are_quiet, "workers that log errors alone")
+
+    async def all_have_reloaded(self, daemon: Daemon, anna: Person, room: str, authority: str) -> None:
+        """Connections of their own reach each worker sooner or later: each has the new limit, words, secret and
+        certificate.
+        """
+        context = ssl.create_default_context(cafile=authority)
+
+        def subject() -> str:
+            plain = socket.create_connection(("127.0.0.1", daemon.websocket))
+            with context.wrap_socket(plain, server_hostname="localhost") as connection:
+                return subject_of(connection)
+
         in_turn = 0
 
-        async def is_refused() -> bool:
+        async def is_new() -> bool:
             nonlocal in_turn
-            in_turn = in_turn + 1 if (await anna.say(room, "x" * 11)).status == 400 else 0
+            said = await anna.say(room, "a daisy")
+            found = (
+                (await anna.say(room, "x" * 11)).status,
+                said.data["message"]["text"] if said.status == 200 else said.status,
+                (await anna.call("/user/updateBalance", balance=1, secret=md5_of("first-secret-0123456789", 1))).status,
+                await deferToThread(subject),
+            )
+            in_turn = in_turn + 1 if found == (400, "a *****", 403, "second") else 0
             return in_turn > 12
 
-        await eventually(is_refused, "all workers to have reloaded")
-        self.assertEqual(200, (await anna.say(room, "x" * 10)).status)
+        await eventually(is_new, "all workers to have reloaded", 60)
+        paid = await anna.call("/user/updateBalance", balance=1, secret=md5_of("second-secret-0123456789", 1))
+        self.assertEqual(200, paid.status, paid)
+
+
+def md5_of(secret: str, balance: int) -> str:
+    """What signs a top-up without a number."""
+    return hashlib.md5(f"{secret}{balance}".encode()).hexdigest()
+
+
+def subject_of(connection: ssl.SSLSocket) -> str:
+    """Whose certificate the other side has."""
+    subject = dict(pair[0] for pair in connection.getpeercert()["subject"])  # type: ignore[index,misc,union-attr]
+    return str(subject["commonName"])
 
 
 def name_of_process(pid: int) -> str:

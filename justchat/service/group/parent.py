@@ -18,7 +18,6 @@ from justchat.metrics.snapshots import Snapshot
 from justchat.runtime.certificates import read_certificates
 from justchat.runtime.connection_passing import inbox_pair
 from justchat.runtime.data_dir import SECRET_KEY, UPLOADS_ID, generated_secret, prepare_data_dir
-from justchat.runtime.logs.output import LOG
 from justchat.runtime.mongod import Mongod
 from justchat.runtime.process_metrics import ProcessMetrics
 from justchat.runtime.shared_ports import SharingReactor
@@ -129,7 +128,6 @@ class Parent(RootService):
 
     def _apply(self, settings: Settings) -> None:
         self._settings = settings
-        LOG.configure(settings)
         self._supervisor.reload(self._settings_of_worker().model_dump_json(warnings=False).encode())
 
     def stop_faster(self) -> None:
