@@ -61,9 +61,10 @@ lint: $(INSTALLED) client clients/node_modules/.checked
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# On three processes, since tests wait half of their time.
+# On two processes for each of two cores, since tests wait half of their time.
+JOBS ?= 4
 trial: $(INSTALLED)
-	$(BIN)/python -m tests --jobs=3 --temp-directory=_trial_temp
+	$(BIN)/python -m tests --jobs=$(JOBS) --temp-directory=_trial_temp
 
 # The client library for browsers, Node and React Native, checked and bundled. Only what has changed is made anew.
 CLIENT := clients/javascript

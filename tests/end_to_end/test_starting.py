@@ -36,8 +36,6 @@ EVERY_TABLE = """
 
 
 class GoodStart(StartCase):
-    is_forked = False
-
     async def test_command_line_wins(self) -> None:
         """An option on the command line wins over the file."""
         wrong = self.a_port_in_use()
@@ -67,6 +65,7 @@ class GoodStart(StartCase):
     async def test_modes(self) -> None:
         """The data directory is readable by its owner alone, whatever the umask."""
         daemon = self.a_daemon()
+        daemon.is_forked = False  # or the umask would be that of the process that forks
         umask = os.umask(0)
         try:
             daemon.spawn()
@@ -121,7 +120,9 @@ class GoodStart(StartCase):
         folder.mkdir()
         temporary = self.folder / "tmp"
         temporary.mkdir()
-        daemon = await self.a_daemon(folder=folder, environ={"TMPDIR": str(temporary)}).start()
+        daemon = self.a_daemon(folder=folder, environ={"TMPDIR": str(temporary)})
+        daemon.is_forked = False  # Python looks at TMPDIR once
+        await daemon.start()
 
         anna = await a_person(daemon)
         room = await a_room(anna, anna)

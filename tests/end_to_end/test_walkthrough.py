@@ -33,7 +33,6 @@ class WalkThroughTests(TestCase):
 
     async def setUp(self) -> None:
         self.daemon = Daemon("--data-dir", "justchat-data")
-        self.daemon.is_forked = False
         self.addCleanup(self.daemon.remove)
         (self.daemon.folder / ".venv").symlink_to(Path(sys.executable).parent.parent)
         await self.daemon.start()
