@@ -14,9 +14,10 @@ from bson import Int64, ObjectId, decode, encode
 from bson.errors import BSONError
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from justchat.errors import ApiError
+from justchat.errors import ApiError, DatabaseAway
 from justchat.interfaces.bus import CONTROL, IBus, PacketKind
 from justchat.interfaces.packets import IPackets, Move
 from justchat.model.entry import Entry, Kind
@@ -115,9 +116,13 @@ class Packets:
     def _store(self, stream: Id, kind: PacketKind, body: bytes) -> None:
         packet = {"stream": ObjectId(stream), "kind": kind.value, "body": body, "at": self._clock()}
         # Nobody waits for it.
-        Deferred.fromCoroutine(self._database.insert(PACKETS, packet)).addErrback(
-            lambda failure: self._log.warn("a packet was not stored: {failure.value}", failure=failure)
-        )
+        Deferred.fromCoroutine(self._database.insert(PACKETS, packet)).addErrback(self._not_stored)
+
+    def _not_stored(self, failure: Failure) -> None:
+        if failure.check(DatabaseAway):
+            self._log.warn("a packet was not stored: {error}", error=failure.value)
+        else:
+            self._log.failure("a packet was not stored", failure)
 
     async def look(self) -> None:
         """Take the packets that were stored since the last look. Those before the first look are for nobody here."""

@@ -12,6 +12,7 @@ from twisted.internet.defer import DeferredLock, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.actions.concurrently import all_of
@@ -234,11 +235,13 @@ class Rooms:
     async def delete(self, room: Id) -> None:
         await self._database.update(ROOMS, {"_id": ObjectId(room)}, {"$set": {"removed": True}})
         # Of a long history, or where the daemon stops before, finish_removals deletes the rest.
-        ensureDeferred(self._purge_some(room)).addErrback(
-            lambda failure: self._logger.warn(
-                "room {room} will be deleted later: {failure.value}", room=room, failure=failure
-            )
-        )
+        ensureDeferred(self._purge_some(room)).addErrback(self._purged_later, room)
+
+    def _purged_later(self, failure: Failure, room: Id) -> None:
+        if failure.check(DatabaseAway):
+            self._logger.warn("room {room} will be deleted later: {error}", room=room, error=failure.value)
+        else:
+            self._logger.failure("room {room} will be deleted later", failure, room=room)
 
     async def _purge_some(self, room: Id) -> bool:
         """Delete some of the history of a removed room, and the room after the last of it. Returns whether to go on."""
