@@ -8,6 +8,7 @@ import treq
 from hyperlink import EncodedURL
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy, HTTPConnectionPool
 from twisted.web.http_headers import Headers
@@ -116,6 +117,10 @@ class HttpClient:
 
         # Also where the caller ignores the body: an answer that is cut short is an error.
         await treq.collect(response, add)
+        if response.version[1:] < (1, 1):
+            # Such a server closes the connection, which Twisted would keep, and the next request on it would fail.
+            connections.abort()
+            await deferLater(self._reactor, 0)  # until it is gone
         return response.code, bytes(answer)
 
     async def close(self) -> None:

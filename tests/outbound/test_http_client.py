@@ -6,6 +6,7 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
+from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
@@ -114,6 +115,22 @@ class Reaching(ClientCase):
         self.assertEqual(1, len(self.server.sent))
 
 
+class OldServer(Protocol):
+    """Answers each request by HTTP/1.0, and leaves it to the client to close the connection."""
+
+    made = 0
+
+    def connectionMade(self) -> None:
+        type(self).made += 1
+        self.received = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+        if self.received.endswith(b"hello"):
+            self.received = b""
+            self.transport.write(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
 class Keeping(ClientCase):
     def setUp(self) -> None:
         super().setUp()
@@ -134,6 +151,21 @@ class Keeping(ClientCase):
                 self.assertEqual((200, b"yes"), await self.get(client, "127.0.0.1"))
 
         self.assertEqual((1, 3), (len(set(self.ports[:3])), len(set(self.ports[3:]))))
+
+    async def test_http_1_0(self) -> None:
+        """The connection of an HTTP/1.0 server, which closes it after each answer, is not kept."""
+        factory = Factory.forProtocol(OldServer)
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        client = self.client(keep_alive=2)
+        before = OldServer.made
+
+        for _ in range(3):
+            answer = await client.request("POST", f"http://127.0.0.1:{port.getHost().port}/", {}, b"hello")
+
+            self.assertEqual((200, b"ok"), answer)
+
+        self.assertEqual(before + 3, OldServer.made)
 
     async def test_aborted(self) -> None:
         """A connection whose exchange failed is closed, and not kept."""
