@@ -77,8 +77,10 @@ class Window:
 
     async def press(self, key: str) -> None:
         """Press a key where the keyboard is."""
-        for kind in ("rawKeyDown", "keyUp"):
-            await self.tell("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS[key])
+        for kind in ("keyDown", "keyUp"):
+            text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            code = KEYS[key]
+            await self.tell("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
     async def say(self, text: str) -> None:
         await self.fill("Message", text)

@@ -103,7 +103,7 @@ export class DialogHistory extends Emitter<HistoryEvents<DirectMessage>> {
     for (const what of told) what(byId);
     // Sorting is stable: messages of one millisecond stay in the daemon's order. ISO times sort as strings.
     this.messages = [...byId.values()].sort((one, other) =>
-      one.create_at < other.create_at ? -1 : one.create_at > other.create_at ? 1 : 0,
+      one.created_at < other.created_at ? -1 : one.created_at > other.created_at ? 1 : 0,
     );
     this.emit('change', this.messages);
   }

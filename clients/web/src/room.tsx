@@ -101,7 +101,7 @@ function Password({ model, id }: { model: Model; id: string }) {
   const [password, setPassword] = useState('');
   const enter = (event: Event): void => (event.preventDefault(), void model.enter(id, password));
   return (
-    <form class="card form" onSubmit={enter}>
+    <form class="card form welcome" onSubmit={enter}>
       <h1 tabIndex={-1}>{t('passwordOf')}</h1>
       <Field label={t('password')} type="password" autoComplete="off" required value={password} onValue={setPassword} />
       <button class="main">{t('enter')}</button>

@@ -6,6 +6,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat import errors
+from justchat.model.entry import Kind
 from tests.support.chat import a_person, a_room
 from tests.support.money import with_coins
 from tests.support.tabs import Tab, WebCase
@@ -46,6 +47,15 @@ class Errors(SynchronousTestCase):
         said = set(re.findall(r"'error ([\w-]+)':", (WORDS / "en_errors.ts").read_text()))
 
         self.assertEqual(set(), codes - said - NOT_MET)
+
+    def test_services(self) -> None:
+        """Each type of service message has words."""
+        services = {kind.value for kind in list(Kind)[: list(Kind).index(Kind.MESSAGE_REMOVED)]} - {Kind.MESSAGE.value}
+
+        said = set(re.findall(r"'([\w ]+) by':", (WORDS / "en.ts").read_text()))
+
+        self.assertIn("kick", services)
+        self.assertEqual(set(), services - said)
 
 
 class Written(WebCase):
