@@ -145,7 +145,7 @@ histories: $(INSTALLED)
 BODIES ?= 1000
 FUZZ_SECONDS ?= 60
 fuzz: $(INSTALLED)
-	$(PIP) install --quiet --editable '.[fuzz]'
+	$(PIP) install --quiet --editable '.[fuzz,attack]' --config-settings editable_mode=compat
 	$(BIN)/python -m tests.attacks.fuzz_frames -max_total_time=$(FUZZ_SECONDS)
 	JUSTCHAT_BODIES=$(BODIES) $(BIN)/trial --temp-directory=_trial_temp tests.http.test_random_bodies \
 		tests.attacks.test_parsers
