@@ -4,8 +4,14 @@
 accept more: ids of any form, times in two forms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from justchat.model.announcement import Progress
+from justchat.model.audit import ActorKind
+from justchat.model.complaint import ComplaintReason
+from justchat.model.entry import Kind
+from justchat.model.export import ExportStatus
 
 ID: Mapping[str, Any] = {"pattern": "^[0-9a-f]{24}$"}
 TIME: Mapping[str, Any] = {"format": "date-time"}
@@ -25,11 +31,27 @@ FORMATS: Mapping[str, Mapping[str, Any]] = {
 }
 """The formats of strings, and of lists of strings, in answers."""
 
+VALUES: Mapping[str, Iterable[str]] = {
+    "ComplaintDocument.reason": ComplaintReason,
+    "ComplaintDocument.status": ("open", "closed"),
+    "ExportDocument.status": ExportStatus,
+    "AnnouncementDocument.status": Progress,
+    "AuditDocument.kind": ActorKind,
+}
+"""The values of strings in answers that have few and get no more. Others are told in a description: a client that was
+generated from an enumeration refuses a new value."""
+
 TOLD = (
     *("Ready", "CaughtUp", "Message", "ServiceMessage", "MessageRemoved", "DirectMessage", "ReadMessage"),
     "GiftMessage",
 )
 """The events that tell of no error."""
+
+SERVICE = (
+    *(Kind.NEW_ROOMMATE, Kind.LEAVE, Kind.KICK, Kind.SILENCE, Kind.BAN, Kind.UNBAN, Kind.NEW_MODERATOR),
+    *(Kind.REMOVE_MODERATOR, Kind.NEW_ADMIN, Kind.EDIT_ROOM, Kind.REMOVE_ROOM),
+)
+"""What happens in a room."""
 
 DESCRIPTIONS: Mapping[str, str] = {
     "_id": "the object's id",
@@ -61,19 +83,21 @@ DESCRIPTIONS: Mapping[str, str] = {
     "UserDocument.phone": "E.164 digits, null without one; absent if the operator shows phones to their owners only",
     "external_id": "the app's own id of the user",
     "ServerUserDocument.external_id": "the app's own id of the user; null if it has given none",
+    "ServerUserDocument.phone": "E.164 digits; null without one",
+    "ServerUserDocument.balance": "coins",
     "phons": "the phones to invite; this or phones",
     "phones": "the same as phons",
     "key": "the key that came by SMS",
     "jwt": "a token of a configured issuer, instead of phone and key",
     "DeleteRequest.jwt": "a token of a configured issuer, instead of a key",
     "captcha": "the token of the captcha's widget, if the operator has one",
-    "nickname": "the display name",
-    "location": "the location, as free text",
-    "photo": "the address of a profile picture",
+    "nickname": "the display name; null for none",
+    "location": "the location, as free text; null for none",
+    "photo": "the address of a profile picture; null for none",
     "UploadRequest.photo": "the picture",
     "dob": "date of birth, YYYY-MM-DD; month and day may have one digit",
-    "UserDocument.dob": "date of birth",
-    "gender": "0 or 1",
+    "UserDocument.dob": "date of birth; null for none",
+    "gender": "0 or 1; null for none",
     "balance": "how many coins to add",
     "UserDocument.balance": "coins; shown to their owner only",
     "rooms": "the rooms that the user created, newest last",
@@ -93,12 +117,16 @@ DESCRIPTIONS: Mapping[str, str] = {
     "user_id": "the user's id",
     "GetUserRequest.user_id": "the user's id; the caller if absent",
     "room": "the room's id",
-    "UserDocument.room": "the room that the user is in",
+    "UserDocument.room": "the room that the user is in; null for none",
     "ComplaintDocument.room": "the room, or that of the message; null for a direct message and a user",
     "ComplaintsNewRequest.message": "the message's id; one of message, user and room is required",
     "ComplaintsNewRequest.user": "the user's id",
     "ComplaintsNewRequest.room": "the room's id",
     "RoomData.room": "the room",
+    **dict.fromkeys(("RoomCreateRequest.room", "ServerRoomsCreateRequest.room"), "the room to create"),
+    **dict.fromkeys(("RoomEditRequest.room", "ServerRoomsEditRequest.room"), "the room, and what to change of it"),
+    **dict.fromkeys(("RoomRemoveRequest.room", "ServerRoomsRemoveRequest.room"), "the room to remove"),
+    "RoomEnterRequest.room": "the room, and its password if it has one",
     "name": "its name",
     "RoomGetRequest.name": "a part of the name, in any case",
     "password": "the password to enter the room",
@@ -137,6 +165,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "reason": "what the complaint is about",
     "messages": "the messages, newest first",
     "text": "the text",
+    "MessageDocument.text": "the text; null once it is removed, and in most service messages",
+    "DirectMessageDocument.text": "the text; null once it is removed",
     "author": "the user who wrote it",
     "UserMessagesRequest.author": "only messages from this user to the caller; not together with user",
     "SendedGiftDocument.author": "the user who gave it",
@@ -144,14 +174,16 @@ DESCRIPTIONS: Mapping[str, str] = {
     "user": "the user's id",
     "UserMessagesRequest.user": "only messages from the caller to this user; not together with author",
     "MessageDocument.finished": "when a silence ends, in milliseconds since the epoch; only in silences",
-    "MessageDocument.user": "the user whom a service message is about",
+    "MessageDocument.user": "the user whom a service message is about; null for none",
     "DirectMessageDocument.user": "the receiver",
     "UserData.user": "the user",
+    "ServerUserData.user": "the user",
     "SignedInData.user": "the caller",
     "InitEditRequest.user": "the fields to change; null empties one",
     "DialogDocument.user": "the other user of the dialog",
     "ref_message": "the message that this one refers to",
-    "type": "null for a user's message; the kind of a service message otherwise",
+    "MessageDocument.ref_message": "the message that this one refers to; null for none",
+    "type": "null for a user's message; of a service message what happened: " + ", ".join(SERVICE),
     "UserFreeCoinsRequest.type": "the network in which the chat was shared",
     "DirectMessageDocument.type": "always null",
     "DirectMessageDocument.room": "always null",
@@ -166,7 +198,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "read": "whether the receiver has marked it as read",
     "removed_at": "when the message was removed; absent if it was not",
     "deletes_at": "when the deletion begins; until then signing in cancels it",
-    "read_at": "when it was marked as read",
+    "read_at": "when it was marked as read; null until then",
     "chat": "the messages, oldest first",
     "blocks": "the users whom the caller blocks, latest first",
     "BlockDocument.user": "the user who is blocked",
@@ -190,6 +222,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "ServerComplaintsData.complaints": "the complaints, latest first",
     "ServerComplaintsCloseRequest.complaint": "the id of the complaint",
     "note": "what was done about it",
+    "ServerComplaintDocument.note": "what was done about it; null while it is open",
     "closed_at": "when it was closed; null while it is open",
     "offset": "how many to skip",
     # Money, complaints, pictures
@@ -199,7 +232,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "image": "the address of the picture",
     "price": "coins",
     "ExportData.export": "the archive",
-    "ExportDocument.status": "pending, ready or failed",
+    "UserExportRequest.export": "the id of an archive that was asked for; a new one is asked for if absent",
+    "ExportDocument.url": "the archive's path, relative to the API's address; null until it is ready",
+    "ExportDocument.status": "how far it is",
     "expires_at": "when the archive is removed; null until it is ready",
     "complaint": "the complaint",
     # An app's own server
@@ -218,7 +253,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "coins": "how many to add",
     "ServerCoinsAddRequest.note": "what the ledger and the audit log say about it",
     "announcement": "how far the announcement is",
-    "AnnouncementDocument.status": "running, done or stopped",
+    "AnnouncementDocument.status": "how far it is",
+    "AnnouncementDocument.author": "the user in whose name it is sent",
     "people": "about how many people are told",
     "told": "how many have it",
     "skipped": "how many were left out, since one of the two blocks the other",
@@ -292,7 +328,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "ServerKeysAddRequest.networks": "where the key may be used from; those of the caller's key if empty",
     "revoked": "whether to list revoked ones, too",
     "used_at": "when the key was last used, to the minute; null for never",
-    "used_from": "the address from which it was last used",
+    "used_from": "the address from which it was last used; null for never",
     "revoked_at": "when the key was revoked; null if it was not",
     "webhooks": "the webhooks of the settings",
     "webhook": "the webhook's id; all if absent",
@@ -303,17 +339,18 @@ DESCRIPTIONS: Mapping[str, str] = {
     "dead": "how many could not be delivered for three days",
     "delivered": "how many were delivered",
     "lost": "how many were not kept, since too many waited",
-    "WebhookDocument.error": "what went wrong last",
-    "error_at": "when it did",
+    "WebhookDocument.error": "what went wrong last; null for nothing",
+    "error_at": "when it did; null for never",
     "replayed": "how many are sent once more",
     "audit": "the lines, latest first",
     "who": "the name of the operator, or of the key",
-    "kind": "operator, key or console",
+    "kind": "whether an operator did it with justchat-admin, an app's server, or an operator in the console",
     "when": "when it was done",
     "deed": "what was done",
     "whom": "the id of what it was done to",
+    "AuditDocument.whom": "the id of what it was done to; null for nothing",
     "from": "the address of who did it; null on the daemon's own machine",
-    "why": "the reason, or more about it",
+    "why": "the reason, or more about it; null for none",
     "announcements": "the announcements, latest first",
     "ServerAnnouncementsStopRequest.announcement": "the announcement's id",
     "url": "the picture's path, relative to the API's address",

@@ -7,10 +7,16 @@ for some and clashes for others. ``anyOf`` with null becomes a union of two clas
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
+from typing_extensions import get_original_bases, is_typeddict
+
 from justchat.errors import ApiError, InvalidFields, Suspended, reason_phrase
-from justchat.http.field_descriptions import DESCRIPTIONS, FORMATS
+from justchat.http import responses
+from justchat.http.field_descriptions import DESCRIPTIONS, FORMATS, VALUES
+from justchat.protocol import documents as documents_of_users
+from justchat.protocol import event_types, operator_documents
 
 REFERENCE = "#/components/schemas/{model}"
 UNCHANGED = ("description", "required", "not", "example")
@@ -93,14 +99,25 @@ def _tidy(owner: str, schema: Any, *, answers: bool) -> Any:
 
 def _property(owner: str, name: str, schema: Mapping[str, Any], *, answers: bool) -> Any:
     tidied = _tidy(f"{owner}.{name}", schema, answers=answers)
+    fields = [f"{each}.{name}" for each in (owner, *_extended(owner))]
     if answers:
         _add_format(name, tidied)
-    said = next((DESCRIPTIONS[key] for key in (f"{owner}.{name}", f"{owner}.*", name) if key in DESCRIPTIONS), None)
+        values = next((VALUES[field] for field in fields if field in VALUES), None)
+        tidied.update({} if values is None else {"enum": list(values)})
+    said = next((DESCRIPTIONS[key] for key in (*fields, f"{owner}.*", name) if key in DESCRIPTIONS), None)
     parts = [part for part in (said, tidied.get("description")) if part]
     default = schema.get("default")
     if default is not None and not isinstance(default, Mapping):
         parts.append(f"{json.dumps(default)} if absent")
     return {**tidied, "description": "; ".join(parts)} if parts else tidied
+
+
+@cache
+def _extended(name: str) -> tuple[str, ...]:
+    """The documents that a document extends, the nearest first: what is said of their fields is true of its own."""
+    documents = {**vars(responses), **vars(event_types), **vars(operator_documents), **vars(documents_of_users)}
+    bases = [base for base in get_original_bases(documents[name]) if is_typeddict(base)] if name in documents else []
+    return tuple(each for base in bases for each in (base.__name__, *_extended(base.__name__)))
 
 
 def _add_format(name: str, schema: Schema) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -20,7 +19,7 @@ from tests.support.bodies import declared, field_names
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, register
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
-from tests.support.schema import assert_allowed
+from tests.support.schema import assert_allowed, every, operations
 from tests.support.servers import headers_of
 
 USER, ROOM = "52efb7baf009c900003731c7", "52ee29b565e203779f2e37f3"
@@ -48,14 +47,6 @@ def resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]
     return found
 
 
-def every(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a document."""
-    if isinstance(value, dict):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from every(inner)
-
-
 def codes(response: dict[str, Any], document: dict[str, Any]) -> list[str | None]:
     """The codes of an error's description; that of a success has None."""
     schema = resolved(response["content"]["application/json"]["schema"], document)
@@ -80,12 +71,6 @@ class Document(ChatTestCase):
     def operation(self, path: str) -> dict[str, Any]:
         operation: dict[str, Any] = self.document["paths"][path]["post"]
         return operation
-
-    def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Every operation with its path and its method."""
-        for path, item in self.document["paths"].items():
-            for method, operation in item.items():
-                yield path, method, operation
 
     async def test_valid(self) -> None:
         """The document is valid OpenAPI 3.1."""
@@ -156,28 +141,9 @@ class Document(ChatTestCase):
 
             self.assertEqual(set(), expected - set(self.operation(endpoint.path)["responses"]), endpoint.path)
 
-    async def test_described(self) -> None:
-        """Every field of every object says what it is, and so does every parameter, header, call and kind of key."""
-        components = self.document["components"]
-        silent = [
-            (name, field)
-            for name, part in [*components["schemas"].items(), ("paths", self.document["paths"])]
-            for schema in every(part)
-            if schema.get("type") == "object"  # else it is a condition on fields that are described
-            for field, said in schema.get("properties", {}).items()
-            if not said.get("description")
-        ]
-        parts = [*components["parameters"].items(), *components["headers"].items()]
-        parts += components["securitySchemes"].items()
-        parts += [(path, each) for path, _, call in self.operations() for each in call.get("parameters", ())]
-        silent += [("", name) for name, part in parts if "$ref" not in part and not part.get("description")]
-        silent += [("", path) for path, _, call in self.operations() if not call.get("summary")]
-
-        self.assertEqual([], silent)
-
     async def test_named(self) -> None:
         """Every body and every JSON answer, an error and nothing too, is a schema with a name, or one of several."""
-        for path, _, operation in self.operations():
+        for path, _, operation in operations(self.document):
             said = [operation.get("requestBody", {}), *operation["responses"].values()]
             for content in (each.get("content", {}) for each in said):
                 for kind, media in content.items():
@@ -187,7 +153,7 @@ class Document(ChatTestCase):
 
     async def test_names_of_errors(self) -> None:
         """The schema of an error is named by its status, and by the call if it is the call's own: by no code."""
-        for path, name, operation in self.operations():
+        for path, name, operation in operations(self.document):
             for status, response in operation["responses"].items():
                 if int(status) < 400 or "content" not in response:
                     continue
@@ -199,11 +165,11 @@ class Document(ChatTestCase):
         """Every operation has an id of its own, a tag and a security that are declared, and a place that serves it."""
         tags = [tag["name"] for tag in self.document["tags"]]
         schemes = self.document["components"]["securitySchemes"]
-        ids = [operation["operationId"] for _, _, operation in self.operations()]
+        ids = [operation["operationId"] for _, _, operation in operations(self.document)]
 
         self.assertEqual(len(ids), len(set(ids)))
         self.assertEqual(["/"], [server["url"] for server in self.document["servers"]])
-        for path, _, operation in self.operations():
+        for path, _, operation in operations(self.document):
             self.assertEqual([], [tag for tag in operation["tags"] if tag not in tags], path)
             self.assertEqual([], [name for each in operation["security"] for name in each if name not in schemes], path)
 
@@ -223,25 +189,6 @@ class Document(ChatTestCase):
         used = {each["$ref"] for each in every(self.document) if isinstance(each.get("$ref"), str)}
         defined = {f"#/components/schemas/{name}" for name in self.document["components"]["schemas"]}
         self.assertEqual(set(), defined - used)
-
-    async def test_times(self) -> None:
-        """Ids and times of answers are described as what they are."""
-        answers = [(name, s) for name, s in self.document["components"]["schemas"].items() if "Request" not in name]
-        fields = [
-            (f"{name}.{field}", said)
-            for name, schema in answers
-            for each in every(schema)
-            if isinstance(each.get("properties"), dict)
-            for field, said in each["properties"].items()
-            if "string" in str(said.get("type"))
-        ]
-
-        times = [
-            name for name, said in fields if name.endswith(("_at", ".until")) and said.get("format") != "date-time"
-        ]
-        ids = [name for name, said in fields if name.endswith("._id") and said.get("pattern") != "^[0-9a-f]{24}$"]
-
-        self.assertEqual(([], []), (times, ids))
 
     async def test_pictures(self) -> None:
         """An upload may be a form, bytes of no kind, or a picture of each kind."""

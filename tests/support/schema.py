@@ -1,5 +1,6 @@
 """Checks of answers and events against the daemon's own documents; undeclared fields are errors."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,21 @@ from justchat.http.asyncapi import asyncapi
 from justchat.protocol.event_types import EVENTS
 
 _validators: dict[tuple[int, str, int], Draft202012Validator] = {}
+
+
+def every(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a document."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from every(inner)
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every operation with its path and its method."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
 
 
 def assert_allowed(document: dict[str, Any], path: str, status: int, body: Any) -> None:
