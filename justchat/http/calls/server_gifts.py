@@ -18,7 +18,7 @@ from justchat.model.ids import Id
 from justchat.model.server_key import Scope
 from justchat.protocol.documents import gift_document
 
-_CHANGES: Any = [{"required": [name]} for name in ("name", "price", "image")]
+_NO_CHANGE: Any = {"properties": {name: {"type": "null"} for name in ("name", "price", "image")}}
 
 
 class ListGifts(Body):
@@ -37,7 +37,7 @@ class GiftBody(Body):
 
 
 class EditGift(GiftBody):
-    model_config = ConfigDict(json_schema_extra={"anyOf": _CHANGES})
+    model_config = ConfigDict(json_schema_extra={"not": _NO_CHANGE})
     name: ShortName | None = None
     price: Coins | None = None
     image: GiftImage | None = None
