@@ -23,6 +23,7 @@ from tests.support.bodies import JSON, declared, inner_model
 EXAMPLES = int(os.environ.get("JUSTCHAT_BODIES", "15"))
 """For each call and each way."""
 SHAPE = FieldContext(Limits(), "RU", frozenset(NumberType))
+NETWORKS = ("192.0.2.0/24", "192.0.2.7", "2001:db8::/32")
 PHONES = ("+79223438450", "8 (922) 343-84-50", 79223438450, "79223438450")
 """No schema can describe phone numbers."""
 LIKELY = st.one_of(
@@ -74,7 +75,7 @@ def made_of_kind(kind: str, schema: dict[str, Any]) -> SearchStrategy[Any]:
 
 
 def inlined(schema: Any, document: dict[str, Any]) -> Any:
-    """The schema with what it refers to in its place, and phones for phones."""
+    """The schema with what it refers to in its place, phones for phones, and networks for networks."""
     if isinstance(schema, list):
         return [inlined(item, document) for item in schema]
     if not isinstance(schema, dict):
@@ -83,6 +84,8 @@ def inlined(schema: Any, document: dict[str, Any]) -> Any:
         return inlined(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
     if any(kind.get("format") == "phone" for kind in schema.get("anyOf", ())):
         return {"enum": list(PHONES)}
+    if schema.get("format") == "cidr":
+        return {"enum": list(NETWORKS)}
     return {name: inlined(inner, document) for name, inner in schema.items()}
 
 
