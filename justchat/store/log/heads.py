@@ -125,8 +125,9 @@ class Heads(Generic[S]):
 
     def _loaded(self, result: StreamHead[S] | Failure, stream: Id, periods: dict[Id, Period]) -> None:
         if isinstance(result, StreamHead):
-            self.put(result)
-            self.liveness.verify(periods)
+            if stream not in self.in_memory:  # else an entry that was stored before has been published meanwhile
+                self.put(result)
+                self.liveness.verify(periods)
             if stream in self.early:
                 self._take_early(stream)
                 if stream in self.early:
@@ -157,6 +158,7 @@ class Heads(Generic[S]):
                 heads.move_to_end(stream)
                 continue
             del heads[stream]
+            self.early.pop(stream, None)
             self.liveness.forget(stream)
             if len(heads) <= heads.max_items:
                 return

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from bson import ObjectId
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from justchat.interfaces.bus import PacketKind
 from justchat.model.entry import Entry, Expired
@@ -10,9 +11,11 @@ from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.store.log.beginnings import delete_beginning
+from justchat.store.log.stream_head import StreamHead
 from justchat.store.rooms import Rooms
 from tests.support.joined_log import Joined, look
-from tests.support.log_case import LogCase, say
+from tests.support.log_case import LogCase, entry, say
+from tests.support.waiting import eventually
 
 
 class Expiring(Joined):
@@ -43,17 +46,17 @@ class Expiring(Joined):
             self.assertEqual(5, await self.one.position(self.room))
 
         self.after_insert(self.one, 1, others)
-        _, entry = await self.one.append(self.room, say(self.anna, "ours"))
-        assert entry is not None
-        self.assertEqual(2, entry.seq)
-        return entry
+        _, appended = await self.one.append(self.room, say(self.anna, "ours"))
+        assert appended is not None
+        self.assertEqual(2, appended.seq)
+        return appended
 
     async def test_place(self) -> None:
         """The head stays at the end: the next entry gets no place that has become free before it."""
         await self.race()
-        _, entry = await self.one.append(self.room, say(self.anna))
+        _, appended = await self.one.append(self.room, say(self.anna))
 
-        self.assertEqual(6, entry and entry.seq)
+        self.assertEqual(6, appended and appended.seq)
         self.assertEqual(await self.other.latest(self.room), await self.one.latest(self.room))
         self.assertEqual([5, 6], await self.seqs(self.one, self.room))
 
@@ -88,7 +91,30 @@ class Evictions(LogCase):
                 await heads.get(room)
 
         self.patch(heads, "catch_up", crowded)
-        _, entry = await one.append(rooms[0], say(self.anna))
+        _, appended = await one.append(rooms[0], say(self.anna))
 
-        self.assertEqual(2, entry and entry.seq)
+        self.assertEqual(2, appended and appended.seq)
         self.assertLessEqual(len(heads.in_memory), 3)
+
+    async def test_while_read(self) -> None:
+        """A head that was read does not replace one that has come into memory meanwhile, and is further."""
+        rooms = await self.a_daemon()
+        room = await self.a_room(rooms)
+        heads, load, gate = rooms._log.heads, rooms._log.heads._load, Deferred[None]()
+
+        async def slow(stream: Id) -> StreamHead[Room]:
+            head = await load(stream)
+            await gate
+            return head
+
+        self.patch(heads, "_load", slow)
+        known = heads.in_memory.pop(room)
+        reading = ensureDeferred(heads.get(room))
+        # As where it was evicted after its entry was stored, and before that was published.
+        next = entry(known.state, known.seq + 1, self.anna)
+        await eventually(lambda: room in heads.loading, "the read to begin")
+        heads.advance(StreamHead(known.state.after(next), next.seq), next)
+        gate.callback(None)
+
+        self.assertEqual(next.seq, (await reading).seq)
+        self.assertEqual(next.seq, heads.in_memory[room].seq)
