@@ -17,6 +17,8 @@ export function App({ model }: { model: Model }) {
   const shown = model.me ? `${route.page} ${'id' in route ? route.id : ''}` : 'sign in';
   // Who uses a screen reader is told of another page by its heading.
   useEffect(() => main.current?.querySelector<HTMLElement>('h1')?.focus(), [shown]);
+  const { unread } = model.dialogs;
+  useEffect(() => void (document.title = unread ? `(${unread}) JustChat` : 'JustChat'), [unread]);
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), main.current?.focus())}>{t('skip')}</a>

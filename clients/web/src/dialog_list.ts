@@ -37,5 +37,6 @@ export class DialogList {
 
   clear(): void {
     this.dialogs = null;
+    this.changed();
   }
 }

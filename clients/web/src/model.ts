@@ -46,7 +46,11 @@ export class Model {
       // Put out, or gone elsewhere from another window.
       if (this.room && room !== this.room._id && this.route.page === 'room') this.go('rooms', t('outside'));
     });
-    chat.on('signed-out', () => this.forget());
+    chat.on('signed-out', ({ code }) => {
+      if (!this.me) return;
+      this.forget();
+      this.say(t(code === 4403 ? 'error suspended' : 'error login-timeout'), true);
+    });
     window.addEventListener('hashchange', () => {
       this.route = routed();
       this.notice = { text: '', isWrong: false };

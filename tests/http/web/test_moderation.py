@@ -3,6 +3,7 @@
 import time
 
 from tests.support.chat import a_person, a_room
+from tests.support.screenshots import save
 from tests.support.tabs import Tab, WebCase
 
 
@@ -29,6 +30,17 @@ class Moderation(WebCase):
         await self.look(his, "room-menu")
         await his.press("Escape")
         await his.until("!document.querySelector('.menu')")
+        await his.size(320)
+        await his.click("People (3)", ".head button")
+        await his.click("Vera", ".sheet button.person")
+        await his.shows(".sheet .menu button", "Profile")
+        self.assertEqual([], await his.faults())
+        self.assertEqual([], await his.too_wide(320))
+        await save(his, "people-320")
+        for _ in range(2):
+            await his.press("Escape")
+        await his.until("!document.querySelector('dialog')")
+        await his.size(1280)
         ranked = [*everyone, "Make moderator", "Silence", "Put out", "Ban", "Report", "Block"]
         self.assertEqual(ranked, await deeds(hers, "Boris"))
 
