@@ -17,12 +17,13 @@ import { t } from './words/index.js';
 
 export function App({ model }: { model: Model }) {
   const main = useRef<HTMLElement>(null);
-  const { section } = model.route;
-  const shown = model.identity ? section : 'sign in';
+  const { section, id } = model.route;
+  // The queue stays while one looks at one complaint after another.
+  const shown = !model.identity ? 'sign in' : section === 'complaints' ? section : `${section} ${id}`;
   useEffect(() => {
     document.title = `${t(model.identity ? section : 'signIn')} · ${t('console')}`;
   });
-  // Who uses a screen reader is told of another section by its heading.
+  // Who uses a screen reader is told of another page by its heading.
   useEffect(() => main.current?.querySelector<HTMLElement>('h1')?.focus(), [shown]);
   return (
     <>
@@ -36,7 +37,7 @@ export function App({ model }: { model: Model }) {
       <div class="frame">
         {model.identity && <Navigation model={model} />}
         <main id="main" ref={main} tabIndex={-1}>
-          {!model.isReady ? null : model.identity ? <Page key={shown} model={model} /> : <SignIn model={model} />}
+          {!model.isReady ? null : model.identity ? <Page key={section} model={model} /> : <SignIn model={model} />}
         </main>
       </div>
       <Notices model={model} />

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Field } from '../../shared/field.js';
 import type { components } from '../../javascript/src/api.js';
 import type { Result } from '../../javascript/src/calls.js';
@@ -16,6 +16,9 @@ import { reasonName, t, time, type Word } from './words/index.js';
 
 export type ComplaintDocument = components['schemas']['ServerComplaintDocument'];
 type Room = components['schemas']['RoomDocument'];
+/** Characters of a suspension's reason, which a complaint's text may be longer than. */
+const LONGEST_REASON = 1000;
+
 type Shown = Result<'/server/complaints/show'>;
 
 /** What a complaint is about, in a line. */
@@ -30,9 +33,15 @@ export function Complaint({ model, id, next }: { model: Model; id: string; next:
     model.learn(answer.author, answer.user);
     return answer;
   });
+  const article = useRef<HTMLElement>(null);
+  const isThere = Boolean(shown);
+  // What was focused went with the complaint before.
+  useEffect(() => {
+    if (document.activeElement === document.body) article.current?.querySelector('h2')?.focus({ preventScroll: true });
+  }, [isThere]);
   if (!shown) return <Waiting of={shown} />;
   return (
-    <article class="complaint">
+    <article class="complaint" ref={article}>
       <Head model={model} shown={shown} />
       <Context model={model} shown={shown} />
       <Earlier title={t('earlier')} complaints={shown.earlier} />
@@ -46,7 +55,7 @@ function Head({ model, shown: { complaint, room, user } }: { model: Model; shown
   const where = complaint.room && (room ? <a href={`#/rooms/${room._id}`}><bdi>{room.name}</bdi></a> : t('roomGone'));
   return (
     <>
-      <h2>{reasonName(complaint.reason)}</h2>
+      <h2 tabIndex={-1}>{reasonName(complaint.reason)}</h2>
       <blockquote dir="auto">{complaint.text}</blockquote>
       <Facts
         facts={[
@@ -158,7 +167,7 @@ function Choices({ model, shown, next }: { model: Model; shown: Shown; next: str
         {complaint.user && <TermChoice term={term} onTerm={setTerm} />}
       </div>
       <div class="closing">
-        {isOpen && <Field label={t('note')} maxLength={1000} value={note} onValue={setNote} />}
+        {isOpen && <Field label={t('note')} placeholder={t('noteNone')} maxLength={1000} value={note} onValue={setNote} />}
         <ChoiceButton model={model} choice={end} isMain />
       </div>
     </form>
@@ -197,7 +206,7 @@ function choicesOf(model: Model, { complaint, room, user }: Shown, term: Term, d
     choices.push({ word: isBanned(room, id) ? 'unban' : 'ban', key: 'B', does: () => carryOut(ban) });
   }
   if (id && user) {
-    const reason = `${reasonName(complaint.reason)}: ${complaint.text}`;
+    const reason = `${reasonName(complaint.reason)}: ${complaint.text}`.slice(0, LONGEST_REASON);
     const suspend = user.suspension ? unsuspending(model, id) : suspending(model, id, term, reason);
     choices.push({ word: user.suspension ? 'unsuspend' : 'suspend', key: 'U', does: () => carryOut(suspend) });
   }

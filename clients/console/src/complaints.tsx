@@ -1,9 +1,13 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { Complaint, type ComplaintDocument, excerpt } from './complaint.js';
 import { useKeys } from './keys.js';
-import { usePages } from './listing.js';
+import { useLooks, usePages } from './listing.js';
 import type { Model } from './model.js';
 import { Stamp } from './parts.js';
 import { reasonName, t } from './words/index.js';
+
+/** Milliseconds between two looks at the queue. */
+const FRESH = 30_000;
 
 /** The queue, and the complaint that is looked at. */
 export function Complaints({ model }: { model: Model }) {
@@ -19,8 +23,16 @@ export function Complaints({ model }: { model: Model }) {
   const place = queue?.findIndex(({ _id }) => _id === shown) ?? -1;
   const next = (queue?.[place + 1] ?? queue?.[place - 1])?._id ?? '';
 
+  const isByKey = useRef(false);
+
+  const looks = useLooks(FRESH);
+  useEffect(() => {
+    if (looks) model.refresh();
+  }, [looks]);
+
   function look(by: number): void {
     const next = queue?.[place + by];
+    isByKey.current = Boolean(next);
     if (next) model.go('complaints', next._id);
   }
 
@@ -43,7 +55,7 @@ export function Complaints({ model }: { model: Model }) {
         {!queue ? <p class="quiet loading">{t('loading')}</p> : !queue.length ? <Nothing isClosed={model.showsClosed} /> : (
           <ol class="cases">
             {queue.map((complaint) => (
-              <li key={complaint._id}><Case complaint={complaint} isShown={complaint._id === shown} /></li>
+              <li key={complaint._id}><Case complaint={complaint} isShown={complaint._id === shown} isByKey={isByKey} /></li>
             ))}
           </ol>
         )}
@@ -68,9 +80,18 @@ function Nothing({ isClosed }: { isClosed: boolean }) {
   return <p class="done">{t(isClosed ? 'noneClosed' : 'noneOpen')}</p>;
 }
 
-function Case({ complaint, isShown }: { complaint: ComplaintDocument; isShown: boolean }) {
+function Case(props: { complaint: ComplaintDocument; isShown: boolean; isByKey: { current: boolean } }) {
+  const { complaint, isShown, isByKey } = props;
+  const link = useRef<HTMLAnchorElement>(null);
+  useEffect(() => {
+    if (!isShown || !isByKey.current) return;
+    isByKey.current = false;
+    link.current?.focus();
+  }, [isShown]);
   return (
-    <a href={`#/complaints/${complaint._id}`} aria-current={isShown ? 'true' : undefined}>
+    <a
+      ref={link} href={`#/complaints/${complaint._id}`} aria-current={isShown ? 'true' : undefined}
+    >
       <span class={isUrgent(complaint) ? 'reason urgent' : 'reason'}>{reasonName(complaint.reason)}</span>
       <Stamp at={complaint.created_at} />
       <span class="cut" dir="auto">{excerpt(complaint)}</span>

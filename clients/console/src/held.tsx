@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { Listing, usePages } from './listing.js';
 import type { Model } from './model.js';
 import { Person, Stamp } from './parts.js';
@@ -5,15 +6,19 @@ import { t } from './words/index.js';
 
 /** Messages that wait because of their words. */
 export function Held({ model }: { model: Model }) {
-  const pages = usePages(model, 'held', async (skip, limit) => (await model.read('/server/held/list', { skip, limit })).messages);
+  // They are listed until a daemon has carried out what was decided, within a second.
+  const [decided, setDecided] = useState<string[]>([]);
+  const { items, more } = usePages(model, 'held', async (skip, limit) =>
+    (await model.read('/server/held/list', { skip, limit })).messages);
+  const waiting = items?.filter(({ _id }) => !decided.includes(_id)) ?? null;
 
-  function release(message: string): void {
-    void model.carryOut({ call: () => model.call('/server/held/release', { message }), done: t('heldReleased') });
+  async function decide(message: string, path: '/server/held/release' | '/server/held/drop', done: string): Promise<void> {
+    if (await model.carryOut({ call: () => model.call(path, { message }), done })) setDecided((before) => [...before, message]);
   }
 
   async function drop(message: string): Promise<void> {
     if (!(await model.ask({ title: t('drop'), text: t('dropSure'), button: t('drop') }))) return;
-    await model.carryOut({ call: () => model.call('/server/held/drop', { message }), done: t('heldDropped') });
+    await decide(message, '/server/held/drop', t('heldDropped'));
   }
 
   return (
@@ -21,7 +26,7 @@ export function Held({ model }: { model: Model }) {
       <h1 tabIndex={-1}>{t('held')}</h1>
       <p class="quiet">{t('heldHint')}</p>
       <Listing
-        pages={pages} nothing={t('noHeld')}
+        pages={{ items: waiting, more }} nothing={t('noHeld')}
         line={({ _id, author, room, user, text, created_at }) => (
           <div class="stack grow">
             <span class="row">
@@ -31,7 +36,7 @@ export function Held({ model }: { model: Model }) {
             </span>
             <p dir="auto" class="text">{text}</p>
             <span class="row">
-              <button onClick={() => release(_id)}>{t('release')}</button>
+              <button onClick={() => void decide(_id, '/server/held/release', t('heldReleased'))}>{t('release')}</button>
               <button onClick={() => void drop(_id)}>{t('drop')}</button>
             </span>
           </div>

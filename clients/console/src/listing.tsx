@@ -29,6 +29,16 @@ export function Waiting({ of }: { of: null | undefined }) {
   return of === null ? <p class="quiet loading">{t('loading')}</p> : <p class="quiet">{t('nothingHere')}</p>;
 }
 
+/** A number that grows while the page is seen, each so many milliseconds: the `extent` of what is to stay fresh. */
+export function useLooks(every: number): number {
+  const [looks, setLooks] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || setLooks((before) => before + 1), every);
+    return () => clearInterval(timer);
+  }, []);
+  return looks;
+}
+
 export interface Pages<T> {
   /** Null until they are there. */
   items: T[] | null;

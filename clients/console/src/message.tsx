@@ -2,7 +2,7 @@ import type { components } from '../../javascript/src/api.js';
 import { dropping } from './deeds.js';
 import type { Model } from './model.js';
 import { isPicture, Person, Picture, Stamp } from './parts.js';
-import { t } from './words/index.js';
+import { known, t } from './words/index.js';
 
 type Schemas = components['schemas'];
 export type Message = Schemas['MessageDocument'] | Schemas['DirectMessageDocument'];
@@ -24,6 +24,7 @@ export async function drop(model: Model, message: string): Promise<boolean> {
 /** A message, as a line of what was said. */
 export function Said({ model, message, isAccused = false, drops = false }: Props) {
   const { text, author, created_at } = message;
+  if (message.type) return <Happening model={model} message={message} />;
   const isGone = text === null || model.dropped.has(message._id);
   return (
     <li class={isAccused ? 'accused' : undefined}>
@@ -39,5 +40,16 @@ export function Said({ model, message, isAccused = false, drops = false }: Props
         <p dir="auto" class="text">{text}</p>
       )}
     </li>
+  );
+}
+
+/** What happened in a room, in words. */
+function Happening({ model, message }: { model: Model; message: Message }) {
+  const { type, author, user, created_at } = message;
+  const ends = 'finished' in message && (message.finished ?? 0) <= Date.parse(created_at);
+  const word = known(ends ? 'silence over by' : `${type} by`);
+  const put = { author: model.nameOf(author), user: user ? model.nameOf(user) : '' };
+  return (
+    <li class="quiet"><Stamp at={created_at} /> <span dir="auto">{word ? t(word, put) : type}</span></li>
   );
 }

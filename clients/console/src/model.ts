@@ -124,6 +124,12 @@ export class Model {
     this.changed();
   }
 
+  /** Reads again what is shown. */
+  refresh(): void {
+    this.revision++;
+    this.changed();
+  }
+
   go(section: Section, id = ''): void {
     location.hash = id ? `#/${section}/${id}` : `#/${section}`;
   }

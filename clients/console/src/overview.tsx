@@ -1,14 +1,15 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Result } from '../../javascript/src/calls.js';
 import { Chart } from './chart.js';
-import { useAnswer, Waiting } from './listing.js';
+import { useAnswer, useLooks, Waiting } from './listing.js';
 import type { Model } from './model.js';
 import { Stamp } from './parts.js';
 import { language, t } from './words/index.js';
 
 type Shown = Result<'/server/overview'>;
 
+/** Milliseconds between two looks. */
 const FRESH = 10_000;
 const MINUTE = 60_000;
 /** What is plotted: how long, and how far its points are apart, in milliseconds. */
@@ -16,14 +17,9 @@ const SPANS = { hour: [60 * MINUTE, MINUTE], day: [24 * 60 * MINUTE, 10 * MINUTE
 
 /** How everything is, and was in the last hour or day. */
 export function Overview({ model }: { model: Model }) {
-  const [looks, setLooks] = useState(0);
+  const looks = useLooks(FRESH);
   const [span, setSpan] = useState<keyof typeof SPANS>('hour');
   const shown = useAnswer(model, 'overview', () => model.read('/server/overview', {}), looks);
-
-  useEffect(() => {
-    const timer = setInterval(() => document.hidden || setLooks((before) => before + 1), FRESH);
-    return () => clearInterval(timer);
-  }, []);
 
   return (
     <section class="stack">

@@ -57,7 +57,15 @@ function RoomPage({ model, id }: { model: Model; id: string }) {
     model.learn(...answer.people);
     return answer;
   });
-  if (!found) return <Waiting of={found} />;
+  if (!found) {
+    return (
+      <section class="stack">
+        <a href="#/rooms">{t('rooms')}</a>
+        <h1 tabIndex={-1}>{t('room')}</h1>
+        <Waiting of={found} />
+      </section>
+    );
+  }
   const { room, messages } = found;
 
   async function remove(): Promise<void> {

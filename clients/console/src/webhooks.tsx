@@ -1,10 +1,16 @@
-import { useAnswer } from './listing.js';
+import { useAnswer, useLooks } from './listing.js';
 import type { Model } from './model.js';
 import { Facts, Stamp } from './parts.js';
 import { t } from './words/index.js';
 
+/** Milliseconds between two looks. */
+const FRESH = 10_000;
+
 export function Webhooks({ model }: { model: Model }) {
-  const webhooks = useAnswer(model, 'webhooks', async () => (await model.read('/server/webhooks/list', {})).webhooks);
+  const looks = useLooks(FRESH);
+  const webhooks = useAnswer(
+    model, 'webhooks', async () => (await model.read('/server/webhooks/list', {})).webhooks, looks,
+  );
 
   function replay(webhook: string): void {
     void model.carryOut({ call: () => model.call('/server/webhooks/replay', { webhook }), done: t('replayed') });

@@ -11,6 +11,9 @@ from tests.support.chat import Person, a_room
 from tests.support.screenshots import save
 from tests.support.servers import AppServer, an_app_server
 from tests.support.tabs import WebCase
+from tests.support.waiting import eventually
+from tests.support.webhooks import SECRET
+from tests.support.words import word_list_settings
 
 MARKUP = "<img src=x onerror=alert(1)><b>bold</b>"
 HEBREW = "שלום עולם"
@@ -19,14 +22,14 @@ SECTIONS = {
     "people": "Люди",
     "rooms": "Комнаты",
     "gifts": "Подарки",
-    "held": "Задержанное",
     "keys": "Ключи",
-    "webhooks": "Вебхуки",
     "audit": "Журнал",
 }
 
 
-class Console(WebCase):
+class ConsoleCase(WebCase):
+    """Tests of the console, with three people in a room."""
+
     timeout = 600
 
     async def setUp(self) -> None:
@@ -34,9 +37,6 @@ class Console(WebCase):
         self.anna, self.boris, self.eve = [await self.a_person(nickname=name) for name in ("Анна", MARKUP, HEBREW)]
         self.room = await a_room(self.anna, self.anna, self.boris, self.eve, name=f"Kitchen {MARKUP}")
         self.server = await an_app_server(self.daemon, "console")
-        # The other tests of this daemon leave complaints behind.
-        for each in (await self.server.call("/server/complaints/list", status="open")).data["complaints"]:
-            await self.server.call("/server/complaints/close", complaint=each["_id"], note="of another test")
         self.window = await self.tab(path="/console")
 
     async def complain(self, author: Person, **about: str) -> str:
@@ -69,6 +69,14 @@ class Console(WebCase):
     async def shown_room(self) -> dict[str, Any]:
         room: dict[str, Any] = (await self.server.call("/server/rooms/show", room=self.room)).data["room"]
         return room
+
+
+class Console(ConsoleCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        # The other tests of this daemon leave complaints behind.
+        for each in (await self.server.call("/server/complaints/list", status="open")).data["complaints"]:
+            await self.server.call("/server/complaints/close", complaint=each["_id"], note="of another test")
 
     async def test_morning(self) -> None:
         """An operator works off three complaints by keys and clicks, takes deeds back, and finds each in the log."""
@@ -288,7 +296,10 @@ class Console(WebCase):
         spam = await self.say(self.boris, f"Cheap coins! {'very ' * 40}{'x' * 200} {MARKUP}")
         await self.say(self.eve, HEBREW)
         await self.complain(self.anna, message=spam, reason="spam", text="He sells coins")
+        written = await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": "psst"})
+        sent = written.data["message"][0]["_id"]
         await self.complain(self.eve, room=self.room, reason="child-safety", text=HEBREW)
+        await self.complain(self.anna, message=sent, reason="other", text="x" * 300)
         await self.look(window, "console-sign-in")
         await self.sign_in(self.server)
         await window.shows(".accused, .complaint h2", "")
@@ -301,3 +312,46 @@ class Console(WebCase):
             await window.shows("h1", heading)
             await window.until("!document.querySelector('.loading')")
             await self.look(window, f"console-{place.partition('/')[0]}{'-one' if '/' in place else ''}")
+
+
+class HeldWords(ConsoleCase):
+    """With a list of words, and a webhook whose server does not answer."""
+
+    async def setUp(self) -> None:
+        hook = f'[[webhooks]]\nurl = "http://127.0.0.1:9/"\nsecret = "{SECRET}"\nevents = ["user.new"]\n'
+        self.settings = f"{word_list_settings('hold')}{hook}allow_private = true\n"
+        await super().setUp()
+
+    async def test_held(self) -> None:
+        """Messages that wait are shown to everybody or dropped. Webhooks tell what waits, and why."""
+        window = self.window
+        for text in ("badword one", f"badword two {MARKUP}"):
+            await self.say(self.boris, text)
+        await self.boris.call("/user/sendMessage", message={"user": self.anna.id, "text": "badword three"})
+        await self.sign_in(self.server)
+
+        await window.run("location.hash = '#/held'")
+        await window.shows("li", "badword three")
+        await self.look(window, "console-held-words")
+        await window.run("find('li', 'badword one').querySelector('button').click()")
+        await self.says("The message is shown.")
+        await window.run("find('li', 'badword two').querySelectorAll('button')[1].click()")
+        await window.click("Drop message", "dialog button")
+        await self.says("The message is dropped.")
+        await window.until("document.querySelectorAll('main li').length === 1")
+
+        async def is_shown() -> bool:
+            shown = await self.server.call("/server/rooms/show", room=self.room)
+            return [each["text"] for each in shown.data["messages"] if not each["type"]] == ["badword one"]
+
+        await eventually(is_shown, "the decisions to be carried out")
+
+        async def has_failed() -> bool:
+            (webhook,) = (await self.server.call("/server/webhooks/list")).data["webhooks"]
+            return webhook["error"] is not None
+
+        await eventually(has_failed, "a webhook that nobody takes")
+        await window.run("location.hash = '#/webhooks'")
+        await window.shows("h2", "127.0.0.1:9")
+        await window.shows("dt", "Last error")
+        await self.look(window, "console-webhooks")

@@ -1,3 +1,5 @@
+import { serviceMessages } from '../../../shared/service_messages.js';
+
 /** What the console says. `{name}` stands for what is put in. */
 export const en = {
   aboutWhom: 'About',
@@ -211,6 +213,8 @@ export const en = {
   'reason other': 'Other',
   'reason spam': 'Spam',
   'reason violence': 'Violence',
+
+  ...serviceMessages.en,
 
   'error conflict': 'Somebody else was faster: {detail}',
   'error message-not-found': 'This message is gone.',

@@ -1,3 +1,4 @@
+import { serviceMessages } from '../../../shared/service_messages.js';
 import type { Word } from './en.js';
 
 export const ru: Record<Word, string> = {
@@ -212,6 +213,8 @@ export const ru: Record<Word, string> = {
   'reason other': 'Другое',
   'reason spam': 'Спам',
   'reason violence': 'Насилие',
+
+  ...serviceMessages.ru,
 
   'error conflict': 'Кто-то успел раньше: {detail}',
   'error message-not-found': 'Этого сообщения больше нет.',

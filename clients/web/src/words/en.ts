@@ -1,3 +1,4 @@
+import { serviceMessages } from '../../../shared/service_messages.js';
 import { enErrors } from './en_errors.js';
 
 /** What the page says. `{name}` stands for what is put in. */
@@ -184,18 +185,7 @@ export const en = {
   'reason spam': 'Spam',
   'reason violence': 'Violence or threats',
 
-  'ban by': '{author} has banned {user}',
-  'edit room by': '{author} has changed the settings of the room',
-  'kick by': '{author} has put {user} out',
-  'leave by': '{user} has left',
-  'new admin by': '{user} is the admin now',
-  'new moderator by': '{author} has made {user} a moderator',
-  'new roommate by': '{user} has come in',
-  'remove moderator by': '{user} is no moderator any more',
-  'remove room by': '{author} has removed the room',
-  'silence by': '{author} has silenced {user}',
-  'silence over by': '{author} lets {user} write again',
-  'unban by': '{author} lets {user} in again',
+  ...serviceMessages.en,
 
   ...enErrors,
 };

@@ -1,3 +1,4 @@
+import { serviceMessages } from '../../../shared/service_messages.js';
 import type { Word } from './en.js';
 import { ruErrors } from './ru_errors.js';
 
@@ -184,18 +185,7 @@ export const ru: Record<Word, string> = {
   'reason spam': 'Спам',
   'reason violence': 'Насилие или угрозы',
 
-  'ban by': '{author} банит {user}',
-  'edit room by': '{author} меняет настройки комнаты',
-  'kick by': '{author} выгоняет {user}',
-  'leave by': '{user} выходит',
-  'new admin by': '{user} теперь админ',
-  'new moderator by': '{author} назначает модератора: {user}',
-  'new roommate by': '{user} входит',
-  'remove moderator by': '{user} больше не модератор',
-  'remove room by': '{author} удаляет комнату',
-  'silence by': '{author} запрещает писать: {user}',
-  'silence over by': '{author} снова разрешает писать: {user}',
-  'unban by': '{author} снимает бан: {user}',
+  ...serviceMessages.ru,
 
   ...ruErrors,
 };

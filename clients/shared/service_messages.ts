@@ -1,0 +1,31 @@
+/** What happens in a room, by the type of the message that tells it. */
+export const serviceMessages = {
+  en: {
+    'ban by': '{author} has banned {user}',
+    'edit room by': '{author} has changed the settings of the room',
+    'kick by': '{author} has put {user} out',
+    'leave by': '{user} has left',
+    'new admin by': '{user} is the admin now',
+    'new moderator by': '{author} has made {user} a moderator',
+    'new roommate by': '{user} has come in',
+    'remove moderator by': '{user} is no moderator any more',
+    'remove room by': '{author} has removed the room',
+    'silence by': '{author} has silenced {user}',
+    'silence over by': '{author} lets {user} write again',
+    'unban by': '{author} lets {user} in again',
+  },
+  ru: {
+    'ban by': '{author} банит {user}',
+    'edit room by': '{author} меняет настройки комнаты',
+    'kick by': '{author} выгоняет {user}',
+    'leave by': '{user} выходит',
+    'new admin by': '{user} теперь админ',
+    'new moderator by': '{author} назначает модератора: {user}',
+    'new roommate by': '{user} входит',
+    'remove moderator by': '{user} больше не модератор',
+    'remove room by': '{author} удаляет комнату',
+    'silence by': '{author} запрещает писать: {user}',
+    'silence over by': '{author} снова разрешает писать: {user}',
+    'unban by': '{author} снимает бан: {user}',
+  },
+} as const;
