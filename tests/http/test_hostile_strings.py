@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from tests.support.bodies import a_scene, bodies, declared, each, plain, replaced
+from tests.support.bodies import a_scene, bodies, each, plain, replaced
 from tests.support.chat import ChatTestCase, a_phone
 from tests.support.client import call, request
+from tests.support.declared import declared
 from tests.support.servers import headers_of
 from tests.support.wire import exchange
 

@@ -10,20 +10,10 @@ from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from justchat.http.endpoint import NONE
-from tests.support.bodies import (
-    KINDS,
-    SESSION_KEY,
-    Scene,
-    a_scene,
-    bodies,
-    declared,
-    each,
-    field_names,
-    plain,
-    replaced,
-)
+from tests.support.bodies import KINDS, SESSION_KEY, Scene, a_scene, bodies, each, plain, replaced
 from tests.support.chat import ChatTestCase, Person, sign_in
 from tests.support.client import call
+from tests.support.declared import declared, field_names
 from tests.support.servers import headers_of
 
 

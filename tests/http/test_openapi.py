@@ -15,10 +15,10 @@ from justchat.http.endpoint import NONE
 from justchat.http.fields import Body
 from justchat.http.idempotency import IDEMPOTENCY_ERRORS
 from justchat.http.schemas import camel
-from tests.support.bodies import declared, field_names
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, register
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
+from tests.support.declared import declared, field_names
 from tests.support.schema import assert_allowed, every, operations
 from tests.support.servers import headers_of
 

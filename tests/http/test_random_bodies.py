@@ -15,9 +15,10 @@ from pydantic import BaseModel
 from twisted.internet.threads import deferToThread
 
 from justchat.http.endpoint import Endpoint
-from tests.support.bodies import JSON, declared, inner_model
+from tests.support.bodies import JSON
 from tests.support.chat import ChatTestCase, a_room
 from tests.support.client import request
+from tests.support.declared import declared, inner_model
 from tests.support.schema import assert_allowed
 from tests.support.servers import headers_of
 from tests.support.waiting import PATIENCE

@@ -18,7 +18,8 @@ from justchat.http.endpoint import Endpoint
 from justchat.http.fields import MAX_OFFSET, FieldContext
 from justchat.http.openapi import openapi
 from justchat.model.phone import NumberType
-from tests.support.bodies import JSON, declared, inner_model
+from tests.support.bodies import JSON
+from tests.support.declared import declared, inner_model
 
 EXAMPLES = int(os.environ.get("JUSTCHAT_BODIES", "15"))
 """For each call and each way."""

@@ -5,11 +5,11 @@ import re
 from docutils import nodes
 from twisted.trial.unittest import SynchronousTestCase
 
+from justchat.http.declared import all_declared
 from justchat.metrics import declarations
 from justchat.metrics.declarations import DECLARED
 from justchat.metrics.kinds import Counter, Metric
 from justchat.model.gift import Reason
-from tests.support.bodies import all_declared
 from tests.support.docs import PROJECT, parsed
 
 

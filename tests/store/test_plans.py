@@ -10,10 +10,10 @@ from PIL import Image
 from pymongo import MongoClient
 from twisted.internet.defer import Deferred
 
-from tests.support.bodies import declared
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, sign_in
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
+from tests.support.declared import declared
 from tests.support.issuer import SECRET, issuer_settings, token
 from tests.support.mongo import fresh_uri
 from tests.support.servers import AppServer, an_app_server

@@ -3,17 +3,13 @@
 A new call needs a row in ``bodies``.
 """
 
-import inspect
 from collections.abc import Iterator
 from secrets import token_hex
-from typing import Any, get_args
+from typing import Any
 
 from attrs import frozen
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
-from justchat.http.declared import all_declared
-from justchat.http.endpoint import Endpoint
 from tests.support.chat import Person, a_person, a_room
 from tests.support.daemon import Daemon
 from tests.support.wire import NOBODY, PHOTO
@@ -348,29 +344,6 @@ def of_operators(scene: Scene) -> dict[str, Fields]:
         "/server/announcements/list": page,
         "/server/announcements/stop": {"announcement": an_id(NOBODY)},
     }
-
-
-def declared() -> list[Endpoint]:
-    """Every declared call that takes JSON."""
-    return [endpoint for endpoint in all_declared() if inner_model(endpoint.body)]
-
-
-def inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field's type is, or allows."""
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for part in get_args(annotation) if (model := inner_model(part))), None)
-
-
-def field_names(model: type[BaseModel], prefix: str = "") -> set[str]:
-    """The dotted names of a body's fields, nested ones too."""
-    names: set[str] = set()
-    for name, field in model.model_fields.items():
-        names.add(prefix + name)
-        inner = inner_model(field.annotation)
-        if inner is not None:
-            names |= field_names(inner, f"{prefix}{name}.")
-    return names
 
 
 def plain(fields: Fields) -> dict[str, Any]:
