@@ -78,14 +78,9 @@ class Recovered(Agreement):
 class AnswerLost(Agreement):
     """``daemon`` reaches its database through a relay."""
 
-    async def setUp(self) -> None:
-        await super().setUp()
-        self.addCleanup(self.relay.end)
-
     async def uris(self) -> tuple[str, str]:
-        folder = Path(tempfile.mkdtemp(prefix="jc-"))
-        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        self.mongod = await OperatorsMongod(folder).start()
+        self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        self.mongod = await OperatorsMongod(self.folder).start()
         self.relay = Relay(self.mongod.port, Random(1))
         return f"mongodb://127.0.0.1:{self.relay.port}/justchat", self.mongod.uri("justchat")
 
@@ -93,7 +88,10 @@ class AnswerLost(Agreement):
         try:
             await super().tearDown()
         finally:
+            # Not as cleanups, which trial runs before this: a daemon that stops would wait for its database.
+            await self.relay.end()
             self.mongod.end()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     async def test_ban(self) -> None:
         """A ban that is stored and whose answer is lost is a ban at every daemon, or at none."""
