@@ -91,17 +91,23 @@ class TimeTests(ChatTestCase):
 
     async def test_hash(self) -> None:
         """A wrong key takes as long for an unknown phone as for a known one, and for a burnt key."""
-        burnt, *known = phones = [a_phone() for _ in range(4)]
-        for phone in phones:
-            await register(self.daemon, phone)
+        burnt = a_phone()
+        await register(self.daemon, burnt)
         for _ in range(5):
             await self.seconds(burnt)
+        rounds: list[list[float]] = []
+        weighed = nobodys = of_burnt = 0.0
 
-        # In turn, and the fastest of each: the machine is not equally fast all the time.
-        rounds = [[await self.seconds(phone) for phone in (each, a_phone(), burnt)] for each in known for _ in range(4)]
+        # In turn, and the fastest of each: the machine is not equally fast all the time. Without the hash it would be a
+        # fifth, however often it is measured.
+        for _ in range(12):
+            known = a_phone()
+            await register(self.daemon, known)
+            rounds += [[await self.seconds(phone) for phone in (known, a_phone(), burnt)] for _ in range(4)]
+            weighed, nobodys, of_burnt = map(min, zip(*rounds, strict=True))
+            if len(rounds) >= 12 and min(nobodys, of_burnt) > 0.5 * weighed:
+                break
 
-        weighed, nobodys, of_burnt = map(min, zip(*rounds, strict=True))
-        # Without the hash it would be a fifth.
         self.assertGreater(nobodys, 0.5 * weighed)
         self.assertGreater(of_burnt, 0.5 * weighed)
 

@@ -35,8 +35,6 @@ FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 class EnvironmentCase(CrashCase):
-    timeout = 300
-
     async def assert_back(self) -> None:
         """Everybody is served again soon; in the end nothing that was acknowledged is lost."""
         began = time.monotonic()
@@ -176,8 +174,6 @@ class Clock(EnvironmentCase):
 
 
 class Relayed(ChatTestCase):
-    timeout = 300
-
     async def test_relay(self) -> None:
         """Over a relay that delays, cuts and drops, each message is stored and delivered once, in order."""
         people = [await self.a_person() for _ in range(4)]

@@ -133,9 +133,6 @@ def soon() -> int:
 
 
 class RightsCase(ChatTestCase):
-    timeout = 600
-    """Seconds, for hundreds of calls on a busy machine."""
-
     async def a_scene(self) -> Scene:
         people = {name: await self.a_person() for name in COLUMNS[2:-1]}
         bystander, second, anna, boris = [await self.a_person() for _ in range(4)]

@@ -46,8 +46,6 @@ class KeysCase(SettingsCase):
 
 
 class Rights(KeysCase):
-    timeout = 300
-
     async def test_every_call(self) -> None:
         """Each call is 401 without a key, with a wrong, a revoked or a session's one, from elsewhere too; 403 with any
         other scope alone; and reaches its own checks with each of its scopes alone.

@@ -22,8 +22,6 @@ def command(*words: bytes) -> bytes:
 
 
 class RelayTests(TestCase):
-    timeout = 60
-
     def setUp(self) -> None:
         self.path = Path(mkdtemp(prefix="jc-")) / "bus.sock"
         self.relay = Relay(reactor)

@@ -28,8 +28,6 @@ SHOWN = "return talk.messages.map(({seq, text, type}) => [seq, type ?? text])"
 
 
 class Parts(TestCase):
-    timeout = 300
-
     async def test_parts(self) -> None:
         """The library's own tests, which need no daemon, pass."""
         await built()

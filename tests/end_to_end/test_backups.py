@@ -20,8 +20,6 @@ GRIDFS = '[uploads]\nstore = "gridfs"\n'
 
 
 class BackupCase(CrashCase):
-    timeout = 300
-
     async def setUp(self) -> None:
         await super().setUp()
         self.folder = Path(self.mktemp()).absolute()

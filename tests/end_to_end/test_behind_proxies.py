@@ -95,7 +95,6 @@ class Behind:
     command: ClassVar[Callable[[Front], list[str]]]
     network: ClassVar[str]
     """Where its clients are: the first three numbers of an address of loopback."""
-    timeout = 240
 
     async def setUp(self) -> None:
         if proxies.program(self.name) is None:

@@ -47,8 +47,6 @@ async def asked(port: int, url: str) -> socket.socket:
 
 
 class LargeExports(StartCase):
-    timeout = 600
-
     async def setUp(self) -> None:
         super().setUp()
         uri = fresh_uri()

@@ -15,7 +15,6 @@ from tests.support.daemon import Daemon, shared_daemon
 class Clients(ChatTestCase):
     """Every kind passes the scenario, by both kinds of endpoints."""
 
-    timeout = 300
     _places: ClassVar[list[Place]] = []
 
     @classmethod

@@ -17,8 +17,6 @@ POINT = {"at", "sockets", "entries", "errors", "p50", "p99"}
 
 
 class TheOverview(ChatTestCase):
-    timeout = 240
-
     async def setUp(self) -> None:
         self._listeners = []
         self.pair = await Pair().start()

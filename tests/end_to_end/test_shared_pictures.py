@@ -35,8 +35,6 @@ def toml(table: dict[str, Any]) -> str:
 
 
 class SharedCase(StartCase):
-    timeout = 120
-
     async def setUp(self) -> None:
         super().setUp()
         self.uri = fresh_uri()

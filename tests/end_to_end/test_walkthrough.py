@@ -29,8 +29,6 @@ def walk_through() -> str:
 class WalkThroughTests(TestCase):
     """A daemon on an empty data directory; beside it a virtual environment, as in a checkout."""
 
-    timeout = 150
-
     async def setUp(self) -> None:
         self.daemon = Daemon("--data-dir", "justchat-data")
         self.addCleanup(self.daemon.remove)

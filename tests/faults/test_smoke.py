@@ -10,9 +10,6 @@ from tests.support.fleet import Fleet
 
 
 class Smoke(TestCase):
-    timeout = 300
-    """Seconds; on a busy machine it takes long until everything agrees."""
-
     async def run_faults(self, world: SomeDaemons, seconds: float) -> None:
         run = FaultRun(world, seconds, 1)
 

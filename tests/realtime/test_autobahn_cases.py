@@ -273,8 +273,6 @@ def frames(raw: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 class AutobahnCases(ChatTestCase):
-    timeout = 240
-
     async def carry_out(self, cases: Sequence[Case]) -> None:
         wrong: list[str | None] = []
         for port, path in ((self.daemon.websocket, b"/"), (self.daemon.http, b"/ws")):

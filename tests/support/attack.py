@@ -42,7 +42,6 @@ class AttackCase(ChatTestCase):
     """Attacks on a daemon with these settings."""
 
     settings = "[limits]\nexempt = []\n"
-    timeout = 600
 
     async def setUp(self) -> None:
         if self.settings not in _stages:

@@ -102,7 +102,6 @@ class Subscriber:
 class BusCase(TestCase):
     """Tests over ``carrier``, which ends with each."""
 
-    timeout = 60
     carrier: Carrier
 
     def a_carrier(self) -> Carrier:

@@ -104,8 +104,6 @@ class _Accepting(Resource):
 class Failing(TestCase):
     """A service that is away, slow or out of order."""
 
-    timeout = 20
-
     def setUp(self) -> None:
         self.patch(bucket, "PAUSES", (0.02, 0.05))
         self.fake = FakeGateway()
