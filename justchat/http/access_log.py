@@ -68,11 +68,7 @@ class AccessLog:
         }
         token = CURRENT_CALL.set(call)
         try:
-            _log.info(
-                "{method} {path} {status} {ms} ms {address} {user}",
-                log_fields=fields,
-                **{name: "-" if value is None else value for name, value in fields.items()},
-            )
+            _write_line(fields)
         finally:
             CURRENT_CALL.reset(token)
 
@@ -92,14 +88,22 @@ class AccessLog:
 
     def _write_socket(self, path: str, told: Mapping[str, object]) -> None:
         fields = {"method": "GET", "path": path_without_secrets(path.encode("latin-1", "replace")), **told}
-        text = "{method} {path} {status} {ms} ms {address} {user}"
-        if "close_code" in fields:
-            text += " closed {close_code}"
-        _log.info(text, log_fields=fields, **{name: "-" if value is None else value for name, value in fields.items()})
+        _write_line(fields)
 
     def _address(self, peer: object, forwarded: Sequence[bytes]) -> str | None:
         # Those who are not counted have an address, too.
         return self._addresses.of(peer, forwarded) or self._addresses.host_of(peer, forwarded)
+
+
+def _write_line(fields: Mapping[str, object]) -> None:
+    # Not by Twisted's formatting, which takes longer than all the rest.
+    method, path, status, ms, address, user = (
+        fields[name] for name in ("method", "path", "status", "ms", "address", "user")
+    )
+    text = f"{method} {path} {status} {ms} ms {address or '-'} {user or '-'}"
+    if "close_code" in fields:
+        text += f" closed {fields['close_code']}"
+    _log.info("{text}", text=text, log_fields=fields)
 
 
 def note_user(id: str) -> None:

@@ -75,17 +75,21 @@ def line_of(event: Mapping[str, Any], redact: Redact) -> LogLine:
     failure = event.get("log_failure") or event.get("failure")
     call = CURRENT_CALL.get()
     trace = None if call is None else call.trace
+    written = _text_of(event)
+    text = redact(written)
+
+    def redacted(value: Any) -> Any:
+        # What is in a text without secrets has none.
+        return redact(value) if isinstance(value, str) and not (text == written and value in text) else value
+
     line = LogLine(
         time=event.get("log_time") or 0.0,
         level=level,
         logger=str(event.get("log_namespace", "-")),
-        text=_plain(redact(_text_of(event)))[:LONGEST],
+        text=_plain(text)[:LONGEST],
         trace_id=None if trace is None else trace.trace_id,
         parent_id=None if trace is None else trace.parent_id,
-        fields={
-            name: redact(value) if isinstance(value, str) else value
-            for name, value in (event.get("log_fields") or {}).items()
-        },
+        fields={name: redacted(value) for name, value in (event.get("log_fields") or {}).items()},
     )
     if line.is_problem:
         line = evolve(line, incident=event.get("incident") or secrets.token_hex(8))
