@@ -71,7 +71,7 @@ class Logs(StartCase):
         await bound.closed()
 
         def lines() -> list[dict[str, Any]]:
-            found = [json.loads(line) for line in daemon.log.splitlines()]
+            found = [json.loads(line) for line in daemon.log.rpartition("\n")[0].splitlines()]
             return [line for line in found if line["logger"] == "justchat.access" and line["method"] == "GET"]
 
         await eventually(lambda: len([line for line in lines() if "close_code" in line]) == 2, lambda: str(lines()))

@@ -129,7 +129,7 @@ class PrometheusTests(OwnDaemonCase):
             return not left
 
         self.assertEqual(alerts(), list(rules))
-        await eventually(is_none_left, lambda: "what these find: " + "\n".join(left))
+        await eventually(is_none_left, lambda: "what these find: " + "\n".join(left), 90)
         states = [rule["health"] for group in (await prometheus.ask("rules"))["groups"] for rule in group["rules"]]
         self.assertNotIn("err", states)
 
