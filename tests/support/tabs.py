@@ -52,7 +52,10 @@ class _Process:
 
     def _end(self) -> None:
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -77,6 +80,7 @@ class Tab(Window):
     def __init__(self, origin: str, path: str = "/", stored: Mapping[str, str] | None = None) -> None:
         self._origin, self._path, self._stored = origin, path, stored or {}
         self._tools: Any = None
+        self._control: Any = None
 
     async def open(self) -> None:
         if not _browser:
@@ -125,6 +129,7 @@ class Tab(Window):
         if self._tools is not None:
             await self._tools.leave()
             await _told(self._control, "Target.disposeBrowserContext", browserContextId=self._context)
+        if self._control is not None:
             await self._control.leave()
 
 
