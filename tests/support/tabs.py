@@ -99,7 +99,7 @@ class Tab(Window):
         await self.go(self._path)
 
     async def go(self, path: str) -> None:
-        """Load a page anew."""
+        """Load another page, or this one anew; the part after # alone loads nothing."""
         await self.run(f"globalThis.isOld = true; setTimeout(() => location.assign({json.dumps(path)}))")
         await eventually(lambda: self._tools.holds("!globalThis.isOld && document.querySelector('h1')"), "the page")
         await self.run(HELPERS)

@@ -34,7 +34,7 @@ export function RoomPage({ model, id }: { model: Model; id: string }) {
     <section class="talk with-people">
       <Head model={model} room={room} />
       <Timeline
-        items={history.messages.filter((message) => !model.isHidden(message))}
+        items={history.messages.filter((message) => message.type || !model.isHidden(message))}
         keyOf={({ _id }) => _id}
         draw={(message, before) => (
           <RoomLine key={message._id} model={model} message={message} before={before} onReply={setQuoted} />

@@ -69,6 +69,12 @@ function Settings({ model }: { model: Model }) {
         />
         <button class="main">{t('save')}</button>
       </form>
+      {isAdmin && room.moderators.length > 0 && (
+        <section>
+          <h3>{t('moderators')}</h3>
+          <ul class="people">{room.moderators.map((id) => <li key={id}><Person model={model} id={id} /></li>)}</ul>
+        </section>
+      )}
     </Sheet>
   );
 }

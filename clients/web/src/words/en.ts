@@ -82,6 +82,7 @@ export const en = {
   menu: 'What to do with this message',
   message: 'Message',
   moderator: 'moderator',
+  moderators: 'Moderators',
   more: 'Show more',
   next: 'Next',
   nickname: 'Name',

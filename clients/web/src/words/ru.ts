@@ -82,6 +82,7 @@ export const ru: Record<Word, string> = {
   menu: 'Что сделать с сообщением',
   message: 'Сообщение',
   moderator: 'модератор',
+  moderators: 'Модераторы',
   more: 'Показать ещё',
   next: 'Дальше',
   nickname: 'Имя',
