@@ -16,9 +16,6 @@ import { reasonName, t, time, type Word } from './words/index.js';
 
 export type ComplaintDocument = components['schemas']['ServerComplaintDocument'];
 type Room = components['schemas']['RoomDocument'];
-/** Characters of a suspension's reason, which a complaint's text may be longer than. */
-const LONGEST_REASON = 1000;
-
 type Shown = Result<'/server/complaints/show'>;
 
 /** What a complaint is about, in a line. */
@@ -206,7 +203,8 @@ function choicesOf(model: Model, { complaint, room, user }: Shown, term: Term, d
     choices.push({ word: isBanned(room, id) ? 'unban' : 'ban', key: 'B', does: () => carryOut(ban) });
   }
   if (id && user) {
-    const reason = `${reasonName(complaint.reason)}: ${complaint.text}`.slice(0, LONGEST_REASON);
+    // Not what the complaint says: that is its author's, and the audit log keeps reasons.
+    const reason = t('reasonOf', { reason: reasonName(complaint.reason), id: complaint._id });
     const suspend = user.suspension ? unsuspending(model, id) : suspending(model, id, term, reason);
     choices.push({ word: user.suspension ? 'unsuspend' : 'suspend', key: 'U', does: () => carryOut(suspend) });
   }

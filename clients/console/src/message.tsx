@@ -36,10 +36,20 @@ export function Said({ model, message, isAccused = false, drops = false }: Props
         )}
       </span>
       {isGone && <p class="quiet">{t('gone')}</p>}
-      {text === null ? null : isPicture(text) ? <Picture path={text} /> : (
+      {text === null ? null : isPicture(text) ? <Hidden path={text} /> : (
         <p dir="auto" class="text">{text}</p>
       )}
     </li>
+  );
+}
+
+/** A picture that somebody may have complained about: it is seen by who opens it. */
+function Hidden({ path }: { path: string }) {
+  return (
+    <details>
+      <summary>{t('picture')}</summary>
+      <Picture path={path} />
+    </details>
   );
 }
 

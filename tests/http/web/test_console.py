@@ -155,8 +155,8 @@ class Console(ConsoleCase):
         )
 
     async def test_sign_in(self) -> None:
-        """A wrong key and one without the scope are refused in words. The key ends with "Sign out", and is never in
-        localStorage.
+        """A wrong key, one without the scope and one that is revoked meanwhile are refused in words. The key ends with
+        "Sign out", and is never in localStorage.
         """
         window = self.window
         for key, words in (
@@ -179,6 +179,13 @@ class Console(ConsoleCase):
         await window.click("Sign out", "button")
         await window.shows("h1", "Sign in")
         self.assertEqual([], (await window.run(kept))[0])
+
+        made = await self.server.call("/server/keys/add", name=f"short {self.room}", scopes=["console"])
+        await self.sign_in(AppServer(self.daemon, made.data["secret"]))
+        await self.server.call("/server/keys/revoke", key=made.data["key"]["_id"])
+        await window.run("location.hash = '#/rooms'")
+        await self.says("This key is wrong, revoked")
+        await window.shows("h1", "Sign in")
 
     async def test_deeds(self) -> None:
         """Keys are made and shown once, and revoked; gifts are added, changed and withdrawn; people are deleted, rooms
