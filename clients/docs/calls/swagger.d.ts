@@ -4,7 +4,7 @@ declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
     authActions: { logout(schemes: string[]): void };
   }
   export default function SwaggerUI(settings: {
-    url: string;
+    spec: object;
     domNode: HTMLElement;
     deepLinking: boolean;
     docExpansion: 'list' | 'full' | 'none';

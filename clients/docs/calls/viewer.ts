@@ -8,14 +8,19 @@ export interface Viewer {
   useSession(key: string | null): void;
 }
 
+/** As much of an OpenAPI document as this page reads itself. */
+export interface Document {
+  paths: Record<string, unknown>;
+}
+
 /** Shows the document in an element. */
-export function showCalls(element: HTMLElement): Promise<Viewer> {
-  const follow = () => document.documentElement.classList.toggle('dark-mode', DARK.matches);
+export function showCalls(document: Document, element: HTMLElement): Promise<Viewer> {
+  const follow = () => globalThis.document.documentElement.classList.toggle('dark-mode', DARK.matches);
   DARK.addEventListener('change', follow);
   follow();
   return new Promise((resolve) => {
     const shown = SwaggerUI({
-      url: 'openapi.json',
+      spec: document,
       domNode: element,
       deepLinking: true,
       docExpansion: 'list',

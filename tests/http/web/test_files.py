@@ -151,6 +151,8 @@ class Files(OwnDaemonCase):
         (port,) = re.findall(r"server listens on 127\.0\.0\.1:(\d+)", self.daemon.log)
 
         self.assertEqual(404, (await self.get("/console")).code)
+        for there, path in ((200, "/docs"), (404, "/docs/events")):  # that port has calls, and no events
+            self.assertEqual([200, there], [(await self.get(path, port=each)).code for each in (None, int(port))], path)
         page = await self.get("/console", port=int(port))
         self.assertIn(b"JustChat console", page.body)
         for part in re.findall(r'"(?:\.\./)?(web/[^"]+)"', page.body.decode()):
