@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.chat import a_person, a_phone, a_room
-from tests.support.client import call, listen, request
+from tests.support.client import call, listen, listen_as, request
 from tests.support.daemon import Daemon
 from tests.support.fault_workers import children
 from tests.support.gateway import FakeGateway, with_status
+from tests.support.socketio.by_hand import Packets
 from tests.support.starting import StartCase
 from tests.support.waiting import eventually
 
@@ -67,16 +68,22 @@ class Logs(StartCase):
         refused = await request(daemon.websocket, "GET", "/", headers=HANDSHAKE)
         malformed.say("nothing")
         await malformed.closed()
+        packets = await listen_as(Packets, daemon.http, "/socket.io/?EIO=4&transport=websocket")
+        packets.send("40", f'42["init",{{"session_key":"{anna.session_key}"}}]')
+        await packets.receive('42["ready"')
         await anna.call("/init/exit")
         await bound.closed()
+        await packets.closed()
 
         def lines() -> list[dict[str, Any]]:
             found = [json.loads(line) for line in daemon.log.rpartition("\n")[0].splitlines()]
             return [line for line in found if line["logger"] == "justchat.access" and line["method"] == "GET"]
 
-        await eventually(lambda: len([line for line in lines() if "close_code" in line]) == 2, lambda: str(lines()))
+        await eventually(lambda: len([line for line in lines() if "close_code" in line]) == 3, lambda: str(lines()))
         self.assertEqual([429, "/"], [refused.status, *(line["path"] for line in lines() if line["status"] == 429)])
-        first, second = (line for line in lines() if "close_code" in line)
+        by_path = {line["path"]: line for line in lines() if "close_code" in line}
+        first, second, third = (by_path[path] for path in ("/", "/ws", "/socket.io/"))
+        self.assertEqual((101, anna.id, "127.0.0.1"), (third["status"], third["user"], third["address"]))
         self.assertEqual(
             ("/", 101, 4400, None), (*(first.get(name) for name in ("path", "status", "close_code", "user")),)
         )
