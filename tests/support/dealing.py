@@ -16,7 +16,15 @@ from twisted.trial._dist.disttrial import DistTrialRunner
 
 TOGETHER = ("tests.attacks",)
 """Folders that one process runs alone: their tests measure how others are served meanwhile."""
-FIRST = (*TOGETHER, "tests.end_to_end", "tests.faults", "tests.clients", "tests.generated", "tests.admin")
+FIRST = (
+    "tests.attacks",
+    "tests.end_to_end",
+    "tests.http.web",
+    "tests.faults",
+    "tests.clients",
+    "tests.generated",
+    "tests.admin",
+)
 """What takes longest begins first, so that the processes end at about the same time."""
 SHOWN = 15
 """Modules whose times are printed."""
