@@ -32,9 +32,15 @@ export function Sheet({ model, title, children }: { model: Model; title: string;
   );
 }
 
+/** What happened last, until something else does or it is put away. */
 export function Notice({ model }: { model: Model }) {
   const { text, isWrong } = model.notice;
-  return <p role="status" class={`notice ${isWrong ? 'wrong' : ''}`} dir="auto">{text}</p>;
+  return (
+    <div class={`notice ${isWrong ? 'wrong' : ''} ${text ? '' : 'empty-notice'}`}>
+      <span role="status" dir="auto">{text}</span>
+      {text && <button type="button" class="plain" aria-label={t('close')} onClick={() => model.say('')}>✕</button>}
+    </div>
+  );
 }
 
 /** Asks before something is done that cannot be undone. */
