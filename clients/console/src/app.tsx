@@ -66,7 +66,9 @@ function Page({ model }: { model: Model }) {
 function Navigation({ model }: { model: Model }) {
   const nav = useRef<HTMLElement>(null);
   // On a narrow screen not all of them are seen.
-  useEffect(() => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }));
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  });
   return (
     <nav ref={nav} aria-label={t('sections')}>
       {SECTIONS.map((section) => (

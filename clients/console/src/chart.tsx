@@ -75,7 +75,9 @@ export function Chart(props: Props) {
     <figure class="chart" aria-labelledby={id}>
       <figcaption id={id} class="row">
         <strong>{title}</strong>
-        {lines.map((line, place) => <Latest key={line.name} line={line} unit={unit} place={place} isOne={lines.length === 1} />)}
+        {lines.map((line, place) => (
+          <Latest key={line.name} line={line} unit={unit} place={place} isOne={lines.length === 1} />
+        ))}
       </figcaption>
       <div class="plot">
         <span class="quiet scale" aria-hidden="true"><span>{number(top)}</span><span>0</span></span>
@@ -101,7 +103,11 @@ function Latest({ line, unit, place, isOne }: { line: Line; unit: string; place:
   const value = line.values.at(-1) ?? null;
   return (
     <span class="row">
-      {!isOne && <svg class="key" viewBox="0 0 20 4" aria-hidden="true"><g class={`line line-${place}`}><path d="M0,2L20,2" /></g></svg>}
+      {!isOne && (
+        <svg class="key" viewBox="0 0 20 4" aria-hidden="true">
+          <g class={`line line-${place}`}><path d="M0,2L20,2" /></g>
+        </svg>
+      )}
       <span class="quiet">{!isOne && line.name} {value === null ? '–' : amount(value, unit)}</span>
     </span>
   );
@@ -124,7 +130,10 @@ function Table({ title, unit, times, lines }: Props) {
       <div class="scrolled" tabIndex={0} role="region" aria-label={title}>
         <table>
           <thead>
-            <tr><th scope="col">{t('time')}</th>{lines.map(({ name }) => <th scope="col">{unit ? `${name}, ${unit}` : name}</th>)}</tr>
+            <tr>
+              <th scope="col">{t('time')}</th>
+              {lines.map(({ name }) => <th scope="col">{unit ? `${name}, ${unit}` : name}</th>)}
+            </tr>
           </thead>
           <tbody>
             {times.map((at, place) => (

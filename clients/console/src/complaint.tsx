@@ -78,7 +78,8 @@ function Head({ model, shown: { complaint, room, user } }: { model: Model; shown
 function Context({ model, shown: { complaint, around } }: { model: Model; shown: Shown }) {
   const { message } = complaint;
   if (!message) return null;
-  const said = [...around, message].sort((a, b) => a.created_at.localeCompare(b.created_at) || a._id.localeCompare(b._id));
+  const said = [...around, message]
+    .sort((a, b) => a.created_at.localeCompare(b.created_at) || a._id.localeCompare(b._id));
   return (
     <section aria-label={t('context')}>
       <ol class="context">
@@ -164,7 +165,9 @@ function Choices({ model, shown, next }: { model: Model; shown: Shown; next: str
         {complaint.user && <TermChoice term={term} onTerm={setTerm} />}
       </div>
       <div class="closing">
-        {isOpen && <Field label={t('note')} placeholder={t('noteNone')} maxLength={1000} value={note} onValue={setNote} />}
+        {isOpen && (
+          <Field label={t('note')} placeholder={t('noteNone')} maxLength={1000} value={note} onValue={setNote} />
+        )}
         <ChoiceButton model={model} choice={end} isMain />
       </div>
     </form>

@@ -1,22 +1,27 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Complaint, type ComplaintDocument, excerpt } from './complaint.js';
 import { useKeys } from './keys.js';
-import { useLooks, usePages } from './listing.js';
+import { useAnswer, useLooks } from './listing.js';
 import type { Model } from './model.js';
 import { Stamp } from './parts.js';
 import { reasonName, t } from './words/index.js';
 
 /** Milliseconds between two looks at the queue. */
 const FRESH = 30_000;
+/** How many complaints one call reads, and how many calls read those that are open. */
+const PAGE = 100;
+const MOST_PAGES = 10;
 
 /** The queue, and the complaint that is looked at. */
 export function Complaints({ model }: { model: Model }) {
   const { id } = model.route;
   const status = model.showsClosed ? 'closed' : 'open';
-  const { items, more } = usePages(model, status, async (skip, limit) =>
-    (await model.read('/server/complaints/list', { status, skip, limit })).complaints);
-  if (items && status === 'open') model.waiting = items.length ? `${items.length}${more ? '+' : ''}` : '';
-  // What cannot wait comes first.
+  const [pages, setPages] = useState(1);
+  // All that are open, since what cannot wait comes first, however old it is.
+  const wanted = status === 'open' ? MOST_PAGES : pages;
+  const items = useAnswer(model, status, () => readQueue(model, status, wanted), wanted);
+  const isAll = !items || items.length < wanted * PAGE;
+  if (items && status === 'open') model.waiting = items.length ? `${items.length}${isAll ? '' : '+'}` : '';
   const queue = items && [...items].sort((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));
   // One of another queue may be looked at, too.
   const shown = id || queue?.[0]?._id;
@@ -52,17 +57,22 @@ export function Complaints({ model }: { model: Model }) {
           <button aria-pressed={!model.showsClosed} onClick={() => show(false)}>{t('open')}</button>
           <button aria-pressed={model.showsClosed} onClick={() => show(true)}>{t('closed')}</button>
         </div>
-        {!queue ? <p class="quiet loading">{t('loading')}</p> : !queue.length ? <Nothing isClosed={model.showsClosed} /> : (
+        {!queue ? <p class="quiet loading">{t('loading')}</p> : !queue.length ? (
+          <p class="done">{t(model.showsClosed ? 'noneClosed' : 'noneOpen')}</p>
+        ) : (
           <ol class="cases">
             {queue.map((complaint) => (
-              <li key={complaint._id}><Case complaint={complaint} isShown={complaint._id === shown} isByKey={isByKey} /></li>
+              <li key={complaint._id}>
+                <Case complaint={complaint} isShown={complaint._id === shown} isByKey={isByKey} />
+              </li>
             ))}
           </ol>
         )}
-        {more && <button onClick={more}>{t('more')}</button>}
+        {!isAll && status === 'closed' && <button onClick={() => setPages(pages + 1)}>{t('more')}</button>}
         <label class="check quiet">
           <input
-            type="checkbox" checked={model.hasKeys} onChange={({ currentTarget }) => model.setKeys(currentTarget.checked)}
+            type="checkbox" checked={model.hasKeys}
+            onChange={({ currentTarget }) => model.setKeys(currentTarget.checked)}
           />
           {t('shortcuts')} <span aria-hidden="true"><kbd>J</kbd> <kbd>K</kbd> <kbd>Z</kbd></span>
         </label>
@@ -72,12 +82,18 @@ export function Complaints({ model }: { model: Model }) {
   );
 }
 
-function isUrgent({ reason }: ComplaintDocument): boolean {
-  return reason === 'child-safety';
+async function readQueue(model: Model, status: 'open' | 'closed', pages: number): Promise<ComplaintDocument[]> {
+  const read = new Map<string, ComplaintDocument>();
+  for (let page = 0; page < pages; page++) {
+    const { complaints } = await model.read('/server/complaints/list', { status, skip: page * PAGE, limit: PAGE });
+    for (const complaint of complaints) read.set(complaint._id, complaint);
+    if (complaints.length < PAGE) break;
+  }
+  return [...read.values()];
 }
 
-function Nothing({ isClosed }: { isClosed: boolean }) {
-  return <p class="done">{t(isClosed ? 'noneClosed' : 'noneOpen')}</p>;
+function isUrgent({ reason }: ComplaintDocument): boolean {
+  return reason === 'child-safety';
 }
 
 function Case(props: { complaint: ComplaintDocument; isShown: boolean; isByKey: { current: boolean } }) {

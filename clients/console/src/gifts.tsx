@@ -10,12 +10,15 @@ type Gift = components['schemas']['GiftDocument'];
 
 export function Gifts({ model }: { model: Model }) {
   const [edited, setEdited] = useState<Gift | null>(null);
-  const pages = usePages(model, 'gifts', async (skip, limit) => (await model.read('/server/gifts/list', { skip, limit })).gifts);
+  const pages = usePages(model, 'gifts', async (skip, limit) =>
+    (await model.read('/server/gifts/list', { skip, limit })).gifts);
 
   async function withdraw({ _id, name }: Gift): Promise<void> {
     const question = { title: `${t('withdraw')}: ${name}`, text: t('withdrawSure', { name }), button: t('withdraw') };
     if (!(await model.ask(question))) return;
-    await model.carryOut({ call: () => model.call('/server/gifts/remove', { gift: _id }), done: t('giftWithdrawn', { name }) });
+    await model.carryOut({
+      call: () => model.call('/server/gifts/remove', { gift: _id }), done: t('giftWithdrawn', { name }),
+    });
   }
 
   return (
@@ -27,7 +30,9 @@ export function Gifts({ model }: { model: Model }) {
         line={(gift) => (
           <>
             <Picture path={gift.image} isSmall />
-            <span class="grow"><bdi>{gift.name}</bdi> <span class="quiet">{t('coins', { coins: gift.price })}</span></span>
+            <span class="grow">
+              <bdi>{gift.name}</bdi> <span class="quiet">{t('coins', { coins: gift.price })}</span>
+            </span>
             <button onClick={() => setEdited(gift)}>{t('edit')}</button>
             <button onClick={() => void withdraw(gift)}>{t('withdraw')}</button>
           </>

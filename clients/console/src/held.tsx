@@ -12,8 +12,13 @@ export function Held({ model }: { model: Model }) {
     (await model.read('/server/held/list', { skip, limit })).messages);
   const waiting = items?.filter(({ _id }) => !decided.includes(_id)) ?? null;
 
-  async function decide(message: string, path: '/server/held/release' | '/server/held/drop', done: string): Promise<void> {
-    if (await model.carryOut({ call: () => model.call(path, { message }), done })) setDecided((before) => [...before, message]);
+  async function decide(message: string, path: `/server/held/${'release' | 'drop'}`, done: string): Promise<void> {
+    const isDone = await model.carryOut({ call: () => model.call(path, { message }), done });
+    if (isDone) setDecided((before) => [...before, message]);
+  }
+
+  function release(message: string): void {
+    void decide(message, '/server/held/release', t('heldReleased'));
   }
 
   async function drop(message: string): Promise<void> {
@@ -36,7 +41,7 @@ export function Held({ model }: { model: Model }) {
             </span>
             <p dir="auto" class="text">{text}</p>
             <span class="row">
-              <button onClick={() => void decide(_id, '/server/held/release', t('heldReleased'))}>{t('release')}</button>
+              <button onClick={() => release(_id)}>{t('release')}</button>
               <button onClick={() => void drop(_id)}>{t('drop')}</button>
             </span>
           </div>

@@ -47,19 +47,19 @@ function Now({ now }: { now: Shown['now'] }) {
         <p class="notice failed" role="alert">{t('away', { parts: away.map((each) => each.join(': ')).join(', ') })}</p>
       )}
       <dl class="numbers">
-        <Number name={t('online')} value={now.users_online} />
-        <Number name={t('sockets')} value={now.sockets.websocket + now.sockets.socketio} />
-        <Number name={t('perSecond')} value={now.entries_per_second} />
-        <Number name={t('accounts')} value={now.users} />
-        <Number name={t('rooms')} value={now.rooms} />
-        <Number name={<a href="#/complaints">{t('openComplaints')}</a>} value={now.open_complaints} />
-        <Number name={<a href="#/held">{t('held')}</a>} value={now.held_messages} />
+        <Count name={t('online')} value={now.users_online} />
+        <Count name={t('sockets')} value={now.sockets.websocket + now.sockets.socketio} />
+        <Count name={t('perSecond')} value={now.entries_per_second} />
+        <Count name={t('accounts')} value={now.users} />
+        <Count name={t('rooms')} value={now.rooms} />
+        <Count name={<a href="#/complaints">{t('openComplaints')}</a>} value={now.open_complaints} />
+        <Count name={<a href="#/held">{t('held')}</a>} value={now.held_messages} />
       </dl>
     </>
   );
 }
 
-function Number({ name, value }: { name: ComponentChildren; value: number }) {
+function Count({ name, value }: { name: ComponentChildren; value: number }) {
   return <div><dt>{name}</dt><dd>{value.toLocaleString(language)}</dd></div>;
 }
 
@@ -71,7 +71,10 @@ function Charts({ shown, span }: { shown: Shown; span: keyof typeof SPANS }) {
   const minutes = step / MINUTE;
   return (
     <div class="charts">
-      <Chart {...plot} title={t('sockets')} unit="" lines={[{ name: t('sockets'), values: points.map((each) => each.sockets) }]} />
+      <Chart
+        {...plot} title={t('sockets')} unit=""
+        lines={[{ name: t('sockets'), values: points.map((each) => each.sockets) }]}
+      />
       <Chart
         {...plot} title={t('messages')} unit={t('perMinute')}
         lines={[{ name: t('messages'), values: points.map((each) => each.entries / minutes) }]}
@@ -83,7 +86,9 @@ function Charts({ shown, span }: { shown: Shown; span: keyof typeof SPANS }) {
           { name: t('slowest'), values: points.map((each) => each.p99) },
         ]}
       />
-      <Chart {...plot} title={t('errors')} unit="" lines={[{ name: t('errors'), values: points.map((each) => each.errors) }]} />
+      <Chart
+        {...plot} title={t('errors')} unit="" lines={[{ name: t('errors'), values: points.map((each) => each.errors) }]}
+      />
     </div>
   );
 }

@@ -92,7 +92,9 @@ function PersonFacts({ user, room }: { user: User; room: Room | null }) {
     <Facts
       facts={[
         [t('suspension'), suspension && (
-          <span class="mark">{suspension.until ? t('silencedUntil', { time: time(suspension.until) }) : t('for ever')}: {suspension.reason}</span>
+          <span class="mark">
+            {suspension.until ? t('silencedUntil', { time: time(suspension.until) }) : t('for ever')}: {suspension.reason}
+          </span>
         )],
         [t('phone'), user.phone && `+${user.phone}`],
         [t('externalId'), user.external_id],
@@ -111,19 +113,24 @@ function PersonDeeds({ model, user, name }: { model: Model; user: User; name: st
 
   async function suspend(): Promise<void> {
     const reply = await model.ask({
-      title: `${t('suspend')}: ${name}`, text: t('suspendSure', { name }), button: t('suspend'), reason: '', asksTerm: true,
+      title: `${t('suspend')}: ${name}`,
+      text: t('suspendSure', { name }),
+      button: t('suspend'),
+      reason: '',
+      asksTerm: true,
     });
     if (reply) await model.carryOut(suspending(model, id, reply.term, reply.reason));
   }
 
   async function endSessions(): Promise<void> {
-    const question = { title: `${t('endSessions')}: ${name}`, text: t('sessionsSure', { name }), button: t('endSessions') };
+    const title = `${t('endSessions')}: ${name}`;
+    const question = { title, text: t('sessionsSure', { name }), button: t('endSessions') };
     if (await model.ask(question)) await model.carryOut(endingSessions(model, id));
   }
 
   async function remove(): Promise<void> {
-    const question = { title: `${t('delete')}: ${name}`, text: t('deleteSure', { name }), button: t('delete'), reason: '' };
-    const reply = await model.ask(question);
+    const title = `${t('delete')}: ${name}`;
+    const reply = await model.ask({ title, text: t('deleteSure', { name }), button: t('delete'), reason: '' });
     if (reply && (await model.carryOut(deleting(model, id, reply.reason)))) model.go('people');
   }
 

@@ -17,7 +17,10 @@ export function QuestionDialog({ question }: { question: NonNullable<Model['ques
   }, []);
 
   return (
-    <dialog ref={dialog} aria-labelledby="question" onCancel={(event) => (event.preventDefault(), question.answer(null))}>
+    <dialog
+      ref={dialog} aria-labelledby="question"
+      onCancel={(event) => (event.preventDefault(), question.answer(null))}
+    >
       <form class="question" onSubmit={(event) => (event.preventDefault(), question.answer({ reason, term }))}>
         <h2 id="question" dir="auto">{question.title}</h2>
         <p dir="auto">{question.text}</p>

@@ -88,7 +88,9 @@ function RoomPage({ model, id }: { model: Model; id: string }) {
       <Inside model={model} room={room} />
       <h2>{t('messages')}</h2>
       {messages.length ? (
-        <ol class="context">{messages.map((message) => <Said key={message._id} model={model} message={message} drops />)}</ol>
+        <ol class="context">
+          {messages.map((message) => <Said key={message._id} model={model} message={message} drops />)}
+        </ol>
       ) : <p class="quiet">{t('noMessages')}</p>}
     </section>
   );

@@ -11,12 +11,15 @@ type Scope = Body<'/server/keys/add'>['scopes'][number];
 
 export function Keys({ model }: { model: Model }) {
   const [added, setAdded] = useState<{ name: string; secret: string } | null>(null);
-  const pages = usePages(model, 'keys', async (skip, limit) => (await model.read('/server/keys/list', { skip, limit })).keys);
+  const pages = usePages(model, 'keys', async (skip, limit) =>
+    (await model.read('/server/keys/list', { skip, limit })).keys);
 
   async function revoke({ _id, name }: Key): Promise<void> {
     const question = { title: `${t('revoke')}: ${name}`, text: t('revokeSure', { name }), button: t('revoke') };
     if (!(await model.ask(question))) return;
-    await model.carryOut({ call: () => model.call('/server/keys/revoke', { key: _id }), done: t('keyRevoked', { name }) });
+    await model.carryOut({
+      call: () => model.call('/server/keys/revoke', { key: _id }), done: t('keyRevoked', { name }),
+    });
   }
 
   return (

@@ -1,4 +1,4 @@
-import { useAnswer, useLooks } from './listing.js';
+import { useAnswer, useLooks, Waiting } from './listing.js';
 import type { Model } from './model.js';
 import { Facts, Stamp } from './parts.js';
 import { t } from './words/index.js';
@@ -19,7 +19,7 @@ export function Webhooks({ model }: { model: Model }) {
   return (
     <section class="stack">
       <h1 tabIndex={-1}>{t('webhooks')}</h1>
-      {!webhooks ? <p class="quiet loading">{t('loading')}</p> : !webhooks.length && <p class="quiet">{t('noWebhooks')}</p>}
+      {!webhooks ? <Waiting of={webhooks} /> : !webhooks.length && <p class="quiet">{t('noWebhooks')}</p>}
       {webhooks?.map((each) => (
         <section key={each._id} class="card">
           <h2><bdi>{each.server}</bdi></h2>
