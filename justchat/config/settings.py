@@ -227,6 +227,11 @@ class Settings(Table):
         """The TOML file that these are of, if there is one."""
         return self._file
 
+    def of_file(self, file: Path | None) -> "Settings":
+        """Note which file these are of. Returns them."""
+        self._file = file
+        return self
+
     @property
     def picture_store(self) -> PictureStoreKind:
         """Where pictures are stored."""
@@ -301,8 +306,7 @@ def load_settings(
         # A value that fits none of a setting's types has an error for each type; the first is enough.
         lines = {each["loc"][:2]: f"{file or 'command line'}: {_line(each)}" for each in reversed(error.errors())}
         raise StartupError("\n".join(reversed(lines.values()))) from error
-    settings._file = None if file is None else Path(os.path.abspath(file))
-    return settings
+    return settings.of_file(None if file is None else Path(os.path.abspath(file)))
 
 
 def _frozen(value: Any) -> Any:

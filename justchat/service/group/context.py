@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 
 import orjson
 from attrs import frozen
@@ -50,19 +51,21 @@ class WorkerContext:
     def encode(self) -> bytes:
         """The line."""
         settings = self.settings.model_dump_json(warnings=False)
-        return orjson.dumps([self.start.name, self.workers, self.embedded, self.ports, self.inboxes, settings]) + b"\n"
+        file = None if self.settings.file is None else str(self.settings.file)
+        parts = [self.start.name, self.workers, self.embedded, self.ports, self.inboxes, settings, file]
+        return orjson.dumps(parts) + b"\n"
 
     @classmethod
     def decode(cls, line: bytes) -> "WorkerContext":
         """The context of a line."""
-        start, workers, embedded, ports, inboxes, settings = orjson.loads(line)
+        start, workers, embedded, ports, inboxes, settings, file = orjson.loads(line)
         return cls(
             start=Start[start],
             workers=workers,
             embedded=embedded,
             ports=ports,
             inboxes=[(reading, writing) for reading, writing in inboxes],
-            settings=Settings.model_validate_json(settings),
+            settings=Settings.model_validate_json(settings).of_file(None if file is None else Path(file)),
         )
 
     def sockets(self, number: int) -> dict[str, socket.socket]:
