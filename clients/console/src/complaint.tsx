@@ -119,7 +119,7 @@ interface Choice {
   does: () => void;
 }
 
-/** What can be done, by one click or one key each. What is done goes into the note. */
+/** What can be done, by one click or one key each. What is done goes into the note, unless it is taken back. */
 function Choices({ model, shown, next }: { model: Model; shown: Shown; next: string }) {
   const { complaint } = shown;
   const [term, setTerm] = useState<Term>('day');
@@ -130,8 +130,14 @@ function Choices({ model, shown, next }: { model: Model; shown: Shown; next: str
     setNote((before) => (before ? `${before} ${done}` : done));
   }
 
+  function forget(done: string): void {
+    setNote((before) => before.replace(done, '').replace('  ', ' ').trim());
+  }
+
   async function carryOut(deed: Deed): Promise<void> {
-    if (await model.carryOut(deed)) remember(deed.done);
+    const { done, undo } = deed;
+    const undone = undo && { ...undo, call: () => undo.call().then(() => forget(done)) };
+    if (await model.carryOut(undone ? { ...deed, undo: undone } : deed)) remember(done);
   }
 
   async function dropIt(message: string): Promise<void> {

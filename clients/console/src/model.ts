@@ -103,7 +103,10 @@ export class Model {
 
   constructor(private draw: () => void) {
     window.addEventListener('hashchange', () => {
+      const { section } = this.route;
       this.route = routed();
+      // What cannot be taken back was read.
+      if (this.route.section !== section) this.notices = this.notices.filter(({ undo }) => undo);
       this.changed();
     });
     void this.restore();

@@ -140,7 +140,8 @@ class Console(ConsoleCase):
         await window.shows(".cases", MARKUP)
         closed = (await self.server.call("/server/complaints/list", status="closed", limit=3)).data["complaints"]
         note = next(each["note"] for each in closed if each["_id"] == first)
-        self.assertIn("The message is removed.", note)
+        self.assertRegex(note, r"^The message is removed\. .* is banned from the room\.$")
+        self.assertNotIn("silenced", note)
         await window.run("location.hash = '#/audit'")
         await window.shows("li", "Talked to him")
         await save(window, "console-audit")
