@@ -222,6 +222,10 @@ class Settings(Table):
     webhooks: Webhooks = ()
     _file: Path | None = PrivateAttr(None)
 
+    def __eq__(self, other: object) -> bool:
+        # Whatever file they are of: a worker's are of none.
+        return isinstance(other, Settings) and self.__dict__ == other.__dict__
+
     @property
     def file(self) -> Path | None:
         """The TOML file that these are of, if there is one."""
