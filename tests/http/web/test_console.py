@@ -210,6 +210,7 @@ class Console(ConsoleCase):
         self.assertEqual(401, (await AppServer(self.daemon, secret).call("/server/whoami")).status)
 
         await window.run("location.hash = '#/gifts'")
+        await window.shows("h1", "Gifts")  # until then "Name" is found in "Name of the key"
         await window.fill("Name", MARKUP)
         await window.fill("Price in coins", "7")
         await window.fill("Picture", "/gifts/rose.png")
