@@ -11,7 +11,7 @@ from tests.support.chat import a_person, a_room
 from tests.support.money import with_coins
 from tests.support.tabs import Tab, WebCase
 
-WORDS = Path(__file__).parents[3] / "clients" / "web" / "src" / "words"
+CLIENTS = Path(__file__).parents[3] / "clients"
 NOT_MET = {
     "beyond-networks",
     "encoding-not-supported",
@@ -44,7 +44,7 @@ class Errors(SynchronousTestCase):
             if isinstance(each, type) and issubclass(each, errors.ApiError) and hasattr(each, "code")
         }
 
-        said = set(re.findall(r"'error ([\w-]+)':", (WORDS / "en_errors.ts").read_text()))
+        said = set(re.findall(r"'error ([\w-]+)':", (CLIENTS / "web" / "src" / "words" / "en_errors.ts").read_text()))
 
         self.assertEqual(set(), codes - said - NOT_MET)
 
@@ -52,7 +52,7 @@ class Errors(SynchronousTestCase):
         """Each type of service message has words."""
         services = {kind.value for kind in list(Kind)[: list(Kind).index(Kind.MESSAGE_REMOVED)]} - {Kind.MESSAGE.value}
 
-        said = set(re.findall(r"'([\w ]+) by':", (WORDS / "en.ts").read_text()))
+        said = set(re.findall(r"'([\w ]+) by':", (CLIENTS / "shared" / "service_messages.ts").read_text()))
 
         self.assertIn("kick", services)
         self.assertEqual(set(), services - said)
