@@ -50,9 +50,12 @@ deb:
 deb-check: deb
 	sh packaging/check_deb.sh
 
-# The wheel and the first hour wait for downloads, so they are tried side by side.
-check: lint docs trial
-	$(MAKE) --jobs=2 --output-sync=target wheel first-hour
+# Two by two, except for the tests: what uses one core, and what waits for downloads.
+TWO := --jobs=2 --output-sync=target
+check: $(INSTALLED)
+	$(MAKE) $(TWO) lint docs
+	$(MAKE) trial
+	$(MAKE) $(TWO) wheel first-hour
 	$(MAKE) audit
 
 lint: $(INSTALLED) client clients/node_modules/.checked
