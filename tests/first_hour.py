@@ -22,6 +22,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.support.browser import CHROMIUM, Browser
 from tests.support.first_minute import two_who_talk
+from tests.support.screenshots import save
 from tests.support.waiting import assert_within, eventually
 
 REPOSITORY = Path(__file__).parents[1]
@@ -125,8 +126,9 @@ class FirstHour(TestCase):
 
     async def meet(self) -> None:
         """Two people sign up in a browser and talk; says how long that took from the clone on."""
-        async with two_who_talk("http://127.0.0.1:4000/"):
+        async with two_who_talk("http://127.0.0.1:4000/") as window:
             took = time.monotonic() - self.began
+            await save(window, "first-minute")
         print(f"From clone to first message: {took:.0f} s; {FIRST_MESSAGE:.0f} s are asked")
         assert_within(3 * FIRST_MESSAGE, took)  # most of it is pip's and npm's downloads
 
