@@ -22,6 +22,8 @@ class TurnsTests(SynchronousTestCase):
         self.clock = Clock()
         self.slow_reads = SlowReads(self.clock, at_once=2, per_user=3)
         self.began: list[str] = []
+        self.taken: list[object] = []
+        """A search that nobody holds is collected as garbage, and ends."""
 
     def take(self, user: str) -> "tuple[Deferred[None], Deferred[None]]":
         """A search of a user: what ends it, and its outcome."""
@@ -32,7 +34,9 @@ class TurnsTests(SynchronousTestCase):
                 self.began.append(user)
                 await end
 
-        return end, ensureDeferred(search())
+        outcome = ensureDeferred(search())
+        self.taken.append((end, outcome))
+        return end, outcome
 
     def test_at_once(self) -> None:
         """A bounded number of reads run; the next begins when one ends."""

@@ -162,6 +162,7 @@ class ItsProcess(PasswordsCase):
         await made.process.send("a")
         os.kill(self.pid(made), signal.SIGSTOP)
         self.patch(passwords, "PATIENCE", 0.01)
+        self.patch(passwords, "PROBE_EVERY", 600.0)
         await made.hash(SECRET, TURN)
         os.kill(self.pid(made), signal.SIGCONT)
         await eventually(lambda: not made.process.unanswered, "it to catch up")
