@@ -102,7 +102,7 @@ WEB_SOURCES := clients/build.mjs \
 	$(wildcard $(CLIENT)/src/*.ts)
 web: justchat/http/web/static/index.html
 
-justchat/http/web/static/index.html: $(filter-out %/api.ts,$(WEB_SOURCES)) | clients/node_modules/.installed
+justchat/http/web/static/index.html: $(filter-out %/api.ts,$(WEB_SOURCES)) clients/node_modules/.installed
 	@$(WITH_NODE) clients && node build.mjs ../justchat/http/web/static
 
 clients/node_modules/.checked: $(WEB_SOURCES) clients/tsconfig.json $(CLIENT)/src/api.ts clients/node_modules/.installed
