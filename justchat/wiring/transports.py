@@ -14,6 +14,7 @@ from justchat.actions.exports import Exports
 from justchat.actions.server_keys import ServerKeyCheck
 from justchat.config.limits import Limits
 from justchat.config.settings import Settings
+from justchat.errors import Incident, Unavailable
 from justchat.http.access_log import AccessLog, note_user
 from justchat.http.app import ForUsers, WebPages, make_app, upload_head_checks
 from justchat.http.asyncapi import asyncapi
@@ -39,7 +40,7 @@ from justchat.limits.connection_limiter import ConnectionLimiter
 from justchat.limits.http_connection_limiter import HttpConnectionLimiter
 from justchat.limits.other_daemons import OtherDaemonsOf, no_other_daemons
 from justchat.limits.rate_limiter import RateLimiter
-from justchat.metrics.declarations import SOCKETS_CLOSED
+from justchat.metrics.declarations import FAILURES, SOCKETS_CLOSED
 from justchat.model.phone import parse_phone
 from justchat.outbound.sms.outbox import last_text
 from justchat.protocol.close_codes import CloseCode, code_of_metrics
@@ -112,6 +113,8 @@ def make_transports(
     """``endpoints`` are the calls, ``rates`` their limits."""
     for protocol, code in product(("websocket", "socketio"), CloseCode):  # shown from the start
         SOCKETS_CLOSED.count(protocol, code_of_metrics(code), by=0)
+    for status in (Incident.status, Unavailable.status):
+        FAILURES.count(status, by=0)
     addresses = ClientAddresses(settings.http.proxies, settings.http.proxy_header, settings.limits.exempt)
     spool = _make_spool(settings)
     dispatcher = Dispatcher(
