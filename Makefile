@@ -152,6 +152,7 @@ fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.attacks.fuzz_frames -max_total_time=$(FUZZ_SECONDS)
 	JUSTCHAT_BODIES=$(BODIES) $(BIN)/trial --temp-directory=_trial_temp tests.http.test_random_bodies \
 		tests.attacks.test_parsers
+	$(BIN)/python -m tests.attacks.by_document
 
 # Runs the attacks in their large form and schemathesis, and prints a table of what each costs other users. ATTACK selects
 # trial targets, or --docs prints the table in the form of docs/security.rst.

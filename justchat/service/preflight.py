@@ -35,9 +35,9 @@ def owner_of(twistd: Mapping[str, Any]) -> Owner:
 
 
 def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
-    """Raises StartupError with every fault that shows without making or binding anything, a line each.
+    """Raises StartupError with the faults that show without making or binding anything, and the warnings, a line each.
 
-    Returns what does not keep the daemon from starting, a line each.
+    Returns the warnings where they are all: they do not keep the daemon from starting.
     """
     owner = owner_of(twistd)
     faults: list[str] = []
@@ -60,7 +60,7 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
         except StartupError as error:
             faults.append(str(error))
     if faults:
-        raise StartupError("\n".join(faults))
+        raise StartupError("\n".join([*faults, *warnings]))
     return warnings
 
 
