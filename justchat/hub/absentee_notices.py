@@ -31,6 +31,8 @@ class AbsenteeNotices:
     def __init__(self, mailboxes: IMailboxes, reactor: IReactorTime) -> None:
         self._mailboxes = mailboxes
         self._reactor = reactor
+        self.pending = 0
+        """Notices that are being stored."""
 
     def on_entry(self, room: Room, entry: Entry) -> None:
         """Store the notices of a room's entry. Nobody waits for them: the entry is durable already."""
@@ -42,11 +44,15 @@ class AbsenteeNotices:
             )
 
     async def _store(self, user: Id, entry: Entry) -> None:
-        for _ in range(STORE_ATTEMPTS):
-            try:
-                return await self._append(user, entry)
-            except Unavailable:
-                await deferLater(self._reactor, 1.0)
+        self.pending += 1
+        try:
+            for _ in range(STORE_ATTEMPTS):
+                try:
+                    return await self._append(user, entry)
+                except Unavailable:
+                    await deferLater(self._reactor, 1.0)
+        finally:
+            self.pending -= 1
         self._log.warn("the notice of {entry} is stored at the next start", entry=entry.id)
 
     async def _append(self, user: Id, entry: Entry) -> None:

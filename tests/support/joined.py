@@ -24,6 +24,7 @@ from justchat.wiring.stores import Stores, make_stores
 from tests.support.connections import RecordingConnection
 from tests.support.memory_bus import MemoryBus, MemoryNode
 from tests.support.mongo import discard, fresh_uri
+from tests.support.waiting import eventually
 
 _nothing: Any = None
 
@@ -71,6 +72,8 @@ class JoinedCase(TestCase):
         self.one, self.other = await self.a_daemon(), await self.a_daemon()
 
     async def tearDown(self) -> None:
+        # A notice that the stopped mailboxes refuse would be tried again later.
+        await eventually(lambda: not any(daemon.hub.notices.pending for daemon in self._daemons), "the notices", 60)
         for daemon in self._daemons:
             await daemon.stores.mailboxes.stop()
             await daemon.stores.rooms.stop()
