@@ -118,7 +118,7 @@ class PersonalData(OwnDatabaseCase):
             quiet = await people.during(deferLater(reactor, SECONDS))
             exported = await people.during(exporting())
 
-        self.assertEqual([], harm(quiet, exported, rise=RISE, name=f"export, {EXPORTED:,} messages"))
+        self.assertEqual([], harm(quiet, exported, name=f"export, {EXPORTED:,} messages"))
         response = await treq.get(f"http://127.0.0.1:{self.daemon.http}/{made['url']}", agent=Agent(reactor))
         with ZipFile(BytesIO(await treq.content(response))) as archive:
             self.assertEqual(EXPORTED, archive.read("messages.jsonl").count(b"Dear diary"))
