@@ -115,12 +115,13 @@ class Paths(ChatTestCase):
             self.assertEqual((404, "Not Found"), (answer.status, answer.json["error"]), line)
 
     async def test_front(self) -> None:
-        """The front page in a browser says what the daemon is and where its API is described."""
-        [answer] = await exchange(self.daemon.http, a_request("GET /", last=True))
+        """To who asks for JSON, / says what the daemon is and where its API is described, with a page or without."""
+        said = a_request("GET /", "Accept: application/json", last=True)
+        [answer] = await exchange(self.daemon.http, said)
 
-        said = json.loads(answer.body)
-        self.assertEqual((200, "JustChat", __version__), (answer.status, said["name"], said["version"]))
-        self.assertIn("README.rst", said["docs"])
+        front = json.loads(answer.body)
+        self.assertEqual((200, "JustChat", __version__), (answer.status, front["name"], front["version"]))
+        self.assertIn("README.rst", front["docs"])
 
     async def test_path_not_utf8(self) -> None:
         """A path that is not UTF-8 does not exist: 404, and no error in the log."""
