@@ -12,6 +12,7 @@ import contextlib  # a global "suppress" would be a setting of trial's
 import os
 from collections.abc import Callable, Coroutine
 from random import Random, SystemRandom
+from traceback import format_exception
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -91,7 +92,8 @@ class Histories(ChatTestCase):
             await deferToThread(run_state_machine_as_test, machine, settings=settings(SETTINGS, max_examples=self.most))
         except Exception as error:
             how = f"JUSTCHAT_SEED={SEED} JUSTCHAT_STEPS={STEPS} JUSTCHAT_HISTORIES={MOST}"
-            raise AssertionError(f"{how}: {type(error).__name__}: {error}") from error
+            # A history that fails once and not again has the first failure inside of it.
+            raise AssertionError(f"{how}: {''.join(format_exception(error))}") from error
         finally:
             core.global_force_seed = None
 

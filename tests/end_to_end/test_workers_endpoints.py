@@ -58,8 +58,13 @@ class Place:
 
 
 class Endpoints(StartCase):
-    async def a_group(self, http: str, websocket: str, *options: str, prefix: list[str] | None = None) -> Daemon:
-        daemon = self.a_daemon("--workers", str(NUMBER), "--http", http, "--websocket", websocket, *options)
+    async def a_group(
+        self, http: str, websocket: str, *options: str, prefix: list[str] | None = None, settings: str = ""
+    ) -> Daemon:
+        # On a busy machine sessions outlast the usual 30 s, in which a client is to say who it is.
+        config = self.a_config(f"[websocket]\ninit_timeout = 300\n{settings}")
+        ports = ("--http", http, "--websocket", websocket)
+        daemon = self.a_daemon("--workers", str(NUMBER), *ports, "--config", config, *options)
         daemon.prefix = prefix or []
         daemon.spawn()
 
@@ -122,10 +127,10 @@ class Endpoints(StartCase):
     async def test_klein(self) -> None:
         """Without the fast lane; on a plain Unix socket; and in a data directory whose path is too long for sockets."""
         path = self.folder / "ws.sock"
-        config = self.a_config("[http]\nfast_lane = false\n[limits]\nenabled = false\n")
         long = self.folder / ("long" * 30)
-        options = ("--config", config, "--data-dir", str(long))
-        daemon = await self.a_group("tcp:0:interface=127.0.0.1", f"unix:{path}", *options)
+        settings = "[http]\nfast_lane = false\n[limits]\nenabled = false\n"
+        data_dir = ("--data-dir", str(long))
+        daemon = await self.a_group("tcp:0:interface=127.0.0.1", f"unix:{path}", *data_dir, settings=settings)
 
         place = Place(self.port(daemon, "http listens on"))
         await self.assert_polls(place)
