@@ -15,6 +15,7 @@ from justchat.actions.presence import current_room, is_inside, vacate
 from justchat.actions.word_filter import WordFilter
 from justchat.errors import ApiError, Conflict, DatabaseAway, RoomNotFound, TooManyRooms, Unavailable, WrongPassword
 from justchat.interfaces.counters import CountAction
+from justchat.interfaces.realtime import IArrivals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.interfaces.workers import HashOwner, IPasswords
@@ -45,6 +46,8 @@ class RoomActions:
     rooms_per_user: int | None
     """None for an app's own server, which may create any number for an admin."""
     count_entering: CountAction
+    arrivals: IArrivals | None = None
+    """None for a daemon alone."""
 
     async def create(
         self,
@@ -131,6 +134,7 @@ class RoomActions:
 
         previous, interrupted = await self._claim(user, room.id)
         try:
+            await self._arrive(user, previous)
             room, entry = await self.rooms.append(room.id, propose)
         except DatabaseAway:
             # The entry may be stored all the same, and then it stays.
@@ -232,6 +236,7 @@ class RoomActions:
 
     async def leave(self, user: Id, room_id: Id) -> None:
         """Leave a room. It is not an error if the user is not inside."""
+        await self._arrive(user, room_id)
         await self._leave(user, room_id)
         await vacate(user, room_id, self.users, self.rooms)
 
@@ -270,6 +275,13 @@ class RoomActions:
             await self.users.end_move(user, to, interrupted)
         else:
             await self.users.abandon_move(user, to)
+
+    async def _arrive(self, user: Id, room: Id | None) -> None:
+        """Let a user's connections here have what happened since they entered a room, perhaps through another daemon,
+        before they learn that they are out of it.
+        """
+        if self.arrivals is not None and room is not None and await is_inside(user, room, self.rooms):
+            await self.arrivals.arrive(user, room)
 
     async def _leave(self, user: Id, room_id: Id) -> None:
         def propose(room: Room, seq: int) -> Entry | None:

@@ -1,16 +1,19 @@
 """Arrivals: a user with connections here enters a room through another daemon.
 
 This daemon may not have followed the room yet, so it has missed what happened since. The user's connections receive it
-as a reconnecting client does: first the events since their entering, then those that were held back meanwhile.
+as a reconnecting client does: first the events since their entering, then those that were held back meanwhile. All of
+the user's events are held back, not the room's alone: word that they have left the room, or entered another, comes
+after what happened while they were inside.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
+from attrs import Factory, define, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from justchat.errors import RoomNotFound, Unavailable
 from justchat.hub.following import Following
@@ -18,11 +21,10 @@ from justchat.hub.gate import Gate
 from justchat.hub.local_rooms import LocalRooms
 from justchat.hub.registry import Registry
 from justchat.interfaces.packets import Move
-from justchat.interfaces.realtime import IReplay
+from justchat.interfaces.realtime import IArrivals, IReplay
 from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Kind
 from justchat.model.ids import Id
-from justchat.model.moment import Clock, Moment
 from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.encoded_events import EncodedEvent
 from justchat.protocol.events import Position
@@ -31,14 +33,45 @@ ATTEMPTS = 30
 """Attempts to read what was missed, one second apart. Then the user's connections are closed, to come back later."""
 NOTHING_MORE = 1 << 62
 """No event has such a seq."""
-SKEW = timedelta(seconds=0.25)
-"""Clocks of daemons may differ by this much."""
 LOOKED_BACK = (100, 1000)
 """Entries in which the user's entering is looked for, where its seq is not known."""
 
 
+@frozen
+class _Entering:
+    """The entry by which a user entered a room."""
+
+    seq: int
+    place: int
+
+
+@define(eq=False)
+class _Arrival:
+    """An arrival that is under way. Its gate holds back what the user's connections do not know yet."""
+
+    user: Id
+    room: Id
+    gate: Gate
+    entering: _Entering | None
+    """None while it is not known."""
+    known_place: int
+    """That of the latest entering that all the user's connections know of."""
+    left_at: int
+    """The seq of the entry by which the user left the room before."""
+    is_joined: bool
+    """Whether a connection of the user is bound meanwhile, which may know what is held back."""
+    sent: int = 0
+    """The seq of the last event that was sent."""
+    waiters: list[Deferred[None]] = Factory(list)
+
+    def has_missed(self, entering: _Entering) -> bool:
+        """Whether none of the user's connections knew of this entering when the arrival began."""
+        return entering.place > self.known_place and entering.seq > self.left_at
+
+
+@implementer(IArrivals)
 class Arrivals:
-    """Carries out arrivals, one at a time of each user in each room."""
+    """Carries out arrivals, one at a time of each user."""
 
     _log = Logger()
 
@@ -50,7 +83,6 @@ class Arrivals:
         following: Following,
         rooms: IRooms,
         replay: IReplay,
-        clock: Clock,
         reactor: Any,
     ) -> None:
         self._by_user = registry.by_user
@@ -58,18 +90,13 @@ class Arrivals:
         self._following = following
         self._rooms = rooms
         self._replay = replay
-        self._clock = clock
         self._reactor = reactor
-        self._changed_at: dict[Id, Moment] = {}
-        """By local user, when a connection came or went."""
         registry.subscribe_change(self._on_change)
-        self._pending: dict[tuple[Id, Id], list[Deferred[None]]] = {}
+        self._pending: dict[Id, _Arrival] = {}
 
     def _on_change(self, user: Id) -> None:
-        if user in self._by_user:
-            self._changed_at[user] = self._clock()
-        else:
-            self._changed_at.pop(user, None)
+        if user in self._pending:
+            self._pending[user].is_joined = True
 
     def on_moved(self, move: Move) -> None:
         """A user has entered a room through another daemon."""
@@ -81,9 +108,14 @@ class Arrivals:
             lambda failure: self._log.failure("a user did not arrive in a room", failure)
         )
 
-    def is_pending(self, user: Id, room: Id) -> bool:
-        """Whether the user is arriving in the room."""
-        return (user, room) in self._pending
+    @property
+    def pending(self) -> int:
+        """How many arrivals are under way."""
+        return len(self._pending)
+
+    def is_pending(self, user: Id) -> bool:
+        """Whether the user is arriving in a room."""
+        return user in self._pending
 
     async def arrive(self, user: Id, room: Id, move: Move | None = None) -> None:
         """Let a user's connections receive the events of a room, and all since the user entered it, by ``move`` if that
@@ -91,110 +123,118 @@ class Arrivals:
 
         Returns when they do. Does nothing for a user without connections.
         """
-        pending = self._pending.get((user, room))
-        if pending is not None:
+        while user in self._pending:
             waiter: Deferred[None] = Deferred()
-            pending.append(waiter)
-            return await waiter
-        if self._local_rooms.has(user, room) or not self._local_rooms.connections_of(user):
-            return None
-        if move is not None and self._local_rooms.is_over(user, room, move.seq, move.order):
-            return None
-        self._pending[user, room] = []
-        gate = Gate(lambda: self._local_rooms.connections_of(user))
-        self._local_rooms.close_gate(user, room, gate)
-        self._local_rooms.add(user, room)
+            self._pending[user].waiters.append(waiter)
+            await waiter
+        local_rooms = self._local_rooms
+        if local_rooms.has(user, room) or not local_rooms.connections_of(user):
+            return
+        if move is not None and local_rooms.is_over(user, room, move.seq, move.order):
+            return
+        entering = None if move is None else _Entering(move.seq, move.order)
+        gate = Gate(lambda: local_rooms.ungated_connections_of(user))
+        arrival = _Arrival(
+            user=user,
+            room=room,
+            gate=gate,
+            entering=entering,
+            known_place=local_rooms.known_place(user),
+            left_at=local_rooms.left_at(user, room),
+            is_joined=any(connection.awaits_position for connection in self._by_user[user]),
+        )
+        self._pending[user] = arrival
+        local_rooms.close_gate(user, gate)
+        local_rooms.add(user, room)
         try:
-            upto = await self._catch_up(user, room, move, gate)
+            upto = await self._catch_up(arrival)
             gate.open(lambda event: event.stream != room or event.seq > upto)
         except Exception:
             gate.close(CloseCode.TRY_AGAIN_LATER, "an internal error")
             raise
         finally:
-            self._local_rooms.open_gate(user, room)
-            for waiter in self._pending.pop((user, room)):
-                waiter.callback(None)
+            local_rooms.open_gate(user)
+            del self._pending[user]
+            for each in arrival.waiters:
+                each.callback(None)
 
-    async def _catch_up(self, user: Id, room: Id, move: Move | None, gate: Gate) -> int:
+    async def _catch_up(self, arrival: _Arrival) -> int:
         """Send what the user has missed in the room. Returns the seq up to which nothing is missed."""
-        await self._following.confirmed(room)
+        await self._following.confirmed(arrival.room)
         for _ in range(ATTEMPTS):
-            if not self._local_rooms.has(user, room):  # they have left the room, or all their connections are closed
-                break
+            if arrival.user not in self._by_user:
+                return NOTHING_MORE
             try:
-                return await self._send_missed(user, room, move, gate)
+                return await self._send_missed(arrival)
             except RoomNotFound:
-                self._local_rooms.remove(user, room)
-                break
+                self._local_rooms.remove(arrival.user, arrival.room)
+                return NOTHING_MORE
             except Unavailable:
                 await deferLater(self._reactor, 1.0)
-        else:
-            gate.close(CloseCode.TRY_AGAIN_LATER, "the database is away")
+        arrival.gate.close(CloseCode.TRY_AGAIN_LATER, "the database is away")
         return NOTHING_MORE
 
-    async def _send_missed(self, user: Id, room: Id, move: Move | None, gate: Gate) -> int:
+    async def _send_missed(self, arrival: _Arrival) -> int:
+        user, room = arrival.user, arrival.room
         upto = await self._rooms.position(room)
-        if move is not None and move.seq > upto:
+        if arrival.entering is not None and arrival.entering.seq > upto:
             return upto  # their entering is still on its way here
         is_inside = user in (await self._rooms.get(room)).users
-        is_over = False
-        if is_inside or self._were_all_connected(user, move):
-            entering = (move.seq, move.order) if move is not None else await self._entering(user, room, upto)
-            if entering is None:
-                gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
-            else:
-                is_over = not await self._send_since(user, room, entering, upto, gate)
-        if is_inside and not is_over:
+        if not is_inside:
+            self._local_rooms.remove(user, room, upto)
+        if arrival.entering is None:
+            arrival.entering = await self._find_entering(arrival, upto)
+        if arrival.entering is None:
+            if is_inside:
+                arrival.gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
+        elif (is_inside or arrival.has_missed(arrival.entering)) and await self._send_since(
+            arrival, arrival.entering, upto
+        ):
             return upto
-        self._local_rooms.remove(user, room, upto)
-        return NOTHING_MORE
+        return max(upto, self._local_rooms.left_at(user, room))
 
-    async def _send_since(self, user: Id, room: Id, entering: tuple[int, int], upto: int, gate: Gate) -> bool:
-        """Send the events since an entering, which is the seq and the place of its entry.
-
-        False where the user's connections have learned in the meantime that this stay is over.
-        """
-        seq, place = entering
+    async def _send_since(self, arrival: _Arrival, entering: _Entering, upto: int) -> bool:
+        """Send the events since an entering. False where a new connection of the user knows that this stay is over."""
+        user, room = arrival.user, arrival.room
 
         def is_over() -> bool:
-            return self._local_rooms.is_over(user, room, seq, place)
+            return arrival.is_joined and (
+                not self._local_rooms.has(user, room)
+                or self._local_rooms.is_over(user, room, entering.seq, entering.place)
+            )
 
         async def send(events: Iterable[EncodedEvent]) -> bool:
             if is_over():
                 return False
-            self._local_rooms.entered(user, place)
+            self._local_rooms.entered(user, entering.place)
             for event in events:
-                for connection in self._local_rooms.connections_of(user):
+                for connection in self._local_rooms.ungated_connections_of(user):
                     connection.send(event)
-            return bool(self._local_rooms.connections_of(user))
+                arrival.sent = event.seq
+            return user in self._by_user
 
-        have, until = (Position(n=None, room=room, seq=each) for each in (seq - 1, upto))
+        have, until = (Position(n=None, room=room, seq=each) for each in (max(entering.seq - 1, arrival.sent), upto))
         if await self._replay.replay(user, have, until, send):
             return True
         if is_over():
             return False
-        gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
+        arrival.gate.close(CloseCode.TRY_AGAIN_LATER, "too many events were missed")
         return True
 
-    def _were_all_connected(self, user: Id, move: Move | None) -> bool:
-        """Whether all the user's connections are older than this move, so that all of them have missed it."""
-        return move is not None and self._are_older(user, move.at)
-
-    def _are_older(self, user: Id, at: Moment) -> bool:
-        changed_at = self._changed_at.get(user)
-        return changed_at is not None and changed_at < at - SKEW
-
-    async def _entering(self, user: Id, room: Id, upto: int) -> tuple[int, int] | None:
-        """Seq and place of the first entry by which a user entered a room and which their connections have missed; None
-        where they entered long ago.
+    async def _find_entering(self, arrival: _Arrival, upto: int) -> _Entering | None:
+        """The first entry by which the user entered the room and which their connections have missed; None where they
+        entered long ago.
         """
-        left_at = self._local_rooms.left_at(user, room)
         for limit in LOOKED_BACK:
-            entries = await self._rooms.entries(room, max(left_at, upto - limit), limit)
-            entered = [entry for entry in entries if entry.kind is Kind.NEW_ROOMMATE and entry.author == user]
-            for entry in entered[:-1]:
-                if left_at or self._are_older(user, entry.created_at):
-                    return entry.seq, entry.place
-            if entered:
-                return entered[-1].seq, entered[-1].place
+            entries = await self._rooms.entries(arrival.room, max(arrival.left_at, upto - limit), limit)
+            enterings = [
+                _Entering(entry.seq, entry.place)
+                for entry in entries
+                if entry.kind is Kind.NEW_ROOMMATE and entry.author == arrival.user
+            ]
+            for entering in enterings[:-1]:
+                if arrival.has_missed(entering):
+                    return entering
+            if enterings:
+                return enterings[-1]
         return None

@@ -44,8 +44,8 @@ class LocalRooms:
         self._rooms: dict[Id, _LocalRoom] = {}
         self._rooms_of: dict[Id, tuple[Id, ...]] = {}
         """By local user: their room, and for the time of a move a second one."""
-        self._gates: dict[tuple[Id, Id], IConnection] = {}
-        """By user and room: what receives the room's events in the place of the user's connections."""
+        self._gates: dict[Id, IConnection] = {}
+        """By user: what receives events in the place of the user's connections."""
         self._left_at: BoundedCache[tuple[Id, Id], int] = BoundedCache(LEFT_KEPT)
         self._entered: dict[Id, int] = {}
         """By local user, the place in the order of the latest entering that their connections know of."""
@@ -123,6 +123,10 @@ class LocalRooms:
         if user in self._by_user and place > self._entered.get(user, 0):
             self._entered[user] = place
 
+    def known_place(self, user: Id) -> int:
+        """The place in the order of the latest entering that a local user's connections know of; else 0."""
+        return self._entered.get(user, 0)
+
     def is_over(self, user: Id, room: Id, seq: int, place: int) -> bool:
         """Whether the user's connections know that a stay is over, which began with the room's entry ``seq``: they know
         of its end, or of a later entering.
@@ -132,20 +136,19 @@ class LocalRooms:
         """
         return seq <= self.left_at(user, room) or place < self._entered.get(user, 0)
 
-    def close_gate(self, user: Id, room: Id, gate: IConnection) -> None:
-        """From now on the gate receives the room's events in the place of the user's connections."""
-        self._gates[user, room] = gate
-        self._gate_changed(room)
+    def close_gate(self, user: Id, gate: IConnection) -> None:
+        """From now on the gate receives events in the place of the user's connections."""
+        self._gates[user] = gate
+        self._connections_changed(user)
 
-    def open_gate(self, user: Id, room: Id) -> None:
-        """From now on the user's connections receive the room's events themselves."""
-        self._gates.pop((user, room), None)
-        self._gate_changed(room)
+    def open_gate(self, user: Id) -> None:
+        """From now on the user's connections receive events themselves."""
+        self._gates.pop(user, None)
+        self._connections_changed(user)
 
-    def _gate_changed(self, room: Id) -> None:
-        local = self._rooms.get(room)
-        if local is not None:
-            local.changed()
+    def _connections_changed(self, user: Id) -> None:
+        for room in self.rooms_of(user):
+            self._rooms[room].changed()
 
     def apply(self, entry: Entry) -> None:
         """Apply an entry of a room, by which a user may enter or leave, before it is published."""
@@ -178,7 +181,7 @@ class LocalRooms:
         if local.members is not room.users:
             users = local.members = room.users
             inside = [user for user in local.users if user in users]
-            local.connections = self._joined(inside, room.id) if self._gates else self._joined_ungated(inside)
+            local.connections = self._joined(inside) if self._gates else self._joined_ungated(inside)
         return local.connections
 
     def connections_to(self, room: Room, may_hear: Callable[[Id], bool]) -> list[IConnection]:
@@ -186,20 +189,21 @@ class LocalRooms:
         local = self._rooms.get(room.id)
         if local is None:
             return []
-        return self._joined([user for user in local.users if user in room.users and may_hear(user)], room.id)
+        return self._joined([user for user in local.users if user in room.users and may_hear(user)])
 
     def _joined_ungated(self, users: list[Id]) -> list[IConnection]:
         by_user = self._by_user
         return [each for user in users for each in by_user[user]]
 
-    def _joined(self, users: list[Id], room: Id) -> list[IConnection]:
-        joined: list[IConnection] = []
-        for user in users:
-            gate = self._gates.get((user, room))
-            joined += self._by_user[user] if gate is None else (gate,)
-        return joined
+    def _joined(self, users: list[Id]) -> list[IConnection]:
+        return [each for user in users for each in self.connections_of(user)]
 
     def connections_of(self, user: Id) -> list[IConnection]:
+        """What receives the events of a user: their connections, or a gate in their place."""
+        gate = self._gates.get(user)
+        return self.ungated_connections_of(user) if gate is None else [gate]
+
+    def ungated_connections_of(self, user: Id) -> list[IConnection]:
         """The connections of a user."""
         return list(self._by_user.get(user, ()))
 
@@ -209,9 +213,8 @@ class LocalRooms:
 
     def _on_change(self, user: Id) -> None:
         gone = user not in self._by_user
-        for room in self._rooms_of.get(user, ()):
-            self._rooms[room].changed()
-            if gone:
-                self.remove(user, room)
+        self._connections_changed(user)
         if gone:
+            for room in self.rooms_of(user):
+                self.remove(user, room)
             self._entered.pop(user, None)

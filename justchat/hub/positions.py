@@ -51,11 +51,10 @@ class Positions:
         if self._following is not None:
             await self._following.confirmed(user)
         n, (possible, entered) = await self._limited(self._begin(user, have))
+        self._local_rooms.entered(user, entered)
         # One in which other connections of theirs are already, too: a move that is not settled may not name it.
         rooms = dict.fromkeys((*possible, *self._local_rooms.rooms_of(user)))
-        position = await self._in_room(user, n, rooms, have)
-        self._local_rooms.entered(user, entered)
-        return position
+        return await self._in_room(user, n, rooms, have)
 
     async def _in_room(self, user: Id, n: int, rooms: Iterable[Id], have: Position | None) -> Position:
         """The position in the first of these rooms that the user is in."""
@@ -79,7 +78,7 @@ class Positions:
         """Make the user a local user of a room."""
         if self._arrivals is not None and (
             # Their other connections must not miss what happened since they entered it.
-            self._local_rooms.has_positioned_connection(user) or self._arrivals.is_pending(user, room)
+            self._local_rooms.has_positioned_connection(user) or self._arrivals.is_pending(user)
         ):
             await self._arrivals.arrive(user, room)
         self._local_rooms.add(user, room)
@@ -89,8 +88,10 @@ class Positions:
     async def _seq_inside(self, user: Id, room: Id, have: Position | None) -> int | None:
         """The seq of the last entry of a room that the user is in; None where they are not inside."""
         try:
+            seq = await self._rooms.position(room)
             # From the log: a notice of their leaving may have come before n, and the leaving itself not yet.
             if user not in (await self._rooms.latest(room)).users:
+                self._local_rooms.left(user, room, seq)
                 return None
             return await self._rooms.position(room, (have and have.room == room and have.seq) or 0)
         except RoomNotFound:

@@ -48,6 +48,16 @@ class IPositions(Interface):
         """
 
 
+class IArrivals(Interface):
+    """The users who enter a room through another daemon."""
+
+    async def arrive(user: Id, room: Id) -> None:
+        """Let a user's connections here receive the events of a room, and all since the user entered it.
+
+        Returns when they do. Does nothing for a user without connections, or whose connections receive them already.
+        """
+
+
 class IReplay(Interface):
     """What a client that reconnects has missed."""
 

@@ -150,6 +150,7 @@ class Daemon(RootService):
         make = partial(
             make_actions,
             session_listener=hub.registry,
+            arrivals=hub.arrivals,
             passwords=passwords,
             images=images,
             picture_store=pictures,

@@ -42,7 +42,7 @@ from justchat.interfaces.exports import IArchives
 from justchat.interfaces.hooks import IBeforeMessage
 from justchat.interfaces.outbound import ICaptcha, ISmsSender
 from justchat.interfaces.pictures import IPictureStore
-from justchat.interfaces.realtime import ISessionListener
+from justchat.interfaces.realtime import IArrivals, ISessionListener
 from justchat.interfaces.tokens import ITokens
 from justchat.interfaces.workers import IImages, IPasswords
 from justchat.limits.rate_limiter import MakeWindow, SlidingWindow
@@ -93,6 +93,7 @@ def make_actions(
     stores: Stores,
     *,
     session_listener: ISessionListener,
+    arrivals: IArrivals | None,
     passwords: IPasswords,
     images: IImages,
     picture_store: IPictureStore,
@@ -162,6 +163,7 @@ def make_actions(
         clock=now,
         rooms_per_user=limits.rooms_per_user,
         count_entering=count_in_room("enter", limits, make_window),
+        arrivals=arrivals,
     )
     # One count for all that a person does to others in a room.
     count_moderating = count_in_room("moderate", limits, make_window)

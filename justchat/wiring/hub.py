@@ -30,12 +30,13 @@ reconnect together leave the database to others.
 
 @frozen(kw_only=True)
 class Hub:
-    """The parts of the hub that others use. ``room_sweep`` is None for a daemon alone."""
+    """The parts of the hub that others use. ``arrivals`` and ``room_sweep`` are None for a daemon alone."""
 
     registry: Registry
     broadcast: Broadcast
     notices: AbsenteeNotices
     positions: Positions
+    arrivals: Arrivals | None
     replay: Replay
     room_sweep: RoomSweep | None
 
@@ -71,7 +72,6 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
             following=following,
             rooms=stores.rooms,
             replay=replay,
-            clock=now,
             reactor=reactor,
         )
         room_sweep = RoomSweep(
@@ -95,6 +95,7 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
         broadcast=broadcast,
         notices=notices,
         positions=positions,
+        arrivals=arrivals,
         replay=replay,
         room_sweep=room_sweep,
     )

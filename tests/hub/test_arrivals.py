@@ -1,10 +1,8 @@
 """A user moves by one daemon and is connected to another: there they get every event of the room, once, in order."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
-from justchat.hub import arrivals
 from justchat.interfaces.packets import Move
 from justchat.model.ids import Id
 from justchat.model.moment import now
@@ -183,7 +181,6 @@ class Arriving(JoinedCase):
 
     async def test_late_word(self) -> None:
         """Word of a stay that is over comes through the database: the user's old connection gets all of it, once."""
-        self.patch(arrivals, "SKEW", timedelta(0))
         self.node.leave()
         await self.stay()
         assert self.other.stores.packets is not None
@@ -197,7 +194,6 @@ class Arriving(JoinedCase):
 
     async def test_late_word_for_a_new_connection(self) -> None:
         """A connection that was bound after the stay gets nothing of it."""
-        self.patch(arrivals, "SKEW", timedelta(0))
         self.node.leave()
         await self.stay()
         connection, at = await self.other.bind(self.anna)
@@ -228,6 +224,68 @@ class Arriving(JoinedCase):
         await self.one.actions.enter(self.anna, self.room, None)
         await self.one.say(self.admin, self.room, "hello")
         await self.one.actions.leave(self.anna, self.room)
+
+    async def test_left_here(self) -> None:
+        """A user who leaves through this daemon, before all of the stay was read, gets it all the same, and first."""
+        self.other.bus.is_slow = True
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.say(self.admin, self.room, "hello")
+        await eventually(lambda: self.room in self.other.bus.followed(), "the room to be followed")
+
+        leaving = at_once([self.other.actions.leave(self.anna, self.room)])
+        self.other.bus.confirm()
+        await leaving
+
+        await self.told([("new roommate", self.room), (None, self.room), ("leave", self.room)])
+
+    async def test_left_there(self) -> None:
+        """Nor does it matter through which daemon the user leaves, and enters the next room."""
+        second = await self.a_room(self.admin)
+        self.other.bus.is_slow = True
+        await self.stay()
+        await self.one.actions.enter(self.anna, second, None)
+        await eventually(self.is_noticed, "the notice of leaving to be stored")
+
+        self.other.bus.confirm()
+
+        expected = [("new roommate", self.room), (None, self.room), ("leave", self.room), ("new roommate", second)]
+        await self.told(expected)
+
+    async def test_unheard(self) -> None:
+        """A stay of which no word has come is sent before the user leaves through this daemon, or enters a room."""
+        second = await self.a_room(self.admin)
+        self.other.bus.loses = lambda stream, kind: True
+        for room, next_room in ((self.room, second), (second, None)):
+            await self.one.actions.enter(self.anna, room, None)
+            await self.one.say(self.admin, room, "hello")
+            if next_room is not None:
+                await self.other.actions.enter(self.anna, next_room, None)
+            else:
+                await self.other.actions.leave(self.anna, room)
+
+        await self.told(
+            [
+                ("new roommate", self.room),
+                (None, self.room),
+                ("new roommate", second),
+                ("leave", self.room),
+                (None, second),
+                ("leave", second),
+            ]
+        )
+
+    async def told(self, expected: list[tuple[str | None, Id]]) -> None:
+        """The connection is told this of the user's stays, in this order."""
+
+        def events_told() -> list[tuple[str | None, Id]]:
+            data = [event["data"] for event in events(self.connection)]
+            return [(each.get("type"), each["room"]) for each in data]
+
+        await eventually(lambda: len(events_told()) >= len(expected), lambda: f"{expected}; there is {events_told()}")
+        self.assertEqual(expected, events_told())
+
+    async def is_noticed(self) -> bool:
+        return await self.one.stores.mailboxes.head(self.anna) > 0
 
     async def test_closed(self) -> None:
         """Nothing is left of a user who goes while they arrive."""

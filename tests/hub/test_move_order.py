@@ -1,10 +1,8 @@
 """The events of a user's moves, which come in several streams, leave each socket in the room that the log says."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
-from justchat.hub import arrivals
 from justchat.interfaces.bus import PacketKind
 from justchat.model.ids import Id
 from justchat.protocol.events import Position
@@ -129,7 +127,6 @@ class Order(JoinedCase):
 
     async def test_late_word(self) -> None:
         """Nor is one whose word comes late, and which the next entering has ended."""
-        self.patch(arrivals, "SKEW", timedelta(0))
         connection, at = await self.other.bind(self.anna)
         self.other.bus.loses = lambda stream, kind: kind is PacketKind.MOVED
         await self.one.actions.enter(self.anna, self.first, None)

@@ -23,7 +23,7 @@ from justchat.wiring.hub import Hub, make_hub
 from justchat.wiring.stores import Stores, make_stores
 from tests.support.connections import RecordingConnection
 from tests.support.memory_bus import MemoryBus, MemoryNode
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import close, discard, fresh_uri
 from tests.support.waiting import eventually
 
 _nothing: Any = None
@@ -64,6 +64,12 @@ class JoinedDaemon:
         return entry
 
 
+def is_busy(daemon: JoinedDaemon) -> bool:
+    """Whether notices are being stored, or users arrive."""
+    assert daemon.hub.arrivals is not None
+    return bool(daemon.hub.notices.pending or daemon.hub.arrivals.pending)
+
+
 class JoinedCase(TestCase):
     async def setUp(self) -> None:
         self.uri = fresh_uri()
@@ -72,13 +78,14 @@ class JoinedCase(TestCase):
         self.one, self.other = await self.a_daemon(), await self.a_daemon()
 
     async def tearDown(self) -> None:
-        # A notice that the stopped mailboxes refuse would be tried again later.
-        await eventually(lambda: not any(daemon.hub.notices.pending for daemon in self._daemons), "the notices", 60)
+        # What stopped stores refuse would be tried again later.
+        await eventually(lambda: not any(map(is_busy, self._daemons)), "the notices and arrivals", 60)
         for daemon in self._daemons:
             await daemon.stores.mailboxes.stop()
             await daemon.stores.rooms.stop()
-        for daemon in self._daemons:
-            await discard(daemon.database)
+        for daemon in self._daemons[1:]:
+            await close(daemon.database)
+        await discard(self.one.database)
 
     async def a_daemon(self) -> JoinedDaemon:
         settings = Settings()
@@ -99,6 +106,7 @@ class JoinedCase(TestCase):
             clock=now,
             rooms_per_user=100,
             count_entering=lambda user, room: None,
+            arrivals=hub.arrivals,
         )
         daemon = JoinedDaemon(database, bus, stores, hub, actions)
         self._daemons.append(daemon)
