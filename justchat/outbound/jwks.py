@@ -16,6 +16,8 @@ from justchat.outbound.http_client import HttpClient, NoAnswer
 MOST_KEYS = 100
 REFRESH_AT_MOST_EVERY = 60.0
 """Seconds. An unknown key, which anybody can name, causes no more requests than that."""
+RETRY_AT_MOST_EVERY = 2.0
+"""Seconds between two requests while no keys were ever read, so that nobody can sign in."""
 FRESH = 600.0
 """Seconds after which keys are read again, so that one the issuer has withdrawn is not accepted for long. Where the
 address is away, those of the last time are used.
@@ -52,17 +54,20 @@ class JwksKeys:
         self._client = client
         self._seconds = seconds
         self._keys: list[tuple[str | None, object]] | None = None
-        self._asked: float | None = None
+        self._asked = float("-inf")
         """When the address was last asked."""
+        self._looked = float("-inf")
+        """When it was last asked for an unknown id."""
         self._asking: list[Deferred[None]] | None = None
         """Those who wait for its answer; None while nobody asks."""
 
     async def find(self, kid: str | None, algorithm: str) -> Sequence[object]:
-        if self._keys is None or self._age() > FRESH:
-            await self._refresh()
+        is_fresh = self._keys is not None and self._age() <= FRESH
+        if not is_fresh:
+            await self._refresh(RETRY_AT_MOST_EVERY if self._keys is None else REFRESH_AT_MOST_EVERY)
         found = self._fitting(kid, algorithm)
         if not found and kid is not None:
-            await self._refresh()
+            await self._look_for_unknown(is_read_now=not is_fresh)
             found = self._fitting(kid, algorithm)
         if self._keys is None:
             raise Unavailable("the keys of the token's issuer cannot be read now")
@@ -72,16 +77,28 @@ class JwksKeys:
         return [key for id, key in self._keys or () if kid in (None, id) and fits(key, algorithm)]
 
     def _age(self) -> float:
-        return float("inf") if self._asked is None else self._seconds() - self._asked
+        return self._seconds() - self._asked
 
-    async def _refresh(self) -> None:
-        """Read the keys anew, unless that was tried a moment ago. All who wait share one request."""
+    async def _look_for_unknown(self, *, is_read_now: bool) -> None:
+        """Read the keys anew for an id that none of them has: the issuer may have changed its keys at any time, also
+        right after they were read. ``is_read_now``: they were read for this very token.
+        """
+        if self._seconds() - self._looked < REFRESH_AT_MOST_EVERY:
+            if self._asking is not None:  # another token has them read
+                await self._refresh(REFRESH_AT_MOST_EVERY)
+            return
+        self._looked = self._seconds()
+        if not is_read_now:
+            await self._refresh(0)
+
+    async def _refresh(self, pause: float) -> None:
+        """Read the keys anew, unless that was tried less than ``pause`` seconds ago. All who wait share one request."""
         if self._asking is not None:
             waiting: Deferred[None] = Deferred()
             self._asking.append(waiting)
             await waiting
             return
-        if self._age() < REFRESH_AT_MOST_EVERY:
+        if self._age() < pause:
             return
         self._asked = self._seconds()
         self._asking = []

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from justchat.errors import Unavailable
 from justchat.outbound.http_client import HttpClient
-from justchat.outbound.jwks import FRESH, REFRESH_AT_MOST_EVERY, JwksKeys
+from justchat.outbound.jwks import FRESH, REFRESH_AT_MOST_EVERY, RETRY_AT_MOST_EVERY, JwksKeys
 from tests.support.gateway import with_status
 from tests.support.issuer import JwksServer, jwk, new_key
 
@@ -34,15 +34,33 @@ class JwksCase(TestCase):
         self.assertEqual(1, len(self.server.sent))
 
     async def test_unknown(self) -> None:
-        """An unknown id has them read again, at most once a minute."""
+        """An unknown id has them read again, also right after they were read, and at most once a minute."""
         await self.count()
         self.server.serve(jwk(new_key("ES256"), "ES256", kid="2"))
         self.now += 1
 
-        self.assertEqual(0, await self.count("2"))
-        self.now += REFRESH_AT_MOST_EVERY
         self.assertEqual(1, await self.count("2"))
+        self.server.serve(jwk(new_key("ES256"), "ES256", kid="3"))
+        self.assertEqual([0] * 5, [await self.count(id) for id in ("3", "x1", "x2", "x3", "x4")])
+        self.assertEqual(2, len(self.server.sent))
+        self.now += REFRESH_AT_MOST_EVERY
+        self.assertEqual(1, await self.count("3"))
+        self.assertEqual(3, len(self.server.sent))
+
+    async def test_unknown_at_first(self) -> None:
+        """Where the keys were read for a token whose id is unknown, they are not read for it twice."""
         self.assertEqual([0] * 5, [await self.count(f"x{n}") for n in range(5)])
+
+        self.assertEqual(1, len(self.server.sent))
+
+    async def test_unknown_together(self) -> None:
+        """Many tokens of a new key share the request that finds it."""
+        await self.count()
+        self.server.serve(jwk(new_key("ES256"), "ES256", kid="2"))
+
+        counts = await gatherResults([Deferred.fromCoroutine(self.count("2")) for _ in range(5)])
+
+        self.assertEqual([1] * 5, counts)
         self.assertEqual(2, len(self.server.sent))
 
     async def test_withdrawn(self) -> None:
@@ -71,11 +89,16 @@ class JwksCase(TestCase):
         self.assertEqual(1, await self.count())
 
     async def test_never_read(self) -> None:
-        """Without any keys it is unknown whether a token is good. The address is asked at most once a minute."""
-        await self.server.refuse()
+        """Without any keys it is unknown whether a token is good. The address is asked again after a moment."""
+        self.server.answer = with_status(500)
         for _ in range(3):
             with self.assertRaises(Unavailable):
                 await self.count()
+        self.assertEqual(1, len(self.server.sent))
+        self.server.serve(jwk(self.key, "ES256", kid="1"))
+        self.now += RETRY_AT_MOST_EVERY
+
+        self.assertEqual(1, await self.count())
 
     async def test_bounded(self) -> None:
         """Hundreds of keys are not kept, and private or odd ones are no problem."""
