@@ -56,6 +56,18 @@ _PERSON = "an id, a phone, or the app's own id"
 _WHY = "why; the audit log keeps it"
 
 
+class AreaParser(ArgumentParser):
+    """The parser of an area of commands. Without a command it lists, where ``lists``: what follows is for ``list``."""
+
+    lists = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        written = list(args or ())
+        if self.lists and (not written or (written[0].startswith("-") and written[0] not in ("-h", "--help"))):
+            written = ["list", *written]
+        return super().parse_known_args(written, namespace)
+
+
 def parse(written: Sequence[str] | None = None) -> Namespace:
     """The arguments. Their ``command`` is the function to call. Ends the process with 2 where they are wrong."""
     top = make_parser()
@@ -82,29 +94,33 @@ def make_parser() -> ArgumentParser:
     top.add_argument("--bus", metavar="URI", help="the bus that joins several daemons")
     top.add_argument("--json", action="store_true", help="answer with one JSON object")
     shtab.add_argument_to(top, "--print-completion", help="print a script that completes commands in this shell")
-    areas = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    areas = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=AreaParser)
     _gifts(_area(areas, "gifts", "the gifts that can be bought"))
     _complaints(_area(areas, "complaints", "the complaints about messages"))
-    _messages(_area(areas, "messages", "the messages"))
+    _messages(_area(areas, "messages", "the messages", lists=False))
     _users(_area(areas, "users", "the users"))
     _rooms(_area(areas, "rooms", "the rooms"))
     _command(areas, "online", online.online, "online")
     _announcements(areas)
     _keys(_area(areas, "keys", "the keys of an app's own servers"))
-    _sms(_area(areas, "sms", "the SMS that the daemon sends"))
-    _audit(areas)
-    _words(_area(areas, "words", "the messages that were held because of their words"))
-    _command(_area(areas, "uploads", "the uploaded pictures"), "move", uploads.move, "uploads move")
+    _sms(_area(areas, "sms", "the SMS that the daemon sends", lists=False))
+    _audit(_area(areas, "audit", "what operators and app's servers did"))
+    _words(_area(areas, "words", "the messages that were held because of their words", lists=False))
+    _command(_area(areas, "uploads", "the uploaded pictures", lists=False), "move", uploads.move, "uploads move")
     _webhooks(_area(areas, "webhooks", "the webhooks of the app's own servers"))
     _command(areas, "doctor", doctor.examine, "doctor")
     _backups(areas)
-    _database(_area(areas, "database", "the versions of the database"))
+    _database(_area(areas, "database", "the versions of the database", lists=False))
     return top
 
 
-def _area(areas: Any, name: str, summary: str) -> Any:
-    area = areas.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    return area.add_subparsers(title="commands", metavar="COMMAND", required=True)
+def _area(areas: Any, name: str, summary: str, *, lists: bool = True) -> Any:
+    """An area of commands. ``lists``: one of them is ``list``, which may be left out."""
+    description = f"{summary[0].upper()}{summary[1:]}." + (" Without a command: list." if lists else "")
+    area: AreaParser = areas.add_parser(name, help=summary, description=description)
+    area.lists = lists
+    metavar = "[COMMAND]" if lists else "COMMAND"
+    return area.add_subparsers(title="commands", metavar=metavar, required=True, parser_class=ArgumentParser)
 
 
 def _command(area: Any, name: str, command: Callable[..., Awaitable[Any]], example: str) -> ArgumentParser:
@@ -274,15 +290,11 @@ def _keys(area: Any) -> None:
     revoke.add_argument("key", metavar="KEY", type=text_argument, help="its name or id, or the key itself")
 
 
-def _audit(areas: Any) -> None:
-    area = _area(areas, "audit", "what operators and app's servers did")
+def _audit(area: Any) -> None:
     listing = _listing(area, "list", audit.list_deeds, "audit list --whom +79161234567")
     listing.add_argument(
         "--whom", metavar="ID", help="only what was done to this: an id, or a user by phone or app's id"
     )
-    # There is but this command, which may be left out.
-    area.required = False
-    areas.choices["audit"].set_defaults(command=audit.list_deeds, opens_database=True, whom=None, limit=100, skip=0)
 
 
 def _backups(areas: Any) -> None:

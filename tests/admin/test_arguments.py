@@ -1,5 +1,7 @@
 """The command line: every command has --json, help with an example that it accepts, and completion."""
 
+import contextlib
+import io
 import shlex
 import shutil
 import subprocess
@@ -58,6 +60,28 @@ class Commands(SynchronousTestCase):
 
             self.assertEqual(names, tuple(written[: len(names)]))
             self.assertIs(parser.get_default("command"), arguments.command)
+
+    def test_list_left_out(self) -> None:
+        """Each area that has the command lists without it, with the same options; its help says so."""
+        parser = make_parser()
+        areas = [names[0] for names in self.commands if names[1:] == ("list",)]
+        self.assertLessEqual({"keys", "audit", "webhooks", "users", "rooms"}, set(areas))
+
+        for area in areas:
+            listing = self.commands[area, "list"]
+            options = shlex.split(str(listing.epilog).partition(" list ")[2])
+            for written in ([], ["--json"], options):
+                self.assertEqual(parse([area, "list", *written]), parse([area, *written]), (area, written))
+            self.assertIn("Without a command: list.", choices(parser)[area].format_help())
+        self.assertEqual(3, parse(["--json", "audit", "--limit", "3"]).limit)
+
+    def test_no_list(self) -> None:
+        """An area without the command wants one, and every area refuses what is none."""
+        for written in (["sms"], ["uploads", "--json"], ["keys", "lst"], ["audit", "--limit", "0"]):
+            with self.assertRaises(SystemExit) as raised, contextlib.redirect_stderr(io.StringIO()) as said:
+                parse(written)
+            self.assertEqual(2, raised.exception.code)
+            self.assertIn("error:", said.getvalue())
 
     def test_json(self) -> None:
         """Each command takes --json, before and behind it."""
