@@ -5,7 +5,7 @@ from datetime import timedelta
 from attrs import frozen
 
 from justchat.actions.presence import checked_room
-from justchat.errors import MessageNotFound
+from justchat.errors import BadField, InvalidFields, MessageNotFound
 from justchat.interfaces.complaints import IComplaints
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.pictures import IPictureRecords
@@ -44,7 +44,9 @@ class Complaints:
         return await self._add(user, reason, text, message=found, whom=found.author, room=room)
 
     async def complain_of_user(self, user: Id, whom: Id, reason: ComplaintReason, text: str) -> Complaint:
-        """Complain about a user. Raises UserNotFound."""
+        """Complain about a user. Raises UserNotFound, and InvalidFields for oneself."""
+        if whom == user:
+            raise InvalidFields((BadField("user", "nobody complains about themselves"),))
         await self.users.exists(whom)
         return await self._add(user, reason, text, whom=whom)
 

@@ -102,6 +102,21 @@ class Complaining(ChatTestCase):
             for id in ("0" * 24, "none"):
                 self.assertEqual(code, (await self.anna.call("/complaints/new", text="x", **{about: id})).code)
 
+    async def test_of_oneself(self) -> None:
+        """Oneself is 400, and the answer names the field. One's own message and room may be complained about."""
+        message = (await self.anna.say(self.room, "hello")).data["message"]["_id"]
+
+        answer = await self.anna.call("/complaints/new", user=self.anna.id, text="x")
+        others = [
+            (await self.anna.call("/complaints/new", text="x", **about)).status
+            for about in ({"message": message}, {"room": self.room})
+        ]
+
+        self.assertEqual(
+            (400, "invalid-fields", "user"), (answer.status, answer.code, answer.json["fields"][0]["field"])
+        )
+        self.assertEqual([200, 200], others)
+
     async def test_not_seen(self) -> None:
         """A message of a room that the caller is not in is 403; an unknown message is 404."""
         message = (await self.boris.say(self.room, "rude")).data["message"]
