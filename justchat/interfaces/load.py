@@ -12,7 +12,7 @@ class ILoad(Interface):
     """The load of all daemons together, minute by minute, for a day. Every method raises DatabaseAway."""
 
     async def add(points: Sequence[LoadPoint]) -> None:
-        """Add what this process did to the minutes of all. Where this raises, it may be added all the same."""
+        """Add what this process did to the minutes of all. It may be repeated: each point is added once."""
 
     async def minutes(since: Moment) -> list[LoadPoint]:
         """The minutes that begin at or after a moment, in order, without those of which nobody said anything."""

@@ -1,7 +1,8 @@
 """The load of the daemons over time: a point for each minute."""
 
-from attrs import frozen
+from attrs import field, frozen
 
+from justchat.model.ids import Id, new_id
 from justchat.model.moment import Moment, from_milliseconds, milliseconds
 
 MINUTE = 60_000
@@ -24,6 +25,8 @@ class LoadPoint:
     entries: int
     errors: int
     batches: tuple[int, ...]
+    id: Id = field(factory=new_id, eq=False)
+    """Under this it is added once to the load of all, however often that is tried."""
 
 
 def minute_of(at: Moment) -> int:

@@ -1,10 +1,11 @@
 """The load of the daemons, in MongoDB: a document for each minute, to which every process adds its own.
 
-So what is stored, and what a reader reads, does not grow with the number of processes. It expires after a day.
+So what a reader reads does not grow with the number of processes. It expires after a day.
 """
 
 from collections.abc import Sequence
 
+from bson import ObjectId
 from zope.interface import implementer
 
 from justchat.interfaces.load import ILoad
@@ -32,7 +33,9 @@ class LoadStore:
 
     async def minutes(self, since: Moment) -> list[LoadPoint]:
         later = {"_id": {"$gte": minute_of(since)}}
-        return [_point(each) for each in await self._database.find(LOAD, later, sort={"_id": 1}, limit=MOST_MINUTES)]
+        fields = ["sockets", *SUMS]
+        found = await self._database.find(LOAD, later, sort={"_id": 1}, limit=MOST_MINUTES, fields=fields)
+        return [_point(each) for each in found]
 
     async def slots(self, since: Moment) -> list[LoadPoint]:
         first = minute_of(since) // MINUTES_OF_SLOT * MINUTES_OF_SLOT
@@ -60,7 +63,9 @@ def _addition(point: LoadPoint) -> tuple[Document, Document]:
         "errors": point.errors,
         **{name: count for name, count in zip(BUCKETS, point.batches, strict=True) if count},
     }
-    return {"_id": minute_of(point.at)}, {"$inc": numbers, "$setOnInsert": {"at": point.at}}
+    # Where it is added already, the query matches nothing, and the minute's _id refuses another document.
+    once = {"_id": minute_of(point.at), "added": {"$ne": ObjectId(point.id)}}
+    return once, {"$inc": numbers, "$push": {"added": ObjectId(point.id)}, "$setOnInsert": {"at": point.at}}
 
 
 def _point(document: Document) -> LoadPoint:

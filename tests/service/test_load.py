@@ -5,32 +5,45 @@ from datetime import UTC, datetime, timedelta
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 
 from justchat.errors import DatabaseAway
+from justchat.interfaces.load import ILoad
 from justchat.metrics.declarations import FAILURES, LOG_ENTRIES, LOG_SECONDS, SECONDS
 from justchat.model.load import LoadPoint
+from justchat.model.moment import Moment
 from justchat.service.load import KEPT, LOOKS_EVERY, LoadService
 
 BEGIN = datetime(2026, 11, 27, 12, 0, 30, tzinfo=UTC)
 
 
+@implementer(ILoad)
 class Said:
-    """What was added, while the database is there."""
+    """What was added, while the database is there. Nobody reads it."""
 
     def __init__(self) -> None:
         self.points: list[LoadPoint] = []
         self.is_away = False
+        self.loses_answers = False
 
     async def add(self, points: Sequence[LoadPoint]) -> None:
         if self.is_away:
             raise DatabaseAway
         self.points += points
+        if self.loses_answers:
+            raise DatabaseAway
+
+    async def minutes(self, since: Moment) -> list[LoadPoint]:
+        raise NotImplementedError
+
+    async def slots(self, since: Moment) -> list[LoadPoint]:
+        raise NotImplementedError
 
 
 class Minutes(TestCase):
     def setUp(self) -> None:
         self.reactor, self.said, self.sockets = Clock(), Said(), 3
-        self.service = LoadService(self.said, lambda: self.sockets, self.now, self.reactor)  # type: ignore[arg-type]
+        self.service = LoadService(self.said, lambda: self.sockets, self.now, self.reactor)
         self.service.startService()
         self.addCleanup(self.service.stopService)
 
@@ -75,6 +88,17 @@ class Minutes(TestCase):
         self.assertEqual(list(range(minutes[0], minutes[0] + len(minutes))), minutes)
         self.assertEqual(KEPT + 2, minutes[-1])
         self.assertIn(len(minutes), (KEPT, KEPT + 1))
+
+    def test_lost_answer(self) -> None:
+        """What was added, and not confirmed, is told again under the same id, which is another one for each minute."""
+        self.said.loses_answers = True
+        self.go_on(32)
+        self.said.loses_answers = False
+        self.go_on(60)
+
+        first, *again, second = (point.id for point in self.said.points)
+        self.assertEqual({first}, set(again))
+        self.assertNotEqual(first, second)
 
     async def test_stop(self) -> None:
         """What stops tells the rest of its minute, without sockets, which are closed by then."""

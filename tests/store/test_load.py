@@ -46,6 +46,18 @@ class Loads(TestCase):
         self.assertEqual(a_point(1, 4, 0), two)
         self.assertEqual([two], await self.load.minutes(BEGIN + MINUTE))
 
+    async def test_repeated(self) -> None:
+        """What is added again, since the answer was lost, is there once, whatever others have added meanwhile."""
+        points = [a_point(0, 3, 10, 0), a_point(1, 3, 5, errors=1)]
+        await self.load.add(points)
+        await self.load.add([a_point(0, 4, 20, 5)])
+
+        await self.load.add([*points, a_point(2, 1, 1)])
+
+        self.assertEqual(
+            [a_point(0, 7, 30, 0, 5), a_point(1, 3, 5, errors=1), a_point(2, 1, 1)], await self.load.minutes(BEGIN)
+        )
+
     async def test_slots(self) -> None:
         """Ten minutes are one point: what happened is added up, and sockets are those of its minutes on average."""
         points = [a_point(minute, minute, 1, minute % 3, errors=minute % 2) for minute in range(8, 12)]
