@@ -11,7 +11,7 @@ from justchat.interfaces.rooms import IRooms
 from justchat.model.entry import Entry, Kind
 from justchat.model.held import Decision
 from justchat.model.ids import Id, new_id
-from justchat.model.moment import Clock
+from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
 
 CARRIED_OUT_AT_ONCE = 100
@@ -43,30 +43,37 @@ class HeldActions:
             await self.rooms.drop(message)
 
     async def _release(self, message: Entry) -> None:
-        def propose(room: Room, seq: int) -> Entry | None:
-            if message.id not in room.held:
-                return None
-            shown = message.as_removed(room.removed_lately)
-            return self._entry(shown, Kind.RELEASE, new_id(), seq)
-
-        await self.rooms.append(message.stream, propose)
+        if await self.held.let_go(message):
+            await tell_release(message, self.rooms, self.clock)
 
     async def _release_direct(self, message: Entry) -> None:
         def make(id: Id, seq: int) -> Entry:
-            return self._entry(message, Kind.DIRECT_RELEASE, id, seq)
+            return _release_entry(message, Kind.DIRECT_RELEASE, id, seq, self.clock())
 
         with suppress(Blocked):  # nothing passes any more
             await self.mailboxes.release(message, make)
 
-    def _entry(self, message: Entry, kind: Kind, id: Id, seq: int) -> Entry:
-        return Entry(
-            id=id,
-            stream=message.stream,
-            seq=seq,
-            kind=kind,
-            author=message.author,
-            user=message.user,
-            created_at=self.clock(),
-            ref_message=evolve(message, held=None),
-            message=message.id,
-        )
+
+async def tell_release(message: Entry, rooms: IRooms, clock: Clock) -> None:
+    """Tell a room of a message that was let go, once. Raises RoomNotFound."""
+
+    def propose(room: Room, seq: int) -> Entry | None:
+        if message.id not in room.held:
+            return None
+        return _release_entry(message.as_removed(room.removed_lately), Kind.RELEASE, new_id(), seq, clock())
+
+    await rooms.append(message.stream, propose)
+
+
+def _release_entry(message: Entry, kind: Kind, id: Id, seq: int, at: Moment) -> Entry:
+    return Entry(
+        id=id,
+        stream=message.stream,
+        seq=seq,
+        kind=kind,
+        author=message.author,
+        user=message.user,
+        created_at=at,
+        ref_message=evolve(message, held=None),
+        message=message.id,
+    )

@@ -6,6 +6,7 @@ from contextlib import suppress
 from attrs import frozen
 
 from justchat.actions.concurrently import all_of
+from justchat.actions.held_messages import tell_release
 from justchat.errors import MessageNotFound, RoomNotFound
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.mailboxes import IMailboxes
@@ -41,7 +42,9 @@ class MessageRemovals:
         if found.is_hidden:
             if user != found.author:
                 raise MessageNotFound
-            return await self.rooms.drop(found)  # nobody else knows of it
+            if await self.rooms.drop(found):  # nobody else knows of it
+                return
+            found = await self.rooms.any_entry(message)  # it has been let go meanwhile, or dropped
 
         def check(room: Room) -> None:
             check_remove_message(room, user, found.author)
@@ -80,14 +83,17 @@ class MessageRemovals:
             except MessageNotFound:
                 await self._remove_direct(await self.mailboxes.find(message))
             else:
-                await (self.rooms.drop(found) if found.is_hidden else self._remove(found, OPERATOR, _allow))
+                if not found.is_hidden:
+                    await self._remove(found, OPERATOR, _allow)
+                elif not await self.rooms.drop(found):
+                    await self._remove(await self.rooms.any_entry(message), OPERATOR, _allow)
         await self.removals.settle(message)
 
     async def _remove_direct(self, message: Entry) -> None:
         """Remove a direct message, and tell both sides."""
         receiver, author, at = message.stream, message.author, self.clock()
-        if message.is_hidden:
-            return await self.mailboxes.drop(message)
+        if message.is_hidden and await self.mailboxes.drop(message):
+            return
 
         async def tell(side: Id) -> None:
             def make(id: Id, seq: int) -> Entry:
@@ -126,6 +132,8 @@ class MessageRemovals:
             await pause()
 
     async def _remove(self, message: Entry, by: Id, check: Callable[[Room], None]) -> None:
+        if message.held is not None:  # it is let go, and perhaps not told yet
+            await tell_release(message, self.rooms, self.clock)
         await self.removals.scrub([await self.removals.append(message, by, self.clock(), check)])
 
 

@@ -25,5 +25,10 @@ class IHeldMessages(Interface):
     async def decided(limit: int) -> list[tuple[Entry, Decision]]:
         """Messages with a decision that is not carried out yet, the first decided first."""
 
+    async def let_go(message: Entry) -> bool:
+        """Let a message of a room wait no more. Returns whether it may be told to others: False where its author has
+        removed it. From here on it is removed as any message.
+        """
+
     async def finish(message: Entry) -> None:
         """The decision on a message is carried out."""

@@ -105,8 +105,8 @@ class IMailboxes(Interface):
         receiver's stream that tells them. Raises Blocked; Unavailable, and then the caller retries.
         """
 
-    async def drop(message: Entry) -> None:
-        """Remove a held message for its author too, and erase its text."""
+    async def drop(message: Entry) -> bool:
+        """Remove a held message for its author too, and erase its text. Returns False where it is let go already."""
 
     async def remove(user: Id, message: DirectMessage) -> None:
         """Remove a user's copy of a message."""

@@ -80,8 +80,11 @@ class IRooms(Interface):
     async def entries(room: Id, after: int, limit: int) -> list[Entry]:
         """At most ``limit`` entries with a seq greater than ``after``, in order, void entries included."""
 
-    async def drop(message: Entry) -> None:
-        """Make a held message void, and erase its text, unless it is decided already. Its room learns of it soon."""
+    async def drop(message: Entry) -> bool:
+        """Make a held message void, and erase its text, unless it is decided already. Its room learns of it soon.
+
+        Returns whether this did it.
+        """
 
     async def any_entry(entry: Id) -> Entry:
         """An entry of any room, which may be a held message. Raises MessageNotFound."""

@@ -79,6 +79,15 @@ class HeldMessages:
                 await self._database.delete_and_get(HELD, {"_id": each["_id"]})
         return found
 
+    async def let_go(self, message: Entry) -> bool:
+        # This update, or that of a removal, decides.
+        place = {"_id": ObjectId(message.id), "stream": ObjectId(message.stream)}
+        decided = {"held": Hold.DECIDED.value}
+        if await self._database.update(LOG, {**place, **_WAITING}, {"$set": decided}, hint=BY_ID):
+            return True
+        # An earlier attempt, or another daemon, may have done it.
+        return await self._database.find_one(LOG, {**place, **decided}, fields=["_id"], hint=BY_ID) is not None
+
     async def finish(self, message: Entry) -> None:
         query = {"_id": ObjectId(message.id), "stream": ObjectId(message.stream), **_WAITING}
         await self._database.update(LOG, query, {"$set": {"held": Hold.DECIDED.value}}, hint=BY_ID)

@@ -325,17 +325,25 @@ class Mailboxes:
         hidden = {**place, "held": Hold.WAITING.value, "removed_by": [ObjectId(message.stream)]}
         await self._database.update(LOG, hidden, for_receiver, hint=BY_ID)
         document = await self._database.find_one(LOG, place, hint=BY_ID)
-        if document is None or ObjectId(message.author) in document["removed_by"]:
+        if document is None or ObjectId(message.stream) in document["removed_by"]:
             return
         self._dialogs.add_for_receiver(message)
         await self._dialogs.flush()
-        await self.append_once(message.stream, derived_id("release", message.id), make, by=message.author)
+        try:
+            await self.append_once(message.stream, derived_id("release", message.id), make, by=message.author)
+        except Blocked:  # since it was looked for above
+            await self._remove(message.stream, message.author, [ObjectId(message.id)])
+            raise
 
-    async def drop(self, message: Entry) -> None:
+    async def drop(self, message: Entry) -> bool:
         await self._dialogs.flush()
         place = {"_id": ObjectId(message.id), "stream": ObjectId(message.stream), "held": Hold.WAITING.value}
-        await self._database.update(LOG, place, {"$set": {"text": ""}}, hint=BY_ID)
+        # At once, so that nothing is let go any more.
+        of_nobody = [ObjectId(message.stream), ObjectId(message.author)]
+        if not await self._database.update(LOG, place, {"$set": {"text": "", "removed_by": of_nobody}}, hint=BY_ID):
+            return False
         await self._remove(message.author, message.stream, [ObjectId(message.id)])
+        return True
 
     async def remove(self, user: Id, message: DirectMessage) -> None:
         await self._dialogs.flush()

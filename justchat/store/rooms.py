@@ -208,8 +208,8 @@ class Rooms:
         found = await self._log.reader.entries(stream, after, 1, user=ObjectId(user), kind={"$in": moves})
         return bool(found) and found[0].kind is Kind.NEW_ROOMMATE
 
-    async def drop(self, message: Entry) -> None:
-        await self._log.withdrawals.drop(message)
+    async def drop(self, message: Entry) -> bool:
+        return await self._log.withdrawals.drop(message)
 
     async def any_entry(self, entry: Id) -> Entry:
         query = {"_id": object_id(entry, MessageNotFound)}

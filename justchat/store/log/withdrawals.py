@@ -83,16 +83,19 @@ class Withdrawals:
         unconfirmed = {**_place(message), "kind": message.kind.value, "confirmed": None}
         return void if await self._database.update(LOG, unconfirmed, entry_to_document(void)) else None
 
-    async def drop(self, message: Entry) -> None:
-        """Make a held message void, which its author alone has seen. Returns when its room knows, or nearly.
+    async def drop(self, message: Entry) -> bool:
+        """Make a held message void, which its author alone has seen. Returns when its room knows, or nearly; with False
+        where it is decided already.
 
         Raises DatabaseAway; then it may be void.
         """
         order = self._database.order_clock.next()
         void = evolve(void_of(message), voids=message.seq, message=message.id, order=order)
         waiting = {**_place(message), "held": Hold.WAITING.value}
-        if await self._database.update(LOG, waiting, entry_to_document(void)):
-            await self.announce(void)
+        if not await self._database.update(LOG, waiting, entry_to_document(void)):
+            return False
+        await self.announce(void)
+        return True
 
     def announce(self, void: Entry) -> "Deferred[None]":
         """Append the entry that names a message that was taken back, in the background; once, however often called."""
