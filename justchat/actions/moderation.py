@@ -9,6 +9,7 @@ from justchat.actions.word_filter import WordFilter
 from justchat.errors import Banned
 from justchat.interfaces.counters import CountAction
 from justchat.interfaces.pictures import IPictureRecords
+from justchat.interfaces.realtime import IArrivals
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.model.entry import Entry, Kind
@@ -36,6 +37,8 @@ class Moderation:
     words: WordFilter
     clock: Clock
     count_action: CountAction
+    arrivals: IArrivals | None = None
+    """None for a daemon alone."""
 
     async def kick(self, user: Id, room: Id, whom: Id, ref_message: Id | None) -> None:
         """Remove a user from a room."""
@@ -107,6 +110,8 @@ class Moderation:
             text = self.words.checked(text)
         if changes(room):
             self.count_action(user, room.id)
+        if self.arrivals is not None and kind in (Kind.KICK, Kind.BAN) and whom in room.users:
+            await self.arrivals.arrive_first(whom, room.id)
 
         def propose(room: Room, seq: int) -> Entry | None:
             rule(room, user, whom)

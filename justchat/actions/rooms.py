@@ -281,7 +281,7 @@ class RoomActions:
         before they learn that they are out of it.
         """
         if self.arrivals is not None and room is not None and await is_inside(user, room, self.rooms):
-            await self.arrivals.arrive(user, room)
+            await self.arrivals.arrive_first(user, room)
 
     async def _leave(self, user: Id, room_id: Id) -> None:
         def propose(room: Room, seq: int) -> Entry | None:

@@ -33,6 +33,8 @@ ATTEMPTS = 30
 """Attempts to read what was missed, one second apart. Then the user's connections are closed, to come back later."""
 NOTHING_MORE = 1 << 62
 """No event has such a seq."""
+WAITED_FOR = 1.0
+"""Seconds that a call waits until what a user has missed is sent. It takes longer where the database is away."""
 LOOKED_BACK = (100, 1000)
 """Entries in which the user's entering is looked for, where its seq is not known."""
 
@@ -102,11 +104,23 @@ class Arrivals:
         """A user has entered a room through another daemon."""
         self.begin(move.user, move.room, move)
 
-    def begin(self, user: Id, room: Id, move: Move | None = None) -> None:
-        """Begin to ``arrive``; nobody waits for the end."""
-        Deferred.fromCoroutine(self.arrive(user, room, move)).addErrback(
+    def begin(self, user: Id, room: Id, move: Move | None = None) -> "Deferred[None]":
+        """Begin to ``arrive``. The result comes at the end, whatever comes of it."""
+        return Deferred.fromCoroutine(self.arrive(user, room, move)).addErrback(
             lambda failure: self._log.failure("a user did not arrive in a room", failure)
         )
+
+    async def arrive_first(self, user: Id, room: Id) -> None:
+        waited: Deferred[None] = Deferred()
+        self.begin(user, room).addBoth(lambda _: None if waited.called else waited.callback(None))
+        await waited.addTimeout(WAITED_FOR, self._reactor, lambda *_: None)
+
+    async def settled(self, user: Id) -> None:
+        """Wait until the user arrives nowhere."""
+        while user in self._pending:
+            waiter: Deferred[None] = Deferred()
+            self._pending[user].waiters.append(waiter)
+            await waiter
 
     @property
     def pending(self) -> int:
@@ -123,10 +137,7 @@ class Arrivals:
 
         Returns when they do. Does nothing for a user without connections.
         """
-        while user in self._pending:
-            waiter: Deferred[None] = Deferred()
-            self._pending[user].waiters.append(waiter)
-            await waiter
+        await self.settled(user)
         local_rooms = self._local_rooms
         if local_rooms.has(user, room) or not local_rooms.connections_of(user):
             return

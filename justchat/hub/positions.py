@@ -54,7 +54,10 @@ class Positions:
         self._local_rooms.entered(user, entered)
         # One in which other connections of theirs are already, too: a move that is not settled may not name it.
         rooms = dict.fromkeys((*possible, *self._local_rooms.rooms_of(user)))
-        return await self._in_room(user, n, rooms, have)
+        position = await self._in_room(user, n, rooms, have)
+        if self._arrivals is not None:
+            await self._arrivals.settled(user)  # what it holds back may be older than this position
+        return position
 
     async def _in_room(self, user: Id, n: int, rooms: Iterable[Id], have: Position | None) -> Position:
         """The position in the first of these rooms that the user is in."""

@@ -51,10 +51,12 @@ class IPositions(Interface):
 class IArrivals(Interface):
     """The users who enter a room through another daemon."""
 
-    async def arrive(user: Id, room: Id) -> None:
-        """Let a user's connections here receive the events of a room, and all since the user entered it.
+    async def arrive_first(user: Id, room: Id) -> None:
+        """Let a user's connections here receive the events of a room, and all since the user entered it, before they
+        receive what is about to happen.
 
-        Returns when they do. Does nothing for a user without connections, or whose connections receive them already.
+        Returns when they do, or soon: it does not wait for a database that is away. Does nothing for a user without
+        connections, or whose connections receive the events already.
         """
 
 

@@ -196,6 +196,7 @@ def make_actions(
         words=words,
         clock=now,
         count_action=count_moderating,
+        arrivals=arrivals,
     )
     direct = DirectMessages(
         users=users,

@@ -3,6 +3,12 @@
 import json
 from typing import Any
 
+from twisted.internet.defer import ensureDeferred
+
+from justchat.actions.moderation import Moderation
+from justchat.actions.word_filter import WordFilter
+from justchat.hub import arrivals
+from justchat.hub.arrivals import Arrivals
 from justchat.interfaces.packets import Move
 from justchat.model.ids import Id
 from justchat.model.moment import now
@@ -273,6 +279,65 @@ class Arriving(JoinedCase):
                 ("leave", second),
             ]
         )
+
+    async def test_kicked_here(self) -> None:
+        """Nor before they are put out through this daemon."""
+        stores = self.other.stores
+        moderation = Moderation(
+            users=stores.users,
+            rooms=stores.rooms,
+            pictures=stores.pictures,
+            words=WordFilter(),
+            clock=now,
+            count_action=lambda user, room: None,
+            arrivals=self.other.hub.arrivals,
+        )
+        self.other.bus.loses = lambda stream, kind: True
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.say(self.admin, self.room, "hello")
+
+        await moderation.kick(self.admin, self.room, self.anna, None)
+
+        await self.told([("new roommate", self.room), (None, self.room), ("kick", self.room)])
+
+    async def test_database_away(self) -> None:
+        """No call waits for long until a user has arrived."""
+        self.patch(arrivals, "WAITED_FOR", 0.01)
+        self.other.bus.is_slow = True  # the arrival takes as long as it likes
+        await self.one.actions.enter(self.anna, self.room, None)
+        await eventually(lambda: self.room in self.other.bus.followed(), "the room to be followed")
+
+        await self.other.actions.leave(self.anna, self.room)
+
+        self.other.bus.confirm()
+
+    async def test_bound_meanwhile(self) -> None:
+        """A connection that is bound while another user's connection arrives gets nothing that its position has."""
+        self.other.bus.follow(self.anna)  # lingers, as on any bus
+        self.other.bus.is_slow = True
+        await self.stay()
+        await eventually(self.holds_notice, "the notice of leaving")
+        self.other.unbind(self.connection)
+
+        binding = ensureDeferred(self.other.bind(self.anna))
+        waiters = self.arrivals._pending[self.anna].waiters
+        await eventually(lambda: binding.called or waiters, "the connection to be bound, or to wait")
+        told: list[str] = []
+        binding.addCallback(lambda bound: told.extend(bound[0].received) or bound)
+        self.other.bus.confirm()
+        connection, at = await binding
+        await eventually(lambda: not self.arrivals.pending, "the arrival to end")
+
+        self.assertEqual((1, None), (at.n, at.room))
+        self.assertEqual(told, connection.received)
+
+    @property
+    def arrivals(self) -> Arrivals:
+        assert self.other.hub.arrivals is not None
+        return self.other.hub.arrivals
+
+    async def holds_notice(self) -> bool:
+        return self.arrivals.pending == 1 and await self.other.stores.mailboxes.head(self.anna) == 1
 
     async def told(self, expected: list[tuple[str | None, Id]]) -> None:
         """The connection is told this of the user's stays, in this order."""
