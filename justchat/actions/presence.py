@@ -5,6 +5,7 @@ or a removed room changes the log first.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import evolve
 
@@ -37,6 +38,9 @@ async def vacate(user: Id, room: Id, users: IUsers, rooms: IRooms) -> None:
     They may have entered it again in the meantime, perhaps through another daemon. A document that names a room which
     they are not in does no harm, but one that names none, while they are in a room, would keep its events from them.
     """
+    with suppress(RoomNotFound):
+        if user in (await rooms.get(room)).users:
+            return  # they have entered it again: a socket that is bound now must find it
     if await users.vacate(user, room) and await is_inside(user, room, rooms):
         await users.occupy(user, room)
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from justchat.actions.presence import vacate
 from justchat.interfaces.bus import PacketKind
 from justchat.model.ids import Id
 from justchat.protocol.events import Position
@@ -172,6 +173,23 @@ class Order(JoinedCase):
         _, at = await self.other.bind(self.anna)
 
         self.assertEqual(self.first, at.room)
+
+    async def test_back_at_once(self) -> None:
+        """A socket is bound into the room that its user has entered again, while a kick before is still being ended."""
+        await self.one.actions.enter(self.anna, self.first, None)
+        stores = self.one.stores
+        found: list[str | None] = []
+        occupy = stores.users.occupy
+
+        async def bind_and_occupy(user: Id, room: Id) -> None:
+            found.append((await self.one.bind(user))[1].room)
+            await occupy(user, room)
+
+        self.patch(stores.users, "occupy", bind_and_occupy)
+        await vacate(self.anna, self.first, stores.users, stores.rooms)
+
+        self.assertNotIn(None, found)
+        self.assertEqual(self.first, await stores.users.entered_room(self.anna))
 
     async def test_clocks(self) -> None:
         """A daemon whose clock is behind still sorts a user's next entering after the one before."""
