@@ -69,6 +69,8 @@ BORROWED = [
     Borrowed(CHANNEL, "_maybeChooseTransferDecoder", "header, data", "the same: Twisted takes identity, too"),
     Borrowed(CHANNEL, "_respondToBadRequestAndDisconnect", "", "a 400 has a body and closes without a reset"),
     Borrowed(CHANNEL, "checkPersistence", "request, version", "Twisted's reads the first Connection field alone"),
+    # http/site_request.py
+    Borrowed("twisted.web.http", "_MalformedChunkedDataError", None, "a body in crumbs is read no further"),
     # limits/connections.py
     Borrowed("twisted.protocols.haproxy._wrapper", "HAProxyProtocolWrapper", "factory, wrappedProtocol",
              "a connection whose PROXY line has not come has no client address yet"),

@@ -13,10 +13,7 @@ from justchat.model.announcement import Announcement
 from justchat.model.audit import Deed
 from justchat.model.direct import DirectMessage
 from justchat.model.entry import Entry
-from justchat.model.ids import Id, derived_id, new_id
-
-_OF_SERVER = "server:"
-"""Before a client_id, so that no user of this name can have used it before."""
+from justchat.model.ids import OF_SERVER, Id, derived_id, new_id
 
 
 @frozen(kw_only=True)
@@ -63,4 +60,5 @@ class ServerMessages:
 
 
 def _own(client_id: str | None) -> str | None:
-    return None if client_id is None else _OF_SERVER + client_id
+    """A client_id that no user can have used before: see ``user_client_id``."""
+    return None if client_id is None else OF_SERVER + client_id

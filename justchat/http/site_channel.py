@@ -108,6 +108,7 @@ class SiteChannel(PacedChannel):
     def allContentReceived(self) -> None:
         """See HTTPChannel."""
         if not self._ended:  # a refusal in the middle of the body has answered the request
+            self.requests[-1].keep_gathered()
             super().allContentReceived()
 
     def rawDataReceived(self, data: bytes) -> None:
@@ -116,6 +117,8 @@ class SiteChannel(PacedChannel):
             return
         super().rawDataReceived(data)
         if not self._ended:
+            if self.requests:
+                self.requests[-1].keep_gathered()
             self._check_chunk_size()
 
     def _check_chunk_size(self) -> None:

@@ -6,9 +6,10 @@ from time import monotonic
 from typing import Any
 
 from twisted.python.failure import Failure
+from twisted.web.http import _MalformedChunkedDataError
 from twisted.web.server import Request
 
-from justchat.errors import ApiError, RangeNotSatisfiable, TooLarge, reason_phrase
+from justchat.errors import ApiError, BadRequest, RangeNotSatisfiable, TooLarge, reason_phrase
 from justchat.http.answer import Answer, error_answer
 from justchat.http.headers import COMMON, PREFLIGHT, answer_fields, cors_fields, error_fields
 from justchat.http.spool import SpoolFile
@@ -16,6 +17,11 @@ from justchat.runtime.logs.call_context import CallContext
 
 DISCARDED = 8
 """A body up to this many times its limit is read to its end and dropped, so that the client reads the 413."""
+
+MOST_CHUNKS, LEAST_CHUNK = 1000, 32
+"""A body may come in this many chunks of any size. Of more, each has this many bytes on average: a byte in a chunk of
+its own costs as much as thousands in one.
+"""
 
 HeadCheck = Callable[["SiteRequest"], Awaitable[None]]
 """Checks a request whose head has come and whose body has not. Raises ApiError to refuse it."""
@@ -57,6 +63,8 @@ class SiteRequest(Request):
     """When its head was complete, by ``time.monotonic``; 0 without an access log."""
     received = 0
     """Bytes of its body so far."""
+    _chunks = 0
+    """Parts in which they came, as the client cut them."""
 
     @property
     def body_limit(self) -> int:
@@ -65,6 +73,11 @@ class SiteRequest(Request):
         site, path = self.channel.site, self.channel.path_of_request
         limit: int = site.upload_limit if path == b"/upload" else site.body_limit
         return limit
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._gathered: list[bytes] = []
+        """Parts of its body that are not in ``content`` yet."""
 
     def gotLength(self, length: int | None) -> None:
         """See Request: the head is complete."""
@@ -87,11 +100,25 @@ class SiteRequest(Request):
         if self.received > limit * DISCARDED:
             self.channel.site.count_refusal(self.channel.path_of_request, self.refusal)
             self.channel.refuse(self.refusal)
+        elif self.channel.length is None and self._is_in_crumbs():
+            self.channel.refuse(self.refusal or BadRequest("the body is in very many, very small chunks"))
+            raise _MalformedChunkedDataError  # Twisted's channel reads on otherwise
         elif self.refusal is None:
-            try:
-                super().handleContentChunk(data)
-            except ApiError as error:
-                self._refuse(error)
+            self._gathered.append(data)
+
+    def _is_in_crumbs(self) -> bool:
+        self._chunks += 1
+        return self._chunks > MOST_CHUNKS + self.received // LEAST_CHUNK
+
+    def keep_gathered(self) -> None:
+        """Put the parts that one read of the connection brought into ``content``, which may be a file."""
+        gathered, self._gathered = self._gathered, []
+        if not gathered or self.refusal is not None:
+            return
+        try:
+            super().handleContentChunk(b"".join(gathered))
+        except ApiError as error:
+            self._refuse(error)
 
     def _refuse(self, error: ApiError) -> None:
         """Drop the rest of the body and answer with an error after it."""

@@ -55,6 +55,18 @@ def direct_message_id(author: Id, client_id: str, use: int) -> Id:
     return derived_id(author, str(use), _DIRECT + client_id)
 
 
+OF_SERVER = "server:"
+"""Before the client_id of a message of an app's own server."""
+_OF_USER = "\u212a"
+"""Never in a user's client_id, which is in NFC: the Kelvin sign is a K there."""
+
+
+def user_client_id(client_id: str) -> str:
+    """A user's client_id, so that it is none of an app's own server, which may write in the user's name."""
+    # All others are as in earlier releases.
+    return _OF_USER + client_id if client_id.startswith(OF_SERVER) else client_id
+
+
 def stream_message_id(stream: Id, author: Id, client_id: str, use: int) -> Id:
     """The id of a message with a client_id on a sharded database; see ``store/client_ids.py``."""
     return derived_id("in", stream, author, str(use), client_id)

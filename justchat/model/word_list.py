@@ -16,7 +16,7 @@ from unicodedata import category, name
 from ahocorasick import Automaton
 from attrs import frozen
 
-from justchat.model.text import fold
+from justchat.model.text import fold, without_marks
 
 CHUNKS_KEPT = 100_000
 """Parts of texts between spaces that are known to have no word. When there are as many, they are forgotten."""
@@ -162,10 +162,16 @@ class _Table(dict[int, str]):
     """For ``str.translate``: what a character is reduced to. Made when it is first met."""
 
     def __missing__(self, ordinal: int) -> str:
-        self[ordinal] = reduced = _reduced_character(chr(ordinal))
+        character = chr(ordinal)
+        if category(character) in _NO_CHARACTER:
+            # Not kept: there are a million of them, which somebody could send.
+            return " " if without_marks(character) else ""
+        self[ordinal] = reduced = _reduced_character(character)
         return reduced
 
 
+_NO_CHARACTER = frozenset({"Cn", "Co"})
+"""Not assigned, or for private use."""
 _REDUCED = _Table()
 
 

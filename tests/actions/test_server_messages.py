@@ -49,9 +49,12 @@ class ServerMessages(AdminCase):
         self.assertEqual("blocked", (await self.server.call(SEND, to=self.anna.id, author=self.bot.id, text="x")).code)
 
     async def test_once(self) -> None:
-        """With one client_id, or one Idempotency-Key, a message is sent once; a user's own client_id is another."""
-        own = {"message": {"user": self.anna.id, "text": "mine", "client_id": "x"}}
-        await self.bot.call("/user/sendMessage", **own)
+        """With one client_id, or one Idempotency-Key, a message is sent once; a user's own client_id is another,
+        whatever it is.
+        """
+        for own in ("x", "server:x"):
+            mine = {"user": self.anna.id, "text": "mine", "client_id": own}
+            await self.bot.call("/user/sendMessage", message=mine)
         body = {"to": self.anna.id, "author": self.bot.id, "text": "paid"}
 
         sent = [(await self.server.call(SEND, **body, client_id="x")).data["message"]["_id"] for _ in range(2)]
@@ -59,7 +62,7 @@ class ServerMessages(AdminCase):
 
         self.assertEqual((sent[0], keyed[0]), (sent[1], keyed[1]))
         texts = [message["text"] for message in (await self.anna.call("/user/messages")).data["messages"]]
-        self.assertEqual(["paid", "paid", "mine"], texts)
+        self.assertEqual(["paid", "paid", "mine", "mine"], texts)
 
     async def test_refused(self) -> None:
         """Exactly one place, an author and a text that exist."""

@@ -40,8 +40,8 @@ def a_body(size: int) -> bytes:
     return start[:-2] + b"x" * (size - len(start)) + start[-2:]
 
 
-def chunked(body: bytes, *, ended: bool = True) -> bytes:
-    chunks = [body[at : at + 10_000] for at in range(0, len(body), 10_000)]
+def chunked(body: bytes, *, ended: bool = True, size: int = 10_000) -> bytes:
+    chunks = [body[at : at + size] for at in range(0, len(body), size)]
     said = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
     head = a_request("POST /init/auth", "Transfer-Encoding: chunked", last=True)
     return head + said + (b"0\r\n\r\n" if ended else b"")
@@ -75,6 +75,33 @@ class Bodies(ChatTestCase):
         }
 
         self.assertEqual(dict.fromkeys(NOT_OBJECTS, 400), statuses)
+
+    async def test_crumbs(self) -> None:
+        """Few chunks may be tiny. Many must not be, for any path: to read a byte in a chunk of its own takes long."""
+        whole = a_body(60_000)
+        taken = [
+            [answer.status for answer in await exchange(self.daemon.http, chunked(body, size=size))]
+            for body, size in ((a_body(900), 1), (whole, 40), (whole, 1))
+        ]
+        elsewhere = [
+            (await exchange(self.daemon.http, chunked(whole, size=1).replace(b"/init/auth", path)))[0].status
+            for path in (b"/upload", b"/nothing")
+        ]
+
+        self.assertEqual([[401], [401], [400]], taken)
+        self.assertEqual([400, 404], elsewhere)
+
+    async def test_long_lists(self) -> None:
+        """What is too long is refused as a whole: its elements, maybe thousands of errors, are not looked at."""
+        for path, field, value in (
+            ("/init/invite", "phons", [1] * 20_000),
+            ("/init/invite", "phones", [79223438450] * 5_000),
+            ("/init/getUsers", "user_ids", [1] * 20_000),
+            ("/room/get", "sort", {f"x{number}": 2 for number in range(5_000)}),
+        ):
+            answer = await request(self.daemon.http, "POST", path, json.dumps({field: value}).encode())
+
+            self.assertEqual((400, [field]), (answer.status, [wrong["field"] for wrong in answer.json["fields"]]))
 
     async def test_byte_order_mark(self) -> None:
         """A body may begin with a byte order mark, by either way (RFC 8259, section 8.1)."""

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from justchat.model.ids import (
+    OF_SERVER,
     Id,
     as_id,
     derived_id,
@@ -13,6 +14,7 @@ from justchat.model.ids import (
     parted,
     room_message_id,
     stream_message_id,
+    user_client_id,
 )
 
 A, B, C = Id("a" * 24), Id("b" * 24), Id("c" * 24)
@@ -62,6 +64,16 @@ class ResentIds(SynchronousTestCase):
 
         ids = {make_id(*part) for part in parts for make_id in (room_message_id, direct_message_id)}
         self.assertEqual(2 * len(parts), len(ids))
+
+    def test_of_a_server(self) -> None:
+        """No client_id of a user is one of an app's server; the others stay as they are."""
+        written = ["x", "server:", "server:x", "server:server:x", "k", "server"]
+
+        of_users = [user_client_id(each) for each in written]
+
+        self.assertEqual(len(written), len(set(of_users)))
+        self.assertEqual([], [each for each in of_users if each.startswith(OF_SERVER)])
+        self.assertEqual(["x", "k", "server"], [each for each in written if user_client_id(each) == each])
 
     def test_of_a_stream(self) -> None:
         """On a sharded database another stream has another id, and no id is one of the other forms."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.model.word_list import CHUNKS_KEPT, BadWord, WordList, parse_word
+from justchat.model.word_list import _REDUCED, CHUNKS_KEPT, BadWord, WordList, parse_word
 from tests.support.docs import PROJECT, parsed
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
@@ -78,6 +78,18 @@ class Finding(SynchronousTestCase):
             self.assertLessEqual(len(listed._clean), CHUNKS_KEPT)
 
         self.assertEqual([(6, 9)], listed.find("n1 n2 bad"))
+
+    def test_no_characters(self) -> None:
+        """What is met of a million code points that are no characters is not kept; they part words, as before."""
+        listed = words("bad")
+        known = len(_REDUCED)
+
+        for start in range(0xF0000, 0xF0000 + 0x4000, 0x1000):
+            self.assertEqual([], listed.find("".join(map(chr, range(start, start + 0x1000)))))
+
+        self.assertEqual(known, len(_REDUCED))
+        self.assertEqual([(2, 5)], listed.find("x\U000f0000bad\U000f0000x"))
+        self.assertEqual([(0, 4)], listed.find("b\U000e0fffad"))  # not assigned, and invisible
 
     def test_hostile(self) -> None:
         """The longest texts cost little, whatever is in them."""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, model_validator
 from justchat.actions.direct import DirectMessages
 from justchat.errors import Blocked, MessageNotFound, Rejected, UserNotFound
 from justchat.http.endpoint import REQUIRED, Requester, post
-from justchat.http.fields import Body, ClientId, Empty, IdField, Limit, Offset, SchemaKeywords, Text, invalid
+from justchat.http.fields import Body, Empty, IdField, Limit, Offset, SchemaKeywords, Text, UserClientId, invalid
 from justchat.http.responses import (
     CountAnswer,
     DialogAnswer,
@@ -31,7 +31,7 @@ def _not_empty(user: str) -> str:
 class NewDirectMessage(Body):
     user: Annotated[IdField, AfterValidator(_not_empty), SchemaKeywords({"pattern": r"\S"})]
     text: Text
-    client_id: ClientId | None = None
+    client_id: UserClientId | None = None
 
 
 class Write(Body):

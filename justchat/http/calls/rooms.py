@@ -1,6 +1,6 @@
 """The calls ``/room/…`` for rooms and their messages."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from attrs import frozen
 from pydantic import field_validator, model_validator
@@ -27,7 +27,6 @@ from justchat.http.endpoint import REQUIRED, Requester, post
 from justchat.http.fields import (
     MAX_OFFSET,
     Body,
-    ClientId,
     Direction,
     IdField,
     Limit,
@@ -40,6 +39,7 @@ from justchat.http.fields import (
     Skip,
     SlowModeSeconds,
     Text,
+    UserClientId,
     invalid,
 )
 from justchat.http.responses import ChatAnswer, CountAnswer, MessageAnswer, Nothing, RoomAnswer, RoomsAnswer
@@ -110,12 +110,12 @@ class Get(Body):
     sort: Annotated[dict[str, Direction], SchemaKeywords(SORT)] = {}
     filter: Filter = Filter()
 
-    @field_validator("sort")
+    @field_validator("sort", mode="before")
     @classmethod
-    def _check_fields(cls, sort: dict[str, int]) -> dict[str, int]:
-        for field in sort:
-            if field not in SORTABLE:
-                raise invalid(f"rooms are sorted by {', '.join(SORTABLE)}")
+    def _check_fields(cls, sort: Any) -> Any:
+        # Before the values: each wrong one of thousands would be an error of its own.
+        if isinstance(sort, dict) and not SORTABLE.keys() >= sort.keys():
+            raise invalid(f"rooms are sorted by {', '.join(SORTABLE)}")
         return sort
 
     @model_validator(mode="after")
@@ -172,7 +172,7 @@ class NewMessage(Body):
     room_id: IdField
     text: Text
     ref_message: IdField | None = None
-    client_id: ClientId | None = None
+    client_id: UserClientId | None = None
 
 
 class SendMessage(Body):

@@ -8,8 +8,8 @@ from typing import Any
 from attrs import frozen
 
 LOOPBACK = re.compile(rb"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z", re.IGNORECASE)
-PASSED_ON = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
-"""What a proxy adds: whoever is behind it is not on this machine, although the proxy is."""
+PASSED_ON = re.compile(rb"forwarded|via|x-forwarded-.*|.*-ip", re.IGNORECASE)
+"""The names of what a proxy adds: whoever is behind it is not on this machine, although the proxy is."""
 
 
 def is_here(request: Any) -> bool:
@@ -25,7 +25,8 @@ def is_here(request: Any) -> bool:
     host, origin = request.getHeader(b"host") or b"", request.getHeader(b"origin")
     return (
         peer.is_loopback
-        and not any(request.requestHeaders.hasHeader(name) for name in PASSED_ON)
+        and not any(PASSED_ON.fullmatch(name) for name, _ in request.requestHeaders.getAllRawHeaders())
+        and request.clientproto != b"HTTP/1.0"  # as nginx speaks, which adds nothing unless it is told to
         and LOOPBACK.match(host) is not None
         and (origin is None or origin in (b"http://" + host, b"https://" + host))
         and request.getHeader(b"sec-fetch-site") in (None, b"same-origin")

@@ -46,6 +46,8 @@ class _Picture:
     trns: bytes | None = None
     colour: dict[bytes, bytes] = field(factory=dict)
     metadata: Metadata = field(factory=Metadata)
+    has_profile: bool = False
+    """Whether the one iCCP chunk that there may be has come."""
     idat: bytearray = field(factory=bytearray)
     plays: int | None = None
     """How often the animation plays, 0 for endlessly; None for a still picture."""
@@ -96,7 +98,8 @@ def _read_chunk(picture: _Picture, name: bytes, content: bytes) -> None:
         picture.plte = content[:768]
     elif name == b"tRNS":
         picture.trns = content[:256]
-    elif name == b"iCCP":
+    elif name == b"iCCP" and not picture.has_profile:  # to inflate one takes up to 10 ms
+        picture.has_profile = True
         picture.metadata = evolve(picture.metadata, icc=_profile(content))
     elif name == b"eXIf":
         picture.metadata = evolve(picture.metadata, exif=content)

@@ -11,7 +11,7 @@ from justchat.http.web.files import CLIENT, CONSOLE, accepted_encodings, load_fi
 from tests.support.chat import a_phone, last_sms, register
 from tests.support.javascript import built
 from tests.support.waiting import PATIENCE
-from tests.support.wire import OwnDaemonCase
+from tests.support.wire import OwnDaemonCase, exchange
 
 
 class Choices(SynchronousTestCase):
@@ -121,8 +121,14 @@ class Files(OwnDaemonCase):
             {"Host": f"rebound.example:{self.daemon.http}"},
             {"X_Forwarded_For": "203.0.113.5"},
             {"Forwarded": "for=203.0.113.5"},
+            {"X_Forwarded_Proto": "https"},
+            {"X_Client_IP": "203.0.113.5"},
+            {"CF_Connecting_IP": "203.0.113.5"},
         ):
             self.assertEqual(404, (await self.get(path, **elsewhere)).code, elsewhere)
+        # So nginx asks that passes everything on, and has been told no more.
+        [by_nginx] = await exchange(self.daemon.http, f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        self.assertEqual(404, by_nginx.status)
         self.assertEqual(404, (await self.get("/web/key?phone=nonsense")).code)
         self.assertEqual(404, (await self.get("/web/key")).code)
 
