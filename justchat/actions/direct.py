@@ -50,7 +50,7 @@ class DirectMessages:
             lambda id: self._write(id, author, to, text, client_id),
             look_first=self.before is not None,
         )
-        return _message(entry)
+        return DirectMessage.of(entry)
 
     async def _write(self, id: Id, author: Id, to: Id, text: str, client_id: str | None) -> Entry:
         await self.users.exists(to)
@@ -154,15 +154,3 @@ class DirectMessages:
         """Remove the user's copies of all messages with another user. Raises UserNotFound."""
         await self.users.exists(other)
         await self.mailboxes.remove_dialog(user, other)
-
-
-def _message(entry: Entry) -> DirectMessage:
-    assert entry.user is not None and entry.text is not None
-    return DirectMessage(
-        id=entry.id,
-        author=entry.author,
-        user=entry.user,
-        text=entry.text,
-        created_at=entry.created_at,
-        is_held=entry.is_hidden,
-    )

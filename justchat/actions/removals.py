@@ -14,7 +14,7 @@ from justchat.interfaces.pause import Pause, no_pause
 from justchat.interfaces.removals import IRemovals
 from justchat.interfaces.rooms import IRooms
 from justchat.model.direct import DirectMessage
-from justchat.model.entry import OPERATOR, Entry, Kind
+from justchat.model.entry import OPERATOR, Entry, Hold, Kind
 from justchat.model.ids import Id, derived_id
 from justchat.model.moment import Clock, Moment
 from justchat.model.room import Room
@@ -92,8 +92,8 @@ class MessageRemovals:
     async def _remove_direct(self, message: Entry) -> None:
         """Remove a direct message, and tell both sides."""
         receiver, author, at = message.stream, message.author, self.clock()
-        if message.is_hidden and await self.mailboxes.drop(message):
-            return
+        if message.held is Hold.WAITING and (message.removed_at is not None or await self.mailboxes.drop(message)):
+            return  # nobody else knows of it
 
         async def tell(side: Id) -> None:
             def make(id: Id, seq: int) -> Entry:
@@ -102,7 +102,7 @@ class MessageRemovals:
             await self.mailboxes.append_once(side, _removal_id(message, side), make)
 
         direct = DirectMessage(
-            id=message.id, author=author, user=receiver, text="", created_at=message.created_at, order=message.order
+            id=message.id, author=author, user=receiver, text=None, created_at=message.created_at, order=message.order
         )
         # First: who is told, and looks again, no longer finds it.
         for side in (receiver, author):

@@ -61,12 +61,30 @@ class DirectMessage:
     id: Id
     author: Id
     user: Id
-    text: str
+    text: str | None
+    """None where it was removed."""
     created_at: Moment
     read_at: Moment | None = None
     order: int | None = None
     is_held: bool = False
     """Whether its receiver may not see it, for now."""
+    removed_at: Moment | None = None
+    """When its text was removed, on both sides."""
+
+    @classmethod
+    def of(cls, entry: Entry, read_at: Moment | None = None) -> "DirectMessage":
+        """The message in an entry, or in a copy of one."""
+        assert entry.user is not None, "no direct message"
+        return cls(
+            id=entry.id,
+            author=entry.author,
+            user=entry.user,
+            text=entry.text,
+            created_at=entry.created_at,
+            read_at=read_at,
+            is_held=entry.is_hidden,
+            removed_at=entry.removed_at,
+        )
 
 
 @frozen(kw_only=True)

@@ -82,8 +82,8 @@ class SentMessage(TypedDict):
 
 class DirectMessageDocument(SentMessage):
     """A direct message; ``read_at`` is null until its receiver has read it. ``held`` is true in a message that only its
-    author sees, for now. An event that is sent again, of a message that was removed since, has no text, and
-    ``removed_at``.
+    author sees, for now. What still shows a message whose text was removed on both sides, as an event that is sent
+    again, has the text null, and ``removed_at``.
     """
 
     type: None
@@ -282,33 +282,20 @@ def direct_document(message: DirectMessage) -> DirectMessageDocument:
     }
     if message.is_held:
         document["held"] = True
+    if message.removed_at is not None:
+        document["removed_at"] = iso(message.removed_at)
     return document
 
 
 def sent_document(entry: Entry) -> DirectMessageDocument:
     """The document of the direct message in an entry, unread as it was when it was sent."""
-    document = direct_document(_direct_message(entry, None))
-    if entry.removed_at is not None:
-        document["text"], document["removed_at"] = None, iso(entry.removed_at)
-    return document
+    return direct_document(DirectMessage.of(entry))
 
 
 def receipt_document(receipt: Entry) -> DirectMessageDocument:
     """The document of the message that a receipt is for, as read."""
     assert receipt.ref_message is not None
-    return direct_document(_direct_message(receipt.ref_message, receipt.created_at))
-
-
-def _direct_message(entry: Entry, read_at: Moment | None) -> DirectMessage:
-    assert entry.user is not None
-    return DirectMessage(
-        id=entry.id,
-        author=entry.author,
-        user=entry.user,
-        text=entry.text or "",  # it may have been removed
-        created_at=entry.created_at,
-        read_at=read_at,
-    )
+    return direct_document(DirectMessage.of(receipt.ref_message, receipt.created_at))
 
 
 def gift_document(gift: Gift) -> GiftDocument:

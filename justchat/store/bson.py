@@ -147,11 +147,12 @@ def direct_from_document(document: Document) -> DirectMessage:
         id=id_of(document["_id"]),
         author=id_of(document["author"]),
         user=id_of(document["user"]),
-        text=document.get("text") or "",  # a copy of one that was removed has none
+        text=document.get("text"),
         created_at=moment(document["create_at"]),
         read_at=moment_or_none(document.get("read_at")),
         order=document.get("order"),
         is_held=document.get("held") == Hold.WAITING,
+        removed_at=moment_or_none(document.get("removed_at")),
     )
 
 

@@ -28,7 +28,7 @@ from justchat.store.indexes import (
 )
 from justchat.store.mongo.client import Database, Document
 from justchat.store.mongo.sharding import Scatter
-from justchat.store.removals import without_words
+from justchat.store.removals import direct_without_words, without_words
 
 LOOKED_THROUGH = 500
 """Entries of the log that one step looks through."""
@@ -87,9 +87,8 @@ class Erasure:
 
     async def _erase_among(self, ids: list[ObjectId], author: ObjectId) -> None:
         these = {"_id": {"$in": ids}}
-        direct = {**these, "author": author, "kind": Kind.DIRECT_MESSAGE.value}
-        read = {"$cond": [{"$eq": ["$read", False]}, None, "$read"]}
-        gone = [{"$set": {"text": "", "read": read, "removed_by": [author, "$user"]}}]
+        direct = {**these, "author": author, "kind": Kind.DIRECT_MESSAGE.value, "text": {"$exists": True}}
+        gone = direct_without_words(self._clock())
         await self._database.update_all(LOG, direct, gone, hint=BY_ID, scatter=Scatter.PERSON)
         # Those in rooms are removed as any message is, which tells the rooms.
         others = {**these, "author": author, "kind": {"$nin": [Kind.DIRECT_MESSAGE.value, Kind.MESSAGE.value]}}

@@ -53,7 +53,7 @@ class HeldMessages:
     async def get(self, message: Id) -> Entry:
         query = {"_id": object_id(message, MessageNotFound)}
         document = await self._database.find_one(LOG, query, scatter=Scatter.MESSAGE_ID)
-        if document is None or document.get("held") != Hold.WAITING:
+        if document is None or document.get("held") != Hold.WAITING or document.get("removed_at") is not None:
             raise MessageNotFound("no message with this id is held")
         return entry_from_document(document)
 

@@ -339,8 +339,9 @@ class Mailboxes:
         await self._dialogs.flush()
         place = {"_id": ObjectId(message.id), "stream": ObjectId(message.stream), "held": Hold.WAITING.value}
         # At once, so that nothing is let go any more.
-        of_nobody = [ObjectId(message.stream), ObjectId(message.author)]
-        if not await self._database.update(LOG, place, {"$set": {"text": "", "removed_by": of_nobody}}, hint=BY_ID):
+        of_nobody = {"removed_by": [ObjectId(message.stream), ObjectId(message.author)]}
+        gone = {"$set": of_nobody, "$unset": {"text": 1}, "$currentDate": {"removed_at": True}}
+        if not await self._database.update(LOG, place, gone, hint=BY_ID):
             return False
         await self._remove(message.author, message.stream, [ObjectId(message.id)])
         return True
@@ -378,14 +379,19 @@ class Mailboxes:
 
 
 def _removal(user: Id) -> list[Document]:
-    """The update that removes a user's copy. A message that its receiver never read is then not unread any more."""
+    """The update that removes a user's copy. A message that its receiver never read is then not unread any more. One
+    that is held, and so only its author had, loses its text.
+    """
     owner = ObjectId(user)
     unread = {"$and": [{"$eq": ["$user", owner]}, {"$eq": ["$read", False]}]}
+    held = {"$and": [{"$eq": ["$author", owner]}, {"$eq": ["$held", Hold.WAITING.value]}]}
     return [
         {
             "$set": {
                 "removed_by": {"$setUnion": ["$removed_by", [owner]]},
                 "read": {"$cond": [unread, None, "$read"]},
+                "text": {"$cond": [held, "$$REMOVE", "$text"]},
+                "removed_at": {"$cond": [held, {"$ifNull": ["$removed_at", "$$NOW"]}, "$removed_at"]},
             }
         }
     ]

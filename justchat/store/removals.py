@@ -95,7 +95,7 @@ class Removals:
         await self._database.update_all(LOG, of_room, without_words("", at), hint=BY_ID)
         if any(removal.kind is Kind.DIRECT_REMOVED for removal in removals):
             direct = {**whole, "kind": Kind.DIRECT_MESSAGE.value}
-            await self._database.update_all(LOG, direct, _direct_without_words(at), hint=BY_ID)
+            await self._database.update_all(LOG, direct, direct_without_words(at), hint=BY_ID)
         for field in QUOTING:
             await self._scrub_quotations(field, ids, at)
         for field in ("message._id", "message.ref_message._id"):
@@ -180,7 +180,7 @@ class Removals:
         await self._database.delete_all(REMOVALS, {"_id": ObjectId(asked)})
 
 
-def _direct_without_words(at: Moment) -> list[Document]:
+def direct_without_words(at: Moment) -> list[Document]:
     """The update that removes the words of direct messages, and both copies of each."""
     unread = {"$cond": [{"$eq": ["$read", False]}, None, "$read"]}
     return [{"$set": {"removed_at": at, "read": unread, "removed_by": ["$author", "$user"]}}, {"$unset": ["text"]}]

@@ -16,6 +16,7 @@ from tests.support.mongo import words_in
 from tests.support.picture_files import picture
 from tests.support.servers import an_app_server
 from tests.support.waiting import eventually
+from tests.support.wire import TIME
 
 _shared: dict[str, Daemon] = {}
 
@@ -222,6 +223,11 @@ class AtOnce(DeletionCase):
         self.assertEqual([(anna.id, None)], [(message["author"], message["text"]) for message in mine])
         self.assertIsNotNone(mine[0]["removed_at"])
         self.assertEqual([], (await boris.call("/user/dialogs")).data["dialogs"])
+        listener = await self.a_socket()
+        listener.say({"event": "init", "data": {"session_key": boris.session_key, "n": 0}})
+        told = (await listener.next("direct-message"))["data"]
+        self.assertEqual((direct["message"][0]["_id"], None), (told["_id"], told["text"]))
+        self.assertRegex(told["removed_at"], TIME)
         self.assertEqual(404, (await boris.call("/room/enter", room={"id": own})).status)
         self.assertEqual(1, (await boris.shown())["gifts_count"])
         again = await register(self.daemon, anna.phone)

@@ -8,6 +8,7 @@ from pymongo import MongoClient
 from tests.support.admin import Done, run
 from tests.support.chat import Person, a_room
 from tests.support.client import Listener
+from tests.support.mongo import words_in
 from tests.support.servers import an_app_server
 from tests.support.two_daemons import JoinedDaemonsCase
 from tests.support.waiting import eventually
@@ -300,6 +301,32 @@ class Direct(HeldCase):
         await self.decide("release", held["_id"])
 
         self.assertEqual([[], [], [], 0], await self.seen_by(self.bob, self.anna))
+
+    async def test_removed(self) -> None:
+        """What its author removes, alone or with the dialog, waits no more; nor does what a deleted author wrote."""
+        carl, word = await self.a_person(), f"{HELD} w{self.bob.id}"
+        alone, with_dialog = await self.write(word), await self.write(word)
+        theirs = await carl.call("/user/sendMessage", message={"user": self.bob.id, "text": word})
+        ids = [alone["_id"], with_dialog["_id"], theirs.data["message"][0]["_id"]]
+
+        async def waiting() -> list[str]:
+            held = (await self.admin("words", "held", "--limit", "500")).json["held"]
+            return [id for id in ids if id in [each["_id"] for each in held]]
+
+        self.assertEqual(ids, await waiting())
+        await self.anna.call("/user/messages/remove", message=alone["_id"])
+        self.assertEqual(ids[1:], await waiting())
+        await self.anna.call("/user/remove-dialog", user=self.bob.id)
+        self.assertEqual(ids[2:], await waiting())
+        await self.admin("users", "delete", carl.id, "--reason", "asked", "--at-once")
+
+        async def none() -> bool:
+            return not await waiting()
+
+        await eventually(none, "the deleted author's message to wait no more", 30)
+        uri = self.daemon.options[self.daemon.options.index("--mongo") + 1]
+        with MongoClient[dict[str, Any]](uri) as client:
+            self.assertEqual([], words_in(client.get_default_database(), word))
 
     async def test_taken_back(self) -> None:
         """What its author has removed meanwhile is not let go."""

@@ -13,6 +13,7 @@ from tests.support.client import Answer
 from tests.support.mongo import words_in
 from tests.support.servers import an_app_server
 from tests.support.waiting import eventually
+from tests.support.wire import TIME
 
 
 class RemovalCase(ChatTestCase):
@@ -140,6 +141,20 @@ class WhatStays(RemovalCase):
 
         self.assertEqual((message["_id"], None), (again["_id"], again["text"]))
 
+    async def test_direct_client_id(self) -> None:
+        """The same of a direct message that an operator removes."""
+        written = {"user": self.boris.id, "text": self.word, "client_id": "one"}
+        (message,) = (await self.anna.call("/user/sendMessage", message=written)).data["message"]
+        server = await an_app_server(self.daemon)
+        await server.call("/server/messages/remove", message=message["_id"])
+
+        answer = await self.anna.call("/user/sendMessage", message=written)
+
+        self.assertEqual(200, answer.status, answer)
+        (again,) = answer.data["message"]
+        self.assertEqual((message["_id"], None), (again["_id"], again["text"]))
+        self.assertRegex(again["removed_at"], TIME)
+
 
 class WhatIsTold(RemovalCase):
     async def test_event(self) -> None:
@@ -242,7 +257,10 @@ class WhereWordsAre(RemovalCase):
         listener = await self.a_socket()
         listener.say({"event": "init", "data": {"session_key": self.anna.session_key, "n": 0}})
         receipt = (await listener.next("read-message"))["data"]["data"]
-        self.assertEqual((message["_id"], ""), (receipt["_id"], receipt["text"]))
+        seen = await server.call("/server/complaints/show", complaint=complaint.json["complaint"]["_id"])
+        for shown in (receipt, seen.data["complaint"]["message"]):
+            self.assertEqual((message["_id"], None), (shown["_id"], shown["text"]))
+            self.assertRegex(shown["removed_at"], TIME)
 
     async def test_complaint(self) -> None:
         """A complaint keeps its copy of the message, and of what that quotes, until it is closed."""
