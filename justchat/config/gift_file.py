@@ -52,8 +52,8 @@ class _File(BaseModel):
 def read_gifts(file: Path) -> list[NewGift]:
     """The gifts in a file. Raises BadFile with the row and the field that is wrong."""
     try:
-        text = file.read_text("utf-8")
-        content = tomllib.loads(text) if file.suffix == ".toml" else from_json(text)
+        text = file.read_text("utf-8-sig")
+        content = tomllib.loads(text) if file.suffix.lower() == ".toml" else from_json(text)
     except OSError as error:
         raise BadFile(f"{file}: {error.strerror}") from error
     except ValueError as error:  # of either parser, or of UTF-8

@@ -23,7 +23,7 @@ class Secret(str):
 
 
 def resolved(written: object) -> object:
-    """The text that ``{ file }`` or ``{ env }`` names, without its line end; any other value unchanged.
+    """The text that ``{ file }`` or ``{ env }`` names, without line end and byte order mark; any other value unchanged.
 
     Raises ValueError, which quotes nothing of the secret.
     """
@@ -47,7 +47,7 @@ def _content(name: str) -> str:
     try:
         with Path(folder or "/", name).open("rb") as file:
             content = file.read(LONGEST_FILE + 1)
-        text = content.decode()
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError:

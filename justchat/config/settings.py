@@ -289,7 +289,7 @@ def load_settings(
     tables: dict[str, Any] = {}
     if file is not None:
         try:
-            tables = tomllib.loads(Path(file).read_text("utf-8"))
+            tables = tomllib.loads(Path(file).read_text("utf-8-sig"))
         except OSError as error:
             raise StartupError(f"{file}: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -19,12 +19,8 @@ Field = tuple[bytes, bytes]
 _NAME = rb"[A-Za-z0-9._~!$&'()*+,;=-]*"
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-fvV:.]+\]|" + _NAME + rb"(?:%[0-9A-Fa-f]{2}" + _NAME + rb")*)(?::[0-9]*)?\Z")
 
-PREFLIGHT: tuple[Field, ...] = (
-    (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
-    (b"Access-Control-Allow-Headers", b"Authorization, Content-Type, Idempotency-Key"),
-    (b"Access-Control-Max-Age", b"86400"),
-)
-"""The fields of the answer to a CORS preflight, beside those of ``cors_fields``."""
+_ALLOWED = b"Authorization, Content-Type, Idempotency-Key"
+_FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]{1,128}\Z")
 COMMON: tuple[Field, ...] = (
     (b"Server", b"JustChat"),
     (b"Content-Type", b"application/json; charset=utf-8"),
@@ -94,6 +90,20 @@ def cors_fields(settings: Http, origin: bytes | None, *, credentials: bool = Fal
     if not anyone:
         fields.append((b"Vary", b"Origin"))
     return fields
+
+
+def preflight_fields(asked: bytes | None) -> list[Field]:
+    """The fields of the answer to a CORS preflight, beside those of ``cors_fields``.
+
+    Libraries add fields of their own, as uploaders do and tracers. Each that is ``asked`` for is allowed, since fields
+    that mean nothing here are ignored.
+    """
+    others = sorted(filter(_FIELD_NAME.match, list_elements([asked or b""]) - list_elements([_ALLOWED])))
+    return [
+        (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
+        (b"Access-Control-Allow-Headers", b", ".join([_ALLOWED, *others])),
+        (b"Access-Control-Max-Age", b"86400"),
+    ]
 
 
 def list_elements(values: Iterable[bytes]) -> set[bytes]:

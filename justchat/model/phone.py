@@ -5,8 +5,10 @@ people write and paste around the digits (docs/protocol.rst, "Ids, times, phones
 """
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from typing import NewType
+from unicodedata import category
 from urllib.parse import unquote
 
 import phonenumbers
@@ -16,8 +18,22 @@ from justchat.model.text import with_digits, with_spaces, without_marks
 
 Phone = NewType("Phone", str)
 
-_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
-_SEPARATORS = str.maketrans(_DASHES + "＋﹢（）［］．／～\u2053\u223c\u00b7", "-" * len(_DASHES) + "++()[]./~~~.")
+_DASHES = "".join(sign for sign in map(chr, range(0x80, 0x10000)) if category(sign) == "Pd")
+_SIGNS: Mapping[str, str] = {
+    "-": _DASHES + "\u2043\u2212\u30fc\uff70",
+    "/": "\u2044\u2215\uff0f",
+    ".": "\u00b7\u2022\u2024\u2027\u2219\u22c5\u30fb\uff0e\uff65",
+    "~": "\u2053\u223c\uff5e",
+    "+": "\ufe62\uff0b",
+    "(": "\ufe59\uff08",
+    ")": "\ufe5a\uff09",
+    "[": "\uff3b",
+    "]": "\uff3d",
+}
+"""By sign, what is written for it. Dashes are Unicode's, a bullet, the minus, and the long-vowel marks of kana, which
+Japanese keyboards have in place of a hyphen.
+"""
+_SEPARATORS = str.maketrans({written: sign for sign, others in _SIGNS.items() for written in others})
 _WRITTEN = re.compile(r"(?P<plus>\+?)(?P<rest>[0-9()\[\] ./~-]{3,60})\Z")
 _BRACKETED_CODE = re.compile(r"[(\[] *(\+ *[0-9]+) *[)\]]")
 """A country code in brackets, as in (+7) 922."""

@@ -57,7 +57,7 @@ class Mongod:
         self._stopping = False
         self._socket_folder = folder
         self._binary = find_binary(binary)
-        if len(str(folder / SOCKET)) > SOCKET_PATH_LIMIT:
+        if len(os.fsencode(folder / SOCKET)) > SOCKET_PATH_LIMIT:
             self._socket_folder = Path(tempfile.mkdtemp(prefix="justchat-"))
 
     @property

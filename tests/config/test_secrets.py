@@ -39,8 +39,8 @@ class SecretCase(TestCase):
 
 class Places(SecretCase):
     def test_file(self) -> None:
-        """A secret is a file's content, without its line end."""
-        for content in (b"hush-5ab9", b"hush-5ab9\n", b"hush-5ab9\r\n"):
+        """A secret is a file's content, without its line end and byte order mark."""
+        for content in (b"hush-5ab9", b"hush-5ab9\n", b"hush-5ab9\r\n", b"\xef\xbb\xbfhush-5ab9\r\n"):
             file = self.a_file(content)
 
             self.assertEqual(SECRET, self.load(f'[payments]\nsecret_key = {{ file = "{file}" }}').payments.secret_key)

@@ -54,6 +54,12 @@ class Defaults(ConfigCase):
         self.assertEqual((("http://a.example",), "tcp:4000"), (settings.http.allow_origins, settings.http.endpoint))
         self.assertEqual((60, 2), (settings.sessions.lifetime, settings.sms.timeout))
 
+    def test_of_windows(self) -> None:
+        """A byte order mark, and lines that end with CR LF, as editors of Windows write them, change nothing."""
+        toml = '# Настройки\r\n[sms]\r\n\tregion = "DE"\r\n'
+
+        self.assertEqual("DE", load_settings(self.a_file(b"\xef\xbb\xbf" + toml.encode()), {}, None).sms.region)
+
 
 class Wrong(ConfigCase):
     def test_named(self) -> None:

@@ -209,6 +209,20 @@ class Cors(ChatTestCase):
         self.assertIn("post", names(answer, "Access-Control-Allow-Methods"))
         self.assertLessEqual({"authorization", "content-type"}, names(answer, "Access-Control-Allow-Headers"))
 
+    async def test_preflight_of_libraries(self) -> None:
+        """A preflight allows the fields that uploaders and tracers add; what is no name of a field is left out."""
+        added = {"cache-control", "x-requested-with", "traceparent", "x-my-app"}
+        asked = {
+            **ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": f"{','.join(sorted(added))}, a b, x:y, {'x' * 200}, Content-Type",
+        }
+
+        answer = await request(self.daemon.http, "OPTIONS", "/upload", None, asked)
+
+        allowed = {"authorization", "content-type", "idempotency-key"}
+        self.assertEqual((204, added | allowed), (answer.status, names(answer, "Access-Control-Allow-Headers")))
+
 
 class ConfiguredOrigins(OwnDaemonCase):
     async def test_configured(self) -> None:

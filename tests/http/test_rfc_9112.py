@@ -103,7 +103,10 @@ MUSTS = (
     ),
     *(
         Must("9110 7.2", f"so is {host!r}", said + NEXT, (status, *ON))
-        for host in (b"", b"[::1]:4000", b"a_b.example", b"localhost:", b"xn--80ak6aa92e.example:80", b"%41.example")
+        for host in (
+            *(b"", b"[::1]:4000", b"a_b.example", b"localhost:", b"xn--80ak6aa92e.example:80", b"%41.example"),
+            *(b"x" * 64 + b".example", b"a..example", b".", b"xn--\x61", b"localhost:99999999"),
+        )
         for said, status in ((post(host=b"Host: %b\r\n" % host), 401), (get(host=b"Host:  %b \r\n" % host), 200))
     ),
     Must("9112 3.2", "1.0 needs none", get(host=b"", version=b"1.0"), (200,)),

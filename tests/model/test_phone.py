@@ -60,9 +60,9 @@ def pasted(text: str) -> Iterator[str]:
     yield f"\u202d{text}\u202c\n"
     for space in "\u00a0\u202f\u2009\u3000\t":
         yield f"{space}{text.replace(' ', space)}{space}"
-    for dash in "\u2010\u2011\u2013\u2014\u2212\uff0d":
+    for dash in "\u2010\u2011\u2013\u2014\u2212\uff0d\u30fc\uff70\u2043\u05be":
         yield text.replace("-", dash).replace(" ", dash)
-    for separator in "./":
+    for separator in "./\u2044\u2215\u2022\u2027\u30fb\uff65":
         yield text.replace("-", separator).replace(" ", separator)
     for zero in (0x660, 0x6F0, 0x966, 0xE50, 0xFF10, 0x1D7CE):
         yield in_digits(text, zero)

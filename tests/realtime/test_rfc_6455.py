@@ -180,6 +180,17 @@ class WebSocketMusts(ChatTestCase):
 
         self.assertEqual([], wrong)
 
+    async def test_of_socket_io(self) -> None:
+        """Socket.IO opens a WebSocket by every handshake by which the others open one."""
+        wrong = []
+        for must in HANDSHAKES:
+            if must.status == SWITCHED:
+                answer = await self.ask(self.daemon.http, SOCKET_IO, must)
+                if answer.status != SWITCHED:
+                    wrong.append((must, answer.line, answer.body))
+
+        self.assertEqual([], wrong)
+
     async def test_frames(self) -> None:
         """Every protocol error is answered by a close frame with its code, at every kind of socket."""
         wrong = []

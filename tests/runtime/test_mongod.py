@@ -5,11 +5,12 @@ import signal
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from urllib.parse import unquote
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from justchat.runtime.mongod import Mongod
+from justchat.runtime.mongod import SOCKET_PATH_LIMIT, Mongod
 from tests.support.waiting import eventually
 
 
@@ -34,3 +35,18 @@ class Relaunched(TestCase):
         await eventually(lambda: mongod.pid not in (before, None) and mongod._accepts(), "another process")
         # Its start has seen that, too, and waits for nothing any more.
         await eventually(lambda: mongod._process is not None and mongod._process.exit.callbacks, "the start to end")
+
+
+class Sockets(TestCase):
+    def test_long_in_bytes(self) -> None:
+        """A path counts by its bytes, of which a Cyrillic letter has two: the socket of a long one is elsewhere."""
+        parent = Path(mkdtemp(prefix="jc-"))
+        for name, is_elsewhere in (("d" * 40, False), ("ж" * 40, True)):
+            folder = parent / name
+            mongod = Mongod(folder, reactor)
+            self.addCleanup(mongod.stop)
+
+            socket = unquote(mongod.uri.removeprefix("mongodb://").removesuffix("/justchat"))
+
+            self.assertEqual(is_elsewhere, Path(socket).parent != folder, socket)
+            self.assertLessEqual(len(socket.encode()), SOCKET_PATH_LIMIT)

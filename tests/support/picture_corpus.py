@@ -23,6 +23,7 @@ from tests.support.picture_files import (
     chunk,
     cmyk_profile,
     exif,
+    gif,
     icc_segments,
     png,
     quarters,
@@ -69,6 +70,7 @@ def stills() -> Iterator[Still]:
     yield from _png_asides()
     yield from _jpeg_kinds()
     yield from _jpeg_asides()
+    yield from _gif()
     yield from _webp()
     yield from _orientations()
 
@@ -178,6 +180,16 @@ def _png_asides() -> Iterator[Still]:
     body = whole[data : data + length]
     head = whole[: data - 8]
     pieces = b"".join(chunk(b"IDAT", body[at : at + 1]) for at in range(length))
+    yield Still(
+        "PNG without its last rows", head + chunk(b"IDAT", zlib.compress(zlib.decompress(body)[: -3 * (1 + 3 * WIDTH)]))
+    )
+    yield Still("PNG, short tRNS", png(COLOURS, 8, 2, before=chunk(b"tRNS", b"\0")))
+    yield Still(
+        "grey PNG, short tRNS", png([(grey,) for grey in GREYS], 8, 0, before=chunk(b"tRNS", b"")), _opaque(*GREYS)
+    )
+    twice = chunk(b"eXIf", exif(1)) + chunk(b"eXIf", exif(6)) + _iccp(LINEAR_GREY) + _iccp(ADOBE_RGB)
+    yield Still("PNG, second chunks", png(COLOURS, 8, 2, before=twice))
+    yield Still("PNG, late chunks", png(COLOURS, 8, 2, after=chunk(b"eXIf", exif(6)) + _iccp(ADOBE_RGB)))
     yield Still("PNG in many pieces", head + chunk(b"IDAT", b"") + pieces + chunk(b"IEND", b""))
 
 
@@ -233,10 +245,23 @@ def _jpeg_asides() -> Iterator[Still]:
         ("broken JFIF", [segment(0xE0, b"JFIF\0"), segment(0xE0, b"")]),
         ("broken IPTC", [segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04" + b"\xff" * 10)]),
         ("XMP", [segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta tiff:Orientation='6'>" + SAYS)]),
+        ("short Adobe", [segment(0xEE, b"Adobe"), segment(0xEE, b"Adobe\0\x64\0\0\0\0")]),
+        ("wrong size of the profile", icc_segments(struct.pack(">I", 9999) + ADOBE_RGB[4:])),
+        ("two orientations", [segment(0xE1, b"Exif\0\0" + exif(6).replace(b"\3\0\1\0", b"\3\0\2\0"))]),
         ("fill bytes", [b"\xff\xff\xff" + segment(0xFE, SAYS)]),
         ("piece of a profile", [profile[0][:16] + b"\2\3" + profile[0][18:]]),
     ):
         yield Still(f"JPEG, {name}", with_segments(jpeg, *segments), near=12)
+    turned = segment(0xE1, b"Exif\0\0" + exif(6))
+    yield Still("JPEG, EXIF behind", jpeg[:-2] + turned + jpeg[-2:], near=12)
+    many = b"II*\0" + struct.pack("<IH", 8, 1501) + struct.pack("<HHIHH", 0x9000, 3, 1, 0, 0) * 1500 + exif(6)[10:]
+    for name, segments in (
+        ("broken EXIF before", [segment(0xE1, b"Exif\0\0"), turned]),
+        ("padded EXIF", [segment(0xE1, b"Exif\0\xff" + exif(6))]),
+        ("much EXIF", [segment(0xE1, b"Exif\0\0" + many)]),
+    ):
+        seen = tuple(OPAQUE[place] for place in ORIENTED[6])
+        yield Still(f"JPEG, {name}", with_segments(jpeg, *segments), seen, (HEIGHT, WIDTH), near=12)
     yield Still("JPEG without EOI", jpeg[:-2], near=12)
     yield Still("JPEG without half of EOI", jpeg[:-1], near=12)
     yield Still(
@@ -245,6 +270,13 @@ def _jpeg_asides() -> Iterator[Still]:
     yield Still("JPEG, trailing bytes", jpeg + SAYS * 1000, near=12)
     tall = saved(quarters("RGB", size=(WIDTH, 640)), "JPEG", quality=95)
     yield Still("JPEG that lacks its last bytes", tall[:-8], size=(WIDTH, 640), near=12)
+
+
+def _gif() -> Iterator[Still]:
+    whole = gif([(1, (0, 0, WIDTH, HEIGHT), 0, 0, None, b"")])
+    for missing in (1, 2, 3, 5, 20, 200):
+        # Below the rows that it has, there is nothing.
+        yield Still(f"GIF without its last {missing} bytes", whole[:-missing], (OPAQUE[1],) * 4)
 
 
 def _webp() -> Iterator[Still]:
@@ -268,6 +300,7 @@ def _webp() -> Iterator[Still]:
         ("XMP", [vp8x(0x04), vp8l, (b"XMP ", SAYS * 5000)]),
         ("unknown chunks", [vp8x(0), (b"abcd", SAYS), vp8l, (b"efgh", b"odd")]),
         ("no such metadata", [vp8x(0x2C), vp8l]),
+        ("metadata that is not announced", [vp8x(0), (b"ICCP", ADOBE_RGB), vp8l, (b"EXIF", exif(6))]),
     ):
         yield Still(f"WebP, {name}", webp(*chunks))
     yield Still("WebP, trailing bytes", lossless + SAYS * 100)

@@ -13,7 +13,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from justchat.errors import ApiError
 from justchat.limits.connection_limiter import RETRY_AFTER
-from justchat.protocol.handshake import check_handshake
+from justchat.protocol.handshake import asks_for_websocket, check_handshake
 from justchat.realtime.socketio.polling import Polling
 from justchat.realtime.socketio.session import EngineSession, EngineSessions
 from justchat.realtime.socketio.websocket import EngineWebSocketFactory
@@ -62,7 +62,7 @@ class SocketIoResource(Resource):
             refusal = self._check_first(request)
         if refusal is not None:
             return _refuse(request, refusal)
-        if _is_upgrade(request):
+        if asks_for_websocket(request):
             try:
                 check_handshake(request, self._allows_origin)
             except ApiError:
@@ -87,7 +87,7 @@ class SocketIoResource(Resource):
             return UNKNOWN_SID
         if version not in ("3", "4"):
             return BAD_VERSION
-        if (transport == "websocket") != _is_upgrade(request):
+        if (transport == "websocket") != asks_for_websocket(request):
             return BAD_REQUEST
         if engine is not None and engine.version != int(version):
             return BAD_REQUEST
@@ -121,10 +121,6 @@ class SocketIoResource(Resource):
 def _first(request: Any, name: bytes) -> str:
     values: list[bytes] = request.args.get(name, [b""])
     return values[0].decode("latin-1")
-
-
-def _is_upgrade(request: Any) -> bool:
-    return (request.getHeader(b"upgrade") or b"").lower() == b"websocket"
 
 
 def _refuse(request: Any, refusal: Refusal) -> bytes:

@@ -8,7 +8,7 @@ from attrs import define, frozen
 from PIL import GifImagePlugin, Image, ImageFile
 
 from justchat.errors import NotAnImage
-from justchat.workers.codecs.still import check_memory, check_pixels, decoded
+from justchat.workers.codecs.still import WHOLE_ENOUGH, check_memory, check_pixels, decoded
 
 _LOOPS: Final = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
@@ -76,7 +76,7 @@ def reencode_gif(data: bytes) -> bytes:
     written = 0
     for frame in frames:
         try:
-            made.append(_encoded(frame, palette))
+            made.append(_encoded(frame, palette, is_first=not written))
         except (OSError, SyntaxError, NotAnImage):
             if not written:
                 raise
@@ -114,7 +114,7 @@ def _frames(reader: _Reader) -> tuple[list[_Frame], int | None]:
     return frames, loop
 
 
-def _encoded(frame: _Frame, common: bytes) -> bytes:
+def _encoded(frame: _Frame, common: bytes, *, is_first: bool) -> bytes:
     width, height = frame.size
     check_memory(width, height, 1)
     palette = frame.palette or common or bytes(6)
@@ -126,17 +126,48 @@ def _encoded(frame: _Frame, common: bytes) -> bytes:
             palette + frame.data + b"\0\x3b",
         ]
     )
-    image = decoded(GifImagePlugin.GifImageFile, single)
+    place = frame.place
+    try:
+        indexes = decoded(GifImagePlugin.GifImageFile, single).tobytes()
+    except OSError:
+        if not is_first or frame.flags & _INTERLACED:
+            raise
+        indexes = _whole_rows(single, width, height)
+        height = len(indexes) // width
+        place = place[:6] + struct.pack("<H", height)
     # The palette indexes, whatever their colours.
-    numbers = Image.frombytes("P", image.size, image.tobytes())
+    numbers = Image.frombytes("P", (width, height), indexes)
     numbers.encoderinfo = {}
     output = BytesIO()
-    ImageFile._save(numbers, output, [ImageFile._Tile("gif", (0, 0, *image.size), 0, "P")])
+    ImageFile._save(numbers, output, [ImageFile._Tile("gif", (0, 0, width, height), 0, "P")])
     own = _HAS_PALETTE | bits if frame.palette else 0
     return b"".join(
         [
             b"\x21\xf9\x04" + frame.control + b"\0" if frame.control else b"",
-            b"\x2c" + frame.place + bytes((own,)) + frame.palette,
+            b"\x2c" + place + bytes((own,)) + frame.palette,
             b"\x08" + output.getvalue() + b"\0",
         ]
     )
+
+
+def _whole_rows(single: bytes, width: int, height: int) -> bytes:
+    """The rows before the end of truncated data. Where they are, the browser shows nothing below them.
+
+    Raises NotAnImage where there are not nearly all.
+    """
+    fillings = []
+    for filling in (0, 1):
+        image = GifImagePlugin.GifImageFile(BytesIO(single))
+        image.load_prepare()
+        image.im.paste(filling, (0, 0, width, height))
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            image.load()
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+        fillings.append(image.tobytes())
+    # Where no pixel was decoded, each has its own filling.
+    at = next((n for n, (one, other) in enumerate(zip(*fillings, strict=True)) if one != other), width * height)
+    if at < width * height * WHOLE_ENOUGH or at < width:
+        raise NotAnImage
+    return fillings[0][: at - at % width]

@@ -8,23 +8,29 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import define, field, frozen
 from PIL import ImageFile, JpegImagePlugin
 
 from justchat.errors import NotAnImage
-from justchat.workers.codecs.still import MEMORY, Metadata, check_memory, check_pixels, shown
+from justchat.workers.codecs.still import (
+    MEMORY,
+    WHOLE_ENOUGH,
+    Metadata,
+    check_memory,
+    check_pixels,
+    orientation_of,
+    shown,
+)
 
 _SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE: Final = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
-_KEPT: Final = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD, _SOS, _APP0, _APP14))
+_KEPT: Final = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD, _SOS))
+_COLOURS: Final = {_APP0: (b"JFIF\0", 14), _APP14: (b"Adobe", 12)}
+"""Segments that say what the channels are: how each begins, and its bytes. Decoders ignore a shorter one."""
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")
 _NEXT: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 """In the data of a scan, where FF 00 is a byte, and D0 to D7 are restart markers."""
-_WHOLE_ENOUGH: Final = 0.75
-"""A truncated file must have this part of its rows."""
-_JFIF: Final = 14
-"""Bytes of a JFIF segment, which says that the colours are YCbCr; a shorter one is broken."""
 _NOWHERE: Final = (255, 0, 254, 255)
 
 
@@ -39,6 +45,31 @@ class _Picture:
     is_progressive: bool
     has_end: bool
     metadata: Metadata
+
+
+@define
+class _Asides:
+    """Collects the metadata that changes how the pixels look. It stands before the first scan."""
+
+    exif: bytes | None = None
+    has_orientation: bool = False
+    pieces: dict[int, bytes] = field(factory=dict)
+    """Of the profile, by number."""
+    count: int = 0
+    """Pieces that there are to be."""
+
+    def add(self, marker: int, content: bytes) -> None:
+        if marker == _APP1 and not self.has_orientation and content.startswith(b"Exif\0"):
+            self.exif = content[6:]
+            self.has_orientation = orientation_of(self.exif) is not None
+        elif marker == _APP2 and content.startswith(b"ICC_PROFILE\0") and len(content) > 14:
+            self.pieces.setdefault(content[12], content[14:])
+            self.count = content[13]
+
+    @property
+    def metadata(self) -> Metadata:
+        is_whole = sorted(self.pieces) == [*range(1, self.count + 1)]
+        return Metadata(b"".join(self.pieces[n] for n in sorted(self.pieces)) if is_whole else None, self.exif)
 
 
 def reencode_jpeg(data: bytes) -> bytes:
@@ -70,9 +101,9 @@ def reencode_jpeg(data: bytes) -> bytes:
 
 def _read(data: bytes) -> _Picture:
     kept = [data[:2]]
-    frame = profile = exif = None
-    profiles: dict[int, bytes] = {}
-    scans = pieces = 0
+    frame = None
+    asides = _Asides()
+    scans = 0
     has_end = False
     for marker, segment in _segments(data):
         if marker == _EOI:
@@ -83,20 +114,20 @@ def _read(data: bytes) -> _Picture:
             frame = (marker, int.from_bytes(content[1:3]), int.from_bytes(content[3:5]), content[5])
         elif marker == _SOS:
             scans += 1
-        elif marker == _APP1 and exif is None and content.startswith(b"Exif\0\0"):
-            exif = content
-        elif marker == _APP2 and content.startswith(b"ICC_PROFILE\0") and len(content) > 14:
-            profiles.setdefault(content[12], content[14:])
-            pieces = content[13]
-        if marker in _KEPT and (marker != _APP0 or (content.startswith(b"JFIF\0") and len(content) >= _JFIF)):
+        elif not scans:
+            asides.add(marker, content)
+        if marker in _KEPT or _tells_colours(marker, content):
             kept.append(segment)
     if frame is None or not scans:
         raise NotAnImage
-    if sorted(profiles) == [*range(1, pieces + 1)]:
-        profile = b"".join(profiles[number] for number in sorted(profiles))
     marker, height, width, channels = frame
     progressive = marker in _PROGRESSIVE
-    return _Picture(b"".join(kept), width, height, channels, scans, progressive, has_end, Metadata(profile, exif))
+    return _Picture(b"".join(kept), width, height, channels, scans, progressive, has_end, asides.metadata)
+
+
+def _tells_colours(marker: int, content: bytes) -> bool:
+    start, length = _COLOURS.get(marker, (b"", 0))
+    return bool(start) and content.startswith(start) and len(content) >= length
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -132,6 +163,6 @@ def _is_whole(picture: _Picture) -> bool:
         jpeg.load()
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
-    last = min(int(jpeg.height * _WHOLE_ENOUGH), jpeg.height - 1)
+    last = min(int(jpeg.height * WHOLE_ENOUGH), jpeg.height - 1)
     row = jpeg.crop((0, last, jpeg.width, last + 1)).getcolors(1)
     return row is None or row[0][1] not in (nothing, nothing[0])

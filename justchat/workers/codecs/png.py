@@ -14,14 +14,25 @@ from attrs import define, evolve, field
 from PIL import Image, PngImagePlugin
 
 from justchat.errors import NotAnImage
-from justchat.workers.codecs.still import PROFILE, Metadata, check_memory, check_pixels, decoded, shown
+from justchat.workers.codecs.still import (
+    PROFILE,
+    WHOLE_ENOUGH,
+    Metadata,
+    check_memory,
+    check_pixels,
+    decoded,
+    exif_of,
+    shown,
+)
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOUR: Final = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
 """Chunks that describe the colours, which are kept, and their lengths."""
 _ANIMATION: Final = (b"acTL", b"fcTL", b"fdAT")
 _STEP: Final = 1 << 20
-_GREY, _PALETTE = 0, 3
+_GREY, _RGB, _PALETTE = 0, 2, 3
+_TRANSPARENCIES: Final = {_GREY: (2, 2), _RGB: (6, 6), _PALETTE: (1, 256)}
+"""By colour type: the least and the most bytes of tRNS."""
 _PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """The passes of interlacing: first column, first row, column step, row step."""
 
@@ -94,23 +105,31 @@ def _read(data: bytes) -> _Picture:
 def _read_chunk(picture: _Picture, name: bytes, content: bytes) -> None:
     if name == b"IDAT":
         picture.idat += content
+    elif picture.idat:
+        pass  # what describes the pixels stands before them, and the first chunk of a kind counts
     elif name == b"PLTE":
         picture.plte = content[:768]
-    elif name == b"tRNS":
-        picture.trns = content[:256]
+    elif name == b"tRNS" and picture.trns is None:
+        picture.trns = _transparency(picture.head[1], content)
     elif name == b"iCCP" and not picture.has_profile:  # to inflate one takes up to 10 ms
         picture.has_profile = True
         picture.metadata = evolve(picture.metadata, icc=_profile(content))
-    elif name == b"eXIf":
+    elif name == b"eXIf" and picture.metadata.exif is None:
         picture.metadata = evolve(picture.metadata, exif=content)
-    elif _COLOUR.get(name) == len(content) and not picture.idat:
-        picture.colour[name] = content
+    elif _COLOUR.get(name) == len(content):
+        picture.colour.setdefault(name, content)
+
+
+def _transparency(kind: int, content: bytes) -> bytes | None:
+    """The content of tRNS, as far as pictures of this colour type have one; None where it is too short."""
+    least, most = _TRANSPARENCIES.get(kind, (1, 0))
+    return content[:most] if len(content) >= least and most else None
 
 
 def _read_animation_chunk(picture: _Picture, name: bytes, content: bytes) -> bool:
     """Read acTL, fcTL or fdAT. False for an invalid frame: then the animation ends before it."""
     if name == b"acTL":
-        if len(content) == 8 and not picture.idat:
+        if len(content) == 8 and content[:4] != bytes(4) and not picture.idat and picture.plays is None:
             picture.plays = struct.unpack(">II", content)[1]
     elif name == b"fdAT":
         if picture.frames and picture.idat:
@@ -217,13 +236,17 @@ def _plain(image: Image.Image, head: bytes) -> Image.Image:
 
 
 def _mended(head: bytes, width: int, height: int, idat: bytes | bytearray) -> bytes | None:
-    """Compress the pixels again, if all are there and only the end of the compressed data is missing or wrong."""
+    """Compress the pixels again, if nearly all are there, and only the end of the compressed data is missing or wrong.
+
+    The missing pixels are zeros: black, transparent, or of the first colour.
+    """
     bits = head[0] * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[head[1]]
     wanted = 0
     for x, y, across, down in _PASSES if head[4] else ((0, 0, 1, 1),):
         columns, rows = -(-(width - x) // across), -(-(height - y) // down)
         if columns > 0 and rows > 0:
             wanted += rows * (1 + (columns * bits + 7) // 8)
+    whole = wanted
     # Without zlib's header and checksum.
     inflating, rest = zlib.decompressobj(-zlib.MAX_WBITS), bytes(idat[2:])
     deflating, made = zlib.compressobj(1), bytearray()
@@ -232,7 +255,11 @@ def _mended(head: bytes, width: int, height: int, idat: bytes | bytearray) -> by
             rest = inflating.unconsumed_tail
             wanted -= len(piece)
             made += deflating.compress(piece)
-    return None if wanted else bytes(made + deflating.flush())
+    if wanted > (0 if head[4] else whole * (1 - WHOLE_ENOUGH)):  # of an interlaced one each pass has all rows
+        return None
+    for at in range(0, wanted, _STEP):
+        made += deflating.compress(bytes(min(_STEP, wanted - at)))
+    return bytes(made + deflating.flush())
 
 
 def _animation(picture: _Picture, first: bytes) -> bytes:
@@ -260,6 +287,9 @@ def _animation(picture: _Picture, first: bytes) -> bytes:
     if not frames:
         return first
     made.insert(2, _chunk(b"acTL", struct.pack(">II", len(frames) // 2, picture.plays)))
+    if picture.metadata.orientation > 1:
+        # Each frame would have to be turned in its place.
+        made.insert(3, _chunk(b"eXIf", exif_of(picture.metadata.orientation)))
     if not picture.is_frame:
         made.append(_chunk(b"IDAT", idat))
     return b"".join([*made, *frames, _chunk(b"IEND", b"")])

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Final
 
@@ -15,6 +16,8 @@ PIXELS: Final = 50_000_000
 MEMORY: Final = 100_000_000
 """Bytes of a frame's decoded pixels."""
 FRAMES: Final = 500
+WHOLE_ENOUGH: Final = 0.75
+"""A truncated file must have this part of its rows."""
 PROFILE: Final = 4 * 1024 * 1024
 """Bytes of an ICC profile; a larger one is ignored."""
 _ORIENTATION, _SHORT = 0x0112, 3
@@ -41,10 +44,7 @@ class Metadata:
     @property
     def orientation(self) -> int:
         """1 to 8, as in EXIF; 1 where the EXIF data is broken."""
-        try:
-            return _orientation(self.exif or b"")
-        except struct.error:
-            return 1
+        return orientation_of(self.exif) or 1
 
 
 def check_pixels(pixels: int, frames: int = 1) -> None:
@@ -82,7 +82,7 @@ def shown(image: Image.Image, metadata: Metadata, *, orient: bool = True) -> Ima
 
 def _in_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """Convert a picture to sRGB. A profile that is broken or does not fit the mode is ignored, as in browsers."""
-    if icc is None or len(icc) > PROFILE:
+    if icc is None or not int.from_bytes(icc[:4]) <= len(icc) <= PROFILE:
         return image
     try:
         profile = ImageCms.ImageCmsProfile(BytesIO(icc))
@@ -126,16 +126,22 @@ def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile, mode: st
     return image if made is None else made
 
 
-def _orientation(exif: bytes) -> int:
-    """The orientation in the first directory of the TIFF structure of EXIF data."""
-    tiff = exif.removeprefix(b"Exif\0\0")
+def exif_of(orientation: int) -> bytes:
+    """EXIF data that have an orientation, and nothing else."""
+    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, _ORIENTATION, _SHORT, 1, orientation, 0, 0)
+
+
+def orientation_of(exif: bytes | None) -> int | None:
+    """The orientation in the first directory of the TIFF structure of EXIF data; None where it has none that counts."""
+    tiff = (exif or b"").removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
-        return 1
-    (at,) = struct.unpack_from(order + "I", tiff, 4)
-    (count,) = struct.unpack_from(order + "H", tiff, at)
-    for entry in range(min(count, 1000)):
-        tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, at + 2 + 12 * entry)
-        if (tag, kind) == (_ORIENTATION, _SHORT):
-            return value if value in _TRANSPOSITIONS else 1
-    return 1
+        return None
+    with suppress(struct.error):
+        (at,) = struct.unpack_from(order + "I", tiff, 4)
+        (entries,) = struct.unpack_from(order + "H", tiff, at)
+        for entry in range(entries):
+            tag, kind, count, value = struct.unpack_from(order + "HHIH", tiff, at + 2 + 12 * entry)
+            if (tag, kind, count) == (_ORIENTATION, _SHORT, 1):
+                return value if value == 1 or value in _TRANSPOSITIONS else None
+    return None

@@ -15,7 +15,8 @@ _BYTES: Final = 6
 """Bytes per pixel: libwebp's decoder holds two copies of four bytes beside Pillow's two."""
 _LOSSLESS_BYTES: Final = 12
 """Bytes per pixel of the lossless encoder. A larger picture is encoded with invisible losses."""
-_ANIMATED, _ALPHA = 0x02, 0x10
+_ANIMATED, _EXIF, _ALPHA, _PROFILE = 0x02, 0x08, 0x10, 0x20
+"""Flags of VP8X. Browsers pay no attention to a profile or EXIF data that it does not announce."""
 _MISSING: Final = 64
 """Bytes that may be missing at the end of a file."""
 
@@ -44,9 +45,12 @@ def reencode_webp(data: bytes) -> bytes:
             frames.append(_Frame(_canvas(content[6:]), content[:16], dict(_chunks(content[16:]))))
         else:
             others.setdefault(name, content)
-    metadata = Metadata(others.get(b"ICCP"), others.get(b"EXIF"))
     head = others.get(b"VP8X", b"")
-    if len(head) >= 10 and head[0] & _ANIMATED and frames:
+    flags = head[0] if head else 0
+    metadata = Metadata(
+        others.get(b"ICCP") if flags & _PROFILE else None, others.get(b"EXIF") if flags & _EXIF else None
+    )
+    if len(head) >= 10 and flags & _ANIMATED and frames:
         return _animation(head, others.get(b"ANIM", bytes(6)), frames, metadata)
     still.size = _size(still.chunks)
     return _encoded(still, metadata, orient=True)

@@ -14,6 +14,7 @@ from tests.support.picture_corpus import SAYS
 from tests.support.picture_files import (
     DISPLAY_P3,
     HEIGHT,
+    SIGNATURE,
     WIDTH,
     animated_webp,
     apng,
@@ -109,6 +110,9 @@ def _apngs() -> Iterator[Animation]:
     yield Animation("APNG, trailing bytes", whole + SAYS * 9, (50, 300, 2000), 0)
     more = whole.replace(struct.pack(">II", 3, 0), struct.pack(">II", 9, 0))
     yield Animation("APNG that promises more frames", more, (50, 300, 2000), 0, same=whole)
+    again = chunk(b"acTL", struct.pack(">II", 3, 9))
+    at = whole.index(b"fcTL") - 4
+    yield Animation("APNG that says twice how often", whole[:at] + again + whole[at:], (50, 300, 2000), 0, same=whole)
     text = chunk(b"tEXt", b"Comment\0" + SAYS)
     at = whole.rindex(b"fcTL") - 4
     yield Animation("APNG, text between frames", whole[:at] + text + whole[at:], (50, 300, 2000), 0)
@@ -189,6 +193,16 @@ class Animations(SynchronousTestCase):
         wrong = {each.name: wrong for each in animations() if (wrong := self.wrong(each))}
 
         self.assertEqual({}, wrong)
+
+    def test_orientation(self) -> None:
+        """A browser turns an APNG by its EXIF data, so these stay, without anything else in them."""
+        whole = apng([(RED, ALL, (1, 20), 0, 0), (GREEN, ALL, (3, 10), 0, 0)], 3)
+        at = len(SIGNATURE) + 25
+        for orientation in range(1, 9):
+            made, _ = reencode_picture(whole[:at] + chunk(b"eXIf", exif(orientation) + SAYS) + whole[at:])
+
+            self.assertEqual(orientation, Image.open(BytesIO(made)).getexif().get(0x0112, 1))
+            self.assertNotIn(SAYS, made)
 
     def test_profile(self) -> None:
         """The frames of an animation in another space of colours are converted, too."""
