@@ -11,7 +11,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 from PIL import ImageFile, JpegImagePlugin
 
-from justchat.errors import NotAnImage
+from justchat.errors import NotAnImage, TooLarge
 from justchat.workers.codecs.still import (
     MEMORY,
     WHOLE_ENOUGH,
@@ -28,9 +28,12 @@ _PROGRESSIVE: Final = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _KEPT: Final = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD, _SOS))
 _COLOURS: Final = {_APP0: (b"JFIF\0", 14), _APP14: (b"Adobe", 12)}
 """Segments that say what the channels are: how each begins, and its bytes. Decoders ignore a shorter one."""
-_MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")
-_NEXT: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_MARKER: Final = re.compile(rb"\xff([^\x00\xff])")
+"""The FF before it may be many. To look for them, too, would take quadratic time."""
+_NEXT: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """In the data of a scan, where FF 00 is a byte, and D0 to D7 are restart markers."""
+MOST_SCANS: Final = 100
+"""Programs write some ten. Each is decoded over all pixels, however few bytes it has."""
 _NOWHERE: Final = (255, 0, 254, 255)
 
 
@@ -80,6 +83,8 @@ def reencode_jpeg(data: bytes) -> bytes:
     picture = _read(data)
     pixels = picture.width * picture.height
     check_pixels(pixels)
+    if picture.scans > MOST_SCANS:
+        raise TooLarge("the image has too many scans")
     if picture.is_progressive:
         # All its coefficients, of 2 bytes each, are in memory before the first pixel.
         check_memory(picture.width, picture.height, 4)
@@ -145,7 +150,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if marker == _SOS:
             following = _NEXT.search(data, end)
             end = len(data) if following is None else following.start()
-        yield marker, data[start:end]
+        yield marker, data[start:end].rstrip(b"\xff") if marker == _SOS else data[start:end]
         at = end
 
 

@@ -1,12 +1,15 @@
 """Every still picture of the corpus comes out with the pixels that a browser shows, and nothing beside them."""
 
 from io import BytesIO
+from time import process_time
 
 from PIL import Image
 from twisted.trial.unittest import SynchronousTestCase
 
+from justchat.errors import NotAnImage, TooLarge
 from justchat.workers.codecs import reencode_picture
 from tests.support.picture_corpus import SAYS, Still, stills
+from tests.support.picture_files import saved
 
 
 class Stills(SynchronousTestCase):
@@ -38,3 +41,27 @@ class Stills(SynchronousTestCase):
         wrong = {still.name: wrong for still in stills() if (wrong := self.wrong(still))}
 
         self.assertEqual({}, wrong)
+
+
+class Hostile(SynchronousTestCase):
+    def test_scans(self) -> None:
+        """A progressive picture of very many scans, each of which is decoded over all pixels, is too large."""
+        few = saved(Image.new("L", (64, 64), 128), "JPEG", progressive=True)
+        scan = few[few.rindex(b"\xff\xda") : -2]
+
+        self.assertEqual("jpg", reencode_picture(few[:-2] + scan * 20 + few[-2:])[1])
+        with self.assertRaises(TooLarge):
+            reencode_picture(few[:-2] + scan * 1000 + few[-2:])
+
+    def test_fill_bytes(self) -> None:
+        """Any number of FF before a marker is fill, and is read in linear time, before a scan and in it."""
+        plain = saved(Image.new("L", (64, 64), 128), "JPEG")
+        fill = b"\xff" * 60_000
+        began = process_time()
+
+        filled = plain[:2] + fill + plain[2:-2] + fill + plain[-2:]
+        self.assertEqual(reencode_picture(plain), reencode_picture(filled))
+        with self.assertRaises(NotAnImage):
+            reencode_picture(plain[:2] + fill)
+
+        self.assertLess(process_time() - began, 1)
