@@ -86,7 +86,7 @@ class Rooms:
         marks: Marks | None = None,
     ) -> None:
         self._database = database
-        self._log: Log[Room] = Log(database, self._load, shared=shared, bus=bus, marks=marks)
+        self._log: Log[Room] = Log(database, self._load, shared=shared, bus=bus, marks=marks, deletable=True)
         self._marks = marks or Marks()
         self._log.heads.subscribe(self._on_entry)
         self._log.heads.subscribe_own(self._on_own_entry)
@@ -291,7 +291,7 @@ class Rooms:
 
     async def _load(self, room: Id) -> StreamHead[Room]:
         document = await self._database.find_one(ROOMS, {"_id": object_id(room, RoomNotFound)}, ROOM)
-        if document is None:
+        if document is None or document["removed"]:  # of its log nothing may be left
             raise RoomNotFound
         state, seq = room_from_document(document)
         while tail := await self._log.reader.entries(ObjectId(room), seq, TAIL):

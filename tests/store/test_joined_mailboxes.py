@@ -12,6 +12,7 @@ from justchat.model.moment import now
 from justchat.store import dialogs
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.indexes import create_indexes
+from justchat.store.log import liveness
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
 from tests.support.direct import send
@@ -25,6 +26,7 @@ HOUR = 3600 * 10**9
 class Joined(TestCase):
     async def setUp(self) -> None:
         self.patch(dialogs, "WRITE_DELAY", 60)
+        self.patch(liveness, "seconds_since_boot", lambda: 0.0)  # however slow the machine is
         uri, node = fresh_uri(), MemoryNode()
         self.buses = [node.bus() for _ in range(2)]
         self.databases = [Database(uri) for _ in range(2)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from justchat.model.entry import Entry
 from justchat.model.ids import Id
 from justchat.model.room import Room
+from justchat.store.log import liveness
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
@@ -14,10 +15,12 @@ from tests.support.waiting import eventually
 
 
 class Joined(LogCase):
-    """Two daemons; the second follows the room."""
+    """Two daemons; the second follows the room. ``seconds`` is the time by which they notice that they stood still."""
 
     async def setUp(self) -> None:
         await super().setUp()
+        self.seconds = 0.0
+        self.patch(liveness, "seconds_since_boot", lambda: self.seconds)
         self.node = MemoryNode()
         self.buses = [self.node.bus(), self.node.bus()]
         self.seen: tuple[list[Entry], list[Entry]] = ([], [])

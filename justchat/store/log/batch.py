@@ -5,7 +5,7 @@ of one batch before those of the next. While a batch is in flight, the one befor
 yet: its entries are then not in the heads, and the proposals of the next batch see them all the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Generic
 
 from bson import encode
@@ -49,6 +49,8 @@ class Batches(Generic[S]):
         another would slow two daemons to a crawl. Returns the streams that were read.
         """
         heads = self._heads
+        if heads.is_shared:
+            heads.liveness.notice_standstill()
         streams = heads.in_use = {append.stream for append in batch}
         missing = {stream for stream in streams if stream not in heads.in_memory}
         behind = heads.not_live(streams) - missing
@@ -64,14 +66,17 @@ class Batches(Generic[S]):
                 _fail(batch, {stream})
         return missing | behind
 
-    async def _catch_up(self, batch: list[Append[S]], streams: set[Id]) -> bool:
-        """Catch up with these streams; False where that failed, and the appends to them with it."""
+    async def _catch_up(self, batch: list[Append[S]], streams: set[Id]) -> Collection[Id]:
+        """Catch up with these streams. Returns those of which that failed, and the appends to them with it."""
         try:
-            await self._heads.catch_up(streams)
+            gone = await self._heads.catch_up(streams)
         except Exception:
             _fail(batch, streams)
-            return False
-        return True
+            return streams
+        for append in batch:
+            if append.stream in gone:
+                append.fail(gone[append.stream])
+        return gone
 
     def propose(self, batch: list[Append[S]]) -> None:
         """Make every proposal, each to the state that those before it leave."""
@@ -102,16 +107,18 @@ class Batches(Generic[S]):
             return batch
         await self._publication.publish()
         before = {stream: heads.in_memory[stream].seq for stream in refusing}
-        if not await self._catch_up(batch, refusing):
-            return [append for append in batch if append.stream not in refusing]
+        if failed := await self._catch_up(batch, refusing):
+            batch = [append for append in batch if append.stream not in failed]
         if any(heads.in_memory[stream].seq != seq for stream, seq in before.items()):
             self.propose(batch)
         return batch
 
     async def commit(self, batch: list[Append[S]]) -> list[Append[S]]:
         """Store a batch and decide its appends. Returns those to propose anew: an index refused an entry of theirs, or
-        one before it in the stream. Raises LeftInDoubt.
+        one before it in the stream, or this process has stood still since it was proposed. Raises LeftInDoubt.
         """
+        if self._heads.is_shared and self._heads.liveness.notice_standstill():
+            return batch
         writes = [append for append in batch if append.entry is not None]
         LOG_ENTRIES.count(self._name, by=len(writes))
         marked = self._marks.kinds

@@ -5,7 +5,7 @@ since the head was loaded, and has not expired meanwhile, has been published, in
 falls while the head is in memory.
 """
 
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from itertools import islice
 from typing import Any, Generic
 
@@ -32,7 +32,9 @@ FAULT_OF_SUBSCRIBER = "an entry was stored but not published to every subscriber
 
 
 class Heads(Generic[S]):
-    """The heads of one log's streams. ``load`` reads one. ``shared``: others append too, and ``bus`` says what."""
+    """The heads of one log's streams. ``load`` reads one. ``shared``: others append too, and ``bus`` says what.
+    ``deletable``: a stream may go, with all of its entries; then ``load`` raises an ApiError.
+    """
 
     _log = Logger()
 
@@ -43,11 +45,13 @@ class Heads(Generic[S]):
         *,
         shared: bool,
         bus: IBus | None = None,
+        deletable: bool = False,
     ) -> None:
         self._reader = reader
         self._load = load
         self._bus = bus
         self.is_shared = shared
+        self.are_deletable = deletable
         self.liveness = Liveness(shared=shared, bus=bus)
         self.in_memory: BoundedCache[Id, StreamHead[S]] = BoundedCache(MAX_HEADS)
         self.loading: dict[Id, list[Deferred[StreamHead[S]]]] = {}
@@ -120,7 +124,9 @@ class Heads(Generic[S]):
     async def latest(self, stream: Id) -> StreamHead[S]:
         """The head of a stream with all that any daemon has appended by now. Raises as ``get``."""
         if stream in self.in_memory and (self.is_shared or not self.is_live(stream)):
-            await self.catch_up([stream])
+            gone = await self.catch_up([stream])
+            if stream in gone:
+                gone[stream].raiseException()
         return await self.get(stream)
 
     def _loaded(self, result: StreamHead[S] | Failure, stream: Id, periods: dict[Id, Period]) -> None:
@@ -157,9 +163,7 @@ class Heads(Generic[S]):
             if stream in self.in_use or (self._bus is not None and self._bus.is_followed(stream)):
                 heads.move_to_end(stream)
                 continue
-            del heads[stream]
-            self.early.pop(stream, None)
-            self.liveness.forget(stream)
+            self._forget(stream)
             if len(heads) <= heads.max_items:
                 return
 
@@ -218,15 +222,19 @@ class Heads(Generic[S]):
         if early and max(early) > self.in_memory[stream].seq:
             self.early[stream] = early
 
-    async def catch_up(self, streams: Iterable[Id]) -> None:
+    async def catch_up(self, streams: Iterable[Id]) -> Mapping[Id, Failure]:
         """Read and publish what others have appended to these streams since their heads, as far as those are in memory.
+        Returns which streams are gone, with the errors that loading them raises.
 
         One query reads many. Raises DatabaseAway; then these heads are not live.
         """
         wanted = list(streams)
         periods = self.liveness.periods(wanted)
         while behind := {stream: self.in_memory[stream].seq for stream in wanted if stream in self.in_memory}:
-            entries = await self._reader.tails(behind, CATCH_UP_PAGE)
+            # A stream that has not even its head's entry may be deleted.
+            after = {stream: seq - 1 for stream, seq in behind.items()} if self.are_deletable else behind
+            page = CATCH_UP_PAGE + len(behind)
+            entries = await self._reader.tails(after, page)
             behind_holes: dict[Id, list[Entry]] = {}
             for entry in entries:
                 head = self.in_memory.get(entry.stream)
@@ -238,9 +246,33 @@ class Heads(Generic[S]):
                 self._advance_by_others(head, entry)
             for stream, left in behind_holes.items():
                 await self._pass_hole(stream, left)
-            if len(entries) < CATCH_UP_PAGE and not behind_holes:
-                self.liveness.verify({stream: periods[stream] for stream in behind})
-                return
+            if len(entries) < page and not behind_holes:
+                found = {entry.stream for entry in entries}
+                gone = await self._find_gone(behind.keys() - found) if self.are_deletable else {}
+                self.liveness.verify({stream: periods[stream] for stream in behind if stream not in gone})
+                return gone
+        return {}
+
+    async def _find_gone(self, streams: Iterable[Id]) -> dict[Id, Failure]:
+        """Of these streams the log has no entry from the head's on. They are new, or they are deleted and cannot be
+        loaded; then all of their seqs are free. Raises DatabaseAway.
+        """
+        gone: dict[Id, Failure] = {}
+        for stream in streams:
+            try:
+                await self._load(stream)
+            except DatabaseAway:
+                raise
+            except ApiError:
+                gone[stream] = Failure()
+                if stream not in self.in_use:
+                    self._forget(stream)
+        return gone
+
+    def _forget(self, stream: Id) -> None:
+        self.in_memory.pop(stream, None)
+        self.early.pop(stream, None)
+        self.liveness.forget(stream)
 
     async def _pass_hole(self, stream: Id, left: list[Entry]) -> None:
         """Entries behind a head have expired, or are being deleted with their stream. ``left`` were read behind those:

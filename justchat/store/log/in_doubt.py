@@ -97,10 +97,15 @@ class InDoubt(Generic[S]):
 
     async def _look(self, doubts: "_Doubts[S]") -> None:
         """Find which entries the log has by now."""
-        if places := doubts.places():
+        if not (places := doubts.places()):
+            return
+        if not self._heads.is_shared:
             doubts.found(await self._reader.at(places))
-            if self._heads.is_shared:
-                await self._take_back(doubts)
+            return
+        # First: with what comes later, a place would seem freed that is filled since.
+        ends = await self._reader.seqs(list(places))
+        doubts.found(await self._reader.at(places), ends)
+        await self._take_back(doubts)
 
     async def _take_back(self, doubts: "_Doubts[S]") -> None:
         """Make void the stored messages whose callers got a 503."""
@@ -189,8 +194,10 @@ class _Doubts(Generic[S]):
                 places.setdefault(append.stream, []).append(append.entry.seq)
         return places
 
-    def found(self, entries: dict[tuple[Id, int], Entry]) -> None:
-        """The log has these entries at the places, which may be ours."""
+    def found(self, entries: dict[tuple[Id, int], Entry], ends: dict[Id, int] | None = None) -> None:
+        """The log has these entries at the places, which may be ours. ``ends`` are the seqs of its last entries: an
+        empty place that is not just behind was filled, and has been freed since, with its stream or by its age.
+        """
         self.stored = {}
         ended: set[Id] = set()
         for append in self.pending():
@@ -202,7 +209,8 @@ class _Doubts(Generic[S]):
                 continue
             ended.add(append.stream)  # the log has none of those behind
             refusal = self.refused_now.get(append.stream)
-            if there is not None:
+            is_freed = there is None and ends is not None and ends.get(append.stream, 0) != append.entry.seq - 1
+            if there is not None or is_freed:
                 self.refused[append.stream] = Refusal(append, False)
             elif refusal is not None and refusal.is_id_stored and refusal.append is append:
                 self.refused[append.stream] = refusal  # its id is elsewhere in the log

@@ -2,11 +2,13 @@
 
 Invariant: a head is live only under the subscription of its stream under which the log was read, the read having begun
 after the bus confirmed the subscription, and only while no entry is known to be missing. A doubt ends the period of its
-stream: a read that began before the doubt cannot verify the head.
+stream: a read that began before the doubt cannot verify the head. That this process has stood still is a doubt of all
+streams: what others appended meanwhile may have expired, so that no index would refuse the seqs that it has freed.
 """
 
 from collections.abc import Iterable, Mapping
 from itertools import count
+from time import CLOCK_BOOTTIME, clock_gettime
 
 from justchat.interfaces.bus import IBus
 from justchat.model.ids import Id
@@ -17,6 +19,15 @@ number that changes with each doubt.
 """
 ALONE = 1
 """The epoch of every stream where no other daemon writes."""
+STANDSTILL = 5.0
+"""Seconds without a look after which this process counts as one that was suspended, or its machine was. Nothing of what
+others append expires sooner.
+"""
+
+
+def seconds_since_boot() -> float:
+    """Goes on while the machine is suspended, as the reactor's clock may not."""
+    return clock_gettime(CLOCK_BOOTTIME)
 
 
 class Liveness:
@@ -33,7 +44,10 @@ class Liveness:
         """Alone: streams whose heads lack entries."""
         self._doubts: dict[Id, int] = {}
         """With others: the number of the latest doubt."""
+        self._doubt_of_all = 0
+        """The number of the latest doubt of all streams."""
         self._numbers = count(1)
+        self._looked_at = seconds_since_boot()
 
     @property
     def are_all_live(self) -> bool:
@@ -45,7 +59,7 @@ class Liveness:
         if self._is_alone:
             return stream not in self._doubted
         epoch = self._epoch(stream)
-        return epoch != 0 and self._verified.get(stream) == (epoch, self._doubts.get(stream, 0))
+        return epoch != 0 and self._verified.get(stream) == (epoch, self._doubts.get(stream, self._doubt_of_all))
 
     def can_be_live(self, stream: Id) -> bool:
         """Whether a head is live once the log has been read: its stream is followed."""
@@ -53,7 +67,7 @@ class Liveness:
 
     def periods(self, streams: Iterable[Id]) -> dict[Id, Period]:
         """The present periods of streams, of which the log is about to be read."""
-        return {stream: (self._epoch(stream), self._doubts.get(stream, 0)) for stream in streams}
+        return {stream: (self._epoch(stream), self._doubts.get(stream, self._doubt_of_all)) for stream in streams}
 
     def verify(self, periods: Mapping[Id, Period]) -> None:
         """The heads have all that the log had when these periods began."""
@@ -68,6 +82,18 @@ class Liveness:
             self._doubted.add(stream)
         else:
             self._doubts[stream] = next(self._numbers)
+
+    def notice_standstill(self) -> bool:
+        """Look whether this process has stood still since the last look; then no head is live. With others this is
+        called more often than every STANDSTILL seconds.
+        """
+        before, self._looked_at = self._looked_at, seconds_since_boot()
+        if self._looked_at - before <= STANDSTILL:
+            return False
+        self._verified.clear()
+        self._doubts.clear()
+        self._doubt_of_all = next(self._numbers)
+        return True
 
     def forget(self, stream: Id) -> None:
         """The head is no longer in memory."""

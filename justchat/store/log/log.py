@@ -40,7 +40,7 @@ class Log(Generic[S]):
 
     ``shared``: other daemons may append to the same streams, so that a head in memory may be out of date. ``bus``
     carries the entries of this daemon to them, and theirs to it. ``marks`` says which entries webhooks are told of.
-    ``name`` is that of its metrics.
+    ``name`` is that of its metrics. ``deletable``: streams may be deleted (see Heads).
     """
 
     _log = Logger()
@@ -54,10 +54,11 @@ class Log(Generic[S]):
         bus: IBus | None = None,
         marks: Marks | None = None,
         name: str = "rooms",
+        deletable: bool = False,
     ) -> None:
         self._name = name
         self.reader = LogReader(database)
-        self.heads = Heads(self.reader, load, shared=shared, bus=bus)
+        self.heads = Heads(self.reader, load, shared=shared, bus=bus, deletable=deletable)
         self.neighbours = Neighbours(bus, self.heads, self.reader) if bus is not None else None
         announcements = self.neighbours.announcements if self.neighbours is not None else None
         inserts: Inserts[S] = Inserts(database, shared=shared)

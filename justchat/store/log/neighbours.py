@@ -22,12 +22,15 @@ class Neighbours(Generic[S]):
 
     def __init__(self, bus: IBus, heads: Heads[S], reader: LogReader) -> None:
         self.announcements = Announcements(bus)
+        self._heads = heads
         self._incoming = Incoming(bus, heads)
         self._sweep = Sweep(bus, heads, reader)
         self._period_ends = reactor.seconds() + FOLLOWED_FOR
 
     async def look(self) -> None:
         """Do what is due of the work that is done from time to time."""
+        if self._heads.liveness.notice_standstill():
+            self._sweep.compare_all()
         self.announcements.tell_missed()
         if reactor.seconds() >= self._period_ends:
             self._period_ends = reactor.seconds() + FOLLOWED_FOR

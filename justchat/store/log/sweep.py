@@ -101,7 +101,7 @@ class Sweep(Generic[S]):
             head = heads.in_memory.get(stream)
             if head is None:
                 continue
-            if seqs.get(stream, 0) > head.seq:
+            if seqs.get(stream, 0) > head.seq or (heads.are_deletable and stream not in seqs):
                 behind.append(stream)
             else:
                 heads.liveness.verify({stream: period})

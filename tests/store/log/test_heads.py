@@ -1,9 +1,10 @@
 """Heads of streams, while something reads, expires or evicts what a batch is about."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bson import ObjectId
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.python.failure import Failure
 
 from justchat.interfaces.bus import PacketKind
 from justchat.model.entry import Entry, Expired
@@ -85,10 +86,11 @@ class Evictions(LogCase):
             await one.get(room)
         catch_up = heads.catch_up
 
-        async def crowded(streams: Iterable[Id]) -> None:
-            await catch_up(streams)
+        async def crowded(streams: Iterable[Id]) -> Mapping[Id, Failure]:
+            gone = await catch_up(streams)
             for room in rooms[1:]:
                 await heads.get(room)
+            return gone
 
         self.patch(heads, "catch_up", crowded)
         _, appended = await one.append(rooms[0], say(self.anna))
