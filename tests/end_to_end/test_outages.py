@@ -14,7 +14,8 @@ from tests.support.attack import connect
 from tests.support.chat import a_phone, a_room
 from tests.support.client import Answer, call, request
 from tests.support.crashes import TALKERS, CrashCase
-from tests.support.mongo import pause
+from tests.support.daemon import Daemon
+from tests.support.mongo import RunningMongod, pause
 from tests.support.waiting import assert_within, eventually
 from tests.support.wire import a_request
 
@@ -187,3 +188,44 @@ class DatabaseStopped(CrashCase):
         messages = await self.history()
 
         self.assertEqual({1}, set(Counter(message["_id"] for message in messages).values()))
+
+
+class OperatorsDatabaseStopped(CrashCase):
+    """The same of a database that the daemon has not started: with leases, signs of life and webhooks."""
+
+    SETTINGS = """
+        [retention]
+        messages = 30
+        direct_messages = 30
+        [[webhooks]]
+        url = "https://127.0.0.1:9/"
+        allow_private = true
+        secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+        events = ["message.new"]
+    """
+
+    def make_daemon(self) -> Daemon:
+        self.mongod = RunningMongod()
+        return Daemon("--mongo", self.mongod.uri("justchat"), settings=self.SETTINGS)
+
+    async def tearDown(self) -> None:
+        self.mongod.go_on()
+        try:
+            await super().tearDown()
+        finally:
+            self.mongod.end()
+
+    async def test_daemon_ends(self) -> None:
+        """The daemon can be stopped meanwhile, before systemd would kill it (TimeoutStopSec)."""
+        await self.talk()
+        await self.talkers[1].call("/user/sendMessage", message={"user": self.talkers[2].id, "text": "hello"})
+        await self.a_listener(self.talkers[1])
+        self.mongod.pause()
+        await eventually(lambda: len(self.crowd.refused) >= TALKERS, "refusals")
+        assert self.daemon.process is not None
+
+        self.daemon.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+
+        await self.daemon.ended()
+        assert_within(28, time.monotonic() - began)
