@@ -121,6 +121,11 @@ class Tab(Window):
         await self.shows("label", label)
         await self.run(code + "input.dispatchEvent(new Event('change', {bubbles: true}))")
 
+    async def about(self, person: str, deed: str) -> None:
+        """Open the menu of a person in the room, and choose what to do."""
+        await self.click(person, "aside button.person")
+        await self.click(deed, ".menu button")
+
     async def size(self, width: int, height: int = 800) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         await self.tell("Emulation.setDeviceMetricsOverride", **size)
