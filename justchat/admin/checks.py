@@ -273,7 +273,7 @@ def database_version(version: str) -> Finding:
     if series < (6, 0):
         return Finding("database", CheckState.WRONG, what, "JustChat needs 6.0 or later: upgrade it")
     if series < (7, 0):
-        advice = "its series gets no corrections any more; docs/operating.rst says how to move to a later one"
+        advice = "its series gets no corrections any more; docs/operating-storage.rst says how to move to a later one"
         return Finding("database", CheckState.WARNING, what, advice)
     return Finding("database", CheckState.OK, what)
 
@@ -283,7 +283,7 @@ def feature_compatibility(version: str, series: str) -> Finding:
     what = f"data of the series {series}, MongoDB {version}"
     if version.startswith(f"{series}."):
         return Finding("feature compatibility", CheckState.OK, what)
-    advice = 'justchat-admin database upgrade, after a backup (docs/operating.rst, "The embedded MongoDB")'
+    advice = 'justchat-admin database upgrade, after a backup (docs/operating-storage.rst, "The embedded MongoDB")'
     return Finding("feature compatibility", CheckState.WARNING, what, advice)
 
 

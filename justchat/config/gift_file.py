@@ -1,4 +1,4 @@
-"""Gift files: an operator's gifts, as TOML or JSON (docs/operating.rst)."""
+"""Gift files: an operator's gifts, as TOML or JSON (docs/operating-apps.rst)."""
 
 import tomllib
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Which mongod runs the embedded database, and what it says of data of another series.
 
 A mongod takes data whose featureCompatibilityVersion is its own series, as 7.0, or the one before. Nothing here raises
-that: ``justchat-admin database upgrade`` does (docs/operating.rst, "The embedded MongoDB").
+that: ``justchat-admin database upgrade`` does (docs/operating-storage.rst, "The embedded MongoDB").
 """
 
 import os

@@ -275,8 +275,8 @@ async def create_indexes(database: Database) -> None:
                 raise
             raise StartupError(
                 "the database cannot have an index of JustChat, which needs MongoDB 6.0 or later, with a"
-                " featureCompatibilityVersion of 6.0 or later (justchat-admin database show; docs/operating.rst, "
-                f'"The embedded MongoDB"): {(error.details or {}).get("errmsg")}'
+                " featureCompatibilityVersion of 6.0 or later (justchat-admin database show; "
+                f'docs/operating-storage.rst, "The embedded MongoDB"): {(error.details or {}).get("errmsg")}'
             ) from error
 
 
