@@ -266,6 +266,8 @@ class Arriving(JoinedCase):
             await self.one.say(self.admin, room, "hello")
             if next_room is not None:
                 await self.other.actions.enter(self.anna, next_room, None)
+                # This notice is in the user's own stream, which has no order with the room's.
+                await eventually(lambda: events(self.connection)[-1]["data"].get("type") == "leave", "the notice")
             else:
                 await self.other.actions.leave(self.anna, room)
 
