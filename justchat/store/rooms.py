@@ -220,6 +220,9 @@ class Rooms:
         return await self._lists.search(wanted, by)
 
     async def private(self, rooms: Collection[Id]) -> set[Id]:
+        # A password that was set just now must count.
+        if self._saving.locked or not self._changed.keys().isdisjoint(rooms):
+            await self._save()
         return await self._lists.private(rooms)
 
     async def count(self, wanted: RoomSearch, by: Id) -> int:

@@ -55,6 +55,18 @@ class Editing(EditCase):
         self.assertEqual((False, "with two"), (room["is_private"], room["name"]))
         self.assertEqual(200, (await eve.enter(self.room)).status)
 
+    async def test_private_at_once(self) -> None:
+        """Others see no trace in a profile of a room that gets a password, from the answer on; and see it once open."""
+        eve = await self.a_person()
+
+        async def shown() -> list[Any]:
+            users = (await eve.call("/init/getUsers", user_ids=[self.admin.id, self.anna.id])).data["users"]
+            return [*users[0]["rooms"], users[1]["room"], *users[1]["visitedRooms"]]
+
+        for password, expected in ((None, [self.room] * 3), ("one", [None]), (None, [self.room] * 3), ("two", [None])):
+            await self.edit(password=password)
+            self.assertEqual(expected, await shown())
+
     async def test_nothing(self) -> None:
         """What changes nothing is no error, and nobody is told."""
         listener = await self.a_listener(self.anna)
