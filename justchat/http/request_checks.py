@@ -3,14 +3,16 @@
 import re
 from collections.abc import Sequence
 
-from justchat.errors import BadRequest, MethodNotAllowed
+from justchat.errors import BadRequest, MethodNotAllowed, UriTooLong
 from justchat.http.headers import is_host, list_elements
 
+MOST_PARTS = 256
+"""Segments and encoded bytes of a path, or parameters of a query. Thousands take as long as dozens of requests."""
 _ABSOLUTE = re.compile(rb"(?:https?|wss?)://([^/?#]*)(.*)\Z", re.IGNORECASE | re.DOTALL)
 
 
 def origin_form(method: bytes, target: bytes) -> bytes:
-    """The path and query of a request's target (RFC 9112, section 3.2). Raises BadRequest, MethodNotAllowed."""
+    """The path and query of a request's target (RFC 9112, section 3.2). Raises ApiError."""
     if method == b"CONNECT":
         raise MethodNotAllowed("this is no proxy")
     if target == b"*" and method == b"OPTIONS":
@@ -22,6 +24,9 @@ def origin_form(method: bytes, target: bytes) -> bytes:
         target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
     if b"#" in target:
         raise BadRequest("the request's target has a fragment")
+    path, _, query = target.partition(b"?")
+    if max(path.count(b"/") + path.count(b"%"), query.count(b"&") + query.count(b";") + 1) > MOST_PARTS:
+        raise UriTooLong
     return target
 
 
