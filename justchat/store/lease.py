@@ -19,6 +19,8 @@ from justchat.store.server_time import outlasted
 
 LASTS = timedelta(seconds=20)
 """Renew it at least twice within this."""
+LAST_WORD = 1.0
+"""Seconds that a daemon that stops waits for the database to take its sign of life: the last thing of all."""
 MOST_DEAD = 1000
 """Dead daemons that one look finds."""
 _DAEMON, _AFTER = "daemon ", "daemon!"
@@ -83,7 +85,7 @@ class SignOfLife:
     async def end(self) -> None:
         """Say that this daemon has stopped, and left nothing undone. While the database is away nobody hears that."""
         with suppress(DatabaseAway):
-            await self._database.delete_and_get(LEASES, {"_id": self.name})
+            await self._database.delete_and_get(LEASES, {"_id": self.name}, within=LAST_WORD)
 
     async def dead(self) -> list[str]:
         """The daemons that have stopped giving signs without an end. Raises DatabaseAway."""

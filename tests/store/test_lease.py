@@ -1,5 +1,7 @@
 """Of several daemons one at a time has a lease."""
 
+import socket
+import time
 from datetime import timedelta
 
 from twisted.internet import reactor
@@ -10,9 +12,10 @@ from twisted.trial.unittest import TestCase
 from justchat.model.moment import now
 from justchat.store import lease
 from justchat.store.indexes import LEASES
-from justchat.store.lease import LASTS, Lease
+from justchat.store.lease import LASTS, Lease, SignOfLife
 from justchat.store.mongo.client import Database
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import close, discard, fresh_uri
+from tests.support.waiting import assert_within
 
 
 class Leases(TestCase):
@@ -70,3 +73,18 @@ class Leases(TestCase):
     async def test_not_open(self) -> None:
         """A lease that was never held needs no database to be released."""
         await Lease(Database("mongodb://127.0.0.1:1/none"), "work").release()
+
+
+class Signs(TestCase):
+    async def test_away(self) -> None:
+        """A daemon that stops does not wait long for a database that does not answer, before it closes it."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            database = Database(f"mongodb://127.0.0.1:{silent.getsockname()[1]}/test")
+            database.open()
+            self.addCleanup(close, database)
+            self.patch(lease, "LAST_WORD", 0.05)
+            began = time.monotonic()
+
+            await SignOfLife(database).end()
+
+            assert_within(1, time.monotonic() - began)

@@ -90,11 +90,13 @@ class Database:
     async def _read(self, command: Document, lane: Lane) -> Document:
         return await self.command({**command, "maxTimeMS": int(READ_TIMEOUT * 1000)}, lane=lane)
 
-    async def _write(self, command: Document, lane: Lane = Lane.ORDINARY) -> Document:
+    async def _write(
+        self, command: Document, lane: Lane = Lane.ORDINARY, *, within: float = OPERATION_TIMEOUT
+    ) -> Document:
         """Run a write of which no unique index may refuse a statement, unless it is a findAndModify: then its error
         is DuplicateKeyError.
         """
-        answer = await self.command({**command, "writeConcern": DURABLE}, lane=lane)
+        answer = await self.command({**command, "writeConcern": DURABLE}, within=within, lane=lane)
         if duplicates(answer):
             raise BulkWriteError(answer)
         return answer
@@ -362,12 +364,16 @@ class Database:
             # Two made it at once; now there is one to update.
             return await self._find_and_modify(collection, query, update=update, upsert=True, new=after)
 
-    async def delete_and_get(self, collection: str, query: Document) -> Document | None:
-        """Delete one document and return it."""
-        return await self._find_and_modify(collection, query, remove=True)
+    async def delete_and_get(
+        self, collection: str, query: Document, *, within: float = OPERATION_TIMEOUT
+    ) -> Document | None:
+        """Delete one document and return it, ``within`` seconds."""
+        return await self._find_and_modify(collection, query, within, remove=True)
 
-    async def _find_and_modify(self, collection: str, query: Document, **change: Any) -> Document | None:
-        answer = await self._write({"findAndModify": collection, "query": query, **change})
+    async def _find_and_modify(
+        self, collection: str, query: Document, within: float = OPERATION_TIMEOUT, **change: Any
+    ) -> Document | None:
+        answer = await self._write({"findAndModify": collection, "query": query, **change}, within=within)
         document: Document | None = answer["value"]
         return document
 
