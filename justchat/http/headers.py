@@ -28,6 +28,10 @@ COMMON: tuple[Field, ...] = (
     (b"X-Content-Type-Options", b"nosniff"),
 )
 """The fields that every answer of ours has."""
+CHALLENGE: Field = (b"WWW-Authenticate", b'Bearer realm="JustChat"')
+"""Of every 401 (RFC 9110, section 15.5.2; RFC 6750, section 3). Without it some clients, as Android's of old, report an
+I/O error in place of the answer. It makes no browser ask for a password.
+"""
 TRACEPARENT = b"traceparent"
 CLOSE: Field = (b"Connection", b"close")
 
@@ -57,8 +61,13 @@ def trace_of(traceparent: bytes | None) -> TraceContext | None:
     return None if traceparent is None else parse_traceparent(traceparent.decode("latin-1"))
 
 
+def common_fields(status: int) -> tuple[Field, ...]:
+    """The fields that every answer with a status has."""
+    return (*COMMON, CHALLENGE) if status == 401 else COMMON
+
+
 def answer_fields(answer: Answer) -> tuple[Field, ...]:
-    """The fields that depend on the answer, beside COMMON and Content-Length."""
+    """The fields that depend on the answer, beside common_fields() and Content-Length."""
     return () if answer.retry_after is None else ((b"Retry-After", b"%d" % answer.retry_after), *answer.limit)
 
 

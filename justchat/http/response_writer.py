@@ -9,7 +9,7 @@ from email.utils import formatdate
 
 from justchat.errors import reason_phrase
 from justchat.http.answer import Answer
-from justchat.http.headers import CLOSE, COMMON, Field, answer_fields
+from justchat.http.headers import CLOSE, Field, answer_fields, common_fields
 
 
 class ResponseWriter:
@@ -34,7 +34,7 @@ class ResponseWriter:
         if start is None:
             date = (b"Date", formatdate(usegmt=True).encode())
             line = b"HTTP/1.1 %d %s\r\n" % (answer.status, reason_phrase(answer.status).encode())
-            start = self._starts[answer.status] = line + _lines((date, *COMMON))
+            start = self._starts[answer.status] = line + _lines((date, *common_fields(answer.status)))
         lines = b""
         if fields or close or answer.retry_after is not None:
             more = (*answer_fields(answer), *fields, CLOSE) if close else (*answer_fields(answer), *fields)

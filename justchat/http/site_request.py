@@ -11,7 +11,7 @@ from twisted.web.server import Request
 
 from justchat.errors import ApiError, BadRequest, RangeNotSatisfiable, TooLarge, reason_phrase
 from justchat.http.answer import Answer, error_answer
-from justchat.http.headers import COMMON, answer_fields, cors_fields, error_fields, preflight_fields
+from justchat.http.headers import answer_fields, common_fields, cors_fields, error_fields, preflight_fields
 from justchat.http.spool import SpoolFile
 from justchat.runtime.logs.call_context import CallContext
 
@@ -31,7 +31,7 @@ def write_answer(request: Any, answer: Answer) -> bytes:
     """Set the status and fields of an answer; returns its body, empty for HEAD."""
     request.setResponseCode(answer.status, reason_phrase(answer.status).encode())
     length = (b"Content-Length", b"%d" % len(answer.body))
-    for name, value in (*COMMON, length, *answer_fields(answer)):
+    for name, value in (*common_fields(answer.status), length, *answer_fields(answer)):
         request.setHeader(name, value)
     return b"" if request.method == b"HEAD" else answer.body
 

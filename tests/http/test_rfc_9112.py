@@ -176,6 +176,8 @@ MUSTS = (
     Must("9110 9.3.2", "HEAD of a call has none, either", get(b"/init/auth", method=b"HEAD") + NEXT, (405, *ON)),
     Must("9110 15.5.6", "405 has Allow", get(b"/init/auth") + NEXT, (405, *ON), {"allow": "OPTIONS, POST"}),
     Must("9110 15.5.6", "405 of GET's has Allow", get(method=b"DELETE") + NEXT, (405, *ON), {"allow": "GET, HEAD, OPTIONS"}),
+    Must("9110 15.5.2", "401 has a challenge", post() + NEXT, (401, *ON), {"www-authenticate": 'Bearer realm="JustChat"'}),
+    Must("9110 15.5.2", "and nothing else has", get(b"/nowhere") + NEXT, (404, *ON), {"www-authenticate": None}),
     Must("9110 9.3.8", "TRACE returns nothing of the request", get(b"/livez", b"Cookie: secret", method=b"TRACE") + NEXT, (405, *ON)),
     Must("9110 8.6", "204 has no length", get(method=b"OPTIONS") + NEXT, (204, *ON), {"content-length": None, "transfer-encoding": None}),
     Must("9110 12.5.3", "a coded body is 415, with what is taken", post(b"Content-Encoding: gzip") + NEXT, (415, *ON), {"accept-encoding": "identity"}),
