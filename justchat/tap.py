@@ -78,6 +78,9 @@ class Options(usage.Options):
             overrides["http"]["workers"] = int(self["workers"])
         self.load = partial(load_settings, self["config"], overrides, self["data-dir"])
         self.settings = self.load()
+        # twistd may change its folder before a reload (--rundir).
+        file = None if self["config"] is None else os.path.abspath(self["config"])
+        self.load = partial(load_settings, file, overrides, str(self.settings.data_dir))
         from justchat.runtime.logs.output import log_as_set
 
         log_as_set(self.settings, self.parent)

@@ -100,7 +100,7 @@ def _socket_elsewhere(folder: Path) -> Path | None:
     """The socket on mongod's command line, which is elsewhere if the path of ``folder`` is too long for a socket."""
     try:
         pid = int((folder / "mongod.lock").read_text())
-        arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        arguments = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
         if not os.path.samefile(arguments[arguments.index("--dbpath") + 1], folder):
             return None
         return Path(arguments[arguments.index("--bind_ip") + 1])

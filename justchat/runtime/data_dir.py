@@ -73,7 +73,14 @@ def _make(folder: Path, owner: Owner) -> None:
 
 
 def check_owner(folder: Path, owner: Owner = Owner()) -> None:
-    """Raises StartupError where the data directory, or a file in it, belongs to another user. It need not exist."""
+    """Raises StartupError where the data directory, or a file in it, belongs to another user. It need not exist.
+
+    A path that is not in UTF-8 is refused, too: the URI of the database, and what is sent to workers, contain it.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise StartupError(f"--data-dir: {str(folder)!a} is not in UTF-8, or the locale is not") from None
     try:
         found = folder.stat().st_uid
     except PermissionError as error:

@@ -29,7 +29,8 @@ class Notifier:
         self._address = environ.get("NOTIFY_SOCKET", "")
         # The variables may be inherited from a parent, which the watchdog is meant for.
         mine = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._watchdog_seconds = int(environ.get("WATCHDOG_USEC", "0")) / 1_000_000 if mine else 0.0
+        period = environ.get("WATCHDOG_USEC", "")
+        self._watchdog_seconds = int(period) / 1_000_000 if mine and period.isdecimal() else 0.0
         self._watchdog = LoopingCall(self._beat)
         self._watchdog.clock = reactor
 

@@ -1,5 +1,6 @@
 """The checks that come before anything is made or bound."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -51,6 +52,7 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
         partial(_check_database, settings),
         partial(_warnings_of_bus, settings),
         partial(_check_data_dir, settings, owner),
+        partial(_check_pid_file, twistd),
         partial(_check_words, settings),
         partial(_warnings_of_pictures, settings),
     ]
@@ -85,6 +87,14 @@ def _check_data_dir(settings: Settings, owner: Owner) -> None:
     check_restored(settings.data_dir)
     if settings.payments.secret_key is None:
         check_secret(settings.data_dir / SECRET_KEY, owner)
+
+
+def _check_pid_file(twistd: Mapping[str, Any]) -> None:
+    file = twistd.get("pidfile")
+    if not file or twistd.get("chroot"):
+        return
+    if not os.access(file if os.path.exists(file) else os.path.dirname(os.path.abspath(file)), os.W_OK):
+        raise StartupError(f"--pidfile: {file} cannot be written; name another file, or none with --pidfile=")
 
 
 def _check_words(settings: Settings) -> None:

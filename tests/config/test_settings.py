@@ -227,6 +227,19 @@ class CommandLine(ConfigCase):
         self.assertEqual(("mongodb://a/b", ("nats://c",)), (settings.mongo.uri, settings.bus.uri))
         self.assertEqual(os.path.abspath("somewhere"), str(settings.data_dir))
 
+    def test_another_folder(self) -> None:
+        """Settings are read anew from the same file, and name the same folder, where twistd has gone to another one."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        parsed, here = Options(), os.getcwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(folder)
+        Path("c.toml").write_text("[sessions]\nlifetime = 60\n")
+        parsed.parseOptions(["--config", "c.toml", "--data-dir", "data"])
+        os.chdir("/")
+
+        self.assertEqual(parsed.settings, parsed.load())
+
     def test_workers(self) -> None:
         """Workers are a number from 1 up, or ``auto``, the number of usable cores."""
         cores = len(os.sched_getaffinity(0))

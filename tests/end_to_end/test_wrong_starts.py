@@ -1,13 +1,16 @@
 """Failed starts: one line and an exit code."""
 
 import os
+import subprocess
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
 from tests.support.client import request
+from tests.support.daemon import TWISTD
 from tests.support.mongo import fresh_uri
 from tests.support.starting import StartCase, free_port, processes
+from tests.support.waiting import PATIENCE
 
 
 class WrongStart(StartCase):
@@ -148,6 +151,22 @@ class WrongStart(StartCase):
 
         self.assertIn("[mongo] uri", line)
         self.assertIn("/no/such/file", line)
+
+    async def test_odd_places(self) -> None:
+        """A file for the pid or the log that cannot be written is named, and a data directory that is not in UTF-8."""
+        data = ["justchat", "--data-dir", str(self.data)]
+        for options, named in (
+            (["--pidfile=/nowhere/pid", *data], "--pidfile: /nowhere/pid"),
+            (["--pidfile=", "--logfile=/nowhere/log", *data], "--logfile: /nowhere/log: No such file"),
+            (
+                ["--pidfile=", "justchat", "--data-dir", os.fsdecode(b"/nowhere/\xea")],
+                r"'/nowhere/\udcea' is not in UTF-8",
+            ),
+        ):
+            done = subprocess.run([TWISTD, "--nodaemon", *options], capture_output=True, text=True, timeout=PATIENCE)
+
+            self.assertEqual((1, 1), (done.returncode, len(done.stderr.splitlines())), done.stderr)
+            self.assertIn(named, done.stderr)
 
     async def test_data_dir_is_a_file(self) -> None:
         """A data directory that cannot be created is named."""

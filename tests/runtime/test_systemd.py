@@ -46,6 +46,13 @@ class NotifierTests(SynchronousTestCase):
 
         self.assertEqual([1, 0, 0, 1], counts)
 
+    def test_no_watchdog(self) -> None:
+        """A period that is empty or no number is none."""
+        for period in ("", "soon", "-1"):
+            Notifier(self.clock, {"NOTIFY_SOCKET": self.address, "WATCHDOG_USEC": period}).ready()
+
+            self.assertEqual(["READY=1", f"MAINPID={os.getpid()}"], self.received(), period)
+
     def test_status(self) -> None:
         """A status is sent as it is."""
         Notifier(self.clock, {"NOTIFY_SOCKET": self.address}).status("1 of 2 workers accept connections")

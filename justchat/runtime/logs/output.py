@@ -67,7 +67,10 @@ def opened_log() -> LogOutput:
 def _open(format: LogFormat, twistd: Mapping[str, Any]) -> None:
     logfile = twistd.get("logfile") or ("-" if twistd.get("nodaemon") else "twistd.log")
     if logfile != "-":
-        file = LogFile.fromFullPath(logfile)
+        try:
+            file = LogFile.fromFullPath(logfile)
+        except OSError as error:
+            raise SystemExit(f"justchat: --logfile: {logfile}: {error.strerror}") from error
         _rotate_by_signal(file)
         LOG.begin(_format_of(format, None), _writer(file))
     elif twistd.get("nodaemon"):
