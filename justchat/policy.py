@@ -88,6 +88,14 @@ def check_read(room: Room, user: Id) -> None:
         raise NotInRoom
 
 
+def check_complain(room: Room, user: Id, about: Id | None) -> None:
+    """Who may read a room's history may complain about its messages; and whom a service message is about, who was told
+    of it outside, as after a kick. Raises NotInRoom.
+    """
+    if user != about or user not in room.visitors:
+        check_read(room, user)
+
+
 def may_see_people(room: Room, user: Id) -> bool:
     """Whether a user may see who is and was in a room. With a password, only the users in it and its admin may."""
     return room.password is None or user in room.users or user == room.admin

@@ -17,7 +17,7 @@ from justchat.model.entry import Entry
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import Clock
 from justchat.model.pictures import pictures_in
-from justchat.policy import check_read
+from justchat.policy import check_complain
 
 SAME_WITHIN = timedelta(days=1)
 """A user complains about one thing once in this time."""
@@ -84,5 +84,5 @@ class Complaints:
             entry = await self.rooms.any_entry(message)
             if entry.is_hidden and entry.author != user:
                 raise
-        await checked_room(self.rooms, entry.stream, lambda room: check_read(room, user))
+        await checked_room(self.rooms, entry.stream, lambda room: check_complain(room, user, entry.user))
         return entry

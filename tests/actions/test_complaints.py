@@ -36,6 +36,23 @@ class Complaining(ChatTestCase):
 
         self.assertEqual("new roommate", answer.json["complaint"]["message"]["type"])
 
+    async def test_of_a_kick(self) -> None:
+        """Who was put out may complain about that, as they were told of it; other messages are not theirs to see."""
+        rude = (await self.anna.say(self.room, "rude")).data["message"]["_id"]
+        listener = await self.a_listener(self.boris)
+        await self.anna.call("/room/ban", room_id=self.room, user_id=self.boris.id, ref_message=rude)
+        told = (await listener.next("service-message"))["data"]
+        await self.anna.call("/room/ban", room_id=self.room, user_id=self.eve.id)
+        never_inside = (await self.anna.call("/room/chat", room=self.room)).data["chat"][-1]["_id"]
+
+        answer = await self.boris.call("/complaints/new", message=told["_id"], text="why")
+
+        complaint = answer.json["complaint"]
+        self.assertEqual(("ban", self.anna.id), (complaint["message"]["type"], complaint["user"]))
+        for person, message in ((self.eve, told["_id"]), (self.boris, rude), (self.eve, never_inside)):
+            refused = await person.call("/complaints/new", message=message, text="why")
+            self.assertEqual("not-in-room", refused.code)
+
     async def test_of_a_direct_message(self) -> None:
         """Both users may complain about a direct message; for others it does not exist."""
         sent = await self.anna.call("/user/sendMessage", message={"user": self.boris.id, "text": "rude"})
