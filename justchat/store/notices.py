@@ -20,8 +20,16 @@ MOST_READ = 10_000
 """Notices that one look reads, the latest ones, and that are remembered as read."""
 
 
+KEPT = timedelta(hours=12)
+"""Notices are kept for longer than this."""
+
+
 class NoticeReader:
-    """Reads the notices of a collection. Each has the time ``at``, under an index."""
+    """Reads the notices of a collection. Each has the time ``at``, under an index.
+
+    ``has_missed``: since the look before the last one there may have been notices that no look has found. Either that
+    was so long ago that some are deleted, as where the machine was suspended, or there were too many.
+    """
 
     def __init__(self, database: Database, collection: str, clock: Clock) -> None:
         self._database = database
@@ -29,6 +37,7 @@ class NoticeReader:
         self._clock = clock
         self._read_at = clock()
         self._looks = 0
+        self.has_missed = False
         self._seen: BoundedCache[ObjectId, None] = BoundedCache(MOST_READ)
 
     async def read(self) -> list[Document]:
@@ -38,6 +47,7 @@ class NoticeReader:
         since = min(self._read_at, at) - overlap  # the clock may have been set back
         found = await self._database.find(self._collection, {"at": {"$gte": since}}, sort={"at": -1}, limit=MOST_READ)
         self._looks += 1
+        self.has_missed = at - self._read_at > KEPT or len(found) == MOST_READ
         self._read_at = at
         new = [notice for notice in reversed(found) if notice["_id"] not in self._seen]
         for notice in new:

@@ -152,7 +152,11 @@ class Sessions:
         self._on_ended.append(on_ended)
 
     async def ended_elsewhere(self) -> list[Session]:
-        return [self._forget(notice) for notice in await self._notices.read()]
+        notices = await self._notices.read()
+        if self._notices.has_missed:
+            for digest in [digest for digest, session in self._cache.items() if session is not None]:
+                del self._cache[digest]  # whether it has ended, the database knows
+        return [self._forget(notice) for notice in notices]
 
     def _forget(self, notice: Mapping[str, Any]) -> Session:
         """The session of a notice, which is refused here from now on."""
