@@ -248,7 +248,8 @@ export class Model {
 
   private async fetchNames(): Promise<void> {
     const users = [...this.wanted].slice(0, MOST_NAMES);
-    this.wanted.clear();
+    for (const user of users) this.wanted.delete(user);
+    if (this.wanted.size) setTimeout(() => void this.fetchNames(), 20);
     const found = await this.read('/server/users/list', { users }).catch(() => null);
     this.learn(...(found?.users ?? []));
     this.changed();

@@ -145,6 +145,15 @@ export class JustChat extends Emitter<ClientEvents> {
     this.close();
   }
 
+  /** Forgets the session, without a word to the daemon: a call was answered with 440, for one. */
+  async forget(): Promise<void> {
+    const session = this.session;
+    this.session = null;
+    const kept = await this.storage.getItem(SESSION);
+    // Another tab may have signed in since.
+    if (session && kept === JSON.stringify(session)) await this.storage.removeItem(SESSION);
+  }
+
   /** Opens the socket, and opens it again whenever it is lost, until `disconnect`. */
   connect(): void {
     this.socket.start();
@@ -224,11 +233,6 @@ export class JustChat extends Emitter<ClientEvents> {
     this.outbox = null;
     for (const history of [...this.rooms.values(), ...this.dialogs.values()]) this.release(history);
     this.socket.tracker.position = null;
-  }
-
-  private async forget(): Promise<void> {
-    this.session = null;
-    await this.storage.removeItem(SESSION);
   }
 
   private caughtUp(ready: Ready, recovered: boolean): void {

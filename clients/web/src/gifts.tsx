@@ -1,6 +1,7 @@
 import { useEffect, useId, useState } from 'preact/hooks';
 import type { Gift, SendedGift } from '../../javascript/src/index.js';
 import { Field } from '../../shared/field.js';
+import { Form } from '../../shared/form.js';
 import { uploaded } from './avatar.js';
 import type { Model } from './model.js';
 import { Sheet } from './sheet.js';
@@ -37,7 +38,7 @@ function GiftShop({ model, user }: { model: Model; user: string }) {
 
   return (
     <Sheet model={model} title={t('giveTo', { user: name })}>
-      <form class="form" onSubmit={(event) => (event.preventDefault(), void send())}>
+      <Form class="form" onSubmit={send}>
         <p>{t('balance', { coins: balance })}</p>
         {gifts?.length === 0 && <p>{t('noGifts')}</p>}
         <fieldset class="gifts">
@@ -56,7 +57,7 @@ function GiftShop({ model, user }: { model: Model; user: string }) {
         </fieldset>
         <Field label={t('giftText')} maxLength={4096} value={text} onValue={setText} />
         <button class="main" disabled={!chosen}>{t('give')}</button>
-      </form>
+      </Form>
     </Sheet>
   );
 }

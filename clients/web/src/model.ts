@@ -72,7 +72,10 @@ export class Model {
   }
 
   go(page: Route['page'], notice = '', id?: string): void {
-    location.hash = id ? `#/${page}/${id}` : `#/${page}`;
+    const place = id ? `#/${page}/${id}` : `#/${page}`;
+    // Who is there already sees it: no change of address comes, which puts away what covers the page.
+    if (location.hash === place) this.show(null);
+    location.hash = place;
     // The change of address, which comes later, clears what was said before.
     setTimeout(() => this.say(notice));
   }
@@ -139,7 +142,7 @@ export class Model {
   async enter(id: string, password?: string): Promise<void> {
     try {
       const room = await this.chat.enter(id, password);
-      if (this.route.page !== 'room' || this.route.id !== id) return;
+      if (!this.isAt(id)) return;
       this.room = room;
       this.asksPassword = false;
       this.say('');
@@ -147,6 +150,7 @@ export class Model {
       history.on('change', () => this.changed());
       history.on('fault', (error) => this.say(explained(error), true));
     } catch (error) {
+      if (!this.isAt(id)) return;
       if (error instanceof ApiError && error.code === 'wrong-password') {
         this.asksPassword = true;
         this.say(password === undefined ? '' : explained(error), true);
@@ -155,6 +159,11 @@ export class Model {
         setTimeout(() => this.say(explained(error), true));
       }
     }
+  }
+
+  /** Whether this room's page is still shown. What comes late of another one says nothing here. */
+  private isAt(room: string): boolean {
+    return this.route.page === 'room' && this.route.id === room;
   }
 
   async leave(): Promise<void> {
@@ -233,11 +242,10 @@ export class Model {
 
   private forget(): void {
     this.chat.disconnect();
-    this.chat.session = null;
+    void this.chat.forget();
     this.me = this.room = this.sheet = this.menu = null;
     this.people.clear();
     this.dialogs.clear();
-    localStorage.removeItem('justchat.session');
     this.changed();
   }
 }

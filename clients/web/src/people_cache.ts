@@ -5,6 +5,8 @@ const AT_ONCE = 100;
 /** Milliseconds in which those who are asked for are gathered. */
 const GATHERED = 20;
 const BOUND = 5000;
+/** Milliseconds after which those are asked for again whom no answer told of. */
+const LATER = 5000;
 
 /** The people who are shown, each asked for once. */
 export class PeopleCache {
@@ -55,7 +57,13 @@ export class PeopleCache {
     if (this.wanted.size) this.gather();
     const answer = await this.chat.call('/init/getUsers', { user_ids: ids }).catch(() => null);
     for (const user of answer?.users ?? []) this.found.set(user._id, user);
-    if (!answer) for (const id of ids) this.found.delete(id);
+    // Not at once: what draws the page asks for them, and the daemon may have had enough of it.
+    if (!answer) setTimeout(() => this.again(ids), LATER);
+    this.changed();
+  }
+
+  private again(ids: readonly string[]): void {
+    for (const id of ids) if (!this.found.get(id)) this.found.delete(id);
     this.changed();
   }
 }

@@ -1,4 +1,5 @@
 import { useId, useState } from 'preact/hooks';
+import { Form } from '../../shared/form.js';
 import type { Model } from './model.js';
 import { Sheet } from './sheet.js';
 import { t } from './words/index.js';
@@ -27,7 +28,7 @@ function Report({ model, about }: { model: Model; about: About }) {
 
   return (
     <Sheet model={model} title={t('report')}>
-      <form class="form" onSubmit={(event) => (event.preventDefault(), void act())}>
+      <Form class="form" onSubmit={act}>
         <fieldset>
           <legend>{t('reasons')}</legend>
           {REASONS.map((each) => (
@@ -45,7 +46,7 @@ function Report({ model, about }: { model: Model; about: About }) {
           />
         </p>
         <button class="main">{t('report')}</button>
-      </form>
+      </Form>
     </Sheet>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Message, Room, Unsent } from '../../javascript/src/index.js';
 import { Field } from '../../shared/field.js';
+import { Form } from '../../shared/form.js';
 import { Composer } from './composer.js';
 import { type Deed, MenuButton } from './menu.js';
 import { inShort, UnsentLine } from './message_parts.js';
@@ -99,12 +100,11 @@ function roomDeeds(model: Model, room: Room): Deed[] {
 
 function Password({ model, id }: { model: Model; id: string }) {
   const [password, setPassword] = useState('');
-  const enter = (event: Event): void => (event.preventDefault(), void model.enter(id, password));
   return (
-    <form class="card form welcome" onSubmit={enter}>
+    <Form class="card form welcome" onSubmit={() => model.enter(id, password)}>
       <h1 tabIndex={-1}>{t('passwordOf')}</h1>
       <Field label={t('password')} type="password" autoComplete="off" required value={password} onValue={setPassword} />
       <button class="main">{t('enter')}</button>
-    </form>
+    </Form>
   );
 }

@@ -1,6 +1,7 @@
 import { useId, useState } from 'preact/hooks';
 import type { Body } from '../../javascript/src/index.js';
 import { Field } from '../../shared/field.js';
+import { Form } from '../../shared/form.js';
 import type { Model } from './model.js';
 import { Person } from './people.js';
 import { endSilence } from './person_deeds.js';
@@ -40,7 +41,7 @@ function Settings({ model }: { model: Model }) {
 
   return (
     <Sheet model={model} title={t('settings')}>
-      <form class="form" onSubmit={(event) => (event.preventDefault(), void save(room._id))}>
+      <Form class="form" onSubmit={() => save(room._id)}>
         {isAdmin && (
           <>
             <Field label={t('room')} required maxLength={128} value={name} onValue={setName} />
@@ -68,7 +69,7 @@ function Settings({ model }: { model: Model }) {
           )}
         />
         <button class="main">{t('save')}</button>
-      </form>
+      </Form>
       {isAdmin && room.moderators.length > 0 && (
         <section>
           <h3>{t('moderators')}</h3>

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Body, Room } from '../../javascript/src/index.js';
 import { Field } from '../../shared/field.js';
+import { Form } from '../../shared/form.js';
 import type { Model } from './model.js';
 import { Choice } from './room_settings.js';
 import { t } from './words/index.js';
@@ -103,18 +104,17 @@ function NewRoom({ model }: { model: Model }) {
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
 
-  async function create(event: Event): Promise<void> {
-    event.preventDefault();
+  async function create(): Promise<void> {
     const made = await model.attempt(model.chat.call('/room/create', { room: password ? { name, password } : { name } }));
     if (made) model.go('room', '', made.room._id);
   }
 
   return (
-    <form class="card form" onSubmit={(event) => void create(event)}>
+    <Form class="card form" onSubmit={create}>
       <h2>{t('createHeading')}</h2>
       <Field label={t('room')} required maxLength={128} value={name} onValue={setName} />
       <Field label={t('passwordNew')} type="password" autoComplete="off" value={password} onValue={setPassword} />
       <button class="main">{t('create')}</button>
-    </form>
+    </Form>
   );
 }

@@ -17,7 +17,7 @@ export function Sheet({ model, title, children }: { model: Model; title: string;
   return (
     <dialog
       ref={dialog} class="sheet" aria-labelledby={id} onClose={() => model.show(null)}
-      onClick={({ target }) => target === dialog.current && dialog.current?.close()}
+      onClick={({ target }) => (target === dialog.current || leads(target)) && dialog.current?.close()}
     >
       <div class="sheet-inside">
         <div class="row title">
@@ -30,6 +30,11 @@ export function Sheet({ model, title, children }: { model: Model; title: string;
       {model.menu && <OpenMenu model={model} menu={model.menu} />}
     </dialog>
   );
+}
+
+/** Whether a click leads to another place of the page, or to the one that the sheet covers. */
+function leads(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('a[href^="#"]') !== null;
 }
 
 /** What happened last, until something else does or it is put away. */

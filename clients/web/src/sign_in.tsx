@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Field } from '../../shared/field.js';
+import { Form } from '../../shared/form.js';
 import { writtenSms } from '../../shared/written_sms.js';
 import type { Model } from './model.js';
 import { t } from './words/index.js';
@@ -20,13 +21,10 @@ export function SignIn({ model }: { model: Model }) {
     model.say('');
   }
 
-  function submit(event: Event): void {
-    event.preventDefault();
-    void model.attempt(isSent ? model.signIn(phone, key) : register());
-  }
+  const submit = (): Promise<unknown> => model.attempt(isSent ? model.signIn(phone, key) : register());
 
   return (
-    <form class="card form welcome" onSubmit={submit}>
+    <Form class="card form welcome" onSubmit={submit}>
       <h1 tabIndex={-1}>{t('signIn')}</h1>
       {!isSent ? (
         <>
@@ -46,6 +44,6 @@ export function SignIn({ model }: { model: Model }) {
         {isSent && <button type="button" onClick={() => setSent(false)}>{t('cancel')}</button>}
       </div>
       <p><a class="quiet" href="account/delete">{t('deleteAccount')}</a></p>
-    </form>
+    </Form>
   );
 }

@@ -1,5 +1,6 @@
 import { useId, useState } from 'preact/hooks';
 import { Field } from '../../shared/field.js';
+import { Form } from '../../shared/form.js';
 import type { Model } from './model.js';
 import { Sheet } from './sheet.js';
 import { span, t } from './words/index.js';
@@ -27,7 +28,7 @@ function Silence({ model, user }: { model: Model; user: string }) {
 
   return (
     <Sheet model={model} title={t('silenceOf', { user: model.nameOf(user) })}>
-      <form class="form" onSubmit={(event) => (event.preventDefault(), void act())}>
+      <Form class="form" onSubmit={act}>
         <p class="field">
           <label for={id}>{t('howLong')}</label>
           <select id={id} value={minutes} onChange={({ currentTarget }) => setMinutes(Number(currentTarget.value))}>
@@ -36,7 +37,7 @@ function Silence({ model, user }: { model: Model; user: string }) {
         </p>
         <Field label={t('why')} maxLength={4096} value={text} onValue={setText} />
         <button class="grave">{t('silence')}</button>
-      </form>
+      </Form>
     </Sheet>
   );
 }

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
+from pymongo import MongoClient
+
 from justchat.metrics.declarations import SECONDS
 from justchat.model.load import LoadPoint
 from justchat.store.load import LoadStore
@@ -316,6 +318,27 @@ class ConsoleOfOwnDaemon(ConsoleCase):
         await window.shows("h2", "127.0.0.1:9")
         await window.shows("dt", "Last error")
         await self.look(window, "console-webhooks")
+
+    async def test_replay(self) -> None:
+        """What was given up is sent again by a click, which the audit log tells."""
+        window = self.window
+        client = MongoClient[dict[str, Any]](self.daemon.options[self.daemon.options.index("--mongo") + 1])
+        self.addCleanup(client.close)
+        deliveries = client.get_default_database().deliveries
+        await eventually(lambda: deliveries.find_one({"live": True}), "a delivery")
+        given_up = {"$set": {"dead_at": datetime.now(UTC)}, "$unset": {"live": 1}}
+        number = deliveries.update_many({"live": True}, given_up).modified_count
+        before = (await self.server.call("/server/audit/list", limit=1)).data["audit"]
+        await self.sign_in(self.server)
+
+        await window.run("location.hash = '#/webhooks'")
+        await window.shows("div", f"Given up{number}")
+        await window.click("Send again", "main button:enabled")
+
+        await self.says("What was given up is sent again.")
+        await window.until("find('main button', 'Send again').disabled")
+        self.assertIsNone(deliveries.find_one({"dead_at": {"$exists": True}}))
+        self.assertEqual(["replay webhooks"], await self.deeds(before[0]["_id"] if before else ""))
 
     async def store_load(self) -> None:
         """Store what the daemons did in the last two hours, with a pause of ten minutes in the middle of the last."""

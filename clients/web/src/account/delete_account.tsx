@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Field } from '../../../shared/field.js';
+import { Form } from '../../../shared/form.js';
 import type { Model } from '../model.js';
 import { Sheet } from '../sheet.js';
 import { writtenSms } from '../../../shared/written_sms.js';
@@ -40,7 +41,7 @@ function WithKey({ model }: { model: Model }) {
 
   return (
     <Sheet model={model} title={t('deleteAccount')}>
-      <form class="form" onSubmit={(event) => (event.preventDefault(), void remove())}>
+      <Form class="form" onSubmit={remove}>
         <p>{t('deleteExplained')}</p>
         {!isSent && <button type="button" onClick={() => void send()}>{t('deleteSend', { phone: `+${phone}` })}</button>}
         {isSent && <p>{sms === null ? t('keySent', { phone: `+${phone}` }) : t('keyHere')}</p>}
@@ -51,7 +52,7 @@ function WithKey({ model }: { model: Model }) {
             <button class="grave">{t('deleteNow')}</button>
           </>
         )}
-      </form>
+      </Form>
     </Sheet>
   );
 }

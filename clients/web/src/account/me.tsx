@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Field } from '../../../shared/field.js';
+import { Form } from '../../../shared/form.js';
 import { Languages } from '../../../shared/languages.js';
 import { Avatar } from '../avatar.js';
 import { ReceivedGifts } from '../gifts.js';
@@ -51,7 +52,7 @@ function ProfileForm({ model }: { model: Model }) {
 
   if (!me) return null;
   return (
-    <form class="card form" onSubmit={(event) => (event.preventDefault(), void edit({ nickname, location, dob: dob || null }))}>
+    <Form class="card form" onSubmit={() => edit({ nickname, location, dob: dob || null })}>
       <div class="profile">
         <Avatar id={me._id} person={me} name={model.nameOf(me._id)} big />
         <div class="row">
@@ -70,6 +71,6 @@ function ProfileForm({ model }: { model: Model }) {
       <Field label={t('location')} maxLength={64} value={location} onValue={setLocation} />
       <Field label={t('dob')} type="date" value={dob} onValue={setDob} />
       <button class="main">{t('save')}</button>
-    </form>
+    </Form>
   );
 }
