@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from attrs import evolve
 from bson import ObjectId
-from twisted.internet.defer import DeferredLock, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -34,7 +34,7 @@ from justchat.store.bson import (
     room_from_document,
     room_to_document,
 )
-from justchat.store.coalescer import wait_at_most
+from justchat.store.coalescer import Coalescer, wait_at_most
 from justchat.store.history import History, length
 from justchat.store.indexes import BY_ID, LATEST, LOG, NEWEST, ROOMS
 from justchat.store.log.beginnings import delete_beginning
@@ -95,7 +95,7 @@ class Rooms:
         self._history = History(database, self._log.reader)
         self._lists = RoomLists(database, reactor)
         self._changed: dict[Id, StreamHead[Room]] = {}
-        self._saving = DeferredLock()
+        self._saving = Coalescer(self._save_round)
         self._saver = LoopingCall(self._save)
         self._saver.clock = reactor
 
@@ -221,7 +221,7 @@ class Rooms:
 
     async def private(self, rooms: Collection[Id]) -> set[Id]:
         # A password that was set just now must count.
-        if self._saving.locked or not self._changed.keys().isdisjoint(rooms):
+        if self._saving.is_running or not self._changed.keys().isdisjoint(rooms):
             await self._save()
         return await self._lists.private(rooms)
 
@@ -345,8 +345,8 @@ class Rooms:
         """Write the snapshots of rooms that have changed. One round at a time; a write that fails is repeated in the
         next.
         """
-        if self._changed or self._saving.locked:
-            await self._saving.run(lambda: ensureDeferred(self._save_round()))
+        if self._changed or self._saving.is_running:
+            await self._saving.run()
 
     async def _save_round(self) -> None:
         changed, self._changed = self._changed, {}

@@ -4,6 +4,7 @@ from bson import ObjectId
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from justchat.interfaces.rooms import Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
@@ -16,6 +17,10 @@ from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.direct import send
 from tests.support.mongo import discard, fresh_uri
+from tests.support.waiting import at_once
+
+MANY = 400
+"""More changes at once than Python has frames for, if each waited in the frame of the one before."""
 
 
 class Stores(TestCase):
@@ -163,3 +168,27 @@ class Lists(Stores):
 
         [listed] = await other.search(RoomSearch(), self.boris)
         self.assertEqual([self.anna], list(listed.users))
+
+    async def test_changed_by_many(self) -> None:
+        """However many changes of a room are under way at once, each is stored, and the store can be stopped."""
+        one, other = map(self.rooms, self.databases)
+        room = Room(id=new_id(), name="a room", admin=self.anna, created_at=now(), max_users=9)
+        await one.create(room)
+        banned = [new_id() for _ in range(MANY)]
+
+        def ban(user: Id) -> Proposal:
+            return lambda _, seq: Entry(
+                id=new_id(),
+                stream=room.id,
+                seq=seq,
+                kind=Kind.BAN,
+                author=self.anna,
+                user=user,
+                created_at=now(),
+            )
+
+        for answer in await at_once(one.append(room.id, ban(user)) for user in banned):
+            self.assertIsNotNone(answer)
+        await one.stop()
+
+        self.assertEqual(set(banned), set((await other.get(room.id)).banned))
