@@ -25,6 +25,10 @@ OPTIONS = frozenset({"http", "websocket"})
 """Tables whose endpoint is an option of the command line, too."""
 
 
+_PORT = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl):(?:port=)?(-?\d+)(?::|$)", re.ASCII)
+MAX_PORT = 65_535
+
+
 def server_of(table: str, endpoint: str, reactor: Any) -> IStreamServerEndpoint:
     """The endpoint of a Twisted endpoint description. Raises StartupError where the description is wrong."""
     try:
@@ -33,6 +37,9 @@ def server_of(table: str, endpoint: str, reactor: Any) -> IStreamServerEndpoint:
         raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
     except crypto.Error as error:
         raise StartupError(f"[{table}] endpoint: {endpoint!r}: a key or certificate of it cannot be read") from error
+    port = _PORT.match(endpoint)
+    if port is not None and not 0 <= int(port[1]) <= MAX_PORT:  # which Twisted finds only when it listens
+        raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: a port is from 0 to {MAX_PORT}")
     return server
 
 
