@@ -116,6 +116,20 @@ class Logs(StartCase):
 
         self.assertEqual("", daemon.log)
 
+    async def test_odd_output(self) -> None:
+        """A letter that the output's encoding lacks costs no line, and SIGUSR1, which rotates files, ends nothing."""
+        daemon = self.a_daemon(environ={"PYTHONIOENCODING": "ascii"})
+        daemon.is_forked = False
+        daemon.data = self.folder / "дом"
+        await daemon.start()
+        assert daemon.process is not None
+
+        daemon.process.send_signal(signal.SIGUSR1)
+        daemon.process.send_signal(signal.SIGHUP)
+
+        await eventually(lambda: "SIGHUP: settings are read anew" in daemon.log, lambda: f"a word on it: {daemon.log}")
+        self.assertIn(r"\u0434\u043e\u043c/sms-outbox.jsonl", daemon.log)
+
     async def test_journal(self) -> None:
         """Where journald reads the output, lines have its priorities and no time. Else they have not."""
         for is_journal in (True, False):

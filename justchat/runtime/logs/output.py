@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from io import TextIOWrapper
 from typing import Any
 
 from twisted.logger import ILogObserver
@@ -74,6 +75,9 @@ def _open(format: LogFormat, twistd: Mapping[str, Any]) -> None:
         _rotate_by_signal(file)
         LOG.begin(_format_of(format, None), _writer(file))
     elif twistd.get("nodaemon"):
+        if isinstance(sys.stdout, TextIOWrapper):  # a line with a letter that the locale lacks is no lost line
+            sys.stdout.reconfigure(errors="backslashreplace")
+        _rotate_by_signal(None)
         LOG.begin(_format_of(format, sys.stdout), _writer(sys.stdout))
     else:
         raise SystemExit("justchat: --logfile: a daemon in the background cannot log to stdout")
@@ -87,13 +91,15 @@ def _writer(file: Any) -> Callable[[str], None]:
     return write
 
 
-def _rotate_by_signal(file: LogFile) -> None:
+def _rotate_by_signal(file: LogFile | None) -> None:
+    """Rotate the log at SIGUSR1. Where it is no file, the signal does nothing; by itself it would end the daemon."""
     if not signal.getsignal(signal.SIGUSR1):  # as twistd does
 
         def rotate(*_: object) -> None:
             from twisted.internet import reactor
 
-            reactor.callFromThread(file.rotate)  # type: ignore[attr-defined]
+            if file is not None:
+                reactor.callFromThread(file.rotate)  # type: ignore[attr-defined]
 
         signal.signal(signal.SIGUSR1, rotate)
 
