@@ -94,6 +94,19 @@ class ServerRooms(AdminCase):
             self.assertEqual(code, answer.code, (path, body))
         self.assertEqual([], await self.deeds(nothing))
 
+    async def test_put_once(self) -> None:
+        """With one Idempotency-Key, somebody is put into a room once: a repeat brings nobody back who has left."""
+        room = await a_room(self.anna)
+        put: dict[str, Any] = {"room": {"id": room}, "user": self.boris.id}
+        first = await self.server.keyed("come", "/server/rooms/put", **put)
+        self.assertEqual(200, (await self.boris.call("/room/leave", room_id=room)).status)
+
+        again = await self.server.keyed("come", "/server/rooms/put", **put)
+
+        self.assertEqual((200, first.data), (again.status, again.data))
+        self.assertIsNone((await self.boris.shown())["room"])
+        self.assertEqual(1, [deed for deed, _ in await self.deeds(self.boris.id)].count("put into room"))
+
     async def test_once(self) -> None:
         """With one Idempotency-Key, one room is created."""
         rooms = [

@@ -128,7 +128,6 @@ class ServerRoomCalls:
         example={"room": {"id": "52ee29b565e203779f2e37f3"}, "user": "52efb7baf009c900003731c7"},
         answer=RoomAnswer,
         raises=(RoomNotFound, UserNotFound, Banned, RoomFull),
-        keeps_answer=False,
     )
     async def put(self, requester: Requester, body: SomebodyInRoom) -> RoomAnswer:
         """Put a user into a room, and out of the one before."""
