@@ -20,6 +20,7 @@ from pydantic import (
 from justchat.config.secrets import Secret, resolved
 from justchat.model.phone import NumberType, is_region
 from justchat.model.rate import parse_rate
+from justchat.model.text import shows
 
 
 def _rate(written: str) -> str:
@@ -98,7 +99,7 @@ UNREAD = Secret("https://unread.invalid/{phone}/{text}")
 
 def _needed(written: object, handler: ValidatorFunctionWrapHandler) -> Secret:
     text = handler(resolved(written))
-    if not text.strip():
+    if not shows(text):
         raise ValueError("must not be empty")
     return Secret(text)
 

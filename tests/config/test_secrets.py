@@ -72,7 +72,7 @@ class Places(SecretCase):
     def test_empty(self) -> None:
         """An empty secret counts as missing, wherever it comes from."""
         os.environ["A_SECRET"] = ""
-        for place in ('""', '"  "', '{ env = "A_SECRET" }', f'{{ file = "{self.a_file(b" ")}" }}'):
+        for place in ('""', '"  "', r'"\u200b\ufeff"', '{ env = "A_SECRET" }', f'{{ file = "{self.a_file(b" ")}" }}'):
             with self.assertRaises(StartupError) as caught:
                 self.load(f"[payments]\nsecret_key = {place}")
             self.assertIn("[payments] secret_key", str(caught.exception))
