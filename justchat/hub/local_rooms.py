@@ -14,6 +14,7 @@ from justchat.limits.bounded_cache import BoundedCache
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, Members
 from justchat.model.room import Room
+from justchat.protocol.events import Position
 
 LEFT_KEPT = 20_000
 """Users and rooms they have left that are remembered."""
@@ -49,6 +50,8 @@ class LocalRooms:
         self._left_at: BoundedCache[tuple[Id, Id], int] = BoundedCache(LEFT_KEPT)
         self._entered: dict[Id, int] = {}
         """By local user, the place in the order of the latest entering that their connections know of."""
+        self._positions: dict[Id, Position] = {}
+        """By local user, the position that one of their connections began at last."""
         self._on_first: list[Callable[[Id], None]] = []
         self._on_last: list[Callable[[Id], None]] = []
         registry.subscribe_change(self._on_change)
@@ -123,17 +126,25 @@ class LocalRooms:
         if user in self._by_user and place > self._entered.get(user, 0):
             self._entered[user] = place
 
+    def positioned(self, user: Id, at: Position) -> None:
+        """A connection of the user begins at this position."""
+        if user in self._by_user:
+            self._positions[user] = at
+
     def known_place(self, user: Id) -> int:
         """The place in the order of the latest entering that a local user's connections know of; else 0."""
         return self._entered.get(user, 0)
 
     def is_over(self, user: Id, room: Id, seq: int, place: int) -> bool:
         """Whether the user's connections know that a stay is over, which began with the room's entry ``seq``: they know
-        of its end, or of a later entering.
+        of its end, or of a later entering; or the user was in another room, or in none, when one of them began.
 
         Streams have no order among each other, and one may be read long after another. An entering that comes late
         must not be sent any more, since clients take the latest one that comes for the room that they are in.
         """
+        at = self._positions.get(user)
+        if at is not None and place <= at.entered and room != at.room:
+            return True
         return seq <= self.left_at(user, room) or place < self._entered.get(user, 0)
 
     def close_gate(self, user: Id, gate: IConnection) -> None:
@@ -218,3 +229,4 @@ class LocalRooms:
             for room in self.rooms_of(user):
                 self.remove(user, room)
             self._entered.pop(user, None)
+            self._positions.pop(user, None)

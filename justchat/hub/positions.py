@@ -3,6 +3,7 @@
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
+from attrs import evolve
 from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
@@ -54,7 +55,8 @@ class Positions:
         self._local_rooms.entered(user, entered)
         # One in which other connections of theirs are already, too: a move that is not settled may not name it.
         rooms = dict.fromkeys((*possible, *self._local_rooms.rooms_of(user)))
-        position = await self._in_room(user, n, rooms, have)
+        position = evolve(await self._in_room(user, n, rooms, have), entered=entered)
+        self._local_rooms.positioned(user, position)
         if self._arrivals is not None:
             await self._arrivals.settled(user)  # what it holds back may be older than this position
         return position

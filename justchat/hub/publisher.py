@@ -100,7 +100,7 @@ class Publisher:
 
 def _encode(event: Event | None, entry: Entry) -> EncodedEvent:
     assert event is not None, "a void entry has no event"
-    return EncodedEvent(event.to_json(), entry.stream, entry.seq)
+    return EncodedEvent.of_entry(event.to_json(), entry)
 
 
 def _encode_for_roommates(entry: Entry) -> EncodedEvent:

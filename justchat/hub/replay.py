@@ -133,7 +133,7 @@ class Replay:
             if known is None or known[0] != shown:
                 event = event_of(shown)
                 assert event is not None, "only SILENT entries have no event"
-                known = shown, EncodedEvent(event.to_json(), entry.stream, entry.seq)
+                known = shown, EncodedEvent.of_entry(event.to_json(), entry)
                 self._encoded.put(entry.id, known)
             yield known[1]
 

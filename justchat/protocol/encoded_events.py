@@ -5,6 +5,7 @@ import re
 import struct
 from functools import cached_property
 
+from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 
 
@@ -15,10 +16,21 @@ class EncodedEvent:
     None if the event describes no entry.
     """
 
+    entering: tuple[Id, int] | None = None
+    """Of a user's entering: the user, and its place in the order."""
+
     def __init__(self, text: bytes, stream: Id | None = None, seq: int = 0) -> None:
         self.text = text
         self.stream = stream
         self.seq = seq
+
+    @classmethod
+    def of_entry(cls, text: bytes, entry: Entry) -> "EncodedEvent":
+        """The event of any entry. Those of messages need no more than the constructor."""
+        event = cls(text, entry.stream, entry.seq)
+        if entry.kind is Kind.NEW_ROOMMATE:
+            event.entering = entry.author, entry.place
+        return event
 
     @cached_property
     def websocket(self) -> bytes:

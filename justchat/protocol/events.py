@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 
 from justchat.errors import ApiError, reason_phrase
 from justchat.model.entry import OPERATOR, SILENT, Entry, Kind
@@ -31,6 +31,10 @@ class Position:
     n: int | None
     room: Id | None
     seq: int | None
+    entered: int = field(default=0, eq=False)
+    """Of a user's streams: the place in the order of an entering that the user has made by then. Those up to that are
+    known: the user is in ``room``, or in none.
+    """
 
 
 @record

@@ -121,7 +121,7 @@ class SessionBinding:
         limiter.session_has(session.id, registry.count_connections(session))
         at = await self._services.positions.position(session.user, have)
         gate.awaits_position = False
-        is_due = partial(self._is_due, session, at)
+        is_due = partial(self._is_due, session, LaterEvents(session.user, at))
         blocks = await self._services.blocks_of(session.user, at.n or 0)
         self._send(EncodedEvent(ready_event(session.user, at, blocks).to_json()))
         if have.n is not None or have.seq is not None:
@@ -143,8 +143,8 @@ class SessionBinding:
             REPLAYS.count(outcome)
         return recovered
 
-    def _is_due(self, session: Session, at: Position, event: EncodedEvent) -> bool:
-        return self._connection.session is session and _is_newer(event, session.user, at)
+    def _is_due(self, session: Session, later: "LaterEvents", event: EncodedEvent) -> bool:
+        return self._connection.session is session and later.has(event)
 
     def _send(self, event: EncodedEvent) -> None:
         if not self._is_stopped():
@@ -183,10 +183,22 @@ def _close_code_of(error: ApiError) -> CloseCode:
             return CloseCode.TRY_AGAIN_LATER
 
 
-def _is_newer(event: EncodedEvent, user: Id, at: Position) -> bool:
-    """Whether an event comes after the position ``at``; events of neither stream always do."""
-    if event.stream == user:
-        return at.n is None or event.seq > at.n
-    if event.stream is not None and event.stream == at.room:
-        return at.seq is None or event.seq > at.seq
-    return True
+class LaterEvents:
+    """Those of a user's held events that come after the position ``at``. Each is asked for once, in their order."""
+
+    def __init__(self, user: Id, at: Position) -> None:
+        self._user = user
+        self._at = at
+        self._over: set[Id | None] = set()
+        """Rooms whose events are of a stay that was over at the position: its client would take it for a new one."""
+
+    def has(self, event: EncodedEvent) -> bool:
+        """Whether an event comes after the position; events of neither stream mostly do."""
+        at, stream = self._at, event.stream
+        if stream == self._user:
+            return at.n is None or event.seq > at.n
+        if stream is not None and stream == at.room:
+            return at.seq is None or event.seq > at.seq
+        if event.entering is not None and event.entering[0] == self._user:
+            (self._over.add if event.entering[1] <= at.entered else self._over.discard)(stream)
+        return stream not in self._over

@@ -5,7 +5,9 @@ from typing import Any
 
 from justchat.actions.presence import vacate
 from justchat.interfaces.bus import PacketKind
+from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
+from justchat.model.room import Room
 from justchat.protocol.events import Position
 from justchat.store.log.neighbours import Neighbours
 from tests.support.connections import RecordingConnection
@@ -190,6 +192,28 @@ class Order(JoinedCase):
 
         self.assertNotIn(None, found)
         self.assertEqual(self.first, await stores.users.entered_room(self.anna))
+
+    async def test_word_of_the_room_before(self) -> None:
+        """A socket that is bound while its user moves is not told of the room before, whose word comes late."""
+        self.other.bus.loses = lambda stream, kind: kind is PacketKind.MOVED
+        await self.one.actions.enter(self.anna, self.first, None)
+        await self.one.stores.users.begin_move(self.anna, self.second)
+
+        def propose(room: Room, seq: int) -> Entry:
+            return self.one.actions._entry(room, seq, Kind.NEW_ROOMMATE, self.anna)
+
+        await self.one.stores.rooms.append(self.second, propose)
+        connection, at = await self.other.bind(self.anna)
+        moved = next(body for stream, kind, body in self.one.bus.published if kind is PacketKind.MOVED)
+
+        self.other.bus.loses = lambda stream, kind: False
+        self.other.bus.receive(self.anna, PacketKind.MOVED, moved)
+        await self.one.say(self.anna, self.second, "here")
+
+        await eventually(lambda: any(data.get("text") == "here" for data in events(connection)), "the message")
+        arrivals = self.other.hub.arrivals
+        await eventually(lambda: arrivals is not None and not arrivals.pending, "nobody to arrive")
+        self.assertEqual(self.second, shown_room(connection, self.anna, at))
 
     async def test_clocks(self) -> None:
         """A daemon whose clock is behind still sorts a user's next entering after the one before."""

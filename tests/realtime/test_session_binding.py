@@ -4,6 +4,14 @@ import json
 import re
 from pathlib import Path
 
+from twisted.trial.unittest import TestCase
+
+from justchat.model.entry import Entry, Kind
+from justchat.model.ids import Id, new_id
+from justchat.model.moment import now
+from justchat.protocol.encoded_events import EncodedEvent
+from justchat.protocol.events import Position
+from justchat.realtime.session_binding import LaterEvents
 from tests.support.chat import a_room
 from tests.support.daemon import Daemon
 from tests.support.socketio.by_hand import ask
@@ -15,6 +23,40 @@ SETTINGS = """
 [limits]
 enabled = false
 """
+
+
+class Later(TestCase):
+    def test_stays(self) -> None:
+        """What a socket's gate holds of other rooms comes after its position if the user has entered them since."""
+        anna, boris, here, there = [new_id() for _ in range(4)]
+        later = LaterEvents(anna, Position(n=2, room=here, seq=5, entered=100))
+
+        def entering(user: Id, place: int, seq: int) -> EncodedEvent:
+            entry = Entry(
+                id=new_id(),
+                stream=there,
+                seq=seq,
+                kind=Kind.NEW_ROOMMATE,
+                author=user,
+                user=user,
+                created_at=now(),
+                order=place,
+            )
+            return EncodedEvent.of_entry(b"", entry)
+
+        rows = (
+            (EncodedEvent(b"", anna, 2), False),
+            (EncodedEvent(b"", anna, 3), True),
+            (EncodedEvent(b"", here, 5), False),
+            (EncodedEvent(b"", here, 6), True),
+            (EncodedEvent(b""), True),
+            (entering(anna, 100, 7), False),
+            (entering(boris, 150, 8), False),
+            (EncodedEvent(b"", there, 9), False),
+            (entering(anna, 200, 10), True),
+            (EncodedEvent(b"", there, 11), True),
+        )
+        self.assertEqual([is_later for _, is_later in rows], [later.has(event) for event, _ in rows])
 
 
 class Inits(SettingsCase):
