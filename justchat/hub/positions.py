@@ -4,13 +4,13 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from attrs import evolve
-from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
 from justchat.errors import RoomNotFound
 from justchat.hub.arrivals import Arrivals
 from justchat.hub.following import Following
 from justchat.hub.local_rooms import LocalRooms
+from justchat.hub.read_limit import ReadLimit
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IPositions
 from justchat.interfaces.rooms import IRooms
@@ -35,7 +35,7 @@ class Positions:
         rooms: IRooms,
         mailboxes: IMailboxes,
         local_rooms: LocalRooms,
-        reads: DeferredSemaphore,
+        reads: ReadLimit,
         following: Following | None = None,
         arrivals: Arrivals | None = None,
     ) -> None:
@@ -76,8 +76,7 @@ class Positions:
         return await self._mailboxes.head(user, (have and have.n) or 0), await self._users.possible_rooms(user)
 
     async def _limited(self, work: Coroutine[Any, Any, _T]) -> _T:
-        done: _T = await self._reads.run(lambda: ensureDeferred(work))
-        return done
+        return await self._reads.run(lambda: work)
 
     async def _add(self, user: Id, room: Id) -> None:
         """Make the user a local user of a room."""

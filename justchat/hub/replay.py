@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from twisted.internet.defer import DeferredSemaphore, ensureDeferred
 from zope.interface import implementer
 
+from justchat.hub.read_limit import ReadLimit
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IReplay
 from justchat.interfaces.rooms import IRooms
@@ -44,7 +44,7 @@ class Replay:
         clock: Clock,
         events: int,
         age: timedelta,
-        reads: DeferredSemaphore,
+        reads: ReadLimit,
     ) -> None:
         self._rooms = rooms
         self._mailboxes = mailboxes
@@ -92,8 +92,7 @@ class Replay:
 
     async def _limited(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run ``work`` as one of few. No replay holds one of these while it waits for its reader."""
-        done: _T = await self._reads.run(lambda: ensureDeferred(work))
-        return done
+        return await self._reads.run(lambda: work)
 
     async def _first_page(self, missed: "_Missed") -> list[Entry] | None:
         """The first missed entries; None if there are too many, if they are too old, or if they do not exist yet."""

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import DeferredSemaphore
 
 from justchat.config.settings import Websocket
 from justchat.hub.absentee_notices import AbsenteeNotices
@@ -15,6 +14,7 @@ from justchat.hub.following import Following
 from justchat.hub.local_rooms import LocalRooms
 from justchat.hub.positions import Positions
 from justchat.hub.publisher import Publisher
+from justchat.hub.read_limit import ReadLimit
 from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.hub.room_sweep import RoomSweep
@@ -53,7 +53,7 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
     stores.rooms.subscribe_own(notices.on_entry)
     stores.mailboxes.subscribe(publisher.on_mailbox_entry)
     stores.mailboxes.subscribe_own(announcer.on_mailbox_entry)
-    reads = DeferredSemaphore(READS_AT_ONCE)
+    reads = ReadLimit(READS_AT_ONCE)
     replay = Replay(
         rooms=stores.rooms,
         mailboxes=stores.mailboxes,
