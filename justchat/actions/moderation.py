@@ -81,7 +81,7 @@ class Moderation:
         await self._append(Kind.NEW_MODERATOR, user, room, whom, changes, rule=_check_admin)
 
     async def remove_moderator(self, user: Id, room: Id, whom: Id) -> None:
-        """Take away the rank of a moderator."""
+        """Take away the rank of a moderator, who may be a deleted person."""
         await self._append(
             Kind.REMOVE_MODERATOR, user, room, whom, lambda room: whom in room.moderators, rule=_check_admin
         )
@@ -101,7 +101,8 @@ class Moderation:
     ) -> None:
         """Append one entry about ``whom``, if the rule allows it and it changes the room."""
         room = await self.rooms.latest(room_id)
-        await self.users.exists(whom)
+        if kind is not Kind.REMOVE_MODERATOR or not changes(room):
+            await self.users.exists(whom)
         about = None
         if ref_message is not None:
             about = evolve(await self.rooms.entry(room.id, ref_message), ref_message=None)

@@ -266,6 +266,21 @@ class AtOnce(DeletionCase):
         self.assertEqual([room], (await carla.shown())["rooms"])
         self.assertEqual(201, (await carla.call("/room/add-moderator", room_id=room, user_id=dora.id)).status)
 
+    async def test_deleted_moderator(self) -> None:
+        """The admin takes the rank away from a moderator who is deleted."""
+        anna, boris, carla = [await self.a_person() for _ in range(3)]
+        room = await a_room(anna, anna, boris, carla)
+        await anna.call("/room/add-moderator", room_id=room, user_id=boris.id)
+        await self.delete(boris)
+        listener = await self.a_listener(carla)
+
+        answers = [await anna.call("/room/remove-moderator", room_id=room, user_id=boris.id) for _ in range(2)]
+
+        self.assertEqual([200, 404], [answer.status for answer in answers])
+        data = (await listener.next())["data"]
+        self.assertEqual(("remove moderator", boris.id), (data["type"], data["user"]))
+        self.assertEqual([], (await anna.call("/room/get", room_id=room)).data["rooms"][0]["moderators"])
+
     async def test_exports(self) -> None:
         """An export ends with the person, made or not; nobody logs that as a fault."""
         anna, boris = await self.a_person(), await self.a_person()
