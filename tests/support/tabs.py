@@ -130,6 +130,24 @@ class Tab(Window):
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         await self.tell("Emulation.setDeviceMetricsOverride", **size)
 
+    async def trace(self) -> None:
+        """Begin to note what the browser does."""
+        await self.tell("Tracing.start", traceConfig={"includedCategories": ["disabled-by-default-devtools.timeline"]})
+
+    async def longest_task(self) -> float:
+        """End ``trace``; returns the longest that the thread of a page has worked without a pause, in seconds. Time in
+        which it did not run does not count.
+        """
+        events = self._tools.events
+        asked = len(events)
+        self._tools.say({"id": asked, "method": "Tracing.end", "params": {}})
+        await eventually(lambda: any(each.get("method") == "Tracing.tracingComplete" for each in events[asked:]), "it")
+        parts = [each["params"]["value"] for each in events[asked:] if each.get("method") == "Tracing.dataCollected"]
+        noted = [each for part in parts for each in part]
+        threads = {each["tid"]: each["args"]["name"] for each in noted if each["name"] == "thread_name"}
+        tasks = [each for each in noted if each["name"] == "RunTask" and threads.get(each["tid"]) == "CrRendererMain"]
+        return max(float(task["tdur"]) for task in tasks) / 1_000_000
+
     async def close(self) -> None:
         if self._tools is not None:
             await self._tools.leave()

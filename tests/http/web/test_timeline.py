@@ -66,12 +66,14 @@ class Timeline(WebCase):
         await tab.tell("Performance.enable", timeDomain="threadTicks")
         await tab.run(COUNT)
         began = await seconds(tab)
+        await tab.trace()
 
         for batch in range(0, BURST, 100):
             await at_once([boris.say(room, f"message {number}") for number in range(batch, batch + 100)])
         await boris.say(room, "the last")
         await tab.shows(".message .text", "the last")
         await tab.until("document.querySelector('.messages li:last-child').textContent.includes('the last')")
+        self.assertLess(await tab.longest_task(), UPDATE)
         updates = await tab.run("return updates")
         self.assertLess(await seconds(tab) - began, updates * UPDATE + BURST * MESSAGE)
         self.assertLessEqual(await tab.run("return document.querySelectorAll('.messages li').length"), LINES)
