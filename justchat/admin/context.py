@@ -26,7 +26,6 @@ from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
 from justchat.store.schema import Schema
 from justchat.wiring.actions import (
-    make_archive_content,
     make_gift_catalogue,
     make_operator_actions,
     make_overview,
@@ -34,7 +33,7 @@ from justchat.wiring.actions import (
 )
 from justchat.wiring.bus import make_bus_of_command
 from justchat.wiring.outbound import make_sms_sender
-from justchat.wiring.pictures import make_picture_store
+from justchat.wiring.pictures import make_archive_content, make_picture_store
 from justchat.wiring.stores import make_stores
 from justchat.workers.archives import FolderArchives
 from justchat.workers.images import Images

@@ -10,11 +10,11 @@ from justchat.errors import RoomNotFound
 from justchat.hub.arrivals import Arrivals
 from justchat.hub.following import Following
 from justchat.hub.local_rooms import LocalRooms
-from justchat.hub.read_limit import ReadLimit
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IPositions
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
+from justchat.limits.semaphore import Semaphore
 from justchat.model.ids import Id
 from justchat.protocol.events import Position
 
@@ -35,7 +35,7 @@ class Positions:
         rooms: IRooms,
         mailboxes: IMailboxes,
         local_rooms: LocalRooms,
-        reads: ReadLimit,
+        reads: Semaphore,
         following: Following | None = None,
         arrivals: Arrivals | None = None,
     ) -> None:

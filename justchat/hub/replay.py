@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from zope.interface import implementer
 
-from justchat.hub.read_limit import ReadLimit
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IReplay
 from justchat.interfaces.rooms import IRooms
 from justchat.limits.bounded_cache import BoundedCache
+from justchat.limits.semaphore import Semaphore
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.moment import Clock, Moment
@@ -44,7 +44,7 @@ class Replay:
         clock: Clock,
         events: int,
         age: timedelta,
-        reads: ReadLimit,
+        reads: Semaphore,
     ) -> None:
         self._rooms = rooms
         self._mailboxes = mailboxes

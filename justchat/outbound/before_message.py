@@ -8,13 +8,14 @@ failures in a row the breaker opens: for a while nobody is asked, and ``on_failu
 from typing import Any
 
 import orjson
-from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.config.hooks import BeforeMessageSettings
 from justchat.errors import Rejected
 from justchat.interfaces.hooks import IBeforeMessage
+from justchat.limits.semaphore import Semaphore
 from justchat.metrics.declarations import BEFORE_MESSAGE, BEFORE_MESSAGE_OPEN, BEFORE_MESSAGE_SECONDS
 from justchat.model.draft import Draft
 from justchat.model.ids import Id, new_id
@@ -57,8 +58,8 @@ class BeforeMessage:
         self._client = HttpClient(
             "the app's server", self._timeout, reactor, reach=settings.reach(), keep_alive=AT_ONCE_EACH
         )
-        self._all = DeferredSemaphore(AT_ONCE)
-        self._each: dict[Id, DeferredSemaphore] = {}
+        self._all = Semaphore(AT_ONCE)
+        self._each: dict[Id, Semaphore] = {}
         self._failures = 0
         self._retry_at: float | None = None
         """When the open breaker lets a question through; None while it is closed."""
@@ -105,7 +106,7 @@ class BeforeMessage:
         """The answer's body. Raises _Failed."""
         about = draft.room or draft.user
         assert about is not None
-        mine = self._each.setdefault(about, DeferredSemaphore(AT_ONCE_EACH))
+        mine = self._each.setdefault(about, Semaphore(AT_ONCE_EACH))
         await mine.acquire()
         try:
             await self._all.acquire()
@@ -115,7 +116,7 @@ class BeforeMessage:
                 self._all.release()
         finally:
             mine.release()
-            if mine.tokens == mine.limit:
+            if mine.is_free:
                 self._each.pop(about, None)
 
     async def _post(self, draft: Draft) -> bytes:

@@ -14,7 +14,7 @@ from justchat.actions.blocks import Blocks
 from justchat.actions.complaints import Complaints
 from justchat.actions.deletion import AccountDeletion
 from justchat.actions.direct import DirectMessages
-from justchat.actions.exports import ArchiveContent, Exports
+from justchat.actions.exports import Exports
 from justchat.actions.gift_catalogue import GiftCatalogue
 from justchat.actions.held_messages import HeldActions
 from justchat.actions.login_attempts import LoginAttempts, RoomPasswordAttempts, ServerKeyAttempts
@@ -51,9 +51,9 @@ from justchat.model.ids import Id
 from justchat.model.moment import now
 from justchat.model.rate import parse_rate
 from justchat.policy import check_speak_by_server
+from justchat.wiring.pictures import make_archive_content
 from justchat.wiring.stores import Stores
 from justchat.wiring.words import make_word_filter
-from justchat.workers.picture_folder import names_of
 
 
 @frozen(kw_only=True)
@@ -323,11 +323,6 @@ def make_announcing(stores: Stores, words: WordFilter) -> Announcing:
 
 def _uncounted(user: Id, room: Id) -> None:
     """Counts nothing."""
-
-
-def make_archive_content(stores: Stores, picture_store: IPictureStore) -> ArchiveContent:
-    """What an export of a user has in it."""
-    return ArchiveContent(data=stores.personal_data, pictures=picture_store, names_of=names_of)
 
 
 def make_gift_catalogue(stores: Stores, images: IImages) -> GiftCatalogue:

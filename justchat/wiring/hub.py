@@ -14,11 +14,11 @@ from justchat.hub.following import Following
 from justchat.hub.local_rooms import LocalRooms
 from justchat.hub.positions import Positions
 from justchat.hub.publisher import Publisher
-from justchat.hub.read_limit import ReadLimit
 from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.hub.room_sweep import RoomSweep
 from justchat.interfaces.bus import IBus
+from justchat.limits.semaphore import Semaphore
 from justchat.model.moment import now
 from justchat.wiring.stores import Stores
 
@@ -53,7 +53,7 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
     stores.rooms.subscribe_own(notices.on_entry)
     stores.mailboxes.subscribe(publisher.on_mailbox_entry)
     stores.mailboxes.subscribe_own(announcer.on_mailbox_entry)
-    reads = ReadLimit(READS_AT_ONCE)
+    reads = Semaphore(READS_AT_ONCE)
     replay = Replay(
         rooms=stores.rooms,
         mailboxes=stores.mailboxes,

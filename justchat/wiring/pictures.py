@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+from justchat.actions.exports import ArchiveContent
 from justchat.config.settings import Settings
-from justchat.interfaces.pictures import IPictureRecords
+from justchat.interfaces.pictures import IPictureRecords, IPictureStore
 from justchat.model.moment import now
 from justchat.outbound.s3.bucket import Bucket
 from justchat.store.gridfs import GridFs
 from justchat.store.mongo.client import Database
+from justchat.wiring.stores import Stores
 from justchat.workers.archives import FolderArchives, SharedArchives
 from justchat.workers.picture_cache import PictureCache
-from justchat.workers.picture_folder import PictureFolder
+from justchat.workers.picture_folder import PictureFolder, names_of
 
 COPIES = "uploads-copies"
 """The folder in the data directory that has copies of pictures, where they are stored elsewhere."""
@@ -52,3 +54,8 @@ def _make_remote(settings: Settings, database: Database, reactor: Any) -> GridFs
         assert settings.uploads.s3 is not None
         return Bucket(settings.uploads.s3, reactor)
     return GridFs(database, now)
+
+
+def make_archive_content(stores: Stores, picture_store: IPictureStore) -> ArchiveContent:
+    """What an export of a user has in it."""
+    return ArchiveContent(data=stores.personal_data, pictures=picture_store, names_of=names_of)

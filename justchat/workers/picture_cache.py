@@ -12,11 +12,12 @@ from pathlib import Path
 from time import time
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
+from twisted.internet.defer import Deferred, TimeoutError
 from zope.interface import implementer
 
 from justchat.errors import Busy, DiskFull
 from justchat.interfaces.pictures import IPictureRecords, IPictureStore, IRemotePictures
+from justchat.limits.semaphore import Semaphore
 from justchat.workers.picture_folder import names_of
 from justchat.workers.thread_pool import BoundedThreadPool
 
@@ -38,11 +39,11 @@ class _Turns:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._semaphore = DeferredSemaphore(TRANSFERS)
+        self._semaphore = Semaphore(TRANSFERS)
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """Raises Busy where the queue is full or slow, and what ``work`` raises."""
-        if len(self._semaphore.waiting) >= WAITING:
+        if self._semaphore.waiting >= WAITING:
             raise Busy
         try:
             await self._semaphore.acquire().addTimeout(PATIENCE, self._reactor)

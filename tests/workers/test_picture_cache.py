@@ -174,8 +174,7 @@ class Copies(CacheCase):
         self.remote.gate = Deferred()
         names = [(await self.a_name()) for _ in range(picture_cache.TRANSFERS + 3)]
         asking = [ensureDeferred(self.here.find(name)) for name in names]
-        waiting = self.here._fetching._semaphore.waiting
-        await eventually(lambda: len(waiting) == 3, "the queue")
+        await eventually(lambda: self.here._fetching._semaphore.waiting == 3, "the queue")
 
         await self.assertFailure(ensureDeferred(self.here.find(await self.a_name())), Busy)
 

@@ -1,9 +1,9 @@
-"""The limit of reads that are under way at once."""
+"""A semaphore that many wait for."""
 
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.hub.read_limit import ReadLimit
+from justchat.limits.semaphore import Semaphore
 
 MANY = 2000
 """More than Python has frames for."""
@@ -12,7 +12,7 @@ MANY = 2000
 class Limited(SynchronousTestCase):
     def test_bound(self) -> None:
         """As many reads are under way as it allows; the next begins when one ends, whether it fails or not."""
-        limit = ReadLimit(2)
+        limit = Semaphore(2)
         reads: list[Deferred[int]] = [Deferred() for _ in range(4)]
         begun: list[int] = []
 
@@ -33,7 +33,7 @@ class Limited(SynchronousTestCase):
 
     def test_many_that_wait(self) -> None:
         """However many wait, and end at once when it is their turn, each has its answer, and nothing stays taken."""
-        limit = ReadLimit(1)
+        limit = Semaphore(1)
         first: Deferred[int] = Deferred()
         one = ensureDeferred(limit.run(lambda: first))
         answers = gatherResults(
