@@ -35,7 +35,7 @@ class CommandLine(TestCase):
 
     async def test_not_understood(self) -> None:
         """An unknown command exits with 2 and lists the commands on standard error."""
-        for arguments in ((), ("gifts",), ("gifts", "steal"), ("--colour", "gifts", "list"), ("gifts", "load")):
+        for arguments in ((), ("sms",), ("gifts", "steal"), ("--colour", "gifts", "list"), ("gifts", "load")):
             done = await run(*arguments)
 
             self.assertEqual((2, ""), (done.code, done.output))
