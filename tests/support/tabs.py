@@ -146,7 +146,8 @@ class Tab(Window):
         noted = [each for part in parts for each in part]
         threads = {each["tid"]: each["args"]["name"] for each in noted if each["name"] == "thread_name"}
         tasks = [each for each in noted if each["name"] == "RunTask" and threads.get(each["tid"]) == "CrRendererMain"]
-        return max(float(task["tdur"]) for task in tasks) / 1_000_000
+        # Some lack it: on a busy machine the browser does not always read the thread's clock.
+        return max(float(task["tdur"]) for task in tasks if "tdur" in task) / 1_000_000
 
     async def close(self) -> None:
         if self._tools is not None:
