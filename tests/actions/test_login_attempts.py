@@ -3,8 +3,9 @@
 import itertools
 import time
 
-from tests.support.chat import ChatTestCase, a_phone, register
+from tests.support.chat import a_phone, register
 from tests.support.client import Answer, call
+from tests.support.quick_hashes import SLOW_HASHES
 from tests.support.wire import OwnDaemonCase, OwnDatabaseCase, SettingsCase
 
 GUESSES = """
@@ -82,7 +83,14 @@ class GuessingTests(SettingsCase):
         self.assertEqual([(200, {})] * 2, [(answer.status, answer.json) for answer in answers])
 
 
-class TimeTests(ChatTestCase):
+class TimeTests(OwnDatabaseCase):
+    """Of a daemon whose hashes take their time."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.daemon.environ |= SLOW_HASHES
+        await self.daemon.start()
+
     async def seconds(self, phone: str) -> float:
         begun = time.perf_counter()
         answer = await call(self.daemon.http, "/init/auth", {"phone": phone, "key": "1"})

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 from tests.support.chat import sign_in
+from tests.support.quick_hashes import SLOW_HASHES
 from tests.support.waiting import at_once, eventually
 from tests.support.wire import OwnDaemonCase
 
@@ -34,6 +35,7 @@ def runs(pid: int) -> bool:
 
 class ItsProcess(OwnDaemonCase):
     async def its_process(self) -> int:
+        self.daemon.environ |= SLOW_HASHES
         await self.start("[limits]\nenabled = false")
         assert self.daemon.process is not None
         (pid,) = hashing_processes(self.daemon.process.pid)

@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThread
 from tests.support.bystanders import LARGE, Bystanders, Measured, harm, start_bystanders
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
+from tests.support.quick_hashes import SLOW_HASHES
 
 SECONDS = 15.0 if LARGE else 0.8
 """Seconds of an attack, and of the measurement without one."""
@@ -50,7 +51,7 @@ class AttackCase(ChatTestCase):
                 stage.people.end()
                 await stage.daemon.stop()
                 stage.daemon.remove()
-            daemon = Daemon()
+            daemon = Daemon(environ=SLOW_HASHES)
             config = daemon.folder / "justchat.toml"
             config.write_text(self.settings)
             daemon.options = ("--config", str(config))

@@ -32,6 +32,9 @@ from justchat.http.declared import all_declared
 from justchat.http.endpoint import Endpoint
 from justchat.model import ids
 from justchat.wiring import transports
+from justchat.workers import passwords
+from tests.support import quick_hashes
+from tests.support.quick_hashes import SLOW_HASHES
 
 PROGRAMS: dict[str, Callable[[], object]] = {"twistd": twistd, "justchat-admin": justchat_admin}
 PR_SET_PDEATHSIG = 1
@@ -97,6 +100,9 @@ def _become(asked: dict[str, Any]) -> None:
         os.close(opened)
     os.environ.clear()
     os.environ.update(asked["environ"])
+    if not SLOW_HASHES.keys() <= os.environ.keys():
+        quick_hashes.be_quick()
+        passwords.password_worker = quick_hashes
     os.chdir(asked["folder"])
     sys.argv = asked["arguments"]
     random.seed()
