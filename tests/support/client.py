@@ -1,23 +1,23 @@
-"""A client of the daemon: HTTP calls by treq, the WebSocket by autobahn."""
+"""A client of the daemon: its HTTP calls, and the WebSocket by autobahn."""
 
 import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import treq
 from attrs import frozen
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import deferLater
-from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from tests.support.schema import assert_allowed, faults_of
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.exchange import exchanged
+from tests.support.schema import Document, assert_allowed, faults_of
+from tests.support.waiting import eventually
 
-_documents: dict[int, Any] = {}
+_documents: dict[int, Document] = {}
+"""By port."""
 SILENCE = 0.3
 """Seconds that a test waits before it asserts that something did not happen."""
 
@@ -45,13 +45,8 @@ async def request(
     port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
 ) -> Answer:
     """One request on a connection of its own, by a program: ``/`` is the web client to others."""
-    headers = {"Accept": "application/json", **(headers or {})}
-    agent = Agent(reactor, connectTimeout=PATIENCE)
-    response = await treq.request(
-        method, f"http://127.0.0.1:{port}{path}", data=body, headers=headers, agent=agent, timeout=PATIENCE
-    )
-    raw = await treq.content(response)
-    return Answer(response.code, json.loads(raw) if raw else None, response.headers)
+    received = await exchanged(port, method, path, {"Accept": "application/json", **(headers or {})}, body)
+    return Answer(received.status, json.loads(received.body) if received.body else None, received.headers)
 
 
 async def call(port: int, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:

@@ -1,15 +1,18 @@
 """Checks of answers and events against the daemon's own documents; undeclared fields are errors."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator as Validator
 
 from justchat.http.asyncapi import asyncapi
 from justchat.protocol.event_types import EVENTS
 
-_validators: dict[tuple[int, str, int], Draft202012Validator] = {}
+Document = dict[str, Any]
+_validators: dict[tuple[int, str, int], tuple[Validator, Document]] = {}
+"""By document, path and status."""
 
 
 def every(value: Any) -> Iterator[dict[str, Any]]:
@@ -27,7 +30,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield path, method, operation
 
 
-def assert_allowed(document: dict[str, Any], path: str, status: int, body: Any) -> None:
+def assert_allowed(document: Document, path: str, status: int, body: Any) -> None:
     """Fail if the document does not allow this answer."""
     operation = document.get("paths", {}).get(path, {}).get("post")
     if operation is None:
@@ -36,10 +39,32 @@ def assert_allowed(document: dict[str, Any], path: str, status: int, body: Any) 
     if key not in _validators:
         response = operation["responses"].get(str(status))
         assert response is not None, f"{path} does not declare {status}: {body}"
-        schema = response["content"]["application/json"]["schema"]
-        _validators[key] = Draft202012Validator(closed({**schema, "components": document["components"]}))
-    wrong = [f"{error.json_path}: {error.message}" for error in _validators[key].iter_errors(body)]
-    assert not wrong, f"{path} {status}: {wrong}"
+        validator = _validator_of(response["content"]["application/json"]["schema"], document)
+        _validators[key] = validator, document  # kept, so that no other document gets its id
+    wrong = _validators[key][0].iter_errors(body)
+    said = [f"{error.json_path}: {error.message}" for error in wrong]
+    assert not said, f"{path} {status}: {said}"
+
+
+def _validator_of(schema: Document, document: Document) -> Validator:
+    """Of the schema with nothing beside it but what it refers to. The documents of most daemons have the same."""
+    used: dict[str, Document] = {}
+    _collect(schema, document["components"]["schemas"], used)
+    return _compiled(json.dumps({**closed(schema), "components": {"schemas": closed(used)}}, sort_keys=True))
+
+
+@cache
+def _compiled(schema: str) -> Validator:
+    return Validator(json.loads(schema))
+
+
+def _collect(schema: Any, known: dict[str, Document], used: dict[str, Document]) -> None:
+    """Add the schemas that this one refers to."""
+    for each in every(schema):
+        name = str(each.get("$ref", "")).rpartition("/")[2]
+        if name and name not in used:
+            used[name] = known[name]
+            _collect(known[name], known, used)
 
 
 _shapes: set[tuple[str, ...]] = set()
@@ -56,11 +81,11 @@ def faults_of(event: dict[str, Any]) -> list[str]:
 
 
 @cache
-def event_validator(name: str) -> Draft202012Validator:
+def event_validator(name: str) -> Validator:
     components = asyncapi("")["components"]
     assert name in {declared.name for declared in EVENTS}, f"{name} is not declared"
     (message,) = (each for each in components["messages"].values() if each["name"] == name)
-    return Draft202012Validator(closed({**message["payload"], "components": components}))
+    return _validator_of(message["payload"], {"components": components})
 
 
 def closed(schema: Any) -> Any:
