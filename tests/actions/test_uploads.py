@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import treq
@@ -20,8 +19,8 @@ from justchat.workers.images import Images
 from justchat.workers.picture_folder import PictureFolder
 from tests.support.chat import ChatTestCase
 from tests.support.client import Answer, request
-from tests.support.daemon import Daemon
 from tests.support.picture_files import picture
+from tests.support.wire import OwnDaemonCase
 
 
 class UploadCase(ChatTestCase):
@@ -220,22 +219,10 @@ class FullDisk(UploadCase):
         self.assertEqual([], os.listdir(self.small))
 
 
-class SessionRequired(UploadCase):
-    async def setUp(self) -> None:
-        await super().setUp()
-        self.daemon = Daemon()
-        self._logged = 0
-        config: Path = self.daemon.folder / "justchat.toml"
-        config.write_text("[uploads]\nrequire_session = true")
-        self.daemon.options = ("--config", str(config))
-        await self.daemon.start()
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        self.daemon.remove()
-
+class SessionRequired(OwnDaemonCase, UploadCase):
     async def test_required(self) -> None:
         """An operator can require a session."""
+        await self.start("[uploads]\nrequire_session = true")
         anna = await self.a_person()
 
         self.assertEqual(440, (await self.upload(picture("PNG"))).status)

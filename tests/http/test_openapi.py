@@ -17,10 +17,10 @@ from justchat.http.idempotency import IDEMPOTENCY_ERRORS
 from justchat.http.schemas import camel
 from tests.support.chat import ChatTestCase, Person, a_phone, a_room, register
 from tests.support.client import call, request
-from tests.support.daemon import Daemon
 from tests.support.declared import declared, field_names
 from tests.support.schema import assert_allowed, every, operations
 from tests.support.servers import headers_of
+from tests.support.wire import OwnDaemonCase
 
 USER, ROOM = "52efb7baf009c900003731c7", "52ee29b565e203779f2e37f3"
 MESSAGE, GIFT = "530a30c649b9733ae9af7145", "530a30c649b9733ae9af7146"
@@ -292,22 +292,10 @@ class Document(ChatTestCase):
         return body
 
 
-class Limits(ChatTestCase):
-    async def setUp(self) -> None:
-        await super().setUp()
-        self.daemon = Daemon()
-        self._logged = 0
-        config = self.daemon.folder / "justchat.toml"
-        config.write_text("[limits]\ntext = 10")
-        self.daemon.options = ("--config", str(config))
-        await self.daemon.start()
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        self.daemon.remove()
-
+class Limits(OwnDaemonCase):
     async def test_configured(self) -> None:
         """The limits in the document are the configured ones."""
+        await self.start("[limits]\ntext = 10")
         anna = await self.a_person()
         room = await a_room(anna, anna)
 

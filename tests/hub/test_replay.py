@@ -11,6 +11,7 @@ from tests.support.chat import ChatTestCase, Person, a_room
 from tests.support.client import Listener
 from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
+from tests.support.wire import OwnDaemonCase
 
 
 class ReplayCase(ChatTestCase):
@@ -213,20 +214,11 @@ class ComingBack(ReplayCase):
             self.assertEqual(4400, await socket.closed(), have)
 
 
-class Bounds(ReplayCase):
-    async def setUp(self) -> None:
-        await super().setUp()
-        self.daemon = Daemon()
-        self._logged = 0
-        config = self.daemon.folder / "justchat.toml"
-        config.write_text("[websocket]\nreplay_events = 3")
-        self.daemon.options = ("--config", str(config))
-        await self.daemon.start()
-        self.anna, self.boris = await self.a_person(), await self.a_person()
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        self.daemon.remove()
+class Bounds(OwnDaemonCase, ReplayCase):
+    async def its_daemon(self) -> Daemon:
+        self.daemon = await super().its_daemon()
+        await self.start("[websocket]\nreplay_events = 3")
+        return self.daemon
 
     async def test_too_many(self) -> None:
         """A gap longer than the kept span is not recovered."""

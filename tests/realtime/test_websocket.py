@@ -3,8 +3,8 @@
 import secrets
 
 from tests.support.chat import ChatTestCase, a_room, sign_in
-from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
+from tests.support.wire import OwnDaemonCase
 
 
 class SessionBinding(ChatTestCase):
@@ -220,24 +220,8 @@ class Ending(ChatTestCase):
         self.assertEqual(4440, await socket.closed())
 
 
-class OwnDaemon(ChatTestCase):
+class OwnDaemon(OwnDaemonCase):
     """Tests that need a daemon with other settings."""
-
-    async def setUp(self) -> None:
-        await super().setUp()
-        self.shared = self.daemon
-        self.daemon = Daemon()
-        self._logged = 0
-
-    async def tearDown(self) -> None:
-        await super().tearDown()
-        self.daemon.remove()
-
-    async def start(self, toml: str) -> None:
-        config = self.daemon.folder / "justchat.toml"
-        config.write_text(toml)
-        self.daemon.options = ("--config", str(config))
-        await self.daemon.start()
 
     async def test_no_init(self) -> None:
         """A socket that sends no ``init`` in time is closed 4408."""

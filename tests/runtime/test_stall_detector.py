@@ -9,7 +9,9 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from justchat.runtime.stall_detector import StallDetector
-from tests.support.chat import ChatTestCase, Person, a_room
+from tests.support.chat import Person, a_room
+from tests.support.daemon import WATCHED
+from tests.support.wire import OwnDaemonCase
 
 
 def burn(seconds: float) -> None:
@@ -42,9 +44,11 @@ class Instrument(TestCase):
         self.assertEqual([], self.reported)
 
 
-class BusyDaemon(ChatTestCase):
+class BusyDaemon(OwnDaemonCase):
     async def test_none(self) -> None:
         """While many sign in, send and search at once, no reactor turn is too long."""
+        self.daemon.environ |= WATCHED
+        await self.start("[limits]\nenabled = false")
         talkers = [await self.a_person() for _ in range(8)]
         room = await a_room(*talkers)
         for talker in talkers:

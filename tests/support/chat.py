@@ -89,9 +89,13 @@ class ChatTestCase(TestCase):
     """The daemon's setting ``[http] fast_lane``."""
 
     async def setUp(self) -> None:
-        self.daemon = await shared_daemon(fast_lane=self.fast_lane)
+        self.daemon = await self.its_daemon()
         self._logged = len(self.daemon.log)
         self._listeners: list[Listener] = []
+
+    async def its_daemon(self) -> Daemon:
+        """The daemon of a test."""
+        return await shared_daemon(fast_lane=self.fast_lane)
 
     async def tearDown(self) -> None:
         for listener in self._listeners:

@@ -56,8 +56,8 @@ class Daemon:
 
     @property
     def log(self) -> str:
-        """What the present run has logged."""
-        return self._log_file.read_text()
+        """What the present run has logged; nothing before the first."""
+        return self._log_file.read_text() if self._runs else ""
 
     @property
     def metrics(self) -> int:
@@ -156,5 +156,5 @@ _shared: dict[bool, Daemon] = {}
 async def shared_daemon(*, fast_lane: bool = True) -> Daemon:
     """The daemon that tests share if they need no special one; it runs until the tests end."""
     if fast_lane not in _shared:
-        _shared[fast_lane] = await Daemon(fast_lane=fast_lane, environ=WATCHED, settings=METRICS).start()
+        _shared[fast_lane] = await Daemon(fast_lane=fast_lane, settings=METRICS).start()
     return _shared[fast_lane]

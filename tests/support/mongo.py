@@ -64,7 +64,7 @@ class RunningMongod:
         self.socket.unlink(missing_ok=True)
         command = ["setpriv", "--pdeathsig", "KILL", "--", find_binary(), "--dbpath", str(self.folder), "--quiet"]
         command += ["--bind_ip", str(self.socket), "--nounixsocket", "--logpath", str(self.folder / "log")]
-        command += ["--wiredTigerCacheSizeGB", "0.5"]
+        command += ["--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false"]
         command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
         process = subprocess.Popen(command, env=library_environment(self.folder), stdout=subprocess.DEVNULL)
 

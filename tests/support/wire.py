@@ -98,11 +98,9 @@ class OwnDaemonCase(ChatTestCase):
     embedded = False
     """Whether the daemon starts a MongoDB, which takes a second; else it has a new database of the tests' own."""
 
-    async def setUp(self) -> None:
-        await super().setUp()
-        self.daemon = Daemon()
+    async def its_daemon(self) -> Daemon:
         self._uri = None if self.embedded else fresh_uri()
-        self._logged = 0
+        return Daemon()
 
     async def tearDown(self) -> None:
         await super().tearDown()
@@ -136,16 +134,14 @@ class SettingsCase(ChatTestCase):
 
     settings: str
 
-    async def setUp(self) -> None:
-        await super().setUp()
+    async def its_daemon(self) -> Daemon:
         if self.settings not in _daemons:
             while len(_daemons) >= KEPT:
                 _daemons.pop(next(iter(_daemons))).remove()
             daemon = Daemon()
             await _start(daemon, self.settings, fresh_uri())
             _daemons[self.settings] = daemon
-        self.daemon = _daemons[self.settings]
-        self._logged = len(self.daemon.log)
+        return _daemons[self.settings]
 
 
 async def _start(daemon: Daemon, toml: str, uri: str | None) -> None:
