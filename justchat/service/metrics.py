@@ -15,7 +15,8 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from justchat import __version__
-from justchat.config.settings import Settings
+from justchat.config.settings import Http, Settings
+from justchat.http.paced_channel import PacedChannel
 from justchat.metrics import declarations as metrics
 from justchat.metrics.exposition import exposition
 from justchat.metrics.snapshots import Snapshot, Totals, take_snapshot
@@ -68,15 +69,17 @@ class _Scrape(Request):
 
 
 class MetricsSite(Site):
-    """The site of the one path."""
+    """The site of the one path. A client that does not read its scrapes is sent no more of them."""
 
     noisy = False
+    protocol = PacedChannel  # type: ignore[assignment]
     requestFactory = _Scrape
 
     def __init__(self, collect: Collect, reactor: Any) -> None:
         root = Resource()
         root.putChild(b"metrics", _Metrics(collect, reactor))
         super().__init__(root, reactor=reactor, timeout=IDLE_TIMEOUT)
+        self.settings = Http(idle_timeout=IDLE_TIMEOUT)
         self.displayTracebacks = False
 
     def log(self, request: Any) -> None:
@@ -114,6 +117,8 @@ class _Metrics(Resource):
         for part in parts:
             written.append(part)
             await deferLater(self._reactor, 0)  # others are served in between
+            if gone:
+                return
         if not gone:
             text = b"".join(written)
             request.setHeader("Content-Type", content_type)

@@ -2,14 +2,19 @@
 
 import os
 import signal
+import socket
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from justchat.config.settings import Metrics, Settings
 from justchat.errors import StartupError
 from justchat.metrics.declarations import DECLARED
+from justchat.metrics.snapshots import Snapshot
+from justchat.service.metrics import MetricsSite
 from justchat.service.preflight import check_start, endpoints_of_metrics
 from tests.support.chat import ChatTestCase, a_phone, a_room, register
 from tests.support.client import call, request
@@ -224,6 +229,33 @@ class CountTests(ChatTestCase):
         self.assertGreater(after.of("justchat_database_duration_seconds_count", command="find"), 0)
         self.assertEqual(1, after.of("justchat_build_info"))
         self.assertEqual(10_000, after.of("justchat_queue_bound", queue="log_rooms"))
+
+
+class UnreadTests(TestCase):
+    """Clients that do not read what they asked for."""
+
+    async def test_pipelined(self) -> None:
+        """Of scrapes that a client asks for at once and does not read, not all are made. Others are answered."""
+        made = 0
+
+        async def collect() -> Snapshot:
+            nonlocal made
+            made += 1
+            return {"justchat_build_info": {("x" * 2**20, "", ""): 1}}
+
+        listening: Any = reactor
+        port = listening.listenTCP(0, MetricsSite(collect, reactor), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        number, asked = port.getHost().port, 30
+        with socket.socket() as unread:
+            unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            unread.connect(("127.0.0.1", number))
+            unread.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * asked)
+            for _ in range(asked):
+                response, text = await get(number)
+                self.assertEqual((200, True), (response.code, len(text) > 2**20))
+
+        self.assertLess(made - asked, asked)
 
 
 class SettingTests(SynchronousTestCase):
