@@ -55,6 +55,7 @@ def _http_url(url: str) -> str:
 
 
 MOST_WORKERS = 256
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
@@ -91,6 +92,24 @@ def _origin(url: str) -> str:
     if parts.path not in ("", "/") or parts.query or parts.fragment or not parts.hostname:
         raise ValueError("must be a scheme and a host, as https://s3.example.com")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+_ORIGINS_OF_APPS = ("file://", "null")
+"""What WebViews and pages without an origin of their own send."""
+
+
+def _page_origin(written: str) -> str:
+    if written == "*" or written in _ORIGINS_OF_APPS:
+        return written
+    parts = urlsplit(written)
+    if not parts.scheme or not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError('must be "*", or a scheme and a host, as https://chat.example.com')
+    host = parts.hostname.encode("idna").decode()
+    port = None if parts.port == _DEFAULT_PORTS.get(parts.scheme) else parts.port
+    sent = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}"
+    if written != sent:
+        raise ValueError(f"never matches: browsers send {sent}")
+    return written
 
 
 UNREAD = Secret("https://unread.invalid/{phone}/{text}")
@@ -145,6 +164,8 @@ SecretTemplate = Annotated[str, WrapValidator(_template)]
 SecretUrl = Annotated[SecretText, AfterValidator(_http_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 """A scheme and a host of HTTP, with a port or without."""
+PageOrigins = tuple[Annotated[str, AfterValidator(_page_origin)], ...]
+"""Origins of pages as browsers send them, or ``*``."""
 Region = Annotated[str, AfterValidator(_region)]
 NumberTypes = Annotated[tuple[Annotated[NumberType, BeforeValidator(_number_type)], ...], Field(min_length=1)]
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]

@@ -25,6 +25,7 @@ from justchat.config.setting_types import (
     Days,
     NeededSecret,
     Networks,
+    PageOrigins,
     Positive,
     RateTexts,
     Seconds,
@@ -50,7 +51,7 @@ class Http(Table):
     endpoint: str = "tcp:4000"
     workers: Workers = 1
     """Processes of the daemon; ``auto`` is the number of usable cores."""
-    allow_origins: tuple[str, ...] = ("*",)
+    allow_origins: PageOrigins = ("*",)
     """Origins whose pages may call the API and open sockets; ``*`` is any."""
     proxies: Networks = ()
     """Networks of proxies that are trusted to name a client's address."""

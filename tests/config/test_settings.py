@@ -54,6 +54,14 @@ class Defaults(ConfigCase):
         self.assertEqual((("http://a.example",), "tcp:4000"), (settings.http.allow_origins, settings.http.endpoint))
         self.assertEqual((60, 2), (settings.sessions.lifetime, settings.sms.timeout))
 
+    def test_origins(self) -> None:
+        """Origins are as browsers and WebViews send them."""
+        for origin in (
+            *("*", "null", "file://", "http://localhost:3000", "capacitor://localhost", "http://[::1]:8080"),
+            *("https://chat.example.com:8443", "https://xn--80a2ac.example", "chrome-extension://abcdef"),
+        ):
+            self.assertEqual((origin,), self.load(f'[http]\nallow_origins = ["{origin}"]').http.allow_origins)
+
     def test_of_windows(self) -> None:
         """A byte order mark, and lines that end with CR LF, as editors of Windows write them, change nothing."""
         toml = '# Настройки\r\n[sms]\r\n\tregion = "DE"\r\n'
@@ -69,6 +77,22 @@ class Wrong(ConfigCase):
             ("[http]\nendpoint = 80", "[http] endpoint"),
             ('[http]\nallow_origins = "*"', "[http] allow_origins"),
             ("[http]\nallow_origins = [1]", "[http] allow_origins"),
+            *(
+                (f'[http]\nallow_origins = ["https://a.example", "{origin}"]', "[http] allow_origins")
+                for origin in (
+                    "nope",
+                    "",
+                    "https://",
+                    "localhost:3000",
+                    "*.example.com",
+                    "https://chat.example.com/",
+                    "https://chat.example.com/page",
+                    "https://chat.example.com:443",
+                    "https://chat.example.com:many",
+                    "HTTPS://chat.example.com",
+                    "https://чат.example",
+                )
+            ),
             ('[websocket]\ninit_timeout = "30"', "[websocket] init_timeout"),
             ("[websocket]\nping_interval = 0", "[websocket] ping_interval"),
             ("[websocket]\nping_interval = nan", "[websocket] ping_interval"),
