@@ -51,7 +51,7 @@ class Announcing:
         if await self.announcements.count_running(MOST_RUNNING) >= MOST_RUNNING:
             raise TooManyAnnouncements
         await self.pictures.refer(pictures_in(text))
-        await record(Deed.ANNOUNCE, id, f"from {author}")
+        await record(Deed.ANNOUNCE, id, f"from {author}", line=derived_id("audit", "announce", id))
         return await self.announcements.add(Announcement(id=id, author=author, text=text, created_at=self.clock()))
 
     async def own_author(self) -> Id:

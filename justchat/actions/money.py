@@ -76,7 +76,9 @@ class Money:
         noted = f"{payment_id}: {note}" if note else payment_id
         id = derived_id("payment", payment_id)
         if await self.ledger.get(id) is None:
-            await record(Deed.ADD_COINS, user, f"{coins} coins: {noted}")
+            # Calls at the same time have one line, as they have one row.
+            line = derived_id("audit", "payment", user, str(coins), payment_id)
+            await record(Deed.ADD_COINS, user, f"{coins} coins: {noted}", line=line)
         await self._pay(id, user, coins, noted, self.ledger.begin)
 
     async def _pay(self, id: Id, user: Id, coins: int, note: str | None, begin: Begin) -> None:

@@ -104,12 +104,14 @@ class OperatorActions:
         id = as_id(written)
         return id if is_well_formed(id) else await self.find(written)
 
-    async def record(self, deed: Deed, whom: Id | None, why: str | None = None) -> None:
+    async def record(self, deed: Deed, whom: Id | None, why: str | None = None, *, line: Id | None = None) -> None:
         """Write a deed into the audit log. To be called once the deed is found to be possible, and before it is done:
-        a crash in between may leave a line without its deed, but never a deed without its line.
+        a crash in between may leave a line without its deed, but never a deed without its line. A ``line`` of an id is
+        written once.
         """
-        line = AuditLine(id=new_id(), who=self.actor, at=self.clock(), deed=deed, whom=whom, why=why)
-        await self.audit.add(line)
+        await self.audit.add(
+            AuditLine(id=line or new_id(), who=self.actor, at=self.clock(), deed=deed, whom=whom, why=why)
+        )
 
     async def record_read(self, deed: Deed, whom: Id | None, why: str | None = None) -> None:
         """Write into the audit log what an app's server reads. The console, which reads all the time, is not written

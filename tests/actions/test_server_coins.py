@@ -4,6 +4,8 @@ import hashlib
 import hmac
 from typing import Any
 
+from twisted.internet.defer import Deferred, gatherResults
+
 from tests.support.admin import AdminCase
 from tests.support.chat import Person
 from tests.support.client import Answer
@@ -31,6 +33,15 @@ class ServerCoins(AdminCase):
         self.assertEqual(("payment", 200, f"{payment}: pack"), (row["reason"], row["amount"], row["note"]))
         (line,) = (await self.answer("audit", "list", "--whom", self.anna.id))["audit"]
         self.assertEqual(("add coins", f"200 coins: {payment}: pack"), (line["deed"], line["why"]))
+
+    async def test_at_once(self) -> None:
+        """Calls for one payment at the same time add it once, and have one line in the audit log."""
+        payment = f"order {self.anna.id}"
+
+        answers = await gatherResults([Deferred.fromCoroutine(self.add(200, payment)) for _ in range(10)])
+
+        self.assertEqual({(200, 200)}, {(each.status, each.data["user"]["balance"]) for each in answers})
+        self.assertEqual(1, len((await self.answer("audit", "list", "--whom", self.anna.id))["audit"]))
 
     async def test_conflict(self) -> None:
         """The same payment for another user or sum is 409, and moves nothing."""
