@@ -8,6 +8,7 @@ from typing import Any
 
 import shtab
 
+from justchat import __version__
 from justchat.admin import (
     announcements,
     audit,
@@ -93,6 +94,7 @@ def make_parser() -> ArgumentParser:
     top.add_argument("--mongo", metavar="URI", help="the daemon's MongoDB, if it has no embedded one")
     top.add_argument("--bus", metavar="URI", help="the bus that joins several daemons")
     top.add_argument("--json", action="store_true", help="answer with one JSON object")
+    top.add_argument("--version", action="version", version=f"JustChat {__version__}", help="show JustChat's version")
     shtab.add_argument_to(top, "--print-completion", help="print a script that completes commands in this shell")
     areas = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=AreaParser)
     _gifts(_area(areas, "gifts", "the gifts that can be bought"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
+from justchat import __version__
 from justchat.admin.arguments import make_parser, parse
 from tests.support.admin import AdminCase, run_script
 
@@ -82,6 +83,13 @@ class Commands(SynchronousTestCase):
                 parse(written)
             self.assertEqual(2, raised.exception.code)
             self.assertIn("error:", said.getvalue())
+
+    def test_version(self) -> None:
+        """--version shows JustChat's version, without a command."""
+        with self.assertRaises(SystemExit) as raised, contextlib.redirect_stdout(io.StringIO()) as said:
+            parse(["--version"])
+
+        self.assertEqual((0, f"JustChat {__version__}\n"), (raised.exception.code, said.getvalue()))
 
     def test_json(self) -> None:
         """Each command takes --json, before and behind it."""
