@@ -123,7 +123,7 @@ def _endpoints(settings: Settings) -> dict[str, str]:
 
 def certificates(settings: Settings) -> Iterator[Finding]:
     """The certificates of ``ssl:`` endpoints: whether they can be read, and when they expire."""
-    for table, endpoint in _endpoints(settings).items():
+    for table, endpoint in {**_endpoints(settings), "metrics": settings.metrics.endpoint or ""}.items():
         if is_tls(endpoint):
             read_certificate(table, endpoint)
             fields = fields_of_endpoint(endpoint)

@@ -38,7 +38,7 @@ from justchat.service.metrics import OwnMetrics
 from justchat.service.online import OnlineService
 from justchat.service.paced import PacedService
 from justchat.service.pictures import OrphanRemoval, picture_services
-from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
+from justchat.service.preflight import all_endpoints, check_start, endpoints_of_settings, owner_of
 from justchat.service.reload import Apply, Load, Reload
 from justchat.service.role import ON_ITS_OWN, Role
 from justchat.service.root import RootService
@@ -304,11 +304,13 @@ class Daemon(RootService):
 
     def _prepare(self, settings: Settings) -> Apply:
         words = load_word_list(settings)
-        return partial(self._apply, settings, words, read_certificates(endpoints_of_settings(settings)))
+        return partial(self._apply, settings, words, read_certificates(all_endpoints(settings)))
 
     def _apply(self, settings: Settings, words: WordList | None, certificates: Mapping[str, Any]) -> None:
         self._live.apply(settings, words)
         self.ports.renew(certificates)
+        if self._metrics is not None:
+            self._metrics.renew(certificates)
         if settings.webhooks != self._reload.settings.webhooks:
             self._replace_webhooks(settings)
 

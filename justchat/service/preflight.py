@@ -30,6 +30,11 @@ def endpoints_of_metrics(settings: Settings) -> dict[str, str]:
     return {} if settings.metrics.endpoint is None else {"metrics": settings.metrics.endpoint}
 
 
+def all_endpoints(settings: Settings) -> dict[str, str]:
+    """Both."""
+    return {**endpoints_of_settings(settings), **endpoints_of_metrics(settings)}
+
+
 def owner_of(twistd: Mapping[str, Any]) -> Owner:
     """The user and group that the daemon runs as once its ports are bound (``twistd --uid --gid``)."""
     return Owner(twistd.get("uid"), twistd.get("gid"))
@@ -44,10 +49,7 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
     faults: list[str] = []
     warnings: list[str] = []
     checks: list[Callable[[], list[str] | None]] = [
-        *(
-            partial(_check_endpoint, *each)
-            for each in {**endpoints_of_settings(settings), **endpoints_of_metrics(settings)}.items()
-        ),
+        *(partial(_check_endpoint, *each) for each in all_endpoints(settings).items()),
         partial(_check_shared_limits, settings),
         partial(_check_database, settings),
         partial(_warnings_of_bus, settings),

@@ -19,7 +19,7 @@ from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.runtime.certificates import is_tls
 from justchat.runtime.logs.output import LOG
-from justchat.service.preflight import endpoints_of_settings
+from justchat.service.preflight import all_endpoints
 
 Load = Callable[[], Settings]
 """Reads the settings anew. Raises StartupError."""
@@ -101,7 +101,7 @@ def file_digests(settings: Settings) -> dict[str, bytes]:
     digests = {}
     if settings.moderation.words is not None:
         digests["the word list"] = _digest(settings.moderation.words)
-    for table, endpoint in endpoints_of_settings(settings).items():
+    for table, endpoint in all_endpoints(settings).items():
         if is_tls(endpoint):
             fields = fields_of_endpoint(endpoint)
             files = (fields.get(name, "") for name in ("privateKey", "certKey", "extraCertChain"))

@@ -100,8 +100,9 @@ class Doctor(AdminCase):
             pem = authority.issue(state, days)
             endpoint = f"ssl:4000:privateKey={pem}:certKey={pem}"
             file = self.folder / f"{state}.toml"
-            file.write_text(f'[http]\nendpoint = "{endpoint}"\n')
+            for table in ("http", "metrics"):
+                file.write_text(f'[{table}]\nendpoint = "{endpoint}"\n')
 
-            _, found = await self.checks("--config", str(file))
+                _, found = await self.checks("--config", str(file))
 
-            self.assertEqual(state, found["certificate"][0]["state"], found["certificate"])
+                self.assertEqual(state, found["certificate"][0]["state"], found["certificate"])

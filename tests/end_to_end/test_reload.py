@@ -139,11 +139,11 @@ class OneDaemon(ReloadCase):
         pem = self.folder / "server.pem"
         pem.write_bytes(authority.issue("first").read_bytes())
         endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
-        daemon = await self.started("", "--http", endpoint)
+        daemon = await self.started(f'[metrics]\nendpoint = "{endpoint}"\n', "--http", endpoint)
         context = ssl.create_default_context(cafile=str(authority.certificate))
 
-        def connected() -> ssl.SSLSocket:
-            plain = socket.create_connection(("127.0.0.1", daemon.http))
+        def connected(port: int = 0) -> ssl.SSLSocket:
+            plain = socket.create_connection(("127.0.0.1", port or daemon.http))
             return context.wrap_socket(plain, server_hostname="localhost")
 
         before = await deferToThread(connected)
@@ -153,10 +153,11 @@ class OneDaemon(ReloadCase):
 
         line = await self.reloaded(daemon)
 
-        self.assertIn("changed: the certificate of [http]", line)
-        after = await deferToThread(connected)
-        self.addCleanup(after.close)
-        self.assertEqual("second", subject_of(after))
+        self.assertIn("changed: the certificate of [http], the certificate of [metrics]", line)
+        for port in (daemon.http, daemon.metrics):
+            after = await deferToThread(connected, port)
+            self.addCleanup(after.close)
+            self.assertEqual("second", subject_of(after))
         self.assertIn(b"200 OK", await deferToThread(asked, before))
         pem.write_text("no certificate")
         self.assertIn("nothing has changed", await self.reloaded(daemon))

@@ -30,7 +30,7 @@ from justchat.service.group.supervisor import Supervisor
 from justchat.service.lifecycle import PartService
 from justchat.service.metrics import TWISTDS, MetricsPorts, OwnMetrics
 from justchat.service.ports import Ports
-from justchat.service.preflight import check_start, endpoints_of_settings, owner_of
+from justchat.service.preflight import all_endpoints, check_start, endpoints_of_settings, owner_of
 from justchat.service.reload import Apply, Load, Reload
 from justchat.service.root import RootService
 from justchat.service.up_line import UpLine
@@ -123,11 +123,11 @@ class Parent(RootService):
     def _prepare(self, settings: Settings) -> Apply:
         """What the workers will read is read here first, so that all of them apply it, or none."""
         load_word_list(settings)
-        read_certificates(endpoints_of_settings(settings))
-        return partial(self._apply, settings)
+        return partial(self._apply, settings, read_certificates(all_endpoints(settings)))
 
-    def _apply(self, settings: Settings) -> None:
+    def _apply(self, settings: Settings, certificates: Mapping[str, Any]) -> None:
         self._settings = settings
+        self.metrics.renew(certificates)
         self._supervisor.reload(self._settings_of_worker().model_dump_json(warnings=False).encode())
 
     def stop_faster(self) -> None:
