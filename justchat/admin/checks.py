@@ -15,7 +15,7 @@ from pathlib import Path
 from attrs import frozen
 from cryptography import x509
 
-from justchat.config.open_defaults import fields_of_endpoint, is_endpoint_beyond_loopback, open_defaults
+from justchat.config.open_defaults import fields_of_endpoint, has_short_key, is_endpoint_beyond_loopback, open_defaults
 from justchat.config.settings import Settings
 from justchat.errors import SmsFailure
 from justchat.model.sms_count import ACCEPTED, UNDELIVERED, SmsCount
@@ -177,6 +177,10 @@ def defaults(settings: Settings) -> Iterator[Finding]:
     if found:
         advice = "etc/justchat.toml has the safe value of each"
         yield Finding(name, CheckState.WARNING, f"as open as the original: {', '.join(found)}", advice)
+    if served and has_short_key(settings):
+        advice = "take another one: openssl rand -hex 32"
+        what = "[payments] secret_key is short: whoever has seen one signed top-up can find it by trying"
+        yield Finding(name, CheckState.WARNING, what, advice)
     if served and settings.sms.has_gateway and not settings.captcha.is_configured:
         advice = "configure [captcha]: it is asked for while an attack lasts"
         yield Finding(name, CheckState.WARNING, "SMS cost money, and no captcha is configured", advice)
@@ -285,6 +289,14 @@ def feature_compatibility(version: str, series: str) -> Finding:
         return Finding("feature compatibility", CheckState.OK, what)
     advice = 'justchat-admin database upgrade, after a backup (docs/operating-storage.rst, "The embedded MongoDB")'
     return Finding("feature compatibility", CheckState.WARNING, what, advice)
+
+
+def unjoined_daemons(signs: int, settings: Settings) -> Iterator[Finding]:
+    """Whether several daemons use the database, and no bus joins them. ``signs`` of life are one of each worker."""
+    if settings.bus.uri is None and signs > settings.http.workers:
+        what = f"{signs} daemons or workers used this database in the last 20 s, and no bus joins them"
+        advice = "give all daemons the same [bus] uri (docs/growing.rst), or stop all but one"
+        yield Finding("daemons", CheckState.WARNING, what, advice)
 
 
 def sms_outcomes(counts: Iterable[SmsCount]) -> Iterator[Finding]:

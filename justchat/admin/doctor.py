@@ -20,6 +20,7 @@ from justchat.admin.checks import (
     settings_file,
     sms_outcomes,
     time_now,
+    unjoined_daemons,
     with_endpoints,
 )
 from justchat.admin.database import find_database
@@ -31,6 +32,7 @@ from justchat.model.moment import now
 from justchat.runtime.data_dir import check_owner
 from justchat.runtime.running import read_running
 from justchat.store.indexes import INDEXES
+from justchat.store.lease import SignOfLife
 from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
 from justchat.store.schema import Schema
@@ -109,7 +111,7 @@ async def _of_database(settings: Settings, reactor: Any) -> list[Finding]:
             database = Database(uri)
             database.open()
             try:
-                found = await _looked_at(database, reactor)
+                found = await _looked_at(database, settings, reactor)
             finally:
                 await database.close()
             if settings.mongo.uri is None:
@@ -120,7 +122,7 @@ async def _of_database(settings: Settings, reactor: Any) -> list[Finding]:
         return [Finding("database", CheckState.WRONG, " ".join(str(error).split()), "start it, or correct [mongo] uri")]
 
 
-async def _looked_at(database: Database, reactor: Any) -> list[Finding]:
+async def _looked_at(database: Database, settings: Settings, reactor: Any) -> list[Finding]:
     hello = await database.command({"hello": 1})
     found = [
         clock(time_now(), hello["localTime"]),
@@ -131,6 +133,7 @@ async def _looked_at(database: Database, reactor: Any) -> list[Finding]:
         found.append(Finding("schema", CheckState.OK, "that of this release"))
     except StartupError as error:
         found.append(Finding("schema", CheckState.WRONG, str(error), 'docs/operating.rst, "Upgrading"'))
+    found += unjoined_daemons(len(await SignOfLife(database).others()), settings)
     found += sms_outcomes(await SmsCounts(database, now).latest(1))
     missing = await _missing_indexes(database)
     if missing:

@@ -1,4 +1,4 @@
-"""The settings that are still as open as in the first JustChat, and where others can reach the daemon."""
+"""The settings that are still as open as in the first JustChat, or unsafe, and where others can reach the daemon."""
 
 import re
 from ipaddress import ip_address
@@ -15,6 +15,15 @@ def open_defaults(settings: Settings) -> list[str]:
         "[uploads] require_session = false": not settings.uploads.require_session,
     }
     return [setting for setting, is_so in values.items() if is_so]
+
+
+SHORT_KEY = 16
+"""Characters of a key for payments. Whoever has seen one signature finds a shorter one by trying."""
+
+
+def has_short_key(settings: Settings) -> bool:
+    """Whether ``[payments] secret_key`` could be found by trying."""
+    return settings.payments.secret_key is not None and len(settings.payments.secret_key) < SHORT_KEY
 
 
 def is_endpoint_beyond_loopback(endpoint: str) -> bool:

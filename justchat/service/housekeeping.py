@@ -1,5 +1,6 @@
 """Completes work that a crash interrupted."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,7 @@ from justchat.actions.removals import MessageRemovals
 from justchat.actions.server_rooms import ServerRooms
 from justchat.errors import ApiError
 from justchat.hub.absentee_notices import AbsenteeNotices
+from justchat.model.moment import Moment
 from justchat.service.leased import LeasedService
 from justchat.service.lifecycle import PeriodicService
 from justchat.store.lease import Lease, SignOfLife
@@ -29,6 +31,7 @@ class Housekeeping(LeasedService):
 
     Of several daemons, the holder of ``lease`` reconciles the log for those whose ``sign`` of life has ended. Both are
     None where nobody shares the database with a daemon.
+    ``is_joined``: a bus joins this daemon to all others on its database.
     ``alone``: at the start nobody else writes to the database, so what is unfinished is nobody's present work.
     """
 
@@ -42,6 +45,7 @@ class Housekeeping(LeasedService):
         *,
         lease: Lease | None,
         sign: SignOfLife | None,
+        is_joined: bool,
         alone: bool,
         reactor: Any,
     ) -> None:
@@ -51,6 +55,9 @@ class Housekeeping(LeasedService):
         self._notices = notices
         self._sign = sign
         self._alone = alone
+        self._looks_for_others = sign is not None and not is_joined
+        self._others: Mapping[str, Moment] = {}
+        """The signs of others at the last look."""
 
     def startService(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._recover())
@@ -64,11 +71,25 @@ class Housekeeping(LeasedService):
         try:
             if self._sign is not None:
                 await self._sign.give()
+                await self._look_for_others(self._sign)
             await self._finish(all=False)
             if self._lease is None or await self._lease.acquire():
                 await self._reconcile_for_the_dead()
         except ApiError as error:  # the database is away, or too much is waiting
             self._log.warn("housekeeping is put off to the next round: {error}", error=error)
+
+    async def _look_for_others(self, sign: SignOfLife) -> None:
+        """Warn, once, where another daemon uses the database and no bus joins both."""
+        if not self._looks_for_others:
+            return
+        before, self._others = self._others, await sign.others()
+        # A sign is of a daemon that runs, not of one that died, once it was given again.
+        if any(name in before and until > before[name] for name, until in self._others.items()):
+            self._looks_for_others = False
+            self._log.warn(
+                "[bus] uri: another daemon runs on this database, and no bus joins both, so what happens at one is not"
+                " seen at the other at once; give all of them the same [bus] uri, or stop one"
+            )
 
     async def _reconcile_for_the_dead(self) -> None:
         dead = await self._sign.dead() if self._sign is not None else []

@@ -7,7 +7,7 @@ from twisted.logger import Logger
 
 from justchat import __version__
 from justchat.bus.uri import parse_uris
-from justchat.config.open_defaults import open_defaults
+from justchat.config.open_defaults import has_short_key, open_defaults
 from justchat.config.settings import Settings
 from justchat.http.web.files import is_built
 from justchat.runtime.endpoints import address_of, is_beyond_loopback, is_exposed
@@ -62,7 +62,13 @@ def warnings_of(settings: Settings, ports: Sequence[OpenPort]) -> list[str]:
             " messages; use rediss:// with a password, or a network of the daemons alone"
         )
     named = open_defaults(settings)
-    if named and any(is_beyond_loopback(each.port) for each in ports):
+    is_reached = any(is_beyond_loopback(each.port) for each in ports)
+    if is_reached and has_short_key(settings):
+        found.append(
+            "[payments] secret_key is short: whoever has seen one signed top-up can find it by trying; take another,"
+            " as openssl rand -hex 32 makes it"
+        )
+    if is_reached and named:
         found.append(
             f"reached from beyond this machine with defaults of the original: {', '.join(named)};"
             " etc/justchat.toml has the safe values"

@@ -12,7 +12,8 @@ from bson import ObjectId
 
 from justchat.errors import DatabaseAway
 from justchat.model.ids import new_id
-from justchat.model.moment import EPOCH
+from justchat.model.moment import EPOCH, Moment
+from justchat.store.bson import moment
 from justchat.store.indexes import LEASES
 from justchat.store.mongo.client import Database, Document
 from justchat.store.server_time import outlasted
@@ -21,8 +22,8 @@ LASTS = timedelta(seconds=20)
 """Renew it at least twice within this."""
 LAST_WORD = 1.0
 """Seconds that a daemon that stops waits for the database to take its sign of life: the last thing of all."""
-MOST_DEAD = 1000
-"""Dead daemons that one look finds."""
+MOST_DAEMONS = 1000
+"""Daemons, dead or alive, that one look finds."""
 _DAEMON, _AFTER = "daemon ", "daemon!"
 """The names of signs of life are between these."""
 
@@ -87,10 +88,17 @@ class SignOfLife:
         with suppress(DatabaseAway):
             await self._database.delete_and_get(LEASES, {"_id": self.name}, within=LAST_WORD)
 
+    async def others(self) -> dict[str, Moment]:
+        """The ends of the signs that others gave lately, by their names. Raises DatabaseAway."""
+        lasting = {"$expr": {"$gt": ["$until", "$$NOW"]}}
+        named = {"_id": {"$gte": _DAEMON, "$lt": _AFTER, "$ne": self.name}}
+        found = await self._database.find(LEASES, {**named, **lasting}, limit=MOST_DAEMONS, fields=["_id", "until"])
+        return {each["_id"]: moment(each["until"]) for each in found}
+
     async def dead(self) -> list[str]:
         """The daemons that have stopped giving signs without an end. Raises DatabaseAway."""
         ended = {"_id": {"$gte": _DAEMON, "$lt": _AFTER}, **outlasted("until", timedelta())}
-        return [each["_id"] for each in await self._database.find(LEASES, ended, limit=MOST_DEAD, fields=["_id"])]
+        return [each["_id"] for each in await self._database.find(LEASES, ended, limit=MOST_DAEMONS, fields=["_id"])]
 
     async def forget(self, dead: list[str]) -> None:
         """What these daemons left undone is done. Raises DatabaseAway."""

@@ -21,6 +21,7 @@ from justchat.admin.checks import (
     proxies,
     settings_file,
     sms_outcomes,
+    unjoined_daemons,
 )
 from justchat.config.settings import Settings, load_settings
 from justchat.model.sms_count import SmsCount
@@ -83,6 +84,23 @@ class Checks(SynchronousTestCase):
         self.assertIn("show_phones", "".join(each.what for each in defaults(self.settings(""))))
         self.assertEqual([], list(defaults(self.settings(local))))
         self.assertEqual([], list(defaults(load_settings(str(ETC / "justchat.toml"), {}, self.mktemp()))))
+
+    def test_short_key(self) -> None:
+        """A key for payments that is found by trying is a warning."""
+        for key, is_short in (("secret", True), ("0123456789abcdef" * 4, False)):
+            found = defaults(self.settings(f'[payments]\nsecret_key = "{key}"'))
+            self.assertEqual(is_short, any("secret_key is short" in each.what for each in found), key)
+
+    def test_unjoined(self) -> None:
+        """Several daemons that no bus joins are a warning; workers of one are not."""
+        bus = '[bus]\nuri = "redis://127.0.0.1"\n'
+        for signs, text, states in (
+            (1, "", set()),
+            (2, "", {WARNING}),
+            (2, "[http]\nworkers = 2", set()),
+            (2, bus, set()),
+        ):
+            self.assertEqual(states, self.states(unjoined_daemons(signs, self.settings(text))), (signs, text))
 
     def test_clock(self) -> None:
         """Clocks that differ by seconds are a warning, by more they are wrong."""

@@ -1,9 +1,11 @@
 """Two daemons on one database: one of them does what is for all."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, capturedLogs
 from twisted.trial.unittest import TestCase
 
 from justchat.config.settings import Settings
@@ -54,6 +56,7 @@ class OneOfTwo(TestCase):
                 AbsenteeNotices(stores.mailboxes, reactor),
                 lease=Lease(database, "work"),
                 sign=SignOfLife(database),
+                is_joined=False,
                 alone=False,
                 reactor=clock,
             )
@@ -123,6 +126,26 @@ class OneOfTwo(TestCase):
         await other.end()
 
         self.assertEqual([], await sign.dead())
+
+    async def test_unjoined(self) -> None:
+        """A daemon whose database another one uses, and no bus joins both, warns once. One that died is no other."""
+        dead = SignOfLife(self.databases[1])
+        await dead.give()
+
+        with capturedLogs() as logged:
+            for _ in range(3):
+                await self.round(0)
+            self.assertEqual([], warnings_of_bus(logged))
+            for _ in range(3):
+                await self.round(0)
+                await self.round(1)
+
+        self.assertEqual(["warn", "warn"], [each["log_level"].name for each in warnings_of_bus(logged)])
+
+
+def warnings_of_bus(logged: Sequence[LogEvent]) -> list[LogEvent]:
+    """The events that are about a bus."""
+    return [each for each in logged if "[bus] uri" in (each.get("log_format") or "")]
 
 
 class DiedBeforePublishing(JoinedCase):
