@@ -5,7 +5,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from justchat.actions.exports import Exports
-from justchat.errors import ApiError
+from justchat.errors import ApiError, DatabaseAway
 from justchat.interfaces.pause import Pause
 from justchat.service.lifecycle import PeriodicService
 from justchat.service.paced import PacedService
@@ -28,7 +28,9 @@ class Exporting(PacedService):
         try:
             while self.running and await self._exports.make_next(pause):
                 pass
-        except ApiError as error:  # the database is away; the next round finds the same exports
+        except DatabaseAway:  # which the database's client logs; the next round finds the same exports
+            pass
+        except ApiError as error:
             _log.warn("exports are put off to the next round: {error}", error=error)
 
 
@@ -42,5 +44,7 @@ class ExpiredExports(PeriodicService):
     async def _remove(self) -> None:
         try:
             await self._exports.remove_expired()
+        except DatabaseAway:
+            pass
         except ApiError as error:
             _log.warn("the removal of exports is put off to the next round: {error}", error=error)

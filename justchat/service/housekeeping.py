@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from justchat.actions.removals import MessageRemovals
 from justchat.actions.server_rooms import ServerRooms
-from justchat.errors import ApiError
+from justchat.errors import ApiError, DatabaseAway
 from justchat.hub.absentee_notices import AbsenteeNotices
 from justchat.model.moment import Moment
 from justchat.service.leased import LeasedService
@@ -75,7 +75,9 @@ class Housekeeping(LeasedService):
             await self._finish(all=False)
             if self._lease is None or await self._lease.acquire():
                 await self._reconcile_for_the_dead()
-        except ApiError as error:  # the database is away, or too much is waiting
+        except DatabaseAway:  # which the database's client logs
+            pass
+        except ApiError as error:  # too much is waiting
             self._log.warn("housekeeping is put off to the next round: {error}", error=error)
 
     async def _look_for_others(self, sign: SignOfLife) -> None:

@@ -6,7 +6,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from justchat.actions.uploads import UploadActions
-from justchat.errors import ApiError
+from justchat.errors import ApiError, DatabaseAway
 from justchat.service.lifecycle import PartService, PeriodicService
 from justchat.workers.picture_cache import SWEEP_EVERY, PictureCache
 from justchat.workers.picture_folder import PictureFolder
@@ -36,5 +36,7 @@ class OrphanRemoval(PeriodicService):
     async def _remove(self) -> None:
         try:
             await self._uploads.remove_orphans()
-        except ApiError as error:  # the store or the database is away
+        except DatabaseAway:  # which the database's client logs
+            pass
+        except ApiError as error:  # the store is away
             _log.warn("the removal of pictures is put off to the next round: {error}", error=error)

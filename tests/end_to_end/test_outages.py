@@ -106,7 +106,9 @@ class DatabaseStopped(CrashCase):
             self.assertEqual((503, ["1"]), (answer.status, answer.headers.getRawHeaders("Retry-After")), answer)
 
     async def test_said_to_watchers(self) -> None:
-        """/livez is 200 and /readyz 503. A watcher who does not wait for the answer is nothing to log."""
+        """/livez is 200 and /readyz 503. A watcher who does not wait for the answer is nothing to log. The log has the
+        outage, and its end.
+        """
         await self.outage()
         with connect(self.daemon.http) as impatient:
             impatient.sendall(a_request("GET /readyz", last=True))
@@ -115,6 +117,9 @@ class DatabaseStopped(CrashCase):
         ready = await request(self.daemon.http, "GET", "/readyz")
 
         self.assertEqual((200, 503), (alive.status, ready.status))
+        self.assertIn("Outage#error] the database is away", self.daemon.log)
+        self.go_on()
+        await eventually(lambda: "Outage#info] the database is back" in self.daemon.log, lambda: self.daemon.log)
 
     async def test_goes_on(self) -> None:
         """Sockets stay open and get later messages; calls that need no database are answered."""

@@ -44,13 +44,13 @@ class Joined(TestCase):
 
     def commands(self, database: Database) -> list[str]:
         """The names of the commands that are sent from now on."""
-        run, names = database._run, []
+        run, names = database._connections.run, []
 
         async def noted(command: bytes, *arguments: Any, **more: Any) -> Document:
             names.append(next(iter(decode(command))))
             return await run(command, *arguments, **more)
 
-        self.patch(database, "_run", noted)
+        self.patch(database._connections, "run", noted)
         return names
 
     async def test_one_command(self) -> None:

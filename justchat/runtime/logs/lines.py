@@ -64,6 +64,8 @@ def level_of(event: Mapping[str, Any]) -> str:
     level: str = event.get("log_level", LogLevel.info).name
     if level == "info" and not str(event.get("log_namespace", "")).startswith(OURS):
         return "debug"
+    if level == "critical" and event.get("isError") and "log_failure" not in event and "failure" not in event:
+        return "warn"  # a library's sentence (twisted.python.log.err), as of each connection that breaks
     return level
 
 

@@ -6,32 +6,23 @@ leaves its outcome open raises DatabaseAway.
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from time import perf_counter
 from typing import Any
 
 from bson import Int64, decode, encode
 from pymongo.errors import BulkWriteError, DuplicateKeyError
-from twisted.internet import reactor
-from twisted.internet.interfaces import IWriteDescriptor
-from txmongo.connection import ConnectionPool
-from txmongo.protocol import Msg
 
-from justchat.errors import DatabaseAway
-from justchat.metrics.declarations import DATABASE_SECONDS
 from justchat.model.moment import Moment
 from justchat.store.hybrid_clock import HybridClock
 from justchat.store.mongo.append_only import check_append_only
-from justchat.store.mongo.errors import duplicates, or_away
-from justchat.store.mongo.pool import CODEC, CONNECTIONS, FILE_CONNECTIONS, Lane, open_pool
+from justchat.store.mongo.connections import OPERATION_TIMEOUT, Connections
+from justchat.store.mongo.errors import duplicates
+from justchat.store.mongo.pool import CONNECTIONS, FILE_CONNECTIONS, Lane
 from justchat.store.mongo.sharding import Scatter, check_targeted
-from justchat.store.mongo.timeouts import Timeouts
 from justchat.store.mongo.uri import MongoUri
 from justchat.store.slow_reads import SlowReads
 
 Document = dict[str, Any]
 
-OPERATION_TIMEOUT = 4.0
-"""Seconds. A call has 5 to answer 503 in."""
 READ_TIMEOUT = 3.5
 """Seconds after which the database itself ends a read: nobody waits for it any longer."""
 PAGES_TIMEOUT = 600
@@ -50,13 +41,12 @@ class Database:
     def __init__(self, uri: str, slow_reads: SlowReads | None = None, *, files: bool = False) -> None:
         self._uri = MongoUri.parse(uri)
         self._name = self._uri.database
-        self._pools: dict[Lane, ConnectionPool] = {}
+        self._connections = Connections()
         self._slow_reads = slow_reads
         self._is_strict = os.environ.get("JUSTCHAT_STRICT") == "1"
         self.sharded_since: Moment | None = None
         """When a daemon first found the database sharded; None for one that is not."""
         self._files = files
-        self._timeouts = Timeouts(OPERATION_TIMEOUT, reactor)
         self._insert_commands: dict[tuple[str, bool], bytes] = {}
         """The commands of ``insert_many``, without documents, by its arguments."""
         self.order_clock = HybridClock()
@@ -67,12 +57,10 @@ class Database:
         sizes = {**CONNECTIONS, **({Lane.SLOW: self._slow_reads.at_once} if self._slow_reads else {})}
         if self._files:
             sizes[Lane.FILES] = FILE_CONNECTIONS
-        self._pools = {lane: open_pool(self._uri, size) for lane, size in sizes.items()}
+        self._connections.open(self._uri, sizes)
 
     async def close(self) -> None:
-        for pool in self._pools.values():
-            await pool.disconnect()
-        self._timeouts.stop()
+        await self._connections.close()
 
     async def ping(self) -> None:
         """Raises DatabaseAway unless the database answers."""
@@ -85,7 +73,9 @@ class Database:
         check_append_only(command)
         if self._is_strict:
             check_targeted(command)
-        return await self._run(encode({**command, "$db": self._name}), {}, within, lane, next(iter(command)))
+        return await self._connections.run(
+            encode({**command, "$db": self._name}), {}, within, lane, next(iter(command))
+        )
 
     async def _read(self, command: Document, lane: Lane) -> Document:
         return await self.command({**command, "maxTimeMS": int(READ_TIMEOUT * 1000)}, lane=lane)
@@ -99,46 +89,6 @@ class Database:
         answer = await self.command({**command, "writeConcern": DURABLE}, within=within, lane=lane)
         if duplicates(answer):
             raise BulkWriteError(answer)
-        return answer
-
-    async def _run(
-        self,
-        command: bytes,
-        payload: dict[str, list[bytes]],
-        within: float = OPERATION_TIMEOUT,
-        lane: Lane = Lane.ORDINARY,
-        name: str = "insert",
-    ) -> Document:
-        """Send an OP_MSG and return its answer. txmongo's own commands, with implicit sessions that nobody uses, take
-        twice as long. ``name`` is that of the command.
-        """
-        began = perf_counter()
-        try:
-            connected = self._pools[lane].getprotocol()
-        except KeyError:  # it has not been opened: the start has failed before that, and its parts stop
-            raise DatabaseAway from None
-        if connected.called:
-            connection = await connected
-        else:
-            connection = await or_away(connected.addTimeout(within, reactor))
-            within -= perf_counter() - began
-        transport: Any = connection.transport
-        if transport.disconnecting:
-            # The server is no longer the primary, and txmongo closes the connection. What is written now is in vain,
-            # and may keep it open.
-            transport.abortConnection()
-            raise DatabaseAway
-        answering = connection.send_msg(Msg(body=command, payload=payload), CODEC, None)
-        # Write now, not after all else of this reactor turn: the database works at the same time.
-        is_plain = IWriteDescriptor.providedBy(transport)  # not TLS
-        if is_plain and transport.doWrite():
-            transport.abortConnection()  # the reactor, which closes what cannot be written to, has not called
-        if within == OPERATION_TIMEOUT:
-            self._timeouts.add(answering)
-        else:
-            answering.addTimeout(within, reactor)
-        answer: Document = await or_away(answering)
-        DATABASE_SECONDS.observe(perf_counter() - began, name)
         return answer
 
     async def find_one(
@@ -259,7 +209,7 @@ class Database:
         refused: list[tuple[int, Document]] = []
         start = 0
         for part in _payloads(documents):
-            answer = await self._run(command, {"documents": part}, lane=lane)
+            answer = await self._connections.run(command, {"documents": part}, lane=lane)
             refused += [(start + error["index"], error.get("keyPattern", {})) for error in duplicates(answer)]
             if refused and ordered:
                 break

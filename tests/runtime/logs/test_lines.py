@@ -118,6 +118,15 @@ class Lines(SynchronousTestCase):
 
         self.assertEqual(["debug", "critical", "info"], [level_of(event) for event in self.events])
 
+    def test_legacy_sentence(self) -> None:
+        """A sentence that a library reports as an error, as of each connection that breaks, alarms nobody."""
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+
+        legacy_log.err("a connection broke")
+
+        self.assertEqual(["warn"], [level_of(event) for event in self.events if event.get("isError")])
+
     def test_legacy(self) -> None:
         """A failure of Twisted's older log is one line, too."""
         globalLogPublisher.addObserver(self.events.append)

@@ -24,7 +24,7 @@ class Connections(TestCase):
         await discard(self.database)
 
     def connections(self) -> list[Any]:
-        return [factory.instance for factory in self.database._pools[Lane.ORDINARY].getprotocols()]
+        return [factory.instance for factory in self.database._connections.pools[Lane.ORDINARY].getprotocols()]
 
     async def pings(self, times: int) -> list[bool]:
         asked = [ensureDeferred(self.database.ping()) for _ in range(times)]

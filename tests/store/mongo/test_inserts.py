@@ -65,7 +65,7 @@ class Inserts(TestCase):
             async def run(*_: object, answer: Document = answer, **__: object) -> Document:
                 return answer
 
-            self.patch(self.database, "_run", run)
+            self.patch(self.database._connections, "run", run)
 
             with self.assertRaises(DatabaseAway):
                 await self.insert(*self.documents(1))
@@ -88,7 +88,7 @@ class Inserts(TestCase):
             error = {"code": 64, "errmsg": "waiting for replication timed out"}
             return {"ok": 1, "n": 1, "value": None, "writeConcernError": error}
 
-        self.patch(database, "_run", run)
+        self.patch(database._connections, "run", run)
 
         for write in writes:
             with self.assertRaises(DatabaseAway):
