@@ -13,11 +13,16 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
 
 from tests.support.client import Listener
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import PATIENCE, PAUSE, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+LOOKS = 100
+"""Looks of a page for one question."""
 
 
 class PageGone(AssertionError):
@@ -45,12 +50,24 @@ class DevTools(Listener):
         assert "exceptionDetails" not in answer, f"{code}: {answer}"
         return answer["result"].get("value")
 
-    async def holds(self, expression: str) -> bool:
-        """Whether this is true on the page; false while one page gives way to another."""
-        try:
-            return bool(await self.run(f"return Boolean({expression})"))
-        except PageGone:
-            return False
+    async def until(self, expression: str, what: str = "") -> None:
+        """Wait until this is true on the page, or on one that it gives way to.
+
+        The page looks by itself: to ask it for each look takes the browser longer than the look. Raises AssertionError
+        after as many looks as ``eventually``.
+        """
+        looking = f"for (let look = 0; look < {LOOKS}; look++) {{ if ({expression}) return true;"
+        looking += f" await new Promise((go) => setTimeout(go, {PAUSE * 1000:g})); }} return false"
+        left = int(PATIENCE / PAUSE)
+        while left > 0:
+            try:
+                if await self.run(looking):
+                    return
+                left -= LOOKS
+            except PageGone:
+                await deferLater(reactor, PAUSE)
+                left -= 1
+        raise AssertionError(f"waited in vain for {what or expression}")
 
 
 class Browser(ProcessProtocol):

@@ -26,6 +26,8 @@ from tests.support.windows import HELPERS, Window
 from tests.support.wire import SettingsCase
 
 _browser: list["_Process"] = []
+_free: list[str] = []
+"""Windows that tests have left empty, as the targets of DevTools: a new one takes the browser a second of work."""
 
 
 class _Process:
@@ -38,6 +40,7 @@ class _Process:
         command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
         command += ["--disable-background-networking", "--disable-renderer-backgrounding", "--lang=en"]
         command += ["--disable-backgrounding-occluded-windows", "--disable-background-timer-throttling"]
+        command += ["--disable-features=SpareRendererForSitePerProcess"]  # a process that few windows come to use
         command += ["--remote-debugging-port=0", f"--user-data-dir={self._folder / 'profile'}", "about:blank"]
         with open(self._said, "wb") as said:
             environ = {**os.environ, "HOME": str(self._folder)}
@@ -67,6 +70,20 @@ async def _connect(port: int, url: str) -> DevTools:
     return tools
 
 
+async def _made(port: int) -> str:
+    """The target of a new window with a storage of its own."""
+    answer = await treq.get(f"http://127.0.0.1:{port}/json/version", timeout=PATIENCE, persistent=False)
+    control = await _connect(port, json.loads(await treq.content(answer))["webSocketDebuggerUrl"])
+    context = (await _told(control, "Target.createBrowserContext"))["browserContextId"]
+    size = {"width": 1280, "height": 800}
+    made = await _told(
+        control, "Target.createTarget", url="about:blank", browserContextId=context, newWindow=True, **size
+    )
+    await control.leave()
+    target: str = made["targetId"]
+    return target
+
+
 async def _told(tools: DevTools, method: str, **parameters: Any) -> Any:
     asked = len(tools.events)
     tools.say({"id": asked, "method": method, "params": parameters})
@@ -80,38 +97,32 @@ class Tab(Window):
     def __init__(self, origin: str, path: str = "/", stored: Mapping[str, str] | None = None) -> None:
         self._origin, self._path, self._stored = origin, path, stored or {}
         self._tools: Any = None
-        self._control: Any = None
 
     async def open(self) -> None:
         if not _browser:
             _browser.append(_Process())
         port = await _browser[0].port()
-        answer = await treq.get(f"http://127.0.0.1:{port}/json/version", timeout=PATIENCE, persistent=False)
-        self._control = await _connect(port, json.loads(await treq.content(answer))["webSocketDebuggerUrl"])
-        self._context = (await _told(self._control, "Target.createBrowserContext"))["browserContextId"]
-        target = await _told(
-            self._control, "Target.createTarget", url=f"{self._origin}/livez", browserContextId=self._context,
-            newWindow=True, width=1280, height=800,
-        )  # fmt: skip
-        self._tools = await _connect(port, f"ws://127.0.0.1:{port}/devtools/page/{target['targetId']}")
-        await eventually(lambda: self._tools.holds(f"origin === {json.dumps(self._origin)}"), "a page of the daemon")
-        await self.run(f"Object.assign(localStorage, {json.dumps(dict(self._stored))})")
+        self._target = _free.pop() if _free else await _made(port)
+        self._tools = await _connect(port, f"ws://127.0.0.1:{port}/devtools/page/{self._target}")
+        await self.tell("Page.navigate", url=f"{self._origin}/livez")
+        await self.until(f"origin === {json.dumps(self._origin)}")
+        await self.run(f"Object.assign(localStorage, {json.dumps(dict(self._stored))}); sessionStorage.clear()")
         await self.go(self._path)
 
     async def go(self, path: str) -> None:
         """Load another page, or this one anew; the part after # alone loads nothing."""
         await self.run(f"globalThis.isOld = true; setTimeout(() => location.assign({json.dumps(path)}))")
-        await eventually(lambda: self._tools.holds("!globalThis.isOld && document.querySelector('h1')"), "the page")
+        await self.until("!globalThis.isOld && document.querySelector('h1')")
         await self.run(HELPERS)
 
     async def reload(self) -> None:
         await self.run("globalThis.isOld = true; setTimeout(() => location.reload())")
-        await eventually(lambda: self._tools.holds("!globalThis.isOld && document.querySelector('h1')"), "the page")
+        await self.until("!globalThis.isOld && document.querySelector('h1')")
         await self.run(HELPERS)
 
     async def until(self, expression: str) -> None:
         """Wait until this is true on the page."""
-        await eventually(lambda: self._tools.holds(expression), expression)
+        await self._tools.until(expression)
 
     async def choose(self, label: str, file: Path) -> None:
         """Choose a file in the field with this label."""
@@ -150,11 +161,13 @@ class Tab(Window):
         return max(float(task["tdur"]) for task in tasks if "tdur" in task) / 1_000_000
 
     async def close(self) -> None:
+        """Leave the window to the next test, without page, storage, history and what DevTools was told."""
         if self._tools is not None:
+            await self.tell("Page.navigate", url="about:blank")
+            await self.tell("Storage.clearDataForOrigin", origin=self._origin, storageTypes="all")
+            await self.tell("Page.resetNavigationHistory")
             await self._tools.leave()
-            await _told(self._control, "Target.disposeBrowserContext", browserContextId=self._context)
-        if self._control is not None:
-            await self._control.leave()
+            _free.append(self._target)
 
 
 class WebCase(SettingsCase):

@@ -58,7 +58,7 @@ class Window:
         code = "[...document.querySelectorAll(%s)].some((element) => element.textContent.includes(%s))"
         expression = code % (json.dumps(selector), json.dumps(words))
         try:
-            await eventually(lambda: self._tools.holds(expression), "")
+            await self._tools.until(expression)
         except AssertionError:
             text = await self.run("return document.body.innerText")
             raise AssertionError(f"no {selector} with {words!r} came up in: {text}") from None
@@ -67,12 +67,12 @@ class Window:
         """Click the first thing with these words, once it is there."""
         await self.shows(selector, words)
         found = f"find({json.dumps(selector)}, {json.dumps(words)})"
-        await eventually(lambda: self._tools.holds(found), lambda: f"{selector} with {words!r} to be seen")
+        await self._tools.until(found, f"{selector} with {words!r} to be seen")
         await self.run(f"{found}.click()")
 
     async def fill(self, label: str, value: str) -> None:
         await self.shows("label", label)
-        await eventually(lambda: self._tools.holds(f"field({json.dumps(label)})"), f"the field {label!r}")
+        await self._tools.until(f"field({json.dumps(label)})", f"the field {label!r}")
         await self.run(f"fill({json.dumps(label)}, {json.dumps(value)})")
 
     async def press(self, key: str) -> None:

@@ -1,44 +1,26 @@
 """The documentation at /docs, and its try-out, in a real browser."""
 
-from twisted.trial.unittest import SkipTest
-
-from tests.support.browser import CHROMIUM
 from tests.support.chat import a_phone
-from tests.support.javascript import built
 from tests.support.screenshots import save
-from tests.support.windows import Window
-from tests.support.wire import OwnDaemonCase
+from tests.support.tabs import Tab, WebCase
 
 VIEWER = ".swagger-ui"
 """What axe-core finds in Swagger UI is not ours to mend: contrasts, nested buttons, a text area without a label."""
 
 
-class Docs(OwnDaemonCase):
+class Docs(WebCase):
     timeout = 600
 
-    async def setUp(self) -> None:
-        await super().setUp()
-        if CHROMIUM is None:
-            raise SkipTest("Chromium is not installed")
-        await built("web")
-        await self.start("")
-        self.origin = f"http://127.0.0.1:{self.daemon.http}/"
-
-    async def a_window(self, path: str) -> Window:
-        window = Window(self.origin + path)
-        await window.open()
-        self.addCleanup(window.close)
-        return window
-
-    async def assert_keeps_to_itself(self, window: Window) -> None:
+    async def assert_keeps_to_itself(self, window: Tab) -> None:
         """Assert that the page has asked nobody else for anything, and that its policy refused nothing."""
         asked = await window.run("return performance.getEntriesByType('resource').map(({name}) => name)")
-        self.assertEqual([], [url for url in asked if not url.startswith((self.origin, "data:"))])
+        origin = f"http://127.0.0.1:{self.daemon.http}/"
+        self.assertEqual([], [url for url in asked if not url.startswith((origin, "data:"))])
         self.assertEqual([], await window.violations())
 
     async def test_try(self) -> None:
         """One signs in, and a call is made with the session; the browser refuses nothing and asks nobody else."""
-        window = await self.a_window("docs")
+        window = await self.tab(path="/docs")
         await window.shows(".opblock-summary-path", "/room/get")
         await window.fill("Phone number", f"+{a_phone()}")
         await window.click("Send me a key", "button")
@@ -67,7 +49,7 @@ class Docs(OwnDaemonCase):
 
     async def test_events(self) -> None:
         """The events are shown with their fields, and the page has no fault."""
-        window = await self.a_window("docs/events#message")
+        window = await self.tab(path="/docs/events#message")
         await window.shows("h3", "message-removed")
 
         await self.assert_keeps_to_itself(window)

@@ -8,9 +8,10 @@ from tests.support.browser import CHROMIUM
 from tests.support.chat import a_phone
 from tests.support.daemon import Daemon
 from tests.support.javascript import built
+from tests.support.mongo import drop, fresh_uri
 from tests.support.relay import Relay
 from tests.support.screenshots import save
-from tests.support.windows import Window
+from tests.support.tabs import Tab
 
 MARKUP = "<img src=x onerror=alert(1)><b>bold</b>"
 
@@ -22,17 +23,19 @@ class Windows(TestCase):
         if CHROMIUM is None:
             raise SkipTest("Chromium is not installed")
         await built("web")
-        self.daemon = await Daemon().start()
+        uri = fresh_uri()
+        self.addCleanup(drop, uri)
+        self.daemon = await Daemon("--mongo", uri).start()
         self.addCleanup(self.daemon.remove)
         self.relay = Relay(self.daemon.http, random.Random(1))  # a port that stays when the daemon is restarted
         self.addCleanup(self.relay.end)
-        self.windows = [Window(f"http://127.0.0.1:{self.relay.port}/") for _ in "ab"]
+        self.windows = [Tab(f"http://127.0.0.1:{self.relay.port}") for _ in "ab"]
         for window in self.windows:
-            await window.open()
             self.addCleanup(window.close)
+            await window.open()
         self.pictures = 0
 
-    async def look(self, window: Window) -> None:
+    async def look(self, window: Tab) -> None:
         """Assert that a page has no fault, light and dark, and fits a narrow screen. Keep pictures of both widths."""
         for scheme in ("dark", "light"):
             await window.scheme(scheme)
@@ -43,7 +46,7 @@ class Windows(TestCase):
         await window.wide()
         await save(window, f"web-{self.pictures}")
 
-    async def sign_up(self, window: Window, name: str) -> None:
+    async def sign_up(self, window: Tab, name: str) -> None:
         await window.fill("Phone number", f"+{a_phone()}")
         await window.fill("Name", name)
         await window.click("Sign in", "button.main")

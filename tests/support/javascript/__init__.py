@@ -127,7 +127,7 @@ class ChromiumPage:
     async def _until(self, expression: str) -> None:
         tools = self._tools
         assert tools is not None
-        await eventually(lambda: tools.holds(expression), "the page to be loaded")
+        await tools.until(expression, "the page to be loaded")
 
     async def run(self, code: str) -> Any:
         assert self._tools is not None
