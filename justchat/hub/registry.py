@@ -83,11 +83,11 @@ class Registry:
     def close_expired(self) -> None:
         """Close the connections of expired sessions."""
         at = self._clock()
-        expired = [
-            connections
-            for connections in self._by_session.values()
-            if next(iter(connections)).session.expires_at <= at  # all of them have the same session
-        ]
-        for connections in expired:
-            for connection in tuple(connections):
-                connection.close(CloseCode.SESSION_OVER, LoginTimeout.detail)
+        for session in self.bound_sessions():
+            if session.expires_at <= at:
+                self.session_ended(session)
+
+    def bound_sessions(self) -> list[Session]:
+        """The sessions that have connections."""
+        # All connections of one have the same session.
+        return [next(iter(connections)).session for connections in self._by_session.values()]

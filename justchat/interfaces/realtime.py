@@ -19,6 +19,9 @@ class ISessionListener(Interface):
     def close_expired() -> None:
         """Close the connections of sessions that are too old."""
 
+    def bound_sessions() -> list[Session]:
+        """The sessions that have connections."""
+
 
 class IRegistry(Interface):
     """The connections that are bound to sessions."""

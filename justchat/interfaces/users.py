@@ -1,6 +1,6 @@
 """What actions ask of the store of users, sessions and invitations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from zope.interface import Interface
 
@@ -165,8 +165,11 @@ class ISessions(Interface):
         was.
         """
 
-    async def ended_elsewhere() -> list[Session]:
-        """Sessions that any process has ended since the last call. From now on they have ended in this process, too."""
+    async def ended_elsewhere(bound: Callable[[], Sequence[Session]]) -> list[Session]:
+        """Sessions that any process has ended since the last call. From now on they have ended in this process, too.
+
+        ``bound`` returns those that have connections: where the end of one may have been missed, these are looked up.
+        """
 
 
 class IInvites(Interface):

@@ -36,7 +36,7 @@ class SessionExpiry(OrderedService):
 
     async def _end_remote(self) -> None:
         try:
-            ended = await self._sessions.ended_elsewhere()
+            ended = await self._sessions.ended_elsewhere(self._listener.bound_sessions)
         except ApiError:  # the database is away, which others log; the next look finds the same sessions
             return
         for session in ended:

@@ -6,7 +6,8 @@ second, daemons read the notices that the bus has not brought.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -34,6 +35,8 @@ KEY_BYTES = 24
 DIGEST_BYTES = sha256().digest_size
 MAX_CACHED = 50_000
 SHOWN = 500
+READ_AT_ONCE = 1000
+"""Sessions that one query looks up."""
 SEEN_INTERVAL = timedelta(minutes=1)
 """``seen_at`` is written no more often than this."""
 
@@ -66,6 +69,8 @@ class Sessions:
             bus.on_packet(PacketKind.SESSION_OVER, self._take_packet)
         # None is a session that was ended here, so that a read in flight cannot bring it back.
         self._cache: BoundedCache[bytes, Session | None] = BoundedCache(MAX_CACHED)
+        self._has_missed = False
+        """Whether sessions with connections may have ended unnoticed."""
 
     async def open(self, user: Id, key: str | None = None) -> str:
         once, key = key is not None, key or secrets.token_hex(KEY_BYTES)
@@ -151,12 +156,29 @@ class Sessions:
         """Call ``on_ended`` with each session that the bus says has ended, at this daemon or another one."""
         self._on_ended.append(on_ended)
 
-    async def ended_elsewhere(self) -> list[Session]:
+    async def ended_elsewhere(self, bound: Callable[[], Sequence[Session]]) -> list[Session]:
         notices = await self._notices.read()
         if self._notices.has_missed:
+            self._has_missed = True
             for digest in [digest for digest, session in self._cache.items() if session is not None]:
                 del self._cache[digest]  # whether it has ended, the database knows
-        return [self._forget(notice) for notice in notices]
+        ended = [self._forget(notice) for notice in notices]
+        if self._has_missed:
+            with suppress(DatabaseAway):  # others log that; the next call looks again
+                ended += await self._gone(bound())
+                self._has_missed = False
+        return ended
+
+    async def _gone(self, sessions: Sequence[Session]) -> list[Session]:
+        """Those of these sessions that are over. Raises DatabaseAway."""
+        gone: list[Session] = []
+        for start in range(0, len(sessions), READ_AT_ONCE):
+            some = sessions[start : start + READ_AT_ONCE]
+            ids = [ObjectId(session.id) for session in some]
+            found = await self._database.find(SESSIONS, {"_id": {"$in": ids}}, fields=["_id"], limit=len(ids))
+            there = {str(document["_id"]) for document in found}
+            gone += [session for session in some if session.id not in there]
+        return gone
 
     def _forget(self, notice: Mapping[str, Any]) -> Session:
         """The session of a notice, which is refused here from now on."""

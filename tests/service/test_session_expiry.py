@@ -30,6 +30,9 @@ class Listener:
     def close_expired(self) -> None:
         self.sweeps += 1
 
+    def bound_sessions(self) -> list[Session]:
+        return []
+
 
 class ExpiryTests(TestCase):
     async def setUp(self) -> None:

@@ -164,7 +164,7 @@ class SessionsOver(JoinedCase):
         self.node.leave()
         await self.one.stores.sessions.end_all(self.user)
 
-        ended = await self.other.stores.sessions.ended_elsewhere()
+        ended = await self.other.stores.sessions.ended_elsewhere(list)
 
         self.assertEqual([self.session.id], [session.id for session in ended])
         await self.assertFailure(self.get(), LoginTimeout)

@@ -1,15 +1,16 @@
 """Sessions in memory, where they end through another process and this one does not hear of it in time."""
 
 from datetime import timedelta
+from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from justchat.errors import LoginTimeout
+from justchat.errors import DatabaseAway, LoginTimeout
 from justchat.model.ids import new_id
 from justchat.model.moment import Moment, now
 from justchat.store import notices
-from justchat.store.indexes import ENDED, create_indexes
-from justchat.store.mongo.client import Database
+from justchat.store.indexes import ENDED, SESSIONS, create_indexes
+from justchat.store.mongo.client import Database, Document
 from justchat.store.sessions import Sessions
 from tests.support.mongo import discard, fresh_uri
 
@@ -47,9 +48,29 @@ class Unheard(TestCase):
         await self.database.delete_all(ENDED, {})
         self.time += 2 * DAY
 
-        await self.other.ended_elsewhere()
+        await self.other.ended_elsewhere(list)
 
         await self.assert_ended(*self.keys[:2])
+
+    async def test_connections(self) -> None:
+        """Then it finds the sessions whose connections are to be closed, once the database is there to tell."""
+        sessions = [await self.other.get(key) for key in self.keys]
+        await self.one.end(self.keys[0])
+        await self.database.delete_all(ENDED, {})
+        self.time += DAY
+        find = self.database.find
+
+        async def fail(collection: str, *query: Any, **more: Any) -> list[Document]:
+            if collection == SESSIONS:
+                raise DatabaseAway
+            return await find(collection, *query, **more)
+
+        self.patch(self.database, "find", fail)
+        self.assertEqual([], await self.other.ended_elsewhere(lambda: sessions))
+        self.patch(self.database, "find", find)
+
+        for expected in (sessions[:1], []):
+            self.assertEqual(expected, await self.other.ended_elsewhere(lambda: sessions))
 
     async def test_too_many(self) -> None:
         """So it does where more sessions have ended at once than it reads notices of."""
@@ -58,6 +79,6 @@ class Unheard(TestCase):
             await self.one.end(key)
             self.time += timedelta(milliseconds=1)
 
-        await self.other.ended_elsewhere()
+        await self.other.ended_elsewhere(list)
 
         await self.assert_ended(*self.keys[:2])
