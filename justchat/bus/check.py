@@ -4,8 +4,10 @@ It blocks, and needs no reactor: twistd has not forked yet.
 """
 
 import errno
+import os
 import socket
 import ssl
+import stat
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,6 +66,8 @@ def _is_away(error: Exception) -> bool:
 
 def _connected(uri: BusUri, ca_file: str | None) -> socket.socket:
     if uri.path is not None:
+        if os.path.exists(uri.path) and not stat.S_ISSOCK(os.stat(uri.path).st_mode):
+            raise ValueError("it is no socket")  # connecting to it would be refused, as if the node were away
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.settimeout(PATIENCE)

@@ -137,6 +137,14 @@ class Checks(TestCase):
             line = self.refusal("rediss://127.0.0.1:1", ca_file=file)
             self.assertTrue(line.startswith(f"[bus] ca_file: {file}: "), line)
 
+    def test_no_socket(self) -> None:
+        """A path of something else than a socket is wrong, not away."""
+        file = self.folder / "redis.sock"
+        file.write_text("")
+
+        for path in (self.folder, file):
+            self.assertIn(f"{path}: it is no socket", self.refusal(f"unix://{path}"))
+
     def test_no_redis(self) -> None:
         """A server of another protocol is recognized."""
         with socket.create_server(("127.0.0.1", 0)) as holder:
