@@ -6,6 +6,7 @@ the user's events are held back, not the room's alone: word that they have left 
 after what happened while they were inside.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,14 +17,17 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from justchat.errors import RoomNotFound, Unavailable
+from justchat.hub.broadcast import Broadcast
 from justchat.hub.following import Following
 from justchat.hub.gate import Gate
 from justchat.hub.local_rooms import LocalRooms
+from justchat.hub.publisher import ended_stay
 from justchat.hub.registry import Registry
 from justchat.interfaces.packets import Move
 from justchat.interfaces.realtime import IArrivals, IReplay
 from justchat.interfaces.rooms import IRooms
-from justchat.model.entry import Kind
+from justchat.model.direct import Mailbox
+from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.protocol.close_codes import CloseCode
 from justchat.protocol.encoded_events import EncodedEvent
@@ -34,7 +38,11 @@ ATTEMPTS = 30
 NOTHING_MORE = 1 << 62
 """No event has such a seq."""
 WAITED_FOR = 1.0
-"""Seconds that a call waits until what a user has missed is sent. It takes longer where the database is away."""
+"""Seconds that a call, or a binding, waits until what a user has missed is sent. It takes longer where the database is
+away.
+"""
+LOOK = 0.02
+"""Seconds between two looks whether word of an entering has come."""
 LOOKED_BACK = (100, 1000)
 """Entries in which the user's entering is looked for, where its seq is not known."""
 
@@ -45,6 +53,17 @@ class _Entering:
 
     seq: int
     place: int
+
+
+@frozen
+class _Stay:
+    """A stay of which the user's connections have not been told, and whose end they are about to be told of."""
+
+    room: Id
+    end: int
+    """The seq of the entry by which it ended."""
+    left_at: int
+    """That of the one by which the user left the room before."""
 
 
 @define(eq=False)
@@ -62,6 +81,10 @@ class _Arrival:
     """The seq of the entry by which the user left the room before."""
     is_joined: bool
     """Whether a connection of the user is bound meanwhile, which may know what is held back."""
+    at_least: int = 0
+    """Entries that the room has, as far as it is known."""
+    next_stays: deque[_Stay] = Factory(deque)
+    """What the same gate is kept closed for."""
     sent: int = 0
     """The seq of the last event that was sent."""
     waiters: list[Deferred[None]] = Factory(list)
@@ -69,6 +92,11 @@ class _Arrival:
     def has_missed(self, entering: _Entering) -> bool:
         """Whether none of the user's connections knew of this entering when the arrival began."""
         return entering.place > self.known_place and entering.seq > self.left_at
+
+    def turn_to(self, stay: _Stay, known_place: int) -> None:
+        """Go on with another stay."""
+        self.room, self.at_least, self.left_at = stay.room, stay.end, stay.left_at
+        self.entering, self.known_place, self.sent = None, known_place, 0
 
 
 @implementer(IArrivals)
@@ -81,6 +109,7 @@ class Arrivals:
         self,
         *,
         registry: Registry,
+        broadcast: Broadcast,
         local_rooms: LocalRooms,
         following: Following,
         rooms: IRooms,
@@ -88,6 +117,7 @@ class Arrivals:
         reactor: Any,
     ) -> None:
         self._by_user = registry.by_user
+        self._broadcast = broadcast
         self._local_rooms = local_rooms
         self._following = following
         self._rooms = rooms
@@ -104,9 +134,26 @@ class Arrivals:
         """A user has entered a room through another daemon."""
         self.begin(move.user, move.room, move)
 
-    def begin(self, user: Id, room: Id, move: Move | None = None) -> "Deferred[None]":
+    def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
+        """A notice that ends a stay may come before word of the stay: then the stay comes first.
+
+        To be called before the notice is published, which the gate holds back then.
+        """
+        end = ended_stay(entry)
+        if end is None:
+            return
+        user, room = mailbox.id, end.stream
+        left_at = self._local_rooms.left_at(user, room)
+        if self._local_rooms.has(user, room) or left_at >= end.seq:
+            return
+        if user in self._pending:
+            self._pending[user].next_stays.append(_Stay(room, end.seq, left_at))
+        else:
+            self.begin(user, room, at_least=end.seq)
+
+    def begin(self, user: Id, room: Id, move: Move | None = None, at_least: int = 0) -> "Deferred[None]":
         """Begin to ``arrive``. The result comes at the end, whatever comes of it."""
-        return Deferred.fromCoroutine(self.arrive(user, room, move)).addErrback(
+        return Deferred.fromCoroutine(self.arrive(user, room, move, at_least)).addErrback(
             lambda failure: self._log.failure("a user did not arrive in a room", failure)
         )
 
@@ -114,6 +161,15 @@ class Arrivals:
         waited: Deferred[None] = Deferred()
         self.begin(user, room).addBoth(lambda _: None if waited.called else waited.callback(None))
         await waited.addTimeout(WAITED_FOR, self._reactor, lambda *_: None)
+
+    async def heard(self, user: Id, place: int) -> None:
+        """Wait until the connections of a user know of the entering at this place, word of which may be on its way, or
+        not longer than WAITED_FOR.
+        """
+        for _ in range(int(WAITED_FOR / LOOK)):
+            if self._local_rooms.known_place(user) >= place or not self._local_rooms.has_positioned_connection(user):
+                return
+            await deferLater(self._reactor, LOOK)
 
     async def settled(self, user: Id) -> None:
         """Wait until the user arrives nowhere."""
@@ -131,9 +187,9 @@ class Arrivals:
         """Whether the user is arriving in a room."""
         return user in self._pending
 
-    async def arrive(self, user: Id, room: Id, move: Move | None = None) -> None:
+    async def arrive(self, user: Id, room: Id, move: Move | None = None, at_least: int = 0) -> None:
         """Let a user's connections receive the events of a room, and all since the user entered it, by ``move`` if that
-        is known.
+        is known. The room has ``at_least`` so many entries.
 
         Returns when they do. Does nothing for a user without connections.
         """
@@ -153,13 +209,18 @@ class Arrivals:
             known_place=local_rooms.known_place(user),
             left_at=local_rooms.left_at(user, room),
             is_joined=any(connection.awaits_position for connection in self._by_user[user]),
+            at_least=at_least,
         )
         self._pending[user] = arrival
         local_rooms.close_gate(user, gate)
         local_rooms.add(user, room)
         try:
-            upto = await self._catch_up(arrival)
-            gate.open(lambda event: event.stream != room or event.seq > upto)
+            known: dict[Id | None, int] = {room: await self._catch_up(arrival)}
+            while arrival.next_stays:
+                arrival.turn_to(arrival.next_stays.popleft(), local_rooms.known_place(user))
+                local_rooms.add(user, arrival.room)
+                known[arrival.room] = await self._catch_up(arrival)
+            gate.open(lambda event: event.seq > known.get(event.stream, -1))
         except Exception:
             gate.close(CloseCode.TRY_AGAIN_LATER, "an internal error")
             raise
@@ -172,6 +233,7 @@ class Arrivals:
     async def _catch_up(self, arrival: _Arrival) -> int:
         """Send what the user has missed in the room. Returns the seq up to which nothing is missed."""
         await self._following.confirmed(arrival.room)
+        await self._broadcast.caught_up()
         for _ in range(ATTEMPTS):
             if arrival.user not in self._by_user:
                 return NOTHING_MORE
@@ -187,7 +249,7 @@ class Arrivals:
 
     async def _send_missed(self, arrival: _Arrival) -> int:
         user, room = arrival.user, arrival.room
-        upto = await self._rooms.position(room)
+        upto = await self._rooms.position(room, arrival.at_least)
         if arrival.entering is not None and arrival.entering.seq > upto:
             return upto  # their entering is still on its way here
         is_inside = user in (await self._rooms.get(room)).users
@@ -209,7 +271,9 @@ class Arrivals:
         user, room = arrival.user, arrival.room
 
         def is_over() -> bool:
-            return arrival.is_joined and (
+            # Others have missed it, whatever the one knows that is bound meanwhile: it passes on what is not over.
+            is_for_one = arrival.is_joined and not self._local_rooms.has_positioned_connection(user)
+            return is_for_one and (
                 not self._local_rooms.has(user, room)
                 or self._local_rooms.is_over(user, room, entering.seq, entering.place)
             )

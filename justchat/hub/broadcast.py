@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define
+from twisted.internet.defer import Deferred, succeed
 
 from justchat.hub.registry import Registry
 from justchat.interfaces.realtime import IConnection
@@ -46,6 +47,8 @@ class Broadcast:
         self._made = 0
         self._unbound: dict[IConnection, int] = {}
         """Connections that were unbound, with the number of the last delivery that they no longer receive."""
+        self._waiters: deque[tuple[int, Deferred[None]]] = deque()
+        """Who waits until the delivery with a number has left."""
         registry.subscribe_unbind(self._unbind)
 
     @property
@@ -76,6 +79,14 @@ class Broadcast:
             self._reactor.callLater(0, self._deliver)
         self._waiting.append(delivery)
 
+    def caught_up(self) -> "Deferred[None]":
+        """Wait until all has left that was sent before: what goes to a connection directly would overtake it."""
+        if not self._waiting:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._waiters.append((self._made, waiter))
+        return waiter
+
     def _unbind(self, connection: IConnection) -> None:
         if self._waiting:
             self._unbound[connection] = self._made
@@ -95,6 +106,13 @@ class Broadcast:
             self._reactor.callLater(0, self._deliver)
         else:
             self._unbound.clear()
+        if self._waiters:
+            self._end_waits()
+
+    def _end_waits(self) -> None:
+        left = self._waiting[0].number if self._waiting else self._made + 1
+        while self._waiters and self._waiters[0][0] < left:
+            self._waiters.popleft()[1].callback(None)
 
     def _serve(self, delivery: _Delivery, most: int) -> bool:
         """Send a delivery to at most ``most`` connections that have not been sent it; return whether more are left."""

@@ -173,7 +173,7 @@ class LocalRooms:
             case Kind.REMOVE_ROOM:
                 local = self._rooms.get(entry.stream)
                 for user in tuple(local.users) if local is not None else ():
-                    self.remove(user, entry.stream)
+                    self.remove(user, entry.stream, entry.seq)
 
     def _enter(self, entry: Entry) -> None:
         user, room, place = entry.author, entry.stream, entry.place

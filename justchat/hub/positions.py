@@ -52,6 +52,8 @@ class Positions:
         if self._following is not None:
             await self._following.confirmed(user)
         n, (possible, entered) = await self._limited(self._begin(user, have))
+        if self._arrivals is not None and not possible:
+            await self._arrivals.heard(user, entered)  # else their other connections would miss a stay that is over
         self._local_rooms.entered(user, entered)
         # One in which other connections of theirs are already, too: a move that is not settled may not name it.
         rooms = dict.fromkeys((*possible, *self._local_rooms.rooms_of(user)))

@@ -33,6 +33,12 @@ ENDS = frozenset({Kind.LEAVE, Kind.KICK, Kind.BAN, Kind.REMOVE_ROOM})
 """The kinds whose notice tells its user that they are out of a room."""
 
 
+def ended_stay(entry: Entry) -> Entry | None:
+    """The room's entry that put a user out, if this entry of the user's mailbox is the notice of it."""
+    about = entry.ref_message
+    return about if entry.kind is Kind.NOTICE and about is not None and about.kind in ENDS else None
+
+
 class Publisher:
     """Subscriber of rooms and mailboxes: receives every entry once it is durable, in the order of its stream."""
 
@@ -60,13 +66,12 @@ class Publisher:
 
     def on_mailbox_entry(self, mailbox: Mailbox, entry: Entry) -> None:
         """Publish an entry to the user it is addressed to."""
-        about = entry.ref_message
-        is_move = entry.kind is Kind.NOTICE and about is not None and about.kind in ENDS
-        if about is not None and is_move:
-            self._local_rooms.left(mailbox.id, about.stream, about.seq)
+        end = ended_stay(entry)
+        if end is not None:
+            self._local_rooms.left(mailbox.id, end.stream, end.seq)
         if entry.kind not in SILENT and entry.held is None:
             own = self._local_rooms.connections_of(mailbox.id)
-            self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry), after_all=is_move)
+            self._broadcast.send(own, lambda: _encode(event_of_mailbox_entry(entry), entry), after_all=end is not None)
 
     def on_roommate_gift(self, gift: Entry) -> None:
         """Publish a gift to the others in its receiver's room, once."""

@@ -7,6 +7,7 @@ from justchat.errors import ApiError
 from justchat.hub.arrivals import Arrivals
 from justchat.hub.local_rooms import LocalRooms
 from justchat.interfaces.bus import IBus
+from justchat.interfaces.packets import IPackets
 from justchat.interfaces.rooms import IRooms
 from justchat.interfaces.users import IUsers
 from justchat.model.ids import Id
@@ -25,8 +26,17 @@ class RoomSweep:
     """Looks local users' rooms up in the database, a few users at each ``step``."""
 
     def __init__(
-        self, *, bus: IBus, local_rooms: LocalRooms, arrivals: Arrivals, users: IUsers, rooms: IRooms, reactor: Any
+        self,
+        *,
+        bus: IBus,
+        packets: IPackets,
+        local_rooms: LocalRooms,
+        arrivals: Arrivals,
+        users: IUsers,
+        rooms: IRooms,
+        reactor: Any,
     ) -> None:
+        self._packets = packets
         self._bus = bus
         self._local_rooms = local_rooms
         self._arrivals = arrivals
@@ -67,14 +77,21 @@ class RoomSweep:
     async def _look_at(self, users: list[Id]) -> None:
         try:
             rooms_of = await self._users.possible_rooms_of(users)
-            for user, rooms in rooms_of.items():
-                if not self._local_rooms.has_positioned_connection(user):
-                    continue  # being bound, which finds the room itself
-                for room in rooms:
-                    if self._local_rooms.has(user, room):
-                        break
-                    if await is_inside(user, room, self._rooms):
-                        self._arrivals.begin(user, room)
-                        break  # during a move they are in two; the first is the later one
+            found = [(user, await self._unknown_room(user, rooms)) for user, rooms in rooms_of.items()]
+            if any(room for _, room in found):
+                await self._packets.look()  # word of stays before these may wait there
+            for user, room in found:
+                if room is not None and not self._local_rooms.has(user, room):
+                    self._arrivals.begin(user, room)
         except ApiError:  # the database is away, which others log
             self._all = True
+
+    async def _unknown_room(self, user: Id, rooms: list[Id]) -> Id | None:
+        """The room that the user is in, if their connections here do not receive its events."""
+        if self._local_rooms.has_positioned_connection(user):  # else being bound, which finds the room itself
+            for room in rooms:
+                if self._local_rooms.has(user, room):
+                    break
+                if await is_inside(user, room, self._rooms):
+                    return room  # during a move they are in two; the first is the later one
+        return None

@@ -36,6 +36,9 @@ class IPackets(Interface):
     def on_moved(handler: Callable[[Move], None]) -> None:
         """Call ``handler`` with moves."""
 
+    async def look() -> None:
+        """Take what was stored in the database since the last look."""
+
     def publish_gift(gift: Entry) -> None:
         """Publish a gift, which is an entry of its receiver's stream, to the followers of ``gift.room``."""
 

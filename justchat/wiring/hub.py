@@ -51,7 +51,6 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
     announcer = Announcer(publisher, stores.packets)
     stores.rooms.subscribe(publisher.on_entry)
     stores.rooms.subscribe_own(notices.on_entry)
-    stores.mailboxes.subscribe(publisher.on_mailbox_entry)
     stores.mailboxes.subscribe_own(announcer.on_mailbox_entry)
     reads = Semaphore(READS_AT_ONCE)
     replay = Replay(
@@ -68,6 +67,7 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
         following = Following(bus, registry, local_rooms, stores.rooms)
         arrivals = Arrivals(
             registry=registry,
+            broadcast=broadcast,
             local_rooms=local_rooms,
             following=following,
             rooms=stores.rooms,
@@ -75,12 +75,20 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
             reactor=reactor,
         )
         room_sweep = RoomSweep(
-            bus=bus, local_rooms=local_rooms, arrivals=arrivals, users=stores.users, rooms=stores.rooms, reactor=reactor
+            bus=bus,
+            packets=stores.packets,
+            local_rooms=local_rooms,
+            arrivals=arrivals,
+            users=stores.users,
+            rooms=stores.rooms,
+            reactor=reactor,
         )
         stores.rooms.subscribe_own(announcer.on_entry)
+        stores.mailboxes.subscribe(arrivals.on_mailbox_entry)
         stores.packets.on_moved(arrivals.on_moved)
         stores.packets.on_roommate_gift(publisher.on_roommate_gift)
         stores.sessions.subscribe(registry.session_ended)
+    stores.mailboxes.subscribe(publisher.on_mailbox_entry)
     positions = Positions(
         users=stores.users,
         rooms=stores.rooms,

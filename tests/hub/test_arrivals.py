@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
 
 from justchat.actions.moderation import Moderation
 from justchat.actions.word_filter import WordFilter
@@ -12,6 +13,7 @@ from justchat.hub.arrivals import Arrivals
 from justchat.interfaces.packets import Move
 from justchat.model.ids import Id
 from justchat.model.moment import now
+from justchat.protocol.encoded_events import EncodedEvent
 from tests.support.connections import RecordingConnection
 from tests.support.joined import JoinedCase
 from tests.support.waiting import at_once, eventually
@@ -353,6 +355,22 @@ class Arriving(JoinedCase):
 
     async def is_noticed(self) -> bool:
         return await self.one.stores.mailboxes.head(self.anna) > 0
+
+    async def test_backlog(self) -> None:
+        """What was sent to the connection before, and has not left yet, is not overtaken."""
+        broadcast, clock = self.other.hub.broadcast, Clock()
+        self.patch(broadcast, "_reactor", clock)
+        broadcast.send([self.connection], lambda: EncodedEvent(b'{"data": {"room": "before"}}'))
+        await self.one.actions.enter(self.anna, self.room, None)
+        await self.one.say(self.admin, self.room, "hello")
+        await eventually(lambda: self.connection.received or broadcast._waiters, "events, or their wait")
+
+        def rooms() -> list[Any]:
+            clock.advance(0)
+            return [event["data"]["room"] for event in events(self.connection)]
+
+        await eventually(lambda: len(rooms()) >= 3, "all events")
+        self.assertEqual(["before", self.room, self.room], rooms())
 
     async def test_closed(self) -> None:
         """Nothing is left of a user who goes while they arrive."""

@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+from twisted.internet import reactor
+
 from justchat.actions.presence import vacate
 from justchat.interfaces.bus import PacketKind
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id
 from justchat.model.room import Room
 from justchat.protocol.events import Position
+from justchat.store.indexes import PACKETS
 from justchat.store.log.neighbours import Neighbours
 from tests.support.connections import RecordingConnection
 from tests.support.joined import JoinedCase
@@ -31,6 +34,11 @@ def shown_room(connection: RecordingConnection, user: Id, at: Position) -> str |
 
 def events(connection: RecordingConnection) -> list[dict[str, Any]]:
     return [json.loads(text)["data"] for text in connection.received]
+
+
+def moved(here: Id, there: Id) -> list[tuple[str | None, str]]:
+    """What ``Order.move`` tells the one who moves."""
+    return [("new roommate", here), (None, here), ("new roommate", there)]
 
 
 class Order(JoinedCase):
@@ -97,6 +105,48 @@ class Order(JoinedCase):
             self.other.unbind(connection)
             self.node.come_back()
 
+    async def test_stays_in_one_sweep(self) -> None:
+        """Of two stays that one sweep finds, both are sent, one after the other, whichever room is read first."""
+        await self.follow_both()
+        for here, there in ((self.first, self.second), (self.second, self.first)):
+            connection, _ = await self.other.bind(self.anna)
+            self.node.leave()
+            await self.move(here, there)
+
+            await eventually(self.has_read_rooms, "both rooms to be read")
+
+            await eventually(lambda connection=connection: len(self.stays(connection)) >= 3, "both stays")
+            self.assertEqual(moved(here, there), self.stays(connection))
+            self.other.unbind(connection)
+            await self.one.actions.leave(self.anna, there)
+            self.node.come_back()
+
+    async def test_sweep_before_word(self) -> None:
+        """A sweep that finds the room of a user leaves out no stay before, whose word waits in the database."""
+        connection, _ = await self.other.bind(self.anna)
+        self.node.leave()
+        await self.move(self.first, self.second)
+        await eventually(self.are_moves_stored, "word of both moves to be stored")
+        assert self.other.hub.room_sweep is not None
+
+        await self.other.hub.room_sweep.step()
+
+        await eventually(lambda: len(self.stays(connection)) >= 3, "both stays")
+        self.assertEqual(moved(self.first, self.second), self.stays(connection))
+
+    async def move(self, here: Id, there: Id) -> None:
+        """Anna enters one room through the one daemon, something is said, and she enters another."""
+        await self.one.actions.enter(self.anna, here, None)
+        await self.one.say(self.anna, here, "hello")
+        await self.one.actions.enter(self.anna, there, None)
+
+    async def are_moves_stored(self) -> bool:
+        return len(await self.one.database.find(PACKETS, {"kind": PacketKind.MOVED.value}, limit=9)) == 2
+
+    def stays(self, connection: RecordingConnection) -> list[tuple[str | None, str]]:
+        """What a connection was told of rooms, apart from notices."""
+        return [(data.get("type"), data["room"]) for data in events(connection) if "n" not in data]
+
     async def test_stay_before(self) -> None:
         """A room that is read long after the user was there sends nothing of that to a socket bound since."""
         await self.one.actions.enter(self.boris, self.first, None)
@@ -127,6 +177,75 @@ class Order(JoinedCase):
 
         await quietly(0.01)
         self.assertIsNone(shown_room(connection, self.anna, at))
+
+    async def test_stay_before_its_end(self) -> None:
+        """Word of the end of a stay that comes before any other word of it is sent after the stay."""
+        connection, _ = await self.other.bind(self.anna)
+        self.node.leave()
+        await self.stay()
+
+        await self.settle(connection, self.mailboxes)
+
+        self.assert_stayed(connection)
+
+    async def test_stays_before_their_ends(self) -> None:
+        """Nor are stays left out that follow each other, whose ends come together."""
+        connection, _ = await self.other.bind(self.anna)
+        self.node.leave()
+        await self.move(self.first, self.second)
+        await self.one.actions.leave(self.anna, self.second)
+        await eventually(self.are_noticed, "both notices to be stored")
+
+        await self.settle(connection, self.mailboxes)
+
+        await eventually(lambda: len(events(connection)) >= 5, "stays and notices")
+        self.assertEqual(moved(self.first, self.second), self.stays(connection))
+
+    async def are_noticed(self) -> bool:
+        return await self.one.stores.mailboxes.head(self.anna) == 2
+
+    async def test_end_between_nodes(self) -> None:
+        """Nor does it matter that the room, which is followed, has not come as far yet."""
+        await self.one.actions.enter(self.admin, self.first, None)
+        await self.other.bind(self.admin)
+        connection, _ = await self.other.bind(self.anna)
+        self.other.bus.loses = lambda stream, kind: stream == self.first or kind is PacketKind.MOVED
+        await self.stay()
+
+        await eventually(lambda: any(data.get("n") for data in events(connection)), "the notice")
+
+        self.assert_stayed(connection)
+
+    async def test_word_on_its_way(self) -> None:
+        """A socket that is bound before word of a stay that is over does not keep it from the user's other sockets."""
+        connection, _ = await self.other.bind(self.anna)
+        self.other.bus.loses = lambda stream, kind: stream == self.anna
+        await self.stay()
+        moved = next(body for stream, kind, body in self.one.bus.published if kind is PacketKind.MOVED)
+        possible_rooms = self.other.stores.users.possible_rooms
+
+        async def read(user: Id) -> tuple[list[Id], int]:
+            found = await possible_rooms(user)
+            self.other.bus.loses = lambda stream, kind: False
+            reactor.callLater(0, self.other.bus.receive, self.anna, PacketKind.MOVED, moved)
+            return found
+
+        self.patch(self.other.stores.users, "possible_rooms", read)
+        second, at = await self.other.bind(self.anna)
+
+        self.assertEqual((None, []), (at.room, [data for data in events(second) if "n" not in data]))
+        await eventually(lambda: len(events(connection)) >= 2, "the stay")
+        self.assertEqual([None, None], [data.get("n") for data in events(connection)[:2]])
+
+    async def stay(self) -> None:
+        """Anna is in a room through the one daemon while something is said."""
+        await self.one.actions.enter(self.anna, self.first, None)
+        await self.one.say(self.admin, self.first, "hello")
+        await self.one.actions.leave(self.anna, self.first)
+
+    def assert_stayed(self, connection: RecordingConnection) -> None:
+        told = [(data.get("type"), data.get("text"), data.get("n")) for data in events(connection)]
+        self.assertEqual([("new roommate", None, None), (None, "hello", None), ("leave", None, 1)], told)
 
     async def test_late_word(self) -> None:
         """Nor is one whose word comes late, and which the next entering has ended."""

@@ -74,6 +74,21 @@ class Sending(TestCase):
 
         self.assertEqual(["enters", "enters the next", "enters again", "a word"], anna.received)
 
+    def test_caught_up(self) -> None:
+        """Who waits for what was sent goes on when that has left, and does not wait for what is sent later."""
+        (anna,) = self.join()
+        self.successResultOf(self.broadcast.caught_up())
+        self.say("before")
+        waiter = self.broadcast.caught_up()
+        waiter.addCallback(lambda _: anna.received.append("directly"))
+        self.assertNoResult(waiter)
+        self.say("after", new_id())
+
+        self.turns()
+
+        self.assertEqual("before", anna.received[0])
+        self.assertEqual({"before", "directly", "after"}, {*anna.received})
+
     def test_order(self) -> None:
         """A stream's events come in order to everyone, also while connections are bound and unbound."""
         first, second = self.join(2)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from justchat.actions.rooms import RoomActions
 from justchat.actions.word_filter import WordFilter
 from justchat.config.settings import Settings
+from justchat.hub.gate import Gate
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
@@ -17,6 +18,7 @@ from justchat.model.phone import Phone
 from justchat.model.room import Room
 from justchat.model.user import Session, User
 from justchat.protocol.events import Position
+from justchat.realtime.session_binding import LaterEvents
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.wiring.hub import Hub, make_hub
@@ -43,10 +45,15 @@ class JoinedDaemon:
         """A new connection of a user, and the position from which on it receives events."""
         at = now()
         session = Session(id=new_id(), user=user, created_at=at, seen_at=at, expires_at=at + timedelta(days=1))
-        connection = RecordingConnection(session, awaits_position=True)
-        self.hub.registry.bind(connection, session)
+        connection = RecordingConnection(session)
+        # As realtime.session_binding does it.
+        gate = Gate(lambda: [connection], session)
+        gate.awaits_position = True
+        self.hub.registry.bind(gate, session)
         position = await self.hub.positions.position(user)
-        connection.awaits_position = False
+        gate.awaits_position = False
+        self.hub.registry.replace(gate, connection, session)
+        gate.open(LaterEvents(user, position).has)
         return connection, position
 
     def unbind(self, connection: RecordingConnection) -> None:

@@ -5,7 +5,7 @@ since the head was loaded, and has not expired meanwhile, has been published, in
 falls while the head is in memory.
 """
 
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Generic
 
@@ -236,7 +236,7 @@ class Heads(Generic[S]):
             page = CATCH_UP_PAGE + len(behind)
             entries = await self._reader.tails(after, page)
             behind_holes: dict[Id, list[Entry]] = {}
-            for entry in entries:
+            for entry in _as_they_happened(entries):
                 head = self.in_memory.get(entry.stream)
                 if head is None or entry.seq <= head.seq:  # it has come meanwhile
                     continue
@@ -299,3 +299,15 @@ class Heads(Generic[S]):
                 self._publish(head.state, entry)
         if stream in self.early:
             self._take_early(stream)
+
+
+def _as_they_happened(entries: Sequence[Entry]) -> Iterable[Entry]:
+    """Entries of several streams in the order of their times, and those of each stream in its own order: who leaves a
+    room and enters the next is told so in this order.
+    """
+    latest: dict[Id, int] = {}
+    places = []
+    for entry in entries:
+        latest[entry.stream] = max(entry.place, latest.get(entry.stream, 0))
+        places.append(latest[entry.stream])
+    return (entries[number] for number in sorted(range(len(entries)), key=places.__getitem__))
