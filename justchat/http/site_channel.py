@@ -182,10 +182,9 @@ class SiteChannel(PacedChannel):
             request.refusal = without_traceback(error)
         try:
             if request.refusal is not None or not self._has_other_rate():
-                self.site.hit(request)
+                self.hit(request)
         except TooManyRequests as error:
             request.refusal = without_traceback(error)
-            self._pause = RATE_LIMIT_PAUSE
         check = self.site.head_checks.get(self.path_of_request)
         if check is None or request.refusal is not None or self.length == 0:
             self._accept_body(request)
@@ -194,6 +193,14 @@ class SiteChannel(PacedChannel):
         self.paused = True
         self._networkProducer.pauseProducing()
         Deferred.fromCoroutine(self._check_and_accept(request, check)).addErrback(self._check_failed)
+
+    def hit(self, request: SiteRequest) -> None:
+        """Count a request that is not a call. Raises TooManyRequests; then the next one is read after a pause."""
+        try:
+            self.site.hit(request)
+        except TooManyRequests:
+            self._pause = RATE_LIMIT_PAUSE
+            raise
 
     async def _check_and_accept(self, request: SiteRequest, check: HeadCheck) -> None:
         try:
@@ -212,9 +219,13 @@ class SiteChannel(PacedChannel):
         self._answer_and_end(self.site.incident(failure), [])
 
     def _has_other_rate(self) -> bool:
-        """Whether the rate ``get`` does not apply: calls have their own rates, and sessions bound polling."""
+        """Whether the rate ``get`` does not apply here: calls have their own rates, and Socket.IO counts requests
+        itself, except those of a session that polls.
+        """
         path = self.path_of_request
-        return (self._command == b"POST" and path in self.site.paths) or path.startswith(b"/socket.io")
+        if self._command == b"POST" and path in self.site.paths:
+            return True
+        return self._command in (b"GET", b"POST") and (path + b"/").startswith(b"/socket.io/")
 
     def _check_head(self, request: SiteRequest) -> None:
         """Raises ApiError if the head alone decides that the request is refused."""

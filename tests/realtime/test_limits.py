@@ -18,6 +18,7 @@ sockets_per_address = 3
 sockets_per_session = 2
 frames_per_minute = 20
 frame = 500
+get = "60/day"
 """
 POLLING, WEBSOCKET = "/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=4&transport=websocket"
 
@@ -118,6 +119,20 @@ class ClientAddresses(LimitsCase):
         upgraded = await self.a_socket(path)
 
         self.assertFalse(upgraded.gone.called)
+
+    async def test_requests(self) -> None:
+        """Requests that are of no session that polls, refused ones too, are counted by address; polls are not."""
+        path = await self.a_polling_session()
+        wrong = (f"GET {POLLING}&sid=nobody", f"GET {WEBSOCKET}", f"OPTIONS {POLLING}", "GET /socket.iox")
+        said = [a_request(wrong[n % 4], f"X-Forwarded-For: {self.address}", last=n == 59) for n in range(60)]
+
+        answers = await exchange(self.daemon.http, b"".join(said))
+
+        self.assertEqual([*([400, 400, 204, 404] * 15)[:59], 429], [answer.status for answer in answers])
+        refused = await self.ask(f"GET {POLLING}")
+        self.assertEqual((429, True), (refused.status, "retry-after" in refused.headers))
+        for method in ("POST", "GET"):
+            self.assertEqual(200, (await self.ask(f"{method} {path}", body=b"40")).status)
 
     async def test_refused_take_no_place(self) -> None:
         """A refused socket is not counted."""

@@ -23,6 +23,8 @@ NOOP_PACKET = EncodedPacket(b"6")
 CLOSE_PACKET = EncodedPacket(b"1")
 POLLS_AGAIN = 1.0
 """Seconds between two polls of a client, at most."""
+UPGRADE_PAUSE = 0.1
+"""Seconds that a poll may wait while a WebSocket is on trial, as with the reference server."""
 REPLAY_SHARE = 4
 """A replay fills a fourth of ``send_buffer``, and then waits for the next poll."""
 
@@ -75,10 +77,11 @@ class Polling:
             return
         self._poll = request
         request.notifyFinish().addErrback(self._poll_lost, request)
-        if not self._waiting and self.engine.probe is not None and not self._closed:
-            self._waiting.append(NOOP_PACKET)
         if self._waiting or self._closed:
             self._answer()
+        elif self.engine.probe is not None:
+            # Not at once: where the WebSocket passes nothing, its client would poll as fast as it can.
+            self.engine.engines.reactor.callLater(UPGRADE_PAUSE, self._end_poll_of, request)
 
     def data(self, request: Any) -> None:
         """Take a POST."""
@@ -95,6 +98,8 @@ class Polling:
         except Malformed:
             self.engine.malformed()
             return
+        if not packets:
+            self.engine.count_packet()
         for packet in packets:
             if self.engine.count_packet():
                 self.engine.receive(packet)
@@ -112,6 +117,10 @@ class Polling:
         """Answer a waiting poll, so that the client can upgrade to its WebSocket."""
         if self._poll is not None:
             self.send(NOOP_PACKET)
+
+    def _end_poll_of(self, request: Any) -> None:
+        if self._poll is request:
+            self.end_poll()
 
     def drain(self) -> list[EncodedPacket]:
         """Remove and return the packets that wait. The caller sends them."""

@@ -11,7 +11,7 @@ from autobahn.twisted.resource import WebSocketResource
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from justchat.errors import ApiError
+from justchat.errors import ApiError, TooManyRequests
 from justchat.limits.connection_limiter import RETRY_AFTER
 from justchat.protocol.handshake import asks_for_websocket, check_handshake
 from justchat.realtime.socketio.polling import Polling
@@ -29,6 +29,7 @@ BAD_REQUEST = (400, 3, "Bad request")
 FORBIDDEN = (403, 4, "Forbidden")
 BAD_VERSION = (400, 5, "Unsupported protocol version")
 TOO_MANY = (429, 3, "Too many connections from this address")
+TOO_FAST = (429, 3, "Too many requests from this address")
 STOPPING = (503, 3, "the daemon is stopping")
 
 
@@ -60,6 +61,9 @@ class SocketIoResource(Resource):
         refusal = self._check_query(request, sid, engine)
         if refusal is None and engine is None:
             refusal = self._check_first(request)
+        if refusal is not None or engine is None or asks_for_websocket(request):
+            # A session that polls is not counted: a large room has it poll often.
+            refusal = _count(request) or refusal
         if refusal is not None:
             return _refuse(request, refusal)
         if asks_for_websocket(request):
@@ -72,7 +76,8 @@ class SocketIoResource(Resource):
             jsonp = _first(request, b"j") if b"j" in request.args else None
             Polling(self._engines, int(_first(request, b"EIO")), self._address(request), jsonp).open(request)
         else:
-            self._poll(request, engine.transport)
+            assert isinstance(engine.transport, Polling)
+            (engine.transport.poll if request.method == b"GET" else engine.transport.data)(request)
         return NOT_DONE_YET
 
     def _check_query(self, request: Any, sid: str, engine: EngineSession | None) -> Refusal | None:
@@ -91,6 +96,9 @@ class SocketIoResource(Resource):
             return BAD_REQUEST
         if engine is not None and engine.version != int(version):
             return BAD_REQUEST
+        if engine is not None and transport == "polling":
+            polls = isinstance(engine.transport, Polling) and request.method in (b"GET", b"POST")
+            return None if polls else BAD_REQUEST
         return None
 
     def _check_first(self, request: Any) -> Refusal | None:
@@ -109,13 +117,15 @@ class SocketIoResource(Resource):
         forwarded = request.requestHeaders.getRawHeaders(connection_limiter.header)
         return connection_limiter.address(request.getClientAddress(), ",".join(forwarded) if forwarded else None)
 
-    def _poll(self, request: Any, transport: object) -> None:
-        if not isinstance(transport, Polling) or request.method not in (b"GET", b"POST"):
-            _refuse_later(request, BAD_REQUEST)
-        elif request.method == b"GET":
-            transport.poll(request)
-        else:
-            transport.data(request)
+
+def _count(request: Any) -> Refusal | None:
+    """Count a request among those of its address that are no calls; a refusal if it is one too many."""
+    try:
+        request.channel.hit(request)
+    except TooManyRequests as error:
+        request.setHeader(b"Retry-After", b"%d" % error.after)
+        return TOO_FAST
+    return None
 
 
 def _first(request: Any, name: bytes) -> str:

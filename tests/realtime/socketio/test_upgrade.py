@@ -2,8 +2,10 @@
 
 import json
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from justchat.realtime.socketio.polling import UPGRADE_PAUSE
 from tests.support.chat import a_room
 from tests.support.socketio.by_hand import QUICK_INIT, Packets, PlainCase
 from tests.support.waiting import eventually
@@ -88,6 +90,20 @@ class Upgrade(UpgradeCase):
         self.assertEqual(400, (await self.ask(query)).code)
         first.send("40/other,")
         await first.receive("44/other")
+
+    async def test_polls_on_trial(self) -> None:
+        """While a WebSocket is on trial, polls without news are answered soon, but not at once: it may pass nothing."""
+        query = await self.a_session()
+        await self.until(query, "40")
+        await self.probed(query)
+
+        body, took = b"", 0.0
+        while body != b"6":
+            began = reactor.seconds()
+            body = (await self.ask(query)).body
+            took = reactor.seconds() - began
+
+        self.assertGreater(took, UPGRADE_PAUSE / 2)
 
     async def test_no_probe(self) -> None:
         """A WebSocket on trial that says anything but its probe is closed; the session goes on by polling."""
