@@ -1,12 +1,13 @@
 """A request of the Site's: the limit on its body, refusals, and the fields that all of its answers have."""
 
+import re
 from collections.abc import Awaitable, Callable
 from io import BytesIO
 from time import monotonic
 from typing import Any
 
 from twisted.python.failure import Failure
-from twisted.web.http import _MalformedChunkedDataError
+from twisted.web.http import CACHED, NOT_MODIFIED, _MalformedChunkedDataError
 from twisted.web.server import Request
 
 from justchat.errors import ApiError, BadRequest, RangeNotSatisfiable, TooLarge, reason_phrase
@@ -22,6 +23,9 @@ MOST_CHUNKS, LEAST_CHUNK = 1000, 32
 """A body may come in this many chunks of any size. Of more, each has this many bytes on average: a byte in a chunk of
 its own costs as much as thousands in one.
 """
+
+_TAG = re.compile(rb'(?:W/)?("[^"]*")')
+"""An entity tag. They are compared weakly: a proxy that compresses an answer makes its tag a weak one."""
 
 HeadCheck = Callable[["SiteRequest"], Awaitable[None]]
 """Checks a request whose head has come and whose body has not. Raises ApiError to refuse it."""
@@ -147,11 +151,25 @@ class SiteRequest(Request):
         """See Request. No path depends on the host, and Klein's router fails on hosts that RFC 9110 allows."""
         return b"localhost"
 
+    def setETag(self, etag: bytes) -> Any:
+        """See Request, which finds no tag in a list of several, and no weak one (RFC 9110, section 13.1.2)."""
+        self.etag = etag
+        fields = self.requestHeaders.getRawHeaders(b"if-none-match", ())
+        if any(field.strip() == b"*" or etag in _TAG.findall(field) for field in fields):
+            self.setResponseCode(NOT_MODIFIED)
+            return CACHED
+        # A range of something else is of no use to who has a part already (section 13.1.5).
+        if self.getHeader(b"if-range") not in (None, etag):
+            self.requestHeaders.removeHeader(b"range")
+        return None
+
     def process(self) -> None:
         """See Request: the request is complete."""
-        if b"," in (self.getHeader(b"range") or b""):
+        if self.method != b"GET" or b"," in (self.getHeader(b"range") or b""):
             # Many ranges could ask for a picture a thousand times. A Range may be ignored (RFC 9110, section 14.2).
             self.requestHeaders.removeHeader(b"range")
+        if self.requestHeaders.hasHeader(b"if-none-match"):  # which alone counts (section 13.1.3)
+            self.requestHeaders.removeHeader(b"if-modified-since")
         # Socket.IO clients of version 2 send credentials.
         credentials = self.path.startswith(b"/socket.io")
         for name, value in cors_fields(self.channel.site.settings, self.getHeader(b"origin"), credentials=credentials):

@@ -98,6 +98,32 @@ class Uploading(UploadCase):
 
         self.assertEqual((206, b"PNG"), (response.code, content))
 
+    async def test_conditions(self) -> None:
+        """A tag is found in a list, and as a weak one; it counts before a date, and a range of another tag is none.
+
+        RFC 9110, sections 13.1.2, 13.1.3, 13.1.5 and 14.2.
+        """
+        url = (await self.upload(picture("PNG"))).json["url"]
+        picked, whole = await self.fetch(url)
+        (tag,), (date,) = (picked.headers.getRawHeaders(name) for name in ("etag", "last-modified"))
+        part = {"Range": "bytes=1-3"}
+
+        for headers, expected in (
+            ({"If-None-Match": f'"x", {tag}'}, (304, b"")),
+            ({"If-None-Match": f"{tag},W/{tag}"}, (304, b"")),
+            ({"If-None-Match": f"W/{tag}"}, (304, b"")),
+            ({"If-None-Match": '"x"'}, (200, whole)),
+            ({"If-Modified-Since": date}, (304, b"")),
+            ({"If-None-Match": '"x"', "If-Modified-Since": date}, (200, whole)),
+            ({"If-Range": tag, **part}, (206, b"PNG")),
+            ({"If-Range": '"x"', **part}, (200, whole)),
+            ({"If-Range": f"W/{tag}", **part}, (200, whole)),
+        ):
+            response, content = await self.fetch(url, headers)
+            self.assertEqual(expected, (response.code, content), headers)
+        headed = await treq.head(f"http://127.0.0.1:{self.daemon.http}/{url}", headers=part, agent=Agent(reactor))
+        self.assertEqual(200, headed.code)
+
     async def test_odd_ranges(self) -> None:
         """A thousand ranges get the picture once; a range beyond its end is 416 with an error's body."""
         url = (await self.upload(picture("PNG"))).json["url"]
