@@ -10,6 +10,7 @@ it is created once.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import sha256
@@ -53,7 +54,7 @@ def fingerprint(endpoint: Endpoint, raw: bytes | SpoolFile, body: Body | ImageBo
         content = body.file.digest
     else:
         assert isinstance(raw, bytes)
-        document = from_json(raw)
+        document = from_json(raw.removeprefix(BOM_UTF8))
         document.pop("session_key", None)
         # Not orjson, which refuses large integers that the call itself may ignore.
         content = repr(_sorted(document)).encode("utf-8", "backslashreplace")

@@ -1,15 +1,17 @@
 """Idempotency-Key: a call that is sent again is answered as the first time, and carried out once."""
 
 import json
+from codecs import BOM_UTF8
 from collections import Counter
 
 from attrs import evolve
 
 from tests.support.chat import ChatTestCase, a_phone, a_room, keyed
-from tests.support.client import call
+from tests.support.client import call, request
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
 from tests.support.waiting import at_once
+from tests.support.wire import a_request, exchange
 
 
 class Idempotency(ChatTestCase):
@@ -67,6 +69,30 @@ class Idempotency(ChatTestCase):
         again = await call(self.daemon.http, "/room/create", {"room": {"max_users": 3, "name": "a"}}, headers)
 
         self.assertEqual(first.json, again.json)
+
+    async def test_byte_order_mark(self) -> None:
+        """A body that begins with a byte order mark is the same request as one without."""
+        body, headers = json.dumps({"phone": a_phone()}).encode(), {"Idempotency-Key": a_phone()}
+
+        answers = [
+            await request(self.daemon.http, "POST", "/init/reg", mark + body, headers) for mark in (BOM_UTF8, b"")
+        ]
+
+        self.assertEqual([201, 201], [answer.status for answer in answers])
+
+    async def test_spaces(self) -> None:
+        """Spaces around the key are none of it (RFC 9110, section 5.5), by either way."""
+        body, key = json.dumps({"phone": a_phone()}).encode(), a_phone()
+
+        answers = await exchange(
+            self.daemon.http,
+            a_request("POST /init/reg", f"Idempotency-Key:  {key} \t", body=body)
+            + a_request(
+                "POST /init/reg", f"Idempotency-Key:\t{key} ", "Content-Encoding: identity", body=body, last=True
+            ),
+        )
+
+        self.assertEqual([201, 201], [answer.status for answer in answers])
 
     async def test_at_once(self) -> None:
         """Of simultaneous calls one is carried out; the others get its answer or 409."""

@@ -68,7 +68,7 @@ class _HeadParser:
         name = name.lower()
         if name in self._wanted:
             self.plain = self.plain and name not in self.fields
-            self.fields[name] = value
+            self.fields[name] = value.rstrip()  # the parser leaves spaces at the end (RFC 9112, section 5.1)
         elif name in SITE_FIELDS:
             self.plain = False
 
