@@ -40,6 +40,9 @@ def from_milliseconds(value: int) -> Moment:
 
 def from_iso(text: str) -> Moment:
     """Parse an ISO 8601 string; without a zone it is UTC. Raises ValueError, OverflowError."""
+    if len(text) > len("20261127") and text.isdecimal():
+        # Milliseconds. datetime would read some of them as a time of the year 1701.
+        raise ValueError("not ISO 8601")
     moment = datetime.fromisoformat(text)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -189,6 +189,12 @@ class Silencing(ModerationCase):
         self.assertEqual(200, answer.status)
         self.assertEqual({self.member.id: 4102444800000}, (await self.shown())["silently"])
 
+    async def test_milliseconds_as_string(self) -> None:
+        """Milliseconds in a string are 400. Some could be read as a time of the year 1701, which ends a silence."""
+        answer = await self.do(self.moderator, "/room/silence", self.member, finished="1701051500000")
+
+        self.assertEqual((400, "finished"), (answer.status, answer.json["fields"][0]["field"]))
+
     async def test_event(self) -> None:
         """The room gets the event of a silence, with its comment."""
         listeners = [await self.a_listener(person) for person in (self.admin, self.member)]
