@@ -44,6 +44,14 @@ RATE_LIMIT_PAUSE = 1.0
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])\Z")
 _PROXY_PROTOCOL = (b"PROXY TCP", b"PROXY UNKNOWN", b"\r\n\r\n\0\r\nQUIT\n")
 """The first bytes of a connection whose proxy speaks the PROXY protocol, version 1 or 2."""
+_TLS = b"\x16\x03"
+"""The first bytes of a connection whose client speaks TLS."""
+
+
+def _is_endless(start: bytes) -> bool:
+    """Whether the end of a request that begins so would never be found. Its client would wait for the time-out."""
+    line, ended, _ = start.partition(b"\n")
+    return start.startswith(_TLS) or (bool(ended) and not line.endswith(b"\r"))
 
 
 class SiteChannel(PacedChannel):
@@ -78,6 +86,9 @@ class SiteChannel(PacedChannel):
             self._request_began = reactor.seconds()
             if data.startswith(_PROXY_PROTOCOL):
                 self.site.addresses.saw_proxy_protocol()
+            if not (self._handlingRequest or self._in_head or self._buffer) and _is_endless(data):
+                self._respondToBadRequestAndDisconnect()
+                return
         elif reactor.seconds() - self._request_began > TOTAL_TIMEOUT_FACTOR * self.site.settings.idle_timeout:
             self.transport.abortConnection()
             return

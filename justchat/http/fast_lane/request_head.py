@@ -95,6 +95,9 @@ class RequestHeadReader:
 
     def may_be_call(self, start: bytes) -> bool:
         """Whether the start of a head can be that of a plain call."""
+        line, ended, _ = start.partition(b"\n")
+        if ended and not line.endswith(b"\r"):
+            return False
         method, _, rest = start[:128].partition(b" ")
         path, ended, _ = rest.partition(b" ")
         return b"POST".startswith(method) and (not ended or path in self._endpoints)
