@@ -6,8 +6,8 @@ Connections that are open keep the certificate that they began with; later ones 
 from collections.abc import Mapping
 from typing import Any
 
-from OpenSSL.SSL import Context, Error
-from twisted.internet.interfaces import IOpenSSLContextFactory
+from OpenSSL.SSL import NO_OVERLAPPING_PROTOCOLS, Connection, Context, Error
+from twisted.internet.interfaces import IOpenSSLContextFactory, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
@@ -21,11 +21,30 @@ class RenewableContext:
 
     def __init__(self, current: Any) -> None:
         self.current = current
+        self._prepared: Context | None = None
 
     def getContext(self) -> Context:
         """See IOpenSSLContextFactory. Twisted calls it for each connection."""
         context: Context = self.current.getContext()
+        if context is not self._prepared:
+            self._prepared = context
+            context.set_alpn_select_callback(select_protocol)
         return context
+
+
+def select_protocol(connection: Connection, offered: list[bytes]) -> Any:
+    """The protocol to speak with a client that offers some by ALPN. Raises Error, which OpenSSL tells the client as
+    ``no_application_protocol``, where none is spoken here (RFC 7301, section 3.2).
+
+    Twisted selects an empty name then, of which OpenSSL makes an internal error.
+    """
+    factory = connection.get_app_data().factory.wrappedFactory
+    if not IProtocolNegotiationFactory.providedBy(factory):
+        return NO_OVERLAPPING_PROTOCOLS
+    for protocol in factory.acceptableProtocols():
+        if protocol in offered:
+            return protocol
+    raise Error([("SSL routines", "", "no application protocol")])  # as OpenSSL's own errors, which Twisted takes apart
 
 
 class RenewingReactor:

@@ -95,6 +95,16 @@ class Tls(ChatTestCase):
 
         self.assertEqual([], wrong)
 
+    async def test_no_common_protocol(self) -> None:
+        """A client that offers other protocols alone is told so (RFC 7301, section 3.2), and nothing is logged."""
+        said = a_request("GET /livez", last=True)
+        for port, version in product((self.daemon.http, self.daemon.websocket), VERSIONS):
+            with self.assertRaises(ssl.SSLError) as refused:
+                await deferToThread(self.say, port, said, ("h2", "acme-tls/1"), "localhost", version)
+
+            self.assertRegex(str(refused.exception), "(?i)no.application.protocol")
+        self.assertNotIn("no application protocol", self.daemon.log)
+
     async def test_curl(self) -> None:
         """curl is served, which offers h2 and http/1.1 by default."""
         url = f"https://localhost:{self.daemon.http}"
