@@ -7,6 +7,7 @@ daemon's user alone, and on no network address.
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -32,6 +33,8 @@ LOG_READ = 256 * 1024
 """Bytes at the end of mongod's log in which the reason of a failure is looked for."""
 SOCKET_PATH_LIMIT = 100
 """Bytes. sockaddr_un holds 107."""
+_ODD = re.compile(r"[,:\[\]]")
+"""Marks that end an address for mongod, or for its driver."""
 START_TIMEOUT = 60.0
 """Seconds. Recovery after a crash reads the journal."""
 STOP_TIMEOUT = 10.0
@@ -57,7 +60,7 @@ class Mongod:
         self._stopping = False
         self._socket_folder = folder
         self._binary = find_binary(binary)
-        if len(os.fsencode(folder / SOCKET)) > SOCKET_PATH_LIMIT:
+        if len(os.fsencode(folder / SOCKET)) > SOCKET_PATH_LIMIT or _ODD.search(str(folder)):
             self._socket_folder = Path(tempfile.mkdtemp(prefix="justchat-"))
 
     @property

@@ -39,9 +39,13 @@ class Relaunched(TestCase):
 
 class Sockets(TestCase):
     def test_long_in_bytes(self) -> None:
-        """A path counts by its bytes, of which a Cyrillic letter has two: the socket of a long one is elsewhere."""
+        """A path counts by its bytes, of which a Cyrillic letter has two: the socket of a long one is elsewhere.
+
+        So is that of a path with a mark that separates addresses.
+        """
         parent = Path(mkdtemp(prefix="jc-"))
-        for name, is_elsewhere in (("d" * 40, False), ("ж" * 40, True)):
+        odd = [(f"a{mark}b", True) for mark in ",:[]"]
+        for name, is_elsewhere in (("d" * 40, False), ("ж" * 40, True), ("a b%20#?@'{", False), *odd):
             folder = parent / name
             mongod = Mongod(folder, reactor)
             self.addCleanup(mongod.stop)
