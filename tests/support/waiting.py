@@ -3,7 +3,7 @@
 import inspect
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
 from twisted.internet import reactor
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 PATIENCE = 30.0
 """Seconds that a test waits for something that must happen."""
-PAUSE = 0.01
-"""Seconds between two looks."""
+PAUSE, LONGEST_PAUSE = 0.01, 0.05
+"""Seconds between two looks: the first ones, and those after a second. Looks are a part of the work of all tests."""
 
 
 async def eventually(
@@ -23,15 +23,15 @@ async def eventually(
 ) -> T:
     """Wait until a condition, or the coroutine that it returns, is true; returns its value.
 
-    Raises AssertionError, with ``what`` was waited for, after ``patience`` seconds. It counts looks, not seconds: on a
+    Raises AssertionError, with ``what`` was waited for, after ``patience`` seconds. It counts pauses, not seconds: on a
     busy machine, where every look takes longer, it waits longer.
     """
-    for _ in range(int(patience / PAUSE)):
+    for pause in _pauses(patience):
         found = condition()
         value: T = await found if inspect.isawaitable(found) else found  # type: ignore[assignment]
         if value:
             return value
-        await deferLater(reactor, PAUSE)
+        await deferLater(reactor, pause)
     raise AssertionError(_in_vain(what, patience))
 
 
@@ -39,11 +39,22 @@ def block_until(
     condition: Callable[[], object], what: str | Callable[[], str], patience: float = PATIENCE, pause: float = PAUSE
 ) -> None:
     """The same in a thread, or where the reactor does not run."""
-    for _ in range(int(patience / pause)):
+    for each in _pauses(patience, pause):
         if condition():
             return
-        time.sleep(pause)
+        time.sleep(each)
     raise AssertionError(_in_vain(what, patience))
+
+
+def _pauses(patience: float, first: float = PAUSE) -> Iterator[float]:
+    """Pauses of ``patience`` seconds in all, or of as many more as work takes longer on this machine."""
+    waited, factor = 0.0, 1.0
+    while waited < patience * factor:
+        pause = max(first, min(waited / 20, LONGEST_PAUSE))
+        yield pause
+        waited += pause
+        if waited >= patience and factor == 1.0:
+            factor = slowness()
 
 
 def _in_vain(what: str | Callable[[], str], patience: float) -> str:
