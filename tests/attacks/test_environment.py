@@ -45,8 +45,7 @@ class EnvironmentCase(CrashCase):
 
         assert_within(BACK, took)
         await self.check_kept()
-        texts = {message["text"] for message in await self.history()}
-        self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
+        await self.assert_none_refused_is_there()
         note_fault(self.id().rpartition("test_")[2], took, len(self.crowd.said), len(self.crowd.refused))
 
 

@@ -18,20 +18,16 @@ from tests.support.waiting import assert_within, eventually
 
 
 class DaemonKilled(CrashCase):
-    async def test_database_follows(self) -> None:
-        """The embedded database of a killed daemon ends."""
+    async def test_kept(self) -> None:
+        """A daemon killed and started at once has every message acknowledged, once, numbered without a gap. The
+        embedded database of the killed one ends.
+        """
         await self.talk()
         pid = self.daemon.mongod_pid()
 
-        await self.daemon.kill()
+        await self.kill_and_check()
 
         await eventually(lambda: self.database_gone(pid), "mongod to end")
-
-    async def test_kept(self) -> None:
-        """A daemon killed and started at once has every message acknowledged, once, numbered without a gap."""
-        await self.talk()
-
-        await self.kill_and_check()
 
     async def test_both_killed(self) -> None:
         """The same if the database was killed too and left its lock."""
@@ -141,7 +137,9 @@ class Stopped(CrashCase):
     """SIGTERM under load."""
 
     async def test_ends(self) -> None:
-        """It ends within 10 s, and its database with it."""
+        """It ends within 10 s, and its database with it. Acknowledged messages are kept; those refused with 503 are not
+        stored.
+        """
         await self.talk()
         pid = self.daemon.mongod_pid()
         assert self.daemon.process is not None
@@ -152,16 +150,9 @@ class Stopped(CrashCase):
         await self.daemon.ended()
         assert_within(10, time.monotonic() - began)
         self.assertTrue(self.database_gone(pid))
-
-    async def test_kept(self) -> None:
-        """Acknowledged messages are kept; those refused with 503 are not stored."""
-        await self.talk()
-
-        await self.daemon.stop()
         await self.crowd.end()
         await self.daemon.start()
 
         self.assertLessEqual({outcome.status for outcome in self.crowd.outcomes}, {0, 200, 503})
         await self.check_kept()
-        texts = {message["text"] for message in await self.history()}
-        self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
+        await self.assert_none_refused_is_there()

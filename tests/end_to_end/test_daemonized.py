@@ -63,15 +63,11 @@ class Daemonized(StartCase):
         await eventually(listens, lambda: f"a daemon that listens: {self.log_file.read_text()}", 30)
         return self.log_file.read_text()
 
-    async def launched(self) -> int:
-        """A daemon that is up; its HTTP port."""
-        found = re.findall(r"http listens on 127\.0\.0\.1:(\d+)", await self.up())
-        return int(found[0])
-
     async def stopped(self) -> None:
         """Stop the one that is up; its log is begun anew by the next."""
         os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
         await self.gone()
+        self.assertFalse(self.pid_file.exists())
         self.log_file.unlink()
 
     async def refused(self, *options: str) -> str:
@@ -94,24 +90,24 @@ class Daemonized(StartCase):
             self.assertIn(f"take another one by --{table} tcp:", line)
 
     async def test_fixed_ports(self) -> None:
-        """It listens on the configured ports, plain and by TLS, by IPv4 and IPv6."""
+        """It listens on the configured ports, plain and by TLS, by IPv4 and IPv6. Stopped by its pid file, it removes
+        that file, and its database ends with it.
+        """
         pair = Authority(self.folder).issue("localhost")
         tls = f"privateKey={pair}:certKey={pair}"
-        for kind, more in (
-            ("tcp", "interface=127.0.0.1"),
-            ("ssl", f"interface=127.0.0.1:{tls}"),
-            ("tcp6", "interface=\\:\\:1"),
-        ):
-            http, websocket = free_port(), free_port()
+        plain, encrypted = "tcp:{}:interface=127.0.0.1", f"ssl:{{}}:interface=127.0.0.1:{tls}"
+        for kinds in ((plain, encrypted), (encrypted, "tcp6:{}:interface=\\:\\:1")):
+            ports = [free_port(), free_port()]
+            http, websocket = [kind.format(port) for kind, port in zip(kinds, ports, strict=True)]
 
-            await self.up("--http", f"{kind}:{http}:{more}", "--websocket", f"{kind}:{websocket}:{more}")
+            await self.up("--http", http, "--websocket", websocket)
 
-            for port in (http, websocket):
-                socket.create_connection(("::1" if kind == "tcp6" else "127.0.0.1", port), 10).close()
+            for kind, port in zip(kinds, ports, strict=True):
+                socket.create_connection(("::1" if "tcp6" in kind else "127.0.0.1", port), 10).close()
             await self.stopped()
 
     async def test_fixed_ports_in_use(self) -> None:
-        """A second daemon on the same ports is refused, and the first goes on."""
+        """A second daemon on the same ports is refused, and the first, which has forked, answers /readyz."""
         http = free_port()
         await self.up("--http", f"tcp:{http}:interface=127.0.0.1")
 
@@ -192,14 +188,6 @@ class Daemonized(StartCase):
         await self.gone()
         self.assertIn("justchat: the embedded database did not start", self.log_file.read_text())
 
-    async def test_ready(self) -> None:
-        """A daemon that forked answers /readyz."""
-        port = await self.launched()
-
-        answer = await request(port, "GET", "/readyz")
-
-        self.assertEqual(200, answer.status)
-
     async def test_workers(self) -> None:
         """Several workers run in the background like one; their lines are in the one log."""
         log = await self.up("--workers", "2")
@@ -209,15 +197,4 @@ class Daemonized(StartCase):
         await call(port, "/init/reg", {"phone": a_phone()})
         await eventually(lambda: re.search("worker [12]: an SMS to", self.log_file.read_text()), "a line of a worker")
         self.assertGreaterEqual(len(processes(self.data)), 4)  # the parent, mongod and two workers
-        os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
-        await self.gone()
-        self.assertFalse(self.pid_file.exists())
-
-    async def test_stop(self) -> None:
-        """Stopped by its pid file, it removes that file, and its database ends with it."""
-        await self.launched()
-
-        os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
-
-        await self.gone()
-        self.assertFalse(self.pid_file.exists())
+        await self.stopped()

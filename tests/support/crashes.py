@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -18,9 +17,12 @@ from tests.support.chat import ChatTestCase, Person, a_room
 from tests.support.client import Listener
 from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
+from tests.support.workers import has_ended
 
 TALKERS = 6
 """Fewer than the reactor has threads."""
+PAUSE = 0.02
+"""Seconds until a user tries again, or says the next thing: that busy ones are no load is not what a crash shows."""
 Call = tuple[str, dict[str, Any]]
 
 
@@ -68,10 +70,12 @@ class Crowd:
                 response = connection.getresponse()
                 answer = json.loads(response.read())
                 self.outcomes.append(Outcome(body, response.status, response.getheader("Retry-After"), answer))
+                if response.status >= 500:
+                    time.sleep(PAUSE)
             except (OSError, http.client.HTTPException):
                 self.outcomes.append(Outcome(body, 0))
                 connection.close()
-                time.sleep(0.02)
+                time.sleep(PAUSE)
         connection.close()
 
     async def reach(self, more: int) -> None:
@@ -115,7 +119,7 @@ class CrashCase(ChatTestCase):
         self.addCleanup(crowd.end)
         return crowd
 
-    async def talk(self, pause: float = 0.0) -> None:
+    async def talk(self, pause: float = PAUSE / 2) -> None:
         """Sets ``admin``, ``room`` and ``crowd``: users who are sending messages in the room, each after a pause."""
         self.talkers = await self.people(TALKERS)
         self.admin = self.talkers[0]
@@ -126,18 +130,23 @@ class CrashCase(ChatTestCase):
             return "/room/sendMessage", {"message": {"room_id": room, "text": f"{person.phone} {number}"}}
 
         self.crowd = self.a_crowd(self.talkers, say)
-        await self.crowd.reach(100)
+        await self.crowd.reach(60)
 
-    async def history(self) -> list[dict[str, Any]]:
+    async def history(self, page: int = 500) -> list[dict[str, Any]]:
         """The room from its beginning, paged as a client does: it skips what it has."""
         messages: list[dict[str, Any]] = []
         for _ in range(1000):
             # Not by the last one's seq: where a write became void, a number is missing.
-            page = (await self.admin.call("/room/chat", room=self.room, skip=len(messages), limit=500)).data["chat"]
-            if not page:
+            answer = await self.admin.call("/room/chat", room=self.room, skip=len(messages), limit=page)
+            if not answer.data["chat"]:
                 return messages
-            messages += page
+            messages += answer.data["chat"]
         raise AssertionError("the history has no end")
+
+    async def assert_none_refused_is_there(self) -> None:
+        """No message is in the room that was answered with an error."""
+        texts = {message["text"] for message in await self.history()}
+        self.assertEqual(set(), texts & {outcome.text for outcome in self.crowd.refused})
 
     async def check_kept(self) -> None:
         """Every acknowledged message is in the room once, unchanged and in one order."""
@@ -152,4 +161,4 @@ class CrashCase(ChatTestCase):
             self.assertEqual(message, by_id.get(message["_id"]))
 
     def database_gone(self, pid: int) -> bool:
-        return not Path(f"/proc/{pid}").exists()
+        return has_ended(pid)
