@@ -15,7 +15,7 @@ from tests.support.chat import a_room
 from tests.support.client import listen, request
 from tests.support.daemon import Daemon
 from tests.support.frames import HANDSHAKE
-from tests.support.mongo import drop, fresh_uri
+from tests.support.mongo import drop, empty_uri
 from tests.support.picture_files import quarters, saved
 from tests.support.servers import an_app_server
 from tests.support.socketio.by_hand import a_session
@@ -33,15 +33,6 @@ class Sharing(WorkersCase):
         for port in (self.daemon.http, self.daemon.websocket):
             for worker in WORKERS:
                 self.assertIn(f"sid={worker}.", await a_session_of(port, worker))
-
-    async def test_secret(self) -> None:
-        """No secret of the settings file is in a worker's arguments or environment."""
-        pids = worker_pids(self.daemon)
-
-        self.assertEqual([*WORKERS], sorted(pids))
-        for pid in pids.values():
-            for place in ("cmdline", "environ"):
-                self.assertNotIn(SECRET.encode(), Path(f"/proc/{pid}/{place}").read_bytes())
 
     async def test_ready(self) -> None:
         """Every worker answers /readyz, and is joined with the others. None logs what only Twisted understands."""
@@ -206,12 +197,27 @@ def is_refused(port: int) -> bool:
 
 
 class Ending(StartCase):
-    """Each ends a daemon of its own."""
+    """Each ends a daemon of its own, and looks at all its processes."""
+
+    is_forked = False
 
     async def a_group(self, *options: str) -> Daemon:
-        uri = fresh_uri()
+        uri = empty_uri()
         self.addCleanup(drop, uri)
-        return await self.a_daemon("--workers", str(NUMBER), "--mongo", uri, *options).start()
+        config = self.a_config(f'[payments]\nsecret_key = "{SECRET}"\n[limits]\nexempt = ["127.0.0.0/8"]\n')
+        daemon = self.a_daemon("--workers", str(NUMBER), "--mongo", uri, "--config", config, *options)
+        await daemon.start()
+        self.assert_secret_kept(daemon)
+        return daemon
+
+    def assert_secret_kept(self, daemon: Daemon) -> None:
+        """No secret of the settings file is in a worker's arguments or environment."""
+        pids = worker_pids(daemon)
+        self.assertEqual([*WORKERS], sorted(pids))
+        for pid in pids.values():
+            self.assertIn(b"group.worker", command_of(pid))
+            for place in ("cmdline", "environ"):
+                self.assertNotIn(SECRET.encode(), Path(f"/proc/{pid}/{place}").read_bytes())
 
     async def assert_gone(self, daemon: Daemon, *pids: int) -> None:
         await eventually(
@@ -339,6 +345,8 @@ class Places(WorkersCase, StartCase):
 
 
 class Starting(StartCase):
+    is_forked = False
+
     async def test_cannot_start(self) -> None:
         """What keeps a worker from starting ends all processes, and is the last that is said, after the warnings of any
         start.

@@ -103,7 +103,6 @@ class PrometheusTests(OwnDaemonCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(self.server.stop()))
         self.server.server.answer = with_status(200, b'{"action": "allow"}')
         await super().setUp()
-        self.daemon.is_forked = False
         await self.start("[http]\nworkers = 2\n" + METRICS + self.settings())
 
     def settings(self) -> str:

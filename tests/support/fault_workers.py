@@ -12,7 +12,6 @@ from tests.support.daemon import Daemon
 from tests.support.fault_worlds import Fault, OneDaemon
 from tests.support.mongo import pause
 
-PROGRAM = "justchat.service.group.worker"
 LOOKS = 3
 """How often each is asked for what it shows: which worker answers is chance."""
 
@@ -38,7 +37,7 @@ class Workers(OneDaemon):
     def pids(self) -> list[int]:
         """The workers that run now."""
         assert self.daemon.process is not None
-        return [pid for pid in children(self.daemon.process.pid) if PROGRAM in command_line(pid)]
+        return [pid for pid in children(self.daemon.process.pid) if name_of(pid).startswith("worker ")]
 
     async def _break_one(self, act: Callable[[int], Coroutine[Any, Any, None]]) -> None:
         pids = self.pids()
@@ -66,8 +65,8 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def command_line(pid: int) -> str:
-    """The command of a process, or nothing if it has ended."""
+def name_of(pid: int) -> str:
+    """The name of a process, or nothing if it has ended."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        return Path(f"/proc/{pid}/comm").read_text()
     return ""

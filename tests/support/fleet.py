@@ -55,7 +55,8 @@ class Fleet(SomeDaemons):
     async def roll(self, release: str) -> None:
         """Restart one daemon after the other with another release; the next time with the first one again."""
         for daemon in self.daemons:
-            if daemon.environ.pop("PYTHONPATH", None) is None:
+            daemon.is_forked = daemon.environ.pop("PYTHONPATH", None) is not None
+            if not daemon.is_forked:
                 daemon.environ["PYTHONPATH"] = release
             await self.restart(daemon)
             await self.a_while(0, 1)

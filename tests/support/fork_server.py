@@ -4,6 +4,9 @@ than what most tests do with them.
 Each line of its input is a JSON object: ``arguments``, beginning with the program's name, ``environ``, ``folder`` (the
 working directory), ``output`` and ``error`` (files), and ``code``, the file that gets the exit code once the fork has
 ended. The answer to each is a line with the process id.
+
+A daemon's workers are forks, too (``forked_workers``), and its hashes are quick ones (``quick_hashes``). Neither is so
+with SLOW_HASHES in the environment.
 """
 
 import contextlib  # a global "suppress" would be a setting of trial's
@@ -34,6 +37,7 @@ from justchat.model import ids
 from justchat.wiring import transports
 from justchat.workers import passwords
 from tests.support import quick_hashes
+from tests.support.forked_workers import fork_workers
 from tests.support.quick_hashes import SLOW_HASHES
 
 PROGRAMS: dict[str, Callable[[], object]] = {"twistd": twistd, "justchat-admin": justchat_admin}
@@ -100,15 +104,25 @@ def _become(asked: dict[str, Any]) -> None:
         os.close(opened)
     os.environ.clear()
     os.environ.update(asked["environ"])
-    if not SLOW_HASHES.keys() <= os.environ.keys():
+    is_real = SLOW_HASHES.keys() <= os.environ.keys()
+    if not is_real:
         quick_hashes.be_quick()
         passwords.password_worker = quick_hashes
     os.chdir(asked["folder"])
     sys.argv = asked["arguments"]
+    if asked["arguments"][0] == "twistd" and not is_real:
+        fork_workers(_be_unique)
+    _be_unique()
+
+
+def _be_unique() -> None:
+    """Have nothing of what another fork has."""
     random.seed()
     ids._PROCESS = secrets.token_hex(5)  # ids are unique by process
-    # It has file descriptors that all forks share.
+    # It has file descriptors that all forks share. The old one's number is free only when it has new ones.
+    old = reactor._poller  # type: ignore[attr-defined]
     type(reactor).__init__(reactor)  # type: ignore[misc]
+    del old
 
 
 if __name__ == "__main__":
