@@ -17,7 +17,7 @@ from justchat.model.webhook import RETRIED_FOR, PostFailure, WebhookEvent, Webho
 from justchat.store.deliveries import Deliveries
 from justchat.store.indexes import DELIVERIES, create_indexes
 from justchat.store.mongo.client import Database
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 from tests.support.waiting import eventually
 
 WEBHOOK = new_id()
@@ -47,7 +47,7 @@ class Played:
 
 class Sending(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.now, self.at = 0.0, datetime(2026, 11, 27, tzinfo=UTC)

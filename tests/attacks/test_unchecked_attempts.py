@@ -24,7 +24,7 @@ from justchat.store.mongo.client import Database
 from justchat.store.rate_windows import RateWindows
 from tests.support.chat import a_person, a_phone, register
 from tests.support.client import Answer, call
-from tests.support.mongo import discard, fresh_uri, pause
+from tests.support.mongo import discard, empty_uri, pause
 from tests.support.waiting import at_once, eventually
 from tests.support.wire import OwnDaemonCase
 
@@ -130,7 +130,7 @@ class LostAnswers(TestCase):
     async def setUp(self) -> None:
         self.patch(compensation, "RETRY_INTERVAL", 0.05)
         self.patch(compensation, "SETTLING_TIME", 1.0)
-        self.database = Faulty(fresh_uri())
+        self.database = Faulty(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.windows = RateWindows(self.database, now, reactor)

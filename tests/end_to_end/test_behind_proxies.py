@@ -20,6 +20,7 @@ from tests.support.chat import a_phone
 from tests.support.clients.scenario import Place, missing, walk
 from tests.support.daemon import Daemon
 from tests.support.docs import PROJECT, parsed
+from tests.support.kept import Kept
 from tests.support.mongo import fresh_uri
 from tests.support.picture_files import picture
 from tests.support.proxies import Front, Proxy
@@ -56,6 +57,7 @@ class Pair:
     """Two daemons that are set up as the README says, on one MongoDB and one Redis, with one data directory."""
 
     daemons: tuple[Daemon, Daemon]
+    redis: RedisServer
     authority: Authority
     certificate: Path
 
@@ -64,28 +66,30 @@ class Pair:
         """The directory that has the SMS of both."""
         return self.daemons[0].data
 
+    def end(self) -> None:
+        for daemon in self.daemons:
+            daemon.remove()
+        self.redis.end()
 
-_pairs: list[Pair] = []
+
+async def a_pair() -> Pair:
+    settings = readme_settings()
+    for port in (4000, 8000):
+        assert settings.count(f"tcp:{port}:interface=127.0.0.1") == 1, port
+        settings = settings.replace(f"tcp:{port}:", "tcp:0:")
+    daemons = Daemon(), Daemon()
+    uri, redis = fresh_uri(), RedisServer()
+    for daemon in daemons:
+        config = daemon.folder / "justchat.toml"
+        config.write_text(settings + EXTRA.format(bus=redis.uri()))
+        daemon.options = ("--config", str(config), "--mongo", uri)
+        daemon.data = daemons[0].data
+        await daemon.start()
+    authority = Authority(daemons[0].folder)
+    return Pair(daemons, redis, authority, authority.issue("localhost"))
 
 
-async def shared_pair() -> Pair:
-    """The pair that the tests share; it runs until they end."""
-    if not _pairs:
-        settings = readme_settings()
-        for port in (4000, 8000):
-            assert settings.count(f"tcp:{port}:interface=127.0.0.1") == 1, port
-            settings = settings.replace(f"tcp:{port}:", "tcp:0:")
-        daemons = Daemon(), Daemon()
-        uri, redis = fresh_uri(), RedisServer()
-        for daemon in daemons:
-            config = daemon.folder / "justchat.toml"
-            config.write_text(settings + EXTRA.format(bus=redis.uri()))
-            daemon.options = ("--config", str(config), "--mongo", uri)
-            daemon.data = daemons[0].data
-            await daemon.start()
-        authority = Authority(daemons[0].folder)
-        _pairs.append(Pair(daemons, authority, authority.issue("localhost")))
-    return _pairs[0]
+_pairs = Kept[Pair](Pair.end)
 
 
 class Behind:
@@ -100,7 +104,7 @@ class Behind:
         if proxies.program(self.name) is None:
             raise SkipTest(f"{self.name} is not installed")
         super().setUp()
-        self.pair = await shared_pair()
+        self.pair = await _pairs.get(None, a_pair)
         self.front = await self.a_proxy(*(daemon.http for daemon in self.pair.daemons))
 
     async def a_proxy(self, *ports: int) -> Front:

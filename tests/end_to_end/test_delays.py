@@ -9,7 +9,7 @@ from attrs import evolve
 from tests.support.chat import ChatTestCase, Person, a_person, a_room
 from tests.support.client import Answer, Listener, listen
 from tests.support.daemon import Daemon
-from tests.support.mongo import fresh_uri
+from tests.support.mongo import empty_uri
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import assert_within, at_once
 
@@ -27,7 +27,7 @@ class WithBus(ChatTestCase):
         self.addCleanup(self.redis.end)
         self._logged = 0
         self._listeners: list[Listener] = []
-        uri = fresh_uri()
+        uri = empty_uri()
         self.daemon, self.other = (Daemon("--mongo", uri, *self.options()) for _ in range(2))
         await at_once([self.daemon.start(), self.other.start()])
 

@@ -1,9 +1,6 @@
 """The ports behind a proxy that speaks the PROXY protocol. (``test_tls`` has those behind TLS.)"""
 
 import json
-import shutil
-import tempfile
-from pathlib import Path
 from types import SimpleNamespace
 
 from twisted.internet.address import IPv4Address, UNIXAddress
@@ -14,26 +11,28 @@ from tests.support.attack import connect
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
 from tests.support.frames import UPGRADE
+from tests.support.kept import Kept
+from tests.support.mongo import fresh_uri
 from tests.support.wire import a_request, exchange
 
 ANNA, OTHER = b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 443\r\n", b"PROXY TCP4 192.0.2.8 127.0.0.1 4711 443\r\n"
 
 
+_shared = Kept[Daemon](Daemon.remove)
+
+
 class ProxyProtocol(ChatTestCase):
     """Endpoints of the form ``haproxy:tcp:…``."""
 
-    _one: Daemon | None = None
+    async def its_daemon(self) -> Daemon:
+        return await _shared.get(None, self.a_daemon)
 
-    async def setUp(self) -> None:
-        await super().setUp()
-        if ProxyProtocol._one is None:
-            config = Path(tempfile.mkdtemp(prefix="jc-")) / "justchat.toml"
-            config.write_text("[limits]\nsockets_per_address = 1\nconnections_per_address = 1")
-            endpoint = "haproxy:tcp:0:interface=127.0.0.1"
-            ProxyProtocol._one = Daemon("--config", str(config), "--http", endpoint, "--websocket", endpoint)
-            await ProxyProtocol._one.start()
-            shutil.rmtree(config.parent)
-        self.daemon = ProxyProtocol._one
+    async def a_daemon(self) -> Daemon:
+        daemon, endpoint = Daemon(), "haproxy:tcp:0:interface=127.0.0.1"
+        config = daemon.folder / "justchat.toml"
+        config.write_text("[limits]\nsockets_per_address = 1\nconnections_per_address = 1")
+        daemon.options = ("--config", str(config), "--http", endpoint, "--websocket", endpoint, "--mongo", fresh_uri())
+        return await daemon.start()
 
     async def test_call(self) -> None:
         """Calls are answered, by the fast lane and by the site."""

@@ -13,13 +13,14 @@ from twisted.trial.unittest import TestCase
 from tests.support.certificates import Authority
 from tests.support.chat import a_person, a_room
 from tests.support.daemon import Daemon
+from tests.support.kept import Kept, note_module
 from tests.support.operators_mongod import OperatorsMongod
 from tests.support.waiting import eventually
 
 PASSWORD = "p@ss:w/rd%25?"
 
 
-_mongods: dict[tuple[str, ...], OperatorsMongod] = {}
+_mongods = Kept[OperatorsMongod](OperatorsMongod.end)
 
 
 def a_folder() -> Path:
@@ -41,15 +42,20 @@ def certificate(name: str) -> Path:
 
 
 class MongoCase(TestCase):
+    def setUp(self) -> None:
+        note_module(self)
+
     async def a_mongod(self, *options: str) -> OperatorsMongod:
-        """One with these options. It runs until the tests end, and may have chats of other tests."""
-        if options not in _mongods:
-            folder = a_folder()
-            mongod = OperatorsMongod(folder, *options)
+        """One with these options, which may have chats of other tests."""
+
+        async def make() -> OperatorsMongod:
+            mongod = OperatorsMongod(a_folder(), *options)
             atexit.register(mongod.end)
-            _mongods[options] = await mongod.start()
+            await mongod.start()
             await self.prepare(mongod)
-        return _mongods[options]
+            return mongod
+
+        return await _mongods.get(options, make)
 
     async def prepare(self, mongod: OperatorsMongod) -> None:
         """What its operator does once it runs."""

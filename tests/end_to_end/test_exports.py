@@ -26,7 +26,7 @@ from justchat.http.exported_files import AT_ONCE
 from tests.support.chat import Person, a_person, a_room
 from tests.support.client import request
 from tests.support.daemon import WATCHED
-from tests.support.mongo import fresh_uri
+from tests.support.mongo import empty_uri
 from tests.support.picture_files import picture
 from tests.support.starting import StartCase
 from tests.support.waiting import at_once, eventually
@@ -49,7 +49,7 @@ async def asked(port: int, url: str) -> socket.socket:
 class LargeExports(StartCase):
     async def setUp(self) -> None:
         super().setUp()
-        uri = fresh_uri()
+        uri = empty_uri()
         mongo = MongoClient[dict[str, Any]](uri)
         self.addCleanup(mongo.close)
         self.database = mongo.get_default_database()

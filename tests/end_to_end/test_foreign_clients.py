@@ -2,43 +2,44 @@
 
 import tempfile
 from pathlib import Path
-from typing import ClassVar
 
 from twisted.trial.unittest import SkipTest
 
 from tests.support.certificates import Authority
 from tests.support.chat import ChatTestCase
 from tests.support.clients.scenario import KINDS, Place, missing, walk
-from tests.support.daemon import Daemon, shared_daemon
+from tests.support.daemon import Daemon
+from tests.support.kept import Kept
+from tests.support.mongo import fresh_uri
+
+_shared = Kept[Daemon](Daemon.remove)
 
 
 class Clients(ChatTestCase):
     """Every kind passes the scenario, by both kinds of endpoints."""
 
-    _places: ClassVar[list[Place]] = []
+    authority: Authority
 
-    @classmethod
-    async def places(cls) -> list[Place]:
+    async def tls(self) -> Daemon:
+        folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        Clients.authority = Authority(folder)
+        pair = Clients.authority.issue("localhost")
+        endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pair}:certKey={pair}"
+        options = ("--http", endpoint, "--websocket", endpoint, "--mongo", fresh_uri())
+        return await Daemon(*options, folder=folder).start()
+
+    async def places(self) -> list[Place]:
         """The daemon that tests share, and one behind TLS."""
-        if not cls._places:
-            plain = await shared_daemon()
-            folder = Path(tempfile.mkdtemp(prefix="jc-"))
-            authority = Authority(folder)
-            pair = authority.issue("localhost")
-            endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pair}:certKey={pair}"
-            tls = await Daemon("--http", endpoint, "--websocket", endpoint, folder=folder).start()
-            cls._places += [
-                Place(
-                    http=f"http://127.0.0.1:{plain.http}", socket=f"ws://127.0.0.1:{plain.websocket}", data=plain.data
-                ),
-                Place(
-                    http=f"https://127.0.0.1:{tls.http}",
-                    socket=f"wss://127.0.0.1:{tls.websocket}",
-                    data=tls.data,
-                    authority=authority.certificate,
-                ),
-            ]
-        return cls._places
+        plain, tls = self.daemon, await _shared.get(None, self.tls)
+        return [
+            Place(http=f"http://127.0.0.1:{plain.http}", socket=f"ws://127.0.0.1:{plain.websocket}", data=plain.data),
+            Place(
+                http=f"https://127.0.0.1:{tls.http}",
+                socket=f"wss://127.0.0.1:{tls.websocket}",
+                data=tls.data,
+                authority=self.authority.certificate,
+            ),
+        ]
 
     async def walk(self, kind: str) -> None:
         if (why := missing(kind)) is not None:

@@ -26,7 +26,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 class Logs(StartCase):
-    is_forked = True
+    embedded = False
 
     async def test_json(self) -> None:
         """Every line of a life is one JSON object, with the trace and the user of a call, and no secret."""
@@ -106,16 +106,6 @@ class Logs(StartCase):
         self.assertNotIn("/init/", daemon.log)
         self.assertRegex(lines[-1], "JustChat has stopped")
 
-    async def test_level(self) -> None:
-        """Below the level of the settings nothing is logged."""
-        daemon = self.a_daemon()
-        daemon.settings = '[log]\nlevel = "error"\n'
-        daemon.spawn()
-        await eventually(lambda: (self.data / "mongo" / "mongod.sock").exists(), "its database")
-        await daemon.stop()
-
-        self.assertEqual("", daemon.log)
-
     async def test_odd_output(self) -> None:
         """A letter that the output's encoding lacks costs no line, and SIGUSR1, which rotates files, ends nothing."""
         daemon = self.a_daemon(environ={"PYTHONIOENCODING": "ascii"})
@@ -172,6 +162,18 @@ class Logs(StartCase):
 
         self.assertIn('it answered: {"error": "no money", "you": "sent"}', daemon.log)
 
+
+class WithMongod(StartCase):
+    async def test_level(self) -> None:
+        """Below the level of the settings nothing is logged."""
+        daemon = self.a_daemon()
+        daemon.settings = '[log]\nlevel = "error"\n'
+        daemon.spawn()
+        await eventually(lambda: (self.data / "mongo" / "mongod.sock").exists(), "its database")
+        await daemon.stop()
+
+        self.assertEqual("", daemon.log)
+
     async def test_mongod(self) -> None:
         """A mongod that dies is one line with how it ended."""
         daemon = await self.a_daemon().start()
@@ -182,6 +184,8 @@ class Logs(StartCase):
 
 
 class WorkersLog(StartCase):
+    embedded = False
+
     async def test_workers(self) -> None:
         """Lines of workers come whole through their parent; a crash of one is a line with its cause."""
         daemon = self.a_daemon("--workers", "2")

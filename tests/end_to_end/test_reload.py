@@ -23,6 +23,7 @@ EXEMPT = 'exempt = ["127.0.0.0/8", "::1/128"]\n'
 
 
 class ReloadCase(StartCase):
+    embedded = False
     options: tuple[str, ...] = ()
 
     async def setUp(self) -> None:  # type: ignore[override]

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.chat import a_person, a_room
 from tests.support.daemon import Daemon
-from tests.support.mongo import drop, fresh_uri, words_in
+from tests.support.mongo import drop, empty_uri, words_in
 from tests.support.waiting import eventually
 
 MESSAGES = 60
@@ -18,7 +18,7 @@ MESSAGES = 60
 class Removing(TestCase):
     async def test_killed(self) -> None:
         """After a kill -9 and a start, the words are nowhere of messages whose removal is in the log, and no others."""
-        uri = fresh_uri()
+        uri = empty_uri()
         self.addCleanup(drop, uri)
         daemon = Daemon("--mongo", uri)
         self.addCleanup(daemon.remove)

@@ -16,10 +16,10 @@ _keys: dict[str, str] = {}
 class Servers(JoinedDaemonsCase):
     async def setUp(self) -> None:
         await super().setUp()
-        uri = self.daemon.options[1]
-        if uri not in _keys:
-            _keys[uri] = await a_key(self.daemon, "both", "--scope", *SCOPES)
-        self.server, self.server_there = (AppServer(each, _keys[uri]) for each in (self.daemon, self.other))
+        folder = str(self.daemon.folder)
+        if folder not in _keys:
+            _keys[folder] = await a_key(self.daemon, "both", "--scope", *SCOPES)
+        self.server, self.server_there = (AppServer(each, _keys[folder]) for each in (self.daemon, self.other))
 
     async def test_rooms_and_messages(self) -> None:
         """Whoever is put into a room elsewhere hears it from then on, until they are put out."""

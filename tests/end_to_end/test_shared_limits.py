@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from tests.support.chat import Person, a_person
 from tests.support.client import Answer, Listener, call, listen
 from tests.support.daemon import Daemon
+from tests.support.kept import Kept, note_module
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
 from tests.support.starting import StartCase
@@ -29,22 +30,34 @@ sockets_per_session = 2
 addresses = (f"198.51.100.{n}" for n in itertools.count(1))
 
 
-_daemons: list[Daemon] = []
-"""Both daemons, which the tests share. They run until the tests end."""
+class BothDaemons:
+    """They are shared by the tests."""
+
+    def __init__(self) -> None:
+        self.redis, uri = RedisServer(), fresh_uri()
+        self.daemons = [Daemon("--mongo", uri) for _ in range(2)]
+        for daemon in self.daemons:
+            config = daemon.folder / "justchat.toml"
+            config.write_text(SETTINGS + f"[bus]\nuri = '{self.redis.socket_uri()}'\n")
+            daemon.options += "--config", str(config)
+
+    async def start(self) -> "BothDaemons":
+        await at_once([daemon.start() for daemon in self.daemons])
+        return self
+
+    def end(self) -> None:
+        for daemon in self.daemons:
+            daemon.remove()
+        self.redis.end()
+
+
+_both = Kept[BothDaemons](BothDaemons.end)
 
 
 class TwoDaemons(TestCase):
     async def setUp(self) -> None:
-        if not _daemons:
-            redis, uri = RedisServer(), fresh_uri()
-            for _ in range(2):
-                daemon = Daemon("--mongo", uri)
-                config = daemon.folder / "justchat.toml"
-                config.write_text(SETTINGS + f"[bus]\nuri = '{redis.socket_uri()}'\n")
-                daemon.options += "--config", str(config)
-                _daemons.append(daemon)
-            await at_once([daemon.start() for daemon in _daemons])
-        self.daemons = _daemons
+        note_module(self)
+        self.daemons = (await _both.get(None, lambda: BothDaemons().start())).daemons
         self.listeners: list[Listener] = []
         self.addCleanup(self.leave)
 
@@ -130,6 +143,8 @@ class TwoDaemons(TestCase):
 
 
 class Workers(StartCase):
+    embedded = False
+
     async def test_rates(self) -> None:
         """Workers of one daemon count together, whatever the setting is."""
         config = self.a_config("[http]\nproxies = ['127.0.0.0/8']\n[limits]\nchange = '6/hour'\n")

@@ -20,7 +20,7 @@ from tests.support.chat import a_person
 from tests.support.client import Answer, request
 from tests.support.daemon import Daemon, shared_daemon
 from tests.support.gateway import FakeGateway, with_status
-from tests.support.mongo import RunningMongod, fresh_uri
+from tests.support.mongo import RunningMongod, empty_uri
 from tests.support.picture_files import picture
 from tests.support.s3 import shared_s3
 from tests.support.starting import StartCase
@@ -37,7 +37,7 @@ def toml(table: dict[str, Any]) -> str:
 class SharedCase(StartCase):
     async def setUp(self) -> None:
         super().setUp()
-        self.uri = fresh_uri()
+        self.uri = empty_uri()
         self.mongo = MongoClient[dict[str, Any]](self.uri)
         self.addCleanup(self.mongo.close)
         self.database = self.mongo.get_default_database()

@@ -22,6 +22,8 @@ from tests.support.chat import ChatTestCase
 from tests.support.client import Listener
 from tests.support.daemon import Daemon
 from tests.support.frames import HANDSHAKE
+from tests.support.kept import Kept
+from tests.support.mongo import fresh_uri
 from tests.support.waiting import PATIENCE
 from tests.support.wire import a_request, exchange
 
@@ -38,22 +40,23 @@ VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 NAMES = ("localhost", None, "chat.example.org")
 
 
+_shared = Kept[Daemon](Daemon.remove)
+
+
 class Tls(ChatTestCase):
     """Endpoints of the form ``ssl:…``."""
 
-    _one: Daemon | None = None
     authority: Authority
 
-    async def setUp(self) -> None:
-        await super().setUp()
-        if Tls._one is None:
-            folder = Path(tempfile.mkdtemp(prefix="jc-"))
-            Tls.authority = Authority(folder)
-            pair = Tls.authority.issue("localhost")
-            endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pair}:certKey={pair}"
-            Tls._one = await Daemon("--http", endpoint, "--websocket", endpoint, folder=folder).start()
-        self.daemon = Tls._one
-        self._logged = len(self.daemon.log)
+    async def its_daemon(self) -> Daemon:
+        return await _shared.get(None, self.a_daemon)
+
+    async def a_daemon(self) -> Daemon:
+        folder = Path(tempfile.mkdtemp(prefix="jc-"))
+        Tls.authority = Authority(folder)
+        pair = Tls.authority.issue("localhost")
+        endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pair}:certKey={pair}"
+        return await Daemon("--http", endpoint, "--websocket", endpoint, "--mongo", fresh_uri(), folder=folder).start()
 
     def endpoint(self, port: int) -> IStreamClientEndpoint:
         """One that verifies the daemon's certificate."""

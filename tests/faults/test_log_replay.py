@@ -8,7 +8,7 @@ from pymongo import MongoClient
 from twisted.trial.unittest import TestCase
 
 from tests.support.log_replay import NEW, LogReplay
-from tests.support.mongo import drop, fresh_uri
+from tests.support.mongo import drop, empty_uri
 
 ROOM, ADMIN, ANNA, BEN = (ObjectId() for _ in range(4))
 NOW = datetime(2026, 11, 26)
@@ -26,7 +26,7 @@ def entries(*short: Short) -> list[dict[str, Any]]:
 
 class Replay(TestCase):
     def replay(self, log: list[dict[str, Any]], **snapshot: Any) -> LogReplay:
-        uri = fresh_uri()
+        uri = empty_uri()
         self.addCleanup(drop, uri)
         people: dict[str, Any] = {name: [] for name in ("users", "visiters", "banned", "moderators")}
         room = {"_id": ROOM, "admin": ADMIN, **NEW, "max_users": 1, "seq": 0, "n_users": 0, **people, **snapshot}

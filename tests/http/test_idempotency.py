@@ -9,7 +9,7 @@ from attrs import evolve
 from tests.support.chat import ChatTestCase, a_phone, a_room, keyed
 from tests.support.client import call, request
 from tests.support.daemon import Daemon
-from tests.support.mongo import fresh_uri
+from tests.support.mongo import empty_uri
 from tests.support.waiting import at_once
 from tests.support.wire import a_request, exchange
 
@@ -154,7 +154,7 @@ class Idempotency(ChatTestCase):
 class Daemons(ChatTestCase):
     async def setUp(self) -> None:
         self._logged, self._listeners = 0, []
-        uri = fresh_uri()
+        uri = empty_uri()
         self.daemon, self.other = Daemon("--mongo", uri), Daemon("--mongo", uri)
         await at_once(daemon.start() for daemon in (self.daemon, self.other))
 

@@ -11,7 +11,7 @@ from justchat.model.moment import now
 from justchat.store.idempotency_keys import IdempotencyKeys
 from justchat.store.indexes import ANSWERS, create_indexes
 from justchat.store.mongo.client import Database
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 from tests.support.waiting import eventually
 
 
@@ -19,7 +19,7 @@ class Claims(TestCase):
     async def test_renewed(self) -> None:
         """A claim is renewed as long as its call is in progress."""
         self.patch(idempotency, "RENEWED_EVERY", 0.01)
-        database = Database(fresh_uri())
+        database = Database(empty_uri())
         database.open()
         self.addCleanup(discard, database)
         await create_indexes(database)

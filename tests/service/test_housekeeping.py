@@ -23,7 +23,7 @@ from justchat.store.mongo.client import Database
 from justchat.wiring.stores import Stores, make_stores
 from tests.support.direct import send
 from tests.support.joined import JoinedCase
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 from tests.support.waiting import eventually
 
 
@@ -41,7 +41,7 @@ class OneOfTwo(TestCase):
     """One daemon's rounds come when the test says so."""
 
     async def setUp(self) -> None:
-        uri = fresh_uri()
+        uri = empty_uri()
         self.databases, self.clocks, self.houses, self.stores = [], [], [], []
         for _ in range(2):
             database, clock = Database(uri), Clock()

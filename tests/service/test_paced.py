@@ -10,7 +10,7 @@ from justchat.service.paced import ASK_EVERY, LEAST, MOST, REST, PacedService
 from justchat.store.indexes import LEASES
 from justchat.store.lease import Lease
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, fresh_uri
+from tests.support.mongo import close, empty_uri
 from tests.support.waiting import eventually
 
 
@@ -85,7 +85,7 @@ class OneOfTwo(TestCase):
     """One daemon's rounds come when the test says so. A round has two steps."""
 
     async def setUp(self) -> None:
-        uri = fresh_uri()
+        uri = empty_uri()
         self.databases, self.clocks, self.services = [], [], []
         self.done: list[int] = []
         for number in range(2):

@@ -13,7 +13,7 @@ from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.sessions import Sessions
 from tests.support.client import eventually
-from tests.support.mongo import fresh_uri
+from tests.support.mongo import empty_uri
 
 
 @implementer(ISessionListener)
@@ -36,7 +36,7 @@ class Listener:
 
 class ExpiryTests(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.sessions, self.elsewhere = (Sessions(self.database, now, 3600.0) for _ in range(2))

@@ -26,7 +26,7 @@ from justchat.store.mongo.client import Database
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 HOUR = timedelta(hours=1)
 
@@ -53,7 +53,7 @@ class Case(TestCase):
     """A database, a day of which the clock is set back in the middle, and a daemon that is restarted then."""
 
     async def setUp(self) -> None:
-        self.uri = fresh_uri()
+        self.uri = empty_uri()
         self.at = now()
         self.databases: list[Database] = []
         self.stopping: list[Any] = []

@@ -9,12 +9,12 @@ from justchat.store.audit_log import AuditLog
 from justchat.store.indexes import AUDIT, create_indexes
 from justchat.store.mongo.append_only import OnlyGrows
 from justchat.store.mongo.client import Database
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 
 class AuditLogs(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(lambda: discard(self.database))
         await create_indexes(self.database)

@@ -22,7 +22,7 @@ from justchat.store.mongo import client, sharding
 from justchat.store.mongo.client import Database, Document
 from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 DAY = timedelta(days=1)
 
@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 class Sharded(TestCase):
     async def setUp(self) -> None:
         self.at = now()
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(discard, self.database)
         await create_indexes(self.database)

@@ -24,7 +24,7 @@ from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 DAY = timedelta(days=1)
 
@@ -32,7 +32,7 @@ DAY = timedelta(days=1)
 class Clocks(TestCase):
     async def setUp(self) -> None:
         self.at = now()
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.rooms = Rooms(self.database, reactor)

@@ -17,7 +17,7 @@ from justchat.store.indexes import USERS, create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.users import Users
 from tests.support.chat import a_phone
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 from tests.support.waiting import at_once
 
 GRACE = timedelta(days=14)
@@ -25,7 +25,7 @@ GRACE = timedelta(days=14)
 
 class DeletionsCase(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.time = now()

@@ -11,12 +11,12 @@ from justchat.model.moment import Moment, now
 from justchat.store.idempotency_keys import KEPT, LEASE, IdempotencyKeys
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 
 class IdempotencyKeysTests(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.time = now()

@@ -9,7 +9,7 @@ from justchat.model.ids import new_id
 from justchat.model.phone import Phone
 from justchat.store.invites import Invites
 from justchat.store.mongo.client import Database
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 FRIEND = Phone("79223438450")
@@ -17,7 +17,7 @@ FRIEND = Phone("79223438450")
 
 class Claims(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(discard, self.database)
         self.invites = Invites(self.database, lambda: NOON, reactor)

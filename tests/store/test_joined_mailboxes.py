@@ -17,7 +17,7 @@ from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
 from tests.support.direct import send
 from tests.support.memory_bus import MemoryBus, MemoryNode
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 from tests.support.waiting import eventually
 
 HOUR = 3600 * 10**9
@@ -27,7 +27,7 @@ class Joined(TestCase):
     async def setUp(self) -> None:
         self.patch(dialogs, "WRITE_DELAY", 60)
         self.patch(liveness, "seconds_since_boot", lambda: 0.0)  # however slow the machine is
-        uri, node = fresh_uri(), MemoryNode()
+        uri, node = empty_uri(), MemoryNode()
         self.buses = [node.bus() for _ in range(2)]
         self.databases = [Database(uri) for _ in range(2)]
         for database in self.databases:

@@ -12,7 +12,7 @@ from justchat.store.indexes import USERS, create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.sessions import Sessions
 from justchat.store.users import Users
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 PHONE = Phone("79223438450")
 PLACE = new_id()
@@ -20,7 +20,7 @@ PLACE = new_id()
 
 class KeyTests(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.time = now()

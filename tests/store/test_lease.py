@@ -13,12 +13,12 @@ from justchat.store import lease
 from justchat.store.indexes import LEASES
 from justchat.store.lease import LASTS, Lease, SignOfLife
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, discard, fresh_uri
+from tests.support.mongo import close, discard, empty_uri
 
 
 class Leases(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(discard, self.database)
         self.one, self.other = [Lease(self.database, "work") for _ in range(2)]

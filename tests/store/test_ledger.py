@@ -12,12 +12,12 @@ from justchat.store.indexes import LEDGER, USERS, create_indexes
 from justchat.store.ledger import Ledger
 from justchat.store.mongo.client import Database
 from justchat.store.users import Users
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 
 class Interrupted(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(discard, self.database)
         await create_indexes(self.database)

@@ -10,7 +10,7 @@ from justchat.model.load import LoadPoint
 from justchat.store.indexes import create_indexes
 from justchat.store.load import LoadStore
 from justchat.store.mongo.client import Database
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 BEGIN = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -29,7 +29,7 @@ def a_point(minute: int, sockets: int, entries: int, *buckets: int, errors: int 
 
 class Loads(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(lambda: discard(self.database))
         await create_indexes(self.database)

@@ -19,12 +19,12 @@ from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
 from justchat.store.rooms import Rooms
 from justchat.store.users import Users
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 
 class BlocksCase(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.users = Users(self.database, now)

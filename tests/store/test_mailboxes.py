@@ -12,12 +12,12 @@ from justchat.store.bson import entry_to_document
 from justchat.store.indexes import DIALOGS, LOG, create_indexes
 from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database
-from tests.support.mongo import close, discard, fresh_uri
+from tests.support.mongo import close, discard, empty_uri
 
 
 class MailboxesCase(TestCase):
     async def setUp(self) -> None:
-        self.uri = fresh_uri()
+        self.uri = empty_uri()
         self.database = Database(self.uri)
         self.database.open()
         await create_indexes(self.database)

@@ -23,13 +23,13 @@ from justchat.store.mongo.client import Database
 from justchat.store.pictures import PictureRecords
 from justchat.store.rooms import Rooms
 from justchat.store.users import Users
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 from tests.support.waiting import eventually
 
 
 class Moves(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(discard, self.database)
         await create_indexes(self.database)

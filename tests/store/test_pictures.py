@@ -10,14 +10,14 @@ from justchat.model.moment import Moment, now
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.pictures import RETAKEN, PictureRecords
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 DAY = timedelta(days=1)
 
 
 class Records(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(lambda: ensureDeferred(discard(self.database)))
         await create_indexes(self.database)

@@ -13,14 +13,14 @@ from justchat.model.rate import Rate, RateCounter, RateHit
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.rate_windows import RateWindows
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 MINUTE, HOUR = Rate(1, 60), Rate(3, 3600)
 
 
 class WindowsTests(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.time = now()

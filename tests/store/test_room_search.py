@@ -9,12 +9,12 @@ from justchat.model.room import Room, RoomSearch
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database
 from justchat.store.rooms import Rooms
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 
 class Listing(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         await create_indexes(self.database)
         self.rooms = Rooms(self.database, reactor)

@@ -12,14 +12,14 @@ from justchat.store import notices
 from justchat.store.indexes import ENDED, SESSIONS, create_indexes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.sessions import Sessions
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 
 DAY = timedelta(days=1)
 
 
 class Unheard(TestCase):
     async def setUp(self) -> None:
-        self.database = Database(fresh_uri())
+        self.database = Database(empty_uri())
         self.database.open()
         self.addCleanup(lambda: discard(self.database))
         await create_indexes(self.database)

@@ -16,7 +16,7 @@ from justchat.store.mailboxes import Mailboxes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.direct import send
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 from tests.support.waiting import at_once
 
 MANY = 400
@@ -28,7 +28,7 @@ class Stores(TestCase):
 
     async def setUp(self) -> None:
         self.patch(dialogs, "WRITE_DELAY", 60)
-        uri = fresh_uri()
+        uri = empty_uri()
         self.databases = [Database(uri) for _ in range(2)]
         for database in self.databases:
             database.open()

@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.client import Answer, Listener, call, listen, request
 from tests.support.daemon import Daemon, shared_daemon
+from tests.support.kept import note_module
 from tests.support.waiting import eventually
 
 _phones = itertools.count(secrets.randbelow(10**6) * 10)
@@ -89,6 +90,7 @@ class ChatTestCase(TestCase):
     """The daemon's setting ``[http] fast_lane``."""
 
     async def setUp(self) -> None:
+        note_module(self)
         self.daemon = await self.its_daemon()
         self._logged = len(self.daemon.log)
         self._listeners: list[Listener] = []

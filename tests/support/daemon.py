@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.support.forks import Fork
+from tests.support.kept import Kept
 from tests.support.waiting import eventually
 
 TWISTD = str(Path(sys.executable).with_name("twistd"))
@@ -46,8 +47,8 @@ class Daemon:
         self.environ = {**os.environ, "JUSTCHAT_STRICT": "1", **(environ or {})}
         self.prefix: list[str] = []
         self.is_forked = True
-        """Whether it is a fork of a process that has imported it, which takes a third of the time. With a ``prefix`` or
-        several workers it never is.
+        """Whether it is a fork of a process that has imported it, which takes a third of the time. With a ``prefix`` it
+        never is.
         """
         self.process: subprocess.Popen[bytes] | Fork | None = None
         self.http = self.websocket = 0
@@ -84,7 +85,7 @@ class Daemon:
             )
             options += ["--config", str(config)]
         options += self.options
-        if self.is_forked and not self.prefix and "--workers" not in self.options:
+        if self.is_forked and not self.prefix:
             code = self.folder / f"code.{self._runs}"
             code.unlink(missing_ok=True)  # another Daemon may have had the folder
             self._log_file.write_bytes(b"")
@@ -150,11 +151,9 @@ class Daemon:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_shared: dict[bool, Daemon] = {}
+_shared = Kept[Daemon](Daemon.remove, modules=6)
 
 
 async def shared_daemon(*, fast_lane: bool = True) -> Daemon:
-    """The daemon that tests share if they need no special one; it runs until the tests end."""
-    if fast_lane not in _shared:
-        _shared[fast_lane] = await Daemon(fast_lane=fast_lane, settings=METRICS).start()
-    return _shared[fast_lane]
+    """The daemon that tests share if they need no special one."""
+    return await _shared.get(fast_lane, lambda: Daemon(fast_lane=fast_lane, settings=METRICS).start())

@@ -24,8 +24,9 @@ from justchat.store.mongo.client import Database
 from justchat.wiring.hub import Hub, make_hub
 from justchat.wiring.stores import Stores, make_stores
 from tests.support.connections import RecordingConnection
+from tests.support.kept import note_module
 from tests.support.memory_bus import MemoryBus, MemoryNode
-from tests.support.mongo import close, discard, fresh_uri
+from tests.support.mongo import close, discard, empty_uri
 from tests.support.waiting import eventually
 
 _nothing: Any = None
@@ -79,7 +80,8 @@ def is_busy(daemon: JoinedDaemon) -> bool:
 
 class JoinedCase(TestCase):
     async def setUp(self) -> None:
-        self.uri = fresh_uri()
+        note_module(self)
+        self.uri = empty_uri()
         self.node = MemoryNode()
         self._daemons: list[JoinedDaemon] = []
         self.one, self.other = await self.a_daemon(), await self.a_daemon()

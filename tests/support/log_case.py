@@ -16,7 +16,8 @@ from justchat.model.room import Room
 from justchat.store.indexes import create_indexes
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
-from tests.support.mongo import close, drop, fresh_uri
+from tests.support.kept import note_module
+from tests.support.mongo import close, drop, empty_uri
 from tests.support.waiting import eventually
 
 Refused = list[tuple[int, Document]]
@@ -51,7 +52,8 @@ class LogCase(TestCase):
     """Whether each daemon knows that others may write."""
 
     async def setUp(self) -> None:
-        self.uri = fresh_uri()
+        note_module(self)
+        self.uri = empty_uri()
         self.addCleanup(drop, self.uri)
         self._parts: list[tuple[Rooms, Database]] = []
         self.anna = new_id()

@@ -1,4 +1,4 @@
-"""One real mongod per test process, started on first use, and a new database for each test."""
+"""One real mongod per test process, started on first use, and an empty database for each test."""
 
 import atexit
 import itertools
@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections import deque
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,16 @@ from bson import encode
 from pymongo import MongoClient
 from twisted.internet import reactor
 
+from justchat import __version__
 from justchat.runtime.mongod import find_binary, library_environment
+from justchat.store.indexes import INDEXES, VERSIONS
+from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
 from tests.support.waiting import block_until, eventually
 
 _numbers = itertools.count(1)
+RESTING = 3
+"""Databases that are not used again yet: what a killed daemon has sent may still be carried out."""
 ENOUGH_MEMORY = 4 * 2**30
 """Free bytes of the memory's file system that let a mongod keep its files there."""
 
@@ -66,6 +72,7 @@ class RunningMongod:
         command += ["--bind_ip", str(self.socket), "--nounixsocket", "--logpath", str(self.folder / "log")]
         command += ["--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false"]
         command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
+        command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         process = subprocess.Popen(command, env=library_environment(self.folder), stdout=subprocess.DEVNULL)
 
         def log() -> str:
@@ -107,15 +114,51 @@ def shared_mongod() -> RunningMongod:
     return RunningMongod()
 
 
+@cache
+def _client() -> MongoClient[dict[str, Any]]:
+    return MongoClient(shared_mongod().uri(""))
+
+
 def fresh_uri() -> str:
     """The URI of a new database."""
     return shared_mongod().uri(f"test_{os.getpid()}_{next(_numbers)}")
 
 
+_dropped: deque[str] = deque()
+_lent: set[str] = set()
+
+
+def empty_uri() -> str:
+    """The URI of a database without documents. It may be one that was dropped: a hundred files of collections and
+    indexes take mongod longer than most tests take.
+    """
+    if len(_dropped) > RESTING:
+        uri = _dropped.popleft()
+        _empty(_client()[uri.rpartition("/")[2]])
+    else:
+        uri = fresh_uri()
+    _lent.add(uri)
+    return uri
+
+
 def drop(uri: str) -> None:
-    """Remove a database, whose files the shared mongod would hold open."""
-    with MongoClient[dict[str, Any]](uri) as client:
-        client.drop_database(client.get_default_database().name)
+    """Remove a database, whose files the shared mongod would hold open, or keep it for another test."""
+    if uri in _lent:
+        _lent.remove(uri)
+        _dropped.append(uri)
+    elif uri not in _dropped:  # it is, where two clients of a test have the same
+        _client().drop_database(uri.rpartition("/")[2])
+
+
+def _empty(database: Any) -> None:
+    database.command({"profile": 0})
+    for name in database.list_collection_names():
+        if name in INDEXES:
+            database[name].delete_many({})
+        else:
+            database.drop_collection(name)
+    # Without a version it would be one of the first release.
+    database[VERSIONS].insert_one({"_id": "schema", "version": len(MIGRATIONS), "release": __version__})
 
 
 async def close(database: Database) -> None:

@@ -35,7 +35,8 @@ class OperatorsMongod:
         command = ["setpriv", "--pdeathsig", "KILL", "--", find_binary(), "--dbpath", str(self.folder / "db")]
         command += ["--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket", "--quiet"]
         command += ["--logpath", str(self.folder / "log"), "--wiredTigerCacheSizeGB", "0.5"]
-        command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)", *self.options]
+        command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
+        command += ["--setParameter", "diagnosticDataCollectionEnabled=false", *self.options]
         self.process = subprocess.Popen(command, env=library_environment(self.folder), stdout=subprocess.DEVNULL)
 
     async def _accepts(self) -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 from twisted.trial.unittest import TestCase
 
 from tests.support.daemon import Daemon
+from tests.support.kept import note_module
+from tests.support.mongo import drop, empty_uri
 
 LOGGED = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[[^]]*\] ")
 NUMBER = re.compile(r" \(incident [0-9a-f]+\)$")
@@ -43,8 +45,11 @@ def free_port() -> int:
 class StartCase(TestCase):
     is_forked = True
     """See ``Daemon``."""
+    embedded = True
+    """Whether daemons start a MongoDB, which takes longer than they take; else each has a database of the tests'."""
 
     def setUp(self) -> None:
+        note_module(self)
         self.folder = Path(tempfile.mkdtemp(prefix="jc-"))
         self.data = self.folder / "data"
         self.numbers = itertools.count(1)
@@ -52,6 +57,10 @@ class StartCase(TestCase):
 
     def a_daemon(self, *options: str, folder: Path | None = None, environ: dict[str, str] | None = None) -> Daemon:
         """A daemon that is not started yet."""
+        if not self.embedded and "--mongo" not in options:
+            uri = empty_uri()
+            self.addCleanup(drop, uri)
+            options = ("--mongo", uri, *options)
         daemon = Daemon(*options, folder=folder or self.folder, environ=environ)
         daemon.is_forked = self.is_forked
 

@@ -11,7 +11,8 @@ from attrs import evolve
 from tests.support.chat import ChatTestCase, Person, a_person
 from tests.support.client import Listener
 from tests.support.daemon import Daemon
-from tests.support.mongo import fresh_uri
+from tests.support.kept import Kept, note_module
+from tests.support.mongo import drop, empty_uri
 from tests.support.redis_server import RedisServer
 from tests.support.relay import Relay
 from tests.support.waiting import assert_within, at_once
@@ -40,7 +41,7 @@ class Pair:
                 uris[1] = f"redis://127.0.0.1:{self.relay.port}"
             secret = f'[payments]\nsecret_key = "{SECRET_KEY}"\n'
             of_each = [f'{settings}{secret}[bus]\nuri = ["{uri}"]\n' for uri in uris]
-        mongo = fresh_uri()
+        self._uri = mongo = empty_uri()
         self.daemons = [Daemon("--mongo", mongo, settings=each) for each in of_each]
 
     async def start(self) -> "Pair":
@@ -50,12 +51,12 @@ class Pair:
     def end(self) -> None:
         for daemon in self.daemons:
             daemon.remove()
+        drop(self._uri)
         if self.redis is not None:
             self.redis.end()
 
 
-_pairs: dict[tuple[str, bool], Pair] = {}
-"""The pairs that tests share. They run until the tests end."""
+_pairs = Kept[Pair](Pair.end)
 
 
 class TwoDaemonsCase(ChatTestCase):
@@ -65,6 +66,7 @@ class TwoDaemonsCase(ChatTestCase):
     joined = False
 
     async def setUp(self) -> None:
+        note_module(self)
         self._listeners: list[Listener] = []
         pair = await self.a_pair()
         self.redis, (self.daemon, self.other) = pair.redis, pair.daemons
@@ -72,10 +74,7 @@ class TwoDaemonsCase(ChatTestCase):
 
     async def a_pair(self) -> Pair:
         """The pair of this test."""
-        key = self.settings, self.joined
-        if key not in _pairs:
-            _pairs[key] = await Pair(self.settings, joined=self.joined).start()
-        return _pairs[key]
+        return await _pairs.get((self.settings, self.joined), lambda: Pair(self.settings, joined=self.joined).start())
 
     async def tearDown(self) -> None:
         await super().tearDown()

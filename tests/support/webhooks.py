@@ -14,7 +14,8 @@ from twisted.web.http import Request
 from tests.support.chat import Person
 from tests.support.daemon import Daemon
 from tests.support.gateway import Answer, FakeGateway, with_status
-from tests.support.mongo import drop, fresh_uri
+from tests.support.kept import note_module
+from tests.support.mongo import drop, empty_uri
 from tests.support.waiting import eventually
 
 SECRET = "whsec_" + b64encode(bytes(range(24))).decode()
@@ -98,7 +99,8 @@ class WebhooksCase(TestCase):
     settings = ""
 
     def setUp(self) -> None:
-        self.uri = fresh_uri()
+        note_module(self)
+        self.uri = empty_uri()
         self.addCleanup(drop, self.uri)
         self.receiver = self.a_receiver()
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.uri)

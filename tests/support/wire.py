@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
-from tests.support.mongo import drop, fresh_uri
+from tests.support.kept import Kept
+from tests.support.mongo import drop, empty_uri
 from tests.support.waiting import PATIENCE
 
 NOBODY = "0123456789abcdef01234567"
@@ -99,7 +100,7 @@ class OwnDaemonCase(ChatTestCase):
     """Whether the daemon starts a MongoDB, which takes a second; else it has a new database of the tests' own."""
 
     async def its_daemon(self) -> Daemon:
-        self._uri = None if self.embedded else fresh_uri()
+        self._uri = None if self.embedded else empty_uri()
         return Daemon()
 
     async def tearDown(self) -> None:
@@ -124,9 +125,17 @@ class OwnDatabaseCase(OwnDaemonCase):
         self.daemon.options = ("--mongo", self._uri)
 
 
-KEPT = 3
-"""Daemons that run at once: tests of other settings come later."""
-_daemons: dict[str, Daemon] = {}
+def _end(daemon: Daemon) -> None:
+    daemon.remove()
+    drop(uri_of(daemon))
+
+
+def uri_of(daemon: Daemon) -> str:
+    """The database of a daemon that has none of its own."""
+    return daemon.options[daemon.options.index("--mongo") + 1]
+
+
+_daemons = Kept[Daemon](_end)
 
 
 class SettingsCase(ChatTestCase):
@@ -135,17 +144,14 @@ class SettingsCase(ChatTestCase):
     settings: str
 
     async def its_daemon(self) -> Daemon:
-        if self.settings not in _daemons:
-            while len(_daemons) >= KEPT:
-                _daemons.pop(next(iter(_daemons))).remove()
-            daemon = Daemon()
-            await _start(daemon, self.settings, fresh_uri())
-            _daemons[self.settings] = daemon
-        return _daemons[self.settings]
+        async def make() -> Daemon:
+            return await _start(Daemon(), self.settings, empty_uri())
+
+        return await _daemons.get(self.settings, make)
 
 
-async def _start(daemon: Daemon, toml: str, uri: str | None) -> None:
+async def _start(daemon: Daemon, toml: str, uri: str | None) -> Daemon:
     config = daemon.folder / "justchat.toml"
     config.write_text(toml)
     daemon.options = ("--config", str(config), *(() if uri is None else ("--mongo", uri)))
-    await daemon.start()
+    return await daemon.start()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import METRICS, Daemon
+from tests.support.kept import Kept
 from tests.support.socketio.by_hand import a_session
 from tests.support.waiting import eventually
 
@@ -47,26 +48,27 @@ async def a_session_of(port: int, worker: int, version: int = 4, more: str = "")
     raise AssertionError(f"no connection reached worker {worker}")
 
 
-_shared: list[Daemon] = []
+_shared = Kept[Daemon](Daemon.remove)
+
+
+async def a_group() -> Daemon:
+    """A daemon with NUMBER workers."""
+    daemon = Daemon()
+    config = daemon.folder / "justchat.toml"
+    # The number of workers is in the settings file, as operators have it.
+    config.write_text(
+        f'[http]\nworkers = {NUMBER}\n[payments]\nsecret_key = "{SECRET}"\n'
+        '[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n' + METRICS
+    )
+    daemon.options = ("--config", str(config))
+    return await daemon.start()
 
 
 class WorkersCase(ChatTestCase):
     """Tests of a daemon with NUMBER workers, which they share."""
 
-    async def setUp(self) -> None:
-        if not _shared:
-            # The number of workers is in the settings file, as operators have it.
-            daemon = Daemon()
-            config = daemon.folder / "justchat.toml"
-            config.write_text(
-                f'[http]\nworkers = {NUMBER}\n[payments]\nsecret_key = "{SECRET}"\n'
-                '[limits]\nexempt = ["127.0.0.0/8", "::1/128"]\n' + METRICS
-            )
-            daemon.options, daemon.is_forked = ("--config", str(config)), False
-            _shared.append(await daemon.start())
-        (self.daemon,) = _shared
-        self._listeners = []
-        self._logged = len(self.daemon.log)
+    async def its_daemon(self) -> Daemon:
+        return await _shared.get(None, a_group)
 
     async def killed(self, worker: int) -> None:
         """Kill a worker; returns when its successor accepts connections."""

@@ -24,7 +24,7 @@ from justchat.store.pictures import RETAKEN, PictureRecords
 from justchat.workers import picture_cache
 from justchat.workers.images import Images
 from justchat.workers.picture_cache import COPY_AGE, PictureCache
-from tests.support.mongo import discard, fresh_uri
+from tests.support.mongo import discard, empty_uri
 from tests.support.waiting import at_once, eventually
 
 SIZE = 100_000
@@ -72,7 +72,7 @@ class CacheCase(TestCase):
         self.root = Path(folder.name)
         self.former = self.root / "uploads"
         self.former.mkdir()
-        self.database = Database(fresh_uri(), files=True)
+        self.database = Database(empty_uri(), files=True)
         self.database.open()
         self.addCleanup(lambda: ensureDeferred(discard(self.database)))
         await create_indexes(self.database)
