@@ -116,14 +116,25 @@ def _limit_of(pid: int) -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
+def written_endpoints(settings: Settings) -> dict[str, str]:
+    """The endpoints, by table of the settings."""
+    found = {
+        "http": settings.http.endpoint,
+        "websocket": settings.websocket.endpoint,
+        "server": settings.server.endpoint,
+        "metrics": settings.metrics.endpoint,
+    }
+    return {table: endpoint for table, endpoint in found.items() if endpoint is not None}
+
+
 def _endpoints(settings: Settings) -> dict[str, str]:
-    found = {"http": settings.http.endpoint, "websocket": settings.websocket.endpoint}
-    return found if settings.server.endpoint is None else {**found, "server": settings.server.endpoint}
+    """Those for clients and servers of apps."""
+    return {table: endpoint for table, endpoint in written_endpoints(settings).items() if table != "metrics"}
 
 
 def certificates(settings: Settings) -> Iterator[Finding]:
     """The certificates of ``ssl:`` endpoints: whether they can be read, and when they expire."""
-    for table, endpoint in {**_endpoints(settings), "metrics": settings.metrics.endpoint or ""}.items():
+    for table, endpoint in written_endpoints(settings).items():
         if is_tls(endpoint):
             read_certificate(table, endpoint)
             fields = fields_of_endpoint(endpoint)

@@ -22,6 +22,7 @@ from justchat.admin.checks import (
     time_now,
     unjoined_daemons,
     with_endpoints,
+    written_endpoints,
 )
 from justchat.admin.database import find_database
 from justchat.admin.output import Outcome, table
@@ -37,6 +38,7 @@ from justchat.store.migrations import MIGRATIONS
 from justchat.store.mongo.client import Database
 from justchat.store.schema import Schema
 from justchat.store.sms_counts import SmsCounts
+from justchat.wiring.settings_check import faults_of_settings
 
 _RANK = {CheckState.WRONG: 0, CheckState.WARNING: 1, CheckState.OK: 2}
 
@@ -57,8 +59,12 @@ async def examine(load: Callable[..., Settings], reactor: Any, arguments: Namesp
         found += daemon(running, settings)
         settings = with_endpoints(settings, running)
         found += _of_secrets(load)
+        # What systemd opens is not there for a command.
+        opened = {table: each for table, each in written_endpoints(settings).items() if not each.startswith("systemd:")}
+        faults = faults_of_settings(settings, opened)
+        found += [Finding("settings", CheckState.WRONG, line, "correct it: no daemon starts") for line in faults]
         for name, check in WITHOUT_DATABASE:
-            found += _carried_out(name, check, settings)
+            found += [each for each in _carried_out(name, check, settings) if each.what not in faults]
         found += await _of_database(settings, reactor)
     found.sort(key=lambda finding: _RANK[finding.state])
     is_wrong = any(each.state is CheckState.WRONG for each in found)

@@ -5,17 +5,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from twisted.internet import reactor as default_reactor
-
 from justchat.bus.check import BusAway
 from justchat.config.settings import Settings
 from justchat.errors import StartupError
 from justchat.outbound.s3.preflight import BucketAway, check_bucket
 from justchat.runtime.data_dir import SECRET_KEY, Owner, check_owner, check_restored, check_secret
-from justchat.runtime.endpoints import server_of
 from justchat.runtime.mongod_binary import find_binary
 from justchat.store.mongo.uri import check_reachable
 from justchat.wiring.bus import check_bus_of
+from justchat.wiring.settings_check import faults_of_settings
 from justchat.wiring.words import load_word_list
 
 
@@ -46,11 +44,9 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
     Returns the warnings where they are all: they do not keep the daemon from starting.
     """
     owner = owner_of(twistd)
-    faults: list[str] = []
+    faults = faults_of_settings(settings, all_endpoints(settings))
     warnings: list[str] = []
     checks: list[Callable[[], list[str] | None]] = [
-        *(partial(_check_endpoint, *each) for each in all_endpoints(settings).items()),
-        partial(_check_shared_limits, settings),
         partial(_check_database, settings),
         partial(_warnings_of_bus, settings),
         partial(_check_data_dir, settings, owner),
@@ -66,15 +62,6 @@ def check_start(settings: Settings, twistd: Mapping[str, Any]) -> list[str]:
     if faults:
         raise StartupError("\n".join([*faults, *warnings]))
     return warnings
-
-
-def _check_endpoint(table: str, endpoint: str) -> None:
-    server_of(table, endpoint, default_reactor)
-
-
-def _check_shared_limits(settings: Settings) -> None:
-    if settings.limits.shared and settings.bus.uri is None and settings.http.workers == 1:
-        raise StartupError("[limits] shared: needs a [bus] uri, over which daemons count together")
 
 
 def _check_database(settings: Settings) -> None:
@@ -115,15 +102,9 @@ def _warnings_of_pictures(settings: Settings) -> list[str]:
 
 
 def _warnings_of_bus(settings: Settings) -> list[str]:
-    """A bus that is away keeps nobody from chatting, so it is a warning. Raises StartupError where it is refused, or
-    several daemons with these settings could not be one.
-    """
-    if settings.bus.uri is None:
+    """A bus that is away keeps nobody from chatting, so it is a warning. Raises StartupError where it is refused."""
+    if settings.bus.uri is None or settings.payments.secret_key is None:  # the latter is a fault already
         return []
-    if settings.payments.secret_key is None:
-        raise StartupError(
-            "[bus] uri: needs [payments] secret_key, the same for all daemons; a generated one is this daemon's alone"
-        )
     warnings = []
     try:
         check_bus_of(settings)

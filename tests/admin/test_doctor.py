@@ -74,6 +74,23 @@ class Doctor(AdminCase):
 
         self.assertEqual((1, 2), (code, len(found["settings"])))
 
+    async def test_no_start(self) -> None:
+        """What would keep a daemon from starting is wrong, a line each."""
+        file = self.folder / "no_start.toml"
+        for text, line in (
+            ('[http]\nendpoint = "nowhere:1"\n', "[http] endpoint: 'nowhere:1' is no endpoint"),
+            ('[metrics]\nendpoint = "tcp:99999"\n', "[metrics] endpoint: 'tcp:99999' is no endpoint"),
+            ("[limits]\nshared = true\n", "[limits] shared: needs a [bus] uri"),
+            ('[bus]\nuri = "redis://127.0.0.1:1"\n', "[bus] uri: needs [payments] secret_key"),
+        ):
+            file.write_text(text)
+
+            code, found = await self.checks("--config", str(file))
+
+            self.assertEqual(1, code)
+            told = [each["found"] for each in found["settings"] if each["state"] == "wrong"]
+            self.assertEqual([True], [each.startswith(line) for each in told], told)
+
     async def test_indexes(self) -> None:
         """An index that is missing is wrong, and is named."""
         uri = fresh_uri()
