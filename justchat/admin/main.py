@@ -26,6 +26,8 @@ IN_DOUBT = "the database went away; check whether it was done before you try aga
 
 def main() -> None:
     """The console script."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal may lack a character, of the help or of a name
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = parse()
     # Operators need no log of the libraries.
     globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
@@ -76,9 +78,7 @@ def refused(why: str) -> SystemExit:
 
 
 def say(text: str) -> None:
-    """Print a text, also where the terminal lacks a character or the reader has closed the pipe."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    """Print a text, also where the reader has closed the pipe."""
     try:
         print(text, flush=True)
     except BrokenPipeError:

@@ -5,6 +5,7 @@ import io
 import shlex
 import shutil
 import subprocess
+import sys
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from justchat import __version__
 from justchat.admin.arguments import make_parser, parse
+from justchat.admin.main import main
 from tests.support.admin import AdminCase, run_script
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operating.rst").read_text()
@@ -31,6 +33,21 @@ def commands(parser: ArgumentParser, *names: str) -> Iterator[tuple[tuple[str, .
         yield names, parser
     for name, choice in below.items():
         yield from commands(choice, *names, name)
+
+
+class Terminals(SynchronousTestCase):
+    def test_ascii(self) -> None:
+        """The help is shown on a terminal that lacks a character of it, as in the locale POSIX."""
+        shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        self.patch(sys, "stdout", shown)
+        self.patch(sys, "argv", ["justchat-admin", "--help"])
+
+        with self.assertRaises(SystemExit) as ended:
+            main()
+
+        shown.flush()
+        self.assertEqual(0, ended.exception.code)
+        self.assertIn(b"usage: justchat-admin", shown.buffer.getvalue())
 
 
 class Commands(SynchronousTestCase):
