@@ -1,5 +1,6 @@
 """The body of an upload: a picture alone, or a form's field ``photo`` (RFC 7578)."""
 
+import re
 from collections.abc import AsyncIterator
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
@@ -19,11 +20,20 @@ _PARTS = 128
 """Parts of a form at most. Thousands of small parts in one piece would block the reactor."""
 _KEY = 1024
 """Bytes of a session key at most."""
+_BARE_BOUNDARY = re.compile(r';[ \t]*boundary=([^ \t;"]+)', re.IGNORECASE)
 
 
 def is_form(content_type: str) -> bool:
     """Whether a body is a form, which may contain a session key."""
     return bool(parse_options_header(content_type)[0] == "multipart/form-data")
+
+
+def _boundary_of(content_type: str) -> str:
+    """The boundary of a form, empty without one. Clients write those without quotes, too, that need them, such as
+    ``----=_Part_1`` (RFC 2046, section 5.1.1).
+    """
+    bare = _BARE_BOUNDARY.search(content_type)
+    return bare[1] if bare else parse_options_header(content_type)[1].get("boundary", "")
 
 
 async def read_upload(raw: SpoolFile, content_type: str, limits: Limits, spool: Spool) -> tuple[ImageBody, str | None]:
@@ -34,7 +44,7 @@ async def read_upload(raw: SpoolFile, content_type: str, limits: Limits, spool: 
     key: str | None = None
     file = raw
     if is_form(content_type):
-        file, key = await _read_form(raw, parse_options_header(content_type)[1].get("boundary", ""), spool)
+        file, key = await _read_form(raw, _boundary_of(content_type), spool)
     try:
         if file.size > limits.image:
             raise TooLarge(f"an image may have {limits.image} bytes")

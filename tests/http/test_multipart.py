@@ -31,6 +31,10 @@ GOOD = {
     **{repr(name): (form(NAMED + b"; " + name), TYPE) for name in FILENAMES},
     "a filename before the name": (form(b"Content-Disposition: form-data; filename*=UTF-8''%ff.png; name=photo"), TYPE),
     "a quoted boundary": (form(NAMED, boundary=b"a b:c"), 'multipart/form-data; boundary="a b:c"'),
+    **{
+        f"a bare boundary {bare!r}": (form(NAMED, boundary=bare.encode()), f"multipart/form-data; charset=x;boundary={bare}; y=z")
+        for bare in ("----=_Part_1_2.3", "=a=b", "a/b:c?d(e),f", "***", "'a'", "x" * 200)
+    },
     "other cases": (form(b'content-disposition: FORM-DATA; NAME="photo"'), "Multipart/Form-Data; Boundary=BOUND"),
     "parameters after the boundary": (form(NAMED), TYPE + "; charset=utf-8"),
     "a preamble": (form(NAMED, before=b"This is a form.\r\n\r\n"), TYPE),
