@@ -12,7 +12,6 @@ with SLOW_HASHES in the environment.
 import contextlib  # a global "suppress" would be a setting of trial's
 import ctypes
 import gc
-import importlib
 import json
 import os
 import random
@@ -25,7 +24,6 @@ from typing import Any
 
 from twisted.application.service import IServiceMaker
 from twisted.internet import reactor
-from twisted.internet.process import Process
 from twisted.plugin import getPlugins
 from twisted.scripts.twistd import run as twistd
 
@@ -37,13 +35,12 @@ from justchat.http.declared import all_declared
 from justchat.http.endpoint import Endpoint
 from justchat.model import ids
 from justchat.wiring import transports
-from justchat.workers import passwords, picture_worker
+from justchat.workers import passwords
 from tests.support import quick_hashes
 from tests.support.forked_workers import fork_workers
 from tests.support.quick_hashes import SLOW_HASHES
 
 PROGRAMS: dict[str, Callable[[], object]] = {"twistd": twistd, "justchat-admin": justchat_admin}
-WORKERS = {module.__name__ for module in (quick_hashes, picture_worker)}
 PR_SET_PDEATHSIG = 1
 _codes: dict[int, Path] = {}
 """The files of exit codes, by process id."""
@@ -96,40 +93,6 @@ def _on_ended(*_: object) -> None:
             unnamed.rename(file)
 
 
-def _fork_workers() -> None:
-    """Let the workers of this daemon be its forks: their imports, too, take longer than what they do in most tests."""
-    spawn, execute = Process._trySpawnInsteadOfFork, Process._execChild
-
-    def is_worker(arguments: Sequence[str]) -> bool:
-        return len(arguments) == 4 and arguments[3] in WORKERS
-
-    def spawn_others(self: Process, *how: Any) -> bool:
-        return not is_worker(how[4]) and bool(spawn(self, *how))
-
-    def work_or_execute(self: Process, *how: Any) -> None:
-        if not is_worker(how[4]):
-            execute(self, *how)
-        _work(how[4][3], how[5])
-
-    Process._trySpawnInsteadOfFork, Process._execChild = spawn_others, work_or_execute
-
-
-def _work(module: str, environ: dict[str, str]) -> None:
-    """Be what a new process that runs this module would be."""
-    gc.enable()
-    signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals():
-        if callable(signal.getsignal(number)):
-            signal.signal(number, signal.SIG_DFL)
-    os.environ.clear()
-    os.environ.update(environ)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", 1)  # noqa: SIM115
-    loader: Any = importlib.import_module(module).__loader__
-    exec(loader.get_code(module), {"__name__": "__main__"})
-    sys.stdout.flush()
-    os._exit(0)
-
-
 def _become(asked: dict[str, Any]) -> None:
     """Make this process what it would be had it been started for the program."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -145,7 +108,6 @@ def _become(asked: dict[str, Any]) -> None:
     if not is_real:
         quick_hashes.be_quick()
         passwords.password_worker = quick_hashes
-        _fork_workers()
     os.chdir(asked["folder"])
     sys.argv = asked["arguments"]
     if asked["arguments"][0] == "twistd" and not is_real:
