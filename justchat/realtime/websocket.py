@@ -141,8 +141,9 @@ class RawWebSocketFactory(BoundedWebSocketFactory):
             settings=settings,
             services=services,
             reactor=reactor,
-            autoPingInterval=settings.ping_interval,
-            autoPingTimeout=settings.ping_timeout,
+            # Autobahn's timer cuts these to whole seconds of the clock, so that a second may be none at all.
+            autoPingInterval=settings.ping_interval + 1,
+            autoPingTimeout=settings.ping_timeout + 1,
         )
         self.services = services
         self.sockets: set[RawWebSocket] = set()

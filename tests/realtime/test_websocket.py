@@ -233,7 +233,7 @@ class OwnDaemon(OwnDaemonCase):
 
     async def test_silent_peer(self) -> None:
         """A peer that answers no ping is disconnected; one that answers stays."""
-        await self.start("[websocket]\nping_interval = 1\nping_timeout = 1")
+        await self.start("[websocket]\nping_interval = 0.1\nping_timeout = 2")
         anna = await self.a_person()
         silent, lively = await self.a_listener(anna), await self.a_listener(anna)
 
