@@ -1,22 +1,28 @@
 """Sign-in with tokens of an issuer (contract, section 8)."""
 
 import time
+from secrets import token_hex
 from typing import Any
 
 import jwt
 from twisted.internet.defer import Deferred, gatherResults
 
 from tests.support.admin import run
-from tests.support.chat import Person, a_phone
+from tests.support.chat import ChatTestCase, Person, a_phone
 from tests.support.client import Answer, call
 from tests.support.issuer import KEYS, NAME, SECRET, JwksServer, issuer_settings, jwk, new_key, pem, token
 from tests.support.servers import an_app_server
-from tests.support.wire import USER_FIELDS, OwnDaemonCase
+from tests.support.wire import USER_FIELDS, OwnDaemonCase, SettingsCase
 
 UNLIMITED = "[limits]\nenabled = false\n"
 
 
-class TokensCase(OwnDaemonCase):
+def somebody() -> str:
+    """A subject whom the daemon does not know."""
+    return f"anna-{token_hex(4)}"
+
+
+class Tokens(ChatTestCase):
     async def auth(self, jwt: object, **more: Any) -> Answer:
         return await call(self.daemon.http, "/init/auth", {"jwt": jwt, **more})
 
@@ -31,16 +37,19 @@ class TokensCase(OwnDaemonCase):
             self.assertEqual((401, "wrong-token"), (answer.status, answer.code), f"{str(each)[:200]} {answer}")
 
 
-class SigningIn(TokensCase):
-    async def setUp(self) -> None:
-        await super().setUp()
-        await self.start(issuer_settings(public_key=pem(KEYS["ES256"])) + UNLIMITED)
+class TokensCase(OwnDaemonCase, Tokens):
+    """Each with a daemon of its own."""
+
+
+class SigningIn(SettingsCase, Tokens):
+    settings = issuer_settings(public_key=pem(KEYS["ES256"])) + UNLIMITED
 
     async def test_first_sight(self) -> None:
         """The first token of somebody makes their account, without a phone; later ones sign in to it."""
-        first = await self.auth(token("anna-1"))
-        second = await self.auth(token("anna-1"))
-        other = await self.auth(token("boris-2"))
+        anna = somebody()
+        first = await self.auth(token(anna))
+        second = await self.auth(token(anna))
+        other = await self.auth(token(somebody()))
 
         self.assertEqual([200] * 3, [answer.status for answer in (first, second, other)], first)
         self.assertEqual(USER_FIELDS, set(first.data["user"]))
@@ -51,14 +60,15 @@ class SigningIn(TokensCase):
 
     async def test_at_once(self) -> None:
         """First sign-ins at once make one account."""
-        answers = await gatherResults([Deferred.fromCoroutine(self.auth(token("many"))) for _ in range(10)])
+        many = somebody()
+        answers = await gatherResults([Deferred.fromCoroutine(self.auth(token(many))) for _ in range(10)])
 
         self.assertEqual({200}, {answer.status for answer in answers})
         self.assertEqual(1, len({answer.data["user"]["_id"] for answer in answers}))
 
     async def test_as_others(self) -> None:
         """Who signed in with a token does what others do: rooms, messages, events, the profile, an export."""
-        anna, boris = await self.person("anna"), await self.person("boris")
+        anna, boris = await self.person(somebody()), await self.person(somebody())
         listener = await self.a_listener(boris)
 
         self.assertEqual(200, (await anna.call("/init/edit", user={"nickname": "Anna"})).status)
@@ -114,14 +124,15 @@ class SigningIn(TokensCase):
 
     async def test_deletion(self) -> None:
         """Their account is deleted by a token, and a sign-in cancels that."""
-        anna = await self.person("anna")
+        subject = somebody()
+        anna = await self.person(subject)
         for proof in ({"key": "123456"}, {"jwt": token("boris")}, {"jwt": "a.b.c"}):
             self.assertEqual(401, (await anna.call("/user/delete", **proof)).status, proof)
         self.assertEqual(400, (await anna.call("/user/delete")).status)
-        self.assertEqual(202, (await anna.call("/user/delete", jwt=token("anna"))).status)
+        self.assertEqual(202, (await anna.call("/user/delete", jwt=token(subject))).status)
         self.assertEqual(440, (await anna.call("/init/getUser")).status)
 
-        again = await self.person("anna")
+        again = await self.person(subject)
 
         self.assertEqual(anna.id, again.id)
         self.assertEqual(200, (await again.call("/init/getUser", user_id=anna.id)).status)
