@@ -12,6 +12,7 @@ from tests.support.browser import CHROMIUM
 from tests.support.chat import Person, a_person, a_room
 from tests.support.daemon import Daemon
 from tests.support.javascript import LIBRARY, NODE, ChromiumPage, NodePage, built
+from tests.support.mongo import drop, fresh_uri
 from tests.support.relay import Relay
 from tests.support.waiting import at_once, eventually
 
@@ -46,7 +47,9 @@ class Library(TestCase):
 
     async def setUp(self) -> None:
         await built()
-        self.daemon = await Daemon(settings=f"[websocket]\nreplay_events = {REPLAYED}\n").start()
+        uri = fresh_uri()
+        self.addCleanup(drop, uri)
+        self.daemon = await Daemon("--mongo", uri, settings=f"[websocket]\nreplay_events = {REPLAYED}\n").start()
         self.addCleanup(self.daemon.remove)
         self.relay = Relay(self.daemon.http, random.Random(1))
         self.addCleanup(self.relay.end)

@@ -14,6 +14,7 @@ from justchat.protocol.events import Position
 from justchat.realtime.session_binding import LaterEvents
 from tests.support.chat import a_room
 from tests.support.daemon import Daemon
+from tests.support.mongo import drop, fresh_uri
 from tests.support.socketio.by_hand import ask
 from tests.support.waiting import eventually
 from tests.support.wire import SettingsCase
@@ -130,7 +131,9 @@ class Inits(SettingsCase):
 
     async def test_rate(self) -> None:
         """Inits count as read calls of the session, on any socket: one too many is closed 4429."""
-        self.daemon = await Daemon("--config", self.config("[limits]\nread = '5/hour'\n")).start()
+        uri = fresh_uri()
+        self.addCleanup(drop, uri)
+        self.daemon = await Daemon("--mongo", uri, "--config", self.config("[limits]\nread = '5/hour'\n")).start()
         self.addCleanup(self.daemon.stop)
         anna, boris = await self.a_person(), await self.a_person()
         for _ in range(5):

@@ -6,6 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.chat import a_person
 from tests.support.daemon import Daemon
+from tests.support.mongo import drop, fresh_uri
 from tests.support.socketio.clients import MISSING, Node
 
 
@@ -17,7 +18,9 @@ class Restart(TestCase):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        daemon = await Daemon("--http", f"tcp:{port}:interface=127.0.0.1").start()
+        uri = fresh_uri()
+        self.addCleanup(drop, uri)
+        daemon = await Daemon("--http", f"tcp:{port}:interface=127.0.0.1", "--mongo", uri).start()
         self.addCleanup(daemon.remove)
         node = Node()
         self.addCleanup(node.leave)
