@@ -33,7 +33,14 @@ def server_of(table: str, endpoint: str, reactor: Any) -> IStreamServerEndpoint:
     """The endpoint of a Twisted endpoint description. Raises StartupError where the description is wrong."""
     try:
         server: IStreamServerEndpoint = serverFromString(reactor, endpoint)
-    except (ValueError, TypeError, LookupError, OSError) as error:
+    except LookupError as error:
+        if not endpoint.removeprefix("haproxy:").startswith("systemd:"):
+            raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
+        raise StartupError(
+            f"[{table}] endpoint: systemd has opened no socket for {endpoint}; only the daemon that it starts by"
+            " justchat.socket has them"
+        ) from error
+    except (ValueError, TypeError, OSError) as error:
         raise StartupError(f"[{table}] endpoint: {endpoint!r} is no endpoint: {error}") from error
     except crypto.Error as error:
         raise StartupError(f"[{table}] endpoint: {endpoint!r}: a key or certificate of it cannot be read") from error

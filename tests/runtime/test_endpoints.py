@@ -24,3 +24,11 @@ class Ports(TestCase):
         """The first and the last port, and endpoints without one."""
         for endpoint in ("tcp:0", "tcp:65535:interface=127.0.0.1", "tcp6:65535", "unix:/tmp/70000"):
             server_of("http", endpoint, reactor)
+
+
+class OfSystemd(TestCase):
+    def test_not_opened(self) -> None:
+        """A socket that systemd has not opened, as for --check-config in a shell, is named, with who has it."""
+        for endpoint in ("systemd:domain=INET:index=0", "systemd:domain=INET6:name=http"):
+            error = self.assertRaises(StartupError, server_of, "http", endpoint, reactor)
+            self.assertIn(f"[http] endpoint: systemd has opened no socket for {endpoint}; ", str(error))
