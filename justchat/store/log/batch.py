@@ -156,7 +156,10 @@ class Batches(Generic[S]):
         others = [append for append in batch if append.stream not in in_doubt]
         again = self._decide(others, stored.refused, doubted)
         await self._publication.publish()
-        return again + self._decide(doubted, await self._in_doubt.settle(doubted))
+        refused = await self._in_doubt.settle(doubted)
+        for stream in refused:
+            self._heads.liveness.doubt(stream)  # whatever the head has: its seqs may be free again
+        return again + self._decide(doubted, refused)
 
     def _decide(
         self, batch: list[Append[S]], refused: dict[Id, Refusal[S]], undecided: Sequence[Append[S]] = ()
@@ -191,9 +194,17 @@ class Batches(Generic[S]):
                 if refusal.is_id_stored:
                     append.fail(Failure(AlreadyStored()))
                     continue
-                self._heads.liveness.doubt(append.stream)
+                if not self._has_come(append):
+                    self._heads.liveness.doubt(append.stream)
             (fallen if append.stream in ended else stored).append(append)
         return stored, fallen
+
+    def _has_come(self, append: Append[S]) -> bool:
+        """Whether the entry that took the place of this append's has come over the bus meanwhile, so that the log need
+        not be read for it.
+        """
+        head = self._heads.in_memory.get(append.stream)
+        return head is not None and append.entry is not None and head.seq >= append.entry.seq
 
 
 def _fail(batch: list[Append[S]], streams: set[Id]) -> None:

@@ -61,6 +61,27 @@ class Live(Joined):
 
         self.assertEqual([[]] * 20, inserts)
 
+    async def test_refused_and_heard(self) -> None:
+        """Where the entry that was first has come over the bus meanwhile, the log is not read for it."""
+        self.buses[1].loses = lambda stream, kind: True
+        _, first = await self.one.append(self.room, say(self.anna))
+        reads = self.reads(self.other)
+
+        async def insert(insert: Insert, documents: list[Document]) -> Refused:
+            refused = await insert()
+            if refused:
+                self.buses[1].loses = lambda stream, kind: False
+                self.buses[1].receive(*self.buses[0].published[-1])
+            return refused
+
+        self.on_insert(self.other, insert)
+
+        _, second = await self.other.append(self.room, say(self.anna))
+
+        self.assertEqual([], reads)
+        self.assertEqual([first, second], self.seen[1])
+        self.assertEqual([2, 3], self.seqs_published(1))
+
     async def test_refused_after_a_look(self) -> None:
         """What the head refuses is refused by the log: another daemon may just have let the user in."""
         boris = new_id()
