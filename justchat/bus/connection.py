@@ -1,7 +1,7 @@
 """A connection to a node: RESP3 (https://redis.io/docs/latest/develop/reference/protocol-spec/), parsed by hiredis.
 
-RESP3 marks what subscriptions bring, so that one connection publishes and subscribes. Twisted sends all that is written
-in a turn of the reactor at once.
+RESP3 marks what subscriptions bring, so that one connection publishes and subscribes. What is published in a turn of
+the reactor leaves at its end, in one ``send``: Twisted would wait for epoll, which takes a turn of its own.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import Protocol as Shape
 
 from hiredis import ProtocolError, PushNotification, Reader, ReplyError, pack_command
 from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IWriteDescriptor
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -70,11 +71,15 @@ class RespConnection(Protocol):
         self._why: str | None = None
         self._wanted: deque[bytes] = deque()
         self._called = False
+        self._is_plain = False
+        """Not TLS."""
+        self._flush_call: Any = None
         self.unanswered: deque[bytes] = deque()
         self.unanswered_bytes = 0
         self._lag = self._pinged_at = 0.0
 
     def connectionMade(self) -> None:
+        self._is_plain = IWriteDescriptor.providedBy(self.transport)
         self.transport.write(greeting(self._uri))
         self._timer = self._call_later(PING_EVERY, self._ping)
 
@@ -103,8 +108,15 @@ class RespConnection(Protocol):
         self.unanswered_bytes += len(command)
         self.unanswered.append(command)
         self.transport.write(command)
+        if self._flush_call is None and self._is_plain:
+            self._flush_call = self._call_later(0, self._flush)
         if self.unanswered_bytes > UNANSWERED:
             self.drop("it reads too slowly")
+
+    def _flush(self) -> None:
+        self._flush_call = None
+        if self.transport.doWrite():
+            self.drop("connection lost")  # the reactor, which closes what cannot be written to, has not called
 
     def subscribe(self, channels: Iterable[bytes]) -> None:
         """Subscribe at the end of this turn of the reactor, in chunks, a turn each."""
@@ -177,8 +189,9 @@ class RespConnection(Protocol):
             self._user.greeted()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for call in (self._timer, self._flush_call):
+            if call is not None:
+                call.cancel()
         self._why = self._why or failure_text(reason)
         self._user.lost(self._why)
 

@@ -2,6 +2,9 @@
 
 A server of publish and subscribe on a Unix socket that only its own user can open. It speaks as much of RESP as the
 driver does: HELLO, PING, SUBSCRIBE, UNSUBSCRIBE and PUBLISH.
+
+A worker is woken for nothing that it can do without: an entry does not go back to the worker that published it, and
+that a packet was carried is said with what comes next, or a little later.
 """
 
 from contextlib import suppress
@@ -10,18 +13,24 @@ from typing import Any
 
 from hiredis import Reader
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from justchat.bus.connection import UNREADABLE
+from justchat.bus.packets import HEADS
+from justchat.interfaces.bus import PacketKind
 
 UNREAD = 16 * 1024 * 1024
 """Bytes that may wait for a client that does not read. It is cut, as by Redis, connects anew and reads the log."""
 LARGEST_COMMAND = 16 * 1024 * 1024
 """Bytes of a command that is not complete."""
 
+ANSWER_WITHIN = 0.02
+"""Seconds in which a PUBLISH is answered. Nobody waits for the answer: what has none is sent again after an outage."""
+
+_ENTRY = HEADS[PacketKind.ENTRY]
 _MORE = object()
 
 
@@ -42,6 +51,7 @@ class RelayClient(Protocol):
         self._ended = False
         self._published: list[bytes] = []
         """The answers to PUBLISH commands that are not sent yet."""
+        self._answer_call: IDelayedCall | None = None
         self.channels: set[bytes] = set()
 
     def connectionMade(self) -> None:
@@ -59,15 +69,21 @@ class RelayClient(Protocol):
                     self._carry_out(command)
         except UNREADABLE:
             self._end()
-        self._answer_publishing()
+        self._relay.flush()
+        if self._published and self._answer_call is None:
+            self._answer_call = self._relay.call_later(ANSWER_WITHIN, self._answer_late)
         if reader.len() > LARGEST_COMMAND:
             self._end()
 
     def _publish(self, channel: object, payload: object) -> None:
         if type(channel) is bytes and type(payload) is bytes:
-            self._published.append(b":%d\r\n" % self._relay.publish(channel, payload))
+            self._published.append(b":%d\r\n" % self._relay.publish(channel, payload, self))
         else:
             self._end()
+
+    def _answer_late(self) -> None:
+        self._answer_call = None
+        self._answer_publishing()
 
     def _answer_publishing(self) -> None:
         """Answer all PUBLISH commands that were carried out, in one write."""
@@ -111,8 +127,14 @@ class RelayClient(Protocol):
         self._write(b"".join(head + b"$%d\r\n%b\r\n:%d\r\n" % (len(each), each, count) for each in channels))
 
     def push(self, message: bytes) -> None:
-        """Send a packet to this subscriber."""
+        """Send a packet to this subscriber, at the next ``flush``."""
+        self._answer_publishing()
         self._write(self._mark + message)
+
+    def flush(self) -> None:
+        """Send what was written now, not in a turn of the reactor of its own."""
+        if not self._paused and not self._ended and self.transport.doWrite():
+            self._end()  # the reactor, which closes what cannot be written to, has not called
 
     def _write(self, data: bytes) -> None:
         if not self._paused:
@@ -144,6 +166,9 @@ class RelayClient(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._ended = True
+        if self._answer_call is not None:
+            self._answer_call.cancel()
+            self._answer_call = None
         self._relay.forget(self)
 
 
@@ -152,9 +177,12 @@ class Relay:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
+        self.call_later = reactor.callLater
         self._port: Any = None
         self._subscribers: dict[bytes, dict[RelayClient, None]] = {}
         self._gone: Deferred[None] | None = None
+        self._pushed: set[RelayClient] = set()
+        """Those that packets were pushed to since the last ``flush``."""
         self.clients: set[RelayClient] = set()
 
     def listen(self, path: Path) -> None:
@@ -174,15 +202,29 @@ class Relay:
         if self._gone is not None:
             await self._gone
 
-    def publish(self, channel: bytes, payload: bytes) -> int:
-        """Send a packet to all subscribers of its channel; returns their number."""
+    def publish(self, channel: bytes, payload: bytes, publisher: RelayClient) -> int:
+        """Send a packet to all subscribers of its channel, an entry to all others; returns their number."""
         subscribers = self._subscribers.get(channel)
         if not subscribers:
             return 0
-        message = b"3\r\n$7\r\nmessage\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(payload), payload)
-        for client in subscribers:
-            client.push(message)
-        return len(subscribers)
+        receivers = [each for each in subscribers if each is not publisher or not payload.startswith(_ENTRY)]
+        if receivers:
+            message = b"3\r\n$7\r\nmessage\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
+                len(channel),
+                channel,
+                len(payload),
+                payload,
+            )
+            for client in receivers:
+                client.push(message)
+            self._pushed.update(receivers)
+        return len(receivers)
+
+    def flush(self) -> None:
+        """Send what was pushed."""
+        for client in self._pushed:
+            client.flush()
+        self._pushed.clear()
 
     def subscribe(self, client: RelayClient, channel: bytes) -> None:
         self._subscribers.setdefault(channel, {})[client] = None

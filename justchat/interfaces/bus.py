@@ -44,8 +44,9 @@ PacketHandler = Callable[[Id, bytes], None]
 class IBus(Interface):
     """Packets between the daemons of one database, by stream. A packet can be lost, and it can come twice.
 
-    A daemon receives its own packets too. Packets of one stream from one daemon arrive in order, but for those that
-    come again: when a node is back, the packets that it had not confirmed are sent anew.
+    A daemon receives its own packets too; those of kind ENTRY, which it has, only from some nodes. Packets of one
+    stream from one daemon arrive in order, but for those that come again: when a node is back, the packets that it had
+    not confirmed are sent anew.
     """
 
     def on_packet(kind: PacketKind, handler: PacketHandler) -> None:

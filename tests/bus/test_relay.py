@@ -92,6 +92,18 @@ class RelayTests(TestCase):
             message = mark + b"3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2\r\n\r\n\r\n"
             await self.ask(connection, expected=message)
 
+    async def test_own_entry(self) -> None:
+        """An entry does not come back to the worker that published it; what else it publishes does."""
+        worker, other = self.connect(), self.connect()
+        for connection in (worker, other):
+            await self.ask(connection, command(b"SUBSCRIBE", b"a"), expected=SUBSCRIBED)
+
+        worker.sendall(command(b"PUBLISH", b"a", b"\x01\x01entry") + command(b"PUBLISH", b"a", b"\x01\x05move"))
+
+        entry, move = (b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$%d\r\n" % length for length in (7, 6))
+        await self.ask(other, expected=entry + b"\x01\x01entry\r\n" + move + b"\x01\x05move\r\n")
+        await self.ask(worker, expected=b":1\r\n" + move + b"\x01\x05move\r\n:2\r\n")
+
     async def test_unsubscribed(self) -> None:
         """Whoever has unsubscribed, or is gone, receives nothing."""
         one, other, publisher = self.connect(), self.connect(), self.connect()
