@@ -11,6 +11,8 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +148,15 @@ def parameters_of(function: Any) -> str:
     return ", ".join(names).removeprefix("self").removeprefix(", ")
 
 
+@cache
+def source_of(kind: type) -> str:
+    return inspect.getsource(kind)
+
+
 def sets(kind: type, name: str) -> bool:
     """Whether a class, or one above it, has this attribute, or gives it to its instances."""
     return hasattr(kind, name) or any(
-        re.search(rf"\bself\.{name}\b", inspect.getsource(each))
-        for each in kind.__mro__
-        if each.__module__ != "builtins"
+        re.search(rf"\bself\.{name}\b", source_of(each)) for each in kind.__mro__ if each.__module__ != "builtins"
     )
 
 
@@ -159,15 +164,16 @@ def private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name != "_"
 
 
-def trees() -> Iterator[ast.AST]:
-    for file in OURS.rglob("*.py"):
-        yield from ast.walk(ast.parse(file.read_text()))
+@cache
+def trees() -> list[list[ast.AST]]:
+    """The nodes of each of our modules."""
+    return [list(ast.walk(ast.parse(file.read_text()))) for file in OURS.rglob("*.py")]
 
 
 def defined() -> set[str]:
     """The private names that are defined anywhere in justchat/."""
     found = set()
-    for node in trees():
+    for node in chain(*trees()):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
@@ -182,7 +188,7 @@ def defined() -> set[str]:
 
 def used() -> Iterator[str]:
     """The private names that justchat/ uses: attributes, imports, and parts of modules' names."""
-    for node in trees():
+    for node in chain(*trees()):
         if isinstance(node, ast.Attribute):
             yield node.attr
         elif isinstance(node, ast.ImportFrom):
@@ -192,8 +198,7 @@ def used() -> Iterator[str]:
 
 def of_imports() -> Iterator[str]:
     """The private names that justchat/ uses of what it imports, also where it has the same name itself."""
-    for file in OURS.rglob("*.py"):
-        nodes = list(ast.walk(ast.parse(file.read_text())))
+    for nodes in trees():
         imports = (node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
         foreign = {
             alias.asname or alias.name
@@ -219,7 +224,7 @@ def overridden() -> Iterator[tuple[str, str]]:
             if kind.__module__ == module.name and bases:
                 names = {*re.findall(r"\b(?:self|super\(\))\.(_\w+)", inspect.getsource(kind)), *vars(kind)}
                 for base in bases:
-                    source = inspect.getsource(base)
+                    source = source_of(base)
                     yield from (
                         (kind.__name__, name)
                         for name in filter(private, names)
