@@ -53,7 +53,6 @@ class _Exchange(Protocol):
         for each in lines:
             name, _, value = each.partition(b":")
             headers.addRawHeader(name, value.strip())
-        assert not headers.hasHeader(b"transfer-encoding"), head
         self._answer = Received(int(line.split(b" ")[1]), headers, b"")
         if self._is_head or self._answer.status in (204, 304):
             self._length = 0
@@ -64,7 +63,10 @@ class _Exchange(Protocol):
         answer, length = self._answer, self._length
         if self.answered.called or answer is None:
             return
-        self.answered.callback(Received(answer.status, answer.headers, bytes(self._received[:length])))
+        body = bytes(self._received[:length])
+        if answer.headers.hasHeader(b"transfer-encoding"):
+            body = _joined(body)
+        self.answered.callback(Received(answer.status, answer.headers, body))
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -72,6 +74,18 @@ class _Exchange(Protocol):
             self._end()
         if not self.answered.called:
             self.answered.errback(ResponseNeverReceived([reason]))
+
+
+def _joined(chunks: bytes) -> bytes:
+    """The body that came in chunks, all of them."""
+    body = b""
+    while True:
+        size, _, chunks = chunks.partition(b"\r\n")
+        length = int(size, 16)
+        body += chunks[:length]
+        if not length:
+            return body
+        chunks = chunks[length + 2 :]
 
 
 async def exchanged(port: int, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Received:
