@@ -20,7 +20,7 @@ from tests.support.joined import JoinedCase, JoinedDaemon
 from tests.support.waiting import eventually
 
 
-async def not_recorded(*_: object) -> None:
+async def not_recorded(*_: object, line: Id | None = None) -> None:
     """No audit log."""
 
 
