@@ -40,7 +40,7 @@ from justchat.http.endpoint import KEY_ONLY, NONE, OPTIONAL, REQUIRED, Endpoint,
 from justchat.http.fields import Body, FieldContext, ImageBody
 from justchat.http.headers import CallFields
 from justchat.http.idempotency import IDEMPOTENCY_ERRORS, Idempotency, fingerprint, key_id
-from justchat.http.long_answers import encode_json
+from justchat.http.long_answers import LongReads, encode_json
 from justchat.http.multipart import is_form, read_upload
 from justchat.http.spool import Spool, SpoolFile
 from justchat.interfaces.users import ISessions
@@ -117,6 +117,7 @@ class Dispatcher:
         self._note_user = note_user
         self._is_measured = is_measured
         self._meters: dict[str, Callable[[int, float], None]] = {}
+        self._long_reads = LongReads(reactor)
         self.rates = rates
         """None if calls are not counted."""
         self.pending = 0
@@ -227,7 +228,13 @@ class Dispatcher:
                         self._note_user(session.user)
                     if address is not None and self.rates is not None and not (head_checked and key == fields.bearer):
                         self.rates.hit_session(endpoint.rate, session.id)
-            return Answer(*await self._answer(endpoint, raw, body, Requester(key, session, None, address), fields))
+            requester = Requester(key, session, None, address)
+            if session is not None and endpoint.rate == "read":
+                # No read takes an Idempotency-Key.
+                return Answer(
+                    *await self._long_reads.run(session.user, lambda: self._carry_out(endpoint, body, requester))
+                )
+            return Answer(*await self._answer(endpoint, raw, body, requester, fields))
         finally:
             if isinstance(body, ImageBody):
                 body.file.close()

@@ -15,10 +15,10 @@ from zope.interface import implementer
 from justchat.config.hooks import BeforeMessageSettings
 from justchat.errors import Rejected
 from justchat.interfaces.hooks import IBeforeMessage
-from justchat.limits.semaphore import Semaphore
+from justchat.limits.semaphore import Semaphore, SemaphoreByOwner
 from justchat.metrics.declarations import BEFORE_MESSAGE, BEFORE_MESSAGE_OPEN, BEFORE_MESSAGE_SECONDS
 from justchat.model.draft import Draft
-from justchat.model.ids import Id, new_id
+from justchat.model.ids import new_id
 from justchat.model.moment import Clock, iso
 from justchat.model.text import composed, shows
 from justchat.model.webhook_secret import secret_bytes
@@ -59,7 +59,7 @@ class BeforeMessage:
             "the app's server", self._timeout, reactor, reach=settings.reach(), keep_alive=AT_ONCE_EACH
         )
         self._all = Semaphore(AT_ONCE)
-        self._each: dict[Id, Semaphore] = {}
+        self._each = SemaphoreByOwner(AT_ONCE_EACH)
         self._failures = 0
         self._retry_at: float | None = None
         """When the open breaker lets a question through; None while it is closed."""
@@ -106,18 +106,7 @@ class BeforeMessage:
         """The answer's body. Raises _Failed."""
         about = draft.room or draft.user
         assert about is not None
-        mine = self._each.setdefault(about, Semaphore(AT_ONCE_EACH))
-        await mine.acquire()
-        try:
-            await self._all.acquire()
-            try:
-                return await self._post(draft)
-            finally:
-                self._all.release()
-        finally:
-            mine.release()
-            if mine.is_free:
-                self._each.pop(about, None)
+        return await self._each.run(about, lambda: self._all.run(lambda: self._post(draft)))
 
     async def _post(self, draft: Draft) -> bytes:
         at = self._clock()

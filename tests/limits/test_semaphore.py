@@ -1,9 +1,9 @@
-"""A semaphore that many wait for."""
+"""Semaphores that many wait for."""
 
-from twisted.internet.defer import Deferred, ensureDeferred, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, gatherResults, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from justchat.limits.semaphore import Semaphore
+from justchat.limits.semaphore import Semaphore, SemaphoreByOwner
 
 MANY = 2000
 """More than Python has frames for."""
@@ -45,3 +45,45 @@ class Limited(SynchronousTestCase):
         self.assertEqual(0, self.successResultOf(one))
         self.assertEqual(list(range(MANY)), self.successResultOf(answers))
         self.assertEqual(1, self.successResultOf(ensureDeferred(limit.run(lambda: succeed(1)))))
+
+
+class LimitedByOwner(SynchronousTestCase):
+    def test_owners(self) -> None:
+        """Each owner's work is bounded on its own, and nothing is kept once it is done."""
+        limit = SemaphoreByOwner(1)
+        works: list[Deferred[str]] = [Deferred() for _ in range(3)]
+        begun: list[int] = []
+
+        def work(number: int) -> Deferred[str]:
+            begun.append(number)
+            return works[number]
+
+        outcomes = [
+            ensureDeferred(limit.run(owner, lambda number=number: work(number)))
+            for number, owner in enumerate(("anna", "anna", "boris"))
+        ]
+
+        self.assertEqual([0, 2], begun)
+        works[0].errback(ValueError())
+        self.failureResultOf(outcomes[0], ValueError)
+        self.assertEqual([0, 2, 1], begun)
+        self.assertEqual(2, len(limit))
+        works[1].callback("a")
+        works[2].callback("b")
+        self.assertEqual(["a", "b"], [self.successResultOf(outcome) for outcome in outcomes[1:]])
+        self.assertEqual(0, len(limit))
+
+    def test_many_that_wait(self) -> None:
+        """However many wait, each has its turn; who gives it up takes none from the others."""
+        limit = SemaphoreByOwner(1)
+        first: Deferred[int] = Deferred()
+        one = ensureDeferred(limit.run("anna", lambda: first))
+        turns = [ensureDeferred(limit.run("anna", lambda number=number: succeed(number))) for number in range(MANY)]
+        turns[1].cancel()
+        self.failureResultOf(turns.pop(1), CancelledError)
+
+        first.callback(0)
+
+        self.assertEqual(0, self.successResultOf(one))
+        self.assertEqual([0, *range(2, MANY)], [self.successResultOf(turn) for turn in turns])
+        self.assertEqual(0, len(limit))
