@@ -140,6 +140,8 @@ class Polling:
         self._release_timer = self.engine.engines.reactor.callLater(CLOSE_TIMEOUT, self.release)
         if self._poll is not None:
             self._answer()
+        elif self.engine.comes_back and not self._waiting:
+            self.release()
 
     def going_away(self) -> None:
         """The daemon stops: a client that polls at all has begun its next poll within POLLS_AGAIN."""
@@ -151,11 +153,14 @@ class Polling:
         if self.engine.closed and not self._closed:
             return  # the reason for the end follows, and goes into the same answer
         request, self._poll = self._poll, None
-        # CLOSE goes alone: clients 3.x and 4.x drop the unprocessed packets that came with it.
+        # CLOSE goes alone: clients 3.x and 4.x drop the unprocessed packets that came with it. Python's stay away after
+        # it. So those that are to come back are not sent it: their next poll is of an unknown session.
         over = self._closed and not self._waiting
         # A daemon that is stopping accepts no new connection, on which another poll might come.
-        last = over or (self._closed and self.engine.engines.closing)
-        packets = [CLOSE_PACKET] if over else self.drain()
+        last = over or (self._closed and (self.engine.comes_back or self.engine.engines.closing))
+        packets = self.drain()
+        if over:
+            packets = [NOOP_PACKET if self.engine.comes_back else CLOSE_PACKET]
         if self.engine.version == 4:
             body = b"\x1e".join([packet.text for packet in packets])
         else:
@@ -171,7 +176,7 @@ class Polling:
         """The client has dropped a waiting poll. Packets on their way in it may be lost, so the session ends."""
         if self._poll is request:
             self._poll = None
-            self.engine.close(CloseCode.NORMAL, "the client dropped the poll")
+            self.engine.close(CloseCode.NORMAL, "the client dropped the poll", comes_back=True)
 
     def release(self) -> None:
         """Release the session: everything has been sent."""

@@ -22,7 +22,7 @@ from justchat.model.ids import Id
 from justchat.protocol.close_codes import CloseCode, code_of_metrics
 from justchat.protocol.encoded_events import EncodedPacket
 from justchat.realtime.session_binding import BindingServices
-from justchat.realtime.socketio.client import SocketIoClient
+from justchat.realtime.socketio.client import FINAL, SocketIoClient
 from justchat.realtime.socketio.packets import EnginePacket, EngineType
 from justchat.realtime.socketio.sids import SessionIds
 from justchat.realtime.socketio.transport import NO_TRANSPORT, Transport
@@ -44,6 +44,8 @@ class EngineSession:
         self.transport = transport
         self.closed = False
         self.close_code: int | None = None
+        self.comes_back = False
+        """Whether the client of a session that has ended is to begin another one."""
         self.probe: Transport | None = None
         """The WebSocket that is being probed for an upgrade."""
         self._timer: IDelayedCall | None = None
@@ -91,7 +93,8 @@ class EngineSession:
         self.send(PING_PACKET)
 
     def _time_out(self) -> None:
-        self.close(CloseCode.NORMAL, "ping timeout")
+        # A client that is still there has lost what it sent: with a process that died, or on a network that changed.
+        self.close(CloseCode.NORMAL, "ping timeout", comes_back=True)
 
     def count_packet(self) -> bool:
         """Count a packet or a frame. If it is one too many, end the session and return False."""
@@ -139,12 +142,13 @@ class EngineSession:
         before, self.transport, self.probe = self.transport, transport, None
         return before
 
-    def close(self, code: int, reason: str, *last: EncodedPacket) -> None:
+    def close(self, code: int, reason: str, *last: EncodedPacket, comes_back: bool = False) -> None:
         """End the session after these last packets."""
         if self.closed:
             return
         self.closed = True
         self.close_code = code
+        self.comes_back = comes_back or (code != CloseCode.NORMAL and code not in FINAL)
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None

@@ -78,9 +78,10 @@ class EngineWebSocket(BoundedWebSocket):
             return
         if engine.transport is self:
             engine.receive(packet)
+        elif not isinstance(engine.transport, Polling):
+            self.close(CloseCode.NORMAL, "the session is over")
         elif packet.type == EngineType.PING and packet.text == "probe":
             self.send(PROBED)
-            assert isinstance(engine.transport, Polling)
             engine.transport.end_poll()
         elif packet.type == EngineType.UPGRADE and engine.probe is self:
             self._upgrade(engine)

@@ -3,9 +3,10 @@
 import json
 import secrets
 
+from tests.support.attack import connect
 from tests.support.chat import a_room
-from tests.support.socketio.by_hand import QUICK_INIT, QUICK_PING, PlainCase
-from tests.support.waiting import eventually
+from tests.support.socketio.by_hand import QUICK_INIT, QUICK_PING, PlainCase, a_session
+from tests.support.waiting import at_once, eventually
 from tests.support.wire import a_request, exchange
 
 TEXT = "x" * 4000
@@ -47,7 +48,8 @@ class SlowReader(PlainCase):
             await anna.say(room, TEXT)
 
         self.assertEqual(4413, closing_code(await self.until(query, '42["closing"')))
-        await self.over(query)
+        # Without CLOSE, after which python-socketio stays away.
+        self.assertEqual(400, (await self.ask(query)).code)
 
 
 class WebSocket(PlainCase):
@@ -105,6 +107,22 @@ class Polling(PlainCase):
         await self.ask(query, "POST", b"40/other,")
         await self.until(query, "44/other")
 
+    async def test_dropped(self) -> None:
+        """A session whose poll was dropped is unknown from then on: a client that polls it again begins another one."""
+        query = await a_session(self.daemon.http, 3)
+        await self.ask(query, "POST", b"9:40/other,")
+        poll = a_request(f"GET /socket.io/?{query}")
+        with connect(self.daemon.http) as connection:
+            connection.sendall(poll)
+            said = b""
+            while not said.endswith(b'"Invalid namespace"'):
+                said += connection.recv(4096)
+            connection.sendall(poll)  # waits: nothing is left to say, and in protocol 3 clients ping
+
+        answer = await self.ask(query)
+
+        self.assertEqual(400, answer.code, answer.body)
+
     async def test_wrong_key(self) -> None:
         """A wrong key: ``error``, then 4440."""
         query = await self.a_session(init=secrets.token_hex(24))
@@ -149,7 +167,19 @@ class Silence(PlainCase):
         self.assertFalse(living.gone.called)
 
     async def test_polling(self) -> None:
-        """A silent session ends with the heartbeat timeout, and leaves nothing behind."""
-        query = await self.a_session()
+        """A session of which no sign of life comes, although it is polled, is then unknown. So its client begins
+        another one. It is not sent CLOSE, after which python-socketio stays away.
+        """
 
-        await self.over(query)
+        async def said(version: int) -> str:
+            query = await a_session(self.daemon.http, version)
+            bodies = []
+            while (answer := await self.ask(query)).code == 200:
+                bodies.append(answer.body.decode())
+            self.assertEqual((400, 1), (answer.code, json.loads(answer.body)["code"]))
+            return bodies[-1]
+
+        last = await at_once(said(version) for version in (4, 3))
+
+        self.assertNotIn(last[0], ("", "1"))
+        self.assertNotIn(last[1], ("", "1:1"))
