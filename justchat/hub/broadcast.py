@@ -45,6 +45,9 @@ class Broadcast:
         self._last: dict[Id | None, _Delivery] = {}
         """By stream, the last waiting delivery, to which events may still be added."""
         self._made = 0
+        self._is_held = False
+        self.before_sending: Callable[[], None] = lambda: None
+        """Is called before anything is sent, and may ``hold`` it."""
         self._unbound: dict[IConnection, int] = {}
         """Connections that were unbound, with the number of the last delivery that they no longer receive."""
         self._waiters: deque[tuple[int, Deferred[None]]] = deque()
@@ -75,13 +78,24 @@ class Broadcast:
         delivery = _Delivery(event.stream, connections, EncodedBatch(event), self._made)
         if event.stream is not None:
             self._last[event.stream] = delivery
-        if not self._waiting:
+        if not self._waiting and not self._is_held:
             self._reactor.callLater(0, self._deliver)
         self._waiting.append(delivery)
 
+    def hold(self) -> None:
+        """Send nothing until ``release``."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Send what was held."""
+        self._is_held = False
+        if self._waiting or self._waiters:
+            self._reactor.callLater(0, self._deliver)
+
     def caught_up(self) -> "Deferred[None]":
         """Wait until all has left that was sent before: what goes to a connection directly would overtake it."""
-        if not self._waiting:
+        self.before_sending()
+        if not self._waiting and not self._is_held:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
         self._waiters.append((self._made, waiter))
@@ -93,6 +107,9 @@ class Broadcast:
             self._last.clear()  # if it is bound again, it receives what is sent after that
 
     def _deliver(self) -> None:
+        self.before_sending()
+        if self._is_held:
+            return
         until = self._reactor.seconds() + SEND_SLICE
         while self._waiting:
             delivery = self._waiting[0]

@@ -50,6 +50,8 @@ class LocalRooms:
         self._left_at: BoundedCache[tuple[Id, Id], int] = BoundedCache(LEFT_KEPT)
         self._entered: dict[Id, int] = {}
         """By local user, the place in the order of the latest entering that their connections know of."""
+        self._known_before: dict[Id, int] = {}
+        """The same before ``forget_known_before`` was called last, of those whose connections know of another since."""
         self._positions: dict[Id, Position] = {}
         """By local user, the position that one of their connections began at last."""
         self._on_first: list[Callable[[Id], None]] = []
@@ -123,7 +125,9 @@ class LocalRooms:
 
     def entered(self, user: Id, place: int) -> None:
         """The user's connections know of the entering at this place in the order, and need none before it."""
-        if user in self._by_user and place > self._entered.get(user, 0):
+        known = self._entered.get(user, 0)
+        if user in self._by_user and place > known:
+            self._known_before.setdefault(user, known)
             self._entered[user] = place
 
     def positioned(self, user: Id, at: Position) -> None:
@@ -134,6 +138,15 @@ class LocalRooms:
     def known_place(self, user: Id) -> int:
         """The place in the order of the latest entering that a local user's connections know of; else 0."""
         return self._entered.get(user, 0)
+
+    def known_before(self, user: Id) -> int:
+        """The same when ``forget_known_before`` was called last."""
+        return self._known_before.get(user, self.known_place(user))
+
+    def forget_known_before(self) -> None:
+        """From now on ``known_before`` is what is known now."""
+        if self._known_before:
+            self._known_before = {}
 
     def is_over(self, user: Id, room: Id, seq: int, place: int) -> bool:
         """Whether the user's connections know that a stay is over, which began with the room's entry ``seq``: they know
@@ -229,4 +242,5 @@ class LocalRooms:
             for room in self.rooms_of(user):
                 self.remove(user, room)
             self._entered.pop(user, None)
+            self._known_before.pop(user, None)
             self._positions.pop(user, None)

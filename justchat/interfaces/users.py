@@ -129,6 +129,9 @@ class IUsers(Interface):
     async def possible_rooms_of(users: Sequence[Id]) -> dict[Id, list[Id]]:
         """These rooms of several users."""
 
+    async def entered_of(users: Sequence[Id]) -> dict[Id, int]:
+        """This ``order`` of several users."""
+
     async def vacate(user: Id, room: Id) -> bool:
         """Set that a user is in no room, if this was their room. Returns whether it was."""
 

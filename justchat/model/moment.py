@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from time import time_ns
+from time import CLOCK_BOOTTIME, clock_gettime, time_ns
 
 Moment = datetime
 Clock = Callable[[], Moment]
@@ -15,6 +15,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def now() -> Moment:
     """The present, truncated to milliseconds."""
     return _moment_of(time_ns() // 1_000_000)
+
+
+def seconds_since_boot() -> float:
+    """Goes on while the machine is suspended, as the reactor's clock may not."""
+    return clock_gettime(CLOCK_BOOTTIME)
 
 
 @lru_cache(2)  # under load many callers ask within one millisecond

@@ -4,11 +4,13 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from justchat.hub.room_sweep import STEP, RoomSweep
+from justchat.hub.room_sweep import STEP
+from justchat.hub.standstill import LOOK_EVERY as LOOK_FOR_STANDSTILL_EVERY
 from justchat.service.lifecycle import OrderedService, PeriodicService
 from justchat.store.log.neighbours import Neighbours
 from justchat.store.log.sweep import SWEEP_EVERY
 from justchat.store.packets import Packets
+from justchat.wiring.hub import Hub
 from justchat.wiring.stores import Stores
 
 LOOK_EVERY = 1.0
@@ -16,12 +18,13 @@ LOOK_EVERY = 1.0
 
 
 class BusBackstop(OrderedService):
-    """Sweeps the logs, reads stored packets, and looks up which rooms local users are in."""
+    """Sweeps the logs, reads stored packets, looks up which rooms local users are in, and notices standstills."""
 
     name = "bus backstop"
 
-    def __init__(self, stores: Stores, packets: Packets, room_sweep: RoomSweep, reactor: IReactorTime) -> None:
+    def __init__(self, stores: Stores, packets: Packets, hub: Hub, reactor: IReactorTime) -> None:
         super().__init__()
+        assert hub.room_sweep is not None and hub.standstill is not None, "a daemon alone needs none of this"
         self._packets = packets
         self._neighbours: list[Neighbours[Any]] = [
             neighbours for neighbours in (stores.rooms.neighbours, stores.mailboxes.neighbours) if neighbours
@@ -35,7 +38,8 @@ class BusBackstop(OrderedService):
                 for number, each in enumerate(self._neighbours, 1)
             ),
             PeriodicService("reading stored packets", LOOK_EVERY, packets.look, reactor),
-            PeriodicService("sweeping the rooms of local users", STEP, room_sweep.step, reactor),
+            PeriodicService("sweeping the rooms of local users", STEP, hub.room_sweep.step, reactor),
+            PeriodicService("noticing standstills", LOOK_FOR_STANDSTILL_EVERY, hub.standstill.look, reactor),
         ):
             self.addService(child)
 

@@ -269,7 +269,7 @@ class Daemon(RootService):
             SessionExpiry(stores.sessions, hub.registry, reactor),
             HeldMessageDecisions(actions.held, reactor),
             self._webhooks,
-            BusBackstop(stores, stores.packets, hub.room_sweep, reactor) if stores.packets and hub.room_sweep else None,
+            BusBackstop(stores, stores.packets, hub, reactor) if stores.packets and hub.room_sweep else None,
         ]
         self._periodic = IndependentServices("periodic work", filter(None, rounds))
         children: list[Service | None] = [

@@ -325,6 +325,11 @@ class Users:
         found = await self._database.find(USERS, query, limit=len(users), fields=["room", "moving"])
         return {Id(str(document["_id"])): _possible_rooms(document) for document in found}
 
+    async def entered_of(self, users: Sequence[Id]) -> dict[Id, int]:
+        query = {"_id": {"$in": [ObjectId(user) for user in users]}}
+        found = await self._database.find(USERS, query, limit=len(users), fields=["entered"])
+        return {Id(str(document["_id"])): document.get("entered") or 0 for document in found}
+
     async def vacate(self, user: Id, room: Id) -> bool:
         here = {"_id": ObjectId(user), "room": ObjectId(room)}
         return await self._database.update(USERS, here, {"$set": {"room": None}})

@@ -17,6 +17,7 @@ from justchat.hub.publisher import Publisher
 from justchat.hub.registry import Registry
 from justchat.hub.replay import Replay
 from justchat.hub.room_sweep import RoomSweep
+from justchat.hub.standstill import Standstill
 from justchat.interfaces.bus import IBus
 from justchat.limits.semaphore import Semaphore
 from justchat.model.moment import now
@@ -30,7 +31,9 @@ reconnect together leave the database to others.
 
 @frozen(kw_only=True)
 class Hub:
-    """The parts of the hub that others use. ``arrivals`` and ``room_sweep`` are None for a daemon alone."""
+    """The parts of the hub that others use. ``arrivals``, ``room_sweep`` and ``standstill`` are None for a daemon
+    alone.
+    """
 
     registry: Registry
     broadcast: Broadcast
@@ -39,6 +42,7 @@ class Hub:
     arrivals: Arrivals | None
     replay: Replay
     room_sweep: RoomSweep | None
+    standstill: Standstill | None
 
 
 def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any) -> Hub:
@@ -62,7 +66,7 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
         reads=reads,
     )
     stores.rooms.subscribe(replay.on_entry)
-    following = arrivals = room_sweep = None
+    following = arrivals = room_sweep = standstill = None
     if bus is not None and stores.packets is not None:
         following = Following(bus, registry, local_rooms, stores.rooms)
         arrivals = Arrivals(
@@ -82,6 +86,9 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
             users=stores.users,
             rooms=stores.rooms,
             reactor=reactor,
+        )
+        standstill = Standstill(
+            registry=registry, broadcast=broadcast, local_rooms=local_rooms, users=stores.users, reactor=reactor
         )
         stores.rooms.subscribe_own(announcer.on_entry)
         stores.mailboxes.subscribe(arrivals.on_mailbox_entry)
@@ -106,4 +113,5 @@ def make_hub(settings: Websocket, stores: Stores, bus: IBus | None, reactor: Any
         arrivals=arrivals,
         replay=replay,
         room_sweep=room_sweep,
+        standstill=standstill,
     )

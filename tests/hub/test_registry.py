@@ -89,6 +89,38 @@ class Sending(TestCase):
         self.assertEqual("before", anna.received[0])
         self.assertEqual({"before", "directly", "after"}, {*anna.received})
 
+    def test_held(self) -> None:
+        """What is held waits, and so does who waits for it; then all of it is sent, in order."""
+        (anna,) = self.join()
+        room = new_id()
+        self.say("before", room)
+        self.broadcast.before_sending = self.broadcast.hold
+        self.turns()
+        self.say("meanwhile", room)
+        self.say("elsewhere", new_id())
+        waiter = self.broadcast.caught_up()
+        self.turns()
+        self.assertEqual([], anna.received)
+        self.assertNoResult(waiter)
+
+        self.broadcast.before_sending = lambda: None
+        self.broadcast.release()
+        self.turns()
+
+        self.assertEqual(["before", "meanwhile", "elsewhere"], anna.received)
+        self.successResultOf(waiter)
+
+    def test_held_in_vain(self) -> None:
+        """Who waits goes on where nothing was held."""
+        self.broadcast.hold()
+        waiter = self.broadcast.caught_up()
+        self.assertNoResult(waiter)
+
+        self.broadcast.release()
+        self.turns()
+
+        self.successResultOf(waiter)
+
     def test_order(self) -> None:
         """A stream's events come in order to everyone, also while connections are bound and unbound."""
         first, second = self.join(2)

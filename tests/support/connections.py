@@ -26,7 +26,8 @@ class RecordingConnection:
     batches: int = 0
 
     def send(self, event: EncodedEvent) -> None:
-        self.received.append(event.text.decode())
+        if self.closed is None:
+            self.received.append(event.text.decode())
 
     def send_batch(self, batch: EncodedBatch) -> None:
         assert batch.websocket.count(b"\x81") == len(batch.events), "an event was added after the frames were joined"

@@ -79,8 +79,11 @@ def is_busy(daemon: JoinedDaemon) -> bool:
 
 
 class JoinedCase(TestCase):
+    """``seconds`` is the time by which the daemons notice that they stood still."""
+
     async def setUp(self) -> None:
         note_module(self)
+        self.seconds = 0.0
         self.uri = empty_uri()
         self.node = MemoryNode()
         self._daemons: list[JoinedDaemon] = []
@@ -105,6 +108,8 @@ class JoinedCase(TestCase):
         bus = self.node.bus()
         stores = make_stores(settings, database, reactor, bus=bus)
         hub = make_hub(settings.websocket, stores, bus, reactor)
+        assert hub.standstill is not None
+        hub.standstill.seconds = lambda: self.seconds
         stores.rooms.start()
         actions = RoomActions(
             users=stores.users,

@@ -8,10 +8,10 @@ streams: what others appended meanwhile may have expired, so that no index would
 
 from collections.abc import Iterable, Mapping
 from itertools import count
-from time import CLOCK_BOOTTIME, clock_gettime
 
 from justchat.interfaces.bus import IBus
 from justchat.model.ids import Id
+from justchat.model.moment import seconds_since_boot
 
 Period = tuple[int, int]
 """A time in which no packet of a stream was lost, and nothing told of a missing entry: the epoch of the bus, and a
@@ -23,11 +23,6 @@ STANDSTILL = 5.0
 """Seconds without a look after which this process counts as one that was suspended, or its machine was. Nothing of what
 others append expires sooner.
 """
-
-
-def seconds_since_boot() -> float:
-    """Goes on while the machine is suspended, as the reactor's clock may not."""
-    return clock_gettime(CLOCK_BOOTTIME)
 
 
 class Liveness:
