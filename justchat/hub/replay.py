@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from zope.interface import implementer
 
+from justchat.hub.publisher import ended_stay
 from justchat.interfaces.mailboxes import IMailboxes
 from justchat.interfaces.realtime import IReplay
 from justchat.interfaces.rooms import IRooms
@@ -77,18 +78,23 @@ class Replay:
         inside = True
         if room is not None and of_room.count:
             inside = not await self._limited(self._rooms.enters_next(user, room, of_room.after))
+        came_back = not inside
+        left: list[Id] = []
 
         def encode_own(page: list[Entry]) -> Iterable[EncodedEvent]:
+            left.extend(end.stream for end in map(ended_stay, page) if end is not None)
             return self._encode([entry for entry in page if entry.held is None], event_of_mailbox_entry)
 
         def encode_of_room(page: list[Entry]) -> Iterable[EncodedEvent]:
-            nonlocal inside
+            nonlocal inside, came_back
             seen, inside = _seen_inside(user, page, inside)
+            came_back = came_back or any(entry.user == user and entry.kind is Kind.NEW_ROOMMATE for entry in page)
             return self._encode([entry for entry in seen if may_hear(entry, user)], event_of_entry)
 
-        return await self._send_pages(own, pages[0], encode_own, send) and await self._send_pages(
+        is_sent = await self._send_pages(own, pages[0], encode_own, send) and await self._send_pages(
             of_room, pages[1], encode_of_room, send
         )
+        return is_sent and not (room is not None and came_back and _was_elsewhere(left, room))
 
     async def _limited(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run ``work`` as one of few. No replay holds one of these while it waits for its reader."""
@@ -147,6 +153,15 @@ class _Missed:
         self.after = after or 0
         self.count = 0 if after is None or upto is None else upto - after
         self.read = read
+
+
+def _was_elsewhere(left: list[Id], room: Id) -> bool:
+    """Whether a user who came back to the room was in another one in between, by the rooms they left, in that order.
+
+    What they left before this room may be one whose notice was late: its events were sent.
+    """
+    between = left[left.index(room) :] if room in left else left
+    return any(each != room for each in between)
 
 
 def _has_hole(page: list[Entry], after: int) -> bool:

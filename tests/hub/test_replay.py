@@ -204,6 +204,38 @@ class ComingBack(ReplayCase):
             [e["data"].get("text") or e["data"]["type"] for e in events],
         )
 
+    async def test_elsewhere_for_a_while(self) -> None:
+        """Nor are those of another room, where the user was in between: then not all is recovered."""
+        room, other = await a_room(self.boris, self.boris, self.anna), await a_room(self.boris)
+        data, gone = await self.back(self.anna)
+        await gone.leave()
+        for number, next_room in enumerate((other, room), 1):
+            await self.anna.enter(next_room)
+            await self.anna.say(next_room, "hello")
+            await eventually_n(self, self.anna, number)
+
+        _, socket = await self.back(self.anna, n=data["n"], room=room, seq=data["seq"])
+
+        events, recovered = await self.missed(socket)
+        self.assertEqual(
+            (["leave", "leave", "new roommate", None], False),
+            ([each["data"].get("type") for each in events], recovered),
+        )
+
+    async def test_elsewhere_before(self) -> None:
+        """The room before has nothing to do with that, even if the notice of leaving it was late."""
+        room, before = await a_room(self.boris), await a_room(self.boris, self.anna)
+        await self.anna.enter(room)
+        await eventually_n(self, self.anna, 1)
+        await self.anna.call("/room/leave", room_id=room)
+        await self.anna.enter(room)
+        await eventually_n(self, self.anna, 2)
+
+        _, socket = await self.back(self.anna, n=0, room=room, seq=1)
+
+        events, recovered = await self.missed(socket)
+        self.assertEqual(([before, room, room], True), ([each["data"]["room"] for each in events], recovered))
+
     async def test_malformed(self) -> None:
         """Positions that are not whole numbers, or a room that is not a string, close the socket 4400."""
         for have in ({"n": "1"}, {"n": -1}, {"n": 1.5}, {"n": True}, {"seq": {}}, {"room": 5}):
