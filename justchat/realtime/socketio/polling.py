@@ -25,6 +25,8 @@ POLLS_AGAIN = 1.0
 """Seconds between two polls of a client, at most."""
 UPGRADE_PAUSE = 0.1
 """Seconds that a poll may wait while a WebSocket is on trial, as with the reference server."""
+MOST_PACKETS = 16
+"""Packets of an answer. python-socketio takes no more: it would come back, be sent the same ones, and refuse them."""
 REPLAY_SHARE = 4
 """A replay fills a fourth of ``send_buffer``, and then waits for the next poll."""
 
@@ -62,7 +64,7 @@ class Polling:
             self._answer()
 
     def full(self) -> Deferred[None] | None:
-        """See IConnection. A poll takes everything that waits."""
+        """See IConnection."""
         if self._closed or self._bytes <= self.engine.engines.settings.send_buffer // REPLAY_SHARE:
             return None
         self._drained = Deferred()
@@ -128,6 +130,15 @@ class Polling:
         self._end_wait()
         return waiting
 
+    def _take(self) -> list[EncodedPacket]:
+        """Remove and return the packets of the next answer."""
+        if len(self._waiting) <= MOST_PACKETS:
+            return self.drain()
+        taken, self._waiting = self._waiting[:MOST_PACKETS], self._waiting[MOST_PACKETS:]
+        self._bytes -= sum(len(packet.text) for packet in taken)
+        self._end_wait()
+        return taken
+
     def _end_wait(self) -> None:
         drained, self._drained = self._drained, None
         if drained is not None:
@@ -157,8 +168,9 @@ class Polling:
         # it. So those that are to come back are not sent it: their next poll is of an unknown session.
         over = self._closed and not self._waiting
         # A daemon that is stopping accepts no new connection, on which another poll might come.
-        last = over or (self._closed and (self.engine.comes_back or self.engine.engines.closing))
-        packets = self.drain()
+        is_stopping = self.engine.engines.closing
+        packets = self.drain() if is_stopping else self._take()
+        last = over or (self._closed and not self._waiting and (self.engine.comes_back or is_stopping))
         if over:
             packets = [NOOP_PACKET if self.engine.comes_back else CLOSE_PACKET]
         if self.engine.version == 4:

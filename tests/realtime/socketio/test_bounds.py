@@ -107,6 +107,24 @@ class Polling(PlainCase):
         await self.ask(query, "POST", b"40/other,")
         await self.until(query, "44/other")
 
+    async def test_many_packets(self) -> None:
+        """Events that have gathered come in answers that python-socketio takes: of 16 packets at most."""
+        anna = await self.a_person()
+        room = await a_room(anna, anna)
+        query = await self.a_session(init=anna.session_key)
+        await self.until(query, '42["ready"')
+        for number in range(20):
+            await anna.say(room, str(number))
+
+        answers: list[list[str]] = []
+        texts: list[str] = []
+        while len(texts) < 20:
+            answers.append((await self.ask(query)).body.decode().split("\x1e"))
+            texts += [json.loads(each[2:])[1]["text"] for each in answers[-1] if each.startswith('42["message"')]
+
+        self.assertEqual([str(number) for number in range(20)], texts)
+        self.assertEqual(16, max(map(len, answers)))
+
     async def test_dropped(self) -> None:
         """A session whose poll was dropped is unknown from then on: a client that polls it again begins another one."""
         query = await a_session(self.daemon.http, 3)
