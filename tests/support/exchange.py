@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseNeverReceived
 from twisted.web.http_headers import Headers
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, in_time
 
 
 @frozen
@@ -99,8 +99,7 @@ async def exchanged(port: int, method: str, path: str, headers: dict[str, str], 
     factory.noisy = False
     endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", port, PATIENCE)
     exchange: _Exchange = await endpoint.connect(factory)
-    exchange.answered.addTimeout(PATIENCE, reactor)
     try:
-        return await exchange.answered
+        return await in_time(exchange.answered)
     finally:
         exchange.transport.abortConnection()

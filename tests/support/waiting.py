@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
 from twisted.internet import reactor
-from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
 T = TypeVar("T")
@@ -59,6 +59,21 @@ def _pauses(patience: float, first: float = PAUSE) -> Iterator[float]:
 
 def _in_vain(what: str | Callable[[], str], patience: float) -> str:
     return f"waited {patience:g} s in vain for {what() if callable(what) else what}"
+
+
+async def in_time(expected: "Deferred[T]", patience: float = PATIENCE) -> T:
+    """What a Deferred comes to. Cancels it after ``patience`` seconds, or as many more as work takes longer here."""
+
+    def look() -> None:
+        nonlocal timer
+        timer = reactor.callLater(patience * (slowness() - 1), expected.cancel)
+
+    timer = reactor.callLater(patience, look)
+    try:
+        return await expected
+    finally:
+        if timer.active():
+            timer.cancel()
 
 
 async def at_once(calls: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
