@@ -55,10 +55,15 @@ class DatabaseDies(LogCase):
                     refused.append(text)
 
         talking = gatherResults([ensureDeferred(talk(name)) for name in range(20)])
-        for kills in range(3):
-            await eventually(lambda wanted=200 * (kills + 1): len(acknowledged) >= wanted, "entries to be acknowledged")
+
+        async def more_acknowledged() -> None:
+            before = len(acknowledged)
+            await eventually(lambda: len(acknowledged) >= before + 200, "entries to be acknowledged")
+
+        for _ in range(3):
+            await more_acknowledged()
             self.mongod.kill_and_restart()
-        await eventually(lambda: len(acknowledged) >= 800, "entries to be acknowledged")
+        await more_acknowledged()
         stopped.append(True)
         await talking
 
