@@ -230,9 +230,10 @@ class Dispatcher:
                         self.rates.hit_session(endpoint.rate, session.id)
             requester = Requester(key, session, None, address)
             if session is not None and endpoint.rate == "read":
-                # No read takes an Idempotency-Key.
                 return Answer(
-                    *await self._long_reads.run(session.user, lambda: self._carry_out(endpoint, body, requester))
+                    *await self._long_reads.run(
+                        session.user, lambda: self._answer(endpoint, raw, body, requester, fields)
+                    )
                 )
             return Answer(*await self._answer(endpoint, raw, body, requester, fields))
         finally:
