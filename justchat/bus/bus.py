@@ -1,7 +1,7 @@
-"""The driver of the bus: streams over any number of Redis or Valkey nodes, or over the relay of ``--workers``.
+"""The driver of the bus: streams over any number of Redis or Valkey nodes.
 
 Each stream belongs to one node, by a hash of both. Nodes do not communicate with each other. A node that is away
-affects only its own streams.
+affects only its own streams. ``peers`` has the driver of ``--workers``.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from justchat.bus.connection import RespConnection
 from justchat.bus.node import Node
 from justchat.bus.packets import HEADS, KINDS, VERSION, Channels
 from justchat.bus.uri import BusUri, owning_node
@@ -34,21 +33,19 @@ UNREADABLE_FOR = 30.0
 
 
 class _Following:
-    """A stream that is subscribed, or is to be."""
+    """A stream that is subscribed, or is to be. Sets of nodes are numbers, with a bit for each (``Node.bit``)."""
 
-    __slots__ = ("connection", "count", "epoch", "node", "waiting")
+    __slots__ = ("confirmed", "count", "epoch", "nodes", "waiting")
 
-    def __init__(self, node: Node) -> None:
-        self.node = node
+    def __init__(self, nodes: int) -> None:
+        self.nodes = nodes
+        """Those that carry the stream."""
+        self.confirmed = 0
+        """Those that have confirmed the subscription on their present connection."""
         self.count = 0
         self.epoch = 0
-        self.connection: RespConnection | None = None
-        """The connection on which the subscription was confirmed."""
+        """0 until all have confirmed."""
         self.waiting: list[Deferred[bool]] = []
-
-    @property
-    def is_confirmed(self) -> bool:
-        return self.connection is not None and self.connection is self.node.connection
 
     def resolve(self, confirmed: bool) -> None:
         waiting, self.waiting = self.waiting, []
@@ -68,19 +65,8 @@ class Bus:
     def __init__(self, uris: Sequence[BusUri], database: str, reactor: Any, ca_file: str | None = None) -> None:
         self._reactor = reactor
         self._channels = Channels(database)
-        self._nodes = [
-            Node(
-                uri,
-                reactor,
-                ca_file,
-                channels=self._channels_of,
-                on_subscribed=self._subscribed,
-                on_received=self._received,
-                on_lost=self._lost,
-                on_change=self._changed,
-            )
-            for uri in uris
-        ]
+        self._ca_file = ca_file
+        self._nodes = [self._make_node(uri, 1 << place) for place, uri in enumerate(uris)]
         self._addresses = [node.address for node in self._nodes]
         self._following: dict[Id, _Following] = {}
         self._lingering: OrderedDict[Id, float] = OrderedDict()
@@ -93,6 +79,20 @@ class Bus:
         self._change_handlers: list[Callable[[], None]] = []
         self._unreadable_call: Any = None
         """Ends the time in which the bus counts as away since packets have another version."""
+
+    def _make_node(self, uri: BusUri, bit: int, **more: Any) -> Node:
+        return Node(
+            uri,
+            self._reactor,
+            self._ca_file,
+            bit,
+            channels=self._channels_of,
+            on_subscribed=self._subscribed,
+            on_received=self._received,
+            on_lost=self._lost,
+            on_change=self._changed,
+            **more,
+        )
 
     async def start(self) -> None:
         """Follow CONTROL. Returns when each node is there, or has failed once; those that failed are tried again."""
@@ -133,7 +133,9 @@ class Bus:
 
     def publish(self, stream: Id, kind: PacketKind, body: bytes) -> bool:
         """See IBus."""
-        connection = self._node_of(stream).connection
+        following = self._following.get(stream)
+        nodes = self._carriers(stream) if following is None else following.nodes
+        connection = self._nodes[nodes.bit_length() - 1].connection
         if connection is None:
             BUS_PACKETS.count("dropped")
             return False
@@ -141,25 +143,41 @@ class Bus:
         BUS_PACKETS.count("sent")
         return True
 
-    def _node_of(self, stream: Id) -> Node:
-        following = self._following.get(stream)
-        return self._nodes[owning_node(stream, self._addresses)] if following is None else following.node
+    def _carriers(self, stream: Id) -> int:
+        """The nodes that carry a stream."""
+        return self._nodes[owning_node(stream, self._addresses)].bit
+
+    def _connected(self, nodes: int) -> list[Node]:
+        """Those of these nodes that can be sent to."""
+        return [node for node in self._nodes if node.bit & nodes and node.connection is not None]
 
     def follow(self, stream: Id) -> "Deferred[bool]":
         """See IBus."""
         following = self._following.get(stream)
         if following is None:
-            following = self._following[stream] = _Following(self._node_of(stream))
-            if following.node.connection is not None:
-                following.node.connection.subscribe([self._channels.of(stream)])
+            following = self._following[stream] = _Following(self._carriers(stream))
+            for node in self._connected(following.nodes):
+                assert node.connection is not None
+                node.connection.subscribe([self._channels.of(stream)])
+            self._settle(following)
         elif not following.count:
             self._lingering.pop(stream, None)
         following.count += 1
-        if following.node.connection is None or following.is_confirmed:
-            return succeed(following.is_confirmed)
+        if following.epoch or self._is_out_of_reach(following):
+            return succeed(following.epoch != 0)
         confirmed: Deferred[bool] = Deferred()
         following.waiting.append(confirmed)
         return confirmed
+
+    def _is_out_of_reach(self, following: _Following) -> bool:
+        return any(node.connection is None and not node.is_absent for node in self._nodes if node.bit & following.nodes)
+
+    def _settle(self, following: _Following) -> None:
+        """Confirm a subscription that no node's confirmation is missing of."""
+        missing = following.nodes & ~following.confirmed
+        if not following.epoch and all(node.is_absent for node in self._nodes if node.bit & missing):
+            following.epoch = next(self._epochs)
+            following.resolve(True)
 
     def unfollow(self, stream: Id) -> None:
         """See IBus."""
@@ -167,7 +185,7 @@ class Bus:
         following.count -= 1
         if following.count:
             return
-        if following.node.connection is None:
+        if not self._connected(following.nodes):
             del self._following[stream]
             return
         self._lingering[stream] = self._reactor.seconds() + LINGER
@@ -190,14 +208,17 @@ class Bus:
 
         A confirmation that came after this could be taken for that of a later subscription.
         """
-        channels: dict[RespConnection, list[bytes]] = {}
+        channels: dict[Node, list[bytes]] = {}
         for stream in streams:
             following = self._following[stream]
-            if following.connection is not None and following.is_confirmed:
-                channels.setdefault(following.connection, []).append(self._channels.of(stream))
+            nodes = self._connected(following.nodes)
+            if all(node.bit & following.confirmed for node in nodes):
+                for node in nodes:
+                    channels.setdefault(node, []).append(self._channels.of(stream))
                 del self._following[stream], self._lingering[stream]
-        for connection, those in channels.items():
-            connection.unsubscribe(those)
+        for node, those in channels.items():
+            assert node.connection is not None
+            node.connection.unsubscribe(those)
 
     def followed(self) -> list[Id]:
         """See IBus."""
@@ -210,18 +231,19 @@ class Bus:
     def epoch(self, stream: Id) -> int:
         """See IBus."""
         following = self._following.get(stream)
-        return following.epoch if following is not None and following.is_confirmed else 0
+        return 0 if following is None else following.epoch
 
     def _channels_of(self, node: Node) -> Iterator[bytes]:
-        return (self._channels.of(stream) for stream, following in self._following.items() if following.node is node)
+        return (
+            self._channels.of(stream) for stream, following in self._following.items() if following.nodes & node.bit
+        )
 
     def _subscribed(self, node: Node, channel: bytes) -> None:
         stream = self._channels.stream_of(channel)
         following = None if stream is None else self._following.get(stream)
-        if following is not None and not following.is_confirmed:
-            following.connection = node.connection
-            following.epoch = next(self._epochs)
-            following.resolve(True)
+        if following is not None:
+            following.confirmed |= node.bit
+            self._settle(following)
 
     def _received(self, channel: bytes, payload: bytes) -> None:
         stream = self._channels.stream_of(channel)
@@ -245,7 +267,7 @@ class Bus:
         them is gone. A kind of a packet that is not known is no loss, as a release that needs it has a new version.
         """
         following = self._following.get(stream)
-        if following is not None and following.is_confirmed:
+        if following is not None and following.epoch:
             following.epoch = next(self._epochs)
         if self._unreadable_call is not None:
             self._unreadable_call.reset(UNREADABLE_FOR)
@@ -262,10 +284,13 @@ class Bus:
     def _lost(self, node: Node, are_packets_lost: bool) -> None:
         """Nothing of this node is subscribed any more."""
         self._owes_sweep = self._owes_sweep or are_packets_lost
-        for stream in [stream for stream in self._lingering if self._following[stream].node is node]:
-            del self._following[stream], self._lingering[stream]
-        waiting = [each for each in self._following.values() if each.node is node and each.waiting]
-        for following in waiting:
+        for stream in list(self._lingering):
+            if not self._connected(self._following[stream].nodes):
+                del self._following[stream], self._lingering[stream]
+        affected = [following for following in self._following.values() if following.nodes & node.bit]
+        for following in affected:
+            following.confirmed &= ~node.bit
+            following.epoch = 0
             following.resolve(False)
 
     def _changed(self) -> None:

@@ -6,7 +6,7 @@ the reactor leaves at its end, in one ``send``: Twisted would wait for epoll, wh
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any, cast
 from typing import Protocol as Shape
@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from justchat.bus.uri import BusUri
 
+OWN_NAME = "justchat"
 PING_EVERY = 0.5
 """Seconds."""
 SILENT_PINGS = 3
@@ -34,6 +35,8 @@ LARGEST_REPLY = 64 * 1024 * 1024
 pack = cast(Callable[[tuple[bytes, ...]], bytes], pack_command)
 UNREADABLE = (ProtocolError, TypeError, MemoryError)
 """What hiredis raises at bytes that are no reply: also at a map whose key is a list, and at a list of 4,000,000,000."""
+IS_SERVING = b"serving"
+"""In the answer to HELLO of a worker: 1 if it may have published packets already."""
 NO_RESP3 = "it does not speak RESP3, which Redis 6 and Valkey do"
 _MORE = object()
 _PING = pack((b"PING",))
@@ -42,8 +45,8 @@ _PING = pack((b"PING",))
 class ConnectionUser(Shape):
     """What a connection reports to its node."""
 
-    def greeted(self) -> None:
-        """The node has accepted us. Commands can be sent."""
+    def greeted(self, hello: Mapping[Any, Any]) -> None:
+        """The node has accepted us, with this answer to HELLO. Commands can be sent."""
 
     def subscribed(self, channel: bytes) -> None:
         """A subscription is confirmed."""
@@ -56,12 +59,15 @@ class ConnectionUser(Shape):
 
 
 class RespConnection(Protocol):
-    """One connection. ``unanswered`` are PUBLISH commands that the node has not confirmed, the oldest first."""
+    """One connection, which calls itself ``name``.
+
+    ``unanswered`` are PUBLISH commands that the node has not confirmed, the oldest first.
+    """
 
     transport: Any
 
-    def __init__(self, uri: BusUri, user: ConnectionUser, call_later: Callable[..., Any]) -> None:
-        self._uri = uri
+    def __init__(self, uri: BusUri, user: ConnectionUser, call_later: Callable[..., Any], name: str = OWN_NAME) -> None:
+        self._greeting = greeting(uri, name)
         self._user = user
         self._call_later = call_later
         self._reader = Reader(notEnoughData=_MORE)
@@ -80,7 +86,7 @@ class RespConnection(Protocol):
 
     def connectionMade(self) -> None:
         self._is_plain = IWriteDescriptor.providedBy(self.transport)
-        self.transport.write(greeting(self._uri))
+        self.transport.write(self._greeting)
         self._timer = self._call_later(PING_EVERY, self._ping)
 
     def _ping(self) -> None:
@@ -186,7 +192,7 @@ class RespConnection(Protocol):
             self.drop(NO_RESP3)
         else:
             self._greeted = True
-            self._user.greeted()
+            self._user.greeted(reply)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         for call in (self._timer, self._flush_call):
@@ -196,12 +202,12 @@ class RespConnection(Protocol):
         self._user.lost(self._why)
 
 
-def greeting(uri: BusUri) -> bytes:
-    """What a connection begins with."""
+def greeting(uri: BusUri, name: str = OWN_NAME) -> bytes:
+    """What a connection begins with. ``name`` is what it calls itself, as CLIENT LIST shows it."""
     account: tuple[bytes, ...] = ()
     if uri.password is not None:
         account = (b"AUTH", (uri.username or "default").encode(), uri.password.encode())
-    return pack((b"HELLO", b"3", *account, b"SETNAME", b"justchat"))
+    return pack((b"HELLO", b"3", *account, b"SETNAME", name.encode()))
 
 
 def refusal(error: str) -> str:

@@ -1,16 +1,18 @@
 """A node of the bus: keeps a connection to it, and reports when the node is away and when it is back."""
 
+import errno
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from justchat.bus.connection import RespConnection, failure_text
+from justchat.bus.connection import IS_SERVING, OWN_NAME, RespConnection, failure_text
 from justchat.bus.uri import BusUri
 
 FIRST_DELAY = 0.05
@@ -23,11 +25,15 @@ CLOSE_TIMEOUT = 1.0
 
 
 class Node:
-    """One node. It is away until every channel that is followed is confirmed.
+    """One node. It is away until every channel that is followed is confirmed. ``bit`` stands for it in sets of nodes.
 
     ``channels()`` are the channels to subscribe to on a new connection, ``on_subscribed`` is called with each that is
     confirmed, ``on_received`` with each packet, ``on_lost`` when a greeted connection has ended, with whether packets
     may be lost with it, and ``on_change`` when the node is away or back.
+
+    With ``on_absent`` the node is another worker, and is absent, not away, while nobody listens at its socket: it
+    publishes nothing before the others have subscribed to it. ``on_absent`` is called when that begins. ``name`` is
+    what the connection calls itself.
     """
 
     _log = Logger()
@@ -37,12 +43,15 @@ class Node:
         uri: BusUri,
         reactor: Any,
         ca_file: str | None,
+        bit: int = 1,
         *,
         channels: Callable[["Node"], Iterable[bytes]],
         on_subscribed: Callable[["Node", bytes], None],
         on_received: Callable[[bytes, bytes], None],
         on_lost: Callable[["Node", bool], None],
         on_change: Callable[[], None],
+        on_absent: Callable[["Node"], None] | None = None,
+        name: str = OWN_NAME,
     ) -> None:
         self.address = uri.address
         self._uri = uri
@@ -53,6 +62,10 @@ class Node:
         self.received = on_received
         self._on_lost = on_lost
         self._on_change = on_change
+        self._on_absent = on_absent
+        self._name = name
+        self.is_absent = False
+        self.bit = bit
         self.connection: RespConnection | None = None
         """The connection that is greeted; None if there is none."""
         self.is_away = True
@@ -74,7 +87,7 @@ class Node:
 
     def _connect(self) -> None:
         self._retry = None
-        factory = Factory.forProtocol(lambda: RespConnection(self._uri, self, self._reactor.callLater))
+        factory = Factory.forProtocol(lambda: RespConnection(self._uri, self, self._reactor.callLater, self._name))
         self._connecting = self._endpoint.connect(factory)
         self._connecting.addCallbacks(self._connected, self._failed)
 
@@ -86,12 +99,37 @@ class Node:
 
     def _failed(self, failure: Failure) -> None:
         self._connecting = None
-        self.lost(failure_text(failure))
+        if self._on_absent is not None and _is_nobody_there(failure.value) and not self._stopping:
+            self._miss(self._on_absent)
+        else:
+            self.lost(failure_text(failure))
 
-    def greeted(self) -> None:
+    def _miss(self, on_absent: Callable[["Node"], None]) -> None:
+        """Nobody listens."""
+        was_away, self.is_away, self._is_known_away = self.is_away, False, False
+        self._retry = self._reactor.callLater(LAST_DELAY, self._connect)
+        if not self.is_absent:
+            self.is_absent = True
+            on_absent(self)
+        self._has_tried()
+        if was_away:
+            self._on_change()
+
+    def try_now(self) -> None:
+        """Connect now, where the next try is waited for: somebody listens again."""
+        if self._retry is not None:
+            self._retry.reset(0)
+
+    def greeted(self, hello: Mapping[Any, Any]) -> None:
         """See ConnectionUser."""
         assert self._open is not None
         self.connection = self._open
+        was_absent, self.is_absent = self.is_absent, False
+        if was_absent and hello.get(IS_SERVING):
+            # It has not waited for us.
+            self._on_lost(self, False)
+            self.is_away = True
+            self._on_change()
         for command in self._resend:
             self.connection.send(command)
         self._resend.clear()
@@ -112,33 +150,40 @@ class Node:
 
     def _is_back(self) -> None:
         self._delay = FIRST_DELAY
-        self.is_away = False
+        was_away, self.is_away = self.is_away, False
         if self._is_known_away:
             self._is_known_away = False
             self._log.info("[bus] {address} is back", address=self.address)
         self._has_tried()
-        self._on_change()
+        if was_away:
+            self._on_change()
 
     def lost(self, reason: str) -> None:
         """See ConnectionUser."""
         was_greeted, self.connection, self._open = self.connection, None, None
+        was_absent, self.is_absent = self.is_absent, False
+        are_packets_lost = False
         if was_greeted is not None:
             # The node may have them or not. A packet that comes twice is harmless.
-            is_small = was_greeted.unanswered_bytes <= RESENT
-            self._resend = was_greeted.unanswered if is_small else deque()
-            self._on_lost(self, not is_small)
+            are_packets_lost = was_greeted.unanswered_bytes > RESENT
+            self._resend = deque() if are_packets_lost else was_greeted.unanswered
+        if was_greeted is not None or was_absent:
+            self._on_lost(self, are_packets_lost)
         if self._stopping:
             if not self._ended.called:
                 self._ended.callback(None)
             return
-        if not self._is_known_away:
+        # A worker that has ended is absent at the next try, which comes at once.
+        may_be_absent = self._on_absent is not None and was_greeted is not None
+        if not self._is_known_away and not may_be_absent:
             self._is_known_away = True
             self._log.warn(
                 "[bus] {address} is away: {reason}. Events of other daemons come later until it is back",
                 address=self.address,
                 reason=reason,
             )
-        self._retry = self._reactor.callLater(self._delay * random.uniform(0.8, 1.2), self._connect)  # noqa: S311
+        delay = 0 if may_be_absent else self._delay * random.uniform(0.8, 1.2)  # noqa: S311
+        self._retry = self._reactor.callLater(delay, self._connect)
         self._delay = min(self._delay * 2, LAST_DELAY)
         self._has_tried()
         if not self.is_away:
@@ -171,3 +216,10 @@ class Node:
             connection.drop("the daemon stops")
         else:
             self._reactor.callLater(0.005, self._close_when_answered, until)
+
+
+def _is_nobody_there(error: Any) -> bool:
+    """Whether a socket cannot be connected to since nobody listens at it."""
+    return isinstance(error, ConnectionRefusedError) or (
+        isinstance(error, ConnectError) and error.osError == errno.ENOENT
+    )

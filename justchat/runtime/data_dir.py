@@ -8,6 +8,7 @@ import fcntl
 import os
 import pwd
 import secrets
+import socket
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ from attrs import frozen
 from justchat.errors import StartupError
 
 DAEMON_LOCK = "lock"
-BUS_SOCKET = "bus.sock"
-"""The relay of several workers, or a symbolic link to it."""
+BUS_FOLDER = "bus"
+"""The sockets that join several workers, or a symbolic link to the folder that has them."""
 UPLOADS_ID = "uploads-id"
 """The id by which the database knows the folder of pictures."""
 SECRET_KEY = "payments-secret-key"  # noqa: S105  (a file)
@@ -96,6 +97,23 @@ def check_owner(folder: Path, owner: Owner = Owner()) -> None:
             if found != owner.user:
                 name = name_of(owner.user)
                 raise StartupError(f"--data-dir: {path} is {name_of(found)}'s: chown -R {name} {folder}")
+
+
+def bus_sockets(folder: Path) -> list[Path]:
+    """The sockets that join the workers of a data directory, by paths that are short enough to connect to."""
+    place = Path(os.path.realpath(folder / BUS_FOLDER))
+    return sorted(place.glob("*.sock")) if place.is_dir() else []
+
+
+def is_listening(place: Path) -> bool:
+    """Whether a process accepts connections at a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as attempt:
+        attempt.setblocking(False)
+        try:
+            attempt.connect(str(place))
+        except OSError:
+            return False
+        return True
 
 
 def check_restored(folder: Path) -> None:

@@ -53,7 +53,6 @@ from justchat.store.mongo.client import Database
 from justchat.store.schema import Schema
 from justchat.store.slow_reads import SlowReads
 from justchat.wiring.actions import make_actions
-from justchat.wiring.bus import make_bus
 from justchat.wiring.endpoints import make_endpoints, make_rate_limiter
 from justchat.wiring.health import make_health
 from justchat.wiring.hub import make_hub
@@ -126,7 +125,7 @@ class Daemon(RootService):
         assert uri is not None
         slow_reads = SlowReads(reactor, settings.limits.searches, settings.limits.searches_per_user)
         database = Database(uri, slow_reads, files=settings.picture_store == "gridfs")
-        bus = make_bus(settings, reactor)
+        bus = role.bus(settings, reactor)
         data_dir_id = generated_secret(settings.data_dir / UPLOADS_ID, owner)
         counting = make_counting(settings, bus, data_dir_id, reactor, role.name)
         stores = make_stores(

@@ -7,12 +7,14 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.interfaces import IProtocolFactory
 
+from justchat.bus.bus import Bus
 from justchat.config.settings import Settings
 from justchat.runtime.systemd import Notifier
 from justchat.runtime.tcp import TurnReactor
 from justchat.service.metrics import MetricsPorts, OwnMetrics
 from justchat.service.ports import Ports
 from justchat.service.up_line import UpLine
+from justchat.wiring.bus import make_bus
 from justchat.wiring.transports import Peers
 
 
@@ -33,6 +35,10 @@ class Role:
     def name(self) -> str:
         """The name of a worker, which its successor will have. Is called once the daemon starts."""
         return ""
+
+    def bus(self, settings: Settings, reactor: Any) -> Bus | None:
+        """The bus that joins the daemon with others. Raises StartupError."""
+        return make_bus(settings, reactor)
 
     def peers(self, reactor: TurnReactor) -> Peers | None:
         """The other workers on the same ports."""

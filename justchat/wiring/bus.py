@@ -1,13 +1,13 @@
 """The bus, as the settings ask for it."""
 
-import os
 from typing import Any
 
 from justchat.bus.bus import Bus
 from justchat.bus.check import check_bus
+from justchat.bus.peers import PeerBus
 from justchat.bus.uri import BusUri, parse_uris
 from justchat.config.settings import Settings
-from justchat.runtime.data_dir import BUS_SOCKET
+from justchat.runtime.data_dir import bus_sockets, is_listening
 from justchat.store.mongo.uri import DEFAULT_NAME, MongoUri
 
 
@@ -18,14 +18,21 @@ def make_bus(settings: Settings, reactor: Any) -> Bus | None:
     return Bus(parse_uris(settings.bus.uri), _database_of(settings), reactor, settings.bus.ca_file)
 
 
-def make_bus_of_command(settings: Settings, reactor: Any) -> Bus | None:
-    """The bus of the daemon that a command works beside: that of ``[bus] uri``, or the relay of its workers.
+def make_peer_bus(settings: Settings, reactor: Any) -> PeerBus:
+    """The bus of a worker, whose ``[bus] uri`` are the sockets of all."""
+    return PeerBus(parse_uris(settings.bus.uri or ()), _database_of(settings), reactor)
 
-    None where there is none, and where the secret with the URI cannot be read. Raises StartupError.
+
+def make_bus_of_command(settings: Settings, reactor: Any) -> Bus | None:
+    """The bus of the daemon that a command works beside: that of ``[bus] uri``, or those of its workers.
+
+    What is published at one worker is received by all. None where there is none, and where the secret with the URI
+    cannot be read. Raises StartupError.
     """
-    relay = os.path.realpath(settings.data_dir / BUS_SOCKET)
-    if settings.bus.uri is None and os.path.exists(relay):
-        return Bus([BusUri("", 0, relay, None, None, tls=False)], _database_of(settings), reactor)
+    sockets = [] if settings.bus.uri else [each for each in bus_sockets(settings.data_dir) if is_listening(each)]
+    if sockets:
+        uris = [BusUri("", 0, str(each), None, None, tls=False) for each in sockets]
+        return Bus(uris, _database_of(settings), reactor)
     return make_bus(settings, reactor)
 
 

@@ -1,16 +1,19 @@
 """Commands beside daemons that are joined by a bus."""
 
+from contextlib import closing
 from pathlib import Path
+from socket import AF_UNIX
+from socket import socket as Socket
 from urllib.parse import quote
 
 from twisted.internet import reactor
 
 from justchat.bus.bus import Bus
-from justchat.bus.relay import Relay
+from justchat.bus.server import BusServer
 from justchat.bus.uri import parse_uris
 from justchat.interfaces.bus import CONTROL, PacketKind
 from tests.support.admin import AdminCase, run
-from tests.support.bus_case import Subscriber
+from tests.support.bus_case import Nobody, Subscriber
 from tests.support.redis_server import RedisServer
 from tests.support.starting import free_port
 from tests.support.waiting import eventually
@@ -31,17 +34,24 @@ class Commands(AdminCase):
         """The URI of the daemon's database."""
         return f"mongodb://{quote(str(self.daemon.data / 'mongo' / 'mongod.sock'), safe='')}/justchat"
 
-    async def test_relay(self) -> None:
-        """Ended sessions are published at once to the workers of a daemon, by the socket in its data directory."""
-        socket = Path(self.mktemp()).parent / "bus.sock"
-        relay = Relay(reactor)
-        relay.listen(socket)
-        self.addCleanup(relay.stop)
-        place = self.daemon.data / "bus.sock"
-        place.symlink_to(socket.absolute())
+    async def test_workers(self) -> None:
+        """Ended sessions are published at once to the workers of a daemon, by a socket in its data directory.
+
+        One that a killed worker left is no hindrance.
+        """
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        socket = folder / "2.sock"
+        with closing(Socket(AF_UNIX)) as left:
+            left.bind(str(folder / "1.sock"))
+        server = BusServer(reactor, Nobody())
+        server.listen(socket)
+        self.addCleanup(server.stop)
+        place = self.daemon.data / "bus"
+        place.symlink_to(folder)
         self.addCleanup(place.unlink)
         anna = await self.a_person()
-        subscriber = await self.a_subscriber(f"unix://{socket.absolute()}")
+        subscriber = await self.a_subscriber(f"unix://{socket}")
 
         await self.answer("users", "end-sessions", anna.id)
         await eventually(lambda: len(subscriber.received[SESSION_OVER, CONTROL]) == 1, "the packet")

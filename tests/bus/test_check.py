@@ -12,9 +12,10 @@ from twisted.trial.unittest import TestCase
 
 from justchat.bus import check
 from justchat.bus.check import BusAway, check_bus
-from justchat.bus.relay import Relay
+from justchat.bus.server import BusServer
 from justchat.bus.uri import parse_uris
 from justchat.errors import StartupError
+from tests.support.bus_case import Nobody
 from tests.support.certificates import Authority
 from tests.support.redis_server import RedisServer
 
@@ -45,13 +46,13 @@ class Checks(TestCase):
         check_bus(parse_uris([plain.uri(), locked.uri()]), "chat", None)
         check_bus(parse_uris([locked.socket_uri()]), "chat", None)
 
-    async def test_relay(self) -> None:
-        """Nor of the relay."""
-        relay = Relay(reactor)
-        relay.listen(self.folder / "bus.sock")
-        self.addCleanup(relay.stop)
+    async def test_worker(self) -> None:
+        """Nor of a worker."""
+        server = BusServer(reactor, Nobody())
+        server.listen(self.folder / "1.sock")
+        self.addCleanup(server.stop)
 
-        await deferToThread(check_bus, parse_uris([f"unix://{self.folder}/bus.sock"]), "chat", None)
+        await deferToThread(check_bus, parse_uris([f"unix://{self.folder}/1.sock"]), "chat", None)
 
     def test_password(self) -> None:
         """A wrong password is named as Redis names it; where one is missing, the line says where it belongs."""

@@ -1,17 +1,18 @@
-"""What every carrier of the bus does: Redis over TCP, a Unix socket, TLS, several nodes, and the relay of workers."""
+"""What every carrier of the bus does: Redis over TCP, a Unix socket, TLS, several nodes, and the sockets of workers."""
 
 from twisted.internet.defer import gatherResults
 
 from justchat.interfaces.bus import CONTROL, IBus, PacketKind
 from justchat.model.ids import new_id
-from tests.support.bus_case import BusCase, Carrier, RedisCarrier, RelayCarrier, entry, result, streams
+from tests.support.bus_case import BusCase, Carrier, RedisCarrier, ServerCarrier, entry, result, streams
+from tests.support.peers_case import PeersCase
 from tests.support.waiting import eventually
 
 ENTRY, MOVED = PacketKind.ENTRY, PacketKind.MOVED
 
 
-class Suite:
-    """The tests; each class below runs them over another carrier."""
+class Carrying:
+    """The tests of a carrier that is there."""
 
     async def test_interface(self) -> None:
         """The driver is an IBus."""
@@ -113,6 +114,10 @@ class Suite:
         self.assertEqual([entry(2)], boris.entries(stream))
         self.assertEqual([b"ours"], boris.received[PacketKind.SWEEP, CONTROL])
 
+
+class Suite(Carrying):
+    """And of one that goes away; each class below runs them over another carrier."""
+
     async def test_away(self) -> None:
         """While the node is away nothing waits: no packet is taken, no subscription confirmed, no epoch stands."""
         anna = await self.a_bus()
@@ -202,6 +207,10 @@ class OverThreeNodes(Suite, BusCase):
         return RedisCarrier("nodes")
 
 
-class OverRelay(Suite, BusCase):
+class OverServer(Suite, BusCase):
     def a_carrier(self) -> Carrier:
-        return RelayCarrier()
+        return ServerCarrier()
+
+
+class AmongPeers(Carrying, PeersCase):
+    pass

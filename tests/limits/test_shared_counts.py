@@ -10,16 +10,13 @@ from justchat.errors import TooManyRequests
 from justchat.interfaces.bus import CONTROL, PacketKind
 from justchat.limits.shared_counts import FORGOTTEN_AFTER, PART, PART_EVERY, PART_KEYS, SharedCounts
 from justchat.model.rate import Rate
-from tests.support.bus_case import BusCase, Carrier, RelayCarrier
+from tests.support.peers_case import PeersCase
 from tests.support.waiting import eventually
 
 COUNTS = PacketKind.COUNTS
 
 
-class SharedCase(BusCase):
-    def a_carrier(self) -> Carrier:
-        return RelayCarrier()
-
+class SharedCase(PeersCase):
     async def some_counts(self, number: int = 2, group: str = "") -> list[SharedCounts]:
         return [SharedCounts((await self.a_bus()).bus, group, reactor) for _ in range(number)]
 

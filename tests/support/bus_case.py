@@ -1,6 +1,7 @@
 """Tests of the bus: what carries it, and daemons on it."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -10,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from justchat.bus.bus import Bus
-from justchat.bus.relay import Relay
-from justchat.bus.uri import parse_uris
+from justchat.bus.server import BusServer
+from justchat.bus.uri import BusUri, parse_uris
 from justchat.interfaces.bus import PacketKind
 from justchat.model.ids import Id, new_id
 from tests.support.certificates import Authority
@@ -64,24 +65,40 @@ class RedisCarrier(Carrier):
             server.end()
 
 
-class RelayCarrier(Carrier):
-    """The relay of workers."""
+class ServerCarrier(Carrier):
+    """A server of ours, as a command of an operator uses it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.path = Path(mkdtemp(prefix="jc-")) / "bus.sock"
+        self.path = Path(mkdtemp(prefix="jc-")) / "1.sock"
         self.uris = [f"unix://{self.path}"]
         self._listen()
 
     def _listen(self) -> None:
-        self.relay = Relay(reactor)
-        self.relay.listen(self.path)
+        self.server = BusServer(reactor, Nobody())
+        self.server.listen(self.path)
 
     async def kill(self) -> None:
-        await self.relay.stop()
+        await self.server.stop()
 
     async def restart(self) -> None:
         self._listen()
+
+
+class Nobody:
+    """A ServerUser to whom nothing matters."""
+
+    def is_serving(self) -> bool:
+        return True
+
+    def called(self, name: bytes) -> None:
+        pass
+
+    def subscribed(self, name: bytes, channel: bytes) -> None:
+        pass
+
+    def received(self, channel: bytes, payload: bytes) -> None:
+        pass
 
 
 class Subscriber:
@@ -117,10 +134,13 @@ class BusCase(TestCase):
         await self.carrier.end()
 
     async def a_bus(self, *, database: str = "chat", uris: list[str] | None = None) -> Subscriber:
-        subscriber = Subscriber(Bus(parse_uris(uris or self.carrier.uris), database, reactor, self.carrier.ca_file))
+        subscriber = Subscriber(self.make_bus(parse_uris(uris or self.carrier.uris), database))
         self.subscribers.append(subscriber)
         await subscriber.bus.start()
         return subscriber
+
+    def make_bus(self, uris: Sequence[BusUri], database: str) -> Bus:
+        return Bus(uris, database, reactor, self.carrier.ca_file)
 
     def cut(self, subscriber: Subscriber) -> None:
         """Cut the connections of a bus, before anything of this turn has left."""

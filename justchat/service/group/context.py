@@ -42,6 +42,8 @@ class WorkerContext:
     """How many there are. They are numbered from 1."""
     embedded: bool
     """Whether nobody but these workers uses the database."""
+    peers: bool
+    """Whether they are joined by sockets of their own, which are ``[bus] uri``."""
     ports: Mapping[str, Sequence[int]]
     """By table of the settings, the listening sockets: one for each worker, or one for all."""
     inboxes: Sequence[tuple[int, int]]
@@ -52,17 +54,18 @@ class WorkerContext:
         """The line."""
         settings = self.settings.model_dump_json(warnings=False)
         file = None if self.settings.file is None else str(self.settings.file)
-        parts = [self.start.name, self.workers, self.embedded, self.ports, self.inboxes, settings, file]
+        parts = [self.start.name, self.workers, self.embedded, self.peers, self.ports, self.inboxes, settings, file]
         return orjson.dumps(parts) + b"\n"
 
     @classmethod
     def decode(cls, line: bytes) -> "WorkerContext":
         """The context of a line."""
-        start, workers, embedded, ports, inboxes, settings, file = orjson.loads(line)
+        start, workers, embedded, peers, ports, inboxes, settings, file = orjson.loads(line)
         return cls(
             start=Start[start],
             workers=workers,
             embedded=embedded,
+            peers=peers,
             ports=ports,
             inboxes=[(reading, writing) for reading, writing in inboxes],
             settings=Settings.model_validate_json(settings).of_file(None if file is None else Path(file)),

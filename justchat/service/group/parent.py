@@ -23,9 +23,9 @@ from justchat.runtime.process_metrics import ProcessMetrics
 from justchat.runtime.shared_ports import SharingReactor
 from justchat.runtime.systemd import Notifier
 from justchat.service.database import EmbeddedMongod
+from justchat.service.group.bus_folder import BusFolder
 from justchat.service.group.context import REPORTS, Start, WorkerContext
 from justchat.service.group.processes import GroupProcess
-from justchat.service.group.relay_service import RelayService
 from justchat.service.group.supervisor import Supervisor
 from justchat.service.lifecycle import PartService
 from justchat.service.metrics import TWISTDS, MetricsPorts, OwnMetrics
@@ -63,8 +63,8 @@ def make_parent(settings: Settings, twistd: Mapping[str, Any] | None = None, loa
 
 
 class Parent(RootService):
-    """Its children start in this order: the systemd watchdog, metrics, the embedded mongod, the relay, the workers,
-    the ports, the announcement.
+    """Its children start in this order: the systemd watchdog, metrics, the embedded mongod, the folder of the bus, the
+    workers, the ports, the announcement.
 
     The ports are bound from the beginning to the end, so that clients wait for a worker that is started again.
     """
@@ -87,7 +87,7 @@ class Parent(RootService):
             if settings.mongo.uri is None
             else None
         )
-        self._relay = None if settings.bus.uri else RelayService(settings.data_dir, reactor)
+        self._bus = None if settings.bus.uri else BusFolder(settings.data_dir, self._workers)
         self._inboxes = [inbox_pair() for _ in range(self._workers)]
         supervisor = self._supervisor = Supervisor(
             self._workers, self._context, self._spawn, reactor, self._count, self._still_starting
@@ -104,7 +104,7 @@ class Parent(RootService):
             self.metrics,
             PartService("process metrics", start=process.start, stop=process.stop) if process else None,
             EmbeddedMongod(self._mongod, settings.data_dir) if self._mongod else None,
-            self._relay,
+            self._bus,
             supervisor,
             self.ports,
             UpLine(settings, self.ports, self._notifier),
@@ -158,6 +158,7 @@ class Parent(RootService):
             start=start,
             workers=self._workers,
             embedded=self._mongod is not None,
+            peers=self._bus is not None,
             ports={each.table: [children[bound.fileno()] for bound in each.port.sockets] for each in self.ports.open},
             inboxes=[(children[reading.fileno()], children[writing.fileno()]) for reading, writing in self._inboxes],
             settings=self._settings_of_worker(),
@@ -170,14 +171,14 @@ class Parent(RootService):
         return {FIRST_DESCRIPTOR + number: each.fileno() for number, each in enumerate(shared)}
 
     def _settings_of_worker(self) -> Settings:
-        """The settings with the parent's database and relay, where it has them."""
+        """The settings with the parent's database and the workers' own bus, where they have them."""
         # Chosen by the database that the daemon has, not by how its workers reach it.
         uploads = self._settings.uploads.model_copy(update={"store": self._settings.picture_store})
         changed: dict[str, Any] = {"uploads": uploads}
         if self._mongod is not None:
             changed["mongo"] = self._settings.mongo.model_copy(update={"uri": Secret(self._mongod.uri)})
-        if self._relay is not None:
-            changed["bus"] = self._settings.bus.model_copy(update={"uri": (Secret(self._relay.uri),)})
+        if self._bus is not None:
+            changed["bus"] = self._settings.bus.model_copy(update={"uri": tuple(map(Secret, self._bus.uris))})
         return self._settings.model_copy(update=changed)
 
     def _spawn(self, process: GroupProcess) -> None:

@@ -17,6 +17,8 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
 from twisted.protocols.basic import LineOnlyReceiver
 
+from justchat.bus.bus import Bus
+from justchat.bus.peers import PeerBus
 from justchat.config.settings import Settings
 from justchat.http.passing import Passing, take_connection
 from justchat.metrics.snapshots import encode_snapshot
@@ -30,6 +32,7 @@ from justchat.service.lifecycle import PartService
 from justchat.service.metrics import MetricsPorts, OwnMetrics
 from justchat.service.ports import AdoptedPorts, Ports
 from justchat.service.role import Role
+from justchat.wiring.bus import make_peer_bus
 from justchat.wiring.transports import Peers
 
 
@@ -103,6 +106,7 @@ class WorkerRole(Role):
         self._ids = SessionIds(workers=context.workers)
         self._ports: WorkerPorts | None = None
         self._own: OwnMetrics | None = None
+        self._bus: PeerBus | None = None
         self.report: Callable[[bytes], None] = lambda _: None
         self.prepares = context.start is Start.FIRST
         self.is_alone = self.prepares and context.embedded
@@ -111,6 +115,13 @@ class WorkerRole(Role):
     def name(self) -> str:
         """See Role. Another parent on the same data directory has workers of its own."""
         return f"{os.getppid()}.{self._ids.worker}"
+
+    def bus(self, settings: Settings, reactor: Any) -> Bus | None:
+        """See Role."""
+        if not self._context.peers:
+            return super().bus(settings, reactor)
+        self._bus = make_peer_bus(settings, reactor)
+        return self._bus
 
     def peers(self, reactor: TurnReactor) -> Peers:
         """See Role."""
@@ -141,6 +152,8 @@ class WorkerRole(Role):
         """Be the worker with this number. Is called after all others, and before the ports are bound."""
         assert self._ports is not None
         self._ids.worker = number
+        if self._bus is not None:
+            self._bus.join_as(number)
         self._ports.assign(self._context.sockets(number), self._context.inbox(number))
 
 

@@ -34,6 +34,7 @@ class ContextTests(SynchronousTestCase):
         return WorkerContext(
             start=Start.AGAIN,
             workers=3,
+            peers=True,
             embedded=True,
             ports={"http": [4, 5, 6], "websocket": [7]},
             inboxes=[(8, 9), (10, 11), (12, 13)],

@@ -1,4 +1,4 @@
-"""The relay of workers, as a client that is not ours sees it."""
+"""The server of a worker, as a client that is not ours sees it."""
 
 import os
 import socket
@@ -10,8 +10,9 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from justchat.bus import relay as module
-from justchat.bus.relay import Relay
+from justchat.bus import server as module
+from justchat.bus.server import BusServer
+from tests.support.bus_case import Nobody
 from tests.support.waiting import eventually
 
 SUBSCRIBED = b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
@@ -21,17 +22,17 @@ def command(*words: bytes) -> bytes:
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
 
-class RelayTests(TestCase):
+class ServerTests(TestCase):
     def setUp(self) -> None:
-        self.path = Path(mkdtemp(prefix="jc-")) / "bus.sock"
-        self.relay = Relay(reactor)
-        self.relay.listen(self.path)
+        self.path = Path(mkdtemp(prefix="jc-")) / "1.sock"
+        self.server = BusServer(reactor, Nobody())
+        self.server.listen(self.path)
         self.sockets: list[socket.socket] = []
 
     async def tearDown(self) -> None:
         for each in self.sockets:
             each.close()
-        await self.relay.stop()
+        await self.server.stop()
         os.rmdir(self.path.parent)
 
     def connect(self) -> socket.socket:
@@ -71,16 +72,16 @@ class RelayTests(TestCase):
         other = self.path.with_name("other.sock")
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(str(other))
-        relay = Relay(reactor)
+        server = BusServer(reactor, Nobody())
 
-        relay.listen(other)
+        server.listen(other)
 
-        await relay.stop()
+        await server.stop()
 
     async def test_subscribed(self) -> None:
         """A subscription is confirmed, and brings packets: pushes in RESP3, arrays where that was not asked for."""
         old, new, publisher = self.connect(), self.connect(), self.connect()
-        hello = b"%2\r\n$6\r\nserver\r\n$8\r\njustchat\r\n$5\r\nproto\r\n:3\r\n"
+        hello = b"%2\r\n$6\r\nserver\r\n$8\r\njustchat\r\n$7\r\nserving\r\n:1\r\n"
         await self.ask(new, command(b"HELLO", b"3", b"AUTH", b"a", b"b"), expected=hello)
         for connection, mark in ((old, b"*"), (new, b">")):
             confirmed = mark + b"3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
@@ -91,18 +92,6 @@ class RelayTests(TestCase):
         for connection, mark in ((old, b"*"), (new, b">")):
             message = mark + b"3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2\r\n\r\n\r\n"
             await self.ask(connection, expected=message)
-
-    async def test_own_entry(self) -> None:
-        """An entry does not come back to the worker that published it; what else it publishes does."""
-        worker, other = self.connect(), self.connect()
-        for connection in (worker, other):
-            await self.ask(connection, command(b"SUBSCRIBE", b"a"), expected=SUBSCRIBED)
-
-        worker.sendall(command(b"PUBLISH", b"a", b"\x01\x01entry") + command(b"PUBLISH", b"a", b"\x01\x05move"))
-
-        entry, move = (b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$%d\r\n" % length for length in (7, 6))
-        await self.ask(other, expected=entry + b"\x01\x01entry\r\n" + move + b"\x01\x05move\r\n")
-        await self.ask(worker, expected=b":1\r\n" + move + b"\x01\x05move\r\n:2\r\n")
 
     async def test_unsubscribed(self) -> None:
         """Whoever has unsubscribed, or is gone, receives nothing."""
@@ -119,7 +108,7 @@ class RelayTests(TestCase):
             expected=b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$0\r\n\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n",
         )
         other.close()
-        await eventually(lambda: len(self.relay.clients) == 2, "the other to be gone")
+        await eventually(lambda: len(self.server.clients) == 2, "the other to be gone")
 
         await self.ask(publisher, command(b"PUBLISH", b"a", b""), command(b"PING"), expected=b":0\r\n+PONG\r\n")
 
@@ -168,7 +157,7 @@ class RelayTests(TestCase):
             await deferToThread(publisher.sendall, command(b"PUBLISH", b"a", body))
             await self.ask(other, expected=message)
 
-        self.assertEqual(2, len(self.relay.clients))
+        self.assertEqual(2, len(self.server.clients))
         self.assertTrue(await self.is_cut(slow))
 
     async def test_reads_slowly(self) -> None:
@@ -185,4 +174,4 @@ class RelayTests(TestCase):
             await deferToThread(publisher.sendall, command(b"PUBLISH", b"a", body))
             await self.ask(slow, expected=message)
 
-        self.assertEqual(2, len(self.relay.clients))
+        self.assertEqual(2, len(self.server.clients))
