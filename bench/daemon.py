@@ -124,10 +124,18 @@ class Daemon(Server):
         if complaints:
             print(f"the daemon logged {len(complaints)} complaints; the first: {complaints[0]}", file=sys.stderr)
 
+    def serving(self) -> list[int]:
+        """The processes that serve: its workers, or itself where it has none."""
+        workers = [pid for pid, name in children(self.pid).items() if name.startswith("worker ")]
+        return workers or [self.pid]
+
     def cpu_seconds(self) -> float:
         """With that of its workers."""
-        workers = (pid for pid, name in children(self.pid).items() if name.startswith("worker "))
-        return sum(map(cpu_seconds, (self.pid, *workers)))
+        return sum(map(cpu_seconds, {self.pid, *self.serving()}))
+
+    def serving_seconds(self) -> float:
+        """Without that of the workers' parent."""
+        return sum(map(cpu_seconds, self.serving()))
 
     def __exit__(self, *_: object) -> None:
         self.stop()

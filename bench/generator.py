@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cores import LOAD_CORE, SERVER_CORE, on_core
-from bench.server import Failed, Server
+from bench.server import Failed, Server, machine_seconds
 
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
@@ -69,7 +69,8 @@ def run(
     connected: Callable[[], None] | None = None,
     protocol: str | None = None,
 ) -> dict[str, float]:
-    """One run: its figures, and what the server used meanwhile. ``connected`` is called before anything is sent.
+    """One run: its figures, and what the server and the machine used meanwhile. ``connected`` is called before anything
+    is sent.
 
     ``protocol`` is that of the sockets, where it is not the server's first: the daemon speaks ``io``, too.
     """
@@ -82,7 +83,7 @@ def run(
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaint, text=True) as load,
     ):
         try:
-            cpu, figures = _follow(load, server, plan, connected)
+            used, figures = _follow(load, server, plan, connected)
         except (BrokenPipeError, EOFError):
             load.wait()
             complaint.seek(0)
@@ -91,14 +92,14 @@ def run(
             load.kill()  # leaving the with waits for it
             raise
     done = figures["deliveries"] or figures["requests"]
-    figures["server_us"] = cpu / max(done * figures["seconds"], 1) * 1e6
-    figures["server_cores"] = cpu / figures["seconds"]
-    return figures
+    figures["server_us"] = used["server"] / max(done * figures["seconds"], 1) * 1e6
+    return figures | {f"{name}_cores": spent / figures["seconds"] for name, spent in used.items()}
 
 
 def _follow(
     load: subprocess.Popen[str], server: Server, plan: Plan, connected: Callable[[], None] | None
-) -> tuple[float, dict[str, float]]:
+) -> tuple[dict[str, float], dict[str, float]]:
+    clocks = {"server": server.cpu_seconds, "serving": server.serving_seconds, "machine": machine_seconds}
     assert load.stdin is not None and load.stdout is not None
 
     def expect(what: str) -> None:
@@ -113,13 +114,13 @@ def _follow(
     load.stdin.write("go\n")
     load.stdin.flush()
     expect("measuring")
-    before = server.cpu_seconds()
+    before = {name: clock() for name, clock in clocks.items()}
     expect("measured")
-    cpu = server.cpu_seconds() - before
+    used = {name: clock() - before[name] for name, clock in clocks.items()}
     result = load.stdout.readline()
     if not result:
         raise EOFError
-    return cpu, json.loads(result)
+    return used, json.loads(result)
 
 
 def limit(seconds: float, sockets: int, frame_bytes: int) -> dict[str, float]:

@@ -1,7 +1,9 @@
 """A server under measure: its ports, and the resources that it uses."""
 
+import os
 import re
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +36,10 @@ class Server:
         """The processor time that it has used."""
         return cpu_seconds(self.pid)
 
+    def serving_seconds(self) -> float:
+        """That of the processes that serve clients."""
+        return self.cpu_seconds()
+
     def resident(self) -> int:
         """Bytes of memory that it holds. (``VmRSS`` of its status lags behind, by a figure for each processor.)"""
         found = re.search(r"^Rss:\s+(\d+) kB", Path(f"/proc/{self.pid}/smaps_rollup").read_text(), re.MULTILINE)
@@ -57,6 +63,9 @@ class Together(Server):
     def cpu_seconds(self) -> float:
         return sum(server.cpu_seconds() for server in self.servers)
 
+    def serving_seconds(self) -> float:
+        return sum(server.serving_seconds() for server in self.servers)
+
 
 def cpu_seconds(pid: int) -> float:
     """The processor time of the threads that a process has now. (``stat`` counts in hundredths of a second.)"""
@@ -67,6 +76,16 @@ def cpu_seconds(pid: int) -> float:
         except OSError:
             continue  # threads come and go
     return total / 1e9
+
+
+def machine_seconds() -> float:
+    """The processor time that is gone on all cores, whoever used it; another machine on the same host may have.
+
+    It is what is not idle: that is exact, while the kernel samples what it counts as used.
+    """
+    fields = Path("/proc/stat").read_text().split(maxsplit=6)
+    idle = int(fields[4]) + int(fields[5])  # the second while a disk works
+    return time.monotonic() * (os.cpu_count() or 1) - idle / os.sysconf("SC_CLK_TCK")
 
 
 def children(pid: int) -> dict[int, str]:

@@ -70,8 +70,8 @@ class Stage:
         """One daemon on all cores, beside several."""
         return self._daemon("one", lambda: Daemon(seed, pinned=False))
 
-    def workers(self) -> Daemon:
-        return self._daemon("workers", lambda: Daemon(seed, workers=PROCESSES, pinned=False))
+    def workers(self, number: int = PROCESSES) -> Daemon:
+        return self._daemon(f"{number} workers", lambda: Daemon(seed, workers=number, pinned=False))
 
     def redis(self, name: str) -> Redis:
         """A Redis for one purpose."""

@@ -41,7 +41,7 @@ DELIVERED = {
     "crowd": "deliveries",
     "one room": "deliveries",
 }
-"""By load of "workers": what counts."""
+"""By load of "workers" and "shares": what counts."""
 TARGETS = [
     Target("send", "requests/s, Node looked up = 1", "requests", 10, "looked_up"),
     Target("send", "requests/s, Node with memory = 1", "requests", 5, "memory"),
@@ -93,6 +93,19 @@ TARGETS = [
         "workers, rooms paced",
         **AT_MOST,
     ),
+    *(
+        Target(
+            "shares",
+            f"{load}, {name}: {figure}/s, one daemon = 1",
+            figure,
+            bound,
+            f"one daemon, {load}",
+            f"{name}, {load}",
+        )
+        for load, figure in DELIVERED.items()
+        for name, bound in {"two workers": 1, "four workers": 1.5}.items()
+    ),
+    Target("shares", "used of the machine, in its fullest run", "machine_used", 0.95, ours="fullest run", **AT_MOST),
     Target("daemons", "p99 of answers, one daemon = 1", "answer_p99_ms", 6, "one daemon", "two daemons", **AT_MOST),
     Target(
         "daemons",
