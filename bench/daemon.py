@@ -133,10 +133,6 @@ class Daemon(Server):
         """With that of its workers."""
         return sum(map(cpu_seconds, {self.pid, *self.serving()}))
 
-    def serving_seconds(self) -> float:
-        """Without that of the workers' parent."""
-        return sum(map(cpu_seconds, self.serving()))
-
     def __exit__(self, *_: object) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The load generator: how it is built and run."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -80,7 +81,15 @@ def run(
     # Its complaint goes into a file: two pipes could block each other.
     with (
         tempfile.TemporaryFile("w+") as complaint,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaint, text=True) as load,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaint,
+            text=True,
+            # On cores that it shares with servers it must not displace them whenever they have sent something.
+            preexec_fn=None if server.pinned else _yield_to_servers,
+        ) as load,
     ):
         try:
             used, figures = _follow(load, server, plan, connected)
@@ -94,6 +103,10 @@ def run(
     done = figures["deliveries"] or figures["requests"]
     figures["server_us"] = used["server"] / max(done * figures["seconds"], 1) * 1e6
     return figures | {f"{name}_cores": spent / figures["seconds"] for name, spent in used.items()}
+
+
+def _yield_to_servers() -> None:
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _follow(

@@ -36,9 +36,13 @@ class Server:
         """The processor time that it has used."""
         return cpu_seconds(self.pid)
 
+    def serving(self) -> list[int]:
+        """The processes that serve clients."""
+        return [self.pid]
+
     def serving_seconds(self) -> float:
-        """That of the processes that serve clients."""
-        return self.cpu_seconds()
+        """The processor time that these have used."""
+        return sum(map(cpu_seconds, self.serving()))
 
     def resident(self) -> int:
         """Bytes of memory that it holds. (``VmRSS`` of its status lags behind, by a figure for each processor.)"""
@@ -63,8 +67,8 @@ class Together(Server):
     def cpu_seconds(self) -> float:
         return sum(server.cpu_seconds() for server in self.servers)
 
-    def serving_seconds(self) -> float:
-        return sum(server.serving_seconds() for server in self.servers)
+    def serving(self) -> list[int]:
+        return [pid for server in self.servers for pid in server.serving()]
 
 
 def cpu_seconds(pid: int) -> float:

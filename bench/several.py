@@ -40,7 +40,7 @@ FOUR = 4
 
 def workers(stage: Stage, seconds: float) -> Round:
     """Each load on two processes of the peer, one daemon, and one daemon of two workers."""
-    _need_redis()
+    need_redis()
     nodes = stage.nodes()
     ours: dict[str, Server] = {"one daemon": stage.one(), "workers": stage.workers()}
     done: Round = {}
@@ -57,7 +57,7 @@ def workers(stage: Stage, seconds: float) -> Round:
 
 def daemons(stage: Stage, seconds: float) -> Round:
     """One daemon, two that Redis joins, and the two while it is away."""
-    _need_redis()
+    need_redis()
     seconds = max(seconds, 4)
     one, two, redis = stage.one(), stage.joined(2), stage.redis("bus")
 
@@ -81,7 +81,7 @@ def daemons(stage: Stage, seconds: float) -> Round:
 
 def across(stage: Stage, seconds: float) -> Round:
     """A message is sent through the first of two daemons; who listens is at the same, or at the other."""
-    _need_redis()
+    need_redis()
     here, there = stage.joined(2)
     both = Together([here, there])
     done = {
@@ -94,7 +94,7 @@ def across(stage: Stage, seconds: float) -> Round:
 
 def one_room(stage: Stage, seconds: float) -> Round:
     """One room, into which one daemon writes, or four in turn; four sockets listen."""
-    _need_redis()
+    need_redis()
     one, four = [stage.one()] * FOUR, stage.joined(FOUR)
     return {
         name: run(
@@ -112,6 +112,7 @@ def members(stage: Stage, seconds: float) -> Round:
     }
 
 
-def _need_redis() -> None:
+def need_redis() -> None:
+    """Raises Missing unless there is a Redis."""
     if not is_installed():
         raise Missing("redis-server is not installed")

@@ -1,4 +1,4 @@
-"""A machine of more and slower cores than this one: each process of a daemon gets the same small share of a core.
+"""A machine of more and slower cores than this one: each process that serves gets the same small share of a core.
 
 On two cores, one daemon, its database and the load fill the machine, so that more workers have nothing to gain. Here
 each process that serves has a core of its own, a fifth as fast as one of this machine, and most of the machine is left
@@ -12,9 +12,8 @@ from contextlib import ExitStack
 from bench import plans, several
 from bench.cgroup import Controller
 from bench.cores import ALL_CORES
-from bench.daemon import Daemon
 from bench.generator import Plan, run
-from bench.server import Failed
+from bench.server import Failed, Server
 from bench.several import FOUR
 from bench.stage import Stage
 from bench.world import DWELLERS
@@ -36,29 +35,42 @@ SECONDS, WARM_UP = 3.0, 2.0
 
 
 def shares(stage: Stage, seconds: float) -> Round:
-    """Each load on one daemon, and on two and four workers, whose processes have a share of a core each."""
-    controller = Controller()
-    servers = {"one daemon": stage.one(), "two workers": stage.workers(), "four workers": stage.workers(FOUR)}
+    """Each load on two processes of the peer, one daemon, and two and four workers: each has a share of a core."""
+    several.need_redis()
+    controller, nodes = Controller(), stage.nodes()
+    servers: dict[str, Server] = {
+        "two Node": nodes,
+        "one daemon": stage.one(),
+        "two workers": stage.workers(),
+        "four workers": stage.workers(FOUR),
+    }
     done = {
-        f"{name}, {load}": _limited(controller, daemon, plan(), max(seconds, SECONDS), connections, rate)
+        f"{name}, {load}": _limited(
+            controller,
+            server,
+            plans.spread(plan(), nodes.servers) if server is nodes else plan(),
+            max(seconds, SECONDS),
+            connections,
+            rate,
+        )
         for load, (plan, connections, rate) in LOADS.items()
-        for name, daemon in servers.items()
+        for name, server in servers.items()
     }
     fullest = max(figures["machine_cores"] for figures in done.values())
     return {**done, "fullest run": {"machine_cores": fullest, "machine_used": fullest / len(ALL_CORES)}}
 
 
 def _limited(
-    controller: Controller, daemon: Daemon, plan: Plan, seconds: float, connections: int, rate: float
+    controller: Controller, server: Server, plan: Plan, seconds: float, connections: int, rate: float
 ) -> Figures:
-    """One run. The sockets are opened before the daemon is limited, which ten thousand of them would wait for long."""
-    serving = daemon.serving()
+    """One run. The sockets are opened before the server is limited, which ten thousand of them would wait for long."""
+    serving = server.serving()
     with ExitStack() as stack:
 
         def limit() -> None:
             stack.enter_context(controller.limited(serving, SHARE))
 
-        figures = run(daemon, plan, seconds, connections=connections, rate=rate, warm_up=WARM_UP, connected=limit)
-        if daemon.serving() != serving:
+        figures = run(server, plan, seconds, connections=connections, rate=rate, warm_up=WARM_UP, connected=limit)
+        if server.serving() != serving:
             raise Failed("a worker has ended: the one that followed it was not limited")
     return {**figures, "share_used": figures["serving_cores"] / (SHARE * len(serving))}

@@ -94,6 +94,10 @@ TARGETS = [
         **AT_MOST,
     ),
     *(
+        Target("shares", f"{load}: {figure}/s, two Node = 1", figure, 2, f"two Node, {load}", f"two workers, {load}")
+        for load, figure in DELIVERED.items()
+    ),
+    *(
         Target(
             "shares",
             f"{load}, {name}: {figure}/s, one daemon = 1",
