@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from justchat.bus import relay as module
 from justchat.bus.relay import Relay
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 SUBSCRIBED = b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
 
@@ -36,7 +36,7 @@ class RelayTests(TestCase):
 
     def connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         connection.connect(str(self.path))
         self.sockets.append(connection)
         return connection
