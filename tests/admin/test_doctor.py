@@ -5,10 +5,12 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from justchat.runtime.running import RUNNING
 from tests.support.admin import AdminCase, run
 from tests.support.certificates import Authority
 from tests.support.daemon import Daemon
 from tests.support.mongo import fresh_uri
+from tests.support.waiting import eventually
 
 
 class Doctor(AdminCase):
@@ -47,6 +49,7 @@ class Doctor(AdminCase):
         self.addCleanup(daemon.remove)
         daemon.options = ("--mongo", fresh_uri())
         await daemon.start()
+        await eventually((daemon.data / RUNNING).exists, "its note, which it writes once it is up")
         options = ("--data-dir", str(daemon.data), *daemon.options)
         done = await run(*options, "doctor", "--json")
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from justchat.bus import server as module
 from justchat.bus.server import BusServer
 from tests.support.bus_case import Nobody
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 SUBSCRIBED = b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
 
@@ -37,7 +37,7 @@ class ServerTests(TestCase):
 
     def connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         connection.connect(str(self.path))
         self.sockets.append(connection)
         return connection

@@ -73,6 +73,7 @@ class FirstStart(StartCase):
     async def test_last_lines(self) -> None:
         """The last lines of a start say that it is up, where, and what to do next, after any warnings."""
         daemon = await self.a_daemon("--http", "tcp:0", "--websocket", "tcp:0").start_anywhere()
+        await request(daemon.http, "GET", "/livez")  # is answered after the turn that logs them
 
         lines = [LOGGED.sub("", line) for line in daemon.log.splitlines()]
 

@@ -68,4 +68,4 @@ class ItsProcess(OwnDaemonCase):
 
         self.assertEqual([anna.id] * 3, [person.id for person in await signing_in])
         self.assertEqual(anna.id, (await sign_in(self.daemon, anna.phone, anna.key)).id)
-        self.assertIn("the password worker ended", self.daemon.log)
+        await eventually(lambda: "the password worker ended" in self.daemon.log, "a word on its end")

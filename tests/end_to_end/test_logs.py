@@ -193,12 +193,13 @@ class WorkersLog(StartCase):
         await daemon.start()
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
         await call(daemon.http, "/init/reg", {"phone": a_phone()}, headers=headers)
+        await eventually(lambda: "/init/reg" in daemon.log, "the call's line, by way of the parent")
         worker = next(pid for pid in children(daemon.process.pid) if _name(pid).startswith("worker "))  # type: ignore[union-attr]
 
         os.kill(worker, signal.SIGSEGV)
 
         def crash() -> dict[str, Any] | None:
-            lines = [json.loads(line) for line in daemon.log.splitlines()]
+            lines = [json.loads(line) for line in daemon.log.rpartition("\n")[0].splitlines()]
             return next((line for line in lines if "started again" in line["message"]), None)
 
         line = await eventually(crash, lambda: daemon.log)

@@ -2,8 +2,6 @@
 
 import itertools
 
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.support.chat import Person, a_person
@@ -13,7 +11,7 @@ from tests.support.kept import Kept, note_module
 from tests.support.mongo import fresh_uri
 from tests.support.redis_server import RedisServer
 from tests.support.starting import StartCase
-from tests.support.waiting import at_once, eventually
+from tests.support.waiting import at_once, eventually, quietly, slowness
 
 SETTINGS = """
 [http]
@@ -86,15 +84,19 @@ class TwoDaemons(TestCase):
         other = next(addresses)
 
         allowed = [(await self.edit(daemon, anna, next(addresses))).status for daemon in self.daemons * 3]
-        await deferLater(reactor, 0.05)  # the last packet is on its way
+        await self.packets_come()
         refused = [await self.edit(daemon, anna, address) for daemon in self.daemons]
         signed_up = [await self.register(daemon, n, other) for n, daemon in enumerate(self.daemons * 2)]
-        await deferLater(reactor, 0.05)
+        await self.packets_come()
         too_many = [await self.register(daemon, 9, other) for daemon in self.daemons]
 
         self.assertEqual([200] * 6, allowed)
         self.assertEqual(["too-many-requests"] * 2, [answer.code for answer in refused])
         self.assertEqual(([201] * 4, [429, 429]), (signed_up, too_many))
+
+    async def packets_come(self) -> None:
+        """Returns once the last packet has come to the other daemon, as far as one can tell: nothing shows it."""
+        await quietly(0.05 * slowness())
 
     async def test_sockets(self) -> None:
         """So it is with the sockets of an address; one that closes makes room at the other daemon."""

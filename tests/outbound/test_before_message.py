@@ -23,7 +23,7 @@ from tests.support.client import Answer
 from tests.support.daemon import METRICS
 from tests.support.gateway import FakeGateway, never, with_status
 from tests.support.scraping import scrape
-from tests.support.waiting import eventually
+from tests.support.waiting import assert_within, eventually, slowness
 from tests.support.wire import OwnDaemonCase
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
@@ -146,12 +146,12 @@ class AskingByKlein(Asking):
 class Failing(HookCase):
     async def test_allow(self) -> None:
         """Whatever the server does instead of answering, the text is stored, within the timeout."""
-        await self.begin(timeout_ms=300)
+        await self.begin(timeout_ms=int(300 * slowness()))  # of the answers that do come, none is to be late
         for answer in self.failures():
             self.hook.answer = answer
             began = time.monotonic()
             self.assertEqual(200, (await self.anna.say(self.room, "good")).status)
-            self.assertLess(time.monotonic() - began, 10)
+            assert_within(10, time.monotonic() - began)
             self.hook.answer = by_word
             self.assertEqual(403, (await self.anna.say(self.room, "bad")).status, "the breaker is closed")
         failures = len(self.failures())

@@ -14,6 +14,7 @@ from justchat.model.room import Room
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
 from tests.support.log_case import ALL, NOBODY, Insert, LogCase, Refused, move, say
+from tests.support.waiting import in_time
 
 
 class OneDaemon(LogCase):
@@ -72,7 +73,7 @@ class OneDaemon(LogCase):
         self.successResultOf(first)
         self.assertNoResult(second)
         go_on.callback(None)
-        _, last = await second.addTimeout(5, reactor)
+        _, last = await in_time(second, 5)
         self.assertEqual(3, last.seq)
 
     async def test_next_before_telling(self) -> None:

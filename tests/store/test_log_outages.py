@@ -13,7 +13,6 @@ from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
 from justchat.store.indexes import LOG
-from justchat.store.log import append as append_module
 from justchat.store.mongo.sharding import Scatter
 from justchat.store.rooms import Rooms
 from tests.support.log_case import ALL, NOBODY, LogCase, move, say
@@ -97,10 +96,10 @@ class DatabaseDies(LogCase):
 
     async def test_refused_does_not_appear(self) -> None:
         """What was refused while the database was stopped does not appear when it goes on, and what follows does."""
-        self.patch(append_module, "APPEND_TIMEOUT", 1.0)
         received: list[str | None] = []
         rooms = await self.a_daemon(lambda room, entry: received.append(entry.text))
         room = await self.a_room(rooms)
+        self.shorten_appends(1.0)
         self.mongod.pause()  # the write waits in mongod's socket, and will be carried out
 
         with self.assertRaises(DatabaseAway):
@@ -116,10 +115,10 @@ class DatabaseDies(LogCase):
 
     async def test_doubts_are_counted(self) -> None:
         """An entry in doubt is shown while it is, and counted when it is settled."""
-        self.patch(append_module, "APPEND_TIMEOUT", 0.3)
         self.shared = False  # or the log would be read before anything is written
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
+        self.shorten_appends(0.3)
         settled = LOG_DOUBTS.series["rooms", "settled"]
         self.mongod.pause()
 
@@ -133,9 +132,9 @@ class DatabaseDies(LogCase):
 
     async def test_stood_still(self) -> None:
         """An append whose time is over when a suspended process goes on has the outcome that the database gave it."""
-        self.patch(append_module, "APPEND_TIMEOUT", 0.3)
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
+        self.shorten_appends(0.3)
         self.mongod.pause()
         asked = ensureDeferred(rooms.append(room, say(self.anna, "stored meanwhile")))
         await deferLater(reactor, 0.1)
@@ -149,9 +148,9 @@ class DatabaseDies(LogCase):
 
     async def test_followers_of_the_refused_fall(self) -> None:
         """An entry that was allowed only by another one is withdrawn with it."""
-        self.patch(append_module, "APPEND_TIMEOUT", 1.0)
         rooms = await self.a_daemon()
         room = await self.a_room(rooms)
+        self.shorten_appends(1.0)
         boris = new_id()
         self.mongod.pause()
 

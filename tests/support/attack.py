@@ -20,6 +20,7 @@ from tests.support.bystanders import LARGE, Bystanders, Measured, harm, start_by
 from tests.support.chat import ChatTestCase
 from tests.support.daemon import Daemon
 from tests.support.quick_hashes import SLOW_HASHES
+from tests.support.waiting import PATIENCE
 
 SECONDS = 15.0 if LARGE else 0.8
 """Seconds of an attack, and of the measurement without one."""
@@ -86,7 +87,7 @@ def connect(port: int, number: int = 0, *, receive: int | None = None) -> socket
     one = socket.socket()
     if receive is not None:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-    one.settimeout(10)
+    one.settimeout(PATIENCE)
     one.bind((f"127.2.{number // 250 % 250}.{number % 250 + 1}", 0))
     one.connect(("127.0.0.1", port))
     return one

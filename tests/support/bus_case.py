@@ -17,7 +17,7 @@ from justchat.interfaces.bus import PacketKind
 from justchat.model.ids import Id, new_id
 from tests.support.certificates import Authority
 from tests.support.redis_server import RedisServer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, in_time
 
 
 class Carrier:
@@ -165,4 +165,4 @@ def streams(number: int) -> list[Id]:
 
 async def result(deferred: "Deferred[Any]") -> Any:
     """Its result, which comes within seconds."""
-    return await deferred.addTimeout(15, reactor)
+    return await in_time(deferred, 15)

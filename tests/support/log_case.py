@@ -14,6 +14,7 @@ from justchat.model.ids import Id, new_id
 from justchat.model.moment import now
 from justchat.model.room import Room
 from justchat.store.indexes import create_indexes
+from justchat.store.log import append as append_module
 from justchat.store.mongo.client import Database, Document
 from justchat.store.rooms import Rooms
 from tests.support.kept import note_module
@@ -84,6 +85,13 @@ class LogCase(TestCase):
         # What is appended next is a batch of its own. On a busy machine this one may still be answering.
         await eventually(lambda: not rooms._log.heads.is_batch_in_flight, "the batch to end")
         return room.id
+
+    def shorten_appends(self, seconds: float) -> None:
+        """Fail the appends that wait for so long, from now on: to make a room may take longer on a busy machine."""
+        for rooms, _ in self._parts:
+            rooms._log._deadlines.forget_answered()
+            rooms._log._deadlines.stop()  # its timer goes by the time-out of before
+        self.patch(append_module, "APPEND_TIMEOUT", seconds)
 
     def database_of(self, rooms: Rooms) -> Database:
         (database,) = (database for each, database in self._parts if each is rooms)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tests.support.mongo import pause
-from tests.support.waiting import block_until
+from tests.support.waiting import PATIENCE, block_until
 
 BINARY = shutil.which("redis-server")
 LAUNCHES = 5
@@ -102,7 +102,7 @@ class RedisServer:
         """What it answers to a command of an operator."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.socket))
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE)
             if self.password is not None:
                 connection.sendall(_packed("AUTH", self.password))
                 assert connection.recv(100) == b"+OK\r\n"

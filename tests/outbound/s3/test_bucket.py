@@ -23,7 +23,7 @@ from justchat.outbound.s3.preflight import BucketAway, check_bucket
 from tests.support.certificates import Authority
 from tests.support.gateway import FakeGateway, headers_only, never, with_status
 from tests.support.s3 import BUCKET, shared_s3
-from tests.support.waiting import at_once
+from tests.support.waiting import assert_within, at_once
 
 NO_KEY = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>"
 
@@ -152,7 +152,7 @@ class Failing(TestCase):
             self.fake.answer = answer
             began = reactor.seconds()
             await self.refused(timeout=0.3)
-            self.assertLess(reactor.seconds() - began, 3)
+            assert_within(3, reactor.seconds() - began)
         await self.fake.abandoned()
 
     async def test_away(self) -> None:

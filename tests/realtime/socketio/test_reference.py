@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
-from twisted.internet.task import deferLater
 from twisted.web.client import RequestTransmissionFailed, ResponseNeverReceived
 
 from tests.support.chat import ChatTestCase
 from tests.support.socketio.by_hand import a_session, ask
 from tests.support.socketio.clients import HERE, MISSING, NODE, install
+from tests.support.waiting import quietly, slowness
 
 
 def framed(*packets: str | bytes) -> bytes:
@@ -209,7 +209,7 @@ class Reference(Compared):
         for port in self.ports:
             query = await a_session(port)
             first = Deferred.fromCoroutine(ask(port, query))
-            await deferLater(reactor, 0.2)  # nothing shows that a poll waits
+            await quietly(0.2 * slowness())  # nothing shows that a poll waits
 
             second = await ask(port, query)
 

@@ -13,12 +13,11 @@ from justchat.interfaces.rooms import Proposal
 from justchat.model.entry import Entry, Kind
 from justchat.model.ids import Id, new_id
 from justchat.model.room import Room
-from justchat.store.log import append as append_module
 from justchat.store.log import in_doubt, withdrawals
 from justchat.store.mongo.client import Document
 from justchat.store.rooms import Rooms
 from tests.support.log_case import ALL, NOBODY, Insert, LogCase, Refused, move, say
-from tests.support.waiting import at_once, eventually
+from tests.support.waiting import at_once, eventually, in_time
 
 ROOMS = 20
 
@@ -126,7 +125,7 @@ class Doubts(LogCase):
         doubted = [ensureDeferred(rooms.append(doubtful, say(self.anna))) for _ in range(2)]
         answered = ensureDeferred(rooms.append(certain, say(self.anna)))
 
-        await answered.addTimeout(2, reactor)
+        await in_time(answered, 2)
         self.assertNoResult(doubted[0])
 
         back.callback(None)
@@ -146,7 +145,6 @@ class Doubts(LogCase):
         await self.survive(2)
 
     async def survive(self, daemons: int) -> None:
-        self.patch(append_module, "APPEND_TIMEOUT", 0.3)
         self.patch(in_doubt, "RESEND_INTERVAL", 0.02)
         self.patch(withdrawals, "RETRY_INTERVAL", 0.02)
         seed = random.randrange(1_000_000)
@@ -161,6 +159,7 @@ class Doubts(LogCase):
     async def survive_chance(self, chance: "Chance", daemons: int) -> None:
         all_rooms = [await self.a_daemon() for _ in range(daemons)]
         rooms = [await self.a_room(all_rooms[0]) for _ in range(4)]
+        self.shorten_appends(0.3)
         for daemon in all_rooms:
             self.on_insert(daemon, chance.insert)
         acknowledged: list[str] = []
