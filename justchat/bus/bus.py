@@ -170,7 +170,11 @@ class Bus:
         return confirmed
 
     def _is_out_of_reach(self, following: _Following) -> bool:
-        return any(node.connection is None and not node.is_absent for node in self._nodes if node.bit & following.nodes)
+        return any(
+            not node.is_absent if node.connection is None else node.connection.is_silent
+            for node in self._nodes
+            if node.bit & following.nodes & ~following.confirmed
+        )
 
     def _settle(self, following: _Following) -> None:
         """Confirm a subscription that no node's confirmation is missing of."""
@@ -291,6 +295,7 @@ class Bus:
         for following in affected:
             following.confirmed &= ~node.bit
             following.epoch = 0
+        for following in affected:
             following.resolve(False)
 
     def _changed(self) -> None:

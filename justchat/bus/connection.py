@@ -51,6 +51,9 @@ class ConnectionUser(Shape):
     def subscribed(self, channel: bytes) -> None:
         """A subscription is confirmed."""
 
+    def silent(self) -> bool:
+        """The node has not answered for some time. Returns whether the connection is cut."""
+
     def received(self, channel: bytes, payload: bytes) -> None:
         """A packet has come."""
 
@@ -91,7 +94,7 @@ class RespConnection(Protocol):
 
     def _ping(self) -> None:
         self._timer = self._call_later(PING_EVERY, self._ping)
-        if self._silent >= SILENT_PINGS:
+        if self.is_silent and (not self._greeted or self._user.silent()):
             self.drop(f"no answer for {PING_EVERY * SILENT_PINGS} s")
             return
         # Counted in rounds: after a stall of our own, an answer may wait in the kernel.
@@ -99,6 +102,11 @@ class RespConnection(Protocol):
         if self._greeted:
             self._pinged_at = self._pinged_at or monotonic()
             self.transport.write(_PING)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the node has not answered for some time."""
+        return self._silent >= SILENT_PINGS
 
     @property
     def lag(self) -> float:

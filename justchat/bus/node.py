@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.internet.protocol import Factory
@@ -24,6 +25,23 @@ CLOSE_TIMEOUT = 1.0
 """Seconds that a stop waits for the node to confirm what was published."""
 
 
+@frozen
+class Peer:
+    """What a node is that is another worker.
+
+    It is absent, not away, while nobody listens at its socket: it publishes nothing before the others have subscribed.
+    """
+
+    own_name: str
+    """What we call ourselves there."""
+    is_gone: Callable[[], bool]
+    """Whether it is not connected to us either."""
+    on_absent: Callable[[], None]
+    """Is called when it has become absent."""
+    on_silent: Callable[[], None]
+    """Is called while it does not answer. The connection stays."""
+
+
 class Node:
     """One node. It is away until every channel that is followed is confirmed. ``bit`` stands for it in sets of nodes.
 
@@ -31,9 +49,7 @@ class Node:
     confirmed, ``on_received`` with each packet, ``on_lost`` when a greeted connection has ended, with whether packets
     may be lost with it, and ``on_change`` when the node is away or back.
 
-    With ``on_absent`` the node is another worker, and is absent, not away, while nobody listens at its socket: it
-    publishes nothing before the others have subscribed to it. ``on_absent`` is called when that begins. ``name`` is
-    what the connection calls itself.
+    With ``peer`` the node is another worker.
     """
 
     _log = Logger()
@@ -50,8 +66,7 @@ class Node:
         on_received: Callable[[bytes, bytes], None],
         on_lost: Callable[["Node", bool], None],
         on_change: Callable[[], None],
-        on_absent: Callable[["Node"], None] | None = None,
-        name: str = OWN_NAME,
+        peer: Peer | None = None,
     ) -> None:
         self.address = uri.address
         self._uri = uri
@@ -62,8 +77,8 @@ class Node:
         self.received = on_received
         self._on_lost = on_lost
         self._on_change = on_change
-        self._on_absent = on_absent
-        self._name = name
+        self._peer = peer
+        self._own_name = OWN_NAME if peer is None else peer.own_name
         self.is_absent = False
         self.bit = bit
         self.connection: RespConnection | None = None
@@ -87,7 +102,7 @@ class Node:
 
     def _connect(self) -> None:
         self._retry = None
-        factory = Factory.forProtocol(lambda: RespConnection(self._uri, self, self._reactor.callLater, self._name))
+        factory = Factory.forProtocol(lambda: RespConnection(self._uri, self, self._reactor.callLater, self._own_name))
         self._connecting = self._endpoint.connect(factory)
         self._connecting.addCallbacks(self._connected, self._failed)
 
@@ -99,18 +114,19 @@ class Node:
 
     def _failed(self, failure: Failure) -> None:
         self._connecting = None
-        if self._on_absent is not None and _is_nobody_there(failure.value) and not self._stopping:
-            self._miss(self._on_absent)
+        peer = self._peer
+        if peer is not None and not self._stopping and _is_nobody_there(failure.value) and peer.is_gone():
+            self._miss(peer)
         else:
             self.lost(failure_text(failure))
 
-    def _miss(self, on_absent: Callable[["Node"], None]) -> None:
+    def _miss(self, peer: Peer) -> None:
         """Nobody listens."""
         was_away, self.is_away, self._is_known_away = self.is_away, False, False
         self._retry = self._reactor.callLater(LAST_DELAY, self._connect)
         if not self.is_absent:
             self.is_absent = True
-            on_absent(self)
+            peer.on_absent()
         self._has_tried()
         if was_away:
             self._on_change()
@@ -123,13 +139,13 @@ class Node:
     def greeted(self, hello: Mapping[Any, Any]) -> None:
         """See ConnectionUser."""
         assert self._open is not None
-        self.connection = self._open
         was_absent, self.is_absent = self.is_absent, False
         if was_absent and hello.get(IS_SERVING):
             # It has not waited for us.
             self._on_lost(self, False)
             self.is_away = True
             self._on_change()
+        self.connection = self._open
         for command in self._resend:
             self.connection.send(command)
         self._resend.clear()
@@ -147,6 +163,13 @@ class Node:
             self._unconfirmed -= 1
             if not self._unconfirmed:
                 self._is_back()
+
+    def silent(self) -> bool:
+        """See ConnectionUser. A worker that stands still publishes nothing, and the kernel tells of its end."""
+        if self._peer is None:
+            return True
+        self._peer.on_silent()
+        return False
 
     def _is_back(self) -> None:
         self._delay = FIRST_DELAY
@@ -174,7 +197,7 @@ class Node:
                 self._ended.callback(None)
             return
         # A worker that has ended is absent at the next try, which comes at once.
-        may_be_absent = self._on_absent is not None and was_greeted is not None
+        may_be_absent = self._peer is not None and was_greeted is not None and not self.is_away
         if not self._is_known_away and not may_be_absent:
             self._is_known_away = True
             self._log.warn(

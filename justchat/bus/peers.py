@@ -5,6 +5,7 @@ takes nothing of the others with it. The next one with its number publishes noth
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 
 from justchat.bus.bus import Bus
-from justchat.bus.node import Node
+from justchat.bus.node import Node, Peer
 from justchat.bus.packets import HEADS
-from justchat.bus.server import BusServer
+from justchat.bus.server import BusClient, BusServer
 from justchat.bus.uri import BusUri
 from justchat.errors import StartupError
 from justchat.interfaces.bus import CONTROL, PacketKind
@@ -39,8 +40,6 @@ class PeerBus(Bus):
         """By the name that a worker gives itself."""
         self._server = BusServer(reactor, self)
         self._control = self._channels.of(CONTROL)
-        self._following_us: set[bytes] = set()
-        """The names of those who have subscribed to all that they follow; CONTROL is the last of it."""
         self._is_serving = False
         self._is_stopped = False
         self._own: list[tuple[bytes, bytes]] = []
@@ -52,9 +51,15 @@ class PeerBus(Bus):
         self._socket = Path(self._uris[number - 1].path or "")
         for other, uri in enumerate(self._uris, 1):
             if other != number:
-                node = self._make_node(uri, 1 << len(self._nodes), on_absent=self._absent, name=_name(number))
-                self._nodes.append(node)
-                self._peers[_name(other).encode()] = node
+                name, bit = _name(other).encode(), 1 << len(self._nodes)
+                peer = Peer(
+                    own_name=_name(number),
+                    is_gone=partial(self._is_gone, name),
+                    on_absent=self._settle_all,
+                    on_silent=partial(self._give_up, bit),
+                )
+                self._peers[name] = self._make_node(uri, bit, peer=peer)
+                self._nodes.append(self._peers[name])
 
     async def start(self) -> None:
         """Returns when the other workers that are there are joined. Raises StartupError."""
@@ -67,9 +72,21 @@ class PeerBus(Bus):
         while not self._is_joined() and self._reactor.seconds() < until:
             await deferLater(self._reactor, LOOKED_EVERY, lambda: None)
         self._is_serving = True
+        # Those who come too late were told that we do not serve. They connect anew, and are told that we do.
+        for client in [each for each in self._server.clients if each.name in self._peers]:
+            if not self._is_following(client):
+                client.end()
 
     def _is_joined(self) -> bool:
-        return all(name in self._following_us for name, node in self._peers.items() if node.connection is not None)
+        joined = {client.name for client in self._server.clients if self._is_following(client)}
+        return all(name in joined for name, node in self._peers.items() if node.connection is not None)
+
+    def _is_following(self, client: BusClient) -> bool:
+        """Whether it has subscribed to all that it follows. CONTROL is the last of it."""
+        return self._control in client.channels
+
+    def _is_gone(self, name: bytes) -> bool:
+        return all(client.name != name for client in self._server.clients)
 
     async def stop(self) -> None:
         """See Bus."""
@@ -116,10 +133,15 @@ class PeerBus(Bus):
         others = (self._channels.of(stream) for stream in self._following if stream != CONTROL)
         return chain(others, [self._control])
 
-    def _absent(self, node: Node) -> None:
-        """Nothing comes from this worker. What it published before it ended is read from the log, as epochs are new."""
+    def _settle_all(self) -> None:
+        """A worker is absent. What it published before it ended is read from the log, as epochs are new."""
         for following in list(self._following.values()):
             self._settle(following)
+
+    def _give_up(self, bit: int) -> None:
+        """Wait no longer for a worker that does not answer to confirm what is new."""
+        for following in [each for each in self._following.values() if each.waiting and bit & ~each.confirmed]:
+            following.resolve(False)
 
     def is_serving(self) -> bool:
         """See ServerUser."""
@@ -127,14 +149,8 @@ class PeerBus(Bus):
 
     def called(self, name: bytes) -> None:
         """See ServerUser. Whoever has connected to us listens."""
-        self._following_us.discard(name)
         if name in self._peers:
             self._peers[name].try_now()
-
-    def subscribed(self, name: bytes, channel: bytes) -> None:
-        """See ServerUser."""
-        if channel == self._control:
-            self._following_us.add(name)
 
     def received(self, channel: bytes, payload: bytes) -> None:
         """See ServerUser: a command of an operator has published it."""

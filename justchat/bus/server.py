@@ -13,6 +13,7 @@ from hiredis import Reader
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -24,6 +25,8 @@ LARGEST_COMMAND = 16 * 1024 * 1024
 """Bytes of a command that is not complete."""
 CLOSE_TIMEOUT = 1.0
 """Seconds that a stop waits for clients to read what was published."""
+BACKLOG = 1024
+"""Connections that wait to be accepted, after all workers were told at once that there is a new one."""
 
 _MORE = object()
 
@@ -37,9 +40,6 @@ class ServerUser(Shape):
     def called(self, name: bytes) -> None:
         """A client with this name has come."""
 
-    def subscribed(self, name: bytes, channel: bytes) -> None:
-        """A client with this name is subscribed to a channel."""
-
     def received(self, channel: bytes, payload: bytes) -> None:
         """A client has published a packet."""
 
@@ -48,6 +48,7 @@ class ServerUser(Shape):
 class BusClient(Protocol):
     """A connection of a worker, or of ``justchat-admin``."""
 
+    _log = Logger()
     transport: Any
 
     def __init__(self, server: "BusServer") -> None:
@@ -55,7 +56,8 @@ class BusClient(Protocol):
         self._reader = Reader(notEnoughData=_MORE)
         self._mark = b"*"
         """How pushes begin: ``>`` in RESP3."""
-        self._name = b""
+        self.name = b""
+        """What it calls itself."""
         self._paused = False
         self._waiting: list[bytes] = []
         self._ended = False
@@ -73,20 +75,22 @@ class BusClient(Protocol):
             while not self._ended and (command := reader.gets()) is not _MORE:
                 self._carry_out(command)
         except UNREADABLE:
-            self._end()
+            self.end()
         self._server.flush()
         if reader.len() > LARGEST_COMMAND:
-            self._end()
+            self.end()
 
     def _carry_out(self, command: object) -> None:
         match command:
             case [bytes(name), *arguments]:
                 self._answer(name.upper(), [each for each in arguments if isinstance(each, bytes)])
             case _:
-                self._end()
+                self.end()
 
     def _answer(self, name: bytes, arguments: list[bytes]) -> None:
         match name, arguments:
+            case b"PUBLISH", [_, _] if not self._server.user.is_serving():
+                self.end()  # not all have subscribed; what is not answered is sent again
             case b"PUBLISH", [channel, payload]:
                 self._write(b":%d\r\n" % self._server.publish(channel, payload))
                 self._server.user.received(channel, payload)
@@ -112,16 +116,14 @@ class BusClient(Protocol):
         hello = b"%2\r\n$6\r\nserver\r\n$8\r\njustchat\r\n"
         self._write(hello + b"$%d\r\n%b\r\n:%d\r\n" % (len(IS_SERVING), IS_SERVING, serving))
         if options[-2:-1] == [b"SETNAME"]:
-            self._name = options[-1]
-            self._server.user.called(self._name)
+            self.name = options[-1]
+            self._server.user.called(self.name)
 
     def _subscribe(self, channels: list[bytes]) -> None:
         for channel in channels:
             self.channels.add(channel)
             self._server.subscribe(self, channel)
         self._confirm(b"subscribe", channels)
-        for channel in channels:
-            self._server.user.subscribed(self._name, channel)
 
     def _confirm(self, what: bytes, channels: list[bytes]) -> None:
         count = len(self.channels)
@@ -135,7 +137,7 @@ class BusClient(Protocol):
     def flush(self) -> None:
         """Send what was written now, not in a turn of the reactor of its own."""
         if not self._paused and not self._ended and self.transport.doWrite():
-            self._end()  # the reactor, which closes what cannot be written to, has not called
+            self.end()  # the reactor, which closes what cannot be written to, has not called
 
     def _write(self, data: bytes) -> None:
         if not self._paused:
@@ -143,8 +145,9 @@ class BusClient(Protocol):
             return
         self._waiting.append(data)
         self.waiting_bytes += len(data)
-        if self.waiting_bytes > UNREAD:
-            self._end()
+        if self.waiting_bytes > UNREAD and not self._ended:
+            self._log.warn("[bus] {name} reads too slowly, and is cut", name=self.name.decode("ascii", "replace"))
+            self.end()
 
     def pauseProducing(self) -> None:
         """See IPushProducer. It comes at every write while data waits."""
@@ -167,7 +170,8 @@ class BusClient(Protocol):
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Cut the connection."""
         if not self._ended:
             self._ended = True
             self.transport.abortConnection()
@@ -194,7 +198,7 @@ class BusServer:
         """Listen on a Unix socket, in the place of one that an earlier process left. Raises CannotListenError."""
         path.unlink(missing_ok=True)
         factory = Factory.forProtocol(lambda: BusClient(self))
-        self._port = self._reactor.listenUNIX(str(path), factory, mode=0o600)
+        self._port = self._reactor.listenUNIX(str(path), factory, backlog=BACKLOG, mode=0o600)
 
     async def stop(self) -> None:
         """Returns when the socket and all connections are closed. Clients that read get what was published before."""

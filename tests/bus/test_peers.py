@@ -1,8 +1,13 @@
 """The bus among workers: what the end and the start of one of them means for the others."""
 
-from twisted.internet.defer import gatherResults
+from collections.abc import Iterable
 
-from justchat.bus import node, peers, server
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
+from twisted.internet.interfaces import IDelayedCall
+
+from justchat.bus import connection, node, peers, server
+from justchat.bus.connection import RespConnection
 from justchat.bus.peers import PeerBus
 from justchat.bus.uri import parse_uris
 from justchat.interfaces.bus import CONTROL, PacketKind
@@ -108,6 +113,98 @@ class Peers(PeersCase):
         await eventually(lambda: boris.entries(stream), "a packet")
         self.assertEqual([entry(2)], boris.entries(stream))
 
+    async def test_subscribes_late(self) -> None:
+        """So it has where it was greeted in time, and has subscribed too late."""
+        self.patch(peers, "JOINED_WITHIN", 0.1)
+        _, boris, clara = [await self.a_bus() for _ in range(3)]
+        await self.end(clara, boris)
+        stream = new_id()
+        await result(boris.bus.follow(stream))
+        epoch = boris.bus.epoch(stream)
+        assert isinstance(boris.bus, PeerBus)
+        subscribe, slow = RespConnection.subscribe, boris.bus._peers[b"worker-3"]
+        late: list[IDelayedCall] = []
+
+        def subscribe_late(connection: RespConnection, channels: Iterable[bytes]) -> None:
+            if connection._user is slow and not late:
+                late.append(reactor.callLater(1, subscribe, connection, channels))  # type: ignore[attr-defined]
+            else:
+                subscribe(connection, channels)
+
+        self.patch(RespConnection, "subscribe", subscribe_late)
+
+        clara = await self.again(3)
+        clara.bus.publish(stream, ENTRY, entry(1))
+
+        await eventually(lambda: boris.bus.epoch(stream) > epoch, "a new epoch")
+        (call,) = late
+        call.cancel()
+        clara.bus.publish(stream, ENTRY, entry(2))
+        await eventually(lambda: boris.entries(stream), "a packet")
+        self.assertEqual([entry(2)], boris.entries(stream))
+
+    async def test_stands_still(self) -> None:
+        """A worker that stands still takes nothing from the others: epochs stay, and what they publish arrives. What is
+        followed meanwhile is confirmed once it answers.
+        """
+        self.patch(connection, "PING_EVERY", 0.05)
+        anna, boris, clara = [await self.a_bus() for _ in range(3)]
+        before, meanwhile = streams(2)
+        await result(boris.bus.follow(before))
+        epoch, changes = boris.bus.epoch(before), len(boris.changes)
+        assert isinstance(clara.bus, PeerBus)
+        stood_still = [each.transport for each in clara.bus._server.clients]
+        for transport in stood_still:
+            transport.pauseProducing()
+
+        confirmed = await result(boris.bus.follow(meanwhile))
+
+        self.assertFalse(confirmed)
+        self.assertFalse(self.successResultOf(boris.bus.follow(meanwhile)))
+        self.assertEqual((epoch, 0), (boris.bus.epoch(before), boris.bus.epoch(meanwhile)))
+        for stream in (before, meanwhile):
+            anna.bus.publish(stream, ENTRY, entry(1))
+        await eventually(lambda: boris.entries(before) and boris.entries(meanwhile), "the packets")
+        self.assertEqual((False, changes), (boris.bus.is_away(), len(boris.changes)))
+
+        for transport in stood_still:
+            transport.resumeProducing()
+        await eventually(lambda: boris.bus.epoch(meanwhile), "the confirmation")
+        self.assertEqual(epoch, boris.bus.epoch(before))
+
+    async def test_socket_removed(self) -> None:
+        """A worker whose socket somebody has removed is away, not absent: it serves."""
+        anna, boris = await self.a_bus(), await self.a_bus()
+        await self.end(anna, boris)
+        assert isinstance(boris.bus, PeerBus)
+        boris.bus._socket.unlink()
+
+        anna = await self.again(1)
+
+        await eventually(anna.bus.is_away, "it to be away")
+        self.assertFalse(await result(anna.bus.follow(new_id())))
+
+    async def test_operator_early(self) -> None:
+        """What a command publishes at a worker that starts is published once the others follow it."""
+        anna, boris = await self.a_bus(), await self.a_bus()
+        await self.end(anna, boris)
+        serving = self.patch(PeerBus, "is_serving", lambda bus: False)
+        anna = await self.again(1)
+        command = Subscriber(BusCase.make_bus(self, parse_uris(self.carrier.uris[:1]), "chat"))
+        self.subscribers.append(command)
+        await command.bus.start()
+        assert isinstance(anna.bus, PeerBus)
+        sent: list[bytes] = []
+        self.patch(anna.bus._server, "publish", lambda channel, payload: sent.append(payload) or 0)
+        changes = len(command.changes)
+
+        command.bus.publish(new_id(), ENTRY, entry(1))
+        await eventually(lambda: True in command.changes[changes:], "the command to be cut")
+        self.assertEqual([], sent)
+        serving.restore()
+
+        await eventually(lambda: sent, "the packet")
+
     async def test_unfollowed_meanwhile(self) -> None:
         """A stream that is unfollowed and followed again while a worker starts is confirmed by it anew."""
         _, boris, clara = [await self.a_bus() for _ in range(3)]
@@ -177,13 +274,13 @@ class Peers(PeersCase):
         stream = new_id()
         await result(boris.bus.follow(stream))
         epoch = boris.bus.epoch(stream)
-        (connection,) = (each.connection for each in boris.bus._nodes if each.connection is not None)
-        connection.transport.pauseProducing()
+        (reading,) = (each.connection for each in boris.bus._nodes if each.connection is not None)
+        reading.transport.pauseProducing()
 
         for _ in range(100):
             anna.bus.publish(stream, ENTRY, bytes(50_000))
         await eventually(lambda: anna.bus.unconfirmed == 0, "the cut")
-        connection.transport.resumeProducing()
+        reading.transport.resumeProducing()
 
         await eventually(lambda: boris.bus.epoch(stream) > epoch, "a new epoch")
 

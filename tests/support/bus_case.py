@@ -94,9 +94,6 @@ class Nobody:
     def called(self, name: bytes) -> None:
         pass
 
-    def subscribed(self, name: bytes, channel: bytes) -> None:
-        pass
-
     def received(self, channel: bytes, payload: bytes) -> None:
         pass
 

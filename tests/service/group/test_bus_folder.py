@@ -1,14 +1,16 @@
 """The folder of the workers' sockets in the data directory."""
 
+import os
 import socket
 import stat
 from pathlib import Path
 from tempfile import mkdtemp
+from unittest import SkipTest
 
 from twisted.trial.unittest import TestCase
 
 from justchat.errors import StartupError
-from justchat.runtime.data_dir import BUS_FOLDER
+from justchat.runtime.data_dir import BUS_FOLDER, bus_sockets
 from justchat.service.group.bus_folder import BusFolder
 
 
@@ -78,6 +80,22 @@ class Places(TestCase):
         self.assertTrue((long / BUS_FOLDER / "1.sock").is_socket())
         folder.stopService()
         self.assertEqual([], [*long.iterdir()])
+
+    def test_anybodys(self) -> None:
+        """A link that leads to another user's folder is of no interest."""
+        if os.geteuid():
+            raise SkipTest("only root can give a folder away")
+        other = Path(mkdtemp(prefix="jc-"))
+        self.place.symlink_to(other)
+        made = self.a_socket("1.sock")
+        made.listen()
+        self.assertEqual([other / "1.sock"], bus_sockets(self.folder))
+
+        os.chown(other, 65534, -1)
+
+        self.assertEqual([], bus_sockets(self.folder))
+        self.a_folder().startService()
+        self.assertFalse(self.place.is_symlink())
 
     def test_removed(self) -> None:
         """Sockets that somebody has removed do not disturb the stop."""
