@@ -187,7 +187,7 @@ class BusServer:
     def __init__(self, reactor: Any, user: ServerUser) -> None:
         self._reactor = reactor
         self._port: Any = None
-        self._subscribers: dict[bytes, dict[BusClient, None]] = {}
+        self._subscribers: dict[bytes, tuple[BusClient, ...]] = {}
         self._gone: Deferred[None] | None = None
         self._pushed: set[BusClient] = set()
         """Those that packets were pushed to since the last ``flush``."""
@@ -245,12 +245,15 @@ class BusServer:
         return max((client.waiting_bytes for client in self.clients), default=0)
 
     def subscribe(self, client: BusClient, channel: bytes) -> None:
-        self._subscribers.setdefault(channel, {})[client] = None
+        subscribers = self._subscribers.get(channel, ())
+        if client not in subscribers:
+            self._subscribers[channel] = (*subscribers, client)
 
     def unsubscribe(self, client: BusClient, channel: bytes) -> None:
-        subscribers = self._subscribers.get(channel, {})
-        subscribers.pop(client, None)
-        if not subscribers:
+        others = tuple(each for each in self._subscribers.get(channel, ()) if each is not client)
+        if others:
+            self._subscribers[channel] = others
+        else:
             self._subscribers.pop(channel, None)
 
     def forget(self, client: BusClient) -> None:
