@@ -218,7 +218,7 @@ MEASURES = [
     Measure("start", "cold start with 1,000,000 messages and 100,000 rooms", cold_start, most=3),
     Measure("members", "a room of 10,000 people of whom ten listen, beside one of ten", several.members),
     Measure("workers", "two workers, beside one daemon and two processes of Node", several.workers, most=3),
-    Measure("shares", f"one daemon, two and four workers, each process on {SHARE:g} of a core", shares, most=3),
+    Measure("shares", f"one daemon and more workers, each process on {SHARE:g} of a core", shares, most=2),
     Measure("daemons", "200 rooms, 2,000 messages a second, through two daemons", several.daemons, most=3),
     Measure("across", "one sender and one listener, at one daemon or two, 50 messages a second", several.across),
     Measure("one room", "one room, 50 messages a second, through one daemon or four", several.one_room),
