@@ -15,15 +15,17 @@ from bench.world import DWELLERS, LARGE_ROOMS
 Figures = dict[str, float]
 Round = dict[str, Figures]
 CROWD = 10_000
-MANY = 64
-"""Rooms, or people who are written to, each by one connection."""
+MANY = 250
+"""Rooms, or people who are written to, each by one connection: enough that several processes find much to do in each
+turn, as one does.
+"""
 LOADS: dict[str, tuple[Callable[[], Plan], int, float]] = {
     "send": (lambda: plans.rooms(MANY, sockets=0), MANY, 0),
     "event": (lambda: plans.room(1000), 1, ONE_BY_ONE),
     "rooms": (plans.rooms, 500, 0),
     "direct": (lambda: plans.direct(DWELLERS[:MANY], DWELLERS[MANY : 2 * MANY]), MANY, 0),
     "crowd": (lambda: plans.room(CROWD), 1, ONE_BY_ONE),
-    "one room": (lambda: plans.room(100), 32, 0),
+    "one room": (lambda: plans.room(100), 128, 0),
 }
 """The loads under which one daemon fills its core: plan, connections and rate.
 

@@ -16,20 +16,10 @@ from bench.generator import Plan, run
 from bench.server import Failed, Server
 from bench.several import FOUR
 from bench.stage import Stage
-from bench.world import DWELLERS
 
 Figures = dict[str, float]
 Round = dict[str, Figures]
 SHARE = 0.2
-MANY = 250
-"""Rooms, or people who are written to, each by one connection. A process waits most of the time for its turn, and must
-then find enough to do, also where four share the connections.
-"""
-LOADS = several.LOADS | {
-    "send": (lambda: plans.rooms(MANY, sockets=0), MANY, 0),
-    "direct": (lambda: plans.direct(DWELLERS[:MANY], DWELLERS[MANY : 2 * MANY]), MANY, 0),
-    "one room": (lambda: plans.room(100), 128, 0),
-}
 SECONDS, WARM_UP = 3.0, 2.0
 """At least: on a fifth of a core, an event to 10,000 sockets takes a quarter of a second."""
 
@@ -53,7 +43,7 @@ def shares(stage: Stage, seconds: float) -> Round:
             connections,
             rate,
         )
-        for load, (plan, connections, rate) in LOADS.items()
+        for load, (plan, connections, rate) in several.LOADS.items()
         for name, server in servers.items()
     }
     fullest = max(figures["machine_cores"] for figures in done.values())
