@@ -19,6 +19,8 @@ from justchat.bus.uri import BusUri
 FIRST_DELAY = 0.05
 """Seconds between the end of a connection and the next one. It doubles with every failure, up to LAST_DELAY."""
 LAST_DELAY = 0.4
+ENDS_WITHIN = 0.02
+"""Seconds from the end of a worker's first socket to that of its last."""
 RESENT = 4 * 1024 * 1024
 """Bytes of unconfirmed packets that are sent anew on the next connection. More of them are dropped."""
 CLOSE_TIMEOUT = 1.0
@@ -196,7 +198,7 @@ class Node:
             if not self._ended.called:
                 self._ended.callback(None)
             return
-        # A worker that has ended is absent at the next try, which comes at once.
+        # A worker that has ended is absent at the next try. Its sockets are closed one after the other.
         may_be_absent = self._peer is not None and was_greeted is not None and not self.is_away
         if not self._is_known_away and not may_be_absent:
             self._is_known_away = True
@@ -205,7 +207,7 @@ class Node:
                 address=self.address,
                 reason=reason,
             )
-        delay = 0 if may_be_absent else self._delay * random.uniform(0.8, 1.2)  # noqa: S311
+        delay = ENDS_WITHIN if may_be_absent else self._delay * random.uniform(0.8, 1.2)  # noqa: S311
         self._retry = self._reactor.callLater(delay, self._connect)
         self._delay = min(self._delay * 2, LAST_DELAY)
         self._has_tried()
