@@ -177,7 +177,7 @@ class Bus:
         )
 
     def _settle(self, following: _Following) -> None:
-        """Confirm a subscription that no node's confirmation is missing of."""
+        """Confirm a subscription once all nodes that are there have confirmed it."""
         missing = following.nodes & ~following.confirmed
         if not following.epoch and all(node.is_absent for node in self._nodes if node.bit & missing):
             following.epoch = next(self._epochs)
