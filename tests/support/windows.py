@@ -67,8 +67,9 @@ class Window:
         """Click the first thing with these words, once it is there."""
         await self.shows(selector, words)
         found = f"find({json.dumps(selector)}, {json.dumps(words)})"
-        await self._tools.until(found, f"{selector} with {words!r} to be seen")
-        await self.run(f"{found}.click()")
+        # Found and clicked in one turn of the page, which may draw it anew before the next.
+        clicked = f"((found) => found && (found.click(), true))({found})"
+        await self._tools.until(clicked, f"{selector} with {words!r} to be seen")
 
     async def fill(self, label: str, value: str) -> None:
         await self.shows("label", label)
